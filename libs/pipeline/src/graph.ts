@@ -1,0 +1,84 @@
+import type { JsonObject, JsonValue } from './json.ts';
+import type { SourceRange } from './source.ts';
+import type { ArtifactType, OutputSpec } from './step-kind.ts';
+
+/** `continuations[model=embedded:parlour-base]`; inside a sub-pipeline `study/continuations[…]`. Unique in a graph. */
+export type TaskId = string;
+
+/** Axis values of a task or of a collected item: axis name → value. */
+export type Axes = JsonObject;
+
+/** Stands in a task's `with` where another task's output goes. */
+export interface OutputRef {
+  readonly $: 'output';
+  readonly task: TaskId;
+  readonly output: string;
+  readonly type: ArtifactType;
+  /** The axes that only the other step has: what tells the items of a collected list apart. `{}` where none. */
+  readonly axes: Axes;
+}
+
+/** Stands in a task's `with` where data from outside the graph goes. */
+export interface DataRef {
+  readonly $: 'data';
+  readonly scheme: 'path' | 'embedded' | 'hf' | 'https';
+  /** As written: the label that people see. */
+  readonly ref: string;
+  /** `path`: the absolute path, resolved against the file that says it. Else what follows the scheme. */
+  readonly target: string;
+  /** The types that the place takes. */
+  readonly types: readonly ArtifactType[];
+  /** Required for `https:` (written `https://…#sha256=<hex>`). */
+  readonly sha256?: string;
+  readonly range: SourceRange;
+}
+
+/** A config value after expressions: JSON with references in it. */
+export type Value = null | boolean | number | string | OutputRef | DataRef | readonly Value[] | ValueObject;
+export interface ValueObject {
+  readonly [key: string]: Value;
+}
+
+export interface Resources {
+  readonly device: 'gpu' | 'cpu' | 'any';
+  readonly memoryBytes?: number;
+  readonly cpus?: number;
+  readonly timeSeconds?: number;
+}
+
+export interface TaskNode {
+  readonly id: TaskId;
+  /** The step's id; inside a sub-pipeline `study/continuations`. */
+  readonly step: string;
+  readonly kind: string;
+  readonly axes: Axes;
+  /** `with:` after expressions, matrix and the schema's defaults. */
+  readonly with: ValueObject;
+  readonly outputs: Readonly<Record<string, OutputSpec>>;
+  /** Every task that must have succeeded before this one: by reference or by `needs:`. Sorted. */
+  readonly needs: readonly TaskId[];
+  readonly resources: Resources;
+  readonly retries: number;
+  readonly timeoutSeconds?: number;
+  /** Where the step stands in its file. */
+  readonly range: SourceRange;
+}
+
+/** A valid, fully expanded pipeline. Whoever holds one need not check it again. */
+export interface Graph {
+  readonly name: string;
+  readonly description: string;
+  /** In an order in which every task follows its needs; otherwise the file's order. */
+  readonly tasks: readonly TaskNode[];
+  /** The pipeline's named outputs; a list where a reference collects axes. */
+  readonly outputs: Readonly<Record<string, OutputRef | readonly OutputRef[]>>;
+  /** Parameter values after `--set` and `--params`. */
+  readonly params: Readonly<Record<string, JsonValue>>;
+  /** The pipeline file and the sub-pipelines it uses, the file itself first. */
+  readonly files: readonly { readonly path: string; readonly sha256: string }[];
+}
+
+export const isOutputRef = (value: Value): value is OutputRef =>
+  typeof value === 'object' && value !== null && '$' in value && value.$ === 'output';
+export const isDataRef = (value: Value): value is DataRef =>
+  typeof value === 'object' && value !== null && '$' in value && value.$ === 'data';

@@ -1,0 +1,60 @@
+import type { JsonObject, JsonValue } from './json.ts';
+
+/** What an artifact or a data reference can be. `file` is any single file (a script, say). */
+export const ARTIFACT_TYPES = ['table', 'tensors', 'json', 'model', 'adapter', 'scorer', 'html', 'file'] as const;
+export type ArtifactType = (typeof ARTIFACT_TYPES)[number];
+
+/**
+ * The value of Sonde's own JSON Schema keyword `artifact`: at this place of a config stands data — a reference to a
+ * step's output, or a string that names data (a path, `embedded:`, `hf:`, `https:`).
+ */
+export interface ArtifactPlace {
+  readonly types: readonly ArtifactType[];
+  /** A list is taken: a reference that collects axes gives one item for each combination; one item is a list of one. */
+  readonly many?: boolean;
+}
+
+/** JSON Schema (draft 2020-12) of a step kind's `with:`, with two keywords of Sonde's own. */
+export interface ConfigSchema {
+  readonly [keyword: string]: unknown;
+  readonly artifact?: ArtifactPlace;
+  /** `false`: the value changes how, not what, is computed (a batch size): it is left out of the fingerprint. */
+  readonly fingerprint?: boolean;
+  readonly properties?: Readonly<Record<string, ConfigSchema>>;
+}
+
+export interface OutputSpec {
+  readonly type: ArtifactType;
+  readonly description: string;
+}
+
+/** The part of a step kind that reading, checking and planning a pipeline needs: data only, nothing that runs. */
+export interface StepKindSpec {
+  /** What `uses:` names, for example `text/generate`. */
+  readonly kind: string;
+  /** Raised by hand whenever the kind's output for an unchanged fingerprint changes. */
+  readonly revision: number;
+  readonly summary: string;
+  readonly config: ConfigSchema;
+  /** Every output the kind can have, with its documentation. */
+  readonly outputs: Readonly<Record<string, OutputSpec>>;
+  /** The outputs that this config (after defaults) yields, where they are not simply all of `outputs`. */
+  outputsOf?(config: JsonObject): Readonly<Record<string, OutputSpec>>;
+  /** Checks that a schema cannot say (after defaults); each problem names the config path it is about. */
+  check?(config: JsonObject): readonly ConfigProblem[];
+  /** Names such as `inputs` that expressions may use and that the step itself fills in when it runs. */
+  readonly lateNames?: readonly string[];
+  /** Runs code that the pipeline file brings: needs `--allow-code`. */
+  readonly runsCode?: boolean;
+  /** The pipeline's name and description are part of what it makes (a report). */
+  readonly describesPipeline?: boolean;
+}
+
+export interface ConfigProblem {
+  /** Path inside `with:`, for example `['capture', 'layers', 0]`. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+export type StepKinds = ReadonlyMap<string, StepKindSpec>;
+export type { JsonObject, JsonValue };
