@@ -1,1 +1,1 @@
-export {};
+export type { Digest, Json, Key, ResultRecord, StoredArtifact } from './types.ts';

@@ -1,0 +1,108 @@
+import type { JsonValue, TaskId } from '@sonde/pipeline';
+
+/** Why a task runs, or does not: the same answer in `plan`, `run` and `explain`. */
+export type Reason =
+  /** Its result is in the store. */
+  | { readonly code: 'hit' }
+  /** Nothing like it was ever computed here. */
+  | { readonly code: 'new' }
+  /** The nearest earlier result differs in these fields of the fingerprint. */
+  | { readonly code: 'changed'; readonly fields: readonly FieldChange[] }
+  /** `--refresh` asked for it. */
+  | { readonly code: 'refresh' }
+  /** The result is recorded, but bytes of it are missing or damaged. */
+  | { readonly code: 'damaged'; readonly outputs: readonly string[] }
+  /** Not known before these tasks have run. */
+  | { readonly code: 'upstream'; readonly tasks: readonly TaskId[] };
+
+export interface FieldChange {
+  /** Dotted path inside the fingerprint: `config.top_p`, `revision`, `config.prompts`. */
+  readonly field: string;
+  readonly was: JsonValue | undefined;
+  readonly now: JsonValue | undefined;
+}
+
+export interface Failure {
+  /** `step` (foreseen by the step), `crash`, `out-of-memory`, `timeout`, `stalled`, `input-changed`, `data`, `output`, `store`, `internal`. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface Counts {
+  readonly cached: number;
+  readonly ran: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+export type RunEvent = { readonly time: string } & (
+  | {
+      readonly event: 'run.started';
+      readonly run: string;
+      readonly pipeline: string;
+      readonly store: string;
+      readonly tasks: number;
+    }
+  | { readonly event: 'task.cached'; readonly task: TaskId; readonly step: string; readonly key: string }
+  | {
+      readonly event: 'task.started';
+      readonly task: TaskId;
+      readonly step: string;
+      readonly key: string;
+      readonly reason: Reason;
+      readonly device: string;
+      readonly attempt: number;
+    }
+  | {
+      readonly event: 'task.waiting';
+      readonly task: TaskId;
+      readonly step: string;
+      readonly key: string;
+      readonly holder: string;
+    }
+  | {
+      readonly event: 'task.progress';
+      readonly task: TaskId;
+      readonly step: string;
+      readonly done: number;
+      readonly total: number;
+      readonly unit: string;
+    }
+  | {
+      readonly event: 'task.log';
+      readonly task: TaskId;
+      readonly step: string;
+      readonly level: 'info' | 'warning';
+      readonly message: string;
+    }
+  | {
+      readonly event: 'task.retrying';
+      readonly task: TaskId;
+      readonly step: string;
+      readonly attempt: number;
+      readonly failure: Failure;
+    }
+  | {
+      readonly event: 'task.finished';
+      readonly task: TaskId;
+      readonly step: string;
+      readonly key: string;
+      readonly seconds: number;
+      readonly outputs: Readonly<Record<string, string>>;
+    }
+  | { readonly event: 'task.failed'; readonly task: TaskId; readonly step: string; readonly failure: Failure }
+  | {
+      readonly event: 'task.skipped';
+      readonly task: TaskId;
+      readonly step: string;
+      readonly because: readonly TaskId[];
+    }
+  | {
+      readonly event: 'run.finished';
+      readonly run: string;
+      readonly status: 'succeeded' | 'failed' | 'interrupted';
+      readonly counts: Counts;
+      readonly seconds: number;
+    }
+);

@@ -1,0 +1,110 @@
+import type { ArtifactType, Axes, JsonObject, JsonValue, StepKindSpec } from '@sonde/pipeline';
+
+/** An input as a running step sees it: verified bytes at a path that must not be written to. */
+export interface InputArtifact {
+  readonly $: 'artifact';
+  readonly type: ArtifactType;
+  /** A file; for several files a folder. */
+  readonly path: string;
+  readonly digest: string;
+  /** What tells the items of a collected list apart: axis → value. */
+  readonly axes: Axes;
+  /** The reference as written, where the input comes from outside the graph. */
+  readonly ref?: string;
+}
+
+/** A step's `with:` when it runs: JSON in which every reference is an `InputArtifact`. */
+export type RunValue = null | boolean | number | string | InputArtifact | readonly RunValue[] | RunConfig;
+export interface RunConfig {
+  readonly [key: string]: RunValue;
+}
+
+export interface Device {
+  readonly provider: 'cpu';
+  /** Intra-op threads that the step may use; never changes the bytes. */
+  readonly threads: number;
+}
+
+/** How one ancestor of a step was made: for reports and provenance. Names no steps, so that renaming changes nothing. */
+export interface Ancestor {
+  readonly key: string;
+  readonly fingerprint: JsonObject;
+  readonly outputs: Readonly<Record<string, { readonly type: string; readonly digest: string; readonly size: number }>>;
+  readonly created: string;
+  readonly seconds: number;
+}
+
+export interface RunContext {
+  readonly config: RunConfig;
+  /** The shard to compute, as `divide` described it; absent where the task is whole. */
+  readonly shard?: JsonValue;
+  readonly device: Device;
+  /** A fresh folder for this task alone; removed afterwards. */
+  readonly scratch: string;
+  /** The path to write an output to. Several files: make a folder there. */
+  output(name: string): string;
+  progress(done: number, total: number, unit: string): void;
+  log(level: 'info' | 'warning', message: string): void;
+  readonly signal: AbortSignal;
+  /** Set for kinds with `describesPipeline`. */
+  readonly pipeline?: { readonly name: string; readonly description: string };
+  readonly ancestors?: readonly Ancestor[];
+}
+
+export interface Shard {
+  /** The content of this shard's rows: goes into its fingerprint in place of the divided inputs' digests. */
+  readonly identity: JsonValue;
+  /** What `run` is given, for example a row range. Not in the fingerprint. */
+  readonly range: JsonValue;
+}
+
+export interface CombineContext {
+  readonly config: RunConfig;
+  /** For each shard in order: output name → path. */
+  readonly parts: readonly Readonly<Record<string, string>>[];
+  output(name: string): string;
+}
+
+/** How a large step divides along rows in a stable order. */
+export interface Division {
+  /** Config keys (top level) whose contents `identity` stands for. */
+  readonly inputs: readonly string[];
+  /** Runs in the planner: reads no more than it must. An empty list or one shard: the task runs whole. */
+  divide(config: RunConfig): Promise<readonly Shard[]>;
+}
+
+/** What a worker loads to run a step. */
+export interface StepImplementation {
+  run(context: RunContext): Promise<void>;
+  combine?(context: CombineContext): Promise<void>;
+}
+
+/** A step kind: what the planner needs (light to import) and how a worker gets the code that runs it. */
+export interface StepKind extends StepKindSpec {
+  /** What else changes the bytes: execution provider, runtime version. Goes into the fingerprint as `runtime`. */
+  runtime?(config: RunConfig): JsonObject;
+  readonly division?: Division;
+  /** Which loaded thing (a model) this task needs: a worker that has it is preferred. */
+  affinity?(config: RunConfig): string | undefined;
+  load(): Promise<StepImplementation>;
+}
+
+/** How data from outside the graph becomes files: which of a folder's files count, where embedded data lies. */
+export interface DataSources {
+  /** The files that matter in a folder of this type (relative paths, sorted), or an error that says what is missing. */
+  listFiles(type: ArtifactType, folder: string): Promise<readonly string[]>;
+  /** The path of `embedded:` data, and its type. */
+  resolveEmbedded(name: string): { readonly type: ArtifactType; readonly path: string };
+}
+
+/** A failure that the step foresaw, to be shown to a person without a stack trace. */
+export class StepError extends Error {
+  readonly code: string;
+  readonly hint: string | undefined;
+  constructor(code: string, message: string, hint?: string) {
+    super(message);
+    this.name = 'StepError';
+    this.code = code;
+    this.hint = hint;
+  }
+}
