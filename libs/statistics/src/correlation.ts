@@ -1,0 +1,136 @@
+import { requireLevel, StatisticsError } from './errors.ts';
+import { incompleteBeta, normalQuantile } from './special.ts';
+
+/** Why a correlation is undefined: fewer than two pairs, or one of the two sides does not vary. */
+export type CorrelationReason = 'too_few' | 'constant';
+
+export type Correlation = {
+  /** Pairs used. */
+  readonly n: number;
+  /** Pairs left out because one of their values is missing. */
+  readonly missing: number;
+} & (
+  | {
+      readonly r: number;
+      /** Two-sided, of the hypothesis of no correlation. */
+      readonly p: number;
+      /** Interval by Fisher's z; [-1, 1] for three pairs or fewer. */
+      readonly interval: readonly [number, number];
+    }
+  | { readonly r: null; readonly p: null; readonly interval: null; readonly reason: CorrelationReason }
+);
+
+export interface CorrelationOptions {
+  /** Coverage of the interval; 0.95 by default. */
+  readonly level?: number;
+}
+
+/** A list of numbers in which null and NaN mean missing. */
+export type Values = ArrayLike<number | null>;
+
+/**
+ * Pearson's correlation of n pairs. p is exact under bivariate normality: (r + 1)/2 has a Beta(n/2 − 1, n/2 − 1)
+ * distribution. Pairs with a missing value (null, NaN) are left out and counted.
+ *
+ * @throws StatisticsError where lengths differ or a value is infinite
+ */
+export function pearson(x: Values, y: Values, options: CorrelationOptions = {}): Correlation {
+  const pairs = completePairs(x, y);
+  return correlate(pairs.x, pairs.y, pairs.missing, options.level ?? 0.95);
+}
+
+/**
+ * Spearman's rank correlation: Pearson's correlation of mid-ranks; p from Student's t with n − 2 degrees of freedom.
+ * Pairs with a missing value (null, NaN) are left out before ranking, and counted.
+ *
+ * @throws StatisticsError where lengths differ or a value is infinite
+ */
+export function spearman(x: Values, y: Values, options: CorrelationOptions = {}): Correlation {
+  const pairs = completePairs(x, y);
+  return correlate(midRanks(pairs.x), midRanks(pairs.y), pairs.missing, options.level ?? 0.95);
+}
+
+/** Ranks from 1 to n; equal values share the mean of their ranks. The values must hold no NaN. */
+export function midRanks(values: ArrayLike<number>): Float64Array {
+  const order = Uint32Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a]! - values[b]!);
+  const ranks = new Float64Array(values.length);
+  for (let start = 0; start < order.length; ) {
+    let end = start + 1;
+    while (end < order.length && values[order[end]!] === values[order[start]!]) end++;
+    for (let i = start; i < end; i++) ranks[order[i]!] = (start + end + 1) / 2;
+    start = end;
+  }
+  return ranks;
+}
+
+function correlate(x: Float64Array, y: Float64Array, missing: number, level: number): Correlation {
+  requireLevel('level', level);
+  const n = x.length;
+  const undefinedFor = (reason: CorrelationReason): Correlation => ({
+    n,
+    missing,
+    r: null,
+    p: null,
+    interval: null,
+    reason,
+  });
+  if (n < 2) return undefinedFor('too_few');
+  if (!standardise(x) || !standardise(y)) return undefinedFor('constant');
+  let sum = 0;
+  let less = 0; // |x − y|² / 2 = 1 − r and |x + y|² / 2 = 1 + r keep their digits where r is close to ±1
+  let more = 0;
+  for (let i = 0; i < n; i++) {
+    sum += x[i]! * y[i]!;
+    less += (x[i]! - y[i]!) ** 2 / 2;
+    more += (x[i]! + y[i]!) ** 2 / 2;
+  }
+  const r = n === 2 ? Math.sign(sum) : Math.max(-1, Math.min(1, sum));
+  const unexplained = Math.min(1, less * more);
+  const p = n === 2 ? 1 : incompleteBeta(n / 2 - 1, 0.5, unexplained, Math.min(1, r * r));
+  return { n, missing, r, p, interval: fisherInterval(n, r, less, more, level) };
+}
+
+function fisherInterval(n: number, r: number, less: number, more: number, level: number): readonly [number, number] {
+  if (n <= 3) return [-1, 1];
+  if (less === 0 || more === 0) return [r, r];
+  const z = 0.5 * Math.log(more / less);
+  const half = normalQuantile(0.5 + level / 2) / Math.sqrt(n - 3);
+  return [Math.tanh(z - half), Math.tanh(z + half)];
+}
+
+/** Centres to mean 0 and scales to length 1, in place; false where the values do not vary beyond rounding. */
+function standardise(values: Float64Array): boolean {
+  const first = values[0]!;
+  let mean = 0;
+  for (let i = 0; i < values.length; i++) mean += (values[i]! - first) / values.length;
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) {
+    const centred = values[i]! - first - mean;
+    values[i] = centred;
+    largest = Math.max(largest, Math.abs(centred));
+  }
+  if (!(largest > 1e-13 * Math.abs(first + mean))) return false;
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += (values[i]! / largest) ** 2;
+  const norm = largest * Math.sqrt(squares);
+  for (let i = 0; i < values.length; i++) values[i] = values[i]! / norm;
+  return true;
+}
+
+function completePairs(x: Values, y: Values): { x: Float64Array; y: Float64Array; missing: number } {
+  if (x.length !== y.length) {
+    throw new StatisticsError(`The two sides of a correlation have ${x.length} and ${y.length} values; give pairs.`);
+  }
+  const kept = { x: [] as number[], y: [] as number[] };
+  for (let i = 0; i < x.length; i++) {
+    const a = x[i] ?? Number.NaN;
+    const b = y[i] ?? Number.NaN;
+    if (Number.isNaN(a) || Number.isNaN(b)) continue;
+    if (!Number.isFinite(a) || !Number.isFinite(b)) {
+      throw new StatisticsError(`Pair ${i} of a correlation is (${a}, ${b}); give finite numbers.`);
+    }
+    kept.x.push(a);
+    kept.y.push(b);
+  }
+  return { x: Float64Array.from(kept.x), y: Float64Array.from(kept.y), missing: x.length - kept.x.length };
+}

@@ -1,0 +1,38 @@
+export {
+  type BehaviorMode,
+  type BehaviorReason,
+  type BehaviorSummary,
+  type ContinuationScores,
+  type Estimate,
+  expectedMaximumToxicity,
+  type IntervalOptions,
+  PROMPT_SUBSETS,
+  type PromptSubset,
+  summarizeBehavior,
+  toxicityProbability,
+} from './behavior.ts';
+export {
+  type BootstrapInterval,
+  bootstrapInterval,
+  bootstrapMeans,
+  bootstrapStatistic,
+  type IntervalMethod,
+  type ResampleProvider,
+  type Resamples,
+  resampler,
+} from './bootstrap.ts';
+export {
+  type Correlation,
+  type CorrelationOptions,
+  type CorrelationReason,
+  midRanks,
+  pearson,
+  spearman,
+  type Values,
+} from './correlation.ts';
+export { type DistinctShare, distinctNgrams } from './distinct.ts';
+export { StatisticsError } from './errors.ts';
+export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
+export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
+export { type RandomStream, randomStream } from './philox.ts';
+export { quantile } from './quantile.ts';
