@@ -1,0 +1,112 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { bytesPerElement, type DType, elementCount, type TypedArray, viewOf } from './dtypes.ts';
+import { TensorFormatError } from './errors.ts';
+import { widenBfloat16, widenFloat16 } from './half.ts';
+import { headerLength, parseHeader, type TensorInfo } from './header.ts';
+
+/** A safetensors file whose header was read and checked. No file handle stays open. */
+export interface SafetensorsFile {
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** A tensor in memory. F16 and BF16 come as their bits in a Uint16Array; BOOL and 8-bit floats as a Uint8Array. */
+export interface Tensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: TypedArray;
+}
+
+async function readExactly(handle: FileHandle, into: Uint8Array, position: number, what: string): Promise<void> {
+  let done = 0;
+  while (done < into.length) {
+    const length = Math.min(into.length - done, 1 << 30);
+    const { bytesRead } = await handle.read(into, done, length, position + done);
+    if (bytesRead === 0) throw new TensorFormatError(`${what}: the file ends at byte ${position + done}, too early.`);
+    done += bytesRead;
+  }
+}
+
+/**
+ * Opens a safetensors file: reads and checks its header, not its data.
+ * @throws TensorFormatError if the file is not valid; the system's error if it cannot be read
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const first = new Uint8Array(Math.min(8, size));
+    await readExactly(handle, first, 0, path);
+    const json = new Uint8Array(headerLength(first, size, path));
+    await readExactly(handle, json, 8, path);
+    return { path, ...parseHeader(json, size, path) };
+  } finally {
+    await handle.close();
+  }
+}
+
+function infoOf(file: SafetensorsFile, name: string): TensorInfo {
+  const info = file.tensors.get(name);
+  if (info) return info;
+  const some = [...file.tensors.keys()].slice(0, 5).join(', ');
+  throw new TensorFormatError(`${file.path}: no tensor "${name}"; it has ${some || 'none'}.`);
+}
+
+async function readBytes(file: SafetensorsFile, name: string, offset: number, length: number): Promise<ArrayBuffer> {
+  const buffer = new ArrayBuffer(length);
+  const handle = await open(file.path, 'r');
+  try {
+    await readExactly(handle, new Uint8Array(buffer), offset, `${file.path}: tensor "${name}"`);
+  } finally {
+    await handle.close();
+  }
+  return buffer;
+}
+
+/** Reads a whole tensor. @throws TensorFormatError if there is none of that name or the file has shrunk */
+export async function readTensor(file: SafetensorsFile, name: string): Promise<Tensor> {
+  const { dtype, shape, offset, byteLength } = infoOf(file, name);
+  return { dtype, shape, data: viewOf(dtype, await readBytes(file, name, offset, byteLength)) };
+}
+
+/**
+ * Reads a floating-point tensor as float32 (F64 is rounded).
+ * @param rows [start, end) along the first axis; all of it if absent
+ * @throws TensorFormatError if the tensor is not of a floating-point type or the rows lie outside
+ */
+export async function readFloat32(
+  file: SafetensorsFile,
+  name: string,
+  rows?: readonly [number, number],
+): Promise<{ shape: number[]; data: Float32Array }> {
+  const { dtype, shape, offset, byteLength } = infoOf(file, name);
+  const where = `${file.path}: tensor "${name}"`;
+  let [start, length] = [offset, byteLength];
+  const outShape = [...shape];
+  if (rows) {
+    const count = shape[0];
+    const [from, to] = rows;
+    if (
+      count === undefined ||
+      !Number.isInteger(from) ||
+      !Number.isInteger(to) ||
+      from < 0 ||
+      to < from ||
+      to > count
+    ) {
+      throw new TensorFormatError(`${where}: rows [${from}, ${to}) lie outside its shape ${JSON.stringify(shape)}.`);
+    }
+    const rowBytes = elementCount(shape.slice(1)) * bytesPerElement(dtype);
+    [start, length] = [offset + from * rowBytes, (to - from) * rowBytes];
+    outShape[0] = to - from;
+  }
+  if (dtype !== 'F32' && dtype !== 'F64' && dtype !== 'F16' && dtype !== 'BF16') {
+    throw new TensorFormatError(`${where} is ${dtype}, not of a floating-point type read here (F64, F32, F16, BF16).`);
+  }
+  const buffer = await readBytes(file, name, start, length);
+  if (dtype === 'F32') return { shape: outShape, data: new Float32Array(buffer) };
+  if (dtype === 'F64') return { shape: outShape, data: Float32Array.from(new Float64Array(buffer)) };
+  const bits = new Uint16Array(buffer);
+  return { shape: outShape, data: dtype === 'F16' ? widenFloat16(bits) : widenBfloat16(bits) };
+}
