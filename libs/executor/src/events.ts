@@ -27,6 +27,8 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
+  /** The last lines that the worker process wrote to its standard error, where it died. */
+  readonly stderr?: string;
 }
 
 export interface Counts {

@@ -1,5 +1,16 @@
 export type { Counts, Failure, FieldChange, Reason, RunEvent } from './events.ts';
 export type {
+  Explanation,
+  Plan,
+  PlannedTask,
+  PlanOptions,
+  RefusedProblem,
+  RunHandle,
+  RunOptions,
+  RunResult,
+} from './options.ts';
+export { RunRefused } from './options.ts';
+export type {
   Ancestor,
   CombineContext,
   DataSources,

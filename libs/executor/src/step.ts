@@ -69,7 +69,10 @@ export interface CombineContext {
 export interface Division {
   /** Config keys (top level) whose contents `identity` stands for. */
   readonly inputs: readonly string[];
-  /** Runs in the planner: reads no more than it must. An empty list or one shard: the task runs whole. */
+  /**
+   * Runs in the parent process, not in a worker: reads no more than it must. An empty list: the task runs whole. One
+   * shard is still a shard and is combined, so that growth from one shard to two computes the second only.
+   */
   divide(config: RunConfig): Promise<readonly Shard[]>;
 }
 
@@ -81,7 +84,10 @@ export interface StepImplementation {
 
 /** A step kind: what the planner needs (light to import) and how a worker gets the code that runs it. */
 export interface StepKind extends StepKindSpec {
-  /** What else changes the bytes: execution provider, runtime version. Goes into the fingerprint as `runtime`. */
+  /**
+   * What else changes the bytes: execution provider, runtime version. Goes into the fingerprint as `runtime`. Here and
+   * in `affinity` the config's artifacts have no usable `path` yet: only `digest`, `type`, `axes`, `ref`.
+   */
   runtime?(config: RunConfig): JsonObject;
   readonly division?: Division;
   /** Which loaded thing (a model) this task needs: a worker that has it is preferred. */
