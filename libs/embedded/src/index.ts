@@ -1,0 +1,1 @@
+export { type EmbeddedAsset, type EmbeddedKind, EmbeddedNameError, listEmbedded, resolveEmbedded } from './embedded.ts';
