@@ -1,1 +1,28 @@
-export type { Digest, Json, Key, ResultRecord, StoredArtifact } from './types.ts';
+export { digestFile, digestOf, isDigest } from './digest.ts';
+export { BlobDamaged, StoreError, type StoreErrorCode } from './errors.ts';
+export { canonicalJson, keyOf } from './json.ts';
+export type {
+  AcquireOptions,
+  BlobInfo,
+  Digest,
+  GcOptions,
+  GcReport,
+  Json,
+  Key,
+  Lease,
+  OpenOptions,
+  Pin,
+  Problem,
+  ResultRecord,
+  RunDetail,
+  RunFinish,
+  RunLog,
+  RunMeta,
+  RunSummary,
+  Runs,
+  Store,
+  StoredArtifact,
+  StoreStatus,
+  VerifyProgress,
+  VerifyReport,
+} from './types.ts';
