@@ -106,4 +106,6 @@ if __name__ == "__main__":
     made = make_tokenizer()
     for model_name in options.names or FAMILY:
         record = train(model_name, made, options.out / model_name, options.steps)
-        (options.out / model_name / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        records = options.out / "training.json"
+        known = json.loads(records.read_text()) if records.exists() else {}
+        records.write_text(json.dumps(known | {model_name: record}, indent=2) + "\n", encoding="utf-8")
