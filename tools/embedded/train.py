@@ -74,7 +74,7 @@ def train(name: str, tokenizer, folder: Path, limit: int | None = None) -> dict:
     begun, recent = time.time(), []
     for step in range(steps):
         if step in kept:
-            revision = folder / "revisions" / f"step-{kept.index(step)}"
+            revision = folder.parent.parent / "revisions" / name / f"step-{kept.index(step)}"
             save_model(model, revision)
             save_tokenizer(tokenizer, revision)
         for group in optimizer.param_groups:

@@ -42,7 +42,7 @@ function json(path: string): Record<string, unknown> {
 describe('names', () => {
   it('resolves models, revisions, adapters, tables and scorers', () => {
     expect(resolveEmbedded('parlour-base').kind).toBe('model');
-    expect(resolveEmbedded('parlour-base@step-2').path).toBe(join(assets, 'models/parlour-base/revisions/step-2'));
+    expect(resolveEmbedded('parlour-base@step-2').path).toBe(join(assets, 'revisions/parlour-base/step-2'));
     expect(resolveEmbedded('parlour-rude-detox')).toMatchObject({ kind: 'adapter', base: 'parlour-rude' });
     expect(resolveEmbedded('parlour-prompts').kind).toBe('table');
     expect(resolveEmbedded('toxicity')).toMatchObject({ kind: 'scorer', path: join(assets, 'scorers/toxicity') });
