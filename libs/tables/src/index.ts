@@ -1,1 +1,23 @@
-export {};
+export { TableError } from './error.ts';
+export { FILTER_OPERATORS, type FilterOperator, type FilterSpec, filterTable } from './filter.ts';
+export { type JoinKind, joinTables } from './join.ts';
+export { type ParquetInfo, readParquet, readParquetInfo } from './parquet-read.ts';
+export { writeParquet } from './parquet-write.ts';
+export { detectFormat, readTable, type TableFormat } from './read-table.ts';
+export { cell, rows, tableFromRows } from './rows.ts';
+export { addColumn, concatTables, renameColumns, selectColumns, selectRows, sliceRows } from './select.ts';
+export {
+  type Column,
+  type ColumnInfo,
+  type ColumnOf,
+  type ColumnType,
+  column,
+  floatColumn,
+  hasColumn,
+  type Json,
+  stringColumn,
+  type Table,
+  tableFromColumns,
+  type Value,
+} from './table.ts';
+export { csvLines, jsonLines, writeCsv, writeJsonl } from './text-write.ts';

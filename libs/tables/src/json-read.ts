@@ -1,0 +1,113 @@
+import { type TableBuilder, tableBuilder } from './build.ts';
+import { TableError } from './error.ts';
+import { lineBlocks } from './lines.ts';
+import { flatten } from './rows.ts';
+import { show, type Table } from './table.ts';
+
+/**
+ * Reads JSON Lines: one object a line, blank lines skipped, nested objects flattened with dots.
+ *
+ * @throws TableError "file:317: not JSON: …" for the first bad line.
+ */
+export async function readJsonLines(path: string): Promise<Table> {
+  const builder = tableBuilder((line) => `${path}:${line}`);
+  for await (const { bytes, firstLine } of lineBlocks(path)) {
+    let line = firstLine;
+    for (let start = 0; start < bytes.length; line++) {
+      const end = bytes.indexOf(0x0a, start) + 1 || bytes.length;
+      const text = bytes.toString('utf8', start, end).trim();
+      if (text !== '') addObject(builder, path, text, line);
+      start = end;
+    }
+  }
+  if (builder.rowCount === 0) throw new TableError(`${path} holds no rows.`);
+  return builder.finish();
+}
+
+/**
+ * Reads a JSON array of objects, one element after the other, so that the whole text is never one string.
+ *
+ * @throws TableError with file and line.
+ */
+export async function readJsonArray(path: string): Promise<Table> {
+  const builder = tableBuilder((line) => `${path}:${line}`);
+  const splitter = elementSplitter(path, (text, line) => addObject(builder, path, text, line));
+  for await (const { bytes } of lineBlocks(path)) splitter.push(bytes.toString('utf8'));
+  splitter.end();
+  if (builder.rowCount === 0) throw new TableError(`${path} holds no rows.`);
+  return builder.finish();
+}
+
+function addObject(builder: TableBuilder, path: string, text: string, line: number): void {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new TableError(`${path}:${line}: not JSON: ${(error as Error).message.split('\n')[0]}.`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TableError(`${path}:${line}: ${show(value)} is not a row; an object like {"text": "…"} was expected.`);
+  }
+  builder.addRow(flatten(value as Record<string, unknown>), line);
+}
+
+/**
+ * Finds where the elements of a JSON array begin and end by brackets and quotes alone; each is then parsed by
+ * itself, which also finds whatever is wrong in it.
+ */
+function elementSplitter(path: string, element: (text: string, line: number) => void) {
+  let depth = 0;
+  let done = false;
+  let quoted = false;
+  let escaped = false;
+  let elements = 0;
+  let line = 1;
+  /** The element being read, as far as earlier blocks held it; undefined between elements. */
+  let pending: string | undefined;
+  let elementLine = 1;
+
+  return {
+    push(text: string): void {
+      let start = 0;
+      for (let i = 0; i < text.length; i++) {
+        const c = text[i] as string;
+        if (c === '\n') line++;
+        if (quoted) {
+          if (escaped) escaped = false;
+          else if (c === '\\') escaped = true;
+          else if (c === '"') quoted = false;
+        } else if (pending === undefined && c.trim() === '') {
+          // Space between elements.
+        } else if (depth === 0) {
+          if (c !== '[' || done) throw new TableError(`${path}:${line}: not JSON: unexpected ${show(c)}.`);
+          depth = 1;
+        } else if (depth === 1 && (c === ',' || c === ']')) {
+          if (pending !== undefined) {
+            elements++;
+            element(pending + text.slice(start, i), elementLine);
+          } else if (c === ',' || elements > 0) {
+            throw new TableError(`${path}:${line}: not JSON: a row was expected before ${show(c)}.`);
+          }
+          pending = undefined;
+          if (c === ']') {
+            depth = 0;
+            done = true;
+          }
+        } else {
+          if (pending === undefined) {
+            pending = '';
+            start = i;
+            elementLine = line;
+          }
+          if (c === '"') quoted = true;
+          else if (c === '{' || c === '[') depth++;
+          else if ((c === '}' || c === ']') && depth > 1) depth--;
+        }
+      }
+      if (pending !== undefined) pending += text.slice(start);
+    },
+    end(): void {
+      if (!done) throw new TableError(`${path}:${line}: not JSON: the array does not end (${elements} rows read).`);
+    },
+  };
+}

@@ -1,0 +1,122 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import {
+  type AsyncBuffer,
+  asyncBufferFromFile,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetRead,
+  parquetSchema,
+} from 'hyparquet';
+import { columnOf } from './build.ts';
+import { TableError } from './error.ts';
+import { type LeafColumn, leafColumns } from './parquet-types.ts';
+import { type Column, type ColumnInfo, type Table, tableFromColumns, type Value } from './table.ts';
+
+export type ParquetInfo = {
+  readonly rowCount: number;
+  readonly columns: readonly ColumnInfo[];
+  /** The texts that `writeParquet` was given, and those of other writers. */
+  readonly metadata: Readonly<Record<string, string>>;
+};
+
+/**
+ * Reads a Parquet file of any writer. Structs become dotted columns (`a.b`), lists that are not of 32-bit integers
+ * become json, dates and times become ISO 8601 texts, NaN becomes null.
+ *
+ * @throws TableError if the file is damaged, encrypted, compressed in a way that is not read, or holds raw bytes.
+ */
+export async function readParquet(path: string): Promise<Table> {
+  const { file, metadata } = await openParquet(path);
+  return guarded(path, async () => {
+    const leaves = leafColumns(parquetSchema(metadata));
+    const chunks = await readChunks(file, metadata);
+    const rowCount = Number(metadata.num_rows);
+    return tableFromColumns(leaves.map((leaf) => columnFromChunks(leaf, chunks.get(leaf.source) ?? [], rowCount)));
+  });
+}
+
+type Chunk = { readonly start: number; readonly data: ArrayLike<unknown> };
+
+/** The values of each top-level column, in the order of the rows. */
+async function readChunks(file: AsyncBuffer, metadata: FileMetaData): Promise<Map<string, Chunk[]>> {
+  const chunks = new Map<string, Chunk[]>();
+  await parquetRead({
+    file,
+    metadata,
+    compressors: { GZIP: (bytes) => gunzipSync(bytes), BROTLI: (bytes) => brotliDecompressSync(bytes) },
+    parsers: { stringFromBytes: strictText, dateFromDays: isoDay },
+    onChunk: ({ columnName, columnData, rowStart }) => {
+      const list = chunks.get(columnName) ?? [];
+      list.push({ start: rowStart, data: columnData });
+      chunks.set(columnName, list);
+    },
+  });
+  for (const list of chunks.values()) list.sort((a, b) => a.start - b.start);
+  return chunks;
+}
+
+/** What a Parquet file holds, without reading its values. @throws TableError if it is damaged. */
+export async function readParquetInfo(path: string): Promise<ParquetInfo> {
+  const { metadata } = await openParquet(path);
+  return {
+    rowCount: Number(metadata.num_rows),
+    columns: (await guarded(path, async () => leafColumns(parquetSchema(metadata)))).map(({ name, type }) => ({
+      name,
+      type,
+    })),
+    metadata: Object.fromEntries((metadata.key_value_metadata ?? []).map(({ key, value }) => [key, value ?? ''])),
+  };
+}
+
+async function openParquet(path: string): Promise<{ file: AsyncBuffer; metadata: FileMetaData }> {
+  const file = await asyncBufferFromFile(path);
+  if (file.byteLength === 0) throw new TableError(`${path} is empty; a table was expected.`);
+  return { file, metadata: await guarded(path, () => parquetMetadataAsync(file)) };
+}
+
+async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof TableError || (error instanceof Error && 'code' in error && error.code === 'ENOENT'))
+      throw error;
+    const reason = (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+    throw new TableError(`${path} cannot be read as Parquet: ${reason}.`, { cause: error });
+  }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function strictText(bytes: Uint8Array | undefined): string | undefined {
+  if (!bytes) return undefined;
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new Error('a text column holds bytes that are not UTF-8');
+  }
+}
+
+function isoDay(days: number): string {
+  return new Date(days * 86_400_000).toISOString().slice(0, 10);
+}
+
+function columnFromChunks(leaf: LeafColumn, chunks: readonly Chunk[], rowCount: number): Column {
+  const values: Value[] = [];
+  let { type } = leaf;
+  for (const { data } of chunks) {
+    for (let i = 0; i < data.length; i++) {
+      const value = leaf.value(data[i]);
+      // A list with a null in it, or with an integer too wide, cannot be list<int32>.
+      if (type === 'list<int32>' && value !== null && !isIntList(value)) type = 'json';
+      values.push(value);
+    }
+  }
+  if (values.length !== rowCount) {
+    throw new Error(`column "${leaf.name}" has ${values.length} rows of ${rowCount}`);
+  }
+  return columnOf(leaf.name, type, values);
+}
+
+function isIntList(value: Value): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === 'number' && (item | 0) === item);
+}

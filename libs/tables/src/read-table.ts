@@ -1,0 +1,73 @@
+import { open } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { readCsv } from './csv-read.ts';
+import { TableError } from './error.ts';
+import { readJsonArray, readJsonLines } from './json-read.ts';
+import { readParquet } from './parquet-read.ts';
+import type { Table } from './table.ts';
+
+export type TableFormat = 'parquet' | 'jsonl' | 'json' | 'csv' | 'tsv';
+
+/**
+ * Reads a table from Parquet, JSON Lines, a JSON array of objects, CSV or TSV. The format is seen from the
+ * content first (Parquet's magic bytes, `[`, `{`) and then from the file's extension, unless it is given.
+ *
+ * @throws TableError if the file is missing, empty, broken (with file:line where it is text) or of no known format.
+ */
+export async function readTable(path: string, format?: TableFormat): Promise<Table> {
+  switch (format ?? (await detectFormat(path))) {
+    case 'parquet':
+      return readParquet(path);
+    case 'jsonl':
+      return readJsonLines(path);
+    case 'json':
+      return readJsonArray(path);
+    case 'csv':
+      return readCsv(path, ',');
+    case 'tsv':
+      return readCsv(path, '\t');
+  }
+}
+
+/** @throws TableError if the file is missing, a folder, empty or of no known format. */
+export async function detectFormat(path: string): Promise<TableFormat> {
+  const head = await readHead(path);
+  const extension = extname(path).toLowerCase();
+  if (head.subarray(0, 4).toString('latin1') === 'PAR1') return 'parquet';
+  if (extension === '.parquet')
+    throw new TableError(`${path} is named .parquet but does not begin as a Parquet file does.`);
+  if (head[0] === 0x1f && head[1] === 0x8b) throw new TableError(`${path} is compressed (gzip); decompress it first.`);
+  if (extension === '.csv') return 'csv';
+  if (extension === '.tsv' || extension === '.tab') return 'tsv';
+  const text = head
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .trimStart();
+  if (text === '') throw new TableError(`${path} is empty; a table was expected.`);
+  if (text.startsWith('[')) return 'json';
+  if (text.startsWith('{') || ['.jsonl', '.ndjson', '.json'].includes(extension)) return 'jsonl';
+  const [firstLine = ''] = text.split('\n', 1);
+  if (firstLine.includes('\t')) return 'tsv';
+  if (firstLine.includes(',')) return 'csv';
+  throw new TableError(`${path} is of no known format; expected Parquet, JSON Lines, a JSON array, CSV or TSV.`);
+}
+
+async function readHead(path: string): Promise<Buffer> {
+  try {
+    const file = await open(path);
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
+      if (bytesRead === 0) throw new TableError(`${path} is empty; a table was expected.`);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) {
+      if (error.code === 'ENOENT') throw new TableError(`There is no file ${path}.`);
+      if (error.code === 'EISDIR') throw new TableError(`${path} is a folder; a table file was expected.`);
+      if (error.code === 'EACCES') throw new TableError(`${path} cannot be read: permission denied.`);
+    }
+    throw error;
+  }
+}

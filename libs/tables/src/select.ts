@@ -1,0 +1,90 @@
+import { columnOf, widen } from './build.ts';
+import { TableError } from './error.ts';
+import { type Column, type ColumnType, column, hasColumn, type Table, tableFromColumns, type Value } from './table.ts';
+
+/**
+ * The rows at the given indices, in that order; an index may come several times.
+ *
+ * @throws TableError if an index is not a row of the table.
+ */
+export function selectRows(table: Table, indices: ArrayLike<number>): Table {
+  for (let i = 0; i < indices.length; i++) {
+    const index = indices[i] as number;
+    if (!Number.isInteger(index) || index < 0 || index >= table.rowCount) {
+      throw new TableError(`There is no row ${index}; the table has ${table.rowCount} rows.`);
+    }
+  }
+  return { columns: table.columns.map((item) => take(item, indices)), rowCount: indices.length };
+}
+
+/** A column with the values at the given indices; a negative index gives null. */
+export function take(item: Column, indices: ArrayLike<number>): Column {
+  const values = Array.from(indices, (index) => (index < 0 ? null : (item.values[index] as Value)));
+  return columnOf(item.name, item.type, values);
+}
+
+/** Rows `start` (included) to `end` (excluded), with the rules of Array.prototype.slice. */
+export function sliceRows(table: Table, start: number, end?: number): Table {
+  const columns = table.columns.map((item) => ({ ...item, values: item.values.slice(start, end) }) as Column);
+  return { columns, rowCount: columns[0]?.values.length ?? 0 };
+}
+
+/** The named columns, in the order given. @throws TableError for a name that is not there. */
+export function selectColumns(table: Table, names: readonly string[]): Table {
+  return tableFromColumns(names.map((name) => column(table, name)));
+}
+
+/** The table with one more column at its end. @throws TableError if its name is taken or its length differs. */
+export function addColumn(table: Table, added: Column): Table {
+  return tableFromColumns([...table.columns, added]);
+}
+
+/** The table with columns renamed: old name to new. @throws TableError for a name that is not there or is taken. */
+export function renameColumns(table: Table, names: Readonly<Record<string, string>>): Table {
+  for (const name of Object.keys(names)) column(table, name);
+  return tableFromColumns(table.columns.map((item) => ({ ...item, name: names[item.name] ?? item.name })));
+}
+
+/**
+ * Tables one below the other, in order. Integers widen to floats where tables differ.
+ *
+ * @param options.fill `true` gives null to columns that a table lacks; otherwise that is an error.
+ * @throws TableError naming the table (from 0) and column where columns or types do not agree.
+ */
+export function concatTables(tables: readonly Table[], options: { fill?: boolean } = {}): Table {
+  const types = new Map<string, ColumnType>();
+  tables.forEach((table, index) => {
+    for (const item of table.columns) {
+      const known = types.get(item.name);
+      const type = known === undefined || isEmpty(item) ? (known ?? item.type) : widen(known, item.type);
+      if (type === undefined) {
+        throw new TableError(`Column "${item.name}" is ${item.type} in table ${index}, but ${known} before it.`);
+      }
+      types.set(item.name, type);
+    }
+  });
+  if (!options.fill) requireSameColumns(tables, [...types.keys()]);
+  const columns = [...types].map(([name, type]) => {
+    const values: Value[] = [];
+    for (const table of tables) {
+      const item = table.columns.find((candidate) => candidate.name === name);
+      for (let row = 0; row < table.rowCount; row++) values.push(item ? (item.values[row] as Value) : null);
+    }
+    return columnOf(name, type, values);
+  });
+  return { columns, rowCount: tables.reduce((sum, table) => sum + table.rowCount, 0) };
+}
+
+/** A column of nulls alone takes whatever type its namesakes have. */
+function isEmpty(item: Column): boolean {
+  return Array.isArray(item.values) && item.values.every((value) => value === null);
+}
+
+function requireSameColumns(tables: readonly Table[], names: readonly string[]): void {
+  tables.forEach((table, index) => {
+    const missing = names.find((name) => !hasColumn(table, name));
+    if (missing !== undefined) {
+      throw new TableError(`Table ${index} of ${tables.length} has no column "${missing}", which another table has.`);
+    }
+  });
+}

@@ -1,0 +1,32 @@
+"""Writes foreign.parquet, a file of another writer with the types that ours never writes (pyarrow)."""
+
+import datetime
+import decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+table = pa.table(
+    {
+        "id": pa.array([1, 2, None], pa.int64()),
+        "small": pa.array([1, -2, 3], pa.int16()),
+        "unsigned": pa.array([4294967295, 0, None], pa.uint32()),
+        "text": pa.array(["a", "", None]),
+        "category": pa.array(["x", "y", "x"]).dictionary_encode(),
+        "half": pa.array([0.5, float("nan"), None], pa.float32()),
+        "price": pa.array([decimal.Decimal("1.25"), None, decimal.Decimal("-3.50")], pa.decimal128(8, 2)),
+        "day": pa.array([datetime.date(2026, 11, 23), None, datetime.date(1969, 12, 31)]),
+        "time": pa.array([datetime.datetime(2026, 11, 23, 4, 30), None, datetime.datetime(2000, 1, 1)], pa.timestamp("us")),
+        "flag": pa.array([True, None, False]),
+        "tokens": pa.array([[1, 2, 3], [], None], pa.list_(pa.int64())),
+        "holes": pa.array([[1, None], [], None], pa.list_(pa.int32())),
+        "words": pa.array([["a", "b"], None, []], pa.list_(pa.string())),
+        "prompt": pa.array(
+            [{"text": "hi", "scores": {"toxicity": 0.25}}, {"text": None, "scores": None}, None],
+            pa.struct([("text", pa.string()), ("scores", pa.struct([("toxicity", pa.float64())]))]),
+        ),
+        "people": pa.array([[{"name": "a", "n": 1}], [], None], pa.list_(pa.struct([("name", pa.string()), ("n", pa.int32())]))),
+    }
+)
+pq.write_table(table, Path(__file__).parent / "foreign.parquet", row_group_size=2, compression="snappy")

@@ -1,0 +1,212 @@
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Column,
+  column,
+  type Json,
+  readParquet,
+  readParquetInfo,
+  readTable,
+  rows,
+  type Table,
+  tableFromColumns,
+  writeParquet,
+} from '../src/index.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sonde-tables-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const every: Table = tableFromColumns([
+  { name: 'text', type: 'string', values: ['a', '', null, 'zażółć 🦉'] },
+  { name: 'i', type: 'int32', values: Int32Array.of(1, -2, 2147483647, -2147483648) },
+  { name: 'w', type: 'int64', values: [9007199254740993n, null, -1n, 0n] },
+  { name: 'f', type: 'float64', values: [0.1, null, -0, 1e300] },
+  { name: 'b', type: 'boolean', values: [true, false, null, true] },
+  { name: 'tokens', type: 'list<int32>', values: [[1, 2], [], null, Int32Array.of(3)] },
+  { name: 'j', type: 'json', values: [{ a: [1, null] }, 'x', null, [0.5]] },
+  { name: 'score.TOXICITY', type: 'float64', values: [null, null, null, null] },
+]);
+
+/** The table with list values as plain arrays, for comparison. */
+function plain(table: Table) {
+  return {
+    rowCount: table.rowCount,
+    columns: table.columns.map(({ name, type, values }) => ({
+      name,
+      type,
+      values: Array.from<unknown>(values).map((value) => (value instanceof Int32Array ? [...value] : value)),
+    })),
+  };
+}
+
+describe('a written Parquet file', () => {
+  it('reads back equal: every type, nulls, empty lists, empty columns', async () => {
+    const path = join(folder, 'every.parquet');
+    await writeParquet(path, every, { model: 'm', note: 'ü' });
+    expect(plain(await readParquet(path))).toEqual(plain(every));
+    expect((await readParquetInfo(path)).metadata).toEqual({ model: 'm', note: 'ü' });
+    expect(plain(await readTable(path)).columns).toHaveLength(8);
+  });
+
+  it('is read by hyparquet alone with its own types', async () => {
+    const path = join(folder, 'alone.parquet');
+    await writeParquet(path, every);
+    const read = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
+    expect(read[0]).toMatchObject({ text: 'a', w: 9007199254740993n, tokens: [1, 2], j: '{"a":[1,null]}' });
+    expect(read[2]?.text ?? read[2]?.tokens ?? null).toBeNull();
+  });
+
+  it('has the same bytes for typed arrays and plain arrays, and on every write', async () => {
+    const values = Array.from({ length: 5000 }, (_, i) => Math.sin(i));
+    const as = (values: Column['values']) => tableFromColumns([{ name: 'f', type: 'float64', values } as Column]);
+    await writeParquet(join(folder, '1.parquet'), as(values as number[]), { b: '2', a: '1' });
+    await writeParquet(join(folder, '2.parquet'), as(Float64Array.from(values)), { a: '1', b: '2' });
+    const [first, second] = await Promise.all([1, 2].map((n) => readFile(join(folder, `${n}.parquet`))));
+    expect(first?.equals(second as Buffer)).toBe(true);
+  });
+
+  it('keeps lists whole across pages and row groups', async () => {
+    const lists = Array.from({ length: 1500 }, (_, i) => Array.from({ length: (i * 7) % 400 }, (_, k) => i * 1000 + k));
+    const path = join(folder, 'lists.parquet');
+    await writeParquet(path, tableFromColumns([{ name: 'l', type: 'list<int32>', values: lists }]));
+    expect(column(await readParquet(path), 'l').values).toEqual(lists);
+  });
+
+  it('may have no rows', async () => {
+    const path = join(folder, 'none.parquet');
+    await writeParquet(path, tableFromColumns([{ name: 'a', type: 'list<int32>', values: [] }]));
+    expect(await readParquet(path)).toEqual({ columns: [{ name: 'a', type: 'list<int32>', values: [] }], rowCount: 0 });
+  });
+
+  it('is not begun for a NaN', async () => {
+    const path = join(folder, 'nan.parquet');
+    const table: Table = {
+      columns: [{ name: 'f', type: 'float64', values: Float64Array.of(1, Number.NaN) }],
+      rowCount: 2,
+    };
+    await expect(writeParquet(path, table)).rejects.toThrow('Column "f", row 1: NaN');
+    await expect(readFile(path)).rejects.toThrow('ENOENT');
+  });
+
+  it('holds any value of its types', async () => {
+    const path = join(folder, 'any.parquet');
+    const int32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+    const nullable = <T>(arbitrary: fc.Arbitrary<T>) =>
+      fc.array(fc.option(arbitrary), { minLength: 40, maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(
+        nullable(fc.string({ unit: 'grapheme' })),
+        nullable(fc.double({ noNaN: true })),
+        nullable(fc.array(int32)),
+        nullable(fc.jsonValue()),
+        async (text, f, l, j) => {
+          const table = tableFromColumns([
+            { name: 't', type: 'string', values: text },
+            { name: 'f', type: 'float64', values: f },
+            { name: 'l', type: 'list<int32>', values: l },
+            { name: 'j', type: 'json', values: JSON.parse(JSON.stringify(j)) as Json[] },
+          ]);
+          await writeParquet(path, table);
+          expect(plain(await readParquet(path))).toEqual(plain(table));
+        },
+      ),
+      { numRuns: 30, seed: 1 },
+    );
+  });
+});
+
+describe('a Parquet file of another writer (pyarrow)', () => {
+  it('gives dotted columns, ISO times, numbers, lists and null for NaN', async () => {
+    const table = await readTable(join(import.meta.dirname, 'foreign.parquet'));
+    expect(table.columns.map((item) => [item.name, item.type])).toEqual([
+      ['id', 'int64'],
+      ['small', 'int32'],
+      ['unsigned', 'int64'],
+      ['text', 'string'],
+      ['category', 'string'],
+      ['half', 'float64'],
+      ['price', 'float64'],
+      ['day', 'string'],
+      ['time', 'string'],
+      ['flag', 'boolean'],
+      ['tokens', 'list<int32>'],
+      ['holes', 'json'],
+      ['words', 'json'],
+      ['prompt.text', 'string'],
+      ['prompt.scores.toxicity', 'float64'],
+      ['people', 'json'],
+    ]);
+    expect(rows(table)).toEqual([
+      {
+        id: 1n,
+        small: 1,
+        unsigned: 4294967295n,
+        text: 'a',
+        category: 'x',
+        half: 0.5,
+        price: 1.25,
+        day: '2026-11-23',
+        time: '2026-11-23T04:30:00.000Z',
+        flag: true,
+        tokens: [1, 2, 3],
+        holes: [1, null],
+        words: ['a', 'b'],
+        'prompt.text': 'hi',
+        'prompt.scores.toxicity': 0.25,
+        people: [{ name: 'a', n: 1 }],
+      },
+      {
+        id: 2n,
+        small: -2,
+        unsigned: 0n,
+        text: '',
+        category: 'y',
+        half: null,
+        price: null,
+        day: null,
+        time: null,
+        flag: null,
+        tokens: [],
+        holes: [],
+        words: null,
+        'prompt.text': null,
+        'prompt.scores.toxicity': null,
+        people: [],
+      },
+      {
+        id: null,
+        small: 3,
+        unsigned: null,
+        text: null,
+        category: 'x',
+        half: null,
+        price: -3.5,
+        day: '1969-12-31',
+        time: '2000-01-01T00:00:00.000Z',
+        flag: false,
+        tokens: null,
+        holes: null,
+        words: [],
+        'prompt.text': null,
+        'prompt.scores.toxicity': null,
+        people: null,
+      },
+    ]);
+  });
+
+  it('that is cut short is an error in one sentence', async () => {
+    const path = join(folder, 'cut.parquet');
+    await writeFile(path, await readFile(join(import.meta.dirname, 'foreign.parquet')));
+    await truncate(path, 500);
+    await expect(readTable(path)).rejects.toThrow(/cut\.parquet cannot be read as Parquet: .+\.$/);
+    await writeFile(path, 'PAR1');
+    await expect(readTable(path)).rejects.toThrow(/cut\.parquet cannot be read as Parquet/);
+  });
+});

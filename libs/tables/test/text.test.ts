@@ -1,0 +1,186 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  column,
+  floatColumn,
+  readTable,
+  rows,
+  stringColumn,
+  tableFromRows,
+  writeCsv,
+  writeJsonl,
+} from '../src/index.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sonde-tables-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function file(name: string, content: string | Uint8Array): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+const readText = async (name: string, content: string | Uint8Array) => readTable(await file(name, content));
+
+describe('JSON Lines', () => {
+  it('flattens rows, skips blank lines, takes CRLF and a byte order mark', async () => {
+    const table = await readText('a.jsonl', '\uFEFF{"p":{"text":"x"},"n":1}\r\n\r\n{"p":{"text":"y"},"n":null}');
+    expect(rows(table)).toEqual([
+      { 'p.text': 'x', n: 1 },
+      { 'p.text': 'y', n: null },
+    ]);
+  });
+
+  it('names file and line of a broken line', async () => {
+    const lines = Array.from({ length: 400 }, (_, i) => JSON.stringify({ i }));
+    lines[316] = '{"i": 31';
+    await expect(readText('broken.jsonl', lines.join('\n'))).rejects.toThrow(/broken\.jsonl:317: not JSON: /);
+    await expect(readText('list.jsonl', '{"a":1}\n"x"\n')).rejects.toThrow('list.jsonl:2: "x" is not a row');
+  });
+
+  it('names both lines where a column changes type', async () => {
+    await expect(readText('mixed.jsonl', '{"a":1}\n{"a":"b"}\n')).rejects.toThrow(
+      /mixed\.jsonl:2: column "a" is "b" \(string\), but 1 \(int32\) at .*mixed\.jsonl:1;/,
+    );
+  });
+
+  it('names the line that is not UTF-8', async () => {
+    const bytes = Uint8Array.from([...Buffer.from('{"a":1}\n{"a":"'), 0xff, ...Buffer.from('"}\n')]);
+    await expect(readText('latin.jsonl', bytes)).rejects.toThrow('latin.jsonl:2: not UTF-8');
+    await expect(readText('wide.jsonl', Buffer.from('\uFEFF{"a":1}', 'utf16le'))).rejects.toThrow('UTF-16');
+  });
+
+  it('keeps characters whole that lie across the blocks of reading', async () => {
+    const row = { text: '🦉é'.repeat(1000) };
+    const table = await readText('large.jsonl', `${JSON.stringify(row)}\n`.repeat(600));
+    expect(new Set(stringColumn(table, 'text'))).toEqual(new Set([row.text]));
+    expect(table.rowCount).toBe(600);
+  });
+
+  it('replaces half a surrogate pair, which no file of ours can hold', async () => {
+    expect(rows(await readText('half.jsonl', '{"a":"x\\ud83dy"}'))).toEqual([{ a: 'x\uFFFDy' }]);
+  });
+
+  it('that is empty, or missing, is an error', async () => {
+    await expect(readText('empty.jsonl', '')).rejects.toThrow('empty.jsonl is empty');
+    await expect(readText('blank.jsonl', '\n \n')).rejects.toThrow('blank.jsonl is empty');
+    await expect(readTable(join(folder, 'nowhere.jsonl'))).rejects.toThrow(/^There is no file .*nowhere\.jsonl\.$/);
+    await expect(readTable(folder)).rejects.toThrow('is a folder');
+  });
+});
+
+describe('a JSON array', () => {
+  it('is read element by element, with brackets and quotes inside texts', async () => {
+    const data = [{ a: '[1], "{' }, { a: '\\' }, { a: '\n]', b: [1, 2] }];
+    for (const indent of [0, 2]) {
+      expect(rows(await readText('a.json', JSON.stringify(data, null, indent)))).toEqual(
+        data.map((row) => ({ a: row.a, b: row.b ?? null })),
+      );
+    }
+  });
+
+  it('is read across blocks', async () => {
+    const data = Array.from({ length: 30_000 }, (_, i) => ({ i, text: 'x'.repeat(50) }));
+    const table = await readText('long.json', JSON.stringify(data, null, 1));
+    expect(floatColumn(table, 'i')).toEqual(Float64Array.from(data, (row) => row.i));
+  });
+
+  it.each([
+    ['[{"a":1},\n{"a":}]', ':2: not JSON'],
+    ['[{"a":1}', ':1: not JSON: the array does not end (0 rows read)'],
+    ['[{"a":1},]', 'a row was expected before "]"'],
+    ['[,]', 'a row was expected before ","'],
+    ['[{"a":1}] x', 'unexpected "x"'],
+    ['[1]', '1 is not a row'],
+    ['[]', 'holds no rows'],
+    ['[{"a":1}}]', 'not JSON'],
+  ])('%s is an error', async (content, message) => {
+    await expect(readText('bad.json', content)).rejects.toThrow(message);
+  });
+});
+
+describe('CSV and TSV', () => {
+  it('infers types a column and tells an empty field from an empty text', async () => {
+    const table = await readText(
+      'a.csv',
+      'id,n,f,b,t,zip\r\nx,1,0.5,true,"",01234\r\ny,,1e3,FALSE,,5\r\n"a ""b""\nc",3,2,,z,6\r\n',
+    );
+    expect(table.columns.map((item) => item.type)).toEqual([
+      'string',
+      'int32',
+      'float64',
+      'boolean',
+      'string',
+      'string',
+    ]);
+    expect(rows(table)).toEqual([
+      { id: 'x', n: 1, f: 0.5, b: true, t: '', zip: '01234' },
+      { id: 'y', n: null, f: 1000, b: false, t: null, zip: '5' },
+      { id: 'a "b"\nc', n: 3, f: 2, b: null, t: 'z', zip: '6' },
+    ]);
+  });
+
+  it('keeps integers that no number holds as text', async () => {
+    expect((await readText('ids.csv', 'id\n12345678901234567890\n')).columns[0]?.type).toBe('string');
+  });
+
+  it('reads tabs by extension or content', async () => {
+    expect(rows(await readText('a.tsv', 'a\tb\n1\tx,y\n'))).toEqual([{ a: 1, b: 'x,y' }]);
+    expect(rows(await readText('a.txt', 'a\tb\n1\tx\n'))).toEqual([{ a: 1, b: 'x' }]);
+  });
+
+  it('names the line of a row of another length', async () => {
+    await expect(readText('short.csv', 'a,b\n1,2\n3\n')).rejects.toThrow(/short\.csv:3: not CSV: /);
+    await expect(readText('twice.csv', 'a,a\n1,2\n')).rejects.toThrow('Two columns are named "a"');
+  });
+});
+
+describe('writing', () => {
+  const table = tableFromRows([
+    { t: 'a,"b"\n', n: 1, f: 0.1, l: [1, 2], w: 2n ** 60n, j: [{ x: null }] },
+    { t: '', n: null, f: null, l: null, w: null, j: null },
+    { t: null, n: -1, f: -0.5, l: [], w: 0n, j: [] },
+  ]);
+
+  it('CSV reads back with the same texts and numbers', async () => {
+    const path = join(folder, 'out.csv');
+    await writeCsv(path, table);
+    const back = await readTable(path);
+    for (const name of ['t', 'n', 'f']) expect(column(back, name)).toEqual(column(table, name));
+    expect(column(back, 'l').values).toEqual(['[1,2]', null, '[]']);
+  });
+
+  it('JSON Lines reads back equal', async () => {
+    const path = join(folder, 'out.jsonl');
+    await writeJsonl(path, table);
+    expect((await readFile(path, 'utf8')).split('\n')[0]).toBe(
+      '{"t":"a,\\"b\\"\\n","n":1,"f":0.1,"l":[1,2],"w":1152921504606846976,"j":[{"x":null}]}',
+    );
+    const back = await readTable(path);
+    for (const name of ['t', 'n', 'f', 'l', 'j']) expect(column(back, name)).toEqual(column(table, name));
+  });
+
+  it('refuses an infinite number as text', async () => {
+    const path = join(folder, 'infinite.csv');
+    await expect(writeCsv(path, tableFromRows([{ a: Number.POSITIVE_INFINITY }]))).rejects.toThrow('Column "a", row 0');
+    expect(existsSync(path)).toBe(false);
+  });
+});
+
+const shared = join(import.meta.dirname, '../../../../shared/data/rtp/rtp-5k.jsonl');
+
+describe.skipIf(!existsSync(shared))('RealToxicityPrompts rows (../shared/data)', () => {
+  it('give dotted columns of texts and scores with nulls', async () => {
+    const table = await readTable(shared);
+    expect(table.rowCount).toBe(5000);
+    expect(column(table, 'prompt.text').type).toBe('string');
+    expect(floatColumn(table, 'prompt.toxicity').filter((value) => value >= 0.5)).toHaveLength(1249);
+    expect(floatColumn(table, 'continuation.toxicity').filter(Number.isNaN).length).toBeGreaterThan(0);
+  });
+});
