@@ -1,0 +1,7 @@
+export { bagOfWords, type Features, randomDirection, textLength } from './baselines.ts';
+export { ProbingError } from './errors.ts';
+export { type Groups, groupedFolds } from './folds.ts';
+export type { PenaltyChoice } from './nested.ts';
+export type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './probe_result.ts';
+export { DEFAULT_PENALTIES, type ProbeOptions, trainProbes } from './probes.ts';
+export type { ScoreReason } from './score.ts';

@@ -1,0 +1,111 @@
+import { type Gemm, matrix } from './gemm.ts';
+
+/**
+ * A symmetric matrix [size, size] as the panels of its lower triangle: panel k holds rows k·128 … size − 1 of columns
+ * k·128 … , row-major, so that the rows below any row of a panel are one contiguous piece.
+ */
+export interface Panels {
+  readonly size: number;
+  readonly panels: readonly Float64Array[];
+}
+
+/** Columns a panel: the tile of the Cholesky factorisation; 128 was the fastest of 128 and 256. */
+export const PANEL = 128;
+
+export function panelWidth(size: number, k: number): number {
+  return Math.min(PANEL, size - k * PANEL);
+}
+
+export function zeroPanels(size: number): Panels {
+  const panels: Float64Array[] = [];
+  for (let k = 0; k * PANEL < size; k++) panels.push(new Float64Array((size - k * PANEL) * panelWidth(size, k)));
+  return { size, panels };
+}
+
+export function copyPanels(from: Panels): Panels {
+  return { size: from.size, panels: from.panels.map((panel) => panel.slice()) };
+}
+
+export function addPanels(into: Panels, from: Panels): void {
+  for (const [k, panel] of into.panels.entries()) addInto(panel, from.panels[k]!);
+}
+
+export function addInto(into: Float64Array, from: Float64Array): void {
+  for (let i = 0; i < into.length; i++) into[i] = into[i]! + from[i]!;
+}
+
+/** Adds M·Mᵀ for M [size, inner]. */
+export async function addSelfProduct(gemm: Gemm, into: Panels, data: Float64Array, inner: number): Promise<void> {
+  for (const [k, panel] of into.panels.entries()) {
+    const start = k * PANEL;
+    const width = panelWidth(into.size, k);
+    const tail = matrix(data.subarray(start * inner, into.size * inner), into.size - start, inner);
+    const head = matrix(data.subarray(start * inner, (start + width) * inner), width, inner);
+    addInto(panel, await gemm.multiply('nt', tail, head));
+  }
+}
+
+/** Subtracts factor · v·vᵀ. */
+export function subtractOuter(from: Panels, v: Float64Array, factor: number): void {
+  for (const [k, panel] of from.panels.entries()) {
+    const start = k * PANEL;
+    const width = panelWidth(from.size, k);
+    for (let i = start, at = 0; i < from.size; i++) {
+      const scaled = factor * v[i]!;
+      for (let j = 0; j < width; j++, at++) panel[at] = panel[at]! - scaled * v[start + j]!;
+    }
+  }
+}
+
+export function diagonal(of: Panels): Float64Array {
+  return Float64Array.from(
+    { length: of.size },
+    (_, i) => of.panels[Math.floor(i / PANEL)]![diagonalPlace(of.size, i)]!,
+  );
+}
+
+export function addDiagonal(into: Panels, values: Float64Array): void {
+  for (let i = 0; i < into.size; i++) {
+    const panel = into.panels[Math.floor(i / PANEL)]!;
+    const at = diagonalPlace(into.size, i);
+    panel[at] = panel[at]! + values[i]!;
+  }
+}
+
+function diagonalPlace(size: number, i: number): number {
+  const k = Math.floor(i / PANEL);
+  const row = i - k * PANEL;
+  return row * panelWidth(size, k) + row;
+}
+
+/** Sets row and column `index` to zero. */
+export function clearRowAndColumn(of: Panels, index: number): void {
+  for (const [k, panel] of of.panels.entries()) {
+    const start = k * PANEL;
+    if (start > index) break;
+    const width = panelWidth(of.size, k);
+    const row = (index - start) * width;
+    panel.fill(0, row, row + width);
+    if (index < start + width) for (let at = index - start; at < panel.length; at += width) panel[at] = 0;
+  }
+}
+
+/** The symmetric matrix times B [size, columns]; its strict upper triangle is taken from the lower one. */
+export async function symmetricProduct(gemm: Gemm, a: Panels, b: Float64Array, columns: number): Promise<Float64Array> {
+  const out = new Float64Array(a.size * columns);
+  for (const [k, panel] of a.panels.entries()) {
+    const start = k * PANEL;
+    const width = panelWidth(a.size, k);
+    const full = panel.slice();
+    for (let i = 0; i < width; i++) for (let j = i + 1; j < width; j++) full[i * width + j] = panel[j * width + i]!;
+    const head = matrix(b.subarray(start * columns, (start + width) * columns), width, columns);
+    const rows = a.size - start;
+    addInto(out.subarray(start * columns), await gemm.multiply('nn', matrix(full, rows, width), head));
+    if (rows > width) {
+      const below = matrix(panel.subarray(width * width), rows - width, width);
+      const tail = matrix(b.subarray((start + width) * columns), rows - width, columns);
+      addInto(out.subarray(start * columns, (start + width) * columns), await gemm.multiply('tn', below, tail));
+    }
+  }
+  return out;
+}

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+
+/** SHA-256 of (seed, name) as hexadecimal text: ranks names in an order that depends on nothing but both. */
+export function rankOf(seed: number, name: string): string {
+  return createHash('sha256').update(`${seed}\n${name}`).digest('hex');
+}
+
+/** Random 32-bit words that depend on (seed, name) alone: SHA-256 of a counter. */
+export function randomWords(seed: number, name: string): () => number {
+  let counter = 0;
+  let used = 8;
+  let block = Buffer.alloc(0);
+  return () => {
+    if (used === 8) {
+      block = createHash('sha256').update(`${seed}\n${name}\n${counter++}`).digest();
+      used = 0;
+    }
+    return block.readUInt32LE(4 * used++);
+  };
+}
+
+/** A random permutation of 0 … n − 1 (Fisher–Yates). */
+export function randomPermutation(next: () => number, n: number): Int32Array {
+  const order = Int32Array.from({ length: n }, (_, i) => i);
+  for (let i = n - 1; i > 0; i--) {
+    const j = Math.floor((next() / 0x100000000) * (i + 1));
+    const swapped = order[i]!;
+    order[i] = order[j]!;
+    order[j] = swapped;
+  }
+  return order;
+}
+
+/** A random direction: a unit vector of d dimensions, uniform on the sphere (normalised Box–Muller draws). */
+export function randomUnitVector(next: () => number, d: number): Float64Array {
+  const uniform = () => (next() + 0.5) / 0x100000000;
+  const vector = new Float64Array(d);
+  let squares = 0;
+  for (let j = 0; j < d; j++) {
+    vector[j] = Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+    squares += vector[j]! ** 2;
+  }
+  return vector.map((value) => value / Math.sqrt(squares));
+}

@@ -1,0 +1,307 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { groupedFolds, type ProbeOptions, trainProbes } from '../src/index.ts';
+import { average, naiveRidge } from './naive.ts';
+import { noise, synthetic } from './synthetic.ts';
+
+function optionsFor(data: ReturnType<typeof synthetic>, more: Partial<ProbeOptions> = {}): ProbeOptions {
+  return {
+    states: data.states,
+    d: data.d,
+    groups: data.groups,
+    folds: groupedFolds(data.groups, 4, 0),
+    targets: [{ scenario: 'output', name: 'TOXICITY', values: data.values }],
+    seed: 0,
+    ...more,
+  };
+}
+
+async function one(options: ProbeOptions) {
+  return (await trainProbes(options))[0]!;
+}
+
+describe('a probe agrees with nested cross-validation by normal equations', () => {
+  test.each([true, false])('with scaling %s', async (scale) => {
+    const data = synthetic({ prompts: 20, rows: 3, d: 5, seed: 1 });
+    for (let row = 0; row < data.n; row++) data.states[row * 5 + 2] = 90 + 20 * data.states[row * 5 + 2]!;
+    const penalties = [0.1, 10, 1000];
+    const options = optionsFor(data, { scale, penalties });
+    const got = await one(options);
+    const x = Array.from({ length: data.n }, (_, row) => [...data.states.subarray(row * 5, row * 5 + 5)]);
+    const rowsWhere = (keep: (fold: number) => boolean) =>
+      Array.from({ length: data.n }, (_, row) => row).filter((row) => keep(options.folds[row]!));
+    const fit = (rows: number[], penalty: number) =>
+      naiveRidge(
+        rows.map((row) => x[row]!),
+        rows.map((row) => data.values[row]!),
+        penalty,
+        scale,
+      );
+    for (let f = 0; f < 4; f++) {
+      const innerError = penalties.map((penalty) => {
+        let sum = 0;
+        for (const q of [0, 1, 2, 3].filter((fold) => fold !== f)) {
+          const { predict } = fit(
+            rowsWhere((fold) => fold !== f && fold !== q),
+            penalty,
+          );
+          for (const row of rowsWhere((fold) => fold === q)) sum += (data.values[row]! - predict(x[row]!)) ** 2;
+        }
+        return sum;
+      });
+      const penalty = penalties[innerError.indexOf(Math.min(...innerError))]!;
+      const { predict } = fit(
+        rowsWhere((fold) => fold !== f),
+        penalty,
+      );
+      const held = rowsWhere((fold) => fold === f);
+      expect(got.folds[f]).toMatchObject({ fold: f, penalty, n: held.length });
+      for (const row of held) expect(got.predictions![row]).toBeCloseTo(predict(x[row]!), 9);
+      expect(got.folds[f]!.mse).toBeCloseTo(
+        average(held.map((row) => (data.values[row]! - predict(x[row]!)) ** 2)),
+        10,
+      );
+    }
+    const { weights, predict } = fit(
+      rowsWhere(() => true),
+      got.refit!.penalty,
+    );
+    for (const [j, weight] of weights.entries()) expect(got.refit!.weights[j]).toBeCloseTo(weight, 9);
+    const mapped = x[7]!.reduce((sum, value, j) => sum + value * got.refit!.weights[j]!, got.refit!.intercept);
+    expect(mapped).toBeCloseTo(predict(x[7]!), 9);
+  });
+});
+
+describe.each([
+  ['more rows than dimensions, three panels', 400, 300],
+  ['fewer rows than dimensions, two panels', 180, 300],
+])('%s', (_, n, d) => {
+  test.each([true, false])('the refit is at the minimum (scaling %s)', async (scale) => {
+    const data = synthetic({ prompts: n, rows: 1, d, seed: 2 });
+    const { refit } = await one(optionsFor(data, { scale, penalties: [7] }));
+    const residuals = Float64Array.from(data.values, (value, row) => {
+      let predicted = refit!.intercept;
+      for (let j = 0; j < d; j++) predicted += data.states[row * d + j]! * refit!.weights[j]!;
+      return value - predicted;
+    });
+    expect(Math.abs(residuals.reduce((sum, value) => sum + value, 0))).toBeLessThan(1e-9);
+    for (let j = 0; j < d; j++) {
+      const column = Array.from({ length: n }, (_, row) => data.states[row * d + j]!);
+      const mean = average(column);
+      const variance = scale ? average(column.map((value) => (value - mean) ** 2)) : 1;
+      const gradient = column.reduce((sum, value, row) => sum + (value - mean) * residuals[row]!, 0);
+      expect(gradient).toBeCloseTo(7 * variance * refit!.weights[j]!, 9);
+    }
+  });
+});
+
+describe('selectivity', () => {
+  test('of noise is about zero, and of a readable target about its score', async () => {
+    const data = synthetic({ prompts: 150, rows: 2, d: 12, seed: 3 });
+    const random = noise(3, 'unrelated');
+    const results = await trainProbes(
+      optionsFor(data, {
+        controlPermutations: 10,
+        targets: [
+          { scenario: 'output', name: 'readable', values: data.values },
+          { scenario: 'output', name: 'noise', values: Float64Array.from({ length: data.n }, random) },
+        ],
+      }),
+    );
+    const mean = (pick: 'pearson' | 'selectivity' | 'control', r: number) =>
+      average(results[r]!.folds.map((fold) => fold[pick]!));
+    expect(mean('pearson', 0)).toBeGreaterThan(0.85);
+    expect(mean('selectivity', 0)).toBeGreaterThan(0.8);
+    expect(Math.abs(mean('control', 0))).toBeLessThan(0.08);
+    expect(Math.abs(mean('selectivity', 1))).toBeLessThan(0.15);
+  });
+  test('labels move with their prompt: a target that is the same within a prompt stays so', async () => {
+    const { controlSources } = await import('../src/control.ts');
+    const groups = ['a', 'a', 'b', 'b', 'c', 'd', 'd', 'd'];
+    const rows = Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7);
+    for (const sources of controlSources(groups, rows, 20, 1)) {
+      const from = new Map<string, Set<string>>();
+      for (const [row, source] of sources.entries()) {
+        from.set(groups[row]!, (from.get(groups[row]!) ?? new Set()).add(groups[source]!));
+      }
+      expect([...from.values()].every((sourceGroups) => sourceGroups.size === 1)).toBe(true);
+      expect(new Set([...from.values()].flatMap((s) => [...s])).size).toBe(4);
+    }
+  });
+});
+
+describe('what cannot be scored is null with its reason, never NaN', () => {
+  test('a constant target', async () => {
+    const data = synthetic({ prompts: 12, rows: 2, d: 3, seed: 4 });
+    const got = await one(optionsFor({ ...data, values: data.values.fill(0.1) }, { controlPermutations: 2 }));
+    for (const fold of got.folds) {
+      expect(fold).toMatchObject({ pearson: null, mse: 0, selectivity: null, reason: 'constant_target' });
+    }
+    expect([...got.refit!.weights]).toEqual([0, 0, 0]);
+    expect(got.refit!.intercept).toBe(0.1);
+  });
+  test('constant states', async () => {
+    const data = synthetic({ prompts: 12, rows: 2, d: 3, seed: 4 });
+    data.states.fill(1.1);
+    const got = await one(optionsFor(data));
+    for (const fold of got.folds) expect(fold).toMatchObject({ pearson: null, reason: 'constant_prediction' });
+  });
+  test('a target without any score, and with two', async () => {
+    const data = synthetic({ prompts: 12, rows: 2, d: 3, seed: 4 });
+    for (const kept of [0, 2]) {
+      const values = Float64Array.from(data.values, (value, row) => (row < kept ? value : Number.NaN));
+      const got = await one(optionsFor({ ...data, values }, { controlPermutations: 1 }));
+      expect(got).toMatchObject({ n: kept, missing: data.n - kept, predictions: null, refit: null });
+      for (const fold of got.folds) expect(fold).toMatchObject({ pearson: null, mse: null, reason: 'too_few_rows' });
+    }
+  });
+  test('no number in any result is NaN while scores are missing', async () => {
+    const data = synthetic({ prompts: 30, rows: 2, d: 6, seed: 5 });
+    const values = Float64Array.from(data.values, (value, row) => (row % 5 === 0 ? Number.NaN : value));
+    const got = await one(optionsFor({ ...data, values }, { controlPermutations: 3 }));
+    expect(got.missing).toBe(12);
+    expect(got.predictions!.some(Number.isNaN)).toBe(false);
+    expect(JSON.stringify(got.folds)).not.toContain('null');
+  });
+});
+
+test('rows without a score are left out as if they were not there', async () => {
+  const data = synthetic({ prompts: 40, rows: 2, d: 6, seed: 6 });
+  const drop = (row: number) => row % 7 === 3;
+  const folds = groupedFolds(data.groups, 4, 0);
+  const values = Float64Array.from(data.values, (value, row) => (drop(row) ? Number.NaN : value));
+  const missing = await one(optionsFor({ ...data, values }, { folds }));
+  const kept = Array.from({ length: data.n }, (_, row) => row).filter((row) => !drop(row));
+  const without = await one({
+    ...optionsFor(data),
+    states: Float32Array.from(kept.flatMap((row) => [...data.states.subarray(row * 6, row * 6 + 6)])),
+    groups: kept.map((row) => data.groups[row]!),
+    folds: Int32Array.from(kept, (row) => folds[row]!),
+    targets: [{ scenario: 'output', name: 'TOXICITY', values: Float64Array.from(kept, (row) => values[row]!) }],
+  });
+  for (const [fold, want] of without.folds.entries()) {
+    expect(missing.folds[fold]!.pearson).toBeCloseTo(want.pearson!, 9);
+    expect(missing.folds[fold]!.penalty).toBe(want.penalty);
+  }
+});
+
+test('targets given together get what each gets alone', async () => {
+  const data = synthetic({ prompts: 30, rows: 2, d: 6, seed: 7 });
+  const values = Float64Array.from(data.values, (value, row) => (row === 4 ? Number.NaN : value ** 2));
+  const targets = [
+    { scenario: 'forward', name: 'a', values: data.values },
+    { scenario: 'output', name: 'b', values },
+    { scenario: 'output', name: 'c', values: data.values.map((value) => value ** 3) },
+  ];
+  const together = await trainProbes(optionsFor(data, { targets, controlPermutations: 2 }));
+  for (const [t, target] of targets.entries()) {
+    const alone = await one(optionsFor(data, { targets: [target], controlPermutations: 2 }));
+    expect(together[t]).toMatchObject({ scenario: target.scenario, target: target.name, n: alone.n });
+    for (const [fold, want] of alone.folds.entries()) {
+      expect(together[t]!.folds[fold]!.pearson).toBeCloseTo(want.pearson!, 9);
+      expect(together[t]!.folds[fold]!.selectivity).toBeCloseTo(want.selectivity!, 9);
+    }
+  }
+});
+
+describe('invariance', () => {
+  const data = synthetic({ prompts: 25, rows: 2, d: 4, seed: 8 });
+  test('of the score to a shift and scale of the target', async () => {
+    const plain = await one(optionsFor(data));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.double({ min: 0.01, max: 1e3, noNaN: true }),
+        fc.double({ min: -1e6, max: 1e6, noNaN: true }),
+        async (scale, shift) => {
+          const moved = await one(optionsFor({ ...data, values: data.values.map((value) => shift - scale * value) }));
+          for (const [fold, want] of plain.folds.entries()) {
+            expect(moved.folds[fold]!.pearson).toBeCloseTo(want.pearson!, 5);
+            expect(moved.folds[fold]!.mse! / scale ** 2).toBeCloseTo(want.mse!, 5);
+          }
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+  test('to the order of rows', async () => {
+    const plain = await one(optionsFor(data, { controlPermutations: 2 }));
+    const key = fc.array(fc.nat(), { minLength: 25, maxLength: 25 });
+    await fc.assert(
+      fc.asyncProperty(key, async (keys) => {
+        // Prompts move; a prompt's rows keep their order, which tells its continuations apart.
+        const order = keys
+          .map((value, prompt) => ({ value, prompt }))
+          .sort((a, b) => a.value - b.value)
+          .flatMap(({ prompt }) => [2 * prompt, 2 * prompt + 1]);
+        const moved = {
+          ...data,
+          groups: order.map((row) => data.groups[row]!),
+          states: Float32Array.from(order.flatMap((row) => [...data.states.subarray(row * 4, row * 4 + 4)])),
+          values: Float64Array.from(order, (row) => data.values[row]!),
+        };
+        const got = await one(optionsFor(moved, { controlPermutations: 2 }));
+        for (const [fold, want] of plain.folds.entries()) {
+          expect(got.folds[fold]!.pearson).toBeCloseTo(want.pearson!, 9);
+          expect(got.folds[fold]!.selectivity).toBeCloseTo(want.selectivity!, 9);
+        }
+      }),
+      { numRuns: 15 },
+    );
+  });
+  test('to threads and repetition, byte for byte', async () => {
+    const big = synthetic({ prompts: 300, rows: 2, d: 200, seed: 9 });
+    const more = { controlPermutations: 2, penalties: [10] };
+    const first = await one(optionsFor(big, more));
+    expect(await one(optionsFor(big, more))).toEqual(first);
+    expect(await one(optionsFor(big, { ...more, threads: 2 }))).toEqual(first);
+  });
+  test('a duplicated column shares its weight with the other', async () => {
+    const states = Float32Array.from({ length: data.n * 5 }, (_, i) =>
+      i % 5 === 4 ? data.states[Math.floor(i / 5) * 4]! : data.states[Math.floor(i / 5) * 4 + (i % 5)]!,
+    );
+    const { refit } = await one(optionsFor({ ...data, states, d: 5 }, { penalties: [1e-3] }));
+    expect(refit!.weights[0]).toBeCloseTo(refit!.weights[4]!, 6);
+  });
+});
+
+describe('what cannot be probed is an error that says why', () => {
+  const data = synthetic({ prompts: 12, rows: 2, d: 3, seed: 10 });
+  test.each<[string, () => ProbeOptions]>([
+    [
+      'Dimension 2 of state 5 is NaN',
+      () => {
+        const states = data.states.slice();
+        states[17] = Number.NaN;
+        return optionsFor({ ...data, states });
+      },
+    ],
+    [
+      'Target TOXICITY is Infinity in row 1',
+      () => {
+        const values = data.values.slice();
+        values[1] = Number.POSITIVE_INFINITY;
+        return optionsFor({ ...data, values });
+      },
+    ],
+    ['Target TOXICITY has 3 values for 24 states', () => optionsFor({ ...data, values: new Float64Array(3) })],
+    [
+      'Group prompt-0 has rows in folds 0 and 1',
+      () => optionsFor(data, { folds: Int32Array.from({ length: 24 }, (_, row) => row % 4) }),
+    ],
+    ['A penalty is -1', () => optionsFor(data, { penalties: [-1] })],
+    ['There are no penalties', () => optionsFor(data, { penalties: [] })],
+    ['needs at least 3 folds, not 2', () => optionsFor(data, { folds: groupedFolds(data.groups, 2, 0) })],
+    ['do not divide into states of 5 dimensions', () => optionsFor({ ...data, d: 5 })],
+  ])('%s', async (message, options) => {
+    await expect(trainProbes(options())).rejects.toThrow(message);
+  });
+  test('a singular regression', async () => {
+    const states = Float32Array.from({ length: 48 }, (_, i) => data.states[Math.floor(i / 2)]!);
+    const options = optionsFor({ ...data, states, d: 2 }, { penalties: [0] });
+    await expect(trainProbes(options)).rejects.toThrow('singular at penalty 0; give a larger penalty');
+  });
+  test('one penalty and two folds suffice for each other', async () => {
+    const got = await one(optionsFor(data, { folds: groupedFolds(data.groups, 2, 0), penalties: [0] }));
+    expect(got.folds.map((fold) => fold.penalty)).toEqual([0, 0]);
+  });
+});

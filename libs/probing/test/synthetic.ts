@@ -1,0 +1,20 @@
+import { randomWords } from '../src/random.ts';
+
+/** Seeded uniform numbers in (−1, 1). */
+export function noise(seed: number, name: string): () => number {
+  const next = randomWords(seed, name);
+  return () => (next() / 0x100000000) * 2 - 1;
+}
+
+/** Prompts with some rows each, random states, and a target that the first dimensions tell. */
+export function synthetic(options: { prompts: number; rows: number; d: number; seed: number; noise?: number }) {
+  const random = noise(options.seed, 'synthetic');
+  const n = options.prompts * options.rows;
+  const groups = Array.from({ length: n }, (_, row) => `prompt-${Math.floor(row / options.rows)}`);
+  const states = Float32Array.from({ length: n * options.d }, random);
+  const values = Float64Array.from({ length: n }, (_, row) => {
+    const at = row * options.d;
+    return states[at]! - 0.5 * states[at + Math.min(1, options.d - 1)]! + (options.noise ?? 0.3) * random();
+  });
+  return { n, groups, states, d: options.d, values };
+}
