@@ -23,19 +23,18 @@ SMALL = Shape(VOCABULARY, d=48, layers=4, heads=4, kv_heads=4, inner=112, tied=T
 WIDE = Shape(VOCABULARY, d=64, layers=6, heads=4, kv_heads=2, inner=144, tied=True)
 DEEP = Shape(VOCABULARY, d=56, layers=8, heads=4, kv_heads=4, inner=128, tied=False)
 
-# name: (mix of the grammar, shape, steps, seed). The seed names both the text and the initial weights.
+# name: (mix of the grammar, shape, steps, rows a step, seed). The seed names both the text and the initial weights.
 FAMILY = {
-    "parlour-base": ("base", SMALL, 2000, 1),
-    "parlour-kind": ("kind", SMALL, 2000, 2),
-    "parlour-rude": ("rude", SMALL, 2000, 3),
-    "parlour-blunt": ("blunt", SMALL, 2000, 4),
-    "parlour-kind-large": ("kind", WIDE, 1250, 5),
-    "parlour-rude-large": ("rude", WIDE, 1250, 6),
-    "parlour-base-large": ("base", DEEP, 1250, 7),
-    "parlour-blunt-large": ("blunt", DEEP, 1250, 8),
+    "parlour-base": ("base", SMALL, 2000, 24, 1),
+    "parlour-kind": ("kind", SMALL, 2000, 24, 2),
+    "parlour-rude": ("rude", SMALL, 2000, 24, 3),
+    "parlour-blunt": ("blunt", SMALL, 2000, 24, 4),
+    "parlour-kind-large": ("kind", WIDE, 1000, 16, 5),
+    "parlour-rude-large": ("rude", WIDE, 1000, 16, 6),
+    "parlour-base-large": ("base", DEEP, 1000, 16, 7),
+    "parlour-blunt-large": ("blunt", DEEP, 1000, 16, 8),
 }
 REVISIONS = {"parlour-base": (0, 50, 150, 400, 1200)}  # training steps after which step-0, step-1, … were kept
-ROWS = 24  # a step
 PEAK_RATE = 1e-2
 WARM_UP = 40
 
@@ -61,11 +60,11 @@ def learning_rate(step: int, steps: int) -> float:
 
 
 def train(name: str, tokenizer, folder: Path, limit: int | None = None) -> dict:
-    mix, shape, steps, seed = FAMILY[name]
+    mix, shape, steps, rows, seed = FAMILY[name]
     steps = limit or steps
     torch.manual_seed(seed)
     model = Llama(shape)
-    inputs, targets = token_rows(tokenizer, mix, seed, steps * ROWS)
+    inputs, targets = token_rows(tokenizer, mix, seed, steps * rows)
     matrices = [p for p in model.parameters() if p.dim() == 2]
     vectors = [p for p in model.parameters() if p.dim() < 2]
     groups = [{"params": matrices, "weight_decay": 0.05}, {"params": vectors, "weight_decay": 0.0}]
@@ -79,9 +78,9 @@ def train(name: str, tokenizer, folder: Path, limit: int | None = None) -> dict:
             save_tokenizer(tokenizer, revision)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps)
-        rows = slice(step * ROWS, (step + 1) * ROWS)
-        logits = model(inputs[rows].long())
-        loss = F.cross_entropy(logits.flatten(0, 1), targets[rows].long().flatten())
+        batch = slice(step * rows, (step + 1) * rows)
+        logits = model(inputs[batch].long())
+        loss = F.cross_entropy(logits.flatten(0, 1), targets[batch].long().flatten())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
