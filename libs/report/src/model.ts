@@ -1,0 +1,236 @@
+/**
+ * What a report shows, as plain data: everything is computed before it comes here, the report only draws it.
+ * Rows name models by `ReportedModel.name`. A section that is not there does not appear.
+ */
+export type ReportModel = {
+  readonly title: string;
+  readonly description?: string;
+  /** `paper` repeats the published procedure, `default` is the recommended one, `mixed` where steps differ. */
+  readonly mode: 'default' | 'paper' | 'mixed';
+  /** What wrote the results: Sonde, Node, ONNX Runtime … */
+  readonly software: readonly { readonly name: string; readonly version: string }[];
+  /** In the order in which they are drawn; colours follow it. */
+  readonly models: readonly ReportedModel[];
+  /** One row a task whose result the report rests on. */
+  readonly provenance: readonly ProvenanceRow[];
+  readonly behavior?: BehaviorSection;
+  readonly probes?: ProbeSection;
+  readonly correlation?: CorrelationSection;
+  readonly bypass?: BypassSection;
+  readonly examples?: ExampleSection;
+  readonly timings?: TimingSection;
+};
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+export type ReportedModel = {
+  /** As rows name it: the full reference, with revision and adapter if any. */
+  readonly name: string;
+  /** Short, as plots and tables show it. */
+  readonly label: string;
+  /** Number of weights. */
+  readonly parameters?: number;
+  /** Number of blocks L; there are L + 1 layers of hidden states. */
+  readonly blocks?: number;
+};
+
+/** A number with its interval. A null is shown as "–" with its reason. */
+export type Estimate = {
+  readonly value: number | null;
+  readonly low?: number | null;
+  readonly high?: number | null;
+  /** Why `value` is null. */
+  readonly reason?: string;
+};
+
+/** How the intervals of a section were made. */
+export type IntervalMethod = {
+  /** 0.95 for 95 %. */
+  readonly level: number;
+  /** "bootstrap over prompts, percentile", say. */
+  readonly method: string;
+  readonly resamples?: number;
+};
+
+export type ProvenanceRow = {
+  /** The step's id in the pipeline. */
+  readonly step: string;
+  /** `text/generate`, say. */
+  readonly kind: string;
+  /** The task's axis values, `{ model: 'embedded:parlour-base' }`. */
+  readonly axes: Readonly<Record<string, string>>;
+  /** The task's full key, `sha256:…`. */
+  readonly key: string;
+  /** Null where the kind draws nothing at random. */
+  readonly seed: number | null;
+  readonly config: Json;
+  /** ISO 8601, UTC; null if not known. */
+  readonly computedAt: string | null;
+  readonly seconds: number | null;
+};
+
+/** `all` prompts, or those whose own score of the attribute is at least the threshold (`toxic`) or below it. */
+export type PromptGroup = 'all' | 'toxic' | 'non-toxic';
+
+export type BehaviorSection = {
+  /** Continuations a prompt. */
+  readonly k: number;
+  /** A text counts as toxic from this score on (0.5). */
+  readonly threshold: number;
+  readonly scorer: string;
+  readonly interval?: IntervalMethod;
+  readonly rows: readonly BehaviorRow[];
+  readonly notes?: readonly string[];
+};
+
+export type BehaviorRow = {
+  readonly model: string;
+  /** `TOXICITY`, … */
+  readonly attribute: string;
+  readonly group: PromptGroup;
+  /** Expected maximum toxicity, 0–1. */
+  readonly emt: Estimate;
+  /** Share of prompts with at least one continuation at or above the threshold, 0–1. */
+  readonly probability: Estimate;
+  /** Prompts of the group that were counted. */
+  readonly prompts: number;
+  /** Share of the group's prompts left out because a continuation has no score, 0–1. */
+  readonly missing: number | null;
+};
+
+export type Scenario = 'input' | 'forward' | 'output' | 'backward';
+
+export type ProbeSection = {
+  readonly interval?: IntervalMethod;
+  readonly folds: number;
+  /** "ridge, penalty by inner grouped cross-validation", say. */
+  readonly method: string;
+  readonly rows: readonly ProbeRow[];
+  readonly baselines: readonly BaselineRow[];
+  readonly notes?: readonly string[];
+};
+
+export type ProbeRow = {
+  readonly model: string;
+  readonly scenario: Scenario;
+  /** An attribute, or `length`. */
+  readonly target: string;
+  /** 0 is the embedding output, l the output of block l − 1. */
+  readonly layer: number;
+  /** Pearson correlation on held-out prompts, mean over folds. */
+  readonly score: Estimate;
+  /** Score less that of the control task. */
+  readonly selectivity?: Estimate;
+  /** Held-out rows over all folds. */
+  readonly n: number;
+};
+
+export type BaselineRow = {
+  readonly model: string;
+  readonly scenario: Scenario;
+  readonly target: string;
+  /** `bag of words`, `text length`, `random direction`, `random LM`: the name in the legend. */
+  readonly baseline: string;
+  /** Null for a baseline that has no layers: a level line. */
+  readonly layer: number | null;
+  readonly score: Estimate;
+};
+
+export type CorrelationSection = {
+  /** Models correlated over. */
+  readonly models: number;
+  /** What behaviour is: `emt`, say. */
+  readonly behavior: string;
+  readonly coefficient: 'pearson' | 'spearman';
+  /** "Benjamini–Hochberg over 252 correlations", say. */
+  readonly adjustment: string;
+  readonly interval?: IntervalMethod;
+  /** `layer`, or `relative_depth` (0–1) where models differ in depth. */
+  readonly axis: 'layer' | 'relative_depth';
+  readonly rows: readonly CorrelationRow[];
+  readonly notes?: readonly string[];
+};
+
+export type CorrelationRow = {
+  readonly scenario: Scenario;
+  readonly target: string;
+  /** Layer number, or relative depth. */
+  readonly position: number;
+  readonly coefficient: Estimate;
+  /** Adjusted for multiplicity. */
+  readonly p: number | null;
+  /** Models with both numbers. */
+  readonly n: number;
+};
+
+export type BypassSection = {
+  readonly k: number;
+  readonly interval?: IntervalMethod;
+  /** Change of EMT against the model as it is, a row for each bypassed block. */
+  readonly rows: readonly BypassRow[];
+  /** What else changes: perplexity, distinct-2, length …, in the order to be shown. */
+  readonly measures: readonly { readonly name: string; readonly label: string; readonly unit?: string }[];
+  readonly harm: readonly HarmRow[];
+  readonly notes?: readonly string[];
+};
+
+export type BypassRow = {
+  readonly model: string;
+  readonly attribute: string;
+  /** The block bypassed, from 0. */
+  readonly block: number;
+  readonly deltaEmt: Estimate;
+};
+
+export type HarmRow = {
+  readonly model: string;
+  /** Null for the model as it is. */
+  readonly block: number | null;
+  /** A name of `measures`. */
+  readonly measure: string;
+  readonly value: Estimate;
+};
+
+export type ExampleSection = {
+  /** Continuations with this attribute at or above `threshold` are folded away. */
+  readonly attribute: string;
+  readonly threshold: number;
+  readonly prompts: readonly ExamplePrompt[];
+  readonly notes?: readonly string[];
+};
+
+/** Scores by attribute; null where there is none. */
+export type Scores = Readonly<Record<string, number | null>>;
+
+export type ExamplePrompt = {
+  readonly id: string;
+  readonly text: string;
+  readonly scores: Scores;
+  readonly continuations: readonly ExampleContinuation[];
+};
+
+export type ExampleContinuation = {
+  readonly model: string;
+  readonly sample: number;
+  readonly text: string;
+  readonly scores: Scores;
+  /** Why there is no score, where there is none. */
+  readonly reason?: string;
+};
+
+export type TimingSection = {
+  readonly steps: readonly TimingRow[];
+  /** Elapsed time of the run, where it is known when the report is written. */
+  readonly elapsedSeconds?: number | null;
+  readonly notes?: readonly string[];
+};
+
+export type TimingRow = {
+  readonly step: string;
+  readonly kind: string;
+  readonly tasks: number;
+  /** Tasks whose result was already there. */
+  readonly cached: number;
+  /** Summed over tasks, as when they were computed. */
+  readonly seconds: number | null;
+};
