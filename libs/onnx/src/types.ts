@@ -1,0 +1,86 @@
+/** ONNX element types by name, with the numbers of `TensorProto.DataType` (onnx.proto). */
+export const DATA_TYPES = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
+} as const;
+
+export type DataType = keyof typeof DATA_TYPES;
+
+/** A dimension: a size, a symbolic name, or null where nothing is known. */
+export type Dimension = number | string | null;
+
+/** Where an initialiser's bytes lie outside the model file. `location` is relative to the model's folder. */
+export interface ExternalData {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** A constant tensor; `raw` holds little-endian bytes in row-major order. Exactly one of `raw` and `external` is given. */
+export interface TensorValue {
+  readonly name: string;
+  readonly dataType: DataType;
+  readonly dims: readonly number[];
+  readonly raw?: Uint8Array;
+  readonly external?: ExternalData;
+}
+
+/** An input or output of a graph. Without `dims` the rank is unknown. */
+export interface ValueInfo {
+  readonly name: string;
+  readonly dataType: DataType;
+  readonly dims?: readonly Dimension[];
+}
+
+export type Attribute =
+  | { readonly kind: 'float'; readonly value: number }
+  | { readonly kind: 'int'; readonly value: number }
+  | { readonly kind: 'string'; readonly value: string }
+  | { readonly kind: 'tensor'; readonly value: TensorValue }
+  | { readonly kind: 'graph'; readonly value: Graph }
+  | { readonly kind: 'floats'; readonly value: readonly number[] }
+  | { readonly kind: 'ints'; readonly value: readonly number[] }
+  | { readonly kind: 'strings'; readonly value: readonly string[] };
+
+/** An operation. An absent optional input or output is the empty string. */
+export interface Node {
+  readonly name: string;
+  readonly opType: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
+export interface Graph {
+  readonly name: string;
+  readonly nodes: readonly Node[];
+  readonly initializers: readonly TensorValue[];
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+}
+
+export interface OnnxModel {
+  readonly irVersion: number;
+  readonly producerName: string;
+  /** Operator set versions by domain; '' is ai.onnx. */
+  readonly opsets: Readonly<Record<string, number>>;
+  readonly graph: Graph;
+}
+
+/** Bytes that are not an ONNX model, or one that uses what is not read here. */
+export class OnnxFormatError extends Error {
+  override readonly name = 'OnnxFormatError';
+}
