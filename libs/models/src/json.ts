@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { ModelError } from './errors.ts';
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isAbsent(error: unknown): boolean {
+  return isRecord(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+function parse(path: string, text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ModelError(`${path} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!isRecord(value)) throw new ModelError(`${path} is not a JSON object.`);
+  return value;
+}
+
+/** A JSON object from a file. @throws ModelError if the file is absent (`what` begins the message) or not such */
+export async function readJson(path: string, what: string): Promise<Record<string, unknown>> {
+  const value = await readJsonIfThere(path);
+  if (!value) throw new ModelError(`${what} is missing: there is no ${path}.`);
+  return value;
+}
+
+export async function readJsonIfThere(path: string): Promise<Record<string, unknown> | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw error;
+  }
+  return parse(path, text);
+}

@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Template } from '@huggingface/jinja';
+import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers';
+import { ModelError } from '../errors.ts';
+import { isRecord, readJson, readJsonIfThere } from '../json.ts';
+import { decodeStrictBytes } from './byte-fallback.ts';
+import { alignTokens, describeSurface } from './spans.ts';
+
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+export interface EncodeOptions {
+  /** Whether special tokens (beginning of text) are added; true by default. */
+  readonly addSpecialTokens?: boolean;
+}
+
+/** A checkpoint's tokenizer: the same ids and texts as Hugging Face's. */
+export interface Tokenizer {
+  readonly bosToken: string | null;
+  readonly hasChatTemplate: boolean;
+  encode(text: string, options?: EncodeOptions): number[];
+  /** The text of tokens, special tokens left out. */
+  decode(tokenIds: readonly number[]): string;
+  /**
+   * The range [first, past the last] of tokens that overlap a part of a text; null if none does.
+   * @param start first code point of the part; `end` is past its last
+   */
+  spanOf(rendered: string, start: number, end: number, options?: EncodeOptions): [number, number] | null;
+  /**
+   * A conversation through the checkpoint's chat template, ready for the answer. A system message goes in front of
+   * the first user message, on a line of its own, if the template refuses or ignores the system role.
+   * @throws ModelError if there is no template or it fails
+   */
+  renderChat(messages: readonly ChatMessage[]): string;
+}
+
+/** The text of a token named in tokenizer_config.json: a string, or an object with `content`. */
+function tokenText(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  return isRecord(value) && typeof value.content === 'string' ? value.content : null;
+}
+
+async function readTemplate(folder: string, config: Record<string, unknown>): Promise<string | null> {
+  const file = await readFile(join(folder, 'chat_template.jinja'), 'utf8').catch(() => null);
+  if (file !== null) return file;
+  const { chat_template: template } = config;
+  if (typeof template === 'string') return template;
+  if (!Array.isArray(template)) return null;
+  const named = template.find((entry: unknown) => isRecord(entry) && entry.name === 'default');
+  return isRecord(named) && typeof named.template === 'string' ? named.template : null;
+}
+
+/** Reads the tokenizer of a checkpoint folder. @throws ModelError if its files are absent or not understood */
+export async function openTokenizer(folder: string): Promise<Tokenizer> {
+  const path = join(folder, 'tokenizer.json');
+  const json = await readJson(path, 'The tokenizer');
+  const config = (await readJsonIfThere(join(folder, 'tokenizer_config.json'))) ?? {};
+  let hub: HubTokenizer;
+  try {
+    hub = new HubTokenizer(json, config);
+  } catch (error) {
+    throw new ModelError(`${path} is not a tokenizer that can be read: ${reason(error)}`);
+  }
+  decodeStrictBytes(hub);
+  const surface = describeSurface(json);
+  const source = await readTemplate(folder, config);
+  const special = {
+    bos_token: tokenText(config.bos_token),
+    eos_token: tokenText(config.eos_token),
+    unk_token: tokenText(config.unk_token),
+    pad_token: tokenText(config.pad_token),
+  };
+  const cleanUp = config.clean_up_tokenization_spaces === true;
+  let template: Template | undefined;
+
+  const renderOnce = (messages: readonly ChatMessage[]): string => {
+    if (source === null) throw new ModelError(`${folder} has no chat template.`);
+    template ??= new Template(source);
+    return template.render({ messages, add_generation_prompt: true, ...special });
+  };
+
+  return {
+    bosToken: special.bos_token,
+    hasChatTemplate: source !== null,
+    encode: (text, { addSpecialTokens = true } = {}) => hub.encode(text, { add_special_tokens: addSpecialTokens }).ids,
+    decode: (tokenIds) =>
+      tokenIds.length === 0
+        ? ''
+        : hub.decode([...tokenIds], { skip_special_tokens: true, clean_up_tokenization_spaces: cleanUp }),
+    spanOf(rendered, start, end, { addSpecialTokens = true } = {}) {
+      const { tokens } = hub.encode(rendered, { add_special_tokens: false });
+      const all = addSpecialTokens ? hub.encode(rendered, { add_special_tokens: true }).tokens : tokens;
+      const before = all.findIndex((_, at) => tokens.every((token, i) => all[at + i] === token));
+      const ranges = alignTokens(rendered, tokens, surface);
+      const first = ranges.findIndex(([from, to]) => from < end && to > start && from < to);
+      const last = ranges.findLastIndex(([from, to]) => from < end && to > start && from < to);
+      return first < 0 || start >= end ? null : [before + first, before + last + 1];
+    },
+    renderChat(messages) {
+      const system = messages.find((message) => message.role === 'system');
+      try {
+        const rendered = renderOnce(messages);
+        if (!system || rendered.includes(system.content.trim())) return rendered;
+      } catch (error) {
+        if (!system) throw templateFailure(folder, error);
+      }
+      const rest = messages.filter((message) => message !== system);
+      const user = rest.findIndex((message) => message.role === 'user');
+      const merged = rest.map((message, i) =>
+        i === user ? { ...message, content: `${system?.content}\n${message.content}` } : message,
+      );
+      try {
+        return renderOnce(merged);
+      } catch (error) {
+        throw templateFailure(folder, error);
+      }
+    },
+  };
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function templateFailure(folder: string, error: unknown): ModelError {
+  if (error instanceof ModelError) return error;
+  return new ModelError(`The chat template of ${folder} failed: ${reason(error)}`);
+}

@@ -1,0 +1,156 @@
+import type { Tokenizer } from './tokenizer/tokenizer.ts';
+
+/** What a checkpoint's config.json and generation_config.json say, in one form for all architectures. */
+export interface ModelConfig {
+  /** The class name in config.json, `LlamaForCausalLM` for example. */
+  readonly architecture: string;
+  /** Number of blocks L; there are L + 1 layers of hidden states. */
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
+  /** Longest sequence, prompt and continuation together, in tokens. */
+  readonly maxPositions: number;
+  readonly bosTokenId: number | null;
+  /** Tokens that end a continuation; empty if the checkpoint names none. */
+  readonly eosTokenIds: readonly number[];
+}
+
+export interface OpenOptions {
+  /** Folder of a PEFT LoRA adapter. */
+  readonly adapter?: string;
+  /** Threads of the session; results do not depend on it. */
+  readonly threads: number;
+  /** Only `cpu` in this version. */
+  readonly device: string;
+}
+
+/** A text for a model. */
+export interface Prompt {
+  /** Names the prompt's random streams: the same id, seed and sample index draw the same numbers. */
+  readonly id: string;
+  /** The whole text that the model reads, after templates. */
+  readonly rendered: string;
+  /** The prompt's own text inside `rendered`, in code points [start, end). */
+  readonly spanStart: number;
+  readonly spanEnd: number;
+  /**
+   * Whether the tokenizer adds its special tokens (the beginning-of-text token). By default it does, unless `rendered`
+   * starts with the beginning-of-text token's own text; say false for the rendering of a chat template.
+   */
+  readonly addSpecialTokens?: boolean;
+}
+
+/**
+ * What a pooled state is taken over. `prompt`: mean over the prompt's own tokens. `continuation`: mean over the
+ * generated tokens, an end-of-text token included. `last`, `max`: the last token's state, or the greatest value of each
+ * component, over the generated tokens (over the prompt's own tokens where there is no continuation).
+ */
+export type Pool = 'prompt' | 'continuation' | 'last' | 'max';
+
+export interface CaptureOptions {
+  /** Layer 0 is the embedding output, layer l the residual stream after block l − 1 (counted from 0), the last one normed. */
+  readonly layers: 'all' | readonly number[];
+  readonly pool: readonly Pool[];
+  /** Only `residual` in this version. */
+  readonly sites?: readonly string[];
+}
+
+/**
+ * What is changed inside the model. `bypass`: the block returns its input; `bypass_attention`, `bypass_mlp`: that
+ * half adds nothing. `layers` are block numbers from 0.
+ */
+export interface Intervention {
+  readonly kind: string;
+  readonly layers: readonly number[];
+}
+
+/** Decoding options with the names of transformers' GenerationConfig. */
+export interface GenerationOptions {
+  /** Samples a prompt; 1 by default. */
+  readonly num_return_sequences?: number;
+  /** 20 by default. */
+  readonly max_new_tokens?: number;
+  /** false: the most probable token each time (the lower id where equal). true by default. */
+  readonly do_sample?: boolean;
+  /** Above 0; 1 by default. */
+  readonly temperature?: number;
+  /** In (0, 1]; 1 by default. */
+  readonly top_p?: number;
+  /** 0 by default: no limit. */
+  readonly top_k?: number;
+  /** Above 0; 1 by default. */
+  readonly repetition_penalty?: number;
+  /** A safe integer; 0 by default. */
+  readonly seed?: number;
+  readonly capture?: CaptureOptions;
+  readonly interventions?: readonly Intervention[];
+}
+
+export interface Continuation {
+  readonly promptId: string;
+  /** Sample index, from 0. */
+  readonly sample: number;
+  /** The tokens decoded without special tokens. */
+  readonly text: string;
+  /** The generated tokens, the end-of-text token included if there was one. */
+  readonly tokenIds: readonly number[];
+  readonly finish: 'eos' | 'length';
+  /** Sum of the tokens' natural log-probabilities under the model's full distribution: temperature 1, nothing cut off. */
+  readonly logprob: number;
+}
+
+/** Pooled hidden states of n sequences: [n, layers, hidden size], row-major float32. */
+export interface StateTensor {
+  readonly shape: readonly [number, number, number];
+  readonly data: Float32Array;
+}
+
+/** Pooled hidden states by pool. */
+export interface CapturedStates {
+  /** The layer numbers of axis 1. */
+  readonly layers: readonly number[];
+  readonly pools: Readonly<Partial<Record<Pool, StateTensor>>>;
+}
+
+export interface Generation {
+  /** Prompts in the order given, their samples from 0. */
+  readonly continuations: readonly Continuation[];
+  /**
+   * Only if `capture` was asked for. `prompt` has a row for each prompt, the other pools a row for each continuation.
+   */
+  readonly states?: CapturedStates;
+}
+
+/** A sequence to capture by teacher forcing. */
+export interface CaptureItem {
+  readonly prompt: Prompt;
+  /** Tokens, or a text that is tokenised apart from the prompt, without special tokens. */
+  readonly continuation?: { readonly tokenIds: readonly number[] } | { readonly text: string };
+}
+
+export interface PerplexityOptions {
+  readonly interventions?: readonly Intervention[];
+}
+
+export interface Perplexity {
+  /** exp(mean negative log-likelihood over all predicted tokens); null if no text has a token to predict. */
+  readonly perplexity: number | null;
+  /** Mean negative log-likelihood in nats over all predicted tokens, or null. */
+  readonly nll: number | null;
+  readonly tokens: number;
+  /** The same for each text: its mean negative log-likelihood (null if it has one token or none) and predicted tokens. */
+  readonly texts: readonly { readonly nll: number | null; readonly tokens: number }[];
+}
+
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface RunHooks {
+  readonly onProgress?: (progress: Progress) => void;
+  /** Ends the work between two steps with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export type { Tokenizer };
