@@ -1,7 +1,22 @@
+export { CODES, type Code } from './codes.ts';
+export { parseDataRef } from './data-ref.ts';
 export type { Diagnostic } from './diagnostic.ts';
+export { pipelineSchema } from './editor-schema.ts';
+export { type GraphView, graphToDot, graphToJson, graphToMermaid } from './formats.ts';
 export type { Axes, DataRef, Graph, OutputRef, Resources, TaskId, TaskNode, Value, ValueObject } from './graph.ts';
 export { isDataRef, isOutputRef } from './graph.ts';
 export type { JsonObject, JsonValue } from './json.ts';
+export { type LoadOptions, type LoadResult, loadPipeline, loadPipelineText } from './load.ts';
+export { parseSetValue } from './params.ts';
+export { renderDiagnostic } from './render.ts';
 export type { SourceFile, SourceRange } from './source.ts';
-export type { ArtifactPlace, ArtifactType, ConfigProblem, ConfigSchema, OutputSpec, StepKindSpec, StepKinds } from './step-kind.ts';
+export type {
+  ArtifactPlace,
+  ArtifactType,
+  ConfigProblem,
+  ConfigSchema,
+  OutputSpec,
+  StepKindSpec,
+  StepKinds,
+} from './step-kind.ts';
 export { ARTIFACT_TYPES } from './step-kind.ts';
