@@ -81,11 +81,11 @@ export async function solve(gemm: Gemm, factor: Factor, b: Float64Array, columns
 function factoriseTile(a: Float64Array, n: number, floor: Float64Array): boolean {
   for (let j = 0; j < n; j++) {
     const rowJ = j * n;
-    const pivot = a[rowJ + j]! - dot(a, rowJ, rowJ, j);
+    const pivot = a[rowJ + j]! - dot(a, rowJ, a, rowJ, j);
     if (!(pivot > floor[j]!) || !Number.isFinite(pivot)) return false;
     const root = Math.sqrt(pivot);
     a[rowJ + j] = root;
-    for (let i = j + 1; i < n; i++) a[i * n + j] = (a[i * n + j]! - dot(a, i * n, rowJ, j)) / root;
+    for (let i = j + 1; i < n; i++) a[i * n + j] = (a[i * n + j]! - dot(a, i * n, a, rowJ, j)) / root;
     a.fill(0, rowJ + j + 1, rowJ + n);
   }
   return true;
@@ -100,8 +100,7 @@ function invertTile(l: Float64Array, n: number): Float64Array {
     columns[j * n + j] = 1 / l[j * n + j]!;
     inverse[j * n + j] = columns[j * n + j]!;
     for (let i = j + 1; i < n; i++) {
-      let sum = 0;
-      for (let k = j; k < i; k++) sum += l[i * n + k]! * columns[j * n + k]!;
+      const sum = dot(l, i * n + j, columns, j * n + j, i - j);
       columns[j * n + i] = -sum / l[i * n + i]!;
       inverse[i * n + j] = columns[j * n + i]!;
     }
@@ -110,18 +109,18 @@ function invertTile(l: Float64Array, n: number): Float64Array {
 }
 
 /** Four running sums break the chain of additions that would bound the speed. */
-function dot(a: Float64Array, left: number, right: number, length: number): number {
+function dot(a: Float64Array, left: number, b: Float64Array, right: number, length: number): number {
   let s0 = 0;
   let s1 = 0;
   let s2 = 0;
   let s3 = 0;
   let k = 0;
   for (; k + 3 < length; k += 4) {
-    s0 += a[left + k]! * a[right + k]!;
-    s1 += a[left + k + 1]! * a[right + k + 1]!;
-    s2 += a[left + k + 2]! * a[right + k + 2]!;
-    s3 += a[left + k + 3]! * a[right + k + 3]!;
+    s0 += a[left + k]! * b[right + k]!;
+    s1 += a[left + k + 1]! * b[right + k + 1]!;
+    s2 += a[left + k + 2]! * b[right + k + 2]!;
+    s3 += a[left + k + 3]! * b[right + k + 3]!;
   }
-  for (; k < length; k++) s0 += a[left + k]! * a[right + k]!;
+  for (; k < length; k++) s0 += a[left + k]! * b[right + k]!;
   return s0 + s1 + (s2 + s3);
 }

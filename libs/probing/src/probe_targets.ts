@@ -6,7 +6,7 @@ import { choosePenalties, fitColumns, innerErrors, type PenaltyChoice, splitsOfF
 import { primalSolver } from './primal.ts';
 import type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './probe_result.ts';
 import type { RidgeSolver } from './ridge.ts';
-import { type LinearMaps, type Problem, predict, rowsIn, type States } from './rows.ts';
+import { gatherTargets, type Problem, predict, rowsIn, type States } from './rows.ts';
 import { type HeldOutScore, scorePredictions } from './score.ts';
 
 /** Targets that have scores for the same rows. */
@@ -58,11 +58,11 @@ export async function probeTargets(shared: SharedTargets): Promise<ProbeResult[]
     const maps = await fitColumns(await solver.trainingSet(split.train), columnPenalties);
     const all = Int32Array.from(folds.keys()).filter((row) => folds[row] === fold);
     const predicted = await predict(gemm, problem, maps, all);
-    const scores = scoreColumns(problem, maps, all, held, predicted);
+    const scores = scoreColumns(problem, all, held, predicted);
     for (const t of real) {
       const target = predictions[t];
-      for (const [r, row] of all.entries()) {
-        if (target) target[row] = predicted[r * problem.columns + t]! + problem.targetShift[t]!;
+      for (let r = 0; target && r < all.length; r++) {
+        target[all[r]!] = predicted[r * problem.columns + t]! + problem.targetShift[t]!;
       }
       foldsOf[t]!.push(foldResult(shared, t, fold, held.length, columnPenalties[t]!, scores));
     }
@@ -87,17 +87,18 @@ function problemOf(shared: SharedTargets): Problem {
   const values = new Float64Array(n * columns);
   const targetShift = new Float64Array(columns);
   const sources = controlSources(groups, rows, permutations, shared.seed);
-  for (const [t, target] of targets.entries()) {
+  for (const [t, { values: scores }] of targets.entries()) {
     let mean = 0;
-    const first = target.values[rows[0] ?? 0]!;
-    for (const row of rows) mean += (target.values[row]! - first) / rows.length;
-    const controls = sources.map((_, p) => controlColumn(shared, t, p));
-    for (const column of [t, ...controls]) targetShift[column] = rows.length === 0 ? 0 : first + mean;
-    for (const row of rows) {
-      values[row * columns + t] = target.values[row]! - targetShift[t]!;
-      for (const [p, column] of controls.entries()) {
-        values[row * columns + column] = target.values[sources[p]![row]!]! - targetShift[t]!;
-      }
+    const first = scores[rows[0] ?? 0]!;
+    for (const row of rows) mean += (scores[row]! - first) / rows.length;
+    const shiftOf = rows.length === 0 ? 0 : first + mean;
+    targetShift[t] = shiftOf;
+    const control = controlColumn(shared, t, 0);
+    targetShift.fill(shiftOf, control, control + permutations);
+    for (const row of rows) values[row * columns + t] = scores[row]! - shiftOf;
+    for (let p = 0; p < permutations; p++) {
+      const source = sources[p]!;
+      for (const row of rows) values[row * columns + control + p] = scores[source[row]!]! - shiftOf;
     }
   }
   const cells = Array.from({ length: foldCount }, (_, fold) => rows.filter((row) => folds[row] === fold));
@@ -115,21 +116,15 @@ function penaltiesOfColumns(shared: SharedTargets, chosen: readonly number[]): n
 }
 
 /** Held-out scores of every column, over the rows of the fold that have a target. */
-function scoreColumns(
-  problem: Problem,
-  maps: LinearMaps,
-  all: Int32Array,
-  held: Int32Array,
-  predicted: Float64Array,
-): HeldOutScore[] {
-  const placeOf = new Map(Array.from(all, (row, place) => [row, place]));
-  const places = held.map((row) => placeOf.get(row)!);
+function scoreColumns(problem: Problem, all: Int32Array, held: Int32Array, predicted: Float64Array): HeldOutScore[] {
   const { columns } = problem;
-  return maps.columns.map((column) => {
-    const target = Float64Array.from(held, (row) => problem.targets[row * columns + column]!);
-    const guess = Float64Array.from(places, (place) => predicted[place * columns + column]!);
-    return scorePredictions(target, guess);
-  });
+  const guesses = new Float64Array(held.length * columns);
+  // Both lists of rows ascend, and `held` is part of `all`.
+  for (let r = 0, place = 0; r < held.length; r++, place++) {
+    while (all[place] !== held[r]) place++;
+    guesses.set(predicted.subarray(place * columns, (place + 1) * columns), r * columns);
+  }
+  return scorePredictions(gatherTargets(problem, held), guesses, columns);
 }
 
 function foldResult(
