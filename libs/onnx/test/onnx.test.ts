@@ -65,7 +65,8 @@ describe('an ONNX model', () => {
         const file = readdirSync(join(shared, name)).find((entry) => entry.endsWith('.onnx'))!;
         const model = decodeModel(await readFile(join(shared, name, file)));
         expect(model.graph.nodes.length).toBeGreaterThan(30);
-        expect(decodeModel(encodeModel(model))).toEqual(model);
+        const bytes = encodeModel(model);
+        expect(Buffer.compare(encodeModel(decodeModel(bytes)), bytes)).toBe(0);
       }
     },
   );

@@ -74,7 +74,7 @@ function spell(text: string, compose: boolean): SpelledText {
   for (const [cluster] of text.matchAll(/[\s\S][\p{M}\u1160-\u11ff]*/gu)) {
     const points = [...cluster];
     const composed = compose ? cluster.normalize('NFC') : cluster;
-    if (composed === cluster) points.forEach((point, i) => push(point, at + i, at + i + 1));
+    if (composed === cluster) for (const [i, point] of points.entries()) push(point, at + i, at + i + 1);
     else push(composed, at, at + points.length);
     at += points.length;
   }
