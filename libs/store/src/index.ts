@@ -1,6 +1,7 @@
 export { digestFile, digestOf, isDigest } from './digest.ts';
 export { BlobDamaged, StoreError, type StoreErrorCode } from './errors.ts';
 export { canonicalJson, keyOf } from './json.ts';
+export { openStore } from './store.ts';
 export type {
   AcquireOptions,
   BlobInfo,

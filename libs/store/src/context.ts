@@ -1,0 +1,44 @@
+import { StoreError } from './errors.ts';
+import { createHolder, type Holder } from './holder.ts';
+import { type Layout, layoutOf } from './layout.ts';
+import { createWatch, type Watch } from './life.ts';
+import type { OpenOptions } from './types.ts';
+
+/** What the parts of one opened store share. */
+export interface Context {
+  readonly layout: Layout;
+  readonly readOnly: boolean;
+  readonly watch: Watch;
+  /** This process's holder, made (with the store's layout) when something is first written. */
+  holder(): Promise<Holder>;
+  /** The holder, where it was made already. */
+  currentHolder(): Promise<Holder | undefined>;
+  close(): Promise<void>;
+}
+
+export function createContext(dir: string, options: OpenOptions): Context {
+  const layout = layoutOf(dir);
+  const readOnly = options.readOnly ?? false;
+  let holder: Promise<Holder> | undefined;
+  return {
+    layout,
+    readOnly,
+    watch: createWatch(layout),
+    holder() {
+      if (readOnly) {
+        throw new StoreError('permission', `The store ${dir} was opened for reading only.`, { path: dir });
+      }
+      holder ??= createHolder(layout, options.heartbeatSeconds).catch((error: unknown) => {
+        holder = undefined;
+        throw error;
+      });
+      return holder;
+    },
+    currentHolder: async () => holder,
+    async close() {
+      const ended = await holder;
+      holder = undefined;
+      await ended?.close();
+    },
+  };
+}
