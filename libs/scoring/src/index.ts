@@ -1,0 +1,11 @@
+export { ATTRIBUTES, type Attribute } from './attributes.ts';
+export { ScorerError } from './errors.ts';
+export { listScorerFiles, openLocalScorer } from './local-scorer.ts';
+export { type ScoreTextsOptions, scoreTexts } from './score-texts.ts';
+export {
+  MISSING_OUTCOMES,
+  type MissingOutcome,
+  type ScoreOutcome,
+  type Scorer,
+  type ScorerIdentity,
+} from './scorer.ts';

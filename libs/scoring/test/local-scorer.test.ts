@@ -1,0 +1,135 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ATTRIBUTES, type Attribute, listScorerFiles, openLocalScorer, ScorerError, scoreTexts } from '../src/index.ts';
+
+const FOLDER = fileURLToPath(new URL('../../embedded/assets/scorers/toxicity', import.meta.url));
+const scorer = await openLocalScorer(FOLDER);
+
+async function scoresOf(text: string): Promise<Record<Attribute, number>> {
+  const [outcome] = await scorer.score([text]);
+  if (outcome?.outcome !== 'ok') throw new Error(`"${text}" was not scored: ${outcome?.outcome}`);
+  return Object.fromEntries(ATTRIBUTES.map((name, j) => [name, outcome.scores[j]])) as Record<Attribute, number>;
+}
+
+describe('the embedded scorer', () => {
+  it('gives the scores that the reference in numpy gives', async () => {
+    const fixture = new URL('fixtures/scores.json', import.meta.url);
+    const expected = JSON.parse(readFileSync(fixture, 'utf8')) as { text: string; scores: number[] }[];
+    const outcomes = await scoreTexts(
+      scorer,
+      expected.map(({ text }) => text),
+    );
+    for (const [i, { text, scores }] of expected.entries()) {
+      const outcome = outcomes[i]!;
+      expect(outcome.outcome, text).toBe('ok');
+      if (outcome.outcome !== 'ok') continue;
+      // The token cache keeps float32, the reference float64.
+      for (const [j, score] of outcome.scores.entries()) {
+        expect(Math.abs(score - scores[j]!), `${text} ${ATTRIBUTES[j]}`).toBeLessThan(2e-6);
+      }
+    }
+  });
+
+  it('ranks texts by what they do', async () => {
+    const greeting = await scoresOf('Good morning, how are you today?');
+    const threat = await scoresOf('I am going to kill you.');
+    const insult = await scoresOf('You are an idiot and everybody knows it.');
+    const thanks = await scoresOf('Thank you so much for your help, it was a lovely evening.');
+    const swearing = await scoresOf('What the fuck is this shit');
+    expect(threat.THREAT).toBeGreaterThan(0.5);
+    expect(threat.THREAT).toBeGreaterThan(insult.THREAT);
+    expect(insult.INSULT).toBeGreaterThan(0.5);
+    expect(insult.TOXICITY).toBeGreaterThan(0.5);
+    expect(swearing.PROFANITY).toBeGreaterThan(0.5);
+    for (const name of ATTRIBUTES) {
+      expect(greeting[name], name).toBeLessThan(0.3);
+      expect(thanks[name], name).toBeLessThan(0.3);
+    }
+  });
+
+  it('gives the same score to a text whatever was scored before and beside it', async () => {
+    const texts = Array.from({ length: 40_000 }, (_, i) => `word${i} and other${i * 7} things`);
+    const alone = await scoresOf('I will find you, you coward!');
+    // More distinct words than the scorer keeps.
+    const outcomes = await scorer.score([...texts, 'I will find you, you coward!']);
+    const last = outcomes.at(-1)!;
+    expect(last.outcome === 'ok' && last.scores).toEqual(ATTRIBUTES.map((name) => alone[name]));
+  });
+
+  it('gives scores in [0, 1] with at most six decimals', async () => {
+    const { TOXICITY } = await scoresOf('fuck '.repeat(4000));
+    expect(TOXICITY).toBeLessThanOrEqual(1);
+    for (const value of Object.values(await scoresOf('Bring me the blue kettle!'))) {
+      expect(Math.round(value * 1e6) / 1e6).toBe(value);
+    }
+  });
+
+  it('gives no number to an empty or too long text', async () => {
+    expect(await scorer.score(['', ' \n\t ', '\u200b\u00ad'])).toEqual([
+      { outcome: 'empty' },
+      { outcome: 'empty' },
+      { outcome: 'empty' },
+    ]);
+    const [long, longest] = await scorer.score(['a '.repeat(10_241), 'a '.repeat(10_240)]);
+    expect(long).toEqual({ outcome: 'too_long', detail: '20482 UTF-16 units; at most 20480 are scored' });
+    expect(longest?.outcome).toBe('ok');
+  });
+
+  it('is identified by the contents of its files', async () => {
+    expect(scorer.identity.kind).toBe('sonde-hashed-scorer');
+    expect(scorer.identity.digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(scorer.attributes).toEqual(ATTRIBUTES);
+    expect(listScorerFiles(FOLDER).map((path) => basename(path))).toContain('config.json');
+  });
+});
+
+describe('a folder that is not a whole scorer', () => {
+  const made: string[] = [];
+  afterEach(() => {
+    for (const folder of made.splice(0)) rmSync(folder, { recursive: true });
+  });
+  const copy = () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sonde-scorer-'));
+    made.push(folder);
+    for (const path of listScorerFiles(FOLDER)) copyFileSync(path, join(folder, basename(path)));
+    return folder;
+  };
+
+  it('opens as a copy with the same identity', async () => {
+    expect((await openLocalScorer(copy())).identity).toEqual(scorer.identity);
+  });
+
+  it('is named with the file that is missing', async () => {
+    const folder = copy();
+    rmSync(join(folder, 'network.safetensors'));
+    await expect(openLocalScorer(folder)).rejects.toThrow(ScorerError);
+    await expect(openLocalScorer(folder)).rejects.toThrow(/network\.safetensors: there is no such file/);
+  });
+
+  it('is named with the file that was cut short', async () => {
+    const folder = copy();
+    truncateSync(join(folder, 'ngram-weights.safetensors'), 1000);
+    await expect(openLocalScorer(folder)).rejects.toThrow(ScorerError);
+    await expect(openLocalScorer(folder)).rejects.toThrow(/ngram-weights\.safetensors/);
+  });
+
+  it('is refused when its tables are not of one model', async () => {
+    const folder = copy();
+    copyFileSync(join(FOLDER, 'network.safetensors'), join(folder, 'token-weights.safetensors'));
+    await expect(openLocalScorer(folder)).rejects.toThrow(/token-weights\.safetensors: no tensor "token\.weight"/);
+  });
+
+  it.each([
+    ['{', /not JSON/],
+    ['{"format":"other"}', /the format is "other"/],
+    ['{"format":"sonde-hashed-scorer","version":9}', /the version is 9/],
+    ['{"format":"sonde-hashed-scorer","version":1,"attributes":["NICE"]}', /"attributes" is \["NICE"\]/],
+  ])('is refused with the config %s', async (config, message) => {
+    const folder = copy();
+    writeFileSync(join(folder, 'config.json'), config);
+    await expect(openLocalScorer(folder)).rejects.toThrow(message);
+  });
+});

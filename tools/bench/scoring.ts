@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { openLocalScorer } from '@sonde/scoring';
+
+const SCORER = fileURLToPath(new URL('../../libs/embedded/assets/scorers/toxicity', import.meta.url));
+const PROMPTS = fileURLToPath(new URL('../../../shared/data/rtp/rtp-5k.jsonl', import.meta.url));
+const ROUNDS = 5;
+
+/** Prompts and continuations of RealToxicityPrompts, about 11 words each; about 10,000 texts. */
+function readTexts(path: string): string[] {
+  return readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .flatMap((line) => {
+      const row = JSON.parse(line) as { prompt: { text: string }; continuation: { text: string } };
+      return [`${row.prompt.text}${row.continuation.text}`, row.prompt.text, row.continuation.text];
+    });
+}
+
+/** Texts a second of the embedded scorer on one core: the first pass of a fresh scorer, then the median of later ones. */
+export async function main(): Promise<void> {
+  const texts = readTexts(PROMPTS);
+  const words = texts.reduce((sum, text) => sum + text.trim().split(/\s+/).length, 0) / texts.length;
+  const start = performance.now();
+  const scorer = await openLocalScorer(SCORER);
+  const opened = performance.now() - start;
+  const rates: number[] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    const from = performance.now();
+    await scorer.score(texts);
+    rates.push(texts.length / ((performance.now() - from) / 1000));
+  }
+  const [first, ...later] = rates as [number, ...number[]];
+  const median = later.sort((a, b) => a - b)[ROUNDS >> 1]!;
+  console.log(
+    `scoring: ${texts.length} texts of ${words.toFixed(1)} words; open ${opened.toFixed(0)} ms; ` +
+      `first pass ${Math.round(first)} texts/s; later ${Math.round(median)} texts/s`,
+  );
+}
