@@ -1,3 +1,4 @@
+import { groupedFolds, type ProbeOptions, trainProbes } from '../src/index.ts';
 import { randomWords } from '../src/random.ts';
 
 /** Seeded uniform numbers in (−1, 1). */
@@ -17,4 +18,22 @@ export function synthetic(options: { prompts: number; rows: number; d: number; s
     return states[at]! - 0.5 * states[at + Math.min(1, options.d - 1)]! + (options.noise ?? 0.3) * random();
   });
   return { n, groups, states, d: options.d, values };
+}
+
+/** Options that probe the synthetic target. */
+export function optionsFor(data: ReturnType<typeof synthetic>, more: Partial<ProbeOptions> = {}): ProbeOptions {
+  return {
+    states: data.states,
+    d: data.d,
+    groups: data.groups,
+    folds: groupedFolds(data.groups, 4, 0),
+    targets: [{ scenario: 'output', name: 'TOXICITY', values: data.values }],
+    seed: 0,
+    ...more,
+  };
+}
+
+/** The result of a single target. */
+export async function one(options: ProbeOptions) {
+  return (await trainProbes(options))[0]!;
 }
