@@ -15,28 +15,30 @@ export type Reason =
   /** Not known before these tasks have run. */
   | { readonly code: 'upstream'; readonly tasks: readonly TaskId[] };
 
-export interface FieldChange {
+export type FieldChange = {
   /** Dotted path inside the fingerprint: `config.top_p`, `revision`, `config.prompts`. */
   readonly field: string;
-  readonly was: JsonValue | undefined;
-  readonly now: JsonValue | undefined;
-}
+  /** Absent where the earlier fingerprint has no such field. */
+  readonly was?: JsonValue;
+  /** Absent where this fingerprint has no such field. */
+  readonly now?: JsonValue;
+};
 
-export interface Failure {
+export type Failure = {
   /** `step` (foreseen by the step), `crash`, `out-of-memory`, `timeout`, `stalled`, `input-changed`, `data`, `output`, `store`, `internal`. */
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
   /** The last lines that the worker process wrote to its standard error, where it died. */
   readonly stderr?: string;
-}
+};
 
-export interface Counts {
+export type Counts = {
   readonly cached: number;
   readonly ran: number;
   readonly failed: number;
   readonly skipped: number;
-}
+};
 
 export type RunEvent = { readonly time: string } & (
   | {

@@ -1,4 +1,6 @@
 export type { Counts, Failure, FieldChange, Reason, RunEvent } from './events.ts';
+export type { FingerprintParts } from './fingerprint.ts';
+export { fingerprintOf } from './fingerprint.ts';
 export type {
   Explanation,
   Plan,
@@ -10,6 +12,9 @@ export type {
   RunResult,
 } from './options.ts';
 export { RunRefused } from './options.ts';
+export { explainTask, planGraph } from './plan.ts';
+export { runGraph } from './run.ts';
+export { serveWorker } from './serve.ts';
 export type {
   Ancestor,
   CombineContext,

@@ -19,6 +19,9 @@ export interface RunConfig {
   readonly [key: string]: RunValue;
 }
 
+export const isInputArtifact = (value: RunValue): value is InputArtifact =>
+  typeof value === 'object' && value !== null && '$' in value && value.$ === 'artifact';
+
 export interface Device {
   readonly provider: 'cpu';
   /** Intra-op threads that the step may use; never changes the bytes. */

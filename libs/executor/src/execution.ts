@@ -1,0 +1,67 @@
+import type { TaskId } from '@sonde/pipeline';
+import type { Key, ResultRecord, Store } from '@sonde/store';
+import type PQueue from 'p-queue';
+import type { DecideContext } from './decide.ts';
+import type { RunEvent } from './events.ts';
+import type { createJobQueue } from './job-queue.ts';
+import type { RunOptions } from './options.ts';
+import type { WorkerPool } from './pool.ts';
+
+type WithoutTime<E> = E extends RunEvent ? Omit<E, 'time'> : never;
+export type EventBody = WithoutTime<RunEvent>;
+
+/** Why no new work is started. `store`: the store or the disk is at fault, and going on would only fail again. */
+export type StopReason = 'failure' | 'interrupted' | 'store';
+
+/** Whether the run still starts work. The first reason to stop stands, but an interruption overrides a failure. */
+export interface Stop {
+  readonly reason: StopReason | undefined;
+  /** Aborts with the first reason: ends the waiting for other runs. */
+  readonly signal: AbortSignal;
+  set(reason: StopReason): void;
+}
+
+export function createStop(): Stop {
+  const controller = new AbortController();
+  let reason: StopReason | undefined;
+  return {
+    get reason() {
+      return reason;
+    },
+    signal: controller.signal,
+    set(next) {
+      if (reason === undefined || next === 'interrupted') reason = next;
+      controller.abort();
+    },
+  };
+}
+
+/** What a key's computation gave; `hit`: another task or run had computed it meanwhile. */
+export interface UnitResult {
+  readonly record: ResultRecord;
+  readonly hit: boolean;
+}
+
+/** A run under way: what its parts share. */
+export interface Execution {
+  readonly run: string;
+  readonly store: Store;
+  readonly options: RunOptions;
+  readonly stallSeconds: number;
+  readonly context: DecideContext;
+  readonly ranks: ReadonlyMap<TaskId, number>;
+  readonly pool: WorkerPool;
+  /** Jobs for the workers. */
+  readonly jobs: ReturnType<typeof createJobQueue>;
+  /** Reading and checking of inputs, a few at a time. */
+  readonly reading: PQueue;
+  /** Keys being computed, or computed, by this run: no key twice. */
+  readonly units: Map<Key, Promise<UnitResult>>;
+  readonly records: Map<TaskId, ResultRecord>;
+  readonly stop: Stop;
+  /** Describes every task upstream of a task. */
+  recordsUpstream(task: TaskId): ResultRecord[];
+  emit(event: EventBody): void;
+  /** Computes a task again whose stored bytes turned out damaged; at most once a run. Rejects where that fails. */
+  repair(task: TaskId): Promise<void>;
+}

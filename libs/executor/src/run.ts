@@ -1,0 +1,155 @@
+import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Graph, TaskId, TaskNode } from '@sonde/pipeline';
+import type { Digest, ResultRecord, RunLog } from '@sonde/store';
+import PQueue from 'p-queue';
+import { createEventStream, type EventStream } from './event-stream.ts';
+import type { Counts, RunEvent } from './events.ts';
+import { createStop, type EventBody, type Execution, type Stop } from './execution.ts';
+import { createJobQueue } from './job-queue.ts';
+import type { RunHandle, RunOptions, RunResult } from './options.ts';
+import { cpuLeases, createPool, type WorkerPool } from './pool.ts';
+import { type Prepared, prepare } from './prepare.ts';
+import { ranks } from './select.ts';
+import { runTasks } from './tasks.ts';
+
+const STALL_SECONDS = 30 * 60;
+/** How long a step that was told to stop may take to finish, in milliseconds. */
+const GRACE = 2000;
+/** Inputs that are read and checked at a time. */
+const READING = 4;
+
+/**
+ * Runs what is not cached. Decides by the same code as `planGraph`; publishes each result as soon as it is complete,
+ * so that a run that was cut off goes on where it was. Failures of tasks are in the result; it rejects only where
+ * nothing was started (`RunRefused`) or the store cannot record the run (`StoreError`).
+ */
+export function runGraph(graph: Graph, options: RunOptions): RunHandle {
+  const events = createEventStream<RunEvent>();
+  const result = start(graph, options, events).finally(() => events.end());
+  // Whoever reads only the events has not asked for the result.
+  result.catch(() => {});
+  return { events, result };
+}
+
+async function start(graph: Graph, options: RunOptions, events: EventStream<RunEvent>): Promise<RunResult> {
+  const began = performance.now();
+  const prepared = await prepare(graph, options, { allowCode: options.allowCode === true });
+  const log = await options.store.runs.create(runMeta(graph, prepared));
+  if (options.metadata !== undefined) log.append({ event: 'run.metadata', metadata: options.metadata });
+  const emit = (body: EventBody) => {
+    const event = { time: new Date().toISOString(), ...body } as RunEvent;
+    log.append(event);
+    events.push(event);
+  };
+  emit({
+    event: 'run.started',
+    run: log.id,
+    pipeline: graph.name,
+    store: options.store.dir,
+    tasks: prepared.tasks.length,
+  });
+
+  const jobs = options.jobs ?? availableParallelism();
+  const pool = createPool(
+    cpuLeases(jobs, options.threadsTotal ?? availableParallelism()),
+    options.workerEntry,
+    options.env ?? {},
+  );
+  const stop = createStop();
+  const stopListening = listen(options, stop, pool);
+  try {
+    const execution = createExecution(options, prepared, log, emit, pool, stop);
+    const { counts, failures } = await runTasks(execution, prepared, (task, trace) =>
+      log.append({ time: new Date().toISOString(), event: 'task.trace', task, trace }),
+    );
+    const status = stop.reason === 'interrupted' ? 'interrupted' : failures.size > 0 ? 'failed' : 'succeeded';
+    const seconds = Math.round(performance.now() - began) / 1000;
+    emit({ event: 'run.finished', run: log.id, status, counts, seconds });
+    await log.finish({ status, counts: { ...counts } satisfies Counts, seconds });
+    return { run: log.id, status, counts, records: execution.records, failures, seconds };
+  } finally {
+    stopListening();
+    pool.kill();
+  }
+}
+
+function runMeta(graph: Graph, { tasks, decisions }: Prepared) {
+  const file = graph.files[0];
+  const hex = file?.sha256.replace(/^sha256:/, '') ?? '0'.repeat(64);
+  const keys = tasks.map((task) => {
+    const decision = decisions.get(task.id);
+    return [task.id, decision === undefined || decision.state === 'unknown' ? null : decision.key] as const;
+  });
+  return {
+    pipeline: graph.name,
+    file: file?.path ?? '',
+    digest: `sha256:${hex}` as Digest,
+    params: graph.params,
+    plan: Object.fromEntries(keys),
+  };
+}
+
+/** Turns the caller's signals into an orderly stop: told, then after the grace period killed; or killed at once. */
+function listen({ signal, killSignal }: RunOptions, stop: Stop, pool: WorkerPool): () => void {
+  const over = new AbortController();
+  const onAbort = () => {
+    stop.set('interrupted');
+    pool.abort();
+    delay(GRACE, undefined, { signal: over.signal }).then(
+      () => pool.kill(),
+      () => {},
+    );
+  };
+  const onKill = () => {
+    stop.set('interrupted');
+    pool.kill();
+  };
+  for (const [source, action] of [
+    [signal, onAbort],
+    [killSignal, onKill],
+  ] as const) {
+    if (source?.aborted === true) action();
+    else source?.addEventListener('abort', action, { once: true, signal: over.signal });
+  }
+  return () => over.abort();
+}
+
+function createExecution(
+  options: RunOptions,
+  { tasks, context }: Prepared,
+  log: RunLog,
+  emit: (event: EventBody) => void,
+  pool: WorkerPool,
+  stop: Stop,
+): Omit<Execution, 'repair'> {
+  const records = new Map<TaskId, ResultRecord>();
+  const byId = new Map(tasks.map((task) => [task.id, task]));
+  return {
+    run: log.id,
+    store: options.store,
+    options,
+    stallSeconds: options.stallSeconds ?? STALL_SECONDS,
+    context,
+    ranks: ranks(tasks),
+    pool,
+    jobs: createJobQueue(pool),
+    reading: new PQueue({ concurrency: READING }),
+    units: new Map(),
+    records,
+    stop,
+    recordsUpstream: (task) => upstream(byId, task).map((id) => records.get(id)!),
+    emit,
+  };
+}
+
+function upstream(byId: ReadonlyMap<TaskId, TaskNode>, task: TaskId): TaskId[] {
+  const found = new Set<TaskId>();
+  const pending = [...byId.get(task)!.needs];
+  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+    if (found.has(id)) continue;
+    found.add(id);
+    pending.push(...byId.get(id)!.needs);
+  }
+  return [...found];
+}

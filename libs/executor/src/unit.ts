@@ -1,0 +1,197 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { JsonObject, TaskNode } from '@sonde/pipeline';
+import { type Key, type Lease, type ResultRecord, type StoredArtifact, StoreError } from '@sonde/store';
+import type { Execution, UnitResult } from './execution.ts';
+import { isRetryable, NotComputed, TaskFailure } from './failure.ts';
+import { damagedOutputs } from './inputs.ts';
+import type { Job } from './messages.ts';
+import type { Device } from './step.ts';
+import type { JobListener } from './worker.ts';
+
+/** One key to compute: a whole task, a shard of one, or the joining of its shards. */
+export interface Unit {
+  readonly task: TaskNode;
+  readonly key: Key;
+  readonly fingerprint: JsonObject;
+  readonly rank: number;
+  readonly affinity: string | undefined;
+  /** Compute it even if the store has it (`--refresh`). */
+  readonly force: boolean;
+  readonly listener: JobListener;
+  job(place: { readonly scratch: string; readonly out: string; readonly device: Device }): Job;
+  onStart(device: string, attempt: number): void;
+  /** Throws where an input from outside is no longer what the fingerprint says. */
+  checkInputs(): Promise<void>;
+  /** Added to the seconds of its own work: those of its shards. */
+  readonly secondsBefore: number;
+  notes(): JsonObject;
+}
+
+/** Computes a unit's key, or waits for whoever does: another task of this run, or another run. */
+export function computeUnit(execution: Execution, unit: Unit): Promise<UnitResult> {
+  const running = execution.units.get(unit.key);
+  if (running !== undefined) return running.then(({ record }) => ({ record, hit: true }));
+  const started = compute(execution, unit);
+  execution.units.set(unit.key, started);
+  return started;
+}
+
+/** A whole result of the store, or none. */
+export async function storedResult(execution: Execution, task: TaskNode, key: Key): Promise<ResultRecord | undefined> {
+  const record = await execution.store.getResult(key);
+  if (record === undefined) return undefined;
+  return (await damagedOutputs(task, record, execution.store)).length === 0 ? record : undefined;
+}
+
+/** What became of a turn in the queue for workers. While another run holds the key, the worker is not kept waiting. */
+type Turn =
+  | { readonly outcome: 'hit'; readonly record: ResultRecord }
+  | { readonly outcome: 'done'; readonly folder: string; readonly seconds: number; readonly device: string }
+  | { readonly outcome: 'wait'; readonly acquiring: Promise<Lease> };
+
+async function compute(execution: Execution, unit: Unit): Promise<UnitResult> {
+  const held: { lease?: Lease } = {};
+  try {
+    for (;;) {
+      const turn = await execution.jobs.add(() => takeTurn(execution, unit, held), {
+        rank: unit.rank,
+        affinity: unit.affinity,
+      });
+      if (turn.outcome === 'hit') return { record: turn.record, hit: true };
+      if (turn.outcome === 'done') return { record: await publish(execution, unit, turn), hit: false };
+      held.lease = await turn.acquiring;
+      const record = unit.force ? undefined : await storedResult(execution, unit.task, unit.key);
+      if (record !== undefined) return { record, hit: true };
+    }
+  } finally {
+    await held.lease?.release();
+  }
+}
+
+async function takeTurn(execution: Execution, unit: Unit, held: { lease?: Lease }): Promise<Turn> {
+  if (execution.stop.reason !== undefined) throw new NotComputed();
+  if (held.lease === undefined) {
+    let noteWait = () => {};
+    const waits = new Promise<undefined>((resolve) => {
+      noteWait = () => resolve(undefined);
+    });
+    const acquiring = acquire(execution, unit, () => noteWait());
+    const lease = await Promise.race([acquiring, waits]);
+    if (lease === undefined) return { outcome: 'wait', acquiring };
+    held.lease = lease;
+    const record = unit.force ? undefined : await storedResult(execution, unit.task, unit.key);
+    if (record !== undefined) return { outcome: 'hit', record };
+  }
+  return attempt(execution, unit, held.lease);
+}
+
+async function acquire(execution: Execution, unit: Unit, onWait: () => void): Promise<Lease> {
+  const { id: task, step } = unit.task;
+  try {
+    return await execution.store.acquire(unit.key, {
+      holder: `run ${execution.run}`,
+      signal: execution.stop.signal,
+      onWait: (holder) => {
+        execution.emit({ event: 'task.waiting', task, step, key: unit.key, holder });
+        onWait();
+      },
+    });
+  } catch (error) {
+    throw execution.stop.signal.aborted ? new NotComputed() : error;
+  }
+}
+
+/** Asked again after every wait: it changes meanwhile. */
+const isInterrupted = (execution: Execution): boolean => execution.stop.reason === 'interrupted';
+
+/** Runs the job on a worker, again as often as the step's `retries` allow. */
+async function attempt(execution: Execution, unit: Unit, lease: Lease): Promise<Turn> {
+  const { task } = unit;
+  const onLost = () => unit.listener.log('warning', 'Another run took over this work, because this one seemed dead.');
+  lease.lost.addEventListener('abort', onLost, { once: true });
+  try {
+    for (let number = 1; ; number++) {
+      await unit.checkInputs();
+      const folder = await execution.store.scratch();
+      const place = { scratch: join(folder, 'scratch'), out: join(folder, 'out') };
+      await Promise.all([mkdir(place.scratch), mkdir(place.out)]);
+      if (isInterrupted(execution)) throw new NotComputed();
+      const worker = execution.pool.lend(unit.affinity);
+      const { name: device } = worker.lease;
+      unit.onStart(device, number);
+      const started = performance.now();
+      const outcome = await worker
+        .perform(
+          unit.job({ ...place, device: worker.lease.device }),
+          {
+            ...(task.timeoutSeconds === undefined ? {} : { timeoutSeconds: task.timeoutSeconds }),
+            stallSeconds: execution.stallSeconds,
+          },
+          unit.listener,
+        )
+        .finally(() => execution.pool.giveBack(worker, unit.affinity));
+      const seconds = Math.round(performance.now() - started) / 1000;
+      if (outcome.ok) return { outcome: 'done', folder, seconds, device };
+
+      await execution.store.removeScratch(folder);
+      if (isInterrupted(execution)) throw new NotComputed();
+      await unit.checkInputs();
+      if (number > task.retries || !isRetryable(outcome.failure)) throw new TaskFailure(outcome.failure, outcome.stack);
+      const { id, step } = task;
+      execution.emit({ event: 'task.retrying', task: id, step, attempt: number + 1, failure: outcome.failure });
+    }
+  } finally {
+    lease.lost.removeEventListener('abort', onLost);
+  }
+}
+
+/** Takes what was written into the store: the outputs first, the record last, and only if no input has changed. */
+async function publish(
+  execution: Execution,
+  unit: Unit,
+  { folder, seconds, device }: Turn & { outcome: 'done' },
+): Promise<ResultRecord> {
+  const { store } = execution;
+  try {
+    const written = await readdir(join(folder, 'out'));
+    const names = Object.keys(unit.task.outputs);
+    const missing = names.filter((name) => !written.includes(name));
+    if (missing.length > 0) {
+      throw new TaskFailure({
+        code: 'output',
+        message: `The step ended without writing ${missing.map((name) => `\`${name}\``).join(', ')}.`,
+      });
+    }
+    for (const name of written.filter((other) => !names.includes(other))) {
+      unit.listener.log('warning', `The step wrote \`${name}\`, which is none of its outputs; it is left out.`);
+    }
+    await unit.checkInputs();
+    const artifacts = await Promise.all(
+      names.map((name) => putOutput(execution, unit, name, join(folder, 'out', name))),
+    );
+    const record: ResultRecord = {
+      key: unit.key,
+      fingerprint: unit.fingerprint,
+      outputs: Object.fromEntries(names.map((name, index) => [name, artifacts[index]!])),
+      created: new Date().toISOString(),
+      seconds: Math.round((unit.secondsBefore + seconds) * 1000) / 1000,
+      run: execution.run,
+      notes: { ...unit.notes(), device },
+    };
+    await store.putResult(record);
+    return record;
+  } finally {
+    await store.removeScratch(folder);
+  }
+}
+
+async function putOutput(execution: Execution, unit: Unit, name: string, path: string): Promise<StoredArtifact> {
+  try {
+    return await execution.store.putArtifact(unit.task.outputs[name]!.type, path, { move: true });
+  } catch (error) {
+    // About what the step wrote (an empty folder, a link), not about the store.
+    if (!(error instanceof StoreError && error.code === 'io' && error.path?.startsWith(path))) throw error;
+    throw new TaskFailure({ code: 'output', message: `Its output \`${name}\` cannot be kept: ${error.message}` });
+  }
+}

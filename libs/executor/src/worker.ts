@@ -1,0 +1,226 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Failure } from './events.ts';
+import { memoryKills } from './memory.ts';
+import type { FromWorker, Job, ToWorker } from './messages.ts';
+import type { Device } from './step.ts';
+
+/** A device lent to one worker process for as long as the process lives. */
+export interface DeviceLease {
+  readonly name: string;
+  readonly device: Device;
+  /** What makes the process see this device alone. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface JobLimits {
+  readonly timeoutSeconds?: number;
+  /** Applies where there is no timeout: a person who gives one allows silence until then. */
+  readonly stallSeconds: number;
+}
+
+export interface JobListener {
+  progress(done: number, total: number, unit: string): void;
+  log(level: 'info' | 'warning', message: string): void;
+}
+
+export type JobOutcome =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly failure: Failure; readonly stack?: string };
+
+export interface Worker {
+  readonly lease: DeviceLease;
+  /** What its last job loaded (`StepKind.affinity`). */
+  loaded: string | undefined;
+  readonly alive: boolean;
+  perform(job: Job, limits: JobLimits, listener: JobListener): Promise<JobOutcome>;
+  /** Asks the step to stop. */
+  abort(): void;
+  /** Ends the process and what it started, at once. */
+  kill(): void;
+}
+
+const STDERR_LINES = 20;
+
+/** Starts a worker process. It leads its own process group: Ctrl-C does not reach it, and killing it ends its children. */
+export function startWorker(entry: string | URL, lease: DeviceLease, env: Readonly<Record<string, string>>): Worker {
+  const child = fork(entry, [], {
+    serialization: 'advanced',
+    detached: true,
+    execArgv: [],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, ...env, ...lease.env },
+  });
+  const killsBefore = memoryKills();
+  let stderr = '';
+  let activity = () => {};
+  child.stdout?.on('data', () => activity());
+  child.stderr?.on('data', (bytes: Buffer) => {
+    stderr = (stderr + bytes.toString()).split('\n').slice(-STDERR_LINES).join('\n');
+    activity();
+  });
+  let exited: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+  let startError: Error | undefined;
+  let killed = false;
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', (code, signal) => {
+      exited = { code, signal };
+      resolve();
+    });
+    child.on('error', (error) => {
+      startError ??= error;
+      if (child.pid === undefined) resolve();
+    });
+  });
+
+  const died = async (): Promise<Failure> => {
+    // What it wrote last may still be in the pipe; a grandchild may hold the pipe open for ever.
+    await Promise.race([once(child, 'close'), delay(200, undefined, { ref: false })]);
+    return describeDeath(exited, startError, stderr.trim(), killsBefore);
+  };
+
+  const worker: Worker = {
+    lease,
+    loaded: undefined,
+    get alive() {
+      return !killed && exited === undefined && startError === undefined && child.connected;
+    },
+    async perform(job, limits, listener) {
+      stderr = '';
+      const verdict = watch(child, limits, listener, (restart) => {
+        activity = restart;
+      });
+      child.send(job satisfies ToWorker, () => {});
+      const outcome = await Promise.race([verdict.outcome, ended.then(() => 'died' as const)]);
+      verdict.stop();
+      activity = () => {};
+      if (outcome !== 'died') {
+        if (!outcome.ok && outcome.fatal) {
+          worker.kill();
+          await ended;
+        }
+        return outcome.ok ? { ok: true } : outcome;
+      }
+      return { ok: false, failure: await died() };
+    },
+    abort() {
+      if (child.connected) child.send({ type: 'abort' } satisfies ToWorker, () => {});
+    },
+    kill() {
+      killed = true;
+      if (child.pid === undefined) return;
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        child.kill('SIGKILL');
+      }
+    },
+  };
+  return worker;
+}
+
+type Verdict =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly failure: Failure; readonly stack?: string; readonly fatal: boolean };
+
+/** Follows one job's messages until it ends, runs out of time or falls silent. */
+function watch(
+  child: ChildProcess,
+  limits: JobLimits,
+  listener: JobListener,
+  onActivity: (restart: () => void) => void,
+): { readonly outcome: Promise<Verdict>; stop(): void } {
+  let stop = () => {};
+  const outcome = new Promise<Verdict>((resolve) => {
+    const hasTimeout = limits.timeoutSeconds !== undefined;
+    const seconds = limits.timeoutSeconds ?? limits.stallSeconds;
+    // Node's timers hold at most 2^31 − 1 ms, about 24 days.
+    const timer = setTimeout(
+      () => resolve({ ok: false, fatal: true, failure: hasTimeout ? timedOut(seconds) : stalled(seconds) }),
+      Math.min(seconds * 1000, 2 ** 31 - 1),
+    );
+    const onMessage = (message: FromWorker) => {
+      if (!hasTimeout) timer.refresh();
+      switch (message.type) {
+        case 'progress':
+          listener.progress(message.done, message.total, message.unit);
+          break;
+        case 'log':
+          listener.log(message.level, message.message);
+          break;
+        case 'done':
+          resolve({ ok: true });
+          break;
+        case 'failed':
+          resolve({
+            ok: false,
+            fatal: false,
+            failure: {
+              code: message.code,
+              message: message.message,
+              ...(message.hint === undefined ? {} : { hint: message.hint }),
+            },
+            ...(message.stack === undefined ? {} : { stack: message.stack }),
+          });
+          break;
+      }
+    };
+    child.on('message', onMessage);
+    onActivity(() => {
+      if (!hasTimeout) timer.refresh();
+    });
+    stop = () => {
+      clearTimeout(timer);
+      child.off('message', onMessage);
+    };
+  });
+  return { outcome, stop: () => stop() };
+}
+
+const timedOut = (seconds: number): Failure => ({
+  code: 'timeout',
+  message: `It ran longer than its timeout of ${seconds} s and was stopped.`,
+  hint: 'Raise `timeout:` of the step, or give it less work.',
+});
+
+const stalled = (seconds: number): Failure => ({
+  code: 'stalled',
+  message: `Its worker process said nothing for ${seconds} s and was stopped.`,
+  hint: 'If the step is silent for so long by nature, give it a `timeout:`; then only that counts.',
+});
+
+function describeDeath(
+  exited: { code: number | null; signal: NodeJS.Signals | null } | undefined,
+  startError: Error | undefined,
+  stderr: string,
+  killsBefore: number | undefined,
+): Failure {
+  const tail = stderr === '' ? {} : { stderr };
+  const outOfMemory = (message: string): Failure => ({
+    code: 'out-of-memory',
+    message,
+    hint: 'Give the step less at once (a smaller batch or model), or run fewer at a time with --jobs.',
+    ...tail,
+  });
+  if (exited?.signal === 'SIGKILL') {
+    const kills = memoryKills();
+    if (killsBefore !== undefined && kills !== undefined && kills > killsBefore) {
+      return outOfMemory('Its worker process was killed by the system because memory ran out.');
+    }
+    return {
+      code: 'crash',
+      message: 'Its worker process was killed (SIGKILL); perhaps out of memory.',
+      hint: 'If memory is short, run fewer steps at a time with --jobs.',
+      ...tail,
+    };
+  }
+  if (stderr.includes('JavaScript heap out of memory')) {
+    return outOfMemory('Its worker process ran out of JavaScript heap memory.');
+  }
+  if (exited === undefined) {
+    return { code: 'crash', message: `Its worker process could not be started: ${startError?.message ?? 'unknown'}.` };
+  }
+  const how = exited.signal === null ? `ended with exit code ${exited.code}` : `died of signal ${exited.signal}`;
+  return { code: 'crash', message: `Its worker process ${how} before the step was done.`, ...tail };
+}
