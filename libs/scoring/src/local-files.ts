@@ -8,7 +8,10 @@ import { ScorerError } from './errors.ts';
 export const FORMAT = 'sonde-hashed-scorer';
 export const FORMAT_VERSION = 1;
 
-/** The tensors of a local scorer, by file. Sizes: V buckets, d and h units, k attributes, w tokens of a window. */
+/** Tokens that the network sees at once. */
+export const WINDOW = 3;
+
+/** The tensors of a local scorer, by file. Sizes: V and L buckets, d and h units, k attributes, w = WINDOW. */
 const TENSORS = {
   'token-embeddings.safetensors': { 'token.embedding': ['I8', 'Vt', 'd'], 'token.embedding.scale': ['F32', 'd'] },
   'ngram-embeddings.safetensors': { 'ngram.embedding': ['I8', 'Vn', 'd'], 'ngram.embedding.scale': ['F32', 'd'] },
@@ -38,7 +41,7 @@ export interface LocalModel {
   readonly float32: (name: string) => Float32Array;
 }
 
-/** All but `d`, `h`, `k`, `w` are powers of two. */
+/** `Vt`, `Vn`, `Lt` and `Ln` are powers of two. */
 export type ModelSizes = Readonly<Record<'Vt' | 'Vn' | 'Lt' | 'Ln' | 'd' | 'h' | 'k' | 'w', number>>;
 
 /** Names of the files that make a local scorer, in a fixed order: their contents are all that its scores depend on. */
@@ -100,7 +103,7 @@ export async function readLocalModel(folder: string): Promise<LocalModel> {
     parts.set(name, bytes);
   }
   const config = parseConfig(parts.get(CONFIG)!, join(folder, CONFIG));
-  const sizes: Partial<Record<string, number>> = { k: config.attributes.length };
+  const sizes: Partial<Record<string, number>> = { k: config.attributes.length, w: WINDOW };
   const tensors = new Map<string, unknown>();
   for (const [file, expected] of Object.entries(TENSORS)) {
     const path = join(folder, file);

@@ -10,17 +10,22 @@ import numpy as np
 import torch
 
 import scorer
-from corpus import HELD_OUT_FOLD, parlour_examples, perspective_examples, score_matrix, split
+from corpus import HELD_OUT_FOLD, Example, parlour_examples, perspective_examples, score_matrix, split
 
 ROOT = Path(__file__).resolve().parents[3]
 PARLOUR_TEXTS = 3000
 SEED = 3
 
 
-def train_scorer(training: list, seed: int) -> tuple[scorer.Parts, scorer.Mixture]:
-    """The parts, fitted to all training examples, and a calibration from a fifth of them that it was not fitted to."""
+def own_examples(training: list[Example], seed: int) -> list[Example]:
+    """Texts of our grammar; their lowest scores are those that Perspective gives to its calmest fifth."""
     lowest = np.quantile(score_matrix([e for e in training if e.source == "rtp-5k"]), 0.2, axis=0)
-    own = parlour_examples(seed, PARLOUR_TEXTS, lowest)
+    return parlour_examples(seed, PARLOUR_TEXTS, lowest)
+
+
+def train_scorer(training: list[Example], seed: int) -> tuple[scorer.Parts, scorer.Mixture]:
+    """The parts, fitted to all training examples, and a calibration from a fifth of them that it was not fitted to."""
+    own = own_examples(training, seed)
     aside = np.array([(e.row * 7 + len(e.source)) % 5 == 0 for e in training])
     first = scorer.fit_parts([e for e, a in zip(training, aside, strict=True) if not a] + own, seed)
     # Calibrated on rows drawn like the held-out ones; the other file holds toxic prompts only.
