@@ -1,1 +1,2 @@
-export {};
+export { STEP_KINDS } from './kinds.ts';
+export { dataSources } from './sources.ts';

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import type { RunConfig, Shard } from '@sonde/executor';
+import { input, optionalInput } from './inputs.ts';
+
+/** Prompts a shard: what is batched together is fixed by the data, not by the machine. */
+const SHARD_PROMPTS = 32;
+
+export interface RowRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+const digestOfRows = (rows: readonly unknown[]): string =>
+  createHash('sha256').update(JSON.stringify(rows)).digest('hex');
+
+const shardsOf = (rows: readonly unknown[]): Shard[] => {
+  const shards: Shard[] = [];
+  for (let start = 0; start < rows.length; start += SHARD_PROMPTS) {
+    const part = rows.slice(start, start + SHARD_PROMPTS);
+    shards.push({ identity: { rows: digestOfRows(part) }, range: { start, end: start + part.length } });
+  }
+  return shards;
+};
+
+/** What a model reads of a prompt: its scores, for one, are no part of it. */
+const promptRows = async (config: RunConfig): Promise<[string, unknown, unknown, unknown][]> => {
+  const { readTable, rows } = await import('@sonde/tables');
+  return rows(await readTable(input(config, 'prompts').path)).map((row) => [
+    String(row.prompt_id),
+    row.rendered,
+    row.span_start,
+    row.span_end,
+  ]);
+};
+
+/** Divides a table of prompts. */
+export const dividePrompts = async (config: RunConfig): Promise<Shard[]> => shardsOf(await promptRows(config));
+
+/** Divides prompts together with their continuations. */
+export const dividePairs = async (config: RunConfig): Promise<Shard[]> => {
+  const prompts = await promptRows(config);
+  const continuations = optionalInput(config, 'continuations');
+  if (continuations === undefined) return shardsOf(prompts);
+  const { readTable, rows } = await import('@sonde/tables');
+  const byPrompt = new Map<string, unknown[]>();
+  for (const { prompt_id, sample, token_ids } of rows(await readTable(continuations.path))) {
+    const list = byPrompt.get(String(prompt_id)) ?? [];
+    list.push([sample, Array.from((token_ids ?? []) as ArrayLike<number>)]);
+    byPrompt.set(String(prompt_id), list);
+  }
+  return shardsOf(prompts.map((prompt) => [...prompt, byPrompt.get(prompt[0]) ?? []]));
+};

@@ -1,0 +1,48 @@
+import type { StepKind } from '@sonde/executor';
+import { dividePairs } from '../division.ts';
+import { engineRuntime, modelAffinity } from '../engine.ts';
+import { implementation } from '../failures.ts';
+import { closed, interventions, layers, model, one, pool } from '../schemas.ts';
+
+/** Hidden states of given texts by one teacher-forced pass. */
+export const activationsCapture: StepKind = {
+  kind: 'activations/capture',
+  revision: 1,
+  summary: 'Reads hidden states of prompts, or of prompts with given continuations, in one teacher-forced pass.',
+  config: closed(
+    {
+      model,
+      prompts: one('A table with `prompt_id`, `rendered`, `span_start`, `span_end`.', 'table'),
+      continuations: one('A table with `prompt_id`, `sample`, `token_ids`; without it only prompts are read.', 'table'),
+      layers,
+      pool,
+      sites: { type: 'array', items: { const: 'residual' }, minItems: 1, maxItems: 1, default: ['residual'] },
+      interventions,
+      losses: {
+        type: 'boolean',
+        default: false,
+        description: 'Also gives the negative log-likelihood of each prompt under the same interventions: perplexity.',
+      },
+    },
+    ['model', 'prompts'],
+  ),
+  outputs: {
+    states: {
+      type: 'tensors',
+      description: '`hidden_states` [n, L+1, d] float32 with a row index (`prompt_id`, `sample`, `span`).',
+    },
+    losses: {
+      type: 'table',
+      description:
+        '`prompt_id`, `tokens`, `nll`: tokens predicted and their summed negative log-likelihood (nats); only with `losses`.',
+    },
+  },
+  outputsOf: (config) => {
+    const { states, losses } = activationsCapture.outputs;
+    return config.losses === true ? { states: states!, losses: losses! } : { states: states! };
+  },
+  runtime: engineRuntime,
+  affinity: modelAffinity,
+  division: { inputs: ['prompts', 'continuations'], divide: dividePairs },
+  load: () => implementation(import('../run/activations-capture.ts')),
+};

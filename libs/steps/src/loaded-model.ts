@@ -1,0 +1,22 @@
+import type { RunContext } from '@sonde/executor';
+import { type Model, openModel } from '@sonde/models';
+import { modelAffinity, modelInputs } from './engine.ts';
+
+/** The model that this worker has loaded: its next tasks are of the same model where there are any. */
+let loaded: { readonly key: string; readonly model: Model } | undefined;
+
+export const loadedModel = async ({ config, device }: RunContext): Promise<Model> => {
+  const key = `${modelAffinity(config)} ${device.threads}`;
+  if (loaded?.key === key) return loaded.model;
+  const previous = loaded;
+  loaded = undefined;
+  await previous?.model.close();
+  const { checkpoint, adapter } = modelInputs(config);
+  const model = await openModel(checkpoint.path, {
+    device: device.provider,
+    threads: device.threads,
+    ...(adapter && { adapter: adapter.path }),
+  });
+  loaded = { key, model };
+  return model;
+};

@@ -1,0 +1,38 @@
+import { type RunContext, StepError } from '@sonde/executor';
+import type { CaptureOptions, Intervention, Prompt } from '@sonde/models';
+import { floatColumn, readTable, sliceRows, stringColumn, type Table } from '@sonde/tables';
+import type { RowRange } from './division.ts';
+import { modelInputs } from './engine.ts';
+import { input } from './inputs.ts';
+import { fullTextColumn } from './prompts.ts';
+
+/** The shard's part of the prompts (all of them where the task is whole), as the engine takes them. */
+export const modelPrompts = async ({ config, shard }: RunContext): Promise<Prompt[]> => {
+  const source = input(config, 'prompts');
+  const what = source.ref ?? 'the prompts';
+  const whole = await readTable(source.path);
+  const range = shard as RowRange | undefined;
+  const table: Table = range === undefined ? whole : sliceRows(whole, range.start, range.end);
+  if (table.rowCount === 0) throw new StepError('step', `${what}: there are no prompts`);
+  const ids = fullTextColumn(table, 'prompt_id', what);
+  const rendered = stringColumn(table, 'rendered').map((value) => value ?? '');
+  const starts = floatColumn(table, 'span_start');
+  const ends = floatColumn(table, 'span_end');
+  return ids.map((id, row) => ({ id, rendered: rendered[row]!, spanStart: starts[row]!, spanEnd: ends[row]! }));
+};
+
+/** `layers`, `pool` and `sites`, wherever in the config they stand. */
+export const captureOptions = (config: Readonly<Record<string, unknown>>): CaptureOptions => ({
+  layers: config.layers as CaptureOptions['layers'],
+  pool: config.pool as CaptureOptions['pool'],
+  sites: config.sites as readonly string[],
+});
+
+export const interventionsOf = ({ config }: RunContext): readonly Intervention[] =>
+  config.interventions as unknown as readonly Intervention[];
+
+/** What an artifact of states says of the model it came from. */
+export const modelFacts = ({ config }: RunContext, architecture: string): Record<string, string> => {
+  const { checkpoint, adapter } = modelInputs(config);
+  return { architecture, model: checkpoint.digest, ...(adapter && { adapter: adapter.digest }) };
+};

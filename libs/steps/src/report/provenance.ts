@@ -1,0 +1,58 @@
+import type { Ancestor, InputArtifact } from '@sonde/executor';
+import type { JsonObject, JsonValue } from '@sonde/pipeline';
+import type { ProvenanceRow, TimingRow } from '@sonde/report';
+import { axesOfAncestors } from './lineage.ts';
+
+const axisTexts = (axes: Record<string, JsonValue>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(axes).map(([axis, value]) => [axis, typeof value === 'string' ? value : JSON.stringify(value)]),
+  );
+
+const configOf = ({ fingerprint }: Ancestor): JsonObject => (fingerprint.config ?? {}) as JsonObject;
+
+/** A row for each result that the report rests on, kinds together, in the order of their computation. */
+export const provenanceRows = (
+  ancestors: readonly Ancestor[],
+  collected: readonly InputArtifact[],
+): ProvenanceRow[] => {
+  const axes = axesOfAncestors(ancestors, collected);
+  return [...ancestors]
+    .sort((a, b) => (a.created < b.created ? -1 : a.created > b.created ? 1 : a.key < b.key ? -1 : 1))
+    .map((ancestor) => {
+      const config = configOf(ancestor);
+      return {
+        step: String(ancestor.fingerprint.kind),
+        kind: String(ancestor.fingerprint.kind),
+        axes: axisTexts(axes.get(ancestor.key) ?? {}),
+        key: ancestor.key,
+        seed: typeof config.seed === 'number' ? config.seed : null,
+        config,
+        computedAt: ancestor.created,
+        seconds: ancestor.seconds,
+      };
+    });
+};
+
+/** How long the results of each kind took when they were computed. */
+export const timingRows = (ancestors: readonly Ancestor[]): TimingRow[] => {
+  const kinds = new Map<string, { tasks: number; seconds: number }>();
+  for (const { fingerprint, seconds } of ancestors) {
+    const row = kinds.get(String(fingerprint.kind)) ?? { tasks: 0, seconds: 0 };
+    kinds.set(String(fingerprint.kind), { tasks: row.tasks + 1, seconds: row.seconds + seconds });
+  }
+  return [...kinds].map(([kind, { tasks, seconds }]) => ({ step: kind, kind, tasks, cached: 0, seconds }));
+};
+
+/** The mode of the steps that have one. */
+export const modeOf = (ancestors: readonly Ancestor[]): 'default' | 'paper' | 'mixed' => {
+  const modes = new Set(
+    ancestors.map((ancestor) => configOf(ancestor).mode).filter((mode) => mode === 'default' || mode === 'paper'),
+  );
+  return modes.size === 2 ? 'mixed' : modes.has('paper') ? 'paper' : 'default';
+};
+
+/** The config of the first ancestor of a kind: where the report states how intervals and folds were made. */
+export const configOfKind = (ancestors: readonly Ancestor[], kind: string): JsonObject => {
+  const found = ancestors.find(({ fingerprint }) => fingerprint.kind === kind);
+  return found === undefined ? {} : configOf(found);
+};

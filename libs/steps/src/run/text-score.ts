@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import type { RunContext } from '@sonde/executor';
+import { openLocalScorer, scoreTexts } from '@sonde/scoring';
+import { type Column, column, hasColumn, readTable, stringColumn, tableFromColumns, writeParquet } from '@sonde/tables';
+import { input, text } from '../inputs.ts';
+import { SCORE_PREFIX } from '../prompts.ts';
+
+/** What names the texts: the table's own ids, else a hash of each text. */
+const idColumns = (table: Awaited<ReturnType<typeof readTable>>, texts: readonly string[]): Column[] => {
+  const own = ['prompt_id', 'sample', 'text_id'].filter((name) => hasColumn(table, name));
+  if (own.includes('prompt_id') || own.includes('text_id')) return own.map((name) => column(table, name));
+  const ids = texts.map((value) => createHash('sha256').update(value).digest('hex').slice(0, 16));
+  return [{ name: 'text_id', type: 'string', values: ids }];
+};
+
+/** `text/score`. */
+export const run = async ({ config, output, progress, signal }: RunContext): Promise<void> => {
+  const source = input(config, 'scorer');
+  const scorer = await openLocalScorer(source.path);
+  const table = await readTable(input(config, 'texts').path);
+  const texts = stringColumn(table, text(config, 'column')).map((value) => value ?? '');
+  const outcomes = await scoreTexts(scorer, texts, {
+    onProgress: (done, total) => progress(done, total, 'texts'),
+    signal,
+  });
+  const label = `${scorer.identity.kind}:${source.digest.replace(/^sha256:/, '').slice(0, 12)}`;
+  await writeParquet(
+    output('scores'),
+    tableFromColumns([
+      ...idColumns(table, texts),
+      ...scorer.attributes.map(
+        (attribute, i): Column => ({
+          name: SCORE_PREFIX + attribute,
+          type: 'float64',
+          values: outcomes.map((item) => (item.outcome === 'ok' ? item.scores[i]! : null)),
+        }),
+      ),
+      { name: 'outcome', type: 'string', values: outcomes.map(({ outcome }) => outcome) },
+      { name: 'scorer', type: 'string', values: outcomes.map(() => label) },
+    ]),
+  );
+};

@@ -1,0 +1,149 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import {
+  explainTask,
+  type Plan,
+  type PlanOptions,
+  planGraph,
+  type RunHandle,
+  runGraph,
+  type StepKind,
+} from '@sonde/executor';
+import {
+  type DataRef,
+  type Graph,
+  type JsonObject,
+  type JsonValue,
+  type LoadResult,
+  loadPipeline as loadPipelineFile,
+} from '@sonde/pipeline';
+import { dataSources, STEP_KINDS } from '@sonde/steps';
+import { openStore, type Store } from '@sonde/store';
+import envPaths from 'env-paths';
+import { findUp, packageRoot, version } from './package.ts';
+
+/** How a pipeline file is read. */
+export interface LoadOptions {
+  /** Parameter values, as `--set` gives them; relative paths in them are relative to `cwd`. */
+  readonly set?: Readonly<Record<string, JsonValue>>;
+  /** A YAML file of parameter values. */
+  readonly params?: string;
+  readonly cwd?: string;
+  /** Modules that export step kinds made by `defineStep`: JavaScript files, run with the process's rights. */
+  readonly modules?: readonly string[];
+}
+
+export interface StoreOptions extends LoadOptions {
+  /** The store's folder. Default: `SONDE_STORE`, else `cache/` beside the nearest package.json, else the user's cache. */
+  readonly store?: string;
+  /** Step ids or task ids: only they and what they need. */
+  readonly targets?: readonly string[];
+  /** Step ids to run although their results are in the store. */
+  readonly refresh?: readonly string[];
+}
+
+export interface RunPipelineOptions extends StoreOptions {
+  readonly jobs?: number;
+  readonly keepGoing?: boolean;
+  readonly allowCode?: boolean;
+  readonly offline?: boolean;
+  readonly signal?: AbortSignal;
+  readonly killSignal?: AbortSignal;
+  readonly metadata?: JsonObject;
+}
+
+/** `store`, else `SONDE_STORE`, else `cache/` beside the nearest package.json, else the user's cache folder. */
+export const storeFolder = (option: string | undefined): string => {
+  const named = option ?? process.env.SONDE_STORE;
+  if (named !== undefined && named !== '') return path.resolve(named);
+  const project = findUp(process.cwd(), 'package.json');
+  return project === undefined ? envPaths('sonde', { suffix: '' }).cache : path.join(project, 'cache');
+};
+
+/** Checks a step kind's shape and gives it back: what a module exports to add a kind. */
+export const defineStep = (kind: StepKind): StepKind => {
+  if (!/^[a-z][a-z0-9_-]*(\/[a-z][a-z0-9_-]*)?$/.test(kind.kind)) {
+    throw new TypeError(`a step kind is named like "group/name", not "${kind.kind}"`);
+  }
+  if (!Number.isInteger(kind.revision) || kind.revision < 1) {
+    throw new TypeError(`${kind.kind}: revision must be a whole number from 1, not ${kind.revision}`);
+  }
+  return kind;
+};
+
+const isStepKind = (value: unknown): value is StepKind =>
+  typeof value === 'object' && value !== null && 'kind' in value && 'revision' in value && 'load' in value;
+
+/** Sonde's own step kinds and those that the modules export. */
+export const stepKinds = async (modules: readonly string[] = []): Promise<ReadonlyMap<string, StepKind>> => {
+  if (modules.length === 0) return STEP_KINDS;
+  const kinds = new Map(STEP_KINDS);
+  for (const file of modules) {
+    const exported: Record<string, unknown> = await import(pathToFileURL(path.resolve(file)).href);
+    const found = Object.values(exported).filter(isStepKind).map(defineStep);
+    if (found.length === 0) throw new TypeError(`${file} exports no step kind (made by defineStep)`);
+    for (const kind of found) {
+      if (kinds.has(kind.kind)) throw new TypeError(`${file}: there is a step kind "${kind.kind}" already`);
+      kinds.set(kind.kind, kind);
+    }
+  }
+  return kinds;
+};
+
+const dataProblem = (ref: DataRef): string | undefined => {
+  if (ref.scheme === 'path') return existsSync(ref.target) ? undefined : `there is no file or folder ${ref.target}`;
+  if (ref.scheme === 'hf')
+    return 'references to the Hugging Face hub are not available in this version; name a folder that holds the checkpoint';
+  if (ref.scheme !== 'embedded') return undefined;
+  try {
+    dataSources.resolveEmbedded(ref.target);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+/** Reads, checks and expands a pipeline file. Runs no code of it, opens no network. */
+export const loadPipeline = async (file: string, options: LoadOptions = {}): Promise<LoadResult> =>
+  loadPipelineFile(file, {
+    kinds: await stepKinds(options.modules),
+    cwd: options.cwd ?? process.cwd(),
+    dataProblem,
+    ...(options.set === undefined ? {} : { set: options.set }),
+    ...(options.params === undefined ? {} : { paramsFile: options.params }),
+  });
+
+const planOptions = async (options: StoreOptions, store: Store): Promise<PlanOptions> => ({
+  store,
+  kinds: await stepKinds(options.modules),
+  sources: dataSources,
+  ...(options.targets === undefined ? {} : { targets: options.targets }),
+  ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
+});
+
+/** What would run and why. Writes nothing, opens no network. */
+export const plan = async (graph: Graph, options: StoreOptions = {}): Promise<Plan> =>
+  planGraph(graph, await planOptions(options, await openStore(storeFolder(options.store), { readOnly: true })));
+
+/** A task's fingerprint, and how it differs from the nearest earlier one. */
+export const explain = async (graph: Graph, task: string, options: StoreOptions = {}): ReturnType<typeof explainTask> =>
+  explainTask(graph, task, await planOptions(options, await openStore(storeFolder(options.store), { readOnly: true })));
+
+/** Runs what is not cached. */
+export const run = async (graph: Graph, options: RunPipelineOptions = {}): Promise<RunHandle> => {
+  const store = await openStore(storeFolder(options.store));
+  const { jobs, keepGoing, allowCode, offline, signal, killSignal } = options;
+  return runGraph(graph, {
+    ...(await planOptions(options, store)),
+    workerEntry: path.join(packageRoot(), 'dist', 'worker.js'),
+    env: { SONDE_MODULES: JSON.stringify((options.modules ?? []).map((file) => path.resolve(file))) },
+    metadata: { sonde: version(), ...options.metadata },
+    ...(jobs === undefined ? {} : { jobs }),
+    ...(keepGoing === undefined ? {} : { keepGoing }),
+    ...(allowCode === undefined ? {} : { allowCode }),
+    ...(offline === undefined ? {} : { offline }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(killSignal === undefined ? {} : { killSignal }),
+  });
+};

@@ -1,0 +1,31 @@
+import { type DataRef, isDataRef, type Value } from '@sonde/pipeline';
+import { dataSources } from '@sonde/steps';
+import { EXIT } from '../errors.ts';
+import { count } from '../format.ts';
+import { diagnosticJson, type PipelineOptions, printDiagnostics, readGraph } from '../pipeline.ts';
+import { exitWith, openTerminal, printJson } from '../terminal.ts';
+
+function* dataRefs(value: Value): Generator<DataRef> {
+  if (typeof value !== 'object' || value === null) return;
+  if (isDataRef(value)) yield value;
+  else for (const item of Object.values(value)) yield* dataRefs(item as Value);
+}
+
+/** `sonde check`: the file's diagnostics, and whether the folders it names hold what they should. */
+export const check = async (file: string, options: PipelineOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  const graph = await readGraph(file, options);
+  const problems = await dataSources.problems(graph.tasks.flatMap((task) => [...dataRefs(task.with)]));
+  const diagnostics = problems.map(({ ref, message }) => ({
+    code: 'SND201',
+    severity: 'error' as const,
+    message,
+    range: ref.range,
+  }));
+  if (options.json)
+    printJson(terminal, { sonde: 1, pipeline: graph.name, diagnostics: diagnostics.map(diagnosticJson) });
+  else printDiagnostics(diagnostics, terminal);
+  if (diagnostics.length > 0) exitWith(EXIT.invalid);
+  const steps = new Set(graph.tasks.map(({ step }) => step)).size;
+  if (!options.json) terminal.out(`${file}: valid, ${count(steps, 'step')}, ${count(graph.tasks.length, 'task')}`);
+};

@@ -1,0 +1,102 @@
+import { access, constants, mkdir, statfs } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import { storeFolder } from '../api.ts';
+import { EXIT } from '../errors.ts';
+import { formatBytes } from '../format.ts';
+import { findUp, version } from '../package.ts';
+import type { CommonOptions } from '../pipeline.ts';
+import { exitWith, openTerminal, printJson } from '../terminal.ts';
+
+interface Finding {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly found: string;
+  readonly advice?: string;
+}
+
+const node = (): Finding => {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const ok = major > 20 || (major === 20 && minor >= 19);
+  return { name: 'Node', ok, found: process.version, ...(ok ? {} : { advice: 'Sonde needs Node 20.19 or newer.' }) };
+};
+
+const onnxRuntime = async (): Promise<Finding> => {
+  const name = 'ONNX Runtime';
+  try {
+    const ort = await import('onnxruntime-node');
+    const packageFile = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
+    const { version: installed } = createRequire(import.meta.url)(packageFile) as { version: string };
+    const providers = ort.listSupportedBackends().map((backend) => backend.name);
+    return {
+      name,
+      ok: providers.includes('cpu'),
+      found: `${installed}; providers: ${providers.join(', ')} (Sonde uses cpu)`,
+    };
+  } catch (error) {
+    return {
+      name,
+      ok: false,
+      found: (error as Error).message,
+      advice: 'Reinstall: its binary did not load on this platform.',
+    };
+  }
+};
+
+const existingParent = (folder: string): string => findUp(folder, '.') ?? '/';
+
+const storeFinding = async (folder: string): Promise<Finding> => {
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+    return { name: 'Store', ok: true, found: folder };
+  } catch (error) {
+    return {
+      name: 'Store',
+      ok: false,
+      found: (error as Error).message,
+      advice: 'Name a folder you can write to: --store DIR or SONDE_STORE.',
+    };
+  }
+};
+
+const disk = async (folder: string): Promise<Finding> => {
+  const { bavail, bsize } = await statfs(existingParent(folder));
+  const free = bavail * bsize;
+  return {
+    name: 'Disk',
+    ok: free > 2 ** 30,
+    found: `${formatBytes(free)} free for the store`,
+    ...(free > 2 ** 30 ? {} : { advice: 'sonde store gc frees what no recent run needs.' }),
+  };
+};
+
+/** `sonde doctor`. */
+export const doctor = async (options: CommonOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  const folder = storeFolder(options.store);
+  const findings: Finding[] = [
+    { name: 'Sonde', ok: true, found: version() },
+    node(),
+    await onnxRuntime(),
+    {
+      name: 'Machine',
+      ok: true,
+      found: `${process.platform} ${process.arch}, ${os.availableParallelism()} cores, ${formatBytes(os.totalmem())} memory`,
+    },
+    { name: 'GPU', ok: true, found: 'not used in this version' },
+    await storeFinding(folder),
+    await disk(folder),
+    { name: 'Network', ok: true, found: 'not needed: this version reads models and data from folders' },
+  ];
+  const ok = findings.every((finding) => finding.ok);
+  if (options.json) printJson(terminal, { sonde: 1, ok, findings });
+  else {
+    const { green, red, dim } = terminal.colors;
+    for (const finding of findings) {
+      terminal.out(`${finding.ok ? green('✓') : red('✗')} ${finding.name.padEnd(13)} ${finding.found}`);
+      if (finding.advice !== undefined) terminal.out(dim(`  ${finding.advice}`));
+    }
+  }
+  if (!ok) exitWith(EXIT.machine);
+};

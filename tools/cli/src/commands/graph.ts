@@ -1,0 +1,26 @@
+import { writeFile } from 'node:fs/promises';
+import { graphToDot, graphToJson, graphToMermaid } from '@sonde/pipeline';
+import { type PipelineOptions, readGraph } from '../pipeline.ts';
+import { openTerminal } from '../terminal.ts';
+
+interface GraphOptions extends PipelineOptions {
+  readonly format: 'mermaid' | 'dot' | 'json' | 'svg';
+  readonly tasks?: boolean;
+  readonly out?: string;
+}
+
+/** `sonde graph`. */
+export const graph = async (file: string, options: GraphOptions): Promise<void> => {
+  const loaded = await readGraph(file, options);
+  const by = options.tasks ? 'tasks' : 'steps';
+  const draw = {
+    mermaid: () => graphToMermaid(loaded, by),
+    dot: () => graphToDot(loaded, by),
+    json: () => JSON.stringify(graphToJson(loaded, by), null, 2),
+    svg: async () =>
+      (await (await import('@viz-js/viz')).instance()).renderString(graphToDot(loaded, by), { format: 'svg' }),
+  };
+  const text = (await draw[options.json ? 'json' : options.format]()).trimEnd();
+  if (options.out === undefined) openTerminal(options).out(text);
+  else await writeFile(options.out, `${text}\n`);
+};

@@ -1,0 +1,22 @@
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { UsageError } from '../errors.ts';
+import { packageRoot } from '../package.ts';
+import type { CommonOptions } from '../pipeline.ts';
+import { openTerminal } from '../terminal.ts';
+
+/** `sonde init`: a folder with the commented quickstart to change, and a .gitignore. Overwrites nothing. */
+export const init = async (folder = '.', options: CommonOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  const target = path.resolve(folder);
+  await mkdir(target, { recursive: true });
+  const existing = new Set(await readdir(target));
+  for (const name of ['pipeline.yaml', '.gitignore']) {
+    if (existing.has(name))
+      throw new UsageError(`${path.join(folder, name)} exists already`, 'Choose another folder: sonde init DIR.');
+  }
+  await copyFile(path.join(packageRoot(), 'pipelines', 'template.yaml'), path.join(target, 'pipeline.yaml'));
+  await writeFile(path.join(target, '.gitignore'), 'cache/\nresults/\n');
+  terminal.out(path.join(folder, 'pipeline.yaml'));
+  terminal.note(`Next: ${folder === '.' ? '' : `cd ${folder} && `}sonde run pipeline.yaml`);
+};

@@ -1,0 +1,44 @@
+import { plan as planPipeline } from '../api.ts';
+import { EXIT } from '../errors.ts';
+import { shortKey } from '../format.ts';
+import { reasonText } from '../lines.ts';
+import { type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
+import { alignColumns, exitWith, openTerminal, printJson } from '../terminal.ts';
+
+interface PlanCommandOptions extends PipelineOptions {
+  readonly exitCode?: boolean;
+}
+
+/** `sonde plan`. */
+export const plan = async (file: string, steps: readonly string[], options: PlanCommandOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  const graph = await readGraph(file, options);
+  const { tasks, summary } = await planPipeline(graph, storeOptions(options, steps));
+  if (options.json) {
+    const rows = tasks.map(({ task, step, key, state, reason }) => ({
+      task,
+      step,
+      ...(key && { key }),
+      state,
+      reason,
+    }));
+    printJson(terminal, { sonde: 1, pipeline: graph.name, tasks: rows, summary });
+  } else {
+    const { dim, green, yellow } = terminal.colors;
+    const paint = { cached: dim, run: green, unknown: yellow };
+    const shown = terminal.verbose ? tasks : tasks.filter(({ state }) => state !== 'cached');
+    const lines = alignColumns(
+      shown.map(({ task, key, state, reason }) => [
+        paint[state](state),
+        task,
+        dim(key ? shortKey(key) : ''),
+        dim(reasonText(reason)),
+      ]),
+    );
+    for (const line of lines) terminal.out(line);
+    terminal.out(
+      `${lines.length > 0 ? '\n' : ''}${summary.run} to run, ${summary.unknown} that may have to (their inputs are not known yet), ${summary.cached} cached`,
+    );
+  }
+  if (options.exitCode && summary.run + summary.unknown > 0) exitWith(EXIT.work);
+};

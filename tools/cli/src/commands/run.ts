@@ -1,0 +1,184 @@
+import path from 'node:path';
+import type { RunEvent, RunResult } from '@sonde/executor';
+import type { Graph } from '@sonde/pipeline';
+import { openStore } from '@sonde/store';
+import { run as runPipeline, storeFolder } from '../api.ts';
+import { EXIT } from '../errors.ts';
+import { count, formatSeconds } from '../format.ts';
+import { lineOf } from '../lines.ts';
+import { createLiveDisplay, type Display } from '../live.ts';
+import { consents, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
+import { writeResults } from '../results.ts';
+import { alignColumns, exitWith, openTerminal, type Terminal } from '../terminal.ts';
+
+interface RunCommandOptions extends PipelineOptions {
+  readonly jobs?: number;
+  readonly keepGoing?: boolean;
+  readonly out?: string;
+  readonly offline?: boolean;
+}
+
+/** First SIGINT or SIGTERM: stop cleanly; a second one: at once. */
+const stopSignals = (): {
+  stop: AbortController;
+  kill: AbortController;
+  received: () => NodeJS.Signals | undefined;
+} => {
+  const stop = new AbortController();
+  const kill = new AbortController();
+  let received: NodeJS.Signals | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (received !== undefined) kill.abort();
+      received ??= signal;
+      stop.abort();
+    });
+  }
+  return { stop, kill, received: () => received };
+};
+
+const tasksByStep = (graph: Graph): Map<string, number> => {
+  const counts = new Map<string, number>();
+  for (const { step } of graph.tasks) counts.set(step, (counts.get(step) ?? 0) + 1);
+  return counts;
+};
+
+/** What ran, what was cached, how long: a line a step. */
+const summaryTable = (events: readonly RunEvent[], terminal: Terminal): string[] => {
+  interface Row {
+    ran: number;
+    cached: number;
+    failed: number;
+    skipped: number;
+    seconds: number;
+  }
+  const steps = new Map<string, Row>();
+  for (const event of events) {
+    if (!('step' in event)) continue;
+    const row = steps.get(event.step) ?? { ran: 0, cached: 0, failed: 0, skipped: 0, seconds: 0 };
+    steps.set(event.step, row);
+    if (event.event === 'task.cached') row.cached++;
+    if (event.event === 'task.failed') row.failed++;
+    if (event.event === 'task.skipped') row.skipped++;
+    if (event.event === 'task.finished') {
+      row.ran++;
+      row.seconds += event.seconds;
+    }
+  }
+  const { dim, red } = terminal.colors;
+  const cell = (n: number): string => (n === 0 ? dim('·') : String(n));
+  return alignColumns([
+    ['step', 'ran', 'cached', 'failed', 'skipped', 'time'].map((title) => dim(title)),
+    ...[...steps].map(([step, row]) => [
+      step,
+      cell(row.ran),
+      cell(row.cached),
+      row.failed > 0 ? red(String(row.failed)) : cell(0),
+      cell(row.skipped),
+      row.ran > 0 ? formatSeconds(row.seconds) : dim('·'),
+    ]),
+  ]);
+};
+
+const plainDisplay = (terminal: Terminal): Display => {
+  const lastProgress = new Map<string, number>();
+  return {
+    show(event) {
+      if (event.event === 'task.progress') {
+        const now = Date.now();
+        if (now - (lastProgress.get(event.task) ?? now) < 5000) {
+          if (!lastProgress.has(event.task)) lastProgress.set(event.task, now);
+          return;
+        }
+        lastProgress.set(event.task, now);
+      }
+      const line = lineOf(event, terminal);
+      if (line !== undefined) terminal.note(line);
+    },
+    print: (line) => terminal.note(line),
+    close: () => undefined,
+  };
+};
+
+const liveDisplay = (terminal: Terminal, graph: Graph): Display => {
+  const live = createLiveDisplay(terminal, tasksByStep(graph));
+  return {
+    ...live,
+    show(event) {
+      live.show(event);
+      const lasting =
+        event.event === 'task.failed' || event.event === 'task.retrying' || event.event === 'task.waiting';
+      const spoken = event.event === 'task.log' && (event.level === 'warning' || terminal.verbose);
+      const line = lasting || spoken ? lineOf(event, terminal) : undefined;
+      if (line !== undefined) live.print(line);
+    },
+  };
+};
+
+const statusOfRun = (result: RunResult, signal: NodeJS.Signals | undefined): number => {
+  if (result.status === 'interrupted') return signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
+  if (result.status === 'succeeded') return EXIT.done;
+  return [...result.failures.values()].some(({ code }) => code === 'store') ? EXIT.machine : EXIT.failed;
+};
+
+/** `sonde run`. */
+export const run = async (file: string, steps: readonly string[], options: RunCommandOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  const graph = await readGraph(file, options);
+  const { stop, kill, received } = stopSignals();
+  const handle = await runPipeline(graph, {
+    ...storeOptions(options, steps),
+    ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
+    keepGoing: options.keepGoing === true,
+    allowCode: consents(graph, options.allowCode),
+    offline: options.offline === true,
+    signal: stop.signal,
+    killSignal: kill.signal,
+    metadata: { file: path.resolve(file) },
+  });
+  const display = options.json ? undefined : terminal.live ? liveDisplay(terminal, graph) : plainDisplay(terminal);
+  const events: RunEvent[] = [];
+  let last: RunEvent | undefined;
+  handle.result.catch(() => undefined);
+  for await (const event of handle.events) {
+    // The last line says that everything is done, the results' folder included: it is printed after that.
+    if (event.event === 'run.finished') last = event;
+    else if (options.json) terminal.out(JSON.stringify(event));
+    else display?.show(event);
+    if (event.event !== 'task.progress') events.push(event);
+  }
+  display?.close();
+  const result = await handle.result;
+
+  const folder = path.resolve(options.out ?? path.join('results', graph.name));
+  const written =
+    result.records.size === 0
+      ? []
+      : await writeResults(graph, result, await openStore(storeFolder(options.store)), folder);
+  if (options.json) {
+    if (last !== undefined) terminal.out(JSON.stringify(last));
+    return exitWith(statusOfRun(result, received()));
+  }
+  terminal.note('');
+  for (const line of summaryTable(events, terminal)) terminal.note(line);
+  const { cached, ran, failed, skipped } = result.counts;
+  const verdict = {
+    succeeded: terminal.colors.green('done'),
+    failed: terminal.colors.red('failed'),
+    interrupted: terminal.colors.yellow('interrupted'),
+  };
+  terminal.note(
+    `\n${verdict[result.status]} in ${formatSeconds(result.seconds)}: ${ran} ran, ${cached} cached` +
+      `${failed > 0 ? `, ${failed} failed` : ''}${skipped > 0 ? `, ${skipped} skipped` : ''}  ${terminal.colors.dim(`(run ${result.run})`)}`,
+  );
+  if (result.status === 'interrupted') terminal.note('What was complete is kept; the same command goes on from here.');
+  for (const [task, failure] of result.failures) {
+    terminal.error(`\n${terminal.colors.red('failed:')} ${task}\n  ${failure.message.replaceAll('\n', '\n  ')}`);
+    if (failure.hint !== undefined) terminal.error(terminal.colors.dim(`  ${failure.hint}`));
+  }
+  const shown = written.filter((name) => name.endsWith('.html'));
+  for (const name of shown) terminal.out(path.relative(process.cwd(), name));
+  if (written.length > 0)
+    terminal.note(`${count(written.length, 'output')} in ${path.relative(process.cwd(), folder) || '.'}`);
+  exitWith(statusOfRun(result, received()));
+};

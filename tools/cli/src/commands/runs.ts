@@ -1,0 +1,52 @@
+import type { RunEvent } from '@sonde/executor';
+import { openStore, type RunSummary, type Store } from '@sonde/store';
+import { storeFolder } from '../api.ts';
+import { UsageError } from '../errors.ts';
+import { formatSeconds } from '../format.ts';
+import { lineOf } from '../lines.ts';
+import type { CommonOptions } from '../pipeline.ts';
+import { alignColumns, openTerminal, printJson } from '../terminal.ts';
+
+const open = (options: CommonOptions): Promise<Store> => openStore(storeFolder(options.store), { readOnly: true });
+
+/** `sonde runs`. */
+export const runs = async (options: CommonOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  const list = await (await open(options)).runs.list();
+  if (options.json) return printJson(terminal, { sonde: 1, runs: list });
+  if (list.length === 0) return terminal.note('no runs yet');
+  const { green, red, yellow, dim } = terminal.colors;
+  const paint: Readonly<Record<string, (text: string) => string>> = {
+    succeeded: green,
+    failed: red,
+    interrupted: yellow,
+  };
+  for (const line of alignColumns(
+    list.map((run) => [run.id, run.pipeline, (paint[run.status] ?? dim)(run.status), dim(describe(run))]),
+  ))
+    terminal.out(line);
+};
+
+const describe = ({ counts, seconds }: RunSummary): string => {
+  const parts = Object.entries(counts ?? {})
+    .filter(([, n]) => n > 0)
+    .map(([name, n]) => `${n} ${name}`);
+  return [...parts, ...(seconds === undefined ? [] : [formatSeconds(seconds)])].join(', ');
+};
+
+/** `sonde logs`. */
+export const logs = async (id: string, step: string | undefined, options: CommonOptions): Promise<void> => {
+  const terminal = openTerminal({ ...options, verbose: true });
+  const store = await open(options);
+  const list = await store.runs.list();
+  const name = id === 'last' ? list[0]?.id : id;
+  if (name === undefined || !list.some((run) => run.id === name)) {
+    throw new UsageError(`there is no run "${id}" in ${store.dir}`, 'sonde runs lists them; `last` names the newest.');
+  }
+  const { events } = await store.runs.open(name);
+  for (const event of events as unknown as readonly RunEvent[]) {
+    if (step !== undefined && !('step' in event && (event.step === step || event.task === step))) continue;
+    const line = options.json ? JSON.stringify(event) : lineOf(event, terminal);
+    if (line !== undefined) terminal.out(options.json ? line : `${terminal.colors.dim(event.time)}  ${line}`);
+  }
+};

@@ -1,0 +1,202 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Graph } from '@sonde/pipeline';
+import { openStore, type Store, type StoredArtifact } from '@sonde/store';
+import { readTable, type Table, rows as tableRows, writeCsv, writeJsonl } from '@sonde/tables';
+import { encodeNpy, openSafetensors, readFloat32, readTensor } from '@sonde/tensors';
+import { plan, storeFolder } from '../api.ts';
+import { EXIT, UsageError } from '../errors.ts';
+import { formatBytes } from '../format.ts';
+import { type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
+import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '../terminal.ts';
+
+interface ShowOptions extends PipelineOptions {
+  readonly rows: number;
+  readonly out?: string;
+}
+
+interface Found {
+  readonly task: string;
+  readonly output: string;
+  readonly artifact: StoredArtifact;
+}
+
+/** The outputs that `STEP`, `STEP.OUTPUT` or a task id names; every name must exist. */
+const chooseOutputs = (graph: Graph, name: string): { task: string; output: string }[] => {
+  const byTask = graph.tasks.filter((task) => task.id === name || task.step === name);
+  if (byTask.length > 0)
+    return byTask.flatMap((task) => Object.keys(task.outputs).map((output) => ({ task: task.id, output })));
+  const dot = name.lastIndexOf('.');
+  const [step, output] = [name.slice(0, dot), name.slice(dot + 1)];
+  const tasks = dot < 0 ? [] : graph.tasks.filter((task) => task.id === step || task.step === step);
+  if (tasks.length === 0) {
+    throw new UsageError(
+      `${graph.name} has no step or output "${name}"`,
+      `Its steps: ${[...new Set(graph.tasks.map((task) => task.step))].join(', ')}.`,
+    );
+  }
+  if (!tasks.some((task) => output in task.outputs)) {
+    throw new UsageError(`${step} has no output "${output}"`, `It has: ${Object.keys(tasks[0]!.outputs).join(', ')}.`);
+  }
+  return tasks.map((task) => ({ task: task.id, output }));
+};
+
+const tensorsFile = (artifact: StoredArtifact, file: string): string => {
+  if (artifact.files === undefined) return file;
+  const name = Object.keys(artifact.files).find((entry) => entry.endsWith('.safetensors'));
+  if (name === undefined) throw new UsageError('this artifact holds no safetensors file');
+  return path.join(file, name);
+};
+
+/** Control characters and marks of direction would reach the terminal as commands: they are shown as code points. */
+const visible = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
+
+const cellText = (value: unknown): string => {
+  if (value === null) return '–';
+  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toPrecision(6);
+  const plain = (_: string, item: unknown): unknown => (typeof item === 'bigint' ? Number(item) : item);
+  const text = visible(typeof value === 'string' ? value : JSON.stringify(value, plain));
+  return text.length > 48 ? `${text.slice(0, 47)}…` : text;
+};
+
+const showTable = (table: Table, limit: number, terminal: Terminal): void => {
+  const { dim } = terminal.colors;
+  terminal.out(dim(`${table.rowCount} rows × ${table.columns.length} columns`));
+  const header = table.columns.map(({ name, type }) => `${name} ${dim(type)}`);
+  const body: string[][] = [];
+  for (const row of tableRows(table)) {
+    if (body.length === limit) break;
+    body.push(table.columns.map(({ name }) => cellText(row[name])));
+  }
+  for (const line of alignColumns([header, ...body])) terminal.out(line);
+  if (table.rowCount > limit) terminal.out(dim(`… ${table.rowCount - limit} more`));
+};
+
+const statistics = (values: Float32Array): string => {
+  if (values.length === 0) return 'empty';
+  let [min, max, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  for (const value of values) {
+    if (value < min) min = value;
+    if (value > max) max = value;
+    sum += value;
+  }
+  const mean = sum / values.length;
+  let squares = 0;
+  for (const value of values) squares += (value - mean) ** 2;
+  return `min ${min.toPrecision(4)}  mean ${mean.toPrecision(4)}  max ${max.toPrecision(4)}  sd ${Math.sqrt(squares / values.length).toPrecision(4)}`;
+};
+
+const showTensors = async (file: string, terminal: Terminal): Promise<void> => {
+  const opened = await openSafetensors(file);
+  const lines: string[][] = [];
+  for (const [name, { dtype, shape }] of opened.tensors) {
+    const floats = /^(F|BF)/.test(dtype) ? statistics((await readFloat32(opened, name)).data) : '';
+    lines.push([name, dtype, `[${shape.join(', ')}]`, floats]);
+  }
+  for (const line of alignColumns(lines)) terminal.out(line);
+  for (const [key, value] of Object.entries(opened.metadata)) terminal.out(terminal.colors.dim(`${key}: ${value}`));
+};
+
+const show1 = async (
+  { task, output, artifact }: Found,
+  store: Store,
+  options: ShowOptions,
+  terminal: Terminal,
+): Promise<void> => {
+  const { bold, dim } = terminal.colors;
+  terminal.out(
+    `${bold(`${task}.${output}`)}  ${dim(`${artifact.type}, ${formatBytes(artifact.size)}, ${artifact.digest}`)}`,
+  );
+  const file = await store.materialize(artifact);
+  switch (artifact.type) {
+    case 'table':
+      showTable(await readTable(file), options.rows, terminal);
+      break;
+    case 'tensors':
+      await showTensors(tensorsFile(artifact, file), terminal);
+      break;
+    case 'json':
+      terminal.out(JSON.stringify(JSON.parse(await readFile(file, 'utf8')), null, 2));
+      break;
+    default:
+      terminal.out(file);
+  }
+  terminal.out('');
+};
+
+/** Writes one output in the format that the file's ending names. */
+const exportTo = async (target: string, { artifact }: Found, store: Store): Promise<void> => {
+  const file = await store.materialize(artifact);
+  const extension = path.extname(target).toLowerCase();
+  if (artifact.type === 'table' && extension === '.csv') await writeCsv(target, await readTable(file));
+  else if (artifact.type === 'table' && extension === '.jsonl') await writeJsonl(target, await readTable(file));
+  else if (artifact.type === 'tensors' && extension === '.npy') {
+    const opened = await openSafetensors(tensorsFile(artifact, file));
+    const names = [...opened.tensors.keys()];
+    const name = names.includes('hidden_states') ? 'hidden_states' : names[0];
+    if (name === undefined) throw new UsageError('this artifact holds no tensor');
+    await writeFile(target, encodeNpy(await readTensor(opened, name)));
+  } else if (artifact.type === 'tensors' && extension === '.safetensors') {
+    await writeFile(target, await readFile(tensorsFile(artifact, file)));
+  } else {
+    const own: Readonly<Record<string, string>> = { table: '.parquet', json: '.json', html: '.html' };
+    if (artifact.files === undefined && (own[artifact.type] === undefined || own[artifact.type] === extension)) {
+      await store.exportArtifact(artifact, target);
+    } else {
+      const possible = { table: '.parquet, .csv, .jsonl', tensors: '.safetensors, .npy', json: '.json', html: '.html' }[
+        artifact.type
+      ];
+      throw new UsageError(
+        `an artifact of type ${artifact.type} cannot be written as "${extension}"`,
+        `Possible: ${possible ?? 'any single file'}.`,
+      );
+    }
+  }
+};
+
+/** `sonde show`. */
+export const show = async (file: string, name: string, options: ShowOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  const graph = await readGraph(file, options);
+  const chosen = chooseOutputs(graph, name);
+  const { tasks } = await plan(graph, storeOptions(options, [...new Set(chosen.map(({ task }) => task))]));
+  const records = new Map(tasks.map(({ task, record }) => [task, record]));
+  const found: Found[] = chosen.flatMap(({ task, output }) => {
+    const artifact = records.get(task)?.outputs[output];
+    return artifact === undefined ? [] : [{ task, output, artifact }];
+  });
+  if (found.length === 0) {
+    terminal.error(`${name} has no result yet; sonde run computes it.`);
+    return exitWith(EXIT.failed);
+  }
+  const store = await openStore(storeFolder(options.store));
+  if (options.out !== undefined) {
+    if (found.length > 1) {
+      throw new UsageError(
+        `${name} names ${found.length} outputs`,
+        `Export one: ${found
+          .slice(0, 3)
+          .map(({ task, output }) => `"${task}.${output}"`)
+          .join(', ')}…`,
+      );
+    }
+    await exportTo(path.resolve(options.out), found[0]!, store);
+    return terminal.out(options.out);
+  }
+  if (options.json) {
+    return printJson(terminal, {
+      sonde: 1,
+      pipeline: graph.name,
+      outputs: await Promise.all(
+        found.map(async ({ task, output, artifact }) => ({
+          task,
+          output,
+          ...artifact,
+          path: await store.materialize(artifact),
+        })),
+      ),
+    });
+  }
+  for (const entry of found) await show1(entry, store, options, terminal);
+};

@@ -1,0 +1,87 @@
+import type { ConfigSchema, StepKindSpec } from '@sonde/pipeline';
+import { closest } from 'fastest-levenshtein';
+import { stepKinds } from '../api.ts';
+import { UsageError } from '../errors.ts';
+import type { CommonOptions } from '../pipeline.ts';
+import { alignColumns, openTerminal, printJson, type Terminal } from '../terminal.ts';
+
+const typeText = (schema: ConfigSchema): string => {
+  if (schema.artifact !== undefined) return schema.artifact.types.join('|') + (schema.artifact.many ? ' …' : '');
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (Array.isArray(schema.enum)) return schema.enum.map((value) => JSON.stringify(value)).join('|');
+  if (Array.isArray(schema.oneOf)) return (schema.oneOf as ConfigSchema[]).map(typeText).join(' or ');
+  if (schema.type === 'array')
+    return `list of ${schema.items === undefined ? 'values' : typeText(schema.items as ConfigSchema)}`;
+  return String(schema.type ?? 'any');
+};
+
+const rangeText = (schema: ConfigSchema): string => {
+  const parts = [];
+  if (schema.minimum !== undefined) parts.push(`≥ ${schema.minimum}`);
+  if (schema.exclusiveMinimum !== undefined) parts.push(`> ${schema.exclusiveMinimum}`);
+  if (schema.maximum !== undefined) parts.push(`≤ ${schema.maximum}`);
+  if (schema.exclusiveMaximum !== undefined) parts.push(`< ${schema.exclusiveMaximum}`);
+  return parts.join(', ');
+};
+
+const configRows = (schema: ConfigSchema, indent: string, terminal: Terminal): string[][] => {
+  const required = new Set((schema.required as readonly string[] | undefined) ?? []);
+  const { bold, dim, cyan } = terminal.colors;
+  return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
+    const facts = [
+      rangeText(property),
+      property.default === undefined ? '' : `default ${JSON.stringify(property.default)}`,
+      required.has(name) ? 'required' : '',
+    ];
+    const row = [
+      `${indent}${bold(name)}`,
+      cyan(typeText(property)),
+      dim(facts.filter(Boolean).join('; ')),
+      String(property.description ?? ''),
+    ];
+    return [row, ...configRows(property, `${indent}  `, terminal)];
+  });
+};
+
+const printKind = (kind: StepKindSpec, terminal: Terminal): void => {
+  const { bold, dim } = terminal.colors;
+  terminal.out(`${bold(kind.kind)}  ${dim(`revision ${kind.revision}`)}\n${kind.summary}\n`);
+  terminal.out('with:');
+  for (const line of alignColumns(configRows(kind.config, '  ', terminal))) terminal.out(line);
+  terminal.out('\noutputs:');
+  const outputs = Object.entries(kind.outputs).map(([name, { type, description }]) => [
+    `  ${bold(name)}`,
+    type,
+    description,
+  ]);
+  if (outputs.length === 0) terminal.out('  as its config says');
+  for (const line of alignColumns(outputs)) terminal.out(line);
+};
+
+const kindJson = ({ kind, revision, summary, config, outputs, runsCode }: StepKindSpec) => ({
+  kind,
+  revision,
+  summary,
+  config,
+  outputs,
+  runsCode: runsCode === true,
+});
+
+/** `sonde steps`. */
+export const steps = async (name: string | undefined, options: CommonOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  const kinds = await stepKinds();
+  if (name === undefined) {
+    if (options.json) return printJson(terminal, { sonde: 1, steps: [...kinds.values()].map(kindJson) });
+    for (const line of alignColumns(
+      [...kinds.values()].map(({ kind, summary }) => [terminal.colors.bold(kind), summary]),
+    ))
+      terminal.out(line);
+    return;
+  }
+  const kind = kinds.get(name);
+  if (kind === undefined)
+    throw new UsageError(`there is no step kind "${name}"`, `Did you mean ${closest(name, [...kinds.keys()])}?`);
+  if (options.json) printJson(terminal, { sonde: 1, steps: [kindJson(kind)] });
+  else printKind(kind, terminal);
+};

@@ -1,0 +1,95 @@
+import { openStore } from '@sonde/store';
+import { plan, storeFolder } from '../api.ts';
+import { EXIT, UsageError } from '../errors.ts';
+import { count, formatBytes } from '../format.ts';
+import { type CommonOptions, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
+import { alignColumns, exitWith, openTerminal, printJson } from '../terminal.ts';
+
+interface GcOptions extends CommonOptions {
+  readonly keepRuns: number;
+  readonly olderThan?: number;
+  readonly dryRun?: boolean;
+}
+
+/** `sonde store status`. */
+export const status = async (options: CommonOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  const found = await (await openStore(storeFolder(options.store), { readOnly: true })).status();
+  if (options.json) return printJson(terminal, { sonde: 1, ...found });
+  const rows = [
+    ['store', found.dir],
+    ['results', String(found.results)],
+    ['blobs', `${found.blobs}, ${formatBytes(found.bytes)}`],
+    ['runs', String(found.runs)],
+    ['pins', String(found.pins)],
+    ['quarantined', `${found.quarantined}, ${formatBytes(found.quarantinedBytes)}`],
+    ['temporary', formatBytes(found.temporaryBytes)],
+  ];
+  for (const line of alignColumns(rows)) terminal.out(line);
+};
+
+/** `sonde store verify`. */
+export const verify = async (options: CommonOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  const store = await openStore(storeFolder(options.store));
+  const report = await store.verify(({ phase, done, total }) => {
+    if (terminal.live) process.stderr.write(`\r${phase} ${done}/${total}\u001b[K`);
+  });
+  if (terminal.live) process.stderr.write('\r\u001b[K');
+  if (options.json) printJson(terminal, { sonde: 1, ...report });
+  else {
+    for (const { kind, path, problem, quarantined } of report.problems) {
+      terminal.out(
+        `${terminal.colors.red(kind)}  ${path}: ${problem}${quarantined === undefined ? '' : ` (moved to ${quarantined})`}`,
+      );
+    }
+    terminal.out(
+      `${count(report.blobs, 'blob')} (${formatBytes(report.bytes)}) and ${count(report.results, 'result')} checked: ${report.ok ? 'all sound' : count(report.problems.length, 'problem')}`,
+    );
+    if (!report.ok) terminal.note('What was damaged is computed anew by the next run that needs it.');
+  }
+  if (!report.ok) exitWith(EXIT.machine);
+};
+
+/** `sonde store gc`. */
+export const gc = async (options: GcOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  const store = await openStore(storeFolder(options.store));
+  const report = await store.gc({
+    keepRuns: options.keepRuns,
+    dryRun: options.dryRun === true,
+    ...(options.olderThan === undefined ? {} : { olderThanDays: options.olderThan }),
+  });
+  if (options.json) return printJson(terminal, { sonde: 1, ...report });
+  const verb = report.dryRun ? 'would remove' : 'removed';
+  terminal.out(
+    `${verb} ${count(report.results, 'result')} and ${count(report.blobs, 'blob')}: ${formatBytes(report.bytes)}`,
+  );
+  terminal.out(
+    `kept ${count(report.kept.results, 'result')} and ${count(report.kept.blobs, 'blob')}: ${formatBytes(report.kept.bytes)}`,
+  );
+};
+
+/** `sonde store pin`. */
+export const pin = async (file: string, options: PipelineOptions & { readonly remove?: boolean }): Promise<void> => {
+  const terminal = openTerminal(options);
+  const store = await openStore(storeFolder(options.store));
+  const graph = await readGraph(file, options);
+  if (options.remove) {
+    await store.unpin(graph.name);
+    return terminal.out(`${graph.name} is pinned no more`);
+  }
+  const { tasks } = await plan(graph, storeOptions(options));
+  const keys = tasks.flatMap(({ state, key }) => (state === 'cached' && key !== undefined ? [key] : []));
+  if (keys.length === 0) throw new UsageError(`${graph.name} has no results to pin yet`, 'sonde run computes them.');
+  await store.pin(graph.name, keys);
+  terminal.out(`${graph.name}: ${count(keys.length, 'result')} pinned`);
+};
+
+/** `sonde store path`. */
+export const where = async (options: CommonOptions): Promise<void> => {
+  const folder = storeFolder(options.store);
+  const terminal = openTerminal(options);
+  if (options.json) printJson(terminal, { sonde: 1, dir: folder });
+  else terminal.out(folder);
+};

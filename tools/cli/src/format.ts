@@ -1,0 +1,33 @@
+/** `0.4 s`, `12 s`, `3:07`, `2:03:15`. */
+export const formatSeconds = (seconds: number): string => {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const whole = Math.round(seconds);
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (n: number): string => String(n).padStart(2, '0');
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+};
+
+/** `812 B`, `3.4 KiB`, `1.2 GiB`. */
+export const formatBytes = (bytes: number): string => {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return unit === 0 ? `${value} B` : `${value.toFixed(1)} ${units[unit]}`;
+};
+
+/** `1 task`, `3 tasks`. */
+export const count = (n: number, noun: string): string => `${n.toLocaleString('en-US')} ${noun}${n === 1 ? '' : 's'}`;
+
+/** The first twelve hex digits of a key: enough to tell results apart on a screen. */
+export const shortKey = (key: string): string => key.replace(/^sha256:/, '').slice(0, 12);
+
+/** A JSON value in one line, cut to fit. */
+export const shortJson = (value: unknown, width = 60): string => {
+  const text = value === undefined ? '(absent)' : JSON.stringify(value);
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+};

@@ -1,0 +1,20 @@
+// The programming interface of the package `sonde`: what the command line does, from code.
+export type {
+  Explanation,
+  InputArtifact,
+  Plan,
+  PlannedTask,
+  RunConfig,
+  RunContext,
+  RunEvent,
+  RunHandle,
+  RunResult,
+  StepImplementation,
+  StepKind,
+} from '@sonde/executor';
+export { RunRefused, StepError } from '@sonde/executor';
+export type { Diagnostic, Graph, LoadResult, TaskNode } from '@sonde/pipeline';
+export { renderDiagnostic } from '@sonde/pipeline';
+export { StoreError } from '@sonde/store';
+export type { LoadOptions, RunPipelineOptions, StoreOptions } from './api.ts';
+export { defineStep, explain, loadPipeline, plan, run, stepKinds, storeFolder } from './api.ts';

@@ -1,0 +1,56 @@
+import type { Reason, RunEvent } from '@sonde/executor';
+import { count, formatSeconds, shortJson } from './format.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Why a task runs, in words. */
+export const reasonText = (reason: Reason): string => {
+  switch (reason.code) {
+    case 'hit':
+      return 'cached';
+    case 'new':
+      return 'nothing like it was computed before';
+    case 'refresh':
+      return 'asked for by --refresh';
+    case 'damaged':
+      return `cached, but damaged: ${reason.outputs.join(', ')}`;
+    case 'upstream':
+      return `depends on ${reason.tasks.slice(0, 3).join(', ')}${reason.tasks.length > 3 ? `, … (${reason.tasks.length})` : ''}`;
+    case 'changed': {
+      const [first] = reason.fields;
+      if (first === undefined) return 'changed';
+      const more = reason.fields.length > 1 ? ` and ${count(reason.fields.length - 1, 'more field')}` : '';
+      return `${first.field} was ${shortJson(first.was, 40)}, is ${shortJson(first.now, 40)}${more}`;
+    }
+  }
+};
+
+/** One plain line an event; none for what a log would only be cluttered by. */
+export const lineOf = (event: RunEvent, terminal: Terminal): string | undefined => {
+  const { dim, green, red, yellow } = terminal.colors;
+  switch (event.event) {
+    case 'run.started':
+      return `run ${event.run}: ${event.pipeline}, ${count(event.tasks, 'task')}, store ${event.store}`;
+    case 'task.cached':
+      return `${dim('cached')}    ${event.task}`;
+    case 'task.started':
+      return `started   ${event.task}  ${dim(reasonText(event.reason))}`;
+    case 'task.waiting':
+      return `${yellow('waiting')}   ${event.task}: ${event.holder} is computing it`;
+    case 'task.progress':
+      return `          ${event.task}  ${event.done}/${event.total} ${event.unit}`;
+    case 'task.log':
+      return event.level === 'warning' || terminal.verbose
+        ? `${event.level === 'warning' ? yellow('warning') : dim('note')}   ${event.task}: ${event.message}`
+        : undefined;
+    case 'task.retrying':
+      return `${yellow('retrying')}  ${event.task} (attempt ${event.attempt}): ${event.failure.message}`;
+    case 'task.finished':
+      return `${green('finished')}  ${event.task}  ${formatSeconds(event.seconds)}`;
+    case 'task.failed':
+      return `${red('failed')}    ${event.task}: ${event.failure.message}`;
+    case 'task.skipped':
+      return `${yellow('skipped')}   ${event.task}: ${event.because.join(', ')} did not succeed`;
+    case 'run.finished':
+      return undefined;
+  }
+};

@@ -1,0 +1,29 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The nearest folder from `start` upwards that holds `name`. */
+export const findUp = (start: string, name: string): string | undefined => {
+  let folder = path.resolve(start);
+  while (!existsSync(path.join(folder, name))) {
+    const parent = path.dirname(folder);
+    if (parent === folder) return undefined;
+    folder = parent;
+  }
+  return folder;
+};
+
+/** The folder of the installed package, or of the clone: the nearest above this file with a package.json named sonde. */
+export const packageRoot = (): string => {
+  let folder = findUp(path.dirname(fileURLToPath(import.meta.url)), 'package.json');
+  while (folder !== undefined && readManifest(folder).name !== 'sonde')
+    folder = findUp(path.dirname(folder), 'package.json');
+  if (folder === undefined) throw new Error('the package.json of sonde was not found above its own code');
+  return folder;
+};
+
+const readManifest = (folder: string): { name?: string; version?: string } =>
+  JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { name?: string; version?: string };
+
+/** Sonde's own version. */
+export const version = (): string => readManifest(packageRoot()).version ?? '0.0.0';

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { RunRefused } from '@sonde/executor';
+import { type Diagnostic, type Graph, type JsonValue, parseSetValue, renderDiagnostic } from '@sonde/pipeline';
+import { loadPipeline } from './api.ts';
+import { EXIT, UsageError } from './errors.ts';
+import { exitWith, openTerminal, printJson, type Terminal, type TerminalOptions } from './terminal.ts';
+
+/** Options that every command takes. */
+export interface CommonOptions extends TerminalOptions {
+  readonly store?: string;
+  readonly json?: boolean;
+}
+
+/** Options of the commands that read a pipeline file. */
+export interface PipelineOptions extends CommonOptions {
+  readonly set?: readonly string[];
+  readonly params?: string;
+  readonly module?: readonly string[];
+  readonly allowCode?: boolean | string;
+  readonly refresh?: readonly string[];
+  readonly device?: string;
+  readonly executor?: string;
+}
+
+/** Codes of problems that show only when a valid pipeline meets this machine; docs/reference/diagnostics.md lists them. */
+const REFUSED = { data: 'SND201', code: 'SND202', device: 'SND203', target: 'SND204' } as const;
+
+/** `--set name=value` as parameters; the value is YAML. */
+export const parseSet = (assignments: readonly string[] = []): Record<string, JsonValue> => {
+  const values: Record<string, JsonValue> = {};
+  for (const assignment of assignments) {
+    const equals = assignment.indexOf('=');
+    if (equals < 1) throw new UsageError(`--set takes NAME=VALUE, not "${assignment}"`);
+    try {
+      values[assignment.slice(0, equals)] = parseSetValue(assignment.slice(equals + 1));
+    } catch (error) {
+      throw new UsageError(`--set ${assignment}: the value is not YAML: ${(error as Error).message}`);
+    }
+  }
+  return values;
+};
+
+export const printDiagnostics = (diagnostics: readonly Diagnostic[], terminal: Terminal): void => {
+  for (const diagnostic of diagnostics) {
+    terminal.error(
+      `${renderDiagnostic(diagnostic, { color: terminal.colors.isColorSupported, cwd: process.cwd() })}\n`,
+    );
+  }
+  const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
+  if (errors > 0) terminal.error(`${errors} ${errors === 1 ? 'problem' : 'problems'}.`);
+};
+
+/** A diagnostic as `--json` prints it. */
+export const diagnosticJson = ({ code, severity, message, range, hint }: Diagnostic): Record<string, unknown> => {
+  const position = range && lineAndColumn(range.file.text, range.start);
+  return { code, severity, message, ...(range && { file: range.file.path, ...position }), ...(hint && { hint }) };
+};
+
+const lineAndColumn = (text: string, offset: number): { line: number; column: number } => {
+  const before = text.slice(0, offset).split('\n');
+  return { line: before.length, column: [...before.at(-1)!].length + 1 };
+};
+
+/** The modules of `--module`; they are code, so they need consent. */
+const checkConsent = (options: PipelineOptions): void => {
+  if ((options.module?.length ?? 0) > 0 && options.allowCode === undefined) {
+    throw new UsageError('--module runs the code of that file', 'Read it, then add --allow-code.');
+  }
+};
+
+/** Whether `--allow-code` holds for this pipeline: plain, or as the digest of the very file that was read. */
+export const consents = (graph: Graph, allowCode: boolean | string | undefined): boolean => {
+  if (typeof allowCode !== 'string') return allowCode === true;
+  const wanted = allowCode.replace(/^sha256:/, '');
+  const digest = createHash('sha256').update(readFileSync(graph.files[0]!.path)).digest('hex');
+  if (digest === wanted) return true;
+  throw new UsageError(
+    `--allow-code=${allowCode} is for another file: ${graph.files[0]!.path} has the digest sha256:${digest}`,
+    'Read the file again before you consent to it.',
+  );
+};
+
+/** Reads the pipeline; its diagnostics end the command with status 2. */
+export const readGraph = async (file: string, options: PipelineOptions): Promise<Graph> => {
+  const terminal = openTerminal(options);
+  checkConsent(options);
+  checkMachine(options);
+  const loaded = await loadPipeline(file, {
+    set: parseSet(options.set),
+    ...(options.params === undefined ? {} : { params: options.params }),
+    ...(options.module === undefined ? {} : { modules: options.module }),
+  });
+  const diagnostics = loaded.ok ? loaded.warnings : loaded.diagnostics;
+  if (!loaded.ok && options.json)
+    printJson(terminal, { sonde: 1, pipeline: file, diagnostics: diagnostics.map(diagnosticJson) });
+  else printDiagnostics(diagnostics, terminal);
+  return loaded.ok ? loaded.graph : exitWith(EXIT.invalid);
+};
+
+const checkMachine = ({ device, executor }: PipelineOptions): void => {
+  if (device !== undefined && device !== 'cpu' && device !== 'auto') {
+    throw new UsageError(`--device ${device} is not available in this version`, 'Use cpu or auto.');
+  }
+  if (executor !== undefined && executor !== 'local') {
+    throw new UsageError(`--executor ${executor} is not available in this version`, 'Use local.');
+  }
+};
+
+/** Shows why a valid pipeline cannot run here: at its places in the file where they are known. */
+export const printRefusal = (error: RunRefused, terminal: Terminal): void =>
+  printDiagnostics(
+    error.problems.map((problem) => ({
+      code: REFUSED[problem.code],
+      severity: 'error',
+      message: problem.message,
+      ...(problem.range && { range: problem.range }),
+      ...(problem.hint !== undefined && { hint: problem.hint }),
+    })),
+    terminal,
+  );
+
+/** The options of the programming interface that these command-line options stand for. */
+export const storeOptions = (options: PipelineOptions, targets?: readonly string[]) => ({
+  ...(options.store === undefined ? {} : { store: options.store }),
+  ...(options.module === undefined ? {} : { modules: options.module }),
+  ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
+  ...(targets === undefined || targets.length === 0 ? {} : { targets }),
+});

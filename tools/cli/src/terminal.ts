@@ -1,0 +1,71 @@
+import pc from 'picocolors';
+import stringWidth from 'string-width';
+import { EXIT, Exit } from './errors.ts';
+
+/** Where a command writes: results to standard output, everything else to standard error. */
+export interface Terminal {
+  readonly colors: ReturnType<typeof pc.createColors>;
+  /** Standard error is a terminal that a live display can be drawn on. */
+  readonly live: boolean;
+  readonly columns: number;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  out(text: string): void;
+  note(text: string): void;
+  error(text: string): void;
+}
+
+export interface TerminalOptions {
+  readonly color?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** Honours `NO_COLOR`, `CI`, `--no-color` and a pipe instead of a terminal. */
+export const openTerminal = (options: TerminalOptions): Terminal => {
+  const isTerminal = process.stderr.isTTY === true;
+  const plain = options.color === false || Boolean(process.env.NO_COLOR) || process.env.TERM === 'dumb';
+  const quiet = options.quiet === true;
+  return {
+    colors: pc.createColors(isTerminal && !plain),
+    live: isTerminal && !process.env.CI && process.env.TERM !== 'dumb' && !quiet,
+    columns: process.stderr.columns ?? 80,
+    quiet,
+    verbose: options.verbose === true,
+    out: (text) => process.stdout.write(`${text}\n`),
+    note: (text) => {
+      if (!quiet) process.stderr.write(`${text}\n`);
+    },
+    error: (text) => process.stderr.write(`${text}\n`),
+  };
+};
+
+/** A reader that went away (`| head`) is no failure: stop quietly. */
+export const endOnClosedPipe = (): void => {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.done);
+    throw error;
+  });
+};
+
+/** Prints one JSON object, the whole answer of a `--json` command. */
+export const printJson = (terminal: Terminal, value: unknown): void => terminal.out(JSON.stringify(value, null, 2));
+
+/** Lines up columns by their width on the screen; the last column is not padded. */
+export const alignColumns = (rows: readonly (readonly string[])[], gap = 2): string[] => {
+  const widths: number[] = [];
+  for (const row of rows)
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, stringWidth(cell));
+    });
+  return rows.map((row) =>
+    row
+      .map((cell, i) => (i === row.length - 1 ? cell : cell + ' '.repeat(widths[i]! - stringWidth(cell) + gap)))
+      .join('')
+      .trimEnd(),
+  );
+};
+
+export const exitWith = (status: number): never => {
+  throw new Exit(status);
+};
