@@ -16,7 +16,7 @@ const prompts = join(assets, 'prompts/parlour-prompts.jsonl');
 
 /** Node 20 does not read TypeScript, so the library is bundled first. */
 async function importScoring() {
-  const outDir = join(root, 'dist/score-prompts');
+  const outDir = join(root, 'node_modules/.cache/score-prompts');
   const options = { format: 'esm', platform: 'node', dts: false, config: false, logLevel: 'silent', target: 'node20' };
   await build({
     ...options,
