@@ -75,7 +75,7 @@ export async function* eventLines(context: Context, id: string): AsyncIterable<s
 async function createRun(context: Context, meta: RunMeta): Promise<RunLog> {
   const holder = await context.holder();
   const now = new Date();
-  const id = `${stamp(now)}-${suffix()}`;
+  const id = `${stamp(now)}-${suffix(now)}`;
   const run: RunFile = { id, started: now.toISOString(), holder: holder.id, meta };
   const folder = join(context.layout.runs, id);
   const beside = holder.temporary();
@@ -173,7 +173,8 @@ function stamp(time: Date): string {
   return `${date.replaceAll('-', '')}-${clock.slice(0, 8).replaceAll(':', '')}`;
 }
 
-function suffix(): string {
-  const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
-  return Array.from({ length: 6 }, () => letters[randomInt(letters.length)]).join('');
+/** Six of a–z and 0–9: two for the millisecond, so that ids sort by it too, and four by chance. */
+function suffix(time: Date): string {
+  const chance = randomInt(36 ** 4);
+  return time.getUTCMilliseconds().toString(36).padStart(2, '0') + chance.toString(36).padStart(4, '0');
 }

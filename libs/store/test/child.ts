@@ -1,0 +1,79 @@
+import { appendFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { digestOf, keyOf, openStore, type ResultRecord, type Store, StoreError } from '../src/index.ts';
+
+const [command = '', dir = '', ...rest] = process.argv.slice(2);
+
+function record(name: string, outputs: ResultRecord['outputs']): ResultRecord {
+  const fingerprint = { kind: 'test/text', name };
+  return { key: keyOf(fingerprint), fingerprint, outputs, created: new Date().toISOString(), seconds: 0, run: 'none' };
+}
+
+/** Writes results with blobs and trees until it is killed, in a fixed order, so that rounds repeat each other. */
+async function loop(store: Store): Promise<void> {
+  const log = await store.runs.create({ pipeline: 'loop', file: 'loop', digest: digestOf(''), params: {}, plan: {} });
+  console.log('ready');
+  for (let index = 0; ; index++) {
+    const name = `item ${index % 40}`;
+    const lease = await store.acquire(digestOf(name), { holder: 'loop' });
+    const folder = await store.scratch();
+    await mkdir(join(folder, 'tree', 'sub'), { recursive: true });
+    await writeFile(join(folder, 'file'), name.repeat(20_000));
+    await writeFile(join(folder, 'tree', 'a'), `${name} a`);
+    await writeFile(join(folder, 'tree', 'sub', 'b'), `${name} b`);
+    const file = await store.putArtifact('json', join(folder, 'file'), { move: true });
+    const tree = await store.putArtifact('model', join(folder, 'tree'));
+    await store.putResult(record(name, { file, tree }));
+    await store.materialize(tree);
+    log.append({ event: 'done', key: keyOf({ kind: 'test/text', name }) });
+    await store.removeScratch(folder);
+    await lease.release();
+  }
+}
+
+/** Computes keys that are not there yet, as an executor does; writes a line for each that it computed. */
+async function compete(store: Store, count: number, log: string): Promise<void> {
+  const names = Array.from({ length: count }, (_, index) => `key ${index}`);
+  await Promise.all(
+    [0, 1, 2, 3].map(async (lane) => {
+      for (const name of names.filter((_, index) => index % 4 === lane)) {
+        const key = keyOf({ kind: 'test/text', name });
+        if (await store.getResult(key)) continue;
+        const lease = await store.acquire(key, { holder: `process ${process.pid}` });
+        if (!(await store.getResult(key))) {
+          appendFileSync(log, `${name}\n`);
+          await delay(5);
+          await store.putResult(record(name, { text: { type: 'json', ...(await store.putText(name)) } }));
+        }
+        await lease.release();
+      }
+    }),
+  );
+  await store.close();
+}
+
+async function put(store: Store, bytes: number): Promise<void> {
+  const chunk = 'x'.repeat(4096);
+  for (let index = 0; index * 4096 < bytes; index++) await store.putText(`${index}${chunk}`);
+}
+
+const store = await openStore(dir);
+try {
+  if (command === 'loop') await loop(store);
+  if (command === 'compete') await compete(store, Number(rest[0]), rest[1] ?? '');
+  if (command === 'put') await put(store, Number(rest[0]));
+  if (command === 'hold') {
+    await store.acquire(digestOf(rest[0] ?? ''), { holder: 'the child' });
+    await store.scratch();
+    console.log('held');
+    await delay(60_000);
+  }
+  console.log('done');
+} catch (error) {
+  console.log(
+    error instanceof StoreError ? JSON.stringify({ code: error.code, message: error.message }) : String(error),
+  );
+  process.exitCode = 1;
+}

@@ -1,0 +1,202 @@
+import { chmod, link, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { BlobDamaged, digestOf, type StoredArtifact } from '../src/index.ts';
+import { newStore, open, temporaryFolder } from './helpers.ts';
+
+async function flip(path: string, keepTimes = false): Promise<void> {
+  const before = await stat(path);
+  const bytes = await readFile(path);
+  bytes[bytes.length >> 1]! ^= 1;
+  await chmod(path, 0o644);
+  await writeFile(path, bytes);
+  if (keepTimes) await utimes(path, before.atime, before.mtime);
+}
+
+async function folderWith(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await temporaryFolder();
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(join(folder, name, '..'), { recursive: true });
+    await writeFile(join(folder, name), text);
+  }
+  return folder;
+}
+
+describe('blobs', () => {
+  it('are named by their content, read-only, and stored once', async () => {
+    const store = await newStore();
+    const info = await store.putText('hello');
+    expect(info).toEqual({ digest: digestOf('hello'), size: 5 });
+    const path = store.blobPath(info.digest);
+    const first = await stat(path);
+    expect(first.mode & 0o777).toBe(0o444);
+    expect(await store.putText('hello')).toEqual(info);
+    const source = join(await temporaryFolder(), 'f');
+    await writeFile(source, 'hello');
+    expect(await store.putFile(source)).toEqual(info);
+    expect((await stat(path)).ino).toBe(first.ino);
+    expect(await store.hasBlob(info.digest, 5)).toBe(true);
+    expect(await store.hasBlob(info.digest, 6)).toBe(false);
+    expect(await readdir(join(store.dir, 'tmp')).then((all) => readdir(join(store.dir, 'tmp', all[0]!)))).toEqual([]);
+  });
+
+  it('a moved file is gone from where it was; a copied one stays, and stays writable', async () => {
+    const store = await newStore();
+    const folder = await folderWith({ moved: 'm', copied: 'c' });
+    const moved = await store.putFile(join(folder, 'moved'), { move: true });
+    const copied = await store.putFile(join(folder, 'copied'));
+    expect(await readdir(folder)).toEqual(['copied']);
+    await writeFile(join(folder, 'copied'), 'changed');
+    expect(await readFile(await store.openVerified(copied.digest), 'utf8')).toBe('c');
+    expect(await readFile(await store.openVerified(moved.digest), 'utf8')).toBe('m');
+  });
+
+  it('a moved file with a second name is copied, so that the other name cannot write into the store', async () => {
+    const store = await newStore();
+    const folder = await folderWith({ one: 'text' });
+    await link(join(folder, 'one'), join(folder, 'two'));
+    const info = await store.putFile(join(folder, 'one'), { move: true });
+    await writeFile(join(folder, 'two'), 'evil');
+    expect(await readFile(await store.openVerified(info.digest), 'utf8')).toBe('text');
+  });
+
+  it.each([false, true])('a flipped byte is found, set aside and never read (times kept: %s)', async (keepTimes) => {
+    const store = await newStore();
+    const info = await store.putText('some content');
+    const artifact: StoredArtifact = { type: 'json', ...info };
+    await flip(store.blobPath(info.digest), keepTimes);
+    const failure = await store.openVerified(info.digest).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(BlobDamaged);
+    expect(failure).toMatchObject({ code: 'corrupt', reason: 'damaged', digest: info.digest });
+    expect(await store.artifactPresent(artifact)).toBe(false);
+    expect(await readdir(join(store.dir, 'quarantine'))).toHaveLength(1);
+    await expect(store.openVerified(info.digest)).rejects.toMatchObject({ reason: 'missing' });
+    await store.putText('some content');
+    expect(await readFile(await store.openVerified(info.digest), 'utf8')).toBe('some content');
+  });
+
+  it('a change after the first check is found by the file times', async () => {
+    const store = await newStore();
+    const { digest } = await store.putText('some content');
+    await store.openVerified(digest);
+    await flip(store.blobPath(digest));
+    await expect(store.openVerified(digest)).rejects.toThrow(BlobDamaged);
+  });
+
+  it('a blob cut short is replaced when its content is put again', async () => {
+    const store = await newStore();
+    const { digest } = await store.putText('some content');
+    await chmod(store.blobPath(digest), 0o644);
+    await writeFile(store.blobPath(digest), 'some');
+    await store.putText('some content');
+    expect(await readFile(await store.openVerified(digest), 'utf8')).toBe('some content');
+  });
+
+  it('many at once with the same content are all right', async () => {
+    const stores = [await newStore()];
+    stores.push(await open(stores[0]!.dir));
+    const infos = await Promise.all(Array.from({ length: 20 }, (_, index) => stores[index % 2]!.putText('same')));
+    expect(new Set(infos.map((info) => info.digest))).toEqual(new Set([digestOf('same')]));
+    expect((await stores[0]!.verify()).ok).toBe(true);
+  });
+});
+
+describe('trees', () => {
+  const files = { 'config.json': '{}', 'weights/part-1': 'one', 'weights/part-2': 'two' };
+
+  it('are folders whose digest depends on names and contents only', async () => {
+    const store = await newStore();
+    const tree = await store.putArtifact('model', await folderWith(files));
+    expect(tree.size).toBe(8);
+    expect(Object.keys(tree.files ?? {})).toEqual(Object.keys(files));
+    expect((await store.putArtifact('model', await folderWith(files))).digest).toBe(tree.digest);
+    const folder = await store.materialize(tree);
+    expect(await readFile(join(folder, 'weights', 'part-2'), 'utf8')).toBe('two');
+    expect(await store.materialize(tree)).toBe(folder);
+    expect(await store.artifactPresent(tree)).toBe(true);
+  });
+
+  it('a materialised folder that was changed is made anew', async () => {
+    const store = await newStore();
+    const tree = await store.putArtifact('model', await folderWith(files));
+    const folder = await store.materialize(tree);
+    await writeFile(join(folder, 'stray'), '');
+    expect(await readdir(await store.materialize(tree))).toEqual(['config.json', 'weights']);
+  });
+
+  it('a flipped byte in one file is found through its folder too', async () => {
+    const store = await newStore();
+    const tree = await store.putArtifact('model', await folderWith(files));
+    const folder = await store.materialize(tree);
+    await flip(join(folder, 'weights', 'part-1'));
+    await expect(store.materialize(tree)).rejects.toThrow(BlobDamaged);
+    expect(await store.artifactPresent(tree)).toBe(false);
+  });
+
+  it('names that lead out of the folder are refused', async () => {
+    const store = await newStore();
+    const evil = await store.putText('evil');
+    const tree: StoredArtifact = { type: 'model', digest: evil.digest, size: 4, files: { '../evil': evil } };
+    await expect(store.materialize(tree)).rejects.toThrow('leads out of it');
+    await expect(store.exportArtifact(tree, join(await temporaryFolder(), 'x'))).rejects.toThrow('leads out of it');
+  });
+
+  it('links and empty folders are refused as outputs', async () => {
+    const store = await newStore();
+    const folder = await folderWith({ a: 'a' });
+    await symlink('/etc/hostname', join(folder, 'b'));
+    await expect(store.putArtifact('model', folder)).rejects.toThrow('neither a file nor a folder');
+    await expect(store.putArtifact('model', await temporaryFolder())).rejects.toThrow('holds no file');
+  });
+});
+
+describe('exports', () => {
+  it('share nothing with the store, and replace what an export left', async () => {
+    const store = await newStore();
+    const out = await temporaryFolder();
+    const file: StoredArtifact = { type: 'json', ...(await store.putText('{"a":1}')) };
+    await store.exportArtifact(file, join(out, 'deep', 'file.json'));
+    await writeFile(join(out, 'deep', 'file.json'), 'mine now');
+    expect(await readFile(await store.openVerified(file.digest), 'utf8')).toBe('{"a":1}');
+    await store.exportArtifact(file, join(out, 'deep', 'file.json'));
+    expect(await readFile(join(out, 'deep', 'file.json'), 'utf8')).toBe('{"a":1}');
+    const tree = await store.putArtifact('model', await folderWith({ a: '1', 'b/c': '2' }));
+    await store.exportArtifact(tree, join(out, 'tree'));
+    await store.exportArtifact(tree, join(out, 'tree'));
+    expect(await readFile(join(out, 'tree', 'b', 'c'), 'utf8')).toBe('2');
+    expect(await readdir(out)).toEqual(['deep', 'tree']);
+  });
+
+  it('never replace a folder with files of somebody else', async () => {
+    const store = await newStore();
+    const out = await folderWith({ 'thesis.tex': 'years of work' });
+    const tree = await store.putArtifact('model', await folderWith({ a: '1' }));
+    await expect(store.exportArtifact(tree, out)).rejects.toThrow('holds thesis.tex');
+    expect(await readdir(out)).toEqual(['thesis.tex']);
+  });
+
+  it('a damaged blob is not exported, but set aside', async () => {
+    const store = await newStore();
+    const { digest, size } = await store.putText('some content');
+    await store.openVerified(digest);
+    await flip(store.blobPath(digest), true);
+    const out = await temporaryFolder();
+    await expect(store.exportArtifact({ type: 'json', digest, size }, join(out, 'x'))).rejects.toThrow(BlobDamaged);
+    expect(await readdir(out)).toEqual([]);
+    expect(await store.hasBlob(digest, size)).toBe(false);
+  });
+});
+
+describe('digests of files outside', () => {
+  it('follow the content, also when size and times stay', async () => {
+    const store = await newStore();
+    const path = join(await temporaryFolder(), 'input');
+    await writeFile(path, 'aaaa');
+    const old = new Date('2020-01-01');
+    await utimes(path, old, old);
+    expect(await store.digestOfFile(path)).toEqual({ digest: digestOf('aaaa'), size: 4 });
+    await writeFile(path, 'bbbb');
+    await utimes(path, old, old);
+    expect((await store.digestOfFile(path)).digest).toBe(digestOf('bbbb'));
+  });
+});

@@ -1,0 +1,154 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openStore } from '../src/index.ts';
+import { child, listing, newStore, open, publishText, temporaryFolder } from './helpers.ts';
+
+const root = process.getuid?.() === 0;
+const mounts: string[] = [];
+afterAll(() => {
+  for (const folder of mounts) execFileSync('umount', [folder]);
+});
+
+/** A file system of this many bytes; undefined where this process may not mount one. */
+async function smallDisk(bytes: number): Promise<string | undefined> {
+  const folder = await temporaryFolder();
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder], { stdio: 'ignore' });
+  } catch {
+    return undefined;
+  }
+  mounts.push(folder);
+  return folder;
+}
+
+describe('a full disk', () => {
+  it('is one clear error, and leaves whole blobs and no temporary file', async ({ skip }) => {
+    const disk = await smallDisk(1 << 20);
+    if (disk === undefined) return skip('mounting a small file system is not permitted here');
+    const dir = join(disk, 'store');
+    const store = await openStore(dir);
+    const text = (index: number) => `${index}`.padEnd(100_000);
+    let failure: unknown;
+    for (let index = 0; index < 20 && failure === undefined; index++) {
+      await store.putText(text(index)).catch((error: unknown) => {
+        failure = error;
+      });
+    }
+    expect(failure).toMatchObject({ name: 'StoreError', code: 'no-space' });
+    expect(String(failure)).toContain('no space left');
+    expect(failure).toMatchObject({ hint: expect.stringContaining('sonde store gc') });
+    const [holder = ''] = await readdir(join(dir, 'tmp'));
+    expect(await readdir(join(dir, 'tmp', holder))).toEqual([]);
+    expect((await openStore(dir, { readOnly: true }).then((reader) => reader.verify())).ok).toBe(true);
+    const freed = await store.gc({ graceSeconds: -1 });
+    expect(freed.blobs).toBeGreaterThan(5);
+    await store.putText(text(99));
+    await store.close();
+    execFileSync('umount', [mounts.pop() ?? '']);
+  });
+});
+
+describe('a folder without permission', () => {
+  it('is named, with what to do', async () => {
+    const dir = join(await temporaryFolder(), 'store');
+    const inner = join(dir, 'inner');
+    await mkdir(dir);
+    await chmod(join(dir, '..'), 0o755);
+    await chmod(dir, 0o555);
+    if (root) {
+      const stranger = await child(['put', inner, '1'], { uid: 65534 });
+      const answer = await stranger.line();
+      expect(JSON.parse(answer)).toEqual({ code: 'permission', message: expect.stringContaining(dir) });
+      return;
+    }
+    const failure = await (await openStore(inner)).putText('x').catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'permission', message: expect.stringContaining(dir) });
+  });
+
+  it('a store below a file is refused', async () => {
+    const file = join(await temporaryFolder(), 'file');
+    await writeFile(file, '');
+    await expect(openStore(join(file, 'store'))).rejects.toMatchObject({
+      code: 'io',
+      message: expect.stringContaining('a part of the path is a file'),
+    });
+  });
+});
+
+describe('opening', () => {
+  it('makes nothing before something is written', async () => {
+    const folder = await temporaryFolder();
+    const store = await open(join(folder, 'store'));
+    expect(await store.status()).toMatchObject({ blobs: 0, results: 0, runs: 0 });
+    expect(await store.runs.list()).toEqual([]);
+    expect(await store.pins()).toEqual([]);
+    expect(await readdir(folder)).toEqual([]);
+    await store.putText('x');
+    expect(JSON.parse(await readFile(join(folder, 'store', 'store.json'), 'utf8'))).toEqual({
+      sonde: 'store',
+      layout: 1,
+    });
+  });
+
+  it('refuses a newer layout, a broken marker, and a folder with other things in it', async () => {
+    const dir = await temporaryFolder();
+    await writeFile(join(dir, 'store.json'), '{"sonde":"store","layout":2}');
+    await expect(openStore(dir)).rejects.toMatchObject({
+      code: 'version',
+      message: expect.stringContaining('layout 2'),
+    });
+    await writeFile(join(dir, 'store.json'), '{"so');
+    await expect(openStore(dir)).rejects.toMatchObject({ code: 'corrupt' });
+    const home = await temporaryFolder();
+    await mkdir(join(home, 'tmp'));
+    await expect(openStore(home)).rejects.toMatchObject({
+      code: 'version',
+      message: expect.stringContaining('not a Sonde'),
+    });
+  });
+
+  it('for reading only writes nothing, whatever is asked', async () => {
+    const writer = await newStore();
+    const record = await publishText(writer, 'a', 'text');
+    const log = await writer.runs.create({ pipeline: '', file: '', digest: record.key, params: {}, plan: {} });
+    await log.finish({ status: 'succeeded', counts: {}, seconds: 0 });
+    await writer.close();
+    const before = await listing(writer.dir);
+    const reader = await open(writer.dir, { readOnly: true });
+    const input = join(await temporaryFolder(), 'input');
+    await writeFile(input, 'x');
+    await reader.getResult(record.key);
+    await reader.artifactPresent(record.outputs.text!);
+    await reader.openVerified(record.outputs.text!.digest);
+    await reader.materialize(record.outputs.text!);
+    await reader.nearest('test/text');
+    await reader.digestOfFile(input);
+    await reader.runs.open(log.id);
+    await reader.status();
+    await reader.verify();
+    const refused = { code: 'permission' };
+    await expect(reader.putText('new')).rejects.toMatchObject(refused);
+    await expect(reader.putText('text')).rejects.toMatchObject(refused);
+    await expect(reader.putFile(input, { move: true })).rejects.toMatchObject(refused);
+    await expect(reader.putResult(record)).rejects.toMatchObject(refused);
+    await expect(reader.acquire(record.key, { holder: 'x' })).rejects.toMatchObject(refused);
+    await expect(reader.scratch()).rejects.toMatchObject(refused);
+    await expect(reader.pin('x', [record.key])).rejects.toMatchObject(refused);
+    await expect(reader.gc()).rejects.toMatchObject(refused);
+    expect(await listing(writer.dir)).toEqual(before);
+    expect(await readFile(input, 'utf8')).toBe('x');
+  });
+});
+
+it('scratch folders lie in the store and are removed only if they do', async () => {
+  const store = await newStore();
+  const [one, two] = [await store.scratch(), await store.scratch()];
+  await store.removeScratch(one);
+  const outside = await temporaryFolder();
+  await expect(store.removeScratch(outside)).rejects.toThrow('is no scratch folder');
+  await store.close();
+  await expect(readdir(two)).rejects.toThrow('ENOENT');
+  expect(await readdir(outside)).toEqual([]);
+});

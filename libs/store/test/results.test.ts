@@ -1,0 +1,111 @@
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { BlobDamaged, digestOf, type Key, type ResultRecord } from '../src/index.ts';
+import { newStore, open, publishText, recordOf } from './helpers.ts';
+
+function pathOf(dir: string, key: Key): string {
+  return join(dir, 'results', key.slice(7, 9), `${key.slice(7)}.json`);
+}
+
+describe('results', () => {
+  it('come back as they were put, in another process too', async () => {
+    const store = await newStore();
+    const text = { type: 'json', ...(await store.putText('{}')) };
+    const record = { ...recordOf({ kind: 'a/b', x: [1, { y: null }] }, { text }), notes: { device: 'cpu' } };
+    await store.putResult(record);
+    expect(await store.getResult(record.key)).toEqual(record);
+    expect(await (await open(store.dir, { readOnly: true })).getResult(record.key)).toEqual(record);
+    expect(await store.getResult(digestOf('other'))).toBeUndefined();
+  });
+
+  it('can be read by a stranger: one JSON line with the digest of the record in it', async () => {
+    const store = await newStore();
+    const record = await publishText(store, 'a', 'b');
+    const text = await readFile(pathOf(store.dir, record.key), 'utf8');
+    const parsed = JSON.parse(text) as { check: string; record: ResultRecord };
+    expect(parsed.record).toEqual(record);
+    expect(digestOf(text.slice(text.indexOf('"record":') + 9, -2))).toBe(parsed.check);
+  });
+
+  it('need their blobs, and a key that is theirs', async () => {
+    const store = await newStore();
+    const absent = { type: 'json', digest: digestOf('absent'), size: 6 };
+    await expect(store.putResult(recordOf({ kind: 'k' }, { absent }))).rejects.toThrow(BlobDamaged);
+    await expect(store.putResult({ ...recordOf({ kind: 'k' }), key: digestOf('x') })).rejects.toThrow(
+      'is not the digest',
+    );
+    expect(await store.getResult(recordOf({ kind: 'k' }).key)).toBeUndefined();
+  });
+
+  it('each flipped or missing byte of a record is a miss, and the record is set aside', async () => {
+    const store = await newStore();
+    const record = await publishText(store, 'flips', 'text');
+    const path = pathOf(store.dir, record.key);
+    const good = await readFile(path);
+    for (let index = 0; index < good.length; index += 3) {
+      const bad = Buffer.from(good);
+      bad[index]! ^= 1 << (index % 8);
+      await writeFile(path, index % 2 === 0 ? bad : good.subarray(0, index));
+      expect(await store.getResult(record.key)).toBeUndefined();
+    }
+    expect((await readdir(join(store.dir, 'quarantine'))).length).toBe(Math.ceil(good.length / 3));
+    await store.putResult(record);
+    expect(await store.getResult(record.key)).toEqual(record);
+  });
+
+  it('the record of another key is a miss', async () => {
+    const store = await newStore();
+    const record = await publishText(store, 'mine', 'text');
+    const other = recordOf({ kind: 'test/text', name: 'other' }).key;
+    await mkdir(join(pathOf(store.dir, other), '..'), { recursive: true });
+    await writeFile(pathOf(store.dir, other), await readFile(pathOf(store.dir, record.key)));
+    expect(await store.getResult(other)).toBeUndefined();
+    expect(await store.getResult(record.key)).toEqual(record);
+  });
+
+  it('a read-only store leaves a damaged record where it is', async () => {
+    const store = await newStore();
+    const record = await publishText(store, 'a', 'b');
+    await writeFile(pathOf(store.dir, record.key), '{');
+    const reader = await open(store.dir, { readOnly: true });
+    expect(await reader.getResult(record.key)).toBeUndefined();
+    expect(await readFile(pathOf(store.dir, record.key), 'utf8')).toBe('{');
+  });
+
+  it('are all listed', async () => {
+    const store = await newStore();
+    const records = [];
+    for (const name of ['a', 'b', 'c']) records.push(await publishText(store, name, name));
+    const found = [];
+    for await (const record of store.results()) found.push(record.key);
+    expect(found).toEqual(records.map((record) => record.key).sort());
+  });
+});
+
+describe('nearest results', () => {
+  it('are the newest of their kind first', async () => {
+    const store = await newStore();
+    for (let index = 0; index < 5; index++) await store.putResult(recordOf({ kind: 'text/generate', index }));
+    await store.putResult(recordOf({ kind: 'text/score', index: 9 }));
+    const names = async () => (await store.nearest('text/generate', 3)).map((record) => record.fingerprint.index);
+    expect(await names()).toEqual([4, 3, 2]);
+    await store.putResult(recordOf({ kind: 'text/generate', index: 1 }));
+    expect(await names()).toEqual([1, 4, 3]);
+    expect(await store.nearest('never/run')).toEqual([]);
+  });
+
+  it('survive a cut-off index line and records that are gone; verify makes a lost index anew', async () => {
+    const store = await newStore();
+    await store.putResult(recordOf({ kind: 'k', index: 0 }));
+    const index = join(store.dir, 'index');
+    const [file = ''] = await readdir(index);
+    await appendFile(join(index, file), '{"key":"sha25');
+    await store.putResult(recordOf({ kind: 'k', index: 1 }));
+    expect((await store.nearest('k')).map((record) => record.fingerprint.index)).toEqual([1, 0]);
+    await rm(index, { recursive: true });
+    expect(await store.nearest('k')).toEqual([]);
+    await store.verify();
+    expect(await store.nearest('k')).toHaveLength(2);
+  });
+});
