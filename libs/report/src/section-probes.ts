@@ -1,0 +1,214 @@
+import { DEPTH_AXIS, domainOf, layerAxis } from './axes.ts';
+import { attributeLabel, distinct, groupBy, intervalText, labeller, number } from './format.ts';
+import { type Html, html } from './html.ts';
+import type { BaselineRow, ProbeRow, ProbeSection, ReportModel, Scenario } from './model.ts';
+import { seriesColor, seriesDash } from './palette.ts';
+import { choices, dataBlock, describeCourse, legend, notes, type Section, strip } from './parts.ts';
+import { type Plotter, plotter } from './plot.ts';
+import { SCENARIO_LABELS, SCENARIOS, scenarioKey } from './scenarios.ts';
+import { layerSpec, linesSpec, referenceColor, referenceDash } from './specs.ts';
+
+type Context = {
+  readonly models: readonly { readonly name: string; readonly label: string }[];
+  readonly scenarios: readonly Scenario[];
+  readonly baselines: readonly string[];
+  readonly lastLayer: number;
+  readonly drawModel: Plotter;
+  readonly drawAll: Plotter;
+};
+
+export async function probeSection(section: ProbeSection, report: ReportModel): Promise<Section> {
+  const context = contextOf(section, report);
+  const baselinesOf = groupBy(section.baselines, (row) => row.target);
+  const items: { label: string; content: Html }[] = [];
+  for (const [target, rows] of groupBy(section.rows, (row) => row.target)) {
+    items.push({
+      label: attributeLabel(target),
+      content: await targetContent(context, target, rows, baselinesOf.get(target) ?? []),
+    });
+  }
+  const selectivity = section.rows.some((row) => row.selectivity !== undefined);
+  const body = html`<p>How well a linear probe reads a score from the hidden states of each layer: Pearson correlation on prompts that the probe was not trained on (${section.method}; ${section.folds} folds, grouped by prompt). Layer 0 is the embedding output. A probe that does no better than its baselines says little about the model.${intervalText(section.interval)}</p>${scenarioKey(context.scenarios)}${notes(section.notes)}${
+    selectivity
+      ? html`<p class="toggle"><label><input type="checkbox" class="show-selectivity"> Show selectivity (score less that of a control task) as a dashed line</label></p>`
+      : null
+  }${choices('Target', items)}`;
+  return { id: 'probes', title: 'What the layers encode', short: 'Probes', body };
+}
+
+function contextOf(section: ProbeSection, report: ReportModel): Context {
+  const label = labeller(report.models);
+  const present = new Set(section.rows.map((row) => row.model));
+  const names = distinct([...report.models.map((model) => model.name), ...present]).filter((name) => present.has(name));
+  const models = names.map((name) => ({ name, label: label(name) }));
+  const baselines = distinct(section.baselines.map((row) => row.baseline));
+  const lastLayer = Math.max(1, ...section.rows.map((row) => row.layer));
+  const values = [...section.rows, ...section.baselines].flatMap(({ score }) => [score.value, score.low]);
+  const selectivities = section.rows.map((row) => row.selectivity?.value);
+  const y = {
+    title: 'Pearson r',
+    domain: domainOf([...values, ...selectivities], 0.25, [0, 1]),
+    step: 0.25,
+    format: '.2~f',
+  };
+  return {
+    models,
+    scenarios: SCENARIOS.filter((scenario) => section.rows.some((row) => row.scenario === scenario)),
+    baselines,
+    lastLayer,
+    drawModel: plotter(layerSpec({ x: layerAxis(lastLayer), y, references: baselines, interval: 'band' })),
+    drawAll: plotter(linesSpec(names, DEPTH_AXIS, y)),
+  };
+}
+
+async function targetContent(
+  context: Context,
+  target: string,
+  rows: readonly ProbeRow[],
+  baselines: readonly BaselineRow[],
+): Promise<Html> {
+  const title = attributeLabel(target);
+  const { models } = context;
+  const overview = models.length > 1 ? await allModels(context, rows, title) : null;
+  const each: Html[] = [];
+  for (const model of models) {
+    const own = rows.filter((row) => row.model === model.name);
+    if (own.length === 0) continue;
+    const references = baselines.filter((row) => row.model === model.name);
+    each.push(html`<h4>${model.label}</h4>${await modelStrip(context, own, references, `${model.label}, ${title}`)}`);
+  }
+  const lines = [
+    { label: 'probe', color: seriesColor(0) },
+    ...context.baselines.map((label, i) => ({ label, color: referenceColor(i), dash: referenceDash(i) })),
+  ];
+  return html`${overview}<h3>${title}: each model and its baselines</h3>${legend(lines)}${each}${dataBlock(
+    `probes-${target}`,
+    [...rows.map(probeRecord), ...baselines.map(baselineRecord)],
+    pivot(context, target, rows, baselines),
+  )}`;
+}
+
+async function allModels(context: Context, rows: readonly ProbeRow[], title: string): Promise<Html> {
+  const { models } = context;
+  const panels = [];
+  for (const scenario of context.scenarios) {
+    const own = rows.filter((row) => row.scenario === scenario);
+    const depth = new Map(
+      models.map(({ name }) => [name, Math.max(1, ...own.filter((row) => row.model === name).map((row) => row.layer))]),
+    );
+    const lines = own.map((row) => ({
+      x: row.layer / (depth.get(row.model) ?? 1),
+      y: row.score.value,
+      series: row.model,
+    }));
+    const peaks = models.map(({ name, label }) =>
+      describeCourse(
+        label,
+        lines.filter((line) => line.series === name),
+        'depth',
+      ),
+    );
+    const caption = SCENARIO_LABELS[scenario];
+    panels.push({ caption, drawing: await context.drawAll({ lines }, `${title}, ${caption}. ${peaks.join('; ')}`) });
+  }
+  const key = models.map(({ label }, i) => ({ label, color: seriesColor(i), dash: seriesDash(i) }));
+  return html`<h3>${title}: all models</h3>${legend(key)}${strip(`${title}, all models`, panels)}`;
+}
+
+async function modelStrip(
+  context: Context,
+  rows: readonly ProbeRow[],
+  baselines: readonly BaselineRow[],
+  title: string,
+): Promise<Html> {
+  const panels = [];
+  for (const scenario of context.scenarios) {
+    const own = rows.filter((row) => row.scenario === scenario).sort((a, b) => a.layer - b.layer);
+    const line = own.map((row) => ({ x: row.layer, y: row.score.value, firm: true }));
+    const last = own.at(-1)?.layer ?? context.lastLayer;
+    const data = {
+      line,
+      interval: own.map((row) => ({ x: row.layer, low: row.score.low ?? null, high: row.score.high ?? null })),
+      selectivity: own.map((row) => ({ x: row.layer, y: row.selectivity?.value ?? null })),
+      reference: baselines
+        .filter((row) => row.scenario === scenario)
+        .sort((a, b) => (a.layer ?? 0) - (b.layer ?? 0))
+        .flatMap((row) =>
+          (row.layer === null ? [0, last] : [row.layer]).map((x) => ({ x, y: row.score.value, name: row.baseline })),
+        ),
+    };
+    const caption = SCENARIO_LABELS[scenario];
+    panels.push({ caption, drawing: await context.drawModel(data, describeCourse(`${title}, ${caption}`, line)) });
+  }
+  return strip(title, panels);
+}
+
+/** Layers as columns: a row a model, scenario and kind of score. */
+function pivot(context: Context, target: string, rows: readonly ProbeRow[], baselines: readonly BaselineRow[]) {
+  const layers = Array.from({ length: context.lastLayer + 1 }, (_, layer) => layer);
+  const body: (Html | string)[][] = [];
+  for (const model of context.models) {
+    for (const scenario of context.scenarios) {
+      const here = <T extends ProbeRow | BaselineRow>(list: readonly T[]) =>
+        list.filter((row) => row.model === model.name && row.scenario === scenario);
+      const head = (what: string) => [model.label, SCENARIO_LABELS[scenario], what];
+      const own = here(rows);
+      const deepest = Math.max(...own.map((row) => row.layer));
+      if (own.length === 0) continue;
+      const cells = (value: (row: ProbeRow) => { value: number | null; reason?: string } | undefined) =>
+        layers.map((layer) => {
+          const row = own.find((candidate) => candidate.layer === layer);
+          if (!row) return layer > deepest ? '' : number(null, 2, 'not probed');
+          const item = value(row);
+          return number(item?.value, 2, item?.reason);
+        });
+      body.push([...head('probe'), ...cells((row) => row.score)]);
+      if (own.some((row) => row.selectivity)) body.push([...head('selectivity'), ...cells((row) => row.selectivity)]);
+      for (const [name, list] of groupBy(here(baselines), (row) => row.baseline)) {
+        body.push([
+          ...head(name),
+          ...layers.map((layer) => {
+            const row = list.find((candidate) => candidate.layer === null || candidate.layer === layer);
+            return layer > deepest || !row ? '' : number(row.score.value, 2, row.score.reason);
+          }),
+        ]);
+      }
+    }
+  }
+  return {
+    caption: `${attributeLabel(target)}: scores by layer`,
+    head: ['Model', 'Scenario', 'Score of', ...layers.map((layer) => `Layer ${layer}`)],
+    headers: 3,
+    rows: body,
+  };
+}
+
+function probeRecord(row: ProbeRow) {
+  return {
+    model: row.model,
+    scenario: row.scenario,
+    target: row.target,
+    score_of: 'probe',
+    layer: row.layer,
+    pearson: row.score.value,
+    low: row.score.low ?? null,
+    high: row.score.high ?? null,
+    selectivity: row.selectivity?.value ?? null,
+    n: row.n,
+    reason: row.score.reason ?? null,
+  };
+}
+
+function baselineRecord(row: BaselineRow) {
+  return {
+    model: row.model,
+    scenario: row.scenario,
+    target: row.target,
+    score_of: row.baseline,
+    layer: row.layer,
+    pearson: row.score.value,
+    low: row.score.low ?? null,
+    high: row.score.high ?? null,
+    reason: row.score.reason ?? null,
+  };
+}

@@ -1,0 +1,66 @@
+import { count, duration, groupBy, labeller, missing, plural } from './format.ts';
+import { type Html, html } from './html.ts';
+import type { ProvenanceRow, ReportModel } from './model.ts';
+import { type Section, tableMarkup } from './parts.ts';
+
+const MODES = {
+  default: 'default: the procedure that Sonde recommends',
+  paper: 'paper: the published procedure, repeated so that published numbers can be compared',
+  mixed: 'mixed: some steps follow the published procedure (paper), others the recommended one (default)',
+} as const;
+
+export function runSection(report: ReportModel): Section {
+  const body = html`<dl class="facts"><div><dt>Mode</dt><dd>${MODES[report.mode]}</dd></div><div><dt>Models</dt><dd>${count(report.models.length)}</dd></div><div><dt>Written by</dt><dd>${report.software.map(({ name, version }) => `${name} ${version}`).join(', ')}</dd></div></dl>${modelTable(report)}${provenance(report)}`;
+  return { id: 'run', title: 'What ran', short: 'Run', body };
+}
+
+function modelTable({ models }: ReportModel): Html | null {
+  if (models.length === 0) return null;
+  return tableMarkup({
+    caption: 'Models',
+    captionShown: true,
+    head: ['Model', 'Reference', 'Blocks', 'Parameters'],
+    headers: 2,
+    rows: models.map((model) => [
+      model.label,
+      html`<code>${model.name}</code>`,
+      model.blocks === undefined ? missing('not recorded') : count(model.blocks),
+      model.parameters === undefined ? missing('not recorded') : count(model.parameters),
+    ]),
+  });
+}
+
+/** Tasks by step: a step of few tasks is shown, a long one folded. */
+function provenance(report: ReportModel): Html | null {
+  const steps = [...groupBy(report.provenance, (row) => row.step)];
+  if (steps.length === 0) return null;
+  const label = labeller(report.models);
+  return html`<h3>Tasks</h3><p>Each result is found by its key, the SHA-256 of everything that determines it. Open a key for the whole of it and for the task's configuration.</p><div class="tasks">${steps.map(
+    ([step, rows]) => {
+      const known = rows.map((row) => row.seconds).filter((seconds) => seconds !== null);
+      const time = known.length === 0 ? '' : `, ${duration(known.reduce((sum, seconds) => sum + seconds, 0))}`;
+      const [first] = rows as [ProvenanceRow];
+      return html`<details><summary><span class="step">${step}</span> <code>${first.kind}</code> <span class="muted">${plural(rows.length, 'task')}${time}</span></summary>${tableMarkup(
+        {
+          caption: `Tasks of ${step}`,
+          head: ['Axes', 'Key', 'Seed', 'Computed (UTC)', 'Seconds'],
+          rows: rows.map((row) => taskCells(row, label)),
+        },
+      )}</details>`;
+    },
+  )}</div>`;
+}
+
+function taskCells(row: ProvenanceRow, label: (name: string) => string): (Html | string)[] {
+  const axes = Object.entries(row.axes).map(([axis, value]) => `${axis}: ${label(value)}`);
+  const digest = row.key.replace(/^sha256:/, '');
+  return [
+    axes.length === 0 ? html`<span class="muted">none</span>` : axes.join(', '),
+    html`<details class="key"><summary><code>${digest.slice(0, 10)}</code></summary><p><code class="long">${row.key}</code></p><pre>${JSON.stringify(row.config, null, 2) ?? ''}</pre></details>`,
+    row.seed === null ? missing('draws nothing at random') : String(row.seed),
+    row.computedAt === null
+      ? missing('not recorded')
+      : html`<time datetime="${row.computedAt}">${row.computedAt.slice(0, 19).replace('T', ' ')}</time>`,
+    row.seconds === null ? missing('not recorded') : duration(row.seconds),
+  ];
+}
