@@ -4,11 +4,11 @@ import { chmod, copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Blobs } from './blobs.ts';
 import type { Context } from './context.ts';
-import { digestFile, digestOf } from './digest.ts';
+import { digestFile } from './digest.ts';
 import { StoreError } from './errors.ts';
 import { syncFile, syncFolder, tolerate } from './files.ts';
 import { canonicalJson } from './json.ts';
-import { filesBelow, isSafeName, materializeTree, type TreeFiles, treeManifest } from './trees.ts';
+import { filesBelow, isSafeName, materializeTree, type TreeFiles, treeDigest, treeManifest } from './trees.ts';
 import type { BlobInfo, Digest, StoredArtifact } from './types.ts';
 
 /** Stores a file, or a folder as a tree. Returns the artifact, whose blobs are all on disk then. */
@@ -121,7 +121,7 @@ function checkedFiles(artifact: StoredArtifact): TreeFiles {
   if (bad !== undefined) {
     throw new StoreError('corrupt', `The file name ${JSON.stringify(bad)} of tree ${artifact.digest} leads out of it.`);
   }
-  if (digestOf(canonicalJson(treeManifest(files))) !== artifact.digest) {
+  if (treeDigest(files) !== artifact.digest) {
     throw new StoreError('corrupt', `The files of tree ${artifact.digest} are not those that its digest names.`);
   }
   return files;

@@ -138,6 +138,9 @@ async function sweep(layout: Layout, self: string): Promise<void> {
   await removeDead(layout, dead);
 }
 
+/** Another user's files, or files that a network file system still holds: to leave them harms nobody. */
+const LEAVE = ['ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST', 'EACCES', 'EPERM', 'EBUSY'];
+
 /** Removes temporary files, leases and, last, the holder files of processes that are dead. */
 export async function removeDead(layout: Layout, dead: readonly string[]): Promise<void> {
   if (dead.length === 0) return;
@@ -145,12 +148,12 @@ export async function removeDead(layout: Layout, dead: readonly string[]): Promi
   for (const key of await namesIn(layout.leases)) {
     if (key === 'holders') continue;
     for (const name of await namesIn(join(layout.leases, key))) {
-      if (ids.has(name.split('.')[0] ?? '')) await tolerate(['ENOENT'], unlink(join(layout.leases, key, name)));
+      if (ids.has(name.split('.')[0] ?? '')) await tolerate(LEAVE, unlink(join(layout.leases, key, name)));
     }
-    await tolerate(['ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST'], rmdir(join(layout.leases, key)));
+    await tolerate(LEAVE, rmdir(join(layout.leases, key)));
   }
   for (const id of dead) {
-    await rm(join(layout.tmp, id), { recursive: true, force: true });
-    await rm(layout.holder(id), { force: true });
+    await tolerate(LEAVE, rm(join(layout.tmp, id), { recursive: true, force: true }));
+    await tolerate(LEAVE, rm(layout.holder(id), { force: true }));
   }
 }

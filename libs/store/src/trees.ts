@@ -6,6 +6,7 @@ import type { Context } from './context.ts';
 import { digestFile, digestOf } from './digest.ts';
 import { codeOf, StoreError } from './errors.ts';
 import { tolerate } from './files.ts';
+import { canonicalJson } from './json.ts';
 import { quarantine } from './quarantine.ts';
 import type { Digest, Json, StoredArtifact } from './types.ts';
 import { markUsed } from './use.ts';
@@ -16,6 +17,11 @@ export type TreeFiles = NonNullable<StoredArtifact['files']>;
 export function treeManifest(files: TreeFiles): { readonly [field: string]: Json } {
   const entries = Object.entries(files).map(([name, { digest, size }]) => [name, { digest, size }] as const);
   return { sonde: 'tree', files: Object.fromEntries(entries) };
+}
+
+/** The digest of a tree of these files, in the store or outside. */
+export function treeDigest(files: TreeFiles): Digest {
+  return digestOf(canonicalJson(treeManifest(files)));
 }
 
 /** Whether a name of a tree's file stays inside the tree: relative, with `/`, without `.` and `..`. */

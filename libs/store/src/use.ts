@@ -16,8 +16,8 @@ export async function markUsed(path: string, known: Pick<Stats, 'ctimeMs'>): Pro
     await utimes(path, now, now);
     return true;
   } catch (error) {
-    // Another user's file, or a file system mounted for reading: the caller knows what follows.
-    if (['ENOENT', 'EPERM', 'EACCES', 'EROFS'].includes(codeOf(error) ?? '')) return false;
+    // Gone, another user's file, a file system that is full or mounted for reading: the caller knows what follows.
+    if (['ENOENT', 'EPERM', 'EACCES', 'EROFS', 'ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '')) return false;
     throw error;
   }
 }

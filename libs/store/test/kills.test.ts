@@ -10,7 +10,7 @@ it('kill -9 at any moment, 30 times, leaves whole results only', async () => {
   for (let round = 0; round < 30; round++) {
     const writer = await child(['loop', dir]);
     expect(await writer.line()).toBe('ready');
-    await delay(Math.random() * 60);
+    await delay(Math.random() * 150);
     writer.process.kill('SIGKILL');
     expect(await writer.ended).toBe('SIGKILL');
     const reader = await open(dir, { readOnly: true });
@@ -22,9 +22,9 @@ it('kill -9 at any moment, 30 times, leaves whole results only', async () => {
       for (const output of Object.values(record.outputs)) expect(await reader.artifactPresent(output)).toBe(true);
     }
   }
-  expect(results).toBeGreaterThan(0);
+  expect(results).toBeGreaterThan(5);
   const store = await open(dir);
-  await store.scratch();
+  await store.removeScratch(await store.scratch());
   expect(await readdir(join(dir, 'tmp'))).toHaveLength(1);
   const runs = await store.runs.list();
   expect(runs).toHaveLength(30);

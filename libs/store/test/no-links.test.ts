@@ -1,0 +1,26 @@
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it, vi } from 'vitest';
+import { digestOf, treeDigest } from '../src/index.ts';
+import { newStore, temporaryFolder } from './helpers.ts';
+
+// A file system that knows no hard links, as FAT or some network shares.
+vi.mock('node:fs/promises', async (original) => ({
+  ...(await original<typeof import('node:fs/promises')>()),
+  link: () => Promise.reject(Object.assign(new Error('link'), { code: 'EPERM', syscall: 'link' })),
+}));
+
+it('without hard links trees are made of copies, and everything else is as ever', async () => {
+  const store = await newStore();
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, 'sub'));
+  await writeFile(join(folder, 'sub', 'a'), 'text');
+  const tree = await store.putArtifact('model', folder);
+  expect(tree.digest).toBe(treeDigest({ 'sub/a': { digest: digestOf('text'), size: 4 } }));
+  const path = join(await store.materialize(tree), 'sub', 'a');
+  expect(await readFile(path, 'utf8')).toBe('text');
+  expect((await stat(path)).nlink).toBe(1);
+  expect(await store.materialize(tree)).toBe(join(path, '..', '..'));
+  await (await store.acquire(digestOf('key'), { holder: 'me' })).release();
+  expect((await store.verify()).ok).toBe(true);
+});
