@@ -1,0 +1,80 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Ancestor, InputArtifact, RunConfig, RunValue } from '@sonde/executor';
+import type { ArtifactType, Axes, ConfigSchema } from '@sonde/pipeline';
+import { readTable, rows, type Table, tableFromRows, writeParquet } from '@sonde/tables';
+import { STEP_KINDS } from '../src/index.ts';
+
+/** A fresh folder, removed by the returned function. */
+export const temporaryFolder = async (): Promise<{ folder: string; remove: () => Promise<void> }> => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sonde-steps-'));
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+};
+
+export const artifact = (type: ArtifactType, file: string, axes: Axes = {}): InputArtifact => ({
+  $: 'artifact',
+  type,
+  path: file,
+  digest: `sha256:${Buffer.from(file).toString('hex').padEnd(64, '0').slice(0, 64)}`,
+  axes,
+});
+
+let tables = 0;
+
+export const tableArtifact = async (
+  folder: string,
+  records: readonly Record<string, unknown>[],
+  axes: Axes = {},
+): Promise<InputArtifact> => {
+  const file = path.join(folder, `table-${tables++}.parquet`);
+  await writeParquet(file, tableFromRows(records));
+  return artifact('table', file, axes);
+};
+
+/** The defaults that the pipeline language would have filled in. */
+const withDefaults = (schema: ConfigSchema, config: RunConfig): RunConfig => {
+  const filled: Record<string, RunValue> = { ...config };
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    const value = filled[name] ?? (property.default as RunValue | undefined);
+    if (value === undefined) continue;
+    const nested = property.properties !== undefined && typeof value === 'object' && value !== null && !('$' in value);
+    filled[name] = nested ? withDefaults(property, value as RunConfig) : value;
+  }
+  return filled;
+};
+
+export interface StepRun {
+  readonly warnings: readonly string[];
+  path(output: string): string;
+  table(output: string): Promise<Table>;
+  rows(output: string): Promise<Record<string, unknown>[]>;
+}
+
+/** Runs a step kind as a worker does, with its config's defaults. */
+export const runStep = async (
+  kind: string,
+  folder: string,
+  config: RunConfig,
+  more: { readonly ancestors?: readonly Ancestor[]; readonly shard?: { start: number; end: number } } = {},
+): Promise<StepRun> => {
+  const spec = STEP_KINDS.get(kind)!;
+  const scratch = await mkdtemp(path.join(folder, 'run-'));
+  const warnings: string[] = [];
+  const output = (name: string): string => path.join(scratch, name);
+  const { run } = await spec.load();
+  await run({
+    config: withDefaults(spec.config, config),
+    device: { provider: 'cpu', threads: 1 },
+    scratch,
+    output,
+    progress: () => undefined,
+    log: (level, message) => level === 'warning' && warnings.push(message),
+    signal: new AbortController().signal,
+    pipeline: { name: 'test', description: '' },
+    ...(more.ancestors && { ancestors: more.ancestors }),
+    ...(more.shard && { shard: { ...more.shard } }),
+  });
+  const table = (name: string): Promise<Table> => readTable(output(name));
+  return { warnings, path: output, table, rows: async (name) => rows(await table(name)) };
+};

@@ -1,0 +1,127 @@
+import path from 'node:path';
+import { openSafetensors } from '@sonde/tensors';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeStates } from '../src/states.ts';
+import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
+
+let folder: string;
+let remove: () => Promise<void>;
+beforeAll(async () => ({ folder, remove } = await temporaryFolder()));
+afterAll(() => remove());
+
+const PROMPTS = 60;
+const SAMPLES = 2;
+const D = 5;
+
+/** A number in [0, 1) that looks random, the same every time. */
+const noise = (n: number): number => {
+  const x = Math.sin(n * 12.9898 + 4.1) * 43758.5453;
+  return x - Math.floor(x);
+};
+
+const ids = Array.from({ length: PROMPTS }, (_, i) => `p${i}`);
+const score = (i: number): number => noise(i + 1000);
+
+/** Layer 0 knows nothing; layer 1 of a prompt holds the prompt's score, that of a continuation its own. */
+const states = async (name: string) => {
+  const fill = (n: number, known: (row: number) => number): Float32Array =>
+    Float32Array.from({ length: n * 2 * D }, (_, i) =>
+      i % (2 * D) === D ? known(Math.floor(i / (2 * D))) : noise(i + n),
+    );
+  const target = path.join(folder, name);
+  const rows = ids.flatMap((promptId) => Array.from({ length: SAMPLES }, (_, sample) => ({ promptId, sample })));
+  await writeStates(
+    target,
+    {
+      layers: [0, 1],
+      pools: {
+        prompt: { shape: [PROMPTS, 2, D], data: fill(PROMPTS, score) },
+        continuation: { shape: [rows.length, 2, D], data: fill(rows.length, (row) => score(row + 500)) },
+      },
+    },
+    { prompt: ids.map((promptId) => ({ promptId, sample: null })), continuation: rows },
+    { model: 'sha256:0', architecture: 'test' },
+  );
+  return artifact('tensors', target);
+};
+
+const prompts = (value: (i: number) => number | null = score) =>
+  tableArtifact(
+    folder,
+    ids.map((prompt_id, i) => ({ prompt_id, text: `text ${i}`, 'score.TOXICITY': value(i) })),
+  );
+const scores = () =>
+  tableArtifact(
+    folder,
+    ids.flatMap((prompt_id, i) =>
+      Array.from({ length: SAMPLES }, (_, sample) => ({
+        prompt_id,
+        sample,
+        'score.TOXICITY': score(i * SAMPLES + sample + 500),
+      })),
+    ),
+  );
+
+const mean = (rows: readonly Record<string, unknown>[], match: Record<string, unknown>): number => {
+  const found = rows.filter((row) => Object.entries(match).every(([key, value]) => row[key] === value));
+  return found.reduce((sum, row) => sum + Number(row.pearson), 0) / found.length;
+};
+
+describe('probe/train', () => {
+  it('reads a score from the layer that holds it and not from the one that does not', async () => {
+    const config = { states: await states('s1'), prompts: await prompts(), scores: await scores(), length: false };
+    const rows = await (await runStep('probe/train', folder, config)).rows('scores');
+    for (const scenario of ['input', 'output']) {
+      expect(mean(rows, { features: 'states', scenario, layer: 1 })).toBeGreaterThan(0.99);
+      expect(Math.abs(mean(rows, { features: 'states', scenario, layer: 0 }))).toBeLessThan(0.5);
+    }
+    expect([...new Set(rows.map((row) => row.scenario))].sort()).toEqual(['backward', 'forward', 'input', 'output']);
+  });
+
+  it('gives baselines beside the states, and selectivity near the score where the score is real', async () => {
+    const config = { states: await states('s2'), prompts: await prompts(), scenarios: ['input'], length: false };
+    const rows = await (await runStep('probe/train', folder, config)).rows('scores');
+    expect(new Set(rows.map((row) => row.features))).toEqual(
+      new Set(['states', 'bag_of_words', 'text_length', 'random_direction']),
+    );
+    const selectivity = rows
+      .filter((row) => row.features === 'states' && row.layer === 1)
+      .map((row) => Number(row.selectivity));
+    expect(Math.min(...selectivity)).toBeGreaterThan(0.4);
+  });
+
+  it('gives null with a reason for constant targets, and for targets without any score', async () => {
+    const constant = {
+      states: await states('s3'),
+      prompts: await prompts(() => 0.5),
+      scenarios: ['input'],
+      length: false,
+    };
+    const rows = await (await runStep('probe/train', folder, constant)).rows('scores');
+    expect(rows.every((row) => row.pearson === null && row.reason === 'constant_target')).toBe(true);
+    const missing = {
+      states: await states('s4'),
+      prompts: await prompts(() => null),
+      scenarios: ['input'],
+      length: false,
+    };
+    const none = await (await runStep('probe/train', folder, missing)).rows('scores');
+    expect(none.every((row) => row.pearson === null && row.reason !== null)).toBe(true);
+  });
+
+  it('writes weights in raw units for every layer and target', async () => {
+    const config = { states: await states('s5'), prompts: await prompts(), scenarios: ['input'], predictions: true };
+    const result = await runStep('probe/train', folder, config);
+    const { tensors, metadata } = await openSafetensors(result.path('weights'));
+    expect(tensors.get('input.weights')!.shape).toEqual([2, 2, D]);
+    expect(JSON.parse(metadata.targets!)).toEqual({ input: ['TOXICITY', 'length'] });
+    expect(await result.rows('predictions')).toHaveLength(2 * 2 * PROMPTS);
+  });
+
+  it('says what a scenario lacks', async () => {
+    const config = { states: await states('s6'), prompts: await prompts(), scenarios: ['backward'] };
+    await expect(runStep('probe/train', folder, config)).rejects.toThrow(
+      'the scenario backward cannot be probed: `scores` is missing',
+    );
+  });
+});

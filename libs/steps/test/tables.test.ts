@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runStep, tableArtifact, temporaryFolder } from './harness.ts';
+
+let folder: string;
+let remove: () => Promise<void>;
+beforeAll(async () => ({ folder, remove } = await temporaryFolder()));
+afterAll(() => remove());
+
+describe('table steps', () => {
+  it('import renames and selects columns', async () => {
+    const source = await tableArtifact(folder, [{ a: 1, b: 'x', c: true }]);
+    const result = await runStep('table/import', folder, { source, rename: { b: 'text' }, columns: ['text', 'a'] });
+    expect(await result.rows('table')).toEqual([{ text: 'x', a: 1 }]);
+  });
+
+  it('filter keeps rows that fulfil every condition; null fulfils none of them', async () => {
+    const table = await tableArtifact(folder, [{ n: 1 }, { n: 5 }, { n: null }, { n: 3 }]);
+    const where = [
+      { column: 'n', op: '>', value: 1 },
+      { column: 'n', op: '<', value: 5 },
+    ];
+    expect(await (await runStep('table/filter', folder, { table, where })).rows('table')).toEqual([{ n: 3 }]);
+  });
+
+  it('join takes clashing columns from the table that `conflicts` names, or refuses', async () => {
+    const left = await tableArtifact(folder, [{ id: 'a', score: 1, kept: 'l' }]);
+    const right = await tableArtifact(folder, [{ id: 'a', score: 2 }]);
+    const join = async (conflicts: string) =>
+      (await runStep('table/join', folder, { left, right, on: ['id'], conflicts })).rows('table');
+    expect(await join('right')).toEqual([{ id: 'a', kept: 'l', score: 2 }]);
+    expect(await join('left')).toEqual([{ id: 'a', score: 1, kept: 'l' }]);
+    await expect(join('error')).rejects.toThrow('score');
+  });
+
+  it('concat adds the axes that tell collected tables apart', async () => {
+    const tables = [
+      await tableArtifact(folder, [{ n: 1 }], { model: 'a' }),
+      await tableArtifact(folder, [{ n: 2 }], { model: 'b' }),
+    ];
+    expect(await (await runStep('table/concat', folder, { tables })).rows('table')).toEqual([
+      { n: 1, model: 'a' },
+      { n: 2, model: 'b' },
+    ]);
+  });
+});

@@ -1,0 +1,21 @@
+// npm run bench -- NAME [OPTIONS]: each benchmark prints one JSON object, with the machine it ran on.
+import { cpus, totalmem } from 'node:os';
+
+const BENCHMARKS: Readonly<Record<string, () => Promise<{ main(args: string[]): Promise<void> }>>> = {
+  quickstart: () => import('./quickstart.ts'),
+  noop: () => import('./noop.ts'),
+  probing: () => import('./probing.ts'),
+  scoring: () => import('./scoring.ts'),
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const load = BENCHMARKS[name];
+if (load === undefined) {
+  console.error(`Which benchmark? ${Object.keys(BENCHMARKS).join(', ')}. --help after its name shows its options.`);
+  process.exitCode = 2;
+} else {
+  console.error(
+    `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
+  );
+  await (await load()).main(args);
+}
