@@ -65,7 +65,7 @@ async function resolveData(ref: DataRef, store: Store, sources: DataSources): Pr
         );
       }
       return {
-        type: typeOfFile(new URL(`https://${ref.target.replace(/^(https:)?\/\//, '')}`).pathname, ref.types),
+        type: typeOfFile(addressOf(ref).pathname, ref.types),
         digest: `sha256:${ref.sha256.toLowerCase()}`,
         files: [],
       };
@@ -75,6 +75,12 @@ async function resolveData(ref: DataRef, store: Store, sources: DataSources): Pr
         'Download the files and name their folder by its path.',
       );
   }
+}
+
+function addressOf(ref: DataRef): URL {
+  const address = `https://${ref.target.replace(/^(https:)?\/\//, '')}`;
+  if (!URL.canParse(address)) throw new DataProblem(`\`${ref.ref}\` is not an address.`);
+  return new URL(address);
 }
 
 async function readPath(

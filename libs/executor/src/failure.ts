@@ -29,6 +29,9 @@ export function asTaskFailure(error: unknown): TaskFailure {
   if (error instanceof TaskFailure) return error;
   if (!(error instanceof Error)) return new TaskFailure({ code: 'internal', message: String(error) });
   const { message } = error;
+  if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT' || error.code === 'EROFS')) {
+    return new TaskFailure({ code: 'store', message: `The store's disk cannot be written to: ${message}.` });
+  }
   if (error instanceof StepError || error instanceof DataProblem || error instanceof StoreError) {
     const code = error instanceof StepError ? 'step' : error instanceof DataProblem ? 'data' : 'store';
     return new TaskFailure({ code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) });

@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * How many processes the kernel has killed for want of memory, in this process's control group and on the machine, as
- * far as can be read (Linux: `memory.events` of cgroup v2, `memory.oom_control` of v1, `/proc/vmstat`). A count that
- * grows while a worker dies of SIGKILL says why it died.
+ * How many processes the kernel has killed for want of memory, in this process's control group, else on the whole
+ * machine, as far as can be read (Linux: `memory.events` of cgroup v2, `memory.oom_control` of v1, `/proc/vmstat`). A
+ * count that grows while a worker dies of SIGKILL says why it died.
  */
 export function memoryKills(): number | undefined {
-  const counts = [...groupFiles(), '/proc/vmstat'].map(killsIn).filter((count) => count !== undefined);
-  return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
+  const counts = groupFiles()
+    .map(killsIn)
+    .filter((count) => count !== undefined);
+  return counts.length === 0 ? killsIn('/proc/vmstat') : counts.reduce((sum, count) => sum + count, 0);
 }
 
 function groupFiles(): string[] {

@@ -62,6 +62,7 @@ export function createPool(
     giveBack(worker, loaded) {
       busy.delete(worker);
       if (!worker.alive) {
+        worker.kill();
         free.push(worker.lease);
         return;
       }

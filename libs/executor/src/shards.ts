@@ -1,6 +1,7 @@
 import type { JsonObject } from '@sonde/pipeline';
-import { BlobDamaged, type Key, keyOf, type ResultRecord } from '@sonde/store';
+import { BlobDamaged, keyOf, type ResultRecord } from '@sonde/store';
 import type { Execution, UnitResult } from './execution.ts';
+import { NotComputed } from './failure.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { inputNotes } from './inputs.ts';
 import { createShardProgress } from './shard-progress.ts';
@@ -23,19 +24,28 @@ export async function computeShards(
   const { task, config, kind } = ready;
   const rank = execution.ranks.get(task.id)!;
   const progress = createShardProgress(shards.length, ready.unit.listener);
-  const units = shards.map((shard, index) => shardUnit(ready, shard, rank, progress.ofShard(index)));
+  let oneFailed = false;
+  const units = shards.map((shard, index) => ({
+    ...shardUnit(ready, shard, rank, progress.ofShard(index)),
+    isPointless: () => oneFailed,
+  }));
   const computed = await Promise.allSettled(
     units.map(async (unit, index) => {
       const stored = ready.force
         ? undefined
         : await execution.reading.add(() => storedResult(execution, task, unit.key));
-      const record = stored ?? (await computeUnit(execution, unit)).record;
-      progress.finished(index, record);
-      return record;
+      try {
+        const record = stored ?? (await computeUnit(execution, unit)).record;
+        progress.finished(index, record);
+        return record;
+      } catch (error) {
+        oneFailed = true;
+        throw error;
+      }
     }),
   );
-  const failed = computed.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  const failures = computed.filter((result) => result.status === 'rejected').map((result): unknown => result.reason);
+  if (failures.length > 0) throw failures.find((failure) => !(failure instanceof NotComputed)) ?? failures[0];
   const records = computed.map((result) => (result as PromiseFulfilledResult<ResultRecord>).value);
   const parts = await Promise.all(records.map((record, index) => partPaths(execution, units[index]!, record)));
   return computeUnit(execution, {
@@ -51,16 +61,12 @@ export async function computeShards(
   });
 }
 
-interface ShardUnit extends Unit {
-  readonly key: Key;
-}
-
 function shardUnit(
   ready: ReadyTask,
   shard: Shard,
   rank: number,
   progress: { report(done: number, total: number, unit: string): void; notes(): JsonObject },
-): ShardUnit {
+): Unit {
   const { kind, config } = ready;
   const fingerprint = fingerprintOf({ kind, config, shard: shard.identity });
   return {

@@ -26,7 +26,7 @@ export interface ReadyTask {
   readonly inputs: ResolvedInputs;
   readonly force: boolean;
   /** What all of its units share. */
-  readonly unit: Pick<Unit, 'task' | 'affinity' | 'force' | 'checkInputs' | 'onStart' | 'listener'>;
+  readonly unit: Pick<Unit, 'task' | 'affinity' | 'force' | 'checkInputs' | 'onStart' | 'isPointless' | 'listener'>;
   started(): boolean;
 }
 
@@ -65,6 +65,7 @@ async function readInputs(execution: Execution, task: TaskNode, first: MissedDec
       try {
         paths.set(artifact, await execution.reading.add(() => locate(execution, source)));
       } catch (error) {
+        if (execution.stop.reason !== undefined) throw new NotComputed();
         if (!(error instanceof BlobDamaged) || source.from !== 'task' || repaired.has(source.task)) throw error;
         damaged.add(source.task);
       }
@@ -113,6 +114,7 @@ function makeReady(execution: Execution, task: TaskNode, decision: MissedDecisio
         const { key, reason } = decision;
         execution.emit({ event: 'task.started', task: id, step, key, reason, device, attempt });
       },
+      isPointless: () => false,
       listener: {
         progress: (done, total, unit) => execution.emit({ event: 'task.progress', task: id, step, done, total, unit }),
         log: (level, message) => execution.emit({ event: 'task.log', task: id, step, level, message }),

@@ -21,6 +21,8 @@ export interface Unit {
   readonly listener: JobListener;
   job(place: { readonly scratch: string; readonly out: string; readonly device: Device }): Job;
   onStart(device: string, attempt: number): void;
+  /** Whether it need no longer be started: a shard whose sister has failed. */
+  isPointless(): boolean;
   /** Throws where an input from outside is no longer what the fingerprint says. */
   checkInputs(): Promise<void>;
   /** Added to the seconds of its own work: those of its shards. */
@@ -34,6 +36,7 @@ export function computeUnit(execution: Execution, unit: Unit): Promise<UnitResul
   if (running !== undefined) return running.then(({ record }) => ({ record, hit: true }));
   const started = compute(execution, unit);
   execution.units.set(unit.key, started);
+  started.catch(() => execution.units.delete(unit.key));
   return started;
 }
 
@@ -70,7 +73,7 @@ async function compute(execution: Execution, unit: Unit): Promise<UnitResult> {
 }
 
 async function takeTurn(execution: Execution, unit: Unit, held: { lease?: Lease }): Promise<Turn> {
-  if (execution.stop.reason !== undefined) throw new NotComputed();
+  if (execution.stop.reason !== undefined || unit.isPointless()) throw new NotComputed();
   if (held.lease === undefined) {
     let noteWait = () => {};
     const waits = new Promise<undefined>((resolve) => {

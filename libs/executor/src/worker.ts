@@ -66,6 +66,7 @@ export function startWorker(entry: string | URL, lease: DeviceLease, env: Readon
   const ended = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
       exited = { code, signal };
+      killGroup(child);
       resolve();
     });
     child.on('error', (error) => {
@@ -109,15 +110,20 @@ export function startWorker(entry: string | URL, lease: DeviceLease, env: Readon
     },
     kill() {
       killed = true;
-      if (child.pid === undefined) return;
-      try {
-        process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        child.kill('SIGKILL');
-      }
+      if (exited === undefined) killGroup(child);
     },
   };
   return worker;
+}
+
+/** Ends a worker and what its step has started, also where the worker itself is gone already. */
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    child.kill('SIGKILL');
+  }
 }
 
 type Verdict =

@@ -125,7 +125,7 @@ describe('a step that hangs', () => {
   });
 
   it('is stopped when it has said nothing for long', async () => {
-    const ran = await rig().run(beside({ kind: 'hang' }), { keepGoing: true, stallSeconds: 0.5 });
+    const ran = await rig().run(beside({ kind: 'hang' }), { keepGoing: true, stallSeconds: 2 });
     expect(ran.failures.get('bad')).toMatchObject({ code: 'stalled' });
     expect(ran.counts.ran).toBe(2);
   });
