@@ -1,4 +1,8 @@
+export { listAdapterFiles } from './adapter.ts';
+export { listModelFiles } from './checkpoint.ts';
 export { ModelError } from './errors.ts';
+export { generate } from './generate.ts';
+export { type Model, openModel } from './model.ts';
 export { type ChatMessage, type EncodeOptions, openTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
 export type {
   CapturedStates,

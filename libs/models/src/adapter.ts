@@ -1,0 +1,90 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openSafetensors } from '@sonde/tensors';
+import type { Weight } from './checkpoint.ts';
+import { ModelError } from './errors.ts';
+import { isRecord, readJson } from './json.ts';
+
+/** The low-rank path of one linear layer: x ↦ scale · (x Aᵀ) Bᵀ, with A [r, in] and B [out, r]. */
+export interface LowRank {
+  readonly a: Weight;
+  readonly b: Weight;
+  readonly rank: number;
+  readonly scale: number;
+}
+
+/** A PEFT LoRA adapter, by the name of the linear layer that it adds to. */
+export interface Adapter {
+  readonly folder: string;
+  readonly modules: ReadonlyMap<string, LowRank>;
+}
+
+const CONFIG = 'adapter_config.json';
+const WEIGHTS = 'adapter_model.safetensors';
+
+/** The files of an adapter folder that loading it reads, sorted. @throws ModelError if one is missing */
+export async function listAdapterFiles(folder: string): Promise<string[]> {
+  for (const name of [CONFIG, WEIGHTS]) {
+    const found = await stat(join(folder, name)).catch(() => null);
+    if (!found?.isFile()) throw new ModelError(`${folder} is not a LoRA adapter: it has no ${name}.`);
+  }
+  return [CONFIG, WEIGHTS];
+}
+
+function refuseVariants(config: Record<string, unknown>, path: string): void {
+  if (config.peft_type !== 'LORA')
+    throw new ModelError(`${path}: peft_type is ${config.peft_type}; only LORA is supported.`);
+  for (const flag of ['use_dora', 'fan_in_fan_out', 'lora_bias', 'use_qalora', 'use_bdlora']) {
+    if (config[flag] === true) throw new ModelError(`${path}: ${flag} is not supported.`);
+  }
+  if (config.bias !== undefined && config.bias !== 'none') {
+    throw new ModelError(`${path}: bias "${config.bias}" is not supported; only "none" is.`);
+  }
+  for (const list of ['modules_to_save', 'layer_replication', 'target_parameters', 'trainable_token_indices']) {
+    const value = config[list];
+    if (Array.isArray(value) ? value.length > 0 : value !== null && value !== undefined) {
+      throw new ModelError(`${path}: ${list} is not supported.`);
+    }
+  }
+}
+
+/** PEFT's rule for rank_pattern and alpha_pattern: the first key that matches the end of the module's name. */
+function patternFor(patterns: unknown, module: string): number | undefined {
+  if (!isRecord(patterns)) return undefined;
+  const key = Object.keys(patterns).find((pattern) => new RegExp(`^(.*\\.)?(${pattern})$`).test(module));
+  const value = key === undefined ? undefined : patterns[key];
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** Opens a PEFT LoRA folder. @throws ModelError if it is of a kind not supported or incomplete */
+export async function openAdapter(folder: string): Promise<Adapter> {
+  await listAdapterFiles(folder);
+  const path = join(folder, CONFIG);
+  const config = await readJson(path, 'The adapter configuration');
+  refuseVariants(config, path);
+  const { r, lora_alpha: alpha, use_rslora: stabilised } = config;
+  if (typeof r !== 'number' || typeof alpha !== 'number')
+    throw new ModelError(`${path} needs numbers r and lora_alpha.`);
+  const file = await openSafetensors(join(folder, WEIGHTS));
+  const halves = new Map<string, { a?: Weight; b?: Weight }>();
+  for (const [name, info] of file.tensors) {
+    const match = /^base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight$/.exec(name);
+    if (!match) throw new ModelError(`${file.path}: "${name}" is not a LoRA weight of a linear layer.`);
+    const pair = halves.get(match[1]!) ?? {};
+    pair[match[2] === 'A' ? 'a' : 'b'] = { file, info };
+    halves.set(match[1]!, pair);
+  }
+  const modules = new Map<string, LowRank>();
+  for (const [module, { a, b }] of halves) {
+    if (!a || !b) throw new ModelError(`${file.path}: "${module}" has only one of lora_A and lora_B.`);
+    const rank = patternFor(config.rank_pattern, module) ?? r;
+    if (a.info.shape[0] !== rank || b.info.shape[1] !== rank) {
+      throw new ModelError(
+        `${file.path}: "${module}" has rank ${a.info.shape[0]} and ${b.info.shape[1]}; ${CONFIG} says ${rank}.`,
+      );
+    }
+    const scale = (patternFor(config.alpha_pattern, module) ?? alpha) / (stabilised === true ? Math.sqrt(rank) : rank);
+    modules.set(module, { a, b, rank, scale });
+  }
+  return { folder, modules };
+}

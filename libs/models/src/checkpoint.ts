@@ -1,0 +1,97 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openSafetensors, type SafetensorsFile, type TensorInfo } from '@sonde/tensors';
+import { ModelError } from './errors.ts';
+import { isRecord, readJson, readJsonIfThere } from './json.ts';
+
+/** A weight and the file in which it lies. */
+export interface Weight {
+  readonly file: SafetensorsFile;
+  readonly info: TensorInfo;
+}
+
+export interface Checkpoint {
+  readonly folder: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly generationConfig: Readonly<Record<string, unknown>>;
+  readonly weights: ReadonlyMap<string, Weight>;
+}
+
+const SINGLE = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+const OPTIONAL = ['chat_template.jinja', 'generation_config.json', 'tokenizer_config.json'];
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+/** The weight files of a checkpoint: one, or the shards that the index names. */
+async function weightFiles(folder: string): Promise<{ index: Record<string, string> | null; files: string[] }> {
+  if (await isFile(join(folder, SINGLE))) return { index: null, files: [SINGLE] };
+  const index = await readJsonIfThere(join(folder, INDEX));
+  if (!index) {
+    throw new ModelError(`${folder} has no weights: neither ${SINGLE} nor ${INDEX} is there.`);
+  }
+  const map = index.weight_map;
+  if (!isRecord(map)) throw new ModelError(`${join(folder, INDEX)} has no weight_map.`);
+  const named: Record<string, string> = {};
+  for (const [tensor, file] of Object.entries(map)) {
+    if (typeof file !== 'string' || !/^[\w.-]+$/.test(file)) {
+      throw new ModelError(`${join(folder, INDEX)}: the file of "${tensor}" is not a plain file name.`);
+    }
+    named[tensor] = file;
+  }
+  const files = [...new Set(Object.values(named))].sort();
+  for (const file of files) {
+    if (!(await isFile(join(folder, file)))) {
+      throw new ModelError(`${folder} is incomplete: its index names ${file}, which is not there.`);
+    }
+  }
+  return { index: named, files };
+}
+
+async function requireFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => null);
+  if (!found) throw new ModelError(`There is no model folder ${folder}.`);
+  if (!found.isDirectory()) throw new ModelError(`${folder} is not a folder; a model is a folder with config.json.`);
+}
+
+/**
+ * The files of a checkpoint folder that loading it reads, as sorted names relative to the folder: what a model's
+ * identity is taken over.
+ * @throws ModelError if config.json, tokenizer.json or weights are missing
+ */
+export async function listModelFiles(folder: string): Promise<string[]> {
+  await requireFolder(folder);
+  for (const name of ['config.json', 'tokenizer.json']) {
+    if (!(await isFile(join(folder, name)))) throw new ModelError(`${folder} has no ${name}.`);
+  }
+  const { index, files } = await weightFiles(folder);
+  const optional: string[] = [];
+  for (const name of OPTIONAL) if (await isFile(join(folder, name))) optional.push(name);
+  return ['config.json', 'tokenizer.json', ...optional, ...files, ...(index ? [INDEX] : [])].sort();
+}
+
+/** Reads a checkpoint's configuration and the headers of its weights. @throws ModelError, TensorFormatError */
+export async function openCheckpoint(folder: string): Promise<Checkpoint> {
+  await requireFolder(folder);
+  const config = await readJson(join(folder, 'config.json'), `The configuration of ${folder}`);
+  const generationConfig = (await readJsonIfThere(join(folder, 'generation_config.json'))) ?? {};
+  const { index, files } = await weightFiles(folder);
+  const opened = new Map<string, SafetensorsFile>();
+  for (const name of files) opened.set(name, await openSafetensors(join(folder, name)));
+  const weights = new Map<string, Weight>();
+  for (const [name, file] of opened) {
+    for (const [tensor, info] of file.tensors) {
+      if (!index || index[tensor] === name) weights.set(tensor, { file, info });
+    }
+  }
+  for (const [tensor, name] of Object.entries(index ?? {})) {
+    if (!weights.has(tensor))
+      throw new ModelError(`${folder}: the index places "${tensor}" in ${name}, which lacks it.`);
+  }
+  return { folder, config, generationConfig, weights };
+}

@@ -1,0 +1,123 @@
+import type { Cache, Engine, Gates, RunRequest } from '../engine.ts';
+import type { Decoding } from '../options.ts';
+import type { Pool } from '../types.ts';
+import { type Grid, packGrid, storePresent } from './grid.ts';
+import { advance, type Sequence } from './sequence.ts';
+
+/** What decoding is to do beside drawing tokens. */
+export interface DecodeSetting {
+  readonly gates: Gates;
+  readonly eos: readonly number[];
+  /** Pools over the generated tokens that are wanted. */
+  readonly pools: readonly Pool[];
+  /** Called once for each sequence and pool, when its last token was read; `offset` into sums or maxima. */
+  readonly onStates: (sequence: Sequence, pool: Pool, pooled: Float32Array, offset: number) => void;
+  /** Called after each step; may throw to end the work. */
+  readonly onStep: () => void;
+}
+
+/** Pools that are sums; each has a row of weights. */
+const SUMMED: readonly Pool[] = ['continuation', 'last'];
+
+function stepRequest(grid: Grid, setting: DecodeSetting, reads: (s: Sequence | null) => boolean): RunRequest {
+  const { promptLengths, samples, slots, promptCache, rowCache, filled } = grid;
+  const [P, S] = [promptCache.length, rowCache.length];
+  const width = P + S + 1;
+  const mask = new Float32Array(promptLengths.length * width);
+  const positions = new BigInt64Array(slots.length);
+  promptLengths.forEach((length, b) => {
+    mask.fill(Number.NEGATIVE_INFINITY, b * width + length, b * width + P);
+    mask.fill(Number.NEGATIVE_INFINITY, b * width + P + filled, b * width + P + S);
+    positions.fill(BigInt(length + filled), b * samples, (b + 1) * samples);
+  });
+  const summed = SUMMED.filter((pool) => setting.pools.includes(pool));
+  const weights = new Float32Array(slots.length * summed.length);
+  const keep = new Float32Array(slots.length * summed.length);
+  const bias = new Float32Array(slots.length);
+  slots.forEach((sequence, row) => {
+    const read = reads(sequence);
+    bias[row] = read ? 0 : Number.NEGATIVE_INFINITY;
+    summed.forEach((pool, q) => {
+      weights[row * summed.length + q] = read ? 1 : 0;
+      keep[row * summed.length + q] = read && pool === 'last' ? 0 : 1;
+    });
+  });
+  return {
+    prompts: promptLengths.length,
+    samples,
+    tokens: 1,
+    inputIds: Int32Array.from(slots, (sequence) => (reads(sequence) ? sequence!.tokens.at(-1)! : 0)),
+    positions,
+    promptCache,
+    rowCache,
+    mask: { dims: [promptLengths.length, 1], data: mask },
+    gates: setting.gates,
+    reusePresent: true,
+    ...(summed.length > 0 ? { pool: { count: summed.length, weights, keep, before: grid.sums } } : {}),
+    ...(setting.pools.includes('max') ? { maximum: { bias, before: grid.maxima } } : {}),
+  };
+}
+
+function startGrid(
+  engine: Engine,
+  sequences: readonly (readonly Sequence[])[],
+  promptCache: Cache,
+  pools: number,
+  maxima: boolean,
+): Grid {
+  const slots = sequences.flat();
+  const nothing = Array.from({ length: engine.sizes.layers }, () => new Float32Array(0));
+  return {
+    promptLengths: sequences.map((ofPrompt) => ofPrompt[0]!.prompt.ids.length),
+    samples: sequences[0]!.length,
+    slots,
+    promptCache,
+    rowCache: { length: 0, keys: nothing, values: nothing },
+    filled: 0,
+    sums: new Float32Array(slots.length * pools * engine.pooledSize),
+    maxima: maxima
+      ? new Float32Array(slots.length * engine.pooledSize).fill(Number.NEGATIVE_INFINITY)
+      : new Float32Array(0),
+  };
+}
+
+/**
+ * Draws tokens for sequences that have their first one, until all have ended; if states are wanted, each sequence's
+ * last token is read too.
+ * @param sequences of each prompt, as many for each
+ */
+export async function decode(
+  engine: Engine,
+  sequences: readonly (readonly Sequence[])[],
+  promptCache: Cache,
+  decoding: Decoding,
+  setting: DecodeSetting,
+): Promise<void> {
+  const wantsStates = setting.pools.length > 0;
+  const summed = SUMMED.filter((pool) => setting.pools.includes(pool));
+  const isLive = (sequence: Sequence): boolean =>
+    sequence.finish === null || (wantsStates && sequence.fed < sequence.tokens.length);
+  const reads = (sequence: Sequence | null): boolean => sequence !== null && isLive(sequence);
+  let grid = startGrid(engine, sequences, promptCache, summed.length, setting.pools.includes('max'));
+  grid = packGrid(engine, grid, isLive);
+  while (grid.slots.some(reads)) {
+    setting.onStep();
+    const reading = grid.slots.map(reads);
+    const drawing = grid.slots.flatMap((sequence, token) =>
+      sequence && sequence.finish === null ? [{ sequence, token }] : [],
+    );
+    const request = stepRequest(grid, setting, reads);
+    const result = await advance(engine, request, drawing, decoding, setting.eos);
+    grid = { ...grid, sums: result.pooled, maxima: result.maximum ?? grid.maxima };
+    grid.slots.forEach((sequence, row) => {
+      if (!sequence || !reading[row]) return;
+      sequence.fed++;
+      if (isLive(sequence)) return;
+      summed.forEach((pool, q) => {
+        setting.onStates(sequence, pool, grid.sums, (row * summed.length + q) * engine.pooledSize);
+      });
+      if (setting.pools.includes('max')) setting.onStates(sequence, 'max', grid.maxima, row * engine.pooledSize);
+    });
+    grid = packGrid(engine, storePresent(engine, grid, result.present, decoding.maxNewTokens), isLive);
+  }
+}

@@ -1,0 +1,53 @@
+import { readFloat32 } from '@sonde/tensors';
+import { padTokens, spanWeights } from './decoding/prefill.ts';
+import { causalMask, type Engine, type Gates } from './engine.ts';
+import { ModelError } from './errors.ts';
+import { internalsOf, type Model } from './model.ts';
+
+/** The first weight, by file order, that holds a number that is not finite. */
+async function nonFiniteWeight(model: Model): Promise<string | null> {
+  const { checkpoint, adapter } = internalsOf(model);
+  const low = [...(adapter?.modules ?? [])].flatMap(([name, { a, b }]) => [
+    [`${name}.lora_A.weight`, a] as const,
+    [`${name}.lora_B.weight`, b] as const,
+  ]);
+  for (const [name, { file, info }] of [...checkpoint.weights, ...low]) {
+    const inFile = file.tensors.get(name) === info ? name : [...file.tensors].find(([, other]) => other === info)?.[0];
+    const { data } = await readFloat32(file, inFile ?? name);
+    const at = data.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) return `weight "${name}" in ${file.path} holds ${data[at]} (element ${at})`;
+  }
+  return null;
+}
+
+/** The first layer at which a prompt's states are not finite. */
+async function nonFiniteLayer(engine: Engine, gates: Gates, ids: readonly number[]): Promise<number | null> {
+  const { tokens, inputIds, positions } = padTokens([ids]);
+  const { heads, keyValueHeads, hiddenSize, layers } = engine.sizes;
+  const mask = causalMask(tokens, heads / keyValueHeads);
+  const pool = spanWeights([[[0, tokens]]], tokens);
+  const { pooled } = await engine.run({ prompts: 1, samples: 1, tokens, inputIds, positions, mask, gates, pool });
+  const at = pooled.findIndex((value) => !Number.isFinite(value));
+  return at < 0 ? null : Math.min(layers, Math.floor(at / hiddenSize));
+}
+
+/** Finds where a state that is not finite comes from. */
+export async function explainNonFinite(
+  model: Model,
+  engine: Engine,
+  gates: Gates,
+  prompts: readonly { readonly id: string; readonly ids: readonly number[] }[],
+  cause: Error,
+): Promise<ModelError> {
+  const weight = await nonFiniteWeight(model);
+  if (weight) return new ModelError(`The model of ${model.folder} cannot be used: ${weight}.`);
+  for (const { id, ids } of prompts) {
+    const layer = await nonFiniteLayer(engine, gates, ids);
+    if (layer !== null) {
+      return new ModelError(
+        `The model of ${model.folder} overflows: the states of layer ${layer} are not finite for prompt "${id}".`,
+      );
+    }
+  }
+  return new ModelError(`The model of ${model.folder} overflows on generated text: ${cause.message}`);
+}

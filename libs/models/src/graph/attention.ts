@@ -1,0 +1,79 @@
+import { float, type GraphBuilder, type Value } from '@sonde/onnx';
+import type { DecoderSizes } from '../architectures/architecture.ts';
+
+/** Queries, keys and values of the new tokens, [tokens, heads · headSize] (or with the tokens axis split). */
+export interface Projections {
+  readonly query: Value;
+  readonly key: Value;
+  readonly value: Value;
+}
+
+/**
+ * The shapes and masks of a run. A run has B prompts, K sequences of each and T new tokens a sequence. P is the length
+ * of the prompts' cache and S that of the sequences' own; both may be 0. Heads are counted as H key–value heads with
+ * G query heads each; D is the head size.
+ */
+export interface AttentionInputs {
+  /** [B, K, T, H, G, D] */
+  readonly splitQuery: Value;
+  /** [B, K, T, H, D] */
+  readonly splitKey: Value;
+  /** [B, H, K·G·T, D] */
+  readonly queryForPrompt: Value;
+  /** [B, H, K, G·T, D] */
+  readonly queryForRow: Value;
+  /** [B, H, K, G·T, P] */
+  readonly promptScores: Value;
+  /** [B, H, K·G·T, P] */
+  readonly promptWeights: Value;
+  /** [B, H, K, G, T, D] */
+  readonly splitAttended: Value;
+  /** [P, S, T] */
+  readonly lengths: Value;
+  /** 0 where a token may look, −∞ elsewhere; broadcast to [B, H, K, G·T, P + S + T]. */
+  readonly mask: Value;
+  readonly promptKeys: readonly Value[];
+  readonly promptValues: readonly Value[];
+  readonly rowKeys: readonly Value[];
+  readonly rowValues: readonly Value[];
+}
+
+/**
+ * Attention of T new tokens over three parts: the prompt's cache, kept once for all K sequences of the prompt; the
+ * sequence's own cache; the new tokens. One softmax runs over all three. The new tokens' keys and values become
+ * outputs `present.<layer>.key` and `.value`, [B, H, K, T, D].
+ */
+export function attend(
+  graph: GraphBuilder,
+  sizes: DecoderSizes,
+  layer: number,
+  { query, key, value }: Projections,
+  run: AttentionInputs,
+): Value {
+  const reshape = (x: Value, shape: Value): Value => graph.node('Reshape', [x, shape], { allowzero: 1 });
+  const queries = graph.node('Transpose', [reshape(query, run.splitQuery)], { perm: [0, 3, 1, 4, 2, 5] });
+  const keys = graph.node('Transpose', [reshape(key, run.splitKey)], { perm: [0, 3, 1, 2, 4] });
+  const values = graph.node('Transpose', [reshape(value, run.splitKey)], { perm: [0, 3, 1, 2, 4] });
+  graph.output(`present.${layer}.key`, keys, 'float32');
+  graph.output(`present.${layer}.value`, values, 'float32');
+  const newKeys = `present.${layer}.key`;
+  const newValues = `present.${layer}.value`;
+
+  const scale = float(1 / Math.sqrt(sizes.headSize));
+  const scores = (q: Value, k: Value): Value =>
+    graph.node('com.microsoft::FusedMatMul', [q, k], { transB: 1, alpha: scale });
+  const perRow = reshape(queries, run.queryForRow);
+  const onPrompt = scores(reshape(queries, run.queryForPrompt), run.promptKeys[layer]!);
+  const parts = [reshape(onPrompt, run.promptScores), scores(perRow, run.rowKeys[layer]!), scores(perRow, newKeys)];
+  const masked = graph.node('Add', [graph.node('Concat', parts, { axis: -1 }), run.mask]);
+  const weights = graph.node('Softmax', [masked], { axis: -1 });
+  const [ofPrompt, ofRow, ofNew] = graph.nodes(3, 'Split', [weights, run.lengths], { axis: -1 });
+  const fromPrompt = graph.node('MatMul', [reshape(ofPrompt!, run.promptWeights), run.promptValues[layer]!]);
+  const attended = graph.node('Sum', [
+    reshape(fromPrompt, run.queryForRow),
+    graph.node('MatMul', [ofRow!, run.rowValues[layer]!]),
+    graph.node('MatMul', [ofNew!, newValues]),
+  ]);
+  const back = graph.node('Transpose', [reshape(attended, run.splitAttended)], { perm: [0, 2, 4, 1, 3, 5] });
+  return graph.node('Reshape', [back, graph.constant([-1, sizes.heads * sizes.headSize])]);
+}

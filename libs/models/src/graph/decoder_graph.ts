@@ -1,0 +1,127 @@
+import { buildGraph, type Graph, type Value } from '@sonde/onnx';
+import type { Decoder } from '../architectures/architecture.ts';
+import { ModelError } from '../errors.ts';
+import type { AttentionInputs } from './attention.ts';
+import { nextTokens, TRIES } from './draw.ts';
+import { createParts, type WeightSource } from './parts.ts';
+
+export interface GraphOptions {
+  /** Whether the greatest value of each component over tokens is kept beside the means. */
+  readonly withMaximum: boolean;
+}
+
+/**
+ * Number of states of size d that are pooled a token: those of layers 0 … L as the blocks leave them, and the last one
+ * after the final norm.
+ */
+export function pooledLayers(layers: number): number {
+  return layers + 2;
+}
+
+/**
+ * The whole graph of a decoder. One graph serves pre-fill, steps and teacher forcing: a run has B prompts, K sequences
+ * of each, T new tokens a sequence, and R rows of the head; every part may be empty. What each input and output means
+ * is said by `engine.ts`, which feeds it.
+ */
+export function decoderGraph(decoder: Decoder, source: WeightSource, options: GraphOptions): Graph {
+  const { layers, hiddenSize, vocabSize, keyValueHeads, headSize } = decoder.sizes;
+  const graph = buildGraph('decoder');
+  const int64 = (name: string, length: number): Value => graph.input(name, 'int64', [length]);
+  const caches = (prefix: string, kind: string, dims: readonly (string | number)[]): Value[] =>
+    Array.from({ length: layers }, (_, layer) => graph.input(`${prefix}.${layer}.${kind}`, 'float32', dims));
+
+  const inputIds = graph.input('input_ids', 'int32', ['tokens']);
+  const promptCache = ['B', keyValueHeads, 'P', headSize];
+  const rowCache = ['B', keyValueHeads, 'K', 'S', headSize];
+  const attention: AttentionInputs = {
+    splitQuery: int64('split_query', 6),
+    splitKey: int64('split_key', 5),
+    queryForPrompt: int64('query_for_prompt', 4),
+    queryForRow: int64('query_for_row', 5),
+    promptScores: int64('prompt_scores', 5),
+    promptWeights: int64('prompt_weights', 4),
+    splitAttended: int64('split_attended', 6),
+    lengths: int64('lengths', 3),
+    mask: graph.input('attention_mask', 'float32', ['mB', 1, 1, 'mT', 'P+S+T']),
+    promptKeys: caches('prompt', 'key', promptCache),
+    promptValues: caches('prompt', 'value', promptCache),
+    rowKeys: caches('past', 'key', rowCache),
+    rowValues: caches('past', 'value', rowCache),
+  };
+  const gates = (name: string): Value[] => {
+    const input = graph.input(name, 'float32', [layers]);
+    return graph.nodes(layers, 'Split', [input], { axis: 0, num_outputs: layers });
+  };
+  const rowShape = int64('row_shape', 3);
+  const { parts, usedAdapters } = createParts(graph, source, decoder.sizes, {
+    rowShape,
+    positionIds: graph.input('position_ids', 'int64', ['rows', 'T']),
+    cos: graph.input('cos', 'float32', ['positions', decoder.rotary.inverseFrequencies.length]),
+    sin: graph.input('sin', 'float32', ['positions', decoder.rotary.inverseFrequencies.length]),
+    attention,
+    attentionGates: gates('attention_gates'),
+    mlpGates: gates('mlp_gates'),
+  });
+
+  const states: Value[] = [];
+  let hidden = decoder.embed(parts, inputIds);
+  states.push(hidden);
+  for (let layer = 0; layer < layers; layer++) {
+    hidden = decoder.block(parts, layer, hidden);
+    states.push(hidden);
+  }
+  const normed = decoder.finalNorm(parts, hidden);
+  states.push(normed);
+
+  const perRow = states.map((state) => graph.node('Reshape', [state, rowShape]));
+  const width = pooledLayers(layers) * hiddenSize;
+  const weights = graph.input('pool_weights', 'float32', ['rows', 'Q', 'T']);
+  const keep = graph.input('pool_keep', 'float32', ['rows', 'Q', 1]);
+  const before = graph.input('pool_in', 'float32', ['rows', 'Q', width]);
+  const summed = graph.node(
+    'Concat',
+    perRow.map((state) => graph.node('MatMul', [weights, state])),
+    { axis: 2 },
+  );
+  graph.output('pool_out', graph.node('Add', [graph.node('Mul', [before, keep]), summed]), 'float32');
+  if (options.withMaximum) {
+    const bias = graph.input('maximum_bias', 'float32', ['rows', 'T', 1]);
+    const greatest = perRow.map((state) =>
+      graph.node('ReduceMax', [graph.node('Add', [state, bias]), graph.constant([1])], { keepdims: 0 }),
+    );
+    const soFar = graph.input('maximum_in', 'float32', ['rows', width]);
+    graph.output('maximum_out', graph.node('Max', [soFar, graph.node('Concat', greatest, { axis: 1 })]), 'float32');
+  }
+
+  const headRows = graph.node('Gather', [normed, graph.input('head_rows', 'int32', ['R'])], { axis: 0 });
+  // Named as an output before it is used: an Identity would copy it at every step.
+  graph.output('logits', decoder.head(parts, headRows), 'float32', ['R', vocabSize]);
+  const next = nextTokens(
+    graph,
+    'logits',
+    {
+      sample: graph.input('sample', 'bool', []),
+      adjust: graph.input('adjust', 'bool', []),
+      temperature: graph.input('temperature', 'float32', []),
+      topK: int64('top_k', 1),
+      topP: graph.input('top_p', 'float32', []),
+      penalty: graph.input('repetition_penalty', 'float32', []),
+      seen: graph.input('seen', 'int64', ['R', 'seen']),
+      uniforms: graph.input('uniforms', 'float32', ['R', TRIES]),
+      forced: graph.input('forced', 'int32', ['R']),
+    },
+    vocabSize,
+  );
+  graph.output('token', next.token, 'int32', ['R']);
+  graph.output('logprob', next.logprob, 'float32', ['R']);
+  graph.output('pending_rows', next.pendingRows, 'int64', ['left']);
+
+  for (const module of source.adapter?.modules.keys() ?? []) {
+    if (!usedAdapters.has(module)) {
+      throw new ModelError(
+        `${source.adapter!.folder} is an adapter for another model: it changes "${module}", which ${source.folder} does not have.`,
+      );
+    }
+  }
+  return graph.finish();
+}

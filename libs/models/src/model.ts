@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import { type Adapter, openAdapter } from './adapter.ts';
+import type { Decoder } from './architectures/architecture.ts';
+import { describeDecoder } from './architectures/registry.ts';
+import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+import { createEngine, type Engine } from './engine.ts';
+import { ModelError } from './errors.ts';
+import { createSession } from './session.ts';
+import { openTokenizer } from './tokenizer/tokenizer.ts';
+import type { ModelConfig, OpenOptions, Tokenizer } from './types.ts';
+
+/** A loaded checkpoint. Use it from one task at a time. */
+export interface Model {
+  readonly folder: string;
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+  /** Frees its memory. */
+  close(): Promise<void>;
+}
+
+/** What the functions of this library know of a model beside its public face. */
+export interface Internals {
+  readonly checkpoint: Checkpoint;
+  readonly adapter: Adapter | null;
+  readonly decoder: Decoder;
+  /** The engine; built anew only if maxima are asked for and it was built without. */
+  engine(withMaximum: boolean): Promise<Engine>;
+}
+
+const internals = new WeakMap<Model, Internals>();
+
+export function internalsOf(model: Model): Internals {
+  const found = internals.get(model);
+  if (!found) throw new ModelError(`The model of ${model.folder} is closed.`);
+  return found;
+}
+
+function tokenIds(value: unknown): number[] {
+  const list = Array.isArray(value) ? value : [value];
+  return list.filter((id): id is number => Number.isInteger(id));
+}
+
+/**
+ * Opens a checkpoint folder in the hub's layout, with a PEFT LoRA adapter if given, and builds its session.
+ * @throws ModelError if something is missing or not supported; TensorFormatError if a weight file is damaged
+ */
+export async function openModel(folder: string, options: OpenOptions): Promise<Model> {
+  if (options.device !== 'cpu') {
+    throw new ModelError(`Device "${options.device}" is not available in this version; only cpu is.`);
+  }
+  if (!Number.isInteger(options.threads) || options.threads < 1) {
+    throw new ModelError(`threads is ${options.threads}; expected an integer of 1 or more.`);
+  }
+  const checkpoint = await openCheckpoint(folder);
+  const { architecture, decoder } = describeDecoder(folder, checkpoint.config);
+  const adapter = options.adapter === undefined ? null : await openAdapter(options.adapter);
+  const tokenizer = await openTokenizer(folder);
+  const { generationConfig, config } = checkpoint;
+  const { layers, hiddenSize, vocabSize, maxPositions } = decoder.sizes;
+  const eos = tokenIds(generationConfig.eos_token_id);
+  const bos = tokenIds(config.bos_token_id ?? generationConfig.bos_token_id)[0] ?? null;
+  const outside = [...eos, ...(bos === null ? [] : [bos])].find((id) => id < 0 || id >= vocabSize);
+  if (outside !== undefined) {
+    throw new ModelError(
+      `${join(folder, 'config.json')}: special token ${outside} is not in a vocabulary of ${vocabSize}.`,
+    );
+  }
+
+  const build = async (withMaximum: boolean): Promise<Engine> => {
+    const session = await createSession(checkpoint, decoder, adapter, { withMaximum, threads: options.threads });
+    return createEngine(session, decoder, withMaximum);
+  };
+  let engine: Engine | null = await build(false);
+  const model: Model = {
+    folder,
+    config: {
+      architecture,
+      layers,
+      hiddenSize,
+      vocabSize,
+      maxPositions,
+      bosTokenId: bos,
+      eosTokenIds: eos.length > 0 ? eos : tokenIds(config.eos_token_id),
+    },
+    tokenizer,
+    async close() {
+      internals.delete(model);
+      await engine?.release();
+      engine = null;
+    },
+  };
+  internals.set(model, {
+    checkpoint,
+    adapter,
+    decoder,
+    async engine(withMaximum) {
+      if (engine && withMaximum && !engine.withMaximum) {
+        await engine.release();
+        engine = null;
+      }
+      engine ??= await build(withMaximum);
+      return engine;
+    },
+  });
+  return model;
+}

@@ -1,0 +1,86 @@
+import { type Gates, openGates } from './engine.ts';
+import { ModelError } from './errors.ts';
+import type { CaptureOptions, GenerationOptions, Intervention, Pool } from './types.ts';
+
+/** Generation options, checked and complete. */
+export interface Decoding {
+  readonly samples: number;
+  readonly maxNewTokens: number;
+  readonly sample: boolean;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly penalty: number;
+  readonly seed: number;
+}
+
+function check(name: string, value: number, valid: boolean, expected: string): number {
+  if (!valid) throw new ModelError(`${name} is ${value}; expected ${expected}.`);
+  return value;
+}
+
+const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
+
+/** Checks decoding options. @throws ModelError naming the option */
+export function checkDecoding(options: GenerationOptions): Decoding {
+  const { num_return_sequences: samples = 1, max_new_tokens: maxNewTokens = 20, do_sample: sample = true } = options;
+  const { temperature = 1, top_p: topP = 1, top_k: topK = 0, repetition_penalty: penalty = 1, seed = 0 } = options;
+  check('num_return_sequences', samples, isCount(samples, 1), 'an integer of 1 or more');
+  check('max_new_tokens', maxNewTokens, isCount(maxNewTokens, 1), 'an integer of 1 or more');
+  check('temperature', temperature, Number.isFinite(temperature) && temperature > 0, 'a number above 0');
+  check('top_p', topP, topP > 0 && topP <= 1, 'a number in (0, 1]');
+  check('top_k', topK, isCount(topK, 0), 'an integer of 0 (no limit) or more');
+  check('repetition_penalty', penalty, Number.isFinite(penalty) && penalty > 0, 'a number above 0');
+  check('seed', seed, Number.isSafeInteger(seed), 'an integer');
+  if (!sample && samples > 1) {
+    throw new ModelError(
+      `num_return_sequences is ${samples} without do_sample: they would all be the same; ask for 1, or for do_sample: true.`,
+    );
+  }
+  return { samples, maxNewTokens, sample, temperature, topP, topK, penalty, seed };
+}
+
+const POOLS: readonly string[] = ['prompt', 'continuation', 'last', 'max'] satisfies Pool[];
+
+/** Capture options, checked: the layer numbers wanted and each pool once. */
+export interface Capture {
+  readonly layers: readonly number[];
+  readonly pools: readonly Pool[];
+}
+
+/** Checks capture options for a model of so many blocks. @throws ModelError naming what is wrong */
+export function checkCapture(options: CaptureOptions, blocks: number): Capture {
+  const site = options.sites?.find((name) => name !== 'residual');
+  if (site !== undefined) throw new ModelError(`Site "${site}" is not available in this version; only "residual" is.`);
+  const pool = options.pool.find((name) => !POOLS.includes(name));
+  if (pool !== undefined)
+    throw new ModelError(`Pool "${pool}" is not available in this version; ${POOLS.join(', ')} are.`);
+  if (options.pool.length === 0) throw new ModelError(`capture needs at least one pool: ${POOLS.join(', ')}.`);
+  const layers = options.layers === 'all' ? Array.from({ length: blocks + 1 }, (_, layer) => layer) : options.layers;
+  if (layers.length === 0) throw new ModelError('capture needs at least one layer.');
+  const outside = layers.find((layer) => !Number.isInteger(layer) || layer < 0 || layer > blocks);
+  if (outside !== undefined) {
+    throw new ModelError(`Layer ${outside} does not exist; the model has layers 0 to ${blocks}.`);
+  }
+  return { layers: [...layers], pools: [...new Set(options.pool)] };
+}
+
+/** Turns interventions into gates on each block's attention and MLP. @throws ModelError naming what is wrong */
+export function gatesOf(interventions: readonly Intervention[], blocks: number): Gates {
+  const gates = openGates(blocks);
+  for (const { kind, layers } of interventions) {
+    if (kind !== 'bypass' && kind !== 'bypass_attention' && kind !== 'bypass_mlp') {
+      throw new ModelError(
+        `Intervention "${kind}" is not available in this version; bypass, bypass_attention and bypass_mlp are.`,
+      );
+    }
+    for (const layer of layers) {
+      if (!Number.isInteger(layer) || layer < 0 || layer >= blocks) {
+        throw new ModelError(`Block ${layer} cannot be bypassed; the model has blocks 0 to ${blocks - 1}.`);
+      }
+      if (kind !== 'bypass_mlp') gates.attention[layer] = 0;
+      if (kind !== 'bypass_attention') gates.mlp[layer] = 0;
+    }
+  }
+  return gates;
+}

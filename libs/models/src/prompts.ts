@@ -1,0 +1,61 @@
+import { ModelError } from './errors.ts';
+import type { Model } from './model.ts';
+import type { Prompt } from './types.ts';
+
+/** A prompt as the model reads it. */
+export interface TokenizedPrompt {
+  readonly id: string;
+  readonly ids: readonly number[];
+  /** The tokens [first, past the last] of the prompt's own text; null if it has none. */
+  readonly span: readonly [number, number] | null;
+}
+
+function checkIds(ids: readonly number[], vocabSize: number, what: string): void {
+  const outside = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+  if (outside !== undefined) {
+    throw new ModelError(`${what} has token ${outside}, which is not in the model's vocabulary of ${vocabSize}.`);
+  }
+}
+
+/**
+ * Tokenises a prompt. An empty one is the beginning-of-text token alone, if the model has one.
+ * @throws ModelError if nothing is left to read
+ */
+export function tokenizePrompt(model: Model, prompt: Prompt): TokenizedPrompt {
+  const { tokenizer, config } = model;
+  const bos = tokenizer.bosToken;
+  const begins = bos !== null && bos !== '' && prompt.rendered.startsWith(bos);
+  const addSpecialTokens = prompt.addSpecialTokens ?? !begins;
+  const ids = tokenizer.encode(prompt.rendered, { addSpecialTokens });
+  const span = tokenizer.spanOf(prompt.rendered, prompt.spanStart, prompt.spanEnd, { addSpecialTokens });
+  if (ids.length === 0 && config.bosTokenId === null) {
+    throw new ModelError(
+      `Prompt "${prompt.id}" is empty and the model has no beginning-of-text token to start from; remove the prompt.`,
+    );
+  }
+  checkIds(ids, config.vocabSize, `Prompt "${prompt.id}"`);
+  return { id: prompt.id, ids: ids.length === 0 ? [config.bosTokenId!] : ids, span };
+}
+
+/** Tokenises a continuation, or checks one given in tokens. */
+export function tokenizeContinuation(
+  model: Model,
+  promptId: string,
+  continuation: { readonly tokenIds: readonly number[] } | { readonly text: string },
+): readonly number[] {
+  const ids =
+    'tokenIds' in continuation
+      ? continuation.tokenIds
+      : model.tokenizer.encode(continuation.text, { addSpecialTokens: false });
+  checkIds(ids, model.config.vocabSize, `The continuation of prompt "${promptId}"`);
+  return ids;
+}
+
+/** @throws ModelError if a sequence does not fit the model's context */
+export function checkLength(model: Model, promptId: string, promptTokens: number, newTokens: number): void {
+  const { maxPositions } = model.config;
+  if (promptTokens + newTokens <= maxPositions) return;
+  throw new ModelError(
+    `Prompt "${promptId}" has ${promptTokens} tokens; with ${newTokens} new ones that is more than the model's context of ${maxPositions}. Shorten or remove the prompt, or ask for fewer new tokens.`,
+  );
+}
