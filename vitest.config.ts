@@ -2,9 +2,29 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['libs/*/test/**/*.test.ts', 'tools/*/test/**/*.test.ts', 'tests/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    reporters: [['default', { summary: false }]],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'libs',
+          include: ['libs/*/test/**/*.test.ts', 'tools/*/test/**/*.test.ts'],
+          exclude: ['tools/cli/**'],
+        },
+      },
+      // These drive the built command, so the build comes first (it takes a second when nothing changed).
+      {
+        extends: true,
+        test: {
+          name: 'whole',
+          include: ['tools/cli/test/**/*.test.ts', 'tests/**/*.test.ts'],
+          globalSetup: 'tests/build.ts',
+        },
+      },
+    ],
   },
 });

@@ -1,0 +1,136 @@
+// Which library may import which. The order of the libraries is the direction; what is not in this table is forbidden.
+const ALLOWED = {
+  pipeline: [],
+  store: [],
+  executor: ['pipeline', 'store'],
+  tables: [],
+  tensors: [],
+  onnx: [],
+  models: ['onnx', 'tensors'],
+  scoring: ['tensors'],
+  probing: [],
+  statistics: [],
+  embedded: [],
+  steps: [
+    'executor',
+    'pipeline',
+    'store',
+    'tables',
+    'tensors',
+    'onnx',
+    'models',
+    'scoring',
+    'probing',
+    'statistics',
+    'report',
+    'embedded',
+  ],
+  report: ['tables'],
+};
+
+/** The npm packages of the mathematics: a library named here imports no other. */
+const ALLOWED_PACKAGES = { probing: ['onnxruntime-node'], statistics: [] };
+
+const TOOLS = { cli: ['executor', 'pipeline', 'store', 'steps', 'tables', 'tensors'] };
+
+const anyOf = (names) => `(${names.join('|')})`;
+
+const edges = (folder, name, allowed) => ({
+  name: `${name}-imports`,
+  comment: `${folder} may import of the libraries: ${allowed.join(', ') || 'none'}.`,
+  severity: 'error',
+  from: { path: `^${folder}/` },
+  to: {
+    path: '^(libs|tools|tests)/',
+    pathNot: [`^${folder}/`, ...(allowed.length ? [`^libs/${anyOf(allowed)}/`] : [])],
+  },
+});
+
+const packages = (name, allowed) => ({
+  name: `${name}-packages`,
+  comment: `libs/${name} may import of npm: ${allowed.join(', ') || 'nothing'}.`,
+  severity: 'error',
+  from: { path: `^libs/${name}/src/` },
+  to: {
+    dependencyTypes: ['npm', 'npm-dev', 'npm-no-pkg', 'npm-unknown', 'npm-optional', 'npm-peer'],
+    ...(allowed.length ? { pathNot: `^node_modules/${anyOf(allowed)}/` } : {}),
+  },
+});
+
+module.exports = {
+  forbidden: [
+    ...Object.entries(ALLOWED).map(([name, allowed]) => edges(`libs/${name}`, name, allowed)),
+    ...Object.entries(TOOLS).map(([name, allowed]) => edges(`tools/${name}`, name, allowed)),
+    ...Object.entries(ALLOWED_PACKAGES).map(([name, allowed]) => packages(name, allowed)),
+    {
+      name: 'known-library',
+      comment: 'A new library is entered in the table of this file, with what it may import.',
+      severity: 'error',
+      from: { path: '^libs/', pathNot: `^libs/${anyOf(Object.keys(ALLOWED))}/` },
+      to: {},
+    },
+    {
+      name: 'no-tools-in-libraries',
+      comment: 'Tools and tests stand on the libraries; nothing stands on them.',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^(tools|tests)/' },
+    },
+    {
+      name: 'no-internals',
+      comment: 'Another library is imported as @sonde/<name>, which is its src/index.ts; its other files are its own.',
+      severity: 'error',
+      from: { path: '^(libs/[^/]+|tools/[^/]+|tests)/' },
+      to: { path: '^libs/[^/]+/', pathNot: ['^$1/', '^libs/[^/]+/src/index\\.ts$'] },
+    },
+    {
+      name: 'no-relative-path-out',
+      comment: 'Another library is imported by its name, not by a relative path.',
+      severity: 'error',
+      from: { path: '^(libs/[^/]+|tools/[^/]+|tests)/' },
+      to: { path: '^libs/', pathNot: '^$1/', dependencyTypesNot: ['aliased'] },
+    },
+    {
+      name: 'no-cycles',
+      comment:
+        'Modules that need each other to load cannot be read, tested or loaded apart. Types may refer to each other.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-unresolvable',
+      comment: 'The import leads nowhere.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-undeclared-packages',
+      comment: 'A package is imported only if package.json names it.',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'no-development-packages-in-code',
+      comment: 'What is published imports only what package.json lists under "dependencies".',
+      severity: 'error',
+      from: { path: '^(libs/[^/]+|tools/cli)/src/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(libs/embedded/assets|tools/[^/]+/\\.venv|dist)/' },
+    combinedDependencies: true,
+    tsPreCompilationDeps: 'specify',
+    detectProcessBuiltinModuleCalls: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types', 'default'],
+      extensions: ['.ts', '.mjs', '.js', '.cjs', '.d.ts'],
+    },
+  },
+};
