@@ -25,7 +25,7 @@ BASELINE_PENALTIES = (0.1, 0.3, 1.0)
 
 
 def baselines(training: list[Example], texts: list[str]) -> dict[str, np.ndarray]:
-    """Ridge on log-odds over hashed words, word pairs and character 2–5-grams, for several penalties."""
+    """By penalty: ridge on log-odds over hashed words, word pairs and character 2–5-grams, for several penalties."""
     words = HashingVectorizer(ngram_range=(1, 2), n_features=BASELINE_BUCKETS, alternate_sign=False)
     grams = HashingVectorizer(
         analyzer="char_wb", ngram_range=(2, 5), n_features=BASELINE_BUCKETS, alternate_sign=False
