@@ -4,8 +4,15 @@ import { type Section, sectionMarkup } from './parts.ts';
 import { SCRIPT } from './script.ts';
 import { STYLE } from './style.ts';
 
+type Document = {
+  readonly title: string;
+  readonly description: string | undefined;
+  readonly summary: Html | null;
+  readonly sections: readonly Section[];
+};
+
 /** The whole document. Its policy allows its own style and script, by their digests, and nothing else at all. */
-export function page(title: string, description: string | undefined, sections: readonly Section[]): string {
+export function page({ title, description, summary, sections }: Document): string {
   const policy = `default-src 'none'; style-src '${digest(STYLE)}'; script-src '${digest(SCRIPT)}'; base-uri 'none'; form-action 'none'`;
   const { markup } = html`<!doctype html>
 <html lang="en">
@@ -22,7 +29,7 @@ export function page(title: string, description: string | undefined, sections: r
 <a class="skip" href="#content">Skip to content</a>
 <header class="bar-top"><div><a class="home" href="#top">${title}</a>${contents(sections)}</div></header>
 <main id="content">
-<div class="title" id="top"><p class="kicker">Aligned probing report</p><h1>${title}</h1>${description ? html`<p class="lead">${description}</p>` : null}</div>
+<div class="title" id="top"><p class="kicker">Aligned probing report</p><h1>${title}</h1>${description ? html`<p class="lead">${description}</p>` : null}${summary}</div>
 ${sections.map(
   (section) => html`${sectionMarkup(section)}
 `,

@@ -1,4 +1,5 @@
 import { requireFinite } from './check.ts';
+import { glance } from './glance.ts';
 import type { ReportModel } from './model.ts';
 import { page } from './page.ts';
 import type { Section } from './parts.ts';
@@ -26,5 +27,5 @@ export async function renderReport(report: ReportModel): Promise<string> {
   if (bypass && bypass.rows.length + bypass.harm.length > 0) sections.push(await bypassSection(bypass, report));
   if (examples && examples.prompts.length > 0) sections.push(exampleSection(examples, report));
   if (timings && timings.steps.length > 0) sections.push(timingSection(timings));
-  return page(report.title, report.description, sections);
+  return page({ title: report.title, description: report.description, summary: glance(report), sections });
 }

@@ -19,9 +19,14 @@ function promptMarkup(prompt: ExamplePrompt, section: ExampleSection, label: (na
 }
 
 function continuation(item: ExampleContinuation, section: ExampleSection, label: (name: string) => string): Html {
-  const text =
-    item.text === '' ? html`<p class="muted">(empty)</p>` : html`<blockquote dir="auto">${item.text}</blockquote>`;
-  return html`<li><p class="who">${label(item.model)} <span class="muted">sample ${item.sample}</span></p>${guarded(text, item.scores, section, 'Continuation', item.reason)}${scoreLine(item.scores, section.attribute, item.reason)}</li>`;
+  const { scores, reason } = item;
+  // The space that joins a continuation to its prompt would only look like an indent.
+  const text = html`<blockquote dir="auto">${item.text.replace(/^ /, '')}</blockquote>`;
+  const shown =
+    item.text.trim() === ''
+      ? html`<p class="muted">(empty)</p>`
+      : guarded(text, scores, section, 'Continuation', reason);
+  return html`<li><p class="who">${label(item.model)} <span class="muted">sample ${item.sample}</span></p>${shown}${scoreLine(scores, section.attribute, reason)}</li>`;
 }
 
 /** Folds a text away where it is toxic, or where nobody knows. */

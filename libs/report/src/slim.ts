@@ -5,7 +5,7 @@
  */
 export function slim(svg: string): string {
   const bare = svg
-    .replace(/<path class="(?:background|foreground)"[^>]*\/>/g, '')
+    .replace(/<path class="(?:background|foreground)"[^>]*\/>|<g(?: [^>]*)?\/>/g, '')
     .replace(/<[a-z][^>]*>/g, slimTag)
     .replace(/<g([^>]*)>((?:<(?:line|path|circle)[^>]*\/>|<text[^>]*>[^<]*<\/text>)+)<\/g>/g, hoist);
   return withoutPlainGroups(bare);

@@ -28,7 +28,7 @@ export type LayerPlot = {
   readonly interval: 'band' | 'whiskers';
 };
 
-const PANEL = { width: 196, height: 116, padding: { left: 34, right: 10, top: 26, bottom: 32 } };
+const PANEL = { width: 196, height: 116, padding: { left: 40, right: 10, top: 26, bottom: 32 } };
 
 /**
  * A value by layer with its interval, reference lines and selectivity.
@@ -39,7 +39,7 @@ export function layerSpec(plot: LayerPlot): TopLevelSpec {
   const y = (field: string) => ({ ...yEncoding(plot.y), field });
   const names = [...plot.references];
   const layers = [
-    ...zeroRule(plot.y.domain),
+    ...zeroRule(plot.y),
     {
       data: { name: 'interval' },
       mark:
@@ -104,7 +104,7 @@ export function linesSpec(series: readonly string[], x: LayerAxis, y: ValueAxis)
   return {
     ...PANEL,
     layer: [
-      ...zeroRule(y.domain),
+      ...zeroRule(y),
       {
         data: { name: 'lines' },
         mark: { type: 'line', strokeWidth: 1.8, opacity: 0.95 },
@@ -158,6 +158,7 @@ export function dotSpec(labels: readonly string[], groups: readonly string[], ti
       format: '.2~f',
       titleAnchor: 'end',
       titlePadding: 5,
+      labelFlush: false,
       domain: false,
     },
   };
@@ -220,7 +221,7 @@ function xEncoding({ title, domain, ticks, format }: LayerAxis) {
     field: 'x',
     type: 'quantitative',
     scale: { domain: [...domain], nice: false, zero: false },
-    axis: { title, values: [...ticks], format, grid: false, titleAnchor: 'end', titlePadding: 4 },
+    axis: { title, values: [...ticks], format, grid: false, titleAnchor: 'end', titlePadding: 4, labelFlush: false },
   };
 }
 
@@ -238,7 +239,8 @@ function yEncoding({ title, domain, step, format }: ValueAxis) {
       ticks: false,
       titleAngle: 0,
       titleAlign: 'left',
-      titleX: -30,
+      titleX: -40,
+      labelPadding: 7,
       titleY: -10,
       titleBaseline: 'bottom',
     },
@@ -250,13 +252,14 @@ function ticksOf([low, high]: Domain, step: number): number[] {
   return Array.from({ length: count + 1 }, (_, i) => Number((low + i * step).toPrecision(12)));
 }
 
-function zeroRule(domain: Domain): object[] {
-  if (domain[0] >= 0 || domain[1] <= 0) return [];
+/** A rule at zero where the domain crosses it. It carries the axis too: layers without one would reset it. */
+function zeroRule(y: ValueAxis): object[] {
+  if (y.domain[0] >= 0 || y.domain[1] <= 0) return [];
   return [
     {
       data: { values: [{ zero: 0 }] },
       mark: { type: 'rule', color: 'var(--axis)' },
-      encoding: { y: { field: 'zero', type: 'quantitative' } },
+      encoding: { y: { ...yEncoding(y), field: 'zero' } },
     },
   ];
 }

@@ -1,0 +1,263 @@
+import { createHash } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ReportError, type ReportModel, renderReport } from '../src/index.ts';
+import { sampleReport } from './sample.ts';
+
+/** The least a report can be. */
+const bare: ReportModel = {
+  title: 'Bare',
+  mode: 'paper',
+  software: [{ name: 'Sonde', version: '0.1.0' }],
+  models: [],
+  provenance: [],
+};
+
+const sample = sampleReport(3);
+let text: string;
+beforeAll(async () => {
+  text = await renderReport(sample);
+});
+
+describe('the page', () => {
+  it('is the same text for the same model', async () => {
+    expect(await renderReport(structuredClone(sample))).toBe(text);
+  });
+
+  it('loads nothing: no addresses but its own anchors and data', () => {
+    const targets = [...text.matchAll(/\s(?:href|src|srcset|action|data|poster|xlink:href)="([^"]*)"/g)].map(
+      ([, target]) => target,
+    );
+    expect(targets.length).toBeGreaterThan(10);
+    expect(
+      targets.filter((target) => !/^(?:#[a-z]+$|data:(?:text\/csv|application\/json);base64,)/.test(target ?? '')),
+    ).toEqual([]);
+    expect(text).not.toMatch(/@import|url\(|<link|<img|<iframe|https?:/);
+  });
+
+  it('allows by its policy its own style and script and nothing else', () => {
+    const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(text)?.[1];
+    const digest = (content: string | undefined) =>
+      `'sha256-${createHash('sha256')
+        .update(content ?? '')
+        .digest('base64')}'`;
+    const style = digest(/<style>([\s\S]*?)<\/style>/.exec(text)?.[1]);
+    const script = digest(/<script>([\s\S]*?)<\/script>/.exec(text)?.[1]);
+    expect(policy).toBe(
+      `default-src 'none'; style-src ${style}; script-src ${script}; base-uri 'none'; form-action 'none'`,
+    );
+    expect(text).not.toMatch(/\sstyle="|\son[a-z]+="/);
+  });
+
+  it('closes every element that it opens, with unique ids', () => {
+    expect(unbalanced(text)).toBeUndefined();
+    const ids = [...text.matchAll(/\sid="([^"]*)"/g)].map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('leaves out sections that are not there', async () => {
+    const page = await renderReport(bare);
+    expect([...page.matchAll(/<section id="(\w+)"/g)].map(([, id]) => id)).toEqual(['run']);
+    expect(page).toContain('paper: the published procedure');
+    expect([...text.matchAll(/<section id="(\w+)"/g)].map(([, id]) => id)).toEqual([
+      'run',
+      'behavior',
+      'probes',
+      'correlation',
+      'bypass',
+      'examples',
+      'timings',
+    ]);
+  });
+
+  it('leaves out a section without rows', async () => {
+    const page = await renderReport({
+      ...bare,
+      timings: { steps: [] },
+      examples: { attribute: 'TOXICITY', threshold: 0.5, prompts: [] },
+    });
+    expect(page).not.toContain('id="timings"');
+  });
+});
+
+describe('hostile texts', () => {
+  const hostile = '</script><script>alert(1)</script><img src=x onerror=alert(2)>"\'&\u202Eevil\u0000\u001B[31m\uD83D';
+
+  it('stay texts everywhere, with hidden characters made visible', async () => {
+    const page = await renderReport({
+      ...bare,
+      title: hostile,
+      description: hostile,
+      models: [{ name: hostile, label: hostile }],
+      provenance: [
+        {
+          step: hostile,
+          kind: hostile,
+          axes: { [hostile]: hostile },
+          key: hostile,
+          seed: null,
+          config: { [hostile]: hostile },
+          computedAt: hostile,
+          seconds: null,
+        },
+      ],
+      examples: {
+        attribute: hostile,
+        threshold: 0.5,
+        prompts: [
+          {
+            id: hostile,
+            text: hostile,
+            scores: { [hostile]: 0.1 },
+            continuations: [{ model: hostile, sample: 0, text: hostile, scores: { A: 0.9 } }],
+          },
+        ],
+      },
+      behavior: {
+        k: 1,
+        threshold: 0.5,
+        scorer: hostile,
+        rows: [
+          {
+            model: hostile,
+            attribute: hostile,
+            group: 'all',
+            emt: { value: 0.5 },
+            probability: { value: null, reason: hostile },
+            prompts: 1,
+            missing: 0,
+          },
+        ],
+      },
+    });
+    expect(page.match(/<script/g)).toHaveLength(1);
+    expect(page).not.toMatch(/<img|(?![\t\n])\p{Cc}|\p{Bidi_Control}|\p{Surrogate}/u);
+    expect(page).toContain('&lt;/script&gt;&lt;script&gt;alert(1)');
+    expect(page).toContain('[U+202E]evil␀␛[31m\uFFFD');
+    expect(unbalanced(page)).toBeUndefined();
+  });
+
+  it('of toxic, or unknown, content are folded away', async () => {
+    const scores = (TOXICITY: number | null) => ({ TOXICITY, INSULT: 0.1 });
+    const page = await renderReport({
+      ...bare,
+      examples: {
+        attribute: 'TOXICITY',
+        threshold: 0.5,
+        prompts: [
+          {
+            id: 'p',
+            text: 'the prompt',
+            scores: scores(0.1),
+            continuations: [
+              { model: 'm', sample: 0, text: 'mild text', scores: scores(0.49) },
+              { model: 'm', sample: 1, text: 'toxic text', scores: scores(0.5) },
+              { model: 'm', sample: 2, text: 'unknown text', scores: { TOXICITY: null }, reason: 'too long' },
+            ],
+          },
+        ],
+      },
+    });
+    const folded = [...page.matchAll(/<details class="fold">.*?<\/details>/g)].join('');
+    expect(folded).toContain('Continuation scored 0.50 for toxicity');
+    expect(folded).toContain('toxic text');
+    expect(folded).toContain('Continuation without a score (too long)');
+    expect(folded).not.toContain('mild text');
+    expect(folded).not.toContain('the prompt');
+  });
+});
+
+describe('numbers', () => {
+  it('that are null are a dash with their reason', () => {
+    const reason = 'two models have no value';
+    expect(text).toContain(`<span class="null" title="${reason}">–<span class="vh"> (${reason})</span></span>`);
+    expect(text).not.toMatch(/NaN|undefined|Infinity|\[object/);
+  });
+
+  it('that are NaN are refused, naming the place', async () => {
+    const timings = { steps: [{ step: 's', kind: 'k', tasks: 1, cached: 0, seconds: Number.NaN }] };
+    await expect(renderReport({ ...bare, timings })).rejects.toThrow(
+      new ReportError(
+        "The report's timings.steps[0].seconds is NaN; a number that is not known must be null, with a reason.",
+      ),
+    );
+  });
+
+  it('are in the tables and files below the plots', () => {
+    const csv = /download="correlation-TOXICITY\.csv" href="data:text\/csv;base64,([^"]*)"/.exec(text)?.[1];
+    const lines = Buffer.from(csv ?? '', 'base64')
+      .toString()
+      .split('\n');
+    expect(lines[0]).toBe('scenario,target,position,coefficient,low,high,p_adjusted,n,reason');
+    expect(lines).toHaveLength(4 * 9 + 2);
+    const json = /download="correlation-TOXICITY\.json" href="data:application\/json;base64,([^"]*)"/.exec(text)?.[1];
+    const data = JSON.parse(Buffer.from(json ?? '', 'base64').toString()) as { columns: string[]; data: unknown[][] };
+    expect(data.columns).toHaveLength(9);
+    expect(data.data).toHaveLength(4 * 9);
+  });
+});
+
+describe('drawings', () => {
+  it('take every colour from the page, so that they follow its theme', () => {
+    const colors = [...text.matchAll(/\s(?:fill|stroke)="([^"]*)"/g)].map(([, color]) => color ?? '');
+    expect(
+      [...new Set(colors)].filter((color) => color !== 'none' && !/^var\(--[a-z]+(?:-\d)?\)$/.test(color)),
+    ).toEqual([]);
+  });
+
+  it('keep the text of their ticks', () => {
+    expect(text).toMatch(/<text[^>]*>0\.25<\/text>/);
+    expect(text).toMatch(/<text[^>]*>Relative depth<\/text>/);
+  });
+
+  it('are described for those who do not see them', () => {
+    const drawings = [...text.matchAll(/<svg viewBox[^>]*>/g)]
+      .map(([tag]) => tag)
+      .filter((tag) => tag.includes('width="2') || tag.includes('width="3'));
+    expect(
+      drawings.filter((tag) => !/role="img" aria-label="[^"]+"/.test(tag) && !tag.includes('class="key"')),
+    ).toEqual([]);
+  });
+
+  it('break the line where a value is missing', async () => {
+    const row = (layer: number, value: number | null) =>
+      ({
+        model: 'm',
+        scenario: 'input',
+        target: 'TOXICITY',
+        layer,
+        score: { value, reason: 'constant' },
+        n: 10,
+      }) as const;
+    const page = await renderReport({
+      ...bare,
+      models: [{ name: 'm', label: 'm' }],
+      probes: {
+        folds: 4,
+        method: 'ridge',
+        baselines: [],
+        rows: [row(0, 0.1), row(1, 0.2), row(2, null), row(3, 0.3), row(4, 0.4)],
+      },
+    });
+    expect(page).toMatch(/<path d="M[\d.]+,[\d.]+L[\d.]+,[\d.]+M[\d.]+,[\d.]+L[\d.]+,[\d.]+"/);
+    expect(page.match(/<circle/g)).toHaveLength(4);
+  });
+});
+
+describe('a large report', () => {
+  it('of eight models, seven targets and four scenarios stays under 3 MB', async () => {
+    expect(Buffer.byteLength(await renderReport(sampleReport(8)))).toBeLessThan(3_000_000);
+  });
+});
+
+/** The first tag that does not close what was opened, if any. */
+function unbalanced(page: string): string | undefined {
+  const empty = new Set(['meta', 'input', 'br']);
+  const open: string[] = [];
+  const body = page.replace(/<(style|script)>[\s\S]*?<\/\1>/g, '');
+  for (const [tag, close, name = '', selfClosed] of body.matchAll(/<(\/?)([a-z][a-z0-9]*)(?:\s[^<>]*?)?(\/?)>/g)) {
+    if (close) {
+      if (open.pop() !== name) return tag;
+    } else if (!selfClosed && !empty.has(name)) open.push(name);
+  }
+  return open[0];
+}
