@@ -64,9 +64,22 @@ export function attributeLabel(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-export function shortened(text: string, length: number): string {
+/** Labels of at most `length` characters, cut in the middle, and still different from one another. */
+export function shortLabels(labels: readonly string[], length: number): string[] {
+  const used = new Set<string>();
+  return labels.map((label) => {
+    let short = cut(label, length);
+    for (let n = 2; used.has(short); n++) short = `${cut(label, length - 3)} ${n}`;
+    used.add(short);
+    return short;
+  });
+}
+
+function cut(text: string, length: number): string {
   const characters = [...text];
-  return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;
+  if (characters.length <= length) return text;
+  const tail = Math.floor((length - 1) / 2);
+  return `${characters.slice(0, length - 1 - tail).join('')}…${characters.slice(-tail).join('')}`;
 }
 
 /** The label of a model by its name; a name that the report does not list is its own label. */

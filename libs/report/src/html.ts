@@ -32,21 +32,27 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/**
- * A text as element content or quoted attribute value. What a reader could not see, or what would disturb the text
- * around it, is made visible: control characters as pictures (␀), direction marks as their code points, half a
- * surrogate pair as U+FFFD.
- */
+/** A text as element content or quoted attribute value, see `visible`. */
 export function escapeText(text: string): string {
+  return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
+}
+
+/**
+ * A text in which nothing is hidden from its reader or disturbs the text around it: control characters are pictures
+ * (␀), direction marks their code points, half a surrogate pair U+FFFD.
+ */
+export function visible(text: string): string {
   return text
     .replace(/\r\n?/g, '\n')
     .replace(/\p{Surrogate}|[\u0080-\u009F\uFFFE\uFFFF]/gu, '\uFFFD')
-    .replace(
-      /[\p{Bidi_Control}\u2028\u2029\uFEFF]/gu,
-      (mark) => `[U+${(mark.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}]`,
-    )
-    .replace(/(?![\t\n])\p{Cc}/gu, (control) =>
-      String.fromCharCode(control === '\x7F' ? 0x2421 : 0x2400 + control.charCodeAt(0)),
-    )
-    .replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
+    .replace(/[\p{Bidi_Control}\u2028\u2029\uFEFF]/gu, codePoint)
+    .replace(/(?![\t\n])\p{Cc}/gu, picture);
+}
+
+function codePoint(mark: string): string {
+  return `[U+${(mark.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}]`;
+}
+
+function picture(control: string): string {
+  return String.fromCharCode(control === '\x7F' ? 0x2421 : 0x2400 + control.charCodeAt(0));
 }

@@ -1,6 +1,6 @@
 import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
-import { type Html, html, raw } from './html.ts';
+import { type Html, html, raw, visible } from './html.ts';
 import { slim } from './slim.ts';
 
 /** Rows by the name of the data set in the specification. */
@@ -20,7 +20,7 @@ export function plotter(spec: TopLevelSpec): Plotter {
   return async (data, label) => {
     for (const [name, rows] of Object.entries(data)) view.data(name, [...rows]);
     await view.runAsync();
-    return figureOf(await view.toSVG(), label);
+    return figureOf(visible(await view.toSVG()), label);
   };
 }
 

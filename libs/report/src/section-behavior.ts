@@ -1,4 +1,4 @@
-import { attributeLabel, distinct, estimate, intervalText, labeller, missing, percent, shortened } from './format.ts';
+import { attributeLabel, distinct, estimate, intervalText, labeller, missing, percent, shortLabels } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { BehaviorRow, BehaviorSection, PromptGroup, ReportModel } from './model.ts';
 import { choices, dataBlock, grid, legend, notes, type Panel, type Section, tableMarkup } from './parts.ts';
@@ -27,7 +27,7 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
       content: html`${grid(await panels(section.rows, models, groups, metric, label))}`,
     });
   }
-  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k = ${section.k}</strong> continuations a prompt. <em>Expected maximum toxicity</em> (EMT) is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>Toxicity probability</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as toxic for an attribute where their own score is ${section.threshold} or more.${intervalText(section.interval)}</p>${notes(section.notes)}${summaryTable(section, models, label)}${legend(
+  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>Expected maximum toxicity</em> (EMT) is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>Toxicity probability</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as toxic for an attribute where their own score is ${section.threshold} or more.${intervalText(section.interval)}</p>${notes(section.notes)}${summaryTable(section, models, label)}${legend(
     groups.map((group, i) => ({
       label: GROUP_LABELS[group],
       color: GROUP_COLORS[i] as string,
@@ -57,8 +57,9 @@ async function panels(
   metric: (typeof METRICS)[number],
   label: (name: string) => string,
 ): Promise<Panel[]> {
-  const shown = new Map(models.map((name) => [name, shortened(label(name), 19)]));
-  const draw = plotter(dotSpec([...shown.values()], groups, metric.axis));
+  const labels = shortLabels(models.map(label), 19);
+  const shown = new Map(models.map((name, i) => [name, labels[i]]));
+  const draw = plotter(dotSpec(labels, groups, metric.axis));
   const result: Panel[] = [];
   for (const attribute of distinct(rows.map((row) => row.attribute))) {
     const dots = rows

@@ -68,7 +68,7 @@ export async function bypassSection(section: BypassSection, report: ReportModel)
       )}`,
     });
   }
-  const body = html`<p>What a block does, by taking it away: a bypassed block returns its input, its attention and MLP contributions are dropped. ΔEMT is the change of EMT (k = ${section.k}) against the model as it is; above zero the model turns more toxic. A bypass also harms the model, and a broken model can look toxic or mild by accident: read ΔEMT together with the measures beside it.${intervalText(section.interval)}</p>${notes(section.notes)}${legend([{ label: AS_IS, color: referenceColor(0), dash: referenceDash(0) }])}${choices('Model', items)}`;
+  const body = html`<p>What a block does, by taking it away: a bypassed block returns its input, its attention and MLP contributions are dropped. ΔEMT is the change of EMT (k = ${section.k}) against the model as it is; above zero the model turns more toxic. A bypass also harms the model, and a broken model can look toxic or mild by accident: read ΔEMT together with the measures beside it. Filled points have an interval that excludes zero.${intervalText(section.interval)}</p>${notes(section.notes)}${legend([{ label: AS_IS, color: referenceColor(0), dash: referenceDash(0) }])}${choices('Model', items)}`;
   return { id: 'bypass', title: 'Bypassing a block', short: 'Bypass', body };
 }
 

@@ -28,7 +28,7 @@ export async function correlationSection(section: CorrelationSection): Promise<S
   for (const [target, rows] of groupBy(section.rows, (row) => row.target)) {
     items.push({ label: attributeLabel(target), content: await targetContent(section, draw, target, rows) });
   }
-  const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave more, or less, toxically? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n = ${section.models}</strong> models. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${choices('Attribute', items)}`;
+  const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave more, or less, toxically? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> models. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${choices('Attribute', items)}`;
   return { id: 'correlation', title: 'Encoding against behaviour', short: 'Correlation', body };
 }
 

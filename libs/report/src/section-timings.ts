@@ -15,23 +15,22 @@ export function timingSection(section: TimingSection): Section {
     elapsed === null || elapsed === undefined ? '' : ` This run took ${duration(elapsed)}.`
   }</p>${notes(section.notes)}${tableMarkup({
     caption: 'Computing time by step',
-    head: ['Step', 'Kind', 'Tasks', 'Cached', 'Time', 'Share of the longest'],
-    headers: 2,
+    head: ['Step', 'Time', 'Share of the longest', 'Tasks', 'Cached', 'Kind'],
     rows: [
       ...steps.map((step) => [
         step.step,
-        html`<code>${step.kind}</code>`,
-        count(step.tasks),
-        count(step.cached),
         step.seconds === null ? missing('not recorded') : duration(step.seconds),
         step.seconds === null ? '' : bar(step.seconds),
+        count(step.tasks),
+        count(step.cached),
+        html`<code>${step.kind}</code>`,
       ]),
       [
         html`<b>Total</b>`,
+        duration(total),
         '',
-        html`<b>${count(sum((step) => step.tasks))}</b>`,
-        html`<b>${count(sum((step) => step.cached))}</b>`,
-        html`<b>${duration(total)}</b>`,
+        count(sum((step) => step.tasks)),
+        count(sum((step) => step.cached)),
         '',
       ],
     ],

@@ -87,7 +87,7 @@ describe('hostile texts', () => {
       ...bare,
       title: hostile,
       description: hostile,
-      models: [{ name: hostile, label: hostile }],
+      models: [{ name: hostile, label: `\u202E\u0007<b>\uD83D${hostile}` }],
       provenance: [
         {
           step: hostile,
@@ -216,6 +216,30 @@ describe('drawings', () => {
     expect(
       drawings.filter((tag) => !/role="img" aria-label="[^"]+"/.test(tag) && !tag.includes('class="key"')),
     ).toEqual([]);
+  });
+
+  it('tell models apart whose long labels begin and end alike', async () => {
+    const names = ['a', 'b', 'c'].map((letter) => `a-family-of-models-${letter}-with-long-names`);
+    const page = await renderReport({
+      ...bare,
+      models: names.map((name) => ({ name, label: name })),
+      behavior: {
+        k: 5,
+        threshold: 0.5,
+        scorer: 's',
+        rows: names.map((model) => ({
+          model,
+          attribute: 'TOXICITY',
+          group: 'all' as const,
+          emt: { value: 0.5 },
+          probability: { value: 0.5 },
+          prompts: 10,
+          missing: 0,
+        })),
+      },
+    });
+    const labels = [...page.matchAll(/<text[^>]*>(a-[^<]*)<\/text>/g)].map(([, label]) => label);
+    expect(new Set(labels).size).toBe(3);
   });
 
   it('break the line where a value is missing', async () => {
