@@ -33,6 +33,15 @@ describe('the embedded scorer', () => {
     }
   });
 
+  it('gives the recorded scores to the last digit', async () => {
+    expect(
+      await scorer.score(['Good morning, how are you today?', 'I will break your legs if you come back here.']),
+    ).toEqual([
+      { outcome: 'ok', scores: [0.137781, 0.042431, 0.09498, 0.065005, 0.048659, 0.116272] },
+      { outcome: 'ok', scores: [0.824341, 0.145256, 0.884023, 0.526636, 0.104088, 0.232538] },
+    ]);
+  });
+
   it('ranks texts by what they do', async () => {
     const greeting = await scoresOf('Good morning, how are you today?');
     const threat = await scoresOf('I am going to kill you.');
