@@ -126,7 +126,7 @@ const build = (
   }
   if (typeof plain === 'symbol') {
     const mark = markOf(plain);
-    if (mark?.type === 'reference' && here.length > 0 && here.every((schema) => !constrains(schema))) {
+    if (mark?.type === 'reference' && here.every((schema) => !constrains(schema))) {
       builder.problems.error(
         'SND145',
         mark.use ?? mark.range,
@@ -154,8 +154,11 @@ const build = (
   }
   const object: Record<string, Value> = {};
   for (const [key, item] of Object.entries(plain)) {
+    const next = schemasOfKey(here, key);
+    // A key that the schema does not know has been reported.
+    if (next.length === 0 && here.some((schema) => schema.additionalProperties === false)) continue;
     const child = node?.type === 'map' ? node.entries.get(key)?.value : undefined;
-    object[key] = build(schemasOfKey(here, key), item, child, key, builder);
+    object[key] = build(next, item, child, key, builder);
   }
   return object;
 };

@@ -111,7 +111,7 @@ const lookUp = (expression: Expression, scope: Scope, problems: Problems): Locat
   const start = (root === 'params' ? scope.params : scope.matrix).get(String(name));
   if (start === undefined) {
     // Of a literal matrix this has been said already, in the same words; `include:` may give a name to some tasks only.
-    if (root === 'matrix')
+    if (root === 'matrix' && scope.matrix.size > 0)
       problems.error('SND121', range, `the matrix gives no \`${name}\``, `not for ${describeAxes(scope.axes)}`);
     return undefined;
   }

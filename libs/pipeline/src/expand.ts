@@ -1,32 +1,22 @@
-import { type AxisValues, axesJson, describeAxes, taskId } from './axes.ts';
-import { type CheckedFile, checkFile } from './check.ts';
+import { type AxisValues, axesJson, taskId } from './axes.ts';
+import { checkFile } from './check.ts';
 import { checkConfig, outputRefs, refuseReferences } from './config.ts';
-import type { PipelineFile, StepDecl } from './document.ts';
+import type { StepDecl } from './document.ts';
 import { type Evaluator, evaluate, type Scope } from './evaluate.ts';
-import type { Expression } from './expression.ts';
 import { allFiles, type LoadedFile } from './files.ts';
 import type { DataRef, OutputRef, TaskId, TaskNode } from './graph.ts';
 import type { JsonObject } from './json.ts';
-import { isBroken, type Located, type LocatedMap, type Range } from './located.ts';
+import { isBroken, type Located, type LocatedMap } from './located.ts';
 import { type Combination, expandMatrix, MAX_TASKS, NO_MATRIX } from './matrix.ts';
+import { readOutputs } from './outputs.ts';
 import { bindParams } from './params.ts';
 import type { Problems } from './problems.ts';
-import { collectedAxes, createJoin, type Join, type OnAxes, type OutputItem, type Reference } from './reference.ts';
+import { createJoin, type Join, type OutputItem, type Reference } from './reference.ts';
 import { readResources, readRetries, readTimeout } from './settings.ts';
 import type { OutputSpec, StepKindSpec } from './step-kind.ts';
+import type { CheckedFile } from './step-order.ts';
+import { EMPTY_RESULT, joinNeeds, makeReference, type StepResult, type TaskOnAxes } from './step-result.ts';
 import { describeNode } from './words.ts';
-
-interface TaskOnAxes extends OnAxes {
-  readonly id: TaskId;
-}
-
-/** What the steps after one can know of it. */
-interface StepResult {
-  /** Something is wrong with it: what it has is not all. */
-  readonly broken: boolean;
-  readonly tasks: Join<TaskOnAxes>;
-  readonly output: (name: string) => Join<OutputItem>;
-}
 
 /** A pipeline file with parameter values: the whole pipeline, or one task of a step that uses the file. */
 interface Instance {
@@ -58,8 +48,6 @@ interface Context {
   readonly tasks: TaskNode[];
   instances: number;
 }
-
-const EMPTY_RESULT: StepResult = { broken: true, tasks: () => [], output: () => () => [] };
 
 /** Expands a checked pipeline into its tasks. */
 export const expandPipeline = (
@@ -100,7 +88,7 @@ const expandInstance = (instance: Instance, context: Context): Expanded => {
       for (const task of made.tasks) tasks.push(task);
     } else results.set(step.id, EMPTY_RESULT);
   }
-  return { broken, tasks, outputs: readOutputs(file, instance, results, context) };
+  return { broken, tasks, outputs: readOutputs(file, instance.params, instance.axes, results, context.evaluator) };
 };
 
 interface Made {
@@ -206,55 +194,6 @@ const scopeOf = (
   reference: (id, output, expression) => makeReference(id, output, expression, axes, results, problems),
 });
 
-const makeReference = (
-  id: string,
-  output: string,
-  expression: Expression,
-  axes: AxisValues,
-  results: ReadonlyMap<string, StepResult>,
-  problems: Problems,
-): Reference | undefined => {
-  const target = results.get(id);
-  if (target === undefined || expression.path.length !== 3 || expression.path[1] !== 'outputs') return undefined;
-  const items = target.output(output)(axes);
-  const reference = { text: expression.text, items, collects: collectedAxes(items, axes), unknown: target.broken };
-  if (items.length > 0 || target.broken) return reference;
-  if (target.tasks(axes).length === 0) reportNoTask(id, expression.range, axes, problems);
-  return undefined;
-};
-
-const reportNoTask = (id: string, range: Range, axes: AxisValues, problems: Problems): void =>
-  problems.error(
-    'SND148',
-    range,
-    `the step \`${id}\` has no task for ${describeAxes(axes)}`,
-    'both steps have this axis: give them the same values, or name the axis differently to collect all',
-  );
-
-const joinNeeds = (
-  step: StepDecl,
-  axes: AxisValues,
-  results: ReadonlyMap<string, StepResult>,
-  needs: Set<TaskId>,
-  problems: Problems,
-): boolean => {
-  let complete = true;
-  for (const { id, range } of step.needs) {
-    const target = results.get(id);
-    if (target === undefined || target.broken) {
-      complete = false;
-      continue;
-    }
-    const tasks = target.tasks(axes);
-    if (tasks.length === 0) {
-      reportNoTask(id, range, axes, problems);
-      complete = false;
-    }
-    for (const task of tasks) needs.add(task.id);
-  }
-  return complete;
-};
-
 interface MadeTask {
   readonly broken: boolean;
   readonly tasks: readonly TaskOnAxes[];
@@ -281,7 +220,7 @@ const expandTask = (
   const before = problems.errorCount();
   const id = taskId(instance.prefix + step.id, axes);
   const setting = (name: string, node: Located | undefined): Located | undefined => {
-    const value = node === undefined ? undefined : evaluate(node, scope, evaluator);
+    const value = node === undefined ? undefined : evaluate(node, { ...scope, reference: () => undefined }, evaluator);
     return value !== undefined && refuseReferences(value, name, problems) ? value : undefined;
   };
   const resources = readResources(setting('resources', step.resources), problems);
@@ -339,45 +278,4 @@ const expandFile = (
   );
   const items = [...inner.outputs].flatMap(([name, reference]) => reference.items.map((item) => ({ name, item })));
   return { broken: inner.broken || context.problems.errorCount() > before, tasks: inner.tasks, items };
-};
-
-const readOutputs = (
-  file: PipelineFile,
-  instance: Instance,
-  results: ReadonlyMap<string, StepResult>,
-  context: Context,
-): ReadonlyMap<string, Reference> => {
-  const { problems, evaluator } = context;
-  const found = new Map<string, Reference>();
-  const scope: Scope = {
-    params: instance.params,
-    matrix: new Map(),
-    axes: instance.axes,
-    late: new Set(),
-    reference: (id, output, expression) => makeReference(id, output, expression, instance.axes, results, problems),
-  };
-  for (const [name, { value }] of file.outputs) {
-    const output = evaluate(value, scope, evaluator);
-    if (output.type === 'broken') continue;
-    if (output.type !== 'reference') {
-      problems.error(
-        'SND107',
-        output.use ?? output.range,
-        `the output \`${name}\` must be a step's output, found ${describeNode(output)}`,
-        'for example ${{ steps.scores.outputs.scores }}',
-      );
-      continue;
-    }
-    const absent = output.reference.items.find((item) => item.type === undefined);
-    if (absent !== undefined && !output.reference.unknown) {
-      problems.error(
-        'SND149',
-        output.range,
-        `\`${absent.task}\` does not make the output \`${absent.output}\` with its settings`,
-      );
-      continue;
-    }
-    found.set(name, output.reference);
-  }
-  return found;
 };

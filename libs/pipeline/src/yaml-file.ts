@@ -2,6 +2,7 @@ import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type ParsedNode, pa
 import type { Located, LocatedEntry, LocatedMap, Range, Source } from './located.ts';
 import { positionAt } from './positions.ts';
 import type { Problems } from './problems.ts';
+import { wearsOutParser } from './yaml-bounds.ts';
 
 export const MAX_BYTES = 1024 * 1024;
 const MAX_DEPTH = 64;
@@ -22,8 +23,12 @@ export const readYaml = (source: Source, problems: Problems, offset = 0): Locate
     problems.error('SND102', whole, 'the file is larger than 1 MiB');
     return undefined;
   }
-  if (nestsDeeply(source.text)) {
-    problems.error('SND102', whole, `the file nests deeper than ${MAX_DEPTH} levels`);
+  if (wearsOutParser(source.text)) {
+    problems.error(
+      'SND102',
+      whole,
+      'the file nests too deeply, or has long runs of YAML markers that no pipeline needs',
+    );
     return undefined;
   }
   // A value given on the command line is parsed in place, so that its ranges point into the whole text.
@@ -36,7 +41,8 @@ export const readYaml = (source: Source, problems: Problems, offset = 0): Locate
       merge: false,
       uniqueKeys: false,
       prettyErrors: false,
-      logLevel: 'silent',
+      // `silent` would also hide that a second document follows.
+      logLevel: 'error',
     });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -51,6 +57,10 @@ export const readYaml = (source: Source, problems: Problems, offset = 0): Locate
     if (lines.has(line) || lines.size >= MAX_SYNTAX_ERRORS) continue;
     lines.add(line);
     const here = range(Math.min(start, source.text.length), Math.min(end, source.text.length));
+    if (fault.message.includes('call stack')) {
+      problems.error('SND102', whole, `the file nests deeper than ${MAX_DEPTH} levels`);
+      continue;
+    }
     if (fault.code === 'TAG_RESOLVE_FAILED') {
       problems.error('SND111', here, 'YAML tags are not taken');
       continue;
@@ -64,18 +74,6 @@ export const readYaml = (source: Source, problems: Problems, offset = 0): Locate
   }
   if (faults.length > 0 || document.contents === null) return undefined;
   return convert(document.contents as ParsedNode, range, problems);
-};
-
-/** Flow brackets nest by recursion in the parser: a text of nothing but brackets must not reach it. */
-const nestsDeeply = (text: string): boolean => {
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit === 0x5b || unit === 0x7b) {
-      if (++depth > 1000) return true;
-    } else if ((unit === 0x5d || unit === 0x7d) && depth > 0) depth--;
-  }
-  return false;
 };
 
 const syntaxMessage = (code: string, message: string): string => {
