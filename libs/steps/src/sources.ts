@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
 import type { DataSources } from '@sonde/executor';
 import type { ArtifactType, DataRef } from '@sonde/pipeline';
@@ -12,7 +13,7 @@ const listFiles = async (type: ArtifactType, folder: string): Promise<readonly s
     case 'adapter':
       return (await import('@sonde/models')).listAdapterFiles(folder);
     case 'scorer':
-      return (await import('@sonde/scoring')).listScorerFiles(folder);
+      return (await import('@sonde/scoring')).listScorerFiles(folder).map((file) => path.relative(folder, file));
     default: {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true });
       return entries
@@ -29,20 +30,20 @@ export const dataSources: DataSources & {
 } = {
   listFiles,
   resolveEmbedded(name) {
-    const { kind, path } = resolveEmbedded(name);
-    return { type: kind, path };
+    const found = resolveEmbedded(name);
+    return { type: found.kind, path: found.path };
   },
   async problems(refs) {
     const found: { ref: DataRef; message: string }[] = [];
     const seen = new Set<string>();
     for (const ref of refs) {
-      const path =
+      const target =
         ref.scheme === 'embedded' ? resolveEmbedded(ref.target).path : ref.scheme === 'path' ? ref.target : undefined;
       const [type] = ref.types;
-      if (path === undefined || type === undefined || seen.has(`${type} ${path}`)) continue;
-      seen.add(`${type} ${path}`);
-      if (!existsSync(path) || !(await stat(path)).isDirectory()) continue;
-      await listFiles(type, path).catch((error: Error) => found.push({ ref, message: error.message }));
+      if (target === undefined || type === undefined || seen.has(`${type} ${target}`)) continue;
+      seen.add(`${type} ${target}`);
+      if (!existsSync(target) || !(await stat(target)).isDirectory()) continue;
+      await listFiles(type, target).catch((error: Error) => found.push({ ref, message: error.message }));
     }
     return found;
   },

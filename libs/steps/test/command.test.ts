@@ -10,6 +10,8 @@ afterAll(() => remove());
 
 const node = (script: string, ...args: string[]): string[] => [process.execPath, '-e', script, '--', ...args];
 
+const expression = (name: string): string => `\${{ ${name} }}`;
+
 describe('command', () => {
   it('gives the program copies of its inputs and takes the files it writes', async () => {
     const file = path.join(folder, 'words.txt');
@@ -17,8 +19,8 @@ describe('command', () => {
     const result = await runStep('command', folder, {
       argv: node(
         "const fs = require('fs'); const [a, b] = process.argv.slice(1); fs.writeFileSync(b, JSON.stringify({ words: fs.readFileSync(a, 'utf8').split(' ').length }))",
-        '${{ inputs.words }}',
-        '${{ outputs.count }}',
+        expression('inputs.words'),
+        expression('outputs.count'),
       ),
       inputs: { words: { ...artifact('file', file), ref: 'words.txt' } },
       outputs: { count: { type: 'json', file: 'count.json' } },
