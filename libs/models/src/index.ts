@@ -1,8 +1,12 @@
 export { listAdapterFiles } from './adapter.ts';
+export { capture } from './capture.ts';
 export { listModelFiles } from './checkpoint.ts';
 export { ModelError } from './errors.ts';
+export { type Forward, forward } from './forward.ts';
 export { generate } from './generate.ts';
 export { type Model, openModel } from './model.ts';
+export { perplexity } from './perplexity.ts';
+export { drawReference, nucleusOf } from './sampling.ts';
 export { type ChatMessage, type EncodeOptions, openTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
 export type {
   CapturedStates,

@@ -1,0 +1,19 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../../../../shared');
+
+/** Reference checkpoints and results, where they are at hand. */
+export const fixtures = join(root, 'fixtures');
+export const tokenizers = join(root, 'data/tokenizers');
+export const hasShared = existsSync(fixtures) && existsSync(tokenizers);
+
+/** Greatest difference relative to the reference's greatest magnitude. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let [difference, scale] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    difference = Math.max(difference, Math.abs(actual[i]! - expected[i]!));
+    scale = Math.max(scale, Math.abs(expected[i]!));
+  }
+  return actual.length === expected.length ? difference / scale : Number.POSITIVE_INFINITY;
+}
