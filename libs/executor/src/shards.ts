@@ -1,5 +1,6 @@
 import type { JsonObject } from '@sonde/pipeline';
 import { BlobDamaged, keyOf, type ResultRecord } from '@sonde/store';
+import type { Failure } from './events.ts';
 import type { Execution, UnitResult } from './execution.ts';
 import { NotComputed } from './failure.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -28,20 +29,19 @@ export async function computeShards(
   const units = shards.map((shard, index) => ({
     ...shardUnit(ready, shard, rank, progress.ofShard(index)),
     isPointless: () => oneFailed,
+    onFailure: (failure: Failure) => {
+      oneFailed = true;
+      ready.unit.onFailure(failure);
+    },
   }));
   const computed = await Promise.allSettled(
     units.map(async (unit, index) => {
       const stored = ready.force
         ? undefined
         : await execution.reading.add(() => storedResult(execution, task, unit.key));
-      try {
-        const record = stored ?? (await computeUnit(execution, unit)).record;
-        progress.finished(index, record);
-        return record;
-      } catch (error) {
-        oneFailed = true;
-        throw error;
-      }
+      const record = stored ?? (await computeUnit(execution, unit)).record;
+      progress.finished(index, record);
+      return record;
     }),
   );
   const failures = computed.filter((result) => result.status === 'rejected').map((result): unknown => result.reason);

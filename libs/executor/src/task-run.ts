@@ -2,6 +2,7 @@ import type { JsonObject, TaskId, TaskNode } from '@sonde/pipeline';
 import { BlobDamaged, type ResultRecord } from '@sonde/store';
 import { changedFile } from './data.ts';
 import { type Decision, decide, kindOf } from './decide.ts';
+import type { Failure } from './events.ts';
 import type { Execution } from './execution.ts';
 import { NotComputed, TaskFailure } from './failure.ts';
 import { fetchBlob } from './fetch.ts';
@@ -26,7 +27,10 @@ export interface ReadyTask {
   readonly inputs: ResolvedInputs;
   readonly force: boolean;
   /** What all of its units share. */
-  readonly unit: Pick<Unit, 'task' | 'affinity' | 'force' | 'checkInputs' | 'onStart' | 'isPointless' | 'listener'>;
+  readonly unit: Pick<
+    Unit,
+    'task' | 'affinity' | 'force' | 'checkInputs' | 'onStart' | 'onFailure' | 'isPointless' | 'listener'
+  >;
   started(): boolean;
 }
 
@@ -45,6 +49,12 @@ export async function computeTask(
       ? await computeUnit(execution, wholeUnit(execution, ready, read.decision))
       : await computeShards(execution, ready, shards, read.decision);
   return { record, ran: !hit || ready.started() };
+}
+
+/** Stops the run where a failure stops it. */
+export function stopAfter({ stop, options }: Execution, task: TaskId, failure: Failure): void {
+  if (failure.code === 'store') stop.set('store', task);
+  else if (options.keepGoing !== true) stop.set('failure', task);
 }
 
 interface ReadInputs {
@@ -114,6 +124,7 @@ function makeReady(execution: Execution, task: TaskNode, decision: MissedDecisio
         const { key, reason } = decision;
         execution.emit({ event: 'task.started', task: id, step, key, reason, device, attempt });
       },
+      onFailure: (failure) => stopAfter(execution, id, failure),
       isPointless: () => false,
       listener: {
         progress: (done, total, unit) => execution.emit({ event: 'task.progress', task: id, step, done, total, unit }),

@@ -4,7 +4,7 @@ import type { Counts, Failure } from './events.ts';
 import type { Execution } from './execution.ts';
 import { asTaskFailure, NotComputed } from './failure.ts';
 import type { Prepared } from './prepare.ts';
-import { computeTask } from './task-run.ts';
+import { computeTask, stopAfter } from './task-run.ts';
 
 export interface TasksResult {
   readonly counts: Counts;
@@ -78,15 +78,14 @@ export async function runTasks(
 
   const conclude = (task: TaskNode, error: unknown): void => {
     if (error instanceof NotComputed) {
-      skip(task, error.because.length > 0 ? error.because : [...failures.keys()]);
+      skip(task, error.because.length > 0 ? error.because : stop.because);
       return;
     }
     const { failure, trace: stack } = asTaskFailure(error);
     failures.set(task.id, failure);
     endings.set(task.id, 'failed');
     records.delete(task.id);
-    if (failure.code === 'store') stop.set('store');
-    else if (execution.options.keepGoing !== true) stop.set('failure');
+    stopAfter(execution, task.id, failure);
     emit({ event: 'task.failed', task: task.id, step: task.step, failure });
     if (stack !== undefined) trace(task.id, stack);
   };

@@ -2,6 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JsonObject, TaskNode } from '@sonde/pipeline';
 import { type Key, type Lease, type ResultRecord, type StoredArtifact, StoreError } from '@sonde/store';
+import type { Failure } from './events.ts';
 import type { Execution, UnitResult } from './execution.ts';
 import { isRetryable, NotComputed, TaskFailure } from './failure.ts';
 import { damagedOutputs } from './inputs.ts';
@@ -21,6 +22,8 @@ export interface Unit {
   readonly listener: JobListener;
   job(place: { readonly scratch: string; readonly out: string; readonly device: Device }): Job;
   onStart(device: string, attempt: number): void;
+  /** Told before a worker is free again, so that nothing that must not starts. */
+  onFailure(failure: Failure): void;
   /** Whether it need no longer be started: a shard whose sister has failed. */
   isPointless(): boolean;
   /** Throws where an input from outside is no longer what the fingerprint says. */
@@ -86,7 +89,12 @@ async function takeTurn(execution: Execution, unit: Unit, held: { lease?: Lease 
     const record = unit.force ? undefined : await storedResult(execution, unit.task, unit.key);
     if (record !== undefined) return { outcome: 'hit', record };
   }
-  return attempt(execution, unit, held.lease);
+  try {
+    return await attempt(execution, unit, held.lease);
+  } catch (error) {
+    if (error instanceof TaskFailure) unit.onFailure(error.failure);
+    throw error;
+  }
 }
 
 async function acquire(execution: Execution, unit: Unit, onWait: () => void): Promise<Lease> {

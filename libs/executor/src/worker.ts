@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Failure } from './events.ts';
 import { memoryKills } from './memory.ts';
@@ -42,6 +41,8 @@ export interface Worker {
 }
 
 const STDERR_LINES = 20;
+/** How long to wait for what a dead worker wrote last, in milliseconds. */
+const LAST_WORDS = 200;
 
 /** Starts a worker process. It leads its own process group: Ctrl-C does not reach it, and killing it ends its children. */
 export function startWorker(entry: string | URL, lease: DeviceLease, env: Readonly<Record<string, string>>): Worker {
@@ -75,9 +76,16 @@ export function startWorker(entry: string | URL, lease: DeviceLease, env: Readon
     });
   });
 
+  const closed = new Promise<void>((resolve) => {
+    child.once('close', () => resolve());
+  });
+
   const died = async (): Promise<Failure> => {
     // What it wrote last may still be in the pipe; a grandchild may hold the pipe open for ever.
-    await Promise.race([once(child, 'close'), delay(200, undefined, { ref: false })]);
+    const enough = new AbortController();
+    const patience = delay(LAST_WORDS, undefined, { signal: enough.signal }).catch(() => {});
+    await Promise.race([closed, patience]);
+    enough.abort();
     return describeDeath(exited, startError, stderr.trim(), killsBefore);
   };
 

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Graph } from '@sonde/pipeline';
 import { openStore } from '@sonde/store';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { explainTask, type RunEvent, RunRefused } from '../src/index.ts';
 import { kinds } from './fixtures/kinds.ts';
 import { file, graphOf, listing, out, type StepSpec, sources } from './rig.ts';
@@ -227,6 +227,28 @@ describe('data from outside', () => {
     // Once its content is in the store, the network is not needed.
     await rig().store.putText('text');
     expect((await rig().run(graph, { offline: true })).value('read')).toBe(4);
+  });
+
+  it('at an address is fetched once, and only what its digest says is used', async () => {
+    const answers = vi.fn(async () => new Response(answers.mock.calls.length === 1 ? 'else' : 'text'));
+    vi.stubGlobal('fetch', answers);
+    try {
+      const ref = {
+        ...file('//example.org/a.txt'),
+        scheme: 'https',
+        ref: 'https://example.org/a.txt',
+        sha256: digest,
+      } as const;
+      const graph = graphOf({ read: { kind: 'read', with: { file: ref } } });
+      const wrong = await rig().run(graph);
+      expect(wrong.failures.get('read')).toMatchObject({ code: 'data', message: expect.stringContaining(digest) });
+      expect((await rig().run(graph)).value('read')).toBe(4);
+      const other = graphOf({ again: { kind: 'read', with: { file: ref, note: 1 } } });
+      expect((await rig().run(other)).value('again')).toBe(4);
+      expect(answers).toHaveBeenCalledTimes(2);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   it('may be a folder: the listed files count, their place does not', async () => {

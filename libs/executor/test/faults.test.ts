@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { RunRefused } from '../src/index.ts';
-import { file, graphOf, out, type Ran, type StepSpec } from './rig.ts';
+import { file, graphOf, out, type Ran, type StepSpec, vanished } from './rig.ts';
 import { useRig } from './use-rig.ts';
 
 const rig = useRig();
@@ -122,6 +123,12 @@ describe('a step that hangs', () => {
     const ran = await rig().run(beside({ kind: 'hang', timeoutSeconds: 0.2 }), { keepGoing: true });
     expect(ran.failures.get('bad')).toMatchObject({ code: 'timeout' });
     expect(ran.counts).toEqual({ cached: 0, ran: 2, failed: 1, skipped: 1 });
+  });
+
+  it('takes with it what it has started', async () => {
+    const graph = graphOf({ parent: { kind: 'parent', with: { name: 'x' }, timeoutSeconds: 1.5 } });
+    expect((await rig().run(graph)).failures.get('parent')).toMatchObject({ code: 'timeout' });
+    await vanished(Number(readFileSync(rig().path('child-x'), 'utf8')));
   });
 
   it('is stopped when it has said nothing for long', async () => {

@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -198,4 +198,14 @@ export async function listing(folder: string): Promise<string[]> {
     lines.push(`${join(entry.parentPath, entry.name)} ${found.size} ${found.mtimeNs}`);
   }
   return lines.sort();
+}
+
+/** Waits until a process is gone. */
+export async function vanished(pid: number): Promise<void> {
+  for (;;) {
+    // One that has ended but is not yet collected counts as gone (Linux: state Z).
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+    if (stat === undefined || /^\d+ \(.*\) Z/s.test(stat)) return;
+    await delay(5);
+  }
 }

@@ -50,6 +50,13 @@ describe('a step that divides', () => {
     expect(shardsRun().filter((line) => line === 'shard a+b')).toHaveLength(1);
   });
 
+  it('that fails in one shard starts no other, and says why it failed', async () => {
+    const failed = await rig().run(counting(['fail', 'a', 'b', 'c', 'd', 'e', 'f', 'g']), { jobs: 1 });
+    expect(failed.counts).toEqual({ cached: 0, ran: 0, failed: 1, skipped: 0 });
+    expect(failed.failures.get('count')).toMatchObject({ message: 'A row is wrong.' });
+    expect(shardsRun()).toEqual(['shard fail+a']);
+  });
+
   it('computes a shard again whose bytes are gone, and joins anew', async () => {
     const first = await rig().run(counting(['a', 'bb', 'cccc']));
     const whole = first.records.get('count')!;

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Graph } from '@sonde/pipeline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../src/index.ts';
-import { bundle, file, graphOf, out } from './rig.ts';
+import { bundle, file, graphOf, out, vanished } from './rig.ts';
 import { useRig } from './use-rig.ts';
 
 const rig = useRig();
@@ -165,23 +165,10 @@ describe('an interruption', () => {
 
 /** The processes whose parent is this one (Linux). */
 async function workersOf(parent: number): Promise<number[]> {
-  const { readFile } = await import('node:fs/promises');
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')));
   return stats.flatMap((stat) => {
     const [, pid, ppid] = /^(\d+) \(.*\) \S (\d+)/s.exec(stat) ?? [];
     return Number(ppid) === parent ? [Number(pid)] : [];
   });
-}
-
-/** Waits until a process is gone. */
-async function vanished(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return;
-    }
-    await delay(5);
-  }
 }
