@@ -99,6 +99,12 @@ describe('a worker that dies', () => {
     expect(failure!.message).toContain(says);
   });
 
+  it('for want of heap memory says that', async () => {
+    const says = 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory';
+    const graph = graphOf({ bad: { kind: 'crash', with: { name: 'x', how: 'SIGABRT', until: 9, says } } });
+    expect((await rig().run(graph)).failures.get('bad')).toMatchObject({ code: 'out-of-memory', stderr: says });
+  });
+
   it('is replaced for the next attempt', async () => {
     const ran = await rig().run(
       graphOf({ bad: { kind: 'crash', with: { name: 'x', how: 'SIGKILL', until: 1 }, retries: 1 } }),
