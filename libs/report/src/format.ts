@@ -106,8 +106,9 @@ export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, 
 }
 
 /** Text for the intervals of a section, or nothing. */
-export function intervalText(interval: { level: number; method: string; resamples?: number } | undefined): string {
+export function intervalText(interval: { level?: number; method: string; resamples?: number } | undefined): string {
   if (!interval) return '';
   const resamples = interval.resamples === undefined ? '' : `, ${count(interval.resamples)} resamples`;
-  return ` Intervals: ${fixed(interval.level * 100, 0)} %, ${interval.method}${resamples}.`;
+  const level = interval.level === undefined ? '' : `${fixed(interval.level * 100, 0)} %, `;
+  return ` Intervals: ${level}${interval.method}${resamples}.`;
 }

@@ -45,17 +45,15 @@ export type Estimate = {
 
 /** How the intervals of a section were made. */
 export type IntervalMethod = {
-  /** 0.95 for 95 %. */
-  readonly level: number;
+  /** 0.95 for 95 %; absent where the ends are not quantiles (a range over folds). */
+  readonly level?: number;
   /** "bootstrap over prompts, percentile", say. */
   readonly method: string;
   readonly resamples?: number;
 };
 
 export type ProvenanceRow = {
-  /** The step's id in the pipeline. */
-  readonly step: string;
-  /** `text/generate`, say. */
+  /** The step kind, `text/generate`. A result knows no step names: steps are renamed without computing anew. */
   readonly kind: string;
   /** The task's axis values, `{ model: 'embedded:parlour-base' }`. */
   readonly axes: Readonly<Record<string, string>>;
@@ -219,18 +217,14 @@ export type ExampleContinuation = {
 };
 
 export type TimingSection = {
-  readonly steps: readonly TimingRow[];
-  /** Elapsed time of the run, where it is known when the report is written. */
-  readonly elapsedSeconds?: number | null;
+  readonly kinds: readonly TimingRow[];
   readonly notes?: readonly string[];
 };
 
 export type TimingRow = {
-  readonly step: string;
+  /** The step kind. */
   readonly kind: string;
   readonly tasks: number;
-  /** Tasks whose result was already there. */
-  readonly cached: number;
-  /** Summed over tasks, as when they were computed. */
+  /** Summed over tasks, as when they were computed; null if not recorded. */
   readonly seconds: number | null;
 };

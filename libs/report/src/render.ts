@@ -26,6 +26,6 @@ export async function renderReport(report: ReportModel): Promise<string> {
   if (correlation && correlation.rows.length > 0) sections.push(await correlationSection(correlation));
   if (bypass && bypass.rows.length + bypass.harm.length > 0) sections.push(await bypassSection(bypass, report));
   if (examples && examples.prompts.length > 0) sections.push(exampleSection(examples, report));
-  if (timings && timings.steps.length > 0) sections.push(timingSection(timings));
+  if (timings && timings.kinds.length > 0) sections.push(timingSection(timings));
   return page({ title: report.title, description: report.description, summary: glance(report), sections });
 }

@@ -30,19 +30,18 @@ function modelTable({ models }: ReportModel): Html | null {
   });
 }
 
-/** Tasks by step: a step of few tasks is shown, a long one folded. */
+/** Tasks by step kind, folded. */
 function provenance(report: ReportModel): Html | null {
-  const steps = [...groupBy(report.provenance, (row) => row.step)];
-  if (steps.length === 0) return null;
+  const kinds = [...groupBy(report.provenance, (row) => row.kind)];
+  if (kinds.length === 0) return null;
   const label = labeller(report.models);
-  return html`<h3>Tasks</h3><p>Each result is found by its key, the SHA-256 of everything that determines it. Open a key for the whole of it and for the task's configuration.</p><div class="tasks">${steps.map(
-    ([step, rows]) => {
+  return html`<h3>Tasks</h3><p>Each result is found by its key, the SHA-256 of everything that determines it. Open a key for the whole of it and for the task's configuration.</p><div class="tasks">${kinds.map(
+    ([kind, rows]) => {
       const known = rows.map((row) => row.seconds).filter((seconds) => seconds !== null);
       const time = known.length === 0 ? '' : `, ${duration(known.reduce((sum, seconds) => sum + seconds, 0))}`;
-      const [first] = rows as [ProvenanceRow];
-      return html`<details><summary><span class="step">${step}</span> <code>${first.kind}</code> <span class="muted">${plural(rows.length, 'task')}${time}</span></summary>${tableMarkup(
+      return html`<details><summary><span class="step">${kind}</span> <span class="muted">${plural(rows.length, 'task')}${time}</span></summary>${tableMarkup(
         {
-          caption: `Tasks of ${step}`,
+          caption: `Tasks of ${kind}`,
           head: ['Axes', 'Key', 'Seed', 'Computed (UTC)', 'Seconds'],
           rows: rows.map((row) => taskCells(row, label)),
         },

@@ -72,7 +72,7 @@ describe('the page', () => {
   it('leaves out a section without rows', async () => {
     const page = await renderReport({
       ...bare,
-      timings: { steps: [] },
+      timings: { kinds: [] },
       examples: { attribute: 'TOXICITY', threshold: 0.5, prompts: [] },
     });
     expect(page).not.toContain('id="timings"');
@@ -90,7 +90,6 @@ describe('hostile texts', () => {
       models: [{ name: hostile, label: `\u202E\u0007<b>\uD83D${hostile}` }],
       provenance: [
         {
-          step: hostile,
           kind: hostile,
           axes: { [hostile]: hostile },
           key: hostile,
@@ -174,10 +173,10 @@ describe('numbers', () => {
   });
 
   it('that are NaN are refused, naming the place', async () => {
-    const timings = { steps: [{ step: 's', kind: 'k', tasks: 1, cached: 0, seconds: Number.NaN }] };
+    const timings = { kinds: [{ kind: 'k', tasks: 1, seconds: Number.NaN }] };
     await expect(renderReport({ ...bare, timings })).rejects.toThrow(
       new ReportError(
-        "The report's timings.steps[0].seconds is NaN; a number that is not known must be null, with a reason.",
+        "The report's timings.kinds[0].seconds is NaN; a number that is not known must be null, with a reason.",
       ),
     );
   });

@@ -99,15 +99,14 @@ export function sampleReport(count = 8): ReportModel {
     },
     examples: { attribute: 'TOXICITY', threshold: 0.5, prompts: examplesOf(models, random) },
     timings: {
-      elapsedSeconds: 48.3,
-      steps: [
-        { step: 'prompts', kind: 'prompts/sample', tasks: 1, cached: 0, seconds: 0.08 },
-        { step: 'continuations', kind: 'text/generate', tasks: 8, cached: 2, seconds: 31.2 },
-        { step: 'scores', kind: 'text/score', tasks: 9, cached: 0, seconds: 2.4 },
-        { step: 'probes', kind: 'probe/train', tasks: 8, cached: 0, seconds: 17.9 },
-        { step: 'behavior', kind: 'behavior/summarize', tasks: 8, cached: 8, seconds: 1.1 },
-        { step: 'bypassed', kind: 'text/generate', tasks: 18, cached: 0, seconds: 22.7 },
-        { step: 'imported', kind: 'table/import', tasks: 1, cached: 1, seconds: null },
+      kinds: [
+        { kind: 'prompts/sample', tasks: 1, seconds: 0.08 },
+        { kind: 'text/generate', tasks: 8, seconds: 31.2 },
+        { kind: 'text/score', tasks: 9, seconds: 2.4 },
+        { kind: 'probe/train', tasks: 8, seconds: 17.9 },
+        { kind: 'behavior/summarize', tasks: 8, seconds: 1.1 },
+        { kind: 'text/generate', tasks: 18, seconds: 22.7 },
+        { kind: 'table/import', tasks: 1, seconds: null },
       ],
     },
   };
@@ -115,8 +114,7 @@ export function sampleReport(count = 8): ReportModel {
 
 function provenanceOf(models: readonly ReportedModel[], random: () => number): ProvenanceRow[] {
   const hex = () => Array.from({ length: 64 }, () => Math.floor(random() * 16).toString(16)).join('');
-  const row = (step: string, kind: string, axes: Record<string, string>, seed: number | null): ProvenanceRow => ({
-    step,
+  const row = (kind: string, axes: Record<string, string>, seed: number | null): ProvenanceRow => ({
     kind,
     axes,
     key: `sha256:${hex()}`,
@@ -126,11 +124,11 @@ function provenanceOf(models: readonly ReportedModel[], random: () => number): P
     seconds: Math.round(random() * 400) / 100,
   });
   return [
-    row('prompts', 'prompts/sample', {}, 0),
-    ...models.map((model) => row('continuations', 'text/generate', { model: model.name }, 0)),
-    ...models.map((model) => row('scores', 'text/score', { model: model.name }, null)),
-    ...models.map((model) => row('probes', 'probe/train', { model: model.name }, 42)),
-    { ...row('correlations', 'correlate/models', {}, 0), computedAt: null, seconds: null },
+    row('prompts/sample', {}, 0),
+    ...models.map((model) => row('text/generate', { model: model.name }, 0)),
+    ...models.map((model) => row('text/score', { model: model.name }, null)),
+    ...models.map((model) => row('probe/train', { model: model.name }, 42)),
+    { ...row('correlate/models', {}, 0), computedAt: null, seconds: null },
   ];
 }
 

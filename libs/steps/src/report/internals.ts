@@ -38,7 +38,7 @@ export const probeSection = (tables: readonly ModelRows[], config: JsonObject): 
   return {
     folds: Number(config.folds ?? new Set(tables[0]!.rows.map(({ fold }) => fold)).size),
     method: 'ridge, penalty by inner cross-validation grouped by prompt',
-    interval: { level: 1, method: 'range over folds' },
+    interval: { method: 'range over folds' },
     rows: groups
       .filter(({ first }) => first.features === 'states')
       .map(({ model, group, first }) => ({

@@ -21,7 +21,6 @@ export const provenanceRows = (
     .map((ancestor) => {
       const config = configOf(ancestor);
       return {
-        step: String(ancestor.fingerprint.kind),
         kind: String(ancestor.fingerprint.kind),
         axes: axisTexts(axes.get(ancestor.key) ?? {}),
         key: ancestor.key,
@@ -40,7 +39,7 @@ export const timingRows = (ancestors: readonly Ancestor[]): TimingRow[] => {
     const row = kinds.get(String(fingerprint.kind)) ?? { tasks: 0, seconds: 0 };
     kinds.set(String(fingerprint.kind), { tasks: row.tasks + 1, seconds: row.seconds + seconds });
   }
-  return [...kinds].map(([kind, { tasks, seconds }]) => ({ step: kind, kind, tasks, cached: 0, seconds }));
+  return [...kinds].map(([kind, { tasks, seconds }]) => ({ kind, tasks, seconds }));
 };
 
 /** The mode of the steps that have one. */

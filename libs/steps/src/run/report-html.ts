@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Ancestor, RunContext } from '@sonde/executor';
-import { type ReportModel, renderReport } from '@sonde/report';
+import { type ProbeSection, type ReportModel, renderReport } from '@sonde/report';
 import { readTable, rows } from '@sonde/tables';
 import { inputs, number, optionalInput, text } from '../inputs.ts';
 import { readPrompts } from '../prompts.ts';
@@ -20,6 +20,12 @@ const softwareOf = (ancestors: readonly Ancestor[]): ReportModel['software'] => 
     { name: 'Node', version: process.versions.node },
     ...[...runtimes].map((version) => ({ name: 'ONNX Runtime', version: version! })),
   ];
+};
+
+/** A model has a layer more than it has blocks. */
+const blocksOf = (model: string, probes: ProbeSection | undefined): { blocks?: number } => {
+  const layers = (probes?.rows ?? []).filter((row) => row.model === model).map(({ layer }) => layer);
+  return layers.length === 0 ? {} : { blocks: Math.max(...layers) };
 };
 
 /** `report/html`. */
@@ -58,14 +64,14 @@ export const run = async ({ config, output, pipeline, ancestors = [] }: RunConte
     ...(pipeline?.description && { description: pipeline.description }),
     mode: modeOf(ancestors),
     software: softwareOf(ancestors),
-    models: names.map((name) => ({ name, label: labels.get(name)! })),
+    models: names.map((name) => ({ name, label: labels.get(name)!, ...blocksOf(name, probeResults) })),
     provenance: provenanceRows(ancestors, collected),
     ...(behavior && { behavior }),
     ...(probeResults && { probes: probeResults }),
     ...(correlation && { correlation }),
     ...(bypass && { bypass }),
     ...(examples && { examples }),
-    timings: { steps: timingRows(ancestors) },
+    timings: { kinds: timingRows(ancestors) },
   };
   await writeFile(output('report'), await renderReport(model));
 };
