@@ -1,5 +1,6 @@
 const MAX_BRACKETS = 1000;
 const MAX_RUN = 64;
+const MAX_QUOTED = 1000;
 
 /**
  * Whether a text is one on which the YAML parser would recurse without end or take time by the square of its length:
@@ -32,6 +33,7 @@ const markerOf = (word: string): string | undefined => {
   if (first === '&' || first === '!' || first === '*') return 'property';
   if (word === '-' || word === '?' || word === ':') return 'indicator';
   if (word === '"' || word === "'" || word === ',' || word === '[]' || word === '{}') return 'empty';
+  if ((first === '"' || first === "'") && word.endsWith(first)) return 'quoted';
   return word === '---' || word === '...' ? 'document' : undefined;
 };
 
@@ -46,7 +48,8 @@ const markersRun = (text: string): boolean => {
       run = marker !== undefined && marker === last ? run + 1 : 0;
       last = marker;
       keys = word.endsWith(':') ? keys + 1 : 0;
-      if (run > MAX_RUN || keys > MAX_RUN) return true;
+      // A list of quoted words can be text.
+      if (run > (marker === 'quoted' ? MAX_QUOTED : MAX_RUN) || keys > MAX_RUN) return true;
     }
   }
   return false;

@@ -86,7 +86,10 @@ const syntaxMessage = (code: string, message: string): string => {
 const syntaxHint = (text: string, lineStart: number, code: string): string | undefined => {
   const end = text.indexOf('\n', lineStart);
   const line = text.slice(lineStart, end === -1 ? undefined : end);
-  if (/[[{,:][^"']*(?<!["'])\$\{\{/.test(line)) return 'inside `{ }` or `[ ]` an expression must be quoted: "${{ … }}"';
+  const at = line.indexOf('${{');
+  if (at > 0 && /[[{,]/.test(line.slice(0, at)) && !/["']/.test(line[at - 1] ?? '')) {
+    return 'inside `{ }` or `[ ]` an expression must be quoted: "${{ … }}"';
+  }
   return code === 'TAB_AS_INDENT' ? 'indent with two spaces' : undefined;
 };
 

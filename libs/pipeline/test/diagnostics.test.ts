@@ -191,6 +191,9 @@ steps:
       ),
     ).toContain('SND102');
     expect(await codes('a: &a [*a]\n')).toContain('SND101');
+    expect(await codes(`a: ${'&a '.repeat(100_000)}`)).toEqual(['SND102']);
+    expect(await codes(`a: ${'"a" '.repeat(100_000)}`)).toEqual(['SND102']);
+    expect(await codes(`a: ${'}} '.repeat(100_000)}`)).toEqual(['SND102']);
   });
 
   it('an expression that YAML takes apart gets the advice to quote it', async () => {
