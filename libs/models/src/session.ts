@@ -22,8 +22,8 @@ async function place(path: string, target: string): Promise<void> {
 
 /**
  * Builds the session of a decoder over its checkpoint's own weight files. ONNX Runtime wants external data in the
- * graph's folder, so both meet in a temporary one, which is gone when this returns (the files stay mapped) or, where
- * mapped files cannot be deleted, when the process ends.
+ * graph's folder, so both meet in a temporary one. It is deleted again before this returns, for the files stay mapped;
+ * a system that cannot delete mapped files keeps it until it clears its temporary files.
  */
 export async function createSession(
   checkpoint: Checkpoint,
@@ -52,6 +52,8 @@ export async function createSession(
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
+      // Shapes change from run to run; a memory plan would be kept for each.
+      enableMemPattern: false,
     });
   } finally {
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);

@@ -42,7 +42,8 @@ function byteTokenizer(withBos: boolean): Record<string, unknown> {
   };
 }
 
-function numbers(seed: number, count: number, scale: number): Float32Array {
+/** Random numbers in ±scale. */
+export function numbers(seed: number, count: number, scale: number): Float32Array {
   let state = seed * 2654435761 + 1;
   return Float32Array.from({ length: count }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -59,7 +60,7 @@ export interface TinyOptions {
 }
 
 /** Random weights of a small Llama, scaled so that every part shows in the result. */
-function randomWeights(): Record<string, TensorEntry> {
+export function randomWeights(): Record<string, TensorEntry> {
   const { layers, hiddenSize: d, vocabSize, heads, keyValueHeads, intermediateSize: f } = TINY;
   const size = d / heads;
   const shapes: Record<string, number[]> = {

@@ -2,7 +2,7 @@ import type { Cache, Engine } from '../engine.ts';
 import type { Sequence } from './sequence.ts';
 
 /** Slots by which a sequence's own cache grows. */
-const SLOTS = 16;
+const SLOTS = 8;
 /** A grid is packed when what is left of it would fill at most this share. */
 const PACK_BELOW = 0.75;
 
