@@ -105,6 +105,6 @@ if __name__ == "__main__":
     made = make_tokenizer()
     for model_name in options.names or FAMILY:
         record = train(model_name, made, options.out / model_name, options.steps)
-        records = options.out / "training.json"
+        records = options.out.parent / "training.json"
         known = json.loads(records.read_text()) if records.exists() else {}
         records.write_text(json.dumps(known | {model_name: record}, indent=2) + "\n", encoding="utf-8")
