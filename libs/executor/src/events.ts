@@ -92,6 +92,7 @@ export type RunEvent = { readonly time: string } & (
       readonly task: TaskId;
       readonly step: string;
       readonly key: string;
+      /** What the workers of this run spent on it, all shards together; waiting does not count. */
       readonly seconds: number;
       readonly outputs: Readonly<Record<string, string>>;
     }

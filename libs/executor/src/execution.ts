@@ -47,6 +47,8 @@ export function createStop(): Stop {
 export interface UnitResult {
   readonly record: ResultRecord;
   readonly hit: boolean;
+  /** What a worker of this run spent on it. */
+  readonly seconds: number;
 }
 
 /** A run under way: what its parts share. */

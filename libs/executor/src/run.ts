@@ -36,9 +36,9 @@ async function start(graph: Graph, options: RunOptions, events: EventStream<RunE
   const began = performance.now();
   const prepared = await prepare(graph, options, { allowCode: options.allowCode === true });
   const log = await options.store.runs.create(runMeta(graph, prepared));
-  if (options.metadata !== undefined) log.append({ event: 'run.metadata', metadata: options.metadata });
+  if (options.metadata !== undefined) log.append({ time: now(), event: 'run.metadata', metadata: options.metadata });
   const emit = (body: EventBody) => {
-    const event = { time: new Date().toISOString(), ...body } as RunEvent;
+    const event = { time: now(), ...body } as RunEvent;
     log.append(event);
     events.push(event);
   };
@@ -61,7 +61,7 @@ async function start(graph: Graph, options: RunOptions, events: EventStream<RunE
   try {
     const execution = createExecution(options, prepared, log, emit, pool, stop);
     const { counts, failures } = await runTasks(execution, prepared, (task, trace) =>
-      log.append({ time: new Date().toISOString(), event: 'task.trace', task, trace }),
+      log.append({ time: now(), event: 'task.trace', task, trace }),
     );
     const status = stop.reason === 'interrupted' ? 'interrupted' : failures.size > 0 ? 'failed' : 'succeeded';
     const seconds = Math.round(performance.now() - began) / 1000;
@@ -73,6 +73,8 @@ async function start(graph: Graph, options: RunOptions, events: EventStream<RunE
     pool.kill();
   }
 }
+
+const now = (): string => new Date().toISOString();
 
 function runMeta(graph: Graph, { tasks, decisions }: Prepared) {
   const file = graph.files[0];

@@ -39,16 +39,18 @@ export async function computeShards(
       const stored = ready.force
         ? undefined
         : await execution.reading.add(() => storedResult(execution, task, unit.key));
-      const record = stored ?? (await computeUnit(execution, unit)).record;
-      progress.finished(index, record);
-      return record;
+      const result =
+        stored === undefined ? await computeUnit(execution, unit) : { record: stored, hit: true, seconds: 0 };
+      progress.finished(index, result.record);
+      return result;
     }),
   );
   const failures = computed.filter((result) => result.status === 'rejected').map((result): unknown => result.reason);
   if (failures.length > 0) throw failures.find((failure) => !(failure instanceof NotComputed)) ?? failures[0];
-  const records = computed.map((result) => (result as PromiseFulfilledResult<ResultRecord>).value);
+  const results = computed.map((result) => (result as PromiseFulfilledResult<UnitResult>).value);
+  const records = results.map((result) => result.record);
   const parts = await Promise.all(records.map((record, index) => partPaths(execution, units[index]!, record)));
-  return computeUnit(execution, {
+  const whole = await computeUnit(execution, {
     ...ready.unit,
     affinity: undefined,
     key: decision.key,
@@ -59,6 +61,7 @@ export async function computeShards(
     notes: () => ({ inputs: inputNotes(decision.inputs), shards: records.map((record) => record.key) }),
     job: ({ out }) => ({ type: 'combine', kind: kind.kind, config, parts, out }),
   });
+  return { ...whole, seconds: results.reduce((sum, result) => sum + result.seconds, whole.seconds) };
 }
 
 function shardUnit(

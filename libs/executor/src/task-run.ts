@@ -17,6 +17,8 @@ export type MissedDecision = Decision & { readonly state: 'run' };
 export interface TaskOutcome {
   readonly record: ResultRecord;
   readonly ran: boolean;
+  /** What the workers of this run spent on it, all shards together. */
+  readonly seconds: number;
 }
 
 /** A task that is ready to compute: its inputs lie at verified paths. */
@@ -41,14 +43,14 @@ export async function computeTask(
   decision: MissedDecision,
 ): Promise<TaskOutcome> {
   const read = await readInputs(execution, task, decision);
-  if (read.decision.state === 'cached') return { record: read.decision.record, ran: false };
+  if (read.decision.state === 'cached') return { record: read.decision.record, ran: false, seconds: 0 };
   const ready = makeReady(execution, task, read.decision, read.config);
   const shards = await shardsOf(ready);
-  const { record, hit } =
+  const { record, hit, seconds } =
     shards.length === 0
       ? await computeUnit(execution, wholeUnit(execution, ready, read.decision))
       : await computeShards(execution, ready, shards, read.decision);
-  return { record, ran: !hit || ready.started() };
+  return { record, ran: !hit || ready.started(), seconds: Math.round(seconds * 1000) / 1000 };
 }
 
 /** Stops the run where a failure stops it. */

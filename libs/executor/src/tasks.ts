@@ -63,12 +63,10 @@ export async function runTasks(
       return;
     }
     if (stop.reason !== undefined) throw new NotComputed();
-    const began = performance.now();
-    const { record, ran } = await computeTask(execution, task, decision);
+    const { record, ran, seconds } = await computeTask(execution, task, decision);
     records.set(id, record);
     endings.set(id, ran ? 'ran' : 'cached');
     if (ran) {
-      const seconds = Math.round(performance.now() - began) / 1000;
       const outputs = Object.entries(record.outputs).map(([name, artifact]) => [name, artifact.digest]);
       emit({ event: 'task.finished', task: id, step, key: record.key, seconds, outputs: Object.fromEntries(outputs) });
     } else {

@@ -36,7 +36,7 @@ export interface Unit {
 /** Computes a unit's key, or waits for whoever does: another task of this run, or another run. */
 export function computeUnit(execution: Execution, unit: Unit): Promise<UnitResult> {
   const running = execution.units.get(unit.key);
-  if (running !== undefined) return running.then(({ record }) => ({ record, hit: true }));
+  if (running !== undefined) return running.then(({ record }) => ({ record, hit: true, seconds: 0 }));
   const started = compute(execution, unit);
   execution.units.set(unit.key, started);
   started.catch(() => execution.units.delete(unit.key));
@@ -64,11 +64,13 @@ async function compute(execution: Execution, unit: Unit): Promise<UnitResult> {
         rank: unit.rank,
         affinity: unit.affinity,
       });
-      if (turn.outcome === 'hit') return { record: turn.record, hit: true };
-      if (turn.outcome === 'done') return { record: await publish(execution, unit, turn), hit: false };
+      if (turn.outcome === 'hit') return { record: turn.record, hit: true, seconds: 0 };
+      if (turn.outcome === 'done') {
+        return { record: await publish(execution, unit, turn), hit: false, seconds: turn.seconds };
+      }
       held.lease = await turn.acquiring;
       const record = unit.force ? undefined : await storedResult(execution, unit.task, unit.key);
-      if (record !== undefined) return { record, hit: true };
+      if (record !== undefined) return { record, hit: true, seconds: 0 };
     }
   } finally {
     await held.lease?.release();

@@ -285,10 +285,12 @@ describe('a step that describes the pipeline', () => {
 
 describe('the record of a run', () => {
   it('has every event, and says which key each task had', async () => {
-    const first = await rig().run(chain(1, 2));
+    const first = await rig().run(chain(1, 2), { metadata: { command: 'run' } });
     const detail = await rig().store.runs.open(first.run);
     expect(detail.status).toBe('succeeded');
-    const events = detail.events as unknown as RunEvent[];
+    const [metadata, ...rest] = detail.events;
+    expect(metadata).toMatchObject({ event: 'run.metadata', metadata: { command: 'run' } });
+    const events = rest as unknown as RunEvent[];
     expect(events).toEqual(JSON.parse(JSON.stringify(first.all)));
     expect(events.at(-1)).toMatchObject({
       event: 'run.finished',
