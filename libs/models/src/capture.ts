@@ -2,10 +2,9 @@ import { padTokens, runsOf, spanMaximum, spanWeights } from './decoding/prefill.
 import { causalMask } from './engine.ts';
 import { ModelError } from './errors.ts';
 import { explainNonFinite } from './finite.ts';
-import { requireSpan } from './generate.ts';
 import { internalsOf, type Model } from './model.ts';
 import { checkCapture, gatesOf } from './options.ts';
-import { checkLength, tokenizeContinuation, tokenizePrompt } from './prompts.ts';
+import { checkLength, requireSpan, tokenizeContinuation, tokenizePrompt } from './prompts.ts';
 import { collectStates, NonFiniteStates } from './states.ts';
 import type { CapturedStates, CaptureItem, CaptureOptions, Intervention, Pool, RunHooks } from './types.ts';
 
@@ -34,7 +33,7 @@ function prepare(model: Model, item: CaptureItem, pools: readonly Pool[], summed
     throw new ModelError(`Prompt "${id}" has no continuation; capture "prompt", "last" or "max", or give pairs.`);
   }
   const continuation: readonly [number, number] = [prompt.ids.length, ids.length];
-  const own = item.continuation && !pools.includes('prompt') ? prompt.span : requireSpan(prompt);
+  const own = item.continuation && !pools.includes('prompt') ? null : requireSpan(prompt);
   const tail = item.continuation ? continuation : own!;
   const ranges = summed.map((pool): readonly [number, number] => {
     if (pool === 'prompt') return own!;

@@ -7,7 +7,7 @@ import { explainNonFinite } from './finite.ts';
 import { internalsOf, type Model } from './model.ts';
 import { checkCapture, checkDecoding, gatesOf } from './options.ts';
 import { streamKey } from './philox.ts';
-import { checkLength, type TokenizedPrompt, tokenizePrompt } from './prompts.ts';
+import { checkLength, requireSpan, type TokenizedPrompt, tokenizePrompt } from './prompts.ts';
 import { collectStates, NonFiniteStates, type StateCollector } from './states.ts';
 import type { Continuation, Generation, GenerationOptions, Prompt, RunHooks } from './types.ts';
 
@@ -124,14 +124,6 @@ export async function generate(
     continuations.push(...sequences.flat().map((sequence) => finished(model, sequence)));
   }
   return states ? { continuations, states: states.finish() } : { continuations };
-}
-
-/** @throws ModelError if a prompt has no token of its own to pool over */
-export function requireSpan(prompt: TokenizedPrompt): readonly [number, number] {
-  if (prompt.span) return prompt.span;
-  throw new ModelError(
-    `Prompt "${prompt.id}" has no text of its own (its span is empty), so it has no state to pool; remove it or do not capture "prompt".`,
-  );
 }
 
 function promptStates(states: StateCollector | null, wanted: boolean, from: number, group: readonly TokenizedPrompt[]) {

@@ -7,6 +7,7 @@ export { generate } from './generate.ts';
 export { type Model, openModel } from './model.ts';
 export { perplexity } from './perplexity.ts';
 export { drawReference, nucleusOf } from './sampling.ts';
+export { type InstructedPrompt, renderPrompt } from './tokenizer/chat.ts';
 export { type ChatMessage, type EncodeOptions, openTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
 export type {
   CapturedStates,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { elementCount } from '@sonde/tensors';
 import { type Adapter, openAdapter } from './adapter.ts';
 import type { Decoder } from './architectures/architecture.ts';
 import { describeDecoder } from './architectures/registry.ts';
@@ -78,6 +79,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
       layers,
       hiddenSize,
       vocabSize,
+      parameters: [...checkpoint.weights.values()].reduce((sum, { info }) => sum + elementCount(info.shape), 0),
       maxPositions,
       bosTokenId: bos,
       eosTokenIds: eos.length > 0 ? eos : tokenIds(config.eos_token_id),

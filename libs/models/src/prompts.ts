@@ -7,7 +7,7 @@ export interface TokenizedPrompt {
   readonly id: string;
   readonly ids: readonly number[];
   /** The tokens [first, past the last] of the prompt's own text; null if it has none. */
-  readonly span: readonly [number, number] | null;
+  readonly span: () => readonly [number, number] | null;
 }
 
 function checkIds(ids: readonly number[], vocabSize: number, what: string): void {
@@ -27,7 +27,11 @@ export function tokenizePrompt(model: Model, prompt: Prompt): TokenizedPrompt {
   const begins = bos !== null && bos !== '' && prompt.rendered.startsWith(bos);
   const addSpecialTokens = prompt.addSpecialTokens ?? !begins;
   const ids = tokenizer.encode(prompt.rendered, { addSpecialTokens });
-  const span = tokenizer.spanOf(prompt.rendered, prompt.spanStart, prompt.spanEnd, { addSpecialTokens });
+  let known: [number, number] | null | undefined;
+  const span = (): [number, number] | null => {
+    known ??= tokenizer.spanOf(prompt.rendered, prompt.spanStart, prompt.spanEnd, { addSpecialTokens });
+    return known;
+  };
   if (ids.length === 0 && config.bosTokenId === null) {
     throw new ModelError(
       `Prompt "${prompt.id}" is empty and the model has no beginning-of-text token to start from; remove the prompt.`,
@@ -35,6 +39,15 @@ export function tokenizePrompt(model: Model, prompt: Prompt): TokenizedPrompt {
   }
   checkIds(ids, config.vocabSize, `Prompt "${prompt.id}"`);
   return { id: prompt.id, ids: ids.length === 0 ? [config.bosTokenId!] : ids, span };
+}
+
+/** @throws ModelError if a prompt has no token of its own to pool over */
+export function requireSpan(prompt: Pick<TokenizedPrompt, 'id' | 'span'>): readonly [number, number] {
+  const span = prompt.span();
+  if (span) return span;
+  throw new ModelError(
+    `Prompt "${prompt.id}" has no text of its own (its span is empty), so it has no state to pool; remove it or do not capture "prompt".`,
+  );
 }
 
 /** Tokenises a continuation, or checks one given in tokens. */

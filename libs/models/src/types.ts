@@ -8,6 +8,8 @@ export interface ModelConfig {
   readonly layers: number;
   readonly hiddenSize: number;
   readonly vocabSize: number;
+  /** Numbers in the checkpoint's weights; an adapter's are not among them. */
+  readonly parameters: number;
   /** Longest sequence, prompt and continuation together, in tokens. */
   readonly maxPositions: number;
   readonly bosTokenId: number | null;

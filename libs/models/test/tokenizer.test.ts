@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openTokenizer } from '../src/index.ts';
+import { openTokenizer, renderPrompt } from '../src/index.ts';
 import { joinByteTokens } from '../src/tokenizer/byte-fallback.ts';
 import { alignTokens, describeSurface } from '../src/tokenizer/spans.ts';
 import { fixtures, hasShared, tokenizers } from './shared.ts';
@@ -33,9 +33,11 @@ describe('a byte-level tokenizer', () => {
     expect(tokenizer.decode([...tokenizer.encode('é🙂!'), 257])).toBe('é🙂!');
   });
 
-  test('a chat without a template is refused', async () => {
+  test('without a chat template: an instruction is plain text, a chat is refused', async () => {
     const tokenizer = await openTokenizer(await writeTiny(files.path('chat')));
     expect(tokenizer.hasChatTemplate).toBe(false);
+    const rendered = renderPrompt(tokenizer, { system: 'Go on.', before: 'é ', prompt: 'x y', after: '!' });
+    expect(rendered).toEqual({ rendered: 'Go on.\né x y!', spanStart: 9, spanEnd: 12, addSpecialTokens: true });
     expect(() => tokenizer.renderChat([{ role: 'user', content: 'Hi' }])).toThrow(/has no chat template/);
   });
 });
@@ -78,7 +80,15 @@ describe.skipIf(!hasShared)('against Hugging Face (../shared)', () => {
   test.each(['llama2-bf16', 'llama3-sharded-tied'])('chat renderings of %s with the prompt in them', async (name) => {
     const folder = join(fixtures, 'models', name);
     const tokenizer = await openTokenizer(folder);
-    const { chat } = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8'));
+    const { chat, texts } = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8'));
+    const parts = { before: 'Complete the text.\nText: ', prompt: texts[0], after: '' };
+    const [spanStart, spanEnd] = chat[0].prompt_chars;
+    expect(renderPrompt(tokenizer, parts)).toEqual({
+      rendered: chat[0].rendered,
+      spanStart,
+      spanEnd,
+      addSpecialTokens: false,
+    });
     for (const { messages, rendered, ids, prompt_chars: chars, prompt_tokens: span, error } of chat) {
       const text = tokenizer.renderChat(messages);
       if (error) {

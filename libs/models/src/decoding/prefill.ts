@@ -1,6 +1,6 @@
 import { type Cache, causalMask, type Engine, type Gates, type MaximumRequest, type PoolRequest } from '../engine.ts';
 import type { Decoding } from '../options.ts';
-import type { TokenizedPrompt } from '../prompts.ts';
+import { requireSpan, type TokenizedPrompt } from '../prompts.ts';
 import { advance, type Sequence } from './sequence.ts';
 
 /** Most tokens in one run over whole sequences, padding included; a constant, so that results do not depend on the machine. */
@@ -114,7 +114,7 @@ export async function prefill(
       ...(onStates
         ? {
             pool: spanWeights(
-              group.map((prompt) => [prompt.span!]),
+              group.map((prompt) => [requireSpan(prompt)]),
               tokens,
             ),
           }
