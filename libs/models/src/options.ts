@@ -21,16 +21,19 @@ function check(name: string, value: number, valid: boolean, expected: string): n
 
 const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
 
+/** Beyond these bounds, logits would leave float32. */
+const isModerate = (value: number): boolean => value >= 1e-6 && value <= 1e6;
+
 /** Checks decoding options. @throws ModelError naming the option */
 export function checkDecoding(options: GenerationOptions): Decoding {
   const { num_return_sequences: samples = 1, max_new_tokens: maxNewTokens = 20, do_sample: sample = true } = options;
   const { temperature = 1, top_p: topP = 1, top_k: topK = 0, repetition_penalty: penalty = 1, seed = 0 } = options;
   check('num_return_sequences', samples, isCount(samples, 1), 'an integer of 1 or more');
   check('max_new_tokens', maxNewTokens, isCount(maxNewTokens, 1), 'an integer of 1 or more');
-  check('temperature', temperature, Number.isFinite(temperature) && temperature > 0, 'a number above 0');
+  check('temperature', temperature, isModerate(temperature), 'a number from 1e-6 to 1e6 (do_sample: false is greedy)');
   check('top_p', topP, topP > 0 && topP <= 1, 'a number in (0, 1]');
   check('top_k', topK, isCount(topK, 0), 'an integer of 0 (no limit) or more');
-  check('repetition_penalty', penalty, Number.isFinite(penalty) && penalty > 0, 'a number above 0');
+  check('repetition_penalty', penalty, isModerate(penalty), 'a number from 1e-6 to 1e6');
   check('seed', seed, Number.isSafeInteger(seed), 'an integer');
   if (!sample && samples > 1) {
     throw new ModelError(

@@ -74,13 +74,13 @@ export interface GenerationOptions {
   readonly max_new_tokens?: number;
   /** false: the most probable token each time (the lower id where equal). true by default. */
   readonly do_sample?: boolean;
-  /** Above 0; 1 by default. */
+  /** From 1e-6 to 1e6; 1 by default. */
   readonly temperature?: number;
   /** In (0, 1]; 1 by default. */
   readonly top_p?: number;
   /** 0 by default: no limit. */
   readonly top_k?: number;
-  /** Above 0; 1 by default. */
+  /** From 1e-6 to 1e6; 1 by default. */
   readonly repetition_penalty?: number;
   /** A safe integer; 0 by default. */
   readonly seed?: number;

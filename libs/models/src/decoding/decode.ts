@@ -12,7 +12,7 @@ export interface DecodeSetting {
   readonly pools: readonly Pool[];
   /** Called once for each sequence and pool, when its last token was read; `offset` into sums or maxima. */
   readonly onStates: (sequence: Sequence, pool: Pool, pooled: Float32Array, offset: number) => void;
-  /** Called after each step; may throw to end the work. */
+  /** Called before each step; may throw to end the work. */
   readonly onStep: () => void;
 }
 
