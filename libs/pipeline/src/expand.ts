@@ -38,6 +38,8 @@ interface Expanded {
 export interface Expansion {
   readonly tasks: readonly TaskNode[];
   readonly outputs: Readonly<Record<string, OutputRef | readonly OutputRef[]>>;
+  /** A step is not all there: then there is an error that says why. */
+  readonly broken: boolean;
 }
 
 interface Context {
@@ -68,7 +70,7 @@ export const expandPipeline = (
     const [first] = refs;
     if (first !== undefined) outputs[name] = reference.collects.length === 0 ? first : refs;
   }
-  return { tasks: context.tasks, outputs };
+  return { tasks: context.tasks, outputs, broken: expanded.broken };
 };
 
 const expandInstance = (instance: Instance, context: Context): Expanded => {

@@ -55,11 +55,12 @@ const load = async (source: Source, options: LoadOptions, problems: Problems): P
   if (file === undefined) return { ok: false, diagnostics: problems.all() };
   const params = bindParams(file, given, problems);
   const evaluator = { templates: createTemplates(problems), problems };
-  const { tasks, outputs } = expandPipeline(loaded, params, evaluator, once(options.dataProblem));
+  const { tasks, outputs, broken } = expandPipeline(loaded, params, evaluator, once(options.dataProblem));
   const diagnostics = problems.all();
   // Errors can be why a parameter seems unused: warnings wait until there are none.
   if (problems.errorCount() > 0)
     return { ok: false, diagnostics: diagnostics.filter(({ severity }) => severity === 'error') };
+  if (broken) throw new Error(`${source.path}: a step was left out without a diagnostic that says why`);
   const graph: Graph = {
     name: file.name,
     description: file.description,

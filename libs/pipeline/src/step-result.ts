@@ -36,6 +36,8 @@ export const makeReference = (
   const reference = { text: expression.text, items, collects: collectedAxes(items, axes), unknown: target.broken };
   if (items.length > 0 || target.broken) return reference;
   if (target.tasks(axes).length === 0) reportNoTask(id, expression.range, axes, problems);
+  // Outputs that only the config names (of a `command`) are not known before this point.
+  else problems.error('SND142', expression.range, `the step \`${id}\` has no output \`${output}\``);
   return undefined;
 };
 

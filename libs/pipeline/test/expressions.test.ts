@@ -109,6 +109,15 @@ steps:
   });
 });
 
+describe('outputs that only a config names', () => {
+  it('must be there, though the kind itself does not know them', async () => {
+    const found = await problems(
+      `steps:\n  c: { uses: command, with: { argv: [a], outputs: { t: { type: json, file: t.json } } } }\n  d: { uses: command, with: { argv: [a], inputs: { x: "\${{ steps.c.outputs.typo }}" }, outputs: { u: { type: json, file: u.json } } } }\n`,
+    );
+    expect(found).toMatchObject([{ code: 'SND142', message: 'the step `c` has no output `typo`' }]);
+  });
+});
+
 describe('parameters', () => {
   it('take values of the type of their default', async () => {
     expect(await notes('{ n: 3 }', '"${{ params.n }}"', { n: 4.5 })).toBe(4.5);

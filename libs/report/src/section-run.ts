@@ -16,16 +16,17 @@ export function runSection(report: ReportModel): Section {
 
 function modelTable({ models }: ReportModel): Html | null {
   if (models.length === 0) return null;
+  const counted = models.some((model) => model.parameters !== undefined);
   return tableMarkup({
     caption: 'Models',
     captionShown: true,
-    head: ['Model', 'Reference', 'Blocks', 'Parameters'],
+    head: ['Model', 'Reference', 'Blocks', ...(counted ? ['Parameters'] : [])],
     headers: 2,
     rows: models.map((model) => [
       model.label,
       html`<code>${model.name}</code>`,
       model.blocks === undefined ? missing('not recorded') : count(model.blocks),
-      model.parameters === undefined ? missing('not recorded') : count(model.parameters),
+      ...(counted ? [model.parameters === undefined ? missing('not recorded') : count(model.parameters)] : []),
     ]),
   });
 }

@@ -61,6 +61,13 @@ export const probeTrain: StepKind = {
         default: ['bag_of_words', 'text_length', 'random_direction'],
         description: 'What a probe score is read against.',
       },
+      words: {
+        type: 'integer',
+        minimum: 16,
+        maximum: 16_384,
+        default: 1024,
+        description: 'Columns that the bag of words is hashed into.',
+      },
       predictions: {
         type: 'boolean',
         default: false,

@@ -23,9 +23,6 @@ interface Probed {
   readonly result: ProbeResult;
 }
 
-/** Text of few distinct words needs few columns; hashing into more only costs time. */
-const WORD_COLUMNS = 512;
-
 const SCORE_SCHEMA = [
   { name: 'features', type: 'string' },
   { name: 'layer', type: 'int32' },
@@ -123,10 +120,9 @@ const weightTensors = (
 const textBaselines = (
   texts: readonly string[],
   asked: readonly string[],
+  words: number,
 ): { features: FeatureKind; values: Features }[] => [
-  ...(asked.includes('bag_of_words')
-    ? [{ features: 'bag_of_words' as const, values: bagOfWords(texts, WORD_COLUMNS) }]
-    : []),
+  ...(asked.includes('bag_of_words') ? [{ features: 'bag_of_words' as const, values: bagOfWords(texts, words) }] : []),
   ...(asked.includes('text_length') ? [{ features: 'text_length' as const, values: textLength(texts) }] : []),
 ];
 
@@ -166,7 +162,11 @@ export const run = async (context: RunContext): Promise<void> => {
     if (set.texts === undefined && baselines.some((name) => name !== 'random_direction')) {
       log('warning', `no text baselines for the ${set.span} states: \`continuations\` is missing`);
     }
-    for (const { features, values } of textBaselines(set.texts ?? [], set.texts === undefined ? [] : baselines)) {
+    for (const { features, values } of textBaselines(
+      set.texts ?? [],
+      set.texts === undefined ? [] : baselines,
+      number(config, 'words'),
+    )) {
       probed.push(...(await add(features, null, values)));
     }
     progress(++done, total, 'layers');

@@ -174,6 +174,8 @@ export const run = async (file: string, steps: readonly string[], options: RunCo
   if (result.status === 'interrupted') terminal.note('What was complete is kept; the same command goes on from here.');
   for (const [task, failure] of result.failures) {
     terminal.error(`\n${terminal.colors.red('failed:')} ${task}\n  ${failure.message.replaceAll('\n', '\n  ')}`);
+    if (failure.stderr !== undefined)
+      terminal.error(terminal.colors.dim(failure.stderr.trimEnd().replace(/^/gm, '  | ')));
     if (failure.hint !== undefined) terminal.error(terminal.colors.dim(`  ${failure.hint}`));
   }
   const shown = written.filter((name) => name.endsWith('.html'));
