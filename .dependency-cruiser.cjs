@@ -11,6 +11,7 @@ const ALLOWED = {
   probing: [],
   statistics: [],
   embedded: [],
+  hub: [],
   steps: [
     'executor',
     'pipeline',
@@ -24,6 +25,7 @@ const ALLOWED = {
     'statistics',
     'report',
     'embedded',
+    'hub',
   ],
   report: ['tables'],
 };
@@ -31,7 +33,7 @@ const ALLOWED = {
 /** The npm packages of the mathematics: a library named here imports no other. */
 const ALLOWED_PACKAGES = { probing: ['onnxruntime-node'], statistics: [] };
 
-const TOOLS = { cli: ['executor', 'pipeline', 'store', 'steps', 'tables', 'tensors'] };
+const TOOLS = { cli: ['executor', 'pipeline', 'store', 'steps', 'tables', 'tensors', 'models', 'hub'] };
 
 const anyOf = (names) => `(${names.join('|')})`;
 

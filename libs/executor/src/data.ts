@@ -3,7 +3,8 @@ import { stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { ArtifactType, DataRef } from '@sonde/pipeline';
 import { canonicalJson, type Digest, digestOf, type Store } from '@sonde/store';
-import type { DataSources } from './step.ts';
+import PQueue from 'p-queue';
+import type { DataSources, FetchHooks, RemoteData, ResolveHooks } from './step.ts';
 
 /** A file from outside the graph as it was when its digest was taken. */
 interface OutsideFile {
@@ -17,9 +18,11 @@ interface OutsideFile {
 export interface OutsideData {
   readonly type: ArtifactType;
   readonly digest: Digest;
-  /** Absent for `https:`: a blob named by its digest, once it is fetched. */
+  /** Absent for `https:`: a blob named by its digest, once it is fetched; and for `remote` data. */
   readonly path?: string;
   readonly files: readonly OutsideFile[];
+  /** Set for data whose bytes are brought here, and checked, when a task reads them. */
+  readonly remote?: RemoteData;
 }
 
 /** Data that a person named and that is not usable: missing, of the wrong form, changed, not reachable. */
@@ -32,18 +35,87 @@ export class DataProblem extends Error {
   }
 }
 
-/** Resolves each reference once: a graph of a thousand tasks names few files. */
-export function createDataResolver(store: Store, sources: DataSources): (ref: DataRef) => Promise<OutsideData> {
+/** What a reference stands for can only be known by asking another machine, which planning does not do. */
+export class DataUnknown extends Error {
+  readonly ref: string;
+  constructor(ref: string, why: string) {
+    super(why);
+    this.name = 'DataUnknown';
+    this.ref = ref;
+  }
+}
+
+/** References that another machine is asked about at a time. */
+const ASKING = 8;
+
+/**
+ * Resolves each reference once: a graph of a thousand tasks names few files. `ask`: other machines may be asked; without
+ * it the resolver throws `DataUnknown` for what only they can tell.
+ */
+export function createDataResolver(
+  store: Store,
+  sources: DataSources,
+  ask?: ResolveHooks,
+): (ref: DataRef) => Promise<OutsideData> {
+  const asking = new PQueue({ concurrency: ASKING });
   const resolved = new Map<string, Promise<OutsideData>>();
   return (ref) => {
     const name = `${ref.scheme}\0${ref.target}\0${ref.sha256 ?? ''}\0${ref.types.join()}`;
     let data = resolved.get(name);
     if (data === undefined) {
-      data = resolveData(ref, store, sources);
+      data =
+        ref.scheme === 'hf'
+          ? asking.add(() => describeRemote(ref, store, sources, ask))
+          : resolveData(ref, store, sources);
       resolved.set(name, data);
     }
     return data;
   };
+}
+
+async function describeRemote(
+  ref: DataRef,
+  store: Store,
+  sources: DataSources,
+  ask: ResolveHooks | undefined,
+): Promise<OutsideData> {
+  const { remote } = sources;
+  if (remote === undefined) throw new DataProblem(`\`${ref.ref}\`: there is no source for such references here.`);
+  const found = await attempt(() => (ask === undefined ? remote.locate(ref) : remote.resolve(ref, ask))).catch(
+    (error: unknown) => {
+      if (ask?.signal.aborted === true) throw new DataUnknown(ref.ref, 'the run was interrupted');
+      throw error;
+    },
+  );
+  if ('unknown' in found) throw new DataUnknown(ref.ref, found.unknown);
+  if (found.files === undefined) return readPath(ref, [found.type], found.path, store, sources);
+  return { type: found.type, digest: digestOfFiles(found.files), files: [], remote: found };
+}
+
+/** Brings remote data here and checks that it is what its listing said. */
+export async function fetchRemote(
+  ref: string,
+  remote: RemoteData,
+  hooks: FetchHooks,
+  store: Store,
+  sources: DataSources,
+): Promise<OutsideData> {
+  await attempt(() => remote.fetch(hooks));
+  const data = await readPath({ ref }, [remote.type], remote.path, store, sources);
+  for (const [name, { digest }] of Object.entries(remote.files ?? {})) {
+    const path = name === '' ? remote.path : join(remote.path, name);
+    const file = data.files.find((one) => one.path === path);
+    if (file !== undefined && file.digest !== digest) {
+      throw new DataProblem(
+        `${path} is damaged: its digest is ${file.digest}, and \`${remote.identity}\` has ${digest}.`,
+        'Delete the file that it points to; the next run downloads it again.',
+      );
+    }
+  }
+  if (remote.files !== undefined && data.digest !== digestOfFiles(remote.files)) {
+    throw new DataProblem(`${remote.path} does not hold what \`${remote.identity}\` lists.`);
+  }
+  return data;
 }
 
 async function resolveData(ref: DataRef, store: Store, sources: DataSources): Promise<OutsideData> {
@@ -70,10 +142,7 @@ async function resolveData(ref: DataRef, store: Store, sources: DataSources): Pr
         files: [],
       };
     case 'hf':
-      throw new DataProblem(
-        `\`${ref.ref}\`: references to the Hugging Face hub are not available in this version.`,
-        'Download the files and name their folder by its path.',
-      );
+      throw new Error(`${ref.ref} is described by its source.`);
   }
 }
 
@@ -84,7 +153,7 @@ function addressOf(ref: DataRef): URL {
 }
 
 async function readPath(
-  ref: DataRef,
+  ref: Pick<DataRef, 'ref'>,
   types: readonly ArtifactType[],
   path: string,
   store: Store,
@@ -103,9 +172,13 @@ async function readPath(
     const { digest, size } = files[index]!;
     return [name, { digest, size }] as const;
   });
-  // The form of the store's trees: a folder has the same digest outside the store and in it.
-  const tree = { sonde: 'tree', files: Object.fromEntries(entries) };
-  return { type: listed.type, digest: digestOf(canonicalJson(tree)), path, files };
+  return { type: listed.type, digest: digestOfFiles(Object.fromEntries(entries)), path, files };
+}
+
+/** A file's own digest (under the empty name), or a folder's, in the form of the store's trees: the same in it and outside. */
+function digestOfFiles(files: NonNullable<RemoteData['files']>): Digest {
+  const single = files[''];
+  return single === undefined ? digestOf(canonicalJson({ sonde: 'tree', files })) : (single.digest as Digest);
 }
 
 async function readOutsideFile(path: string, store: Store): Promise<OutsideFile> {
@@ -118,7 +191,7 @@ async function readOutsideFile(path: string, store: Store): Promise<OutsideFile>
 
 /** The first of the possible types that the folder is; where it is none, the first one's complaint. */
 async function listFolder(
-  ref: DataRef,
+  ref: Pick<DataRef, 'ref'>,
   types: readonly ArtifactType[],
   path: string,
   sources: DataSources,

@@ -1,7 +1,7 @@
 import type { DataRef, JsonObject, TaskId, TaskNode } from '@sonde/pipeline';
 import { type Key, keyOf, type ResultRecord, type Store } from '@sonde/store';
 import PQueue from 'p-queue';
-import type { OutsideData } from './data.ts';
+import { DataUnknown, type OutsideData } from './data.ts';
 import type { Reason } from './events.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { History } from './history.ts';
@@ -35,7 +35,13 @@ export async function decide(task: TaskNode, recordOf: RecordOf, context: Decide
   const missing = missingTasks(task, recordOf);
   if (missing.length > 0) return { state: 'unknown', reason: { code: 'upstream', tasks: missing } };
   const kind = kindOf(task, context.kinds);
-  const inputs = await resolveInputs(task, recordOf, context);
+  const inputs = await resolveInputs(task, recordOf, context).catch((error: unknown) => {
+    if (error instanceof DataUnknown) return error;
+    throw error;
+  });
+  if (inputs instanceof DataUnknown) {
+    return { state: 'unknown', reason: { code: 'data', ref: inputs.ref, message: inputs.message } };
+  }
   const fingerprint = fingerprintOf({
     kind,
     config: inputs.config,

@@ -13,7 +13,9 @@ export type Reason =
   /** The result is recorded, but bytes of it are missing or damaged. */
   | { readonly code: 'damaged'; readonly outputs: readonly string[] }
   /** Not known before these tasks have run. */
-  | { readonly code: 'upstream'; readonly tasks: readonly TaskId[] };
+  | { readonly code: 'upstream'; readonly tasks: readonly TaskId[] }
+  /** Not known before the run has asked another machine what this reference stands for. */
+  | { readonly code: 'data'; readonly ref: string; readonly message: string };
 
 export type FieldChange = {
   /** Dotted path inside the fingerprint: `config.top_p`, `revision`, `config.prompts`. */
@@ -48,6 +50,20 @@ export type RunEvent = { readonly time: string } & (
       readonly store: string;
       readonly tasks: number;
     }
+  /** A revision that can move stands for this commit. Comes before `run.started`. */
+  | {
+      readonly event: 'data.resolved';
+      readonly ref: string;
+      readonly commit: string;
+      /** Who says so: the hub now, `sonde.lock`, or the hub's cache where the network is forbidden. */
+      readonly from: 'hub' | 'lock' | 'cache';
+    }
+  /** Bytes here, of all. The first says that a download starts. */
+  | { readonly event: 'data.progress'; readonly ref: string; readonly done: number; readonly total: number }
+  /** A request did not succeed and is made again after so many seconds. */
+  | { readonly event: 'data.retrying'; readonly ref: string; readonly message: string; readonly seconds: number }
+  /** All of it is here, and checked. */
+  | { readonly event: 'data.fetched'; readonly ref: string; readonly bytes: number; readonly seconds: number }
   | { readonly event: 'task.cached'; readonly task: TaskId; readonly step: string; readonly key: string }
   | {
       readonly event: 'task.started';

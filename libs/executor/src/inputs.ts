@@ -99,11 +99,13 @@ export function inputNotes({ config, sources }: ResolvedInputs): Record<string, 
       return;
     }
     const source = sources.get(value);
-    if (source !== undefined) notes[path] = source.from === 'task' ? `${source.task}.${source.output}` : source.ref;
+    if (source !== undefined) notes[path] = source.from === 'task' ? `${source.task}.${source.output}` : nameOf(source);
   };
   visit(config, '');
   return notes;
 }
+
+const nameOf = ({ ref, data }: InputSource & { readonly from: 'outside' }): string => data.remote?.identity ?? ref;
 
 /** Whether a result is whole: it has the task's outputs, and their bytes are there. Names those that are not. */
 export async function damagedOutputs(task: TaskNode, record: ResultRecord, store: Store): Promise<string[]> {

@@ -70,7 +70,7 @@ export interface RunResult {
 }
 
 export interface RunHandle {
-  /** Each event once, for one reader; ends after `run.finished`, or without any event where `result` rejects. */
+  /** Each event once, for one reader; ends after `run.finished`, or, where `result` rejects, without it. */
   readonly events: AsyncIterable<RunEvent>;
   /** Rejects with `RunRefused` before anything has started, or with the store's error where it cannot record the run. */
   readonly result: Promise<RunResult>;

@@ -1,10 +1,11 @@
 import { type DataRef, type Graph, isDataRef, type TaskId, type TaskNode } from '@sonde/pipeline';
-import { createDataResolver, DataProblem } from './data.ts';
+import { createDataResolver, DataProblem, DataUnknown } from './data.ts';
 import { type DecideContext, type Decision, decideAll, kindOf } from './decide.ts';
 import { createHistory } from './history.ts';
 import { visitRefs } from './inputs.ts';
 import { type PlanOptions, type RefusedProblem, RunRefused } from './options.ts';
 import { isNamed, selectTasks, unknownNames } from './select.ts';
+import type { ResolveHooks } from './step.ts';
 
 /** The selected tasks with every decision that can be made before anything runs. */
 export interface Prepared {
@@ -17,7 +18,7 @@ export interface Prepared {
 export async function prepare(
   graph: Graph,
   options: PlanOptions,
-  toRun?: { readonly allowCode: boolean },
+  toRun?: { readonly allowCode: boolean; readonly ask: ResolveHooks },
 ): Promise<Prepared> {
   const refresh = options.refresh ?? [];
   const targets = options.targets ?? [];
@@ -26,7 +27,7 @@ export async function prepare(
   const context: DecideContext = {
     store: options.store,
     kinds: options.kinds,
-    data: createDataResolver(options.store, options.sources),
+    data: createDataResolver(options.store, options.sources, toRun?.ask),
     history: createHistory(options.store, graph.name),
     refresh: new Set(graph.tasks.filter((task) => refresh.some((name) => isNamed(task, name))).map((task) => task.id)),
     pipeline: { name: graph.name, description: graph.description },
@@ -80,6 +81,7 @@ async function badData(tasks: readonly TaskNode[], context: DecideContext): Prom
       await context.data(ref);
       return [];
     } catch (error) {
+      if (error instanceof DataUnknown) return [];
       if (!(error instanceof DataProblem)) throw error;
       const hint = error.hint === undefined ? {} : { hint: error.hint };
       return [{ code: 'data', message: error.message, ...hint, step: task.step, task: task.id, range: ref.range }];

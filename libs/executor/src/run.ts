@@ -34,7 +34,20 @@ export function runGraph(graph: Graph, options: RunOptions): RunHandle {
 
 async function start(graph: Graph, options: RunOptions, events: EventStream<RunEvent>): Promise<RunResult> {
   const began = performance.now();
-  const prepared = await prepare(graph, options, { allowCode: options.allowCode === true });
+  const early: RunEvent[] = [];
+  const tell = (body: EventBody) => {
+    const event = { time: now(), ...body } as RunEvent;
+    early.push(event);
+    events.push(event);
+  };
+  const prepared = await prepare(graph, options, {
+    allowCode: options.allowCode === true,
+    ask: {
+      signal: options.signal ?? new AbortController().signal,
+      resolved: (ref, commit, from) => tell({ event: 'data.resolved', ref, commit, from }),
+      retry: (ref, message, seconds) => tell({ event: 'data.retrying', ref, message, seconds }),
+    },
+  });
   const log = await options.store.runs.create(runMeta(graph, prepared));
   if (options.metadata !== undefined) log.append({ time: now(), event: 'run.metadata', metadata: options.metadata });
   const emit = (body: EventBody) => {
@@ -42,6 +55,7 @@ async function start(graph: Graph, options: RunOptions, events: EventStream<RunE
     log.append(event);
     events.push(event);
   };
+  for (const event of early) log.append(event);
   emit({
     event: 'run.started',
     run: log.id,
@@ -138,6 +152,7 @@ function createExecution(
     jobs: createJobQueue(pool),
     reading: new PQueue({ concurrency: READING }),
     units: new Map(),
+    fetched: new Map(),
     records,
     stop,
     recordsUpstream: (task) => upstream(byId, task).map((id) => records.get(id)!),

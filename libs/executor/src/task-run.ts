@@ -1,5 +1,6 @@
 import type { JsonObject, TaskId, TaskNode } from '@sonde/pipeline';
 import { BlobDamaged, type ResultRecord } from '@sonde/store';
+import { bringData } from './bring-data.ts';
 import { changedFile } from './data.ts';
 import { type Decision, decide, kindOf } from './decide.ts';
 import type { Failure } from './events.ts';
@@ -75,7 +76,7 @@ async function readInputs(execution: Execution, task: TaskNode, first: MissedDec
     for (const [artifact, source] of decision.inputs.sources) {
       if (execution.stop.reason !== undefined) throw new NotComputed();
       try {
-        paths.set(artifact, await execution.reading.add(() => locate(execution, source)));
+        paths.set(artifact, await locate(execution, source));
       } catch (error) {
         if (execution.stop.reason !== undefined) throw new NotComputed();
         if (!(error instanceof BlobDamaged) || source.from !== 'task' || repaired.has(source.task)) throw error;
@@ -94,13 +95,17 @@ async function readInputs(execution: Execution, task: TaskNode, first: MissedDec
 }
 
 async function locate(execution: Execution, source: InputSource): Promise<string> {
-  const { store } = execution;
-  if (source.from === 'task') return store.materialize(source.artifact);
-  if (source.url === undefined) return source.data.path!;
-  return fetchBlob(source.ref, source.url, source.data.digest, store, {
-    offline: execution.options.offline === true,
-    signal: execution.stop.signal,
-  });
+  const { store, reading } = execution;
+  if (source.from === 'task') return reading.add(() => store.materialize(source.artifact));
+  const { url, data } = source;
+  if (data.remote !== undefined) return (await bringData(execution, source.ref, data)).path!;
+  if (url === undefined) return data.path!;
+  return reading.add(() =>
+    fetchBlob(source.ref, url, data.digest, store, {
+      offline: execution.options.offline === true,
+      signal: execution.stop.signal,
+    }),
+  );
 }
 
 function makeReady(execution: Execution, task: TaskNode, decision: MissedDecision, config: RunConfig): ReadyTask {
@@ -138,7 +143,9 @@ function makeReady(execution: Execution, task: TaskNode, decision: MissedDecisio
 
 async function checkInputs(execution: Execution, { sources }: ResolvedInputs): Promise<void> {
   for (const source of sources.values()) {
-    const path = source.from === 'outside' ? await changedFile(source.data, execution.store) : undefined;
+    if (source.from === 'task') continue;
+    const data = (await execution.fetched.get(source.data)) ?? source.data;
+    const path = await changedFile(data, execution.store);
     if (path !== undefined) {
       throw new TaskFailure({
         code: 'input-changed',

@@ -21,14 +21,15 @@ export interface Adapter {
 
 const CONFIG = 'adapter_config.json';
 const WEIGHTS = 'adapter_model.safetensors';
+export const ADAPTER_FILES = [CONFIG, WEIGHTS];
 
 /** The files of an adapter folder that loading it reads, sorted. @throws ModelError if one is missing */
 export async function listAdapterFiles(folder: string): Promise<string[]> {
-  for (const name of [CONFIG, WEIGHTS]) {
+  for (const name of ADAPTER_FILES) {
     const found = await stat(join(folder, name)).catch(() => null);
     if (!found?.isFile()) throw new ModelError(`${folder} is not a LoRA adapter: it has no ${name}.`);
   }
-  return [CONFIG, WEIGHTS];
+  return [...ADAPTER_FILES];
 }
 
 function refuseVariants(config: Record<string, unknown>, path: string): void {

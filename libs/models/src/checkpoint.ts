@@ -17,9 +17,10 @@ export interface Checkpoint {
   readonly weights: ReadonlyMap<string, Weight>;
 }
 
-const SINGLE = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
-const OPTIONAL = ['chat_template.jinja', 'generation_config.json', 'tokenizer_config.json'];
+export const SINGLE = 'model.safetensors';
+export const INDEX = 'model.safetensors.index.json';
+export const REQUIRED = ['config.json', 'tokenizer.json'];
+export const OPTIONAL = ['chat_template.jinja', 'generation_config.json', 'tokenizer_config.json'];
 
 async function isFile(path: string): Promise<boolean> {
   return stat(path).then(
@@ -35,22 +36,27 @@ async function weightFiles(folder: string): Promise<{ index: Record<string, stri
   if (!index) {
     throw new ModelError(`${folder} has no weights: neither ${SINGLE} nor ${INDEX} is there.`);
   }
-  const map = index.weight_map;
-  if (!isRecord(map)) throw new ModelError(`${join(folder, INDEX)} has no weight_map.`);
-  const named: Record<string, string> = {};
-  for (const [tensor, file] of Object.entries(map)) {
-    if (typeof file !== 'string' || !/^[\w.-]+$/.test(file)) {
-      throw new ModelError(`${join(folder, INDEX)}: the file of "${tensor}" is not a plain file name.`);
-    }
-    named[tensor] = file;
-  }
-  const files = [...new Set(Object.values(named))].sort();
+  const { named, files } = shardsOf(index, join(folder, INDEX));
   for (const file of files) {
     if (!(await isFile(join(folder, file)))) {
       throw new ModelError(`${folder} is incomplete: its index names ${file}, which is not there.`);
     }
   }
   return { index: named, files };
+}
+
+/** What an index (`where`) says: the file of each tensor, and all files, sorted. @throws ModelError */
+export function shardsOf(index: unknown, where: string): { named: Record<string, string>; files: string[] } {
+  const map = isRecord(index) ? index.weight_map : undefined;
+  if (!isRecord(map)) throw new ModelError(`${where} has no weight_map.`);
+  const named: Record<string, string> = {};
+  for (const [tensor, file] of Object.entries(map)) {
+    if (typeof file !== 'string' || !/^[\w.-]+$/.test(file)) {
+      throw new ModelError(`${where}: the file of "${tensor}" is not a plain file name.`);
+    }
+    named[tensor] = file;
+  }
+  return { named, files: [...new Set(Object.values(named))].sort() };
 }
 
 async function requireFolder(folder: string): Promise<void> {
@@ -66,13 +72,13 @@ async function requireFolder(folder: string): Promise<void> {
  */
 export async function listModelFiles(folder: string): Promise<string[]> {
   await requireFolder(folder);
-  for (const name of ['config.json', 'tokenizer.json']) {
+  for (const name of REQUIRED) {
     if (!(await isFile(join(folder, name)))) throw new ModelError(`${folder} has no ${name}.`);
   }
   const { index, files } = await weightFiles(folder);
   const optional: string[] = [];
   for (const name of OPTIONAL) if (await isFile(join(folder, name))) optional.push(name);
-  return ['config.json', 'tokenizer.json', ...optional, ...files, ...(index ? [INDEX] : [])].sort();
+  return [...REQUIRED, ...optional, ...files, ...(index ? [INDEX] : [])].sort();
 }
 
 /** Reads a checkpoint's configuration and the headers of its weights. @throws ModelError, TensorFormatError */

@@ -1,4 +1,4 @@
-import { copyFile, link, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeModel } from '@sonde/onnx';
@@ -11,12 +11,16 @@ import { decoderGraph, type GraphOptions } from './graph/decoder_graph.ts';
 const OPSETS = { '': 23, 'com.microsoft': 1 };
 const IR_VERSION = 10;
 
-/** Hard-links a weight file beside the graph; copies it only where a link cannot be made (another file system). */
+/**
+ * Hard-links a weight file beside the graph; copies it only where a link cannot be made (another file system). A
+ * checkpoint of the hub's cache is made of symbolic links: the file behind one is linked, for ONNX Runtime refuses them.
+ */
 async function place(path: string, target: string): Promise<void> {
+  const file = await realpath(path);
   try {
-    await link(path, target);
+    await link(file, target);
   } catch {
-    await copyFile(path, target);
+    await copyFile(file, target);
   }
 }
 

@@ -1,2 +1,2 @@
 export { STEP_KINDS } from './kinds.ts';
-export { dataSources } from './sources.ts';
+export { createDataSources, type DataSourceOptions, dataSources } from './sources.ts';

@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
-import type { DataSources } from '@sonde/executor';
+import type { DataSources, RemoteSource } from '@sonde/executor';
 import type { ArtifactType, DataRef } from '@sonde/pipeline';
+import { createHubSource, type HubSourceOptions } from './hub-source.ts';
+import { openLockFile } from './lock-file.ts';
 
 /** The relative paths of a folder's files that count, for the types of data that are folders. */
 const listFiles = async (type: ArtifactType, folder: string): Promise<readonly string[]> => {
@@ -24,7 +26,19 @@ const listFiles = async (type: ArtifactType, folder: string): Promise<readonly s
   }
 };
 
-/** Data from outside the graph, and what is wrong with it where something is. */
+/** What `createDataSources` needs to know of a pipeline and of the person's wishes. */
+export interface DataSourceOptions extends Pick<HubSourceOptions, 'frozen' | 'offline'> {
+  /** The path of `sonde.lock`; without it, revisions are resolved anew each time. */
+  readonly lock?: string;
+}
+
+/** Data from outside the graph, the hub's included. */
+export const createDataSources = ({ lock, ...options }: DataSourceOptions): DataSources & { remote: RemoteSource } => ({
+  ...dataSources,
+  remote: createHubSource({ ...options, listFiles, ...(lock !== undefined && { lock: openLockFile(lock) }) }),
+});
+
+/** Data from this machine, and what is wrong with it where something is. */
 export const dataSources: DataSources & {
   problems(refs: readonly DataRef[]): Promise<{ readonly ref: DataRef; readonly message: string }[]>;
 } = {

@@ -18,7 +18,7 @@ import {
   type LoadResult,
   loadPipeline as loadPipelineFile,
 } from '@sonde/pipeline';
-import { dataSources, STEP_KINDS } from '@sonde/steps';
+import { createDataSources, dataSources, STEP_KINDS } from '@sonde/steps';
 import { openStore, type Store } from '@sonde/store';
 import envPaths from 'env-paths';
 import { findUp, packageRoot, version } from './package.ts';
@@ -41,13 +41,16 @@ export interface StoreOptions extends LoadOptions {
   readonly targets?: readonly string[];
   /** Step ids to run although their results are in the store. */
   readonly refresh?: readonly string[];
+  /** Refuse to resolve movable revisions (`hf:owner/name@main`) that `sonde.lock` does not have. */
+  readonly frozen?: boolean;
+  /** Refuse network access. */
+  readonly offline?: boolean;
 }
 
 export interface RunPipelineOptions extends StoreOptions {
   readonly jobs?: number;
   readonly keepGoing?: boolean;
   readonly allowCode?: boolean;
-  readonly offline?: boolean;
   readonly signal?: AbortSignal;
   readonly killSignal?: AbortSignal;
   readonly metadata?: JsonObject;
@@ -93,8 +96,6 @@ export const stepKinds = async (modules: readonly string[] = []): Promise<Readon
 
 const dataProblem = (ref: DataRef): string | undefined => {
   if (ref.scheme === 'path') return existsSync(ref.target) ? undefined : `there is no file or folder ${ref.target}`;
-  if (ref.scheme === 'hf')
-    return 'references to the Hugging Face hub are not available in this version; name a folder that holds the checkpoint';
   if (ref.scheme !== 'embedded') return undefined;
   try {
     dataSources.resolveEmbedded(ref.target);
@@ -114,28 +115,39 @@ export const loadPipeline = async (file: string, options: LoadOptions = {}): Pro
     ...(options.params === undefined ? {} : { paramsFile: options.params }),
   });
 
-const planOptions = async (options: StoreOptions, store: Store): Promise<PlanOptions> => ({
+/** Beside the pipeline file: the commits that its movable revisions stand for. */
+const LOCK = 'sonde.lock';
+
+const planOptions = async (graph: Graph, options: StoreOptions, store: Store): Promise<PlanOptions> => ({
   store,
   kinds: await stepKinds(options.modules),
-  sources: dataSources,
+  sources: createDataSources({
+    lock: path.join(path.dirname(graph.files[0]!.path), LOCK),
+    frozen: options.frozen === true,
+    offline: options.offline === true,
+  }),
   ...(options.targets === undefined ? {} : { targets: options.targets }),
   ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
 });
 
 /** What would run and why. Writes nothing, opens no network. */
 export const plan = async (graph: Graph, options: StoreOptions = {}): Promise<Plan> =>
-  planGraph(graph, await planOptions(options, await openStore(storeFolder(options.store), { readOnly: true })));
+  planGraph(graph, await planOptions(graph, options, await openStore(storeFolder(options.store), { readOnly: true })));
 
 /** A task's fingerprint, and how it differs from the nearest earlier one. */
 export const explain = async (graph: Graph, task: string, options: StoreOptions = {}): ReturnType<typeof explainTask> =>
-  explainTask(graph, task, await planOptions(options, await openStore(storeFolder(options.store), { readOnly: true })));
+  explainTask(
+    graph,
+    task,
+    await planOptions(graph, options, await openStore(storeFolder(options.store), { readOnly: true })),
+  );
 
 /** Runs what is not cached. */
 export const run = async (graph: Graph, options: RunPipelineOptions = {}): Promise<RunHandle> => {
   const store = await openStore(storeFolder(options.store));
   const { jobs, keepGoing, allowCode, offline, signal, killSignal } = options;
   return runGraph(graph, {
-    ...(await planOptions(options, store)),
+    ...(await planOptions(graph, options, store)),
     workerEntry: path.join(packageRoot(), 'dist', 'worker.js'),
     env: { SONDE_MODULES: JSON.stringify((options.modules ?? []).map((file) => path.resolve(file))) },
     metadata: { sonde: version(), ...options.metadata },

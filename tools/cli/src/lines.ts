@@ -1,5 +1,5 @@
 import type { Reason, RunEvent } from '@sonde/executor';
-import { count, formatSeconds, shortJson } from './format.ts';
+import { count, formatBytes, formatSeconds, shortJson } from './format.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Why a task runs, in words. */
@@ -15,6 +15,8 @@ export const reasonText = (reason: Reason): string => {
       return `cached, but damaged: ${reason.outputs.join(', ')}`;
     case 'upstream':
       return `depends on ${reason.tasks.slice(0, 3).join(', ')}${reason.tasks.length > 3 ? `, … (${reason.tasks.length})` : ''}`;
+    case 'data':
+      return `${reason.ref}: ${reason.message}`;
     case 'changed': {
       const [first] = reason.fields;
       if (first === undefined) return 'changed';
@@ -24,12 +26,22 @@ export const reasonText = (reason: Reason): string => {
   }
 };
 
+const FROM = { lock: 'sonde.lock', cache: 'the cache; offline' } as const;
+
 /** One plain line an event; none for what a log would only be cluttered by. */
 export const lineOf = (event: RunEvent, terminal: Terminal): string | undefined => {
   const { dim, green, red, yellow } = terminal.colors;
   switch (event.event) {
     case 'run.started':
       return `run ${event.run}: ${event.pipeline}, ${count(event.tasks, 'task')}, store ${event.store}`;
+    case 'data.resolved':
+      return `${dim('resolved')}  ${event.ref} is ${event.commit}${event.from === 'hub' ? ' (written to sonde.lock)' : dim(` (${FROM[event.from]})`)}`;
+    case 'data.progress':
+      return `${dim('download')}  ${event.ref}  ${formatBytes(event.done)} of ${formatBytes(event.total)}`;
+    case 'data.retrying':
+      return `${yellow('waiting')}   ${event.ref}: ${event.message}; again in ${formatSeconds(event.seconds)}`;
+    case 'data.fetched':
+      return `${green('fetched')}   ${event.ref}  ${formatBytes(event.bytes)} in ${formatSeconds(event.seconds)}`;
     case 'task.cached':
       return `${dim('cached')}    ${event.task}`;
     case 'task.started':

@@ -21,6 +21,8 @@ export interface PipelineOptions extends CommonOptions {
   readonly refresh?: readonly string[];
   readonly device?: string;
   readonly executor?: string;
+  readonly frozen?: boolean;
+  readonly offline?: boolean;
 }
 
 /** Codes of problems that show only when a valid pipeline meets this machine; docs/reference/diagnostics.md lists them. */
@@ -125,5 +127,7 @@ export const storeOptions = (options: PipelineOptions, targets?: readonly string
   ...(options.store === undefined ? {} : { store: options.store }),
   ...(options.module === undefined ? {} : { modules: options.module }),
   ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
+  frozen: options.frozen === true,
+  offline: options.offline === true,
   ...(targets === undefined || targets.length === 0 ? {} : { targets }),
 });

@@ -15,7 +15,6 @@ interface RunCommandOptions extends PipelineOptions {
   readonly jobs?: number;
   readonly keepGoing?: boolean;
   readonly out?: string;
-  readonly offline?: boolean;
 }
 
 /** First SIGINT or SIGTERM: stop cleanly; a second one: at once. */
@@ -131,7 +130,6 @@ export const run = async (file: string, steps: readonly string[], options: RunCo
     ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
     keepGoing: options.keepGoing === true,
     allowCode: consents(graph, options.allowCode),
-    offline: options.offline === true,
     signal: stop.signal,
     killSignal: kill.signal,
     metadata: { file: path.resolve(file) },

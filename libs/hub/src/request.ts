@@ -1,0 +1,154 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { HubError } from './errors.ts';
+import type { HubSettings } from './settings.ts';
+
+export interface RequestHooks {
+  readonly signal?: AbortSignal;
+  /** Told before each pause: what went wrong, and for how many seconds it waits. */
+  readonly onRetry?: (message: string, seconds: number) => void;
+}
+
+/** A failure that may be gone when tried again. */
+export class Transient extends Error {
+  /** What the server asked to wait, in seconds. */
+  readonly wait: number | undefined;
+  /** Bytes arrived since the last failure: counting starts anew. */
+  readonly progressed: boolean;
+  /** Nobody is there at all: trying long is no use. */
+  readonly hopeless: boolean;
+  constructor(message: string, more: { wait?: number | undefined; progressed?: boolean; hopeless?: boolean } = {}) {
+    super(message);
+    this.wait = more.wait;
+    this.progressed = more.progressed === true;
+    this.hopeless = more.hopeless === true;
+  }
+}
+
+/** The server's answer is no, and would be again. */
+export class Refused extends Error {
+  readonly status: number;
+  /** The hub's own word for it: `RepoNotFound`, `RevisionNotFound`, `EntryNotFound`, `GatedRepo`. */
+  readonly word: string | undefined;
+  constructor(status: number, word: string | undefined) {
+    super(`the server answers ${status}`);
+    this.status = status;
+    this.word = word;
+  }
+}
+
+const ATTEMPTS = 6;
+const HOPELESS_ATTEMPTS = 3;
+const MAX_REDIRECTS = 10;
+/** A server that asks for a longer pause than this, in seconds, is not waited for. */
+const LONGEST_WAIT = 600;
+/** Silence after which a connection counts as cut, in milliseconds. */
+export const SILENCE = 60_000;
+
+/** Does it again, after pauses that double, while it fails with `Transient`. */
+export async function withRetries<T>(settings: HubSettings, hooks: RequestHooks, action: () => Promise<T>): Promise<T> {
+  for (let failures = 1; ; failures++) {
+    hooks.signal?.throwIfAborted();
+    try {
+      return await action();
+    } catch (error) {
+      hooks.signal?.throwIfAborted();
+      if (!(error instanceof Transient)) throw error;
+      if (error.progressed) failures = 1;
+      const seconds = error.wait ?? (settings.retryDelay / 1000) * 2 ** (failures - 1);
+      if (failures >= (error.hopeless ? HOPELESS_ATTEMPTS : ATTEMPTS) || seconds > LONGEST_WAIT) {
+        throw new HubError(
+          'unreachable',
+          `${hostOf(settings.endpoint)} cannot be used: ${error.message}.`,
+          error.wait === undefined
+            ? 'Try again later: what was downloaded is kept. HF_ENDPOINT names another hub, --offline uses the cache alone.'
+            : `It asks to wait ${error.wait} s. Try again then: what was downloaded is kept.`,
+        );
+      }
+      hooks.onRetry?.(error.message, seconds);
+      await delay(seconds * 1000, undefined, hooks.signal === undefined ? {} : { signal: hooks.signal });
+    }
+  }
+}
+
+/**
+ * One GET. Follows redirects itself, so that the token goes to the endpoint's own origin alone; an answer other than
+ * 2xx or 416 is thrown. `timer.touch()` must be called while the body is read: it cuts a connection that is silent.
+ */
+export async function get(
+  settings: HubSettings,
+  address: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly response: Response; readonly timer: SilenceTimer }> {
+  const own = new URL(settings.endpoint).origin;
+  let url = new URL(address);
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    const token = url.origin === own ? settings.token() : undefined;
+    const timer = silenceTimer();
+    const response = await fetch(url, {
+      headers: {
+        'user-agent': 'sonde',
+        'accept-encoding': 'identity',
+        ...headers,
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      redirect: 'manual',
+      signal: signal === undefined ? timer.signal : AbortSignal.any([signal, timer.signal]),
+    }).catch((error: unknown) => {
+      timer.stop();
+      throw networkFailure(error, url.host);
+    });
+    if (response.status < 300 || response.status === 416) return { response, timer };
+    timer.stop();
+    await response.body?.cancel().catch(() => undefined);
+    if (response.status < 400) {
+      const location = response.headers.get('location');
+      if (location === null || !URL.canParse(location, url.href)) throw new Refused(response.status, undefined);
+      const next = new URL(location, url);
+      if (next.protocol !== 'https:' && next.protocol !== url.protocol) {
+        throw new HubError('unreachable', `${url.host} redirects to an address that is not encrypted.`);
+      }
+      url = next;
+      continue;
+    }
+    if (response.status === 429 || response.status === 408 || response.status >= 500) {
+      const wait = secondsOf(response.headers.get('retry-after'));
+      throw new Transient(`${url.host} answers ${response.status}`, { wait });
+    }
+    throw new Refused(response.status, response.headers.get('x-error-code') ?? undefined);
+  }
+  throw new HubError('unreachable', `${hostOf(settings.endpoint)} redirects in a circle.`);
+}
+
+/** `Retry-After`: seconds or a date. */
+function secondsOf(value: string | null): number | undefined {
+  if (value === null) return undefined;
+  if (/^\d+$/.test(value.trim())) return Number(value);
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
+}
+
+export interface SilenceTimer {
+  readonly signal: AbortSignal;
+  touch(): void;
+  stop(): void;
+}
+
+function silenceTimer(): SilenceTimer {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new Transient(`silent for ${SILENCE / 1000} s`)), SILENCE);
+  timer.unref();
+  return { signal: controller.signal, touch: () => timer.refresh(), stop: () => clearTimeout(timer) };
+}
+
+/** What went wrong on the way, without the address: it can be a signed one. */
+export function networkFailure(error: unknown, host: string, progressed = false): unknown {
+  if (error instanceof HubError || error instanceof Refused || error instanceof Transient) return error;
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
+  if (code !== undefined && /^(ENOSPC|EDQUOT|EACCES|EPERM|EROFS|ENOENT|EIO|EMFILE)$/.test(code)) return error;
+  const hopeless = code === 'ENOTFOUND' || code === 'ECONNREFUSED';
+  return new Transient(`the connection to ${host} failed (${code ?? 'cut'})`, { progressed, hopeless });
+}
+
+export const hostOf = (address: string | URL): string => new URL(address).host;

@@ -1,0 +1,53 @@
+import { ADAPTER_FILES } from './adapter.ts';
+import { INDEX, OPTIONAL, REQUIRED, SINGLE, shardsOf } from './checkpoint.ts';
+import { ModelError } from './errors.ts';
+
+/** A folder that lies elsewhere: what it is called, its names, and a way to read a small file of it. */
+export interface RemoteFolder {
+  readonly label: string;
+  readonly names: readonly string[];
+  readText(name: string): Promise<string>;
+}
+
+const SHOWN = 12;
+
+const listed = (names: readonly string[]): string => {
+  const top = names.filter((name) => !name.includes('/'));
+  if (top.length === 0) return 'There is nothing in it.';
+  return `There are: ${top.slice(0, SHOWN).join(', ')}${top.length > SHOWN ? `, … (${top.length})` : ''}.`;
+};
+
+/**
+ * Of a folder elsewhere, the files that `listModelFiles` would list if all of it were here: what has to be fetched.
+ * @throws ModelError if config.json, tokenizer.json or safetensors weights are missing: it says what is there
+ */
+export async function chooseModelFiles({ label, names, readText }: RemoteFolder): Promise<string[]> {
+  const there = new Set(names);
+  for (const name of REQUIRED) {
+    if (!there.has(name)) throw new ModelError(`${label} has no ${name}. ${listed(names)}`);
+  }
+  const small = [...REQUIRED, ...OPTIONAL.filter((name) => there.has(name))];
+  if (there.has(SINGLE)) return [...small, SINGLE].sort();
+  if (!there.has(INDEX)) throw new ModelError(`${label} has no safetensors weights. ${listed(names)}`);
+  let index: unknown;
+  try {
+    index = JSON.parse(await readText(INDEX));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new ModelError(`${label}: ${INDEX} is not JSON.`);
+  }
+  const { files } = shardsOf(index, `${label}: ${INDEX}`);
+  for (const file of files) {
+    if (!there.has(file)) throw new ModelError(`${label} is incomplete: its index names ${file}, which is not there.`);
+  }
+  return [...small, ...files, INDEX].sort();
+}
+
+/** The same for a PEFT LoRA adapter. @throws ModelError */
+export function chooseAdapterFiles({ label, names }: RemoteFolder): string[] {
+  for (const name of ADAPTER_FILES) {
+    if (!names.includes(name))
+      throw new ModelError(`${label} is not a LoRA adapter: it has no ${name}. ${listed(names)}`);
+  }
+  return [...ADAPTER_FILES];
+}
