@@ -148,7 +148,7 @@ function answerHub(one: Seen, response: ServerResponse, fake: FakeHub): void {
   else if (what === 'revision') sendJson(response, { id: repo.id, sha: commit });
   else if (repo.gated) refuse(response, 403, 'GatedRepo');
   else if (what === 'tree') sendTree(response, fake, url, files);
-  else sendFile(one, response, fake, commit, parts.join('/'), files[parts.join('/')]);
+  else sendFile(one, response, fake, commit, files[parts.join('/')]);
 }
 
 function sendTree(response: ServerResponse, fake: FakeHub, url: URL, files: Record<string, Buffer>): void {
@@ -169,24 +169,15 @@ function sendTree(response: ServerResponse, fake: FakeHub, url: URL, files: Reco
   );
 }
 
-function sendFile(
-  one: Seen,
-  response: ServerResponse,
-  fake: FakeHub,
-  commit: string,
-  name: string,
-  bytes: Buffer | undefined,
-): void {
-  if (bytes === undefined) return refuse(response, 404, 'EntryNotFound');
+function sendFile(one: Seen, response: ServerResponse, fake: FakeHub, commit: string, bytes: Buffer | undefined): void {
   response.setHeader('x-repo-commit', commit);
-  if (bytes.length <= LARGE) return sendBytes(one, response, bytes, `"${gitBlob(bytes)}"`);
-  response
-    .writeHead(302, {
-      location: `http://${fake.storage}/${sha256(bytes)}?signature=SIGNED`,
-      'x-linked-size': bytes.length,
-      'x-linked-etag': `"${sha256(bytes)}"`,
-    })
-    .end();
+  if (bytes === undefined) refuse(response, 404, 'EntryNotFound');
+  else if (bytes.length <= LARGE) sendBytes(one, response, bytes, `"${gitBlob(bytes)}"`);
+  else {
+    const location = `http://${fake.storage}/${sha256(bytes)}?signature=SIGNED`;
+    const linked = { 'x-linked-size': bytes.length, 'x-linked-etag': `"${sha256(bytes)}"` };
+    response.writeHead(302, { location, ...linked }).end();
+  }
 }
 
 function answerStorage(one: Seen, response: ServerResponse, fake: FakeHub): void {

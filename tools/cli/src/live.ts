@@ -1,7 +1,7 @@
 import type { RunEvent } from '@sonde/executor';
 import { createLogUpdate } from 'log-update';
 import stringWidth from 'string-width';
-import { formatSeconds } from './format.ts';
+import { formatBytes, formatSeconds } from './format.ts';
 import type { Terminal } from './terminal.ts';
 
 interface RunningStep {
@@ -26,11 +26,20 @@ const bar = (share: number): string => {
   return '━'.repeat(full) + '╌'.repeat(BAR - full);
 };
 
+interface Download {
+  readonly started: number;
+  /** Bytes that were here when it began. */
+  readonly before: number;
+  readonly done: number;
+  readonly total: number;
+}
+
 /** One line a running step: tasks finished of its total, progress in its own unit, rate, time left, device. */
 export const createLiveDisplay = (terminal: Terminal, tasksOfStep: ReadonlyMap<string, number>): Display => {
   const update = createLogUpdate(process.stderr, { showCursor: true });
   const running = new Map<string, RunningStep>();
   const finished = new Map<string, number>();
+  const downloads = new Map<string, Download>();
   const { colors } = terminal;
 
   const lineOf = (entry: RunningStep, width: number): string => {
@@ -59,10 +68,25 @@ export const createLiveDisplay = (terminal: Terminal, tasksOfStep: ReadonlyMap<s
     return parts.join('  ');
   };
 
+  const lineOfDownload = (ref: string, { started, before, done, total }: Download, width: number): string => {
+    const rate = (done - before) / ((Date.now() - started) / 1000);
+    const parts = [ref.padEnd(width), colors.cyan(bar(total > 0 ? done / total : 1))];
+    parts.push(`${formatBytes(done)} of ${formatBytes(total)}`);
+    if (rate > 0 && Number.isFinite(rate)) {
+      parts.push(`${formatBytes(Math.round(rate))}/s`, colors.dim(`${formatSeconds((total - done) / rate)} left`));
+    }
+    return parts.join('  ');
+  };
+
   const render = (): void => {
     const columns = process.stderr.columns ?? 80;
-    const width = Math.max(0, ...[...running.values()].map((entry) => stringWidth(entry.step)));
-    update([...running.values()].map((entry) => lineOf(entry, Math.min(width, Math.floor(columns / 3)))).join('\n'));
+    const names = [...downloads.keys(), ...[...running.values()].map((entry) => entry.step)];
+    const width = Math.min(Math.max(0, ...names.map((name) => stringWidth(name))), Math.floor(columns / 3));
+    const lines = [
+      ...[...downloads].map(([ref, download]) => lineOfDownload(ref, download, width)),
+      ...[...running.values()].map((entry) => lineOf(entry, width)),
+    ];
+    update(lines.join('\n'));
   };
   const timer = setInterval(render, 100);
   timer.unref();
@@ -88,6 +112,15 @@ export const createLiveDisplay = (terminal: Terminal, tasksOfStep: ReadonlyMap<s
           running.set(event.step, entry);
           break;
         }
+        case 'data.progress': {
+          const { done, total } = event;
+          const { started, before } = downloads.get(event.ref) ?? { started: Date.now(), before: done };
+          downloads.set(event.ref, { started, before, done, total });
+          break;
+        }
+        case 'data.fetched':
+          downloads.delete(event.ref);
+          break;
         case 'task.progress':
           running.get(event.step)?.tasks.set(event.task, { done: event.done, total: event.total, unit: event.unit });
           break;

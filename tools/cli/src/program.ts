@@ -107,6 +107,23 @@ const buildProgram = (): Command => {
       (await import('./commands/runs.ts')).logs(run, step, command.optsWithGlobals()),
     );
 
+  const models = program.command('models').description('checkpoints');
+  models
+    .command('check <ref>')
+    .description('load a checkpoint, say what it is, try it: a folder, embedded:name or hf:owner/name@revision')
+    .option('--adapter <ref>', 'with this LoRA adapter')
+    .option('--offline', 'use the hub’s cache alone')
+    .action(async (ref, _options, command) =>
+      (await import('./commands/models.ts')).check(ref, command.optsWithGlobals()),
+    );
+  models
+    .command('revisions <ref>')
+    .description('the branches and tags of hf:owner/name, one a line')
+    .option('--pattern <glob>', "only names like this: 'step*-tokens*'")
+    .action(async (ref, _options, command) =>
+      (await import('./commands/models.ts')).revisions(ref, command.optsWithGlobals()),
+    );
+
   const store = program.command('store').description('the store');
   store
     .command('status')
@@ -141,7 +158,7 @@ const buildProgram = (): Command => {
     );
   program
     .command('doctor')
-    .description('the machine: Node, ONNX Runtime and its providers, store, disk')
+    .description('the machine: Node, ONNX Runtime and its providers, store, disk, hub')
     .action(async (_options, command) => (await import('./commands/doctor.ts')).doctor(command.optsWithGlobals()));
   return program;
 };

@@ -1,6 +1,7 @@
 import { access, constants, mkdir, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import os from 'node:os';
+import { hubSettings } from '@sonde/hub';
 import { storeFolder } from '../api.ts';
 import { EXIT } from '../errors.ts';
 import { formatBytes } from '../format.ts';
@@ -60,6 +61,18 @@ const storeFinding = async (folder: string): Promise<Finding> => {
   }
 };
 
+/** What references to the hub (`hf:`) will use; asks nobody. */
+const hub = (): Finding => {
+  const name = 'Hub';
+  try {
+    const { endpoint, cache, offline, token } = hubSettings();
+    const access = offline ? 'offline (HF_HUB_OFFLINE)' : token() === undefined ? 'no token' : 'with a token';
+    return { name, ok: true, found: `${endpoint}, ${access}; its files in ${cache}` };
+  } catch (error) {
+    return { name, ok: false, found: (error as Error).message, advice: 'Unset HF_ENDPOINT, or correct it.' };
+  }
+};
+
 const disk = async (folder: string): Promise<Finding> => {
   const { bavail, bsize } = await statfs(existingParent(folder));
   const free = bavail * bsize;
@@ -87,7 +100,7 @@ export const doctor = async (options: CommonOptions): Promise<void> => {
     { name: 'GPU', ok: true, found: 'not used in this version' },
     await storeFinding(folder),
     await disk(folder),
-    { name: 'Network', ok: true, found: 'not needed: this version reads models and data from folders' },
+    hub(),
   ];
   const ok = findings.every((finding) => finding.ok);
   if (options.json) printJson(terminal, { sonde: 1, ok, findings });

@@ -83,13 +83,14 @@ const plainDisplay = (terminal: Terminal): Display => {
   const lastProgress = new Map<string, number>();
   return {
     show(event) {
-      if (event.event === 'task.progress') {
+      if (event.event === 'task.progress' || event.event === 'data.progress') {
+        const what = event.event === 'task.progress' ? event.task : event.ref;
         const now = Date.now();
-        if (now - (lastProgress.get(event.task) ?? now) < 5000) {
-          if (!lastProgress.has(event.task)) lastProgress.set(event.task, now);
+        if (now - (lastProgress.get(what) ?? now) < 5000) {
+          if (!lastProgress.has(what)) lastProgress.set(what, now);
           return;
         }
-        lastProgress.set(event.task, now);
+        lastProgress.set(what, now);
       }
       const line = lineOf(event, terminal);
       if (line !== undefined) terminal.note(line);
@@ -106,7 +107,11 @@ const liveDisplay = (terminal: Terminal, graph: Graph): Display => {
     show(event) {
       live.show(event);
       const lasting =
-        event.event === 'task.failed' || event.event === 'task.retrying' || event.event === 'task.waiting';
+        event.event === 'task.failed' ||
+        event.event === 'task.retrying' ||
+        event.event === 'task.waiting' ||
+        event.event === 'data.retrying' ||
+        (event.event === 'data.resolved' && (event.from !== 'lock' || terminal.verbose));
       const spoken = event.event === 'task.log' && (event.level === 'warning' || terminal.verbose);
       const line = lasting || spoken ? lineOf(event, terminal) : undefined;
       if (line !== undefined) live.print(line);
@@ -143,7 +148,7 @@ export const run = async (file: string, steps: readonly string[], options: RunCo
     if (event.event === 'run.finished') last = event;
     else if (options.json) terminal.out(JSON.stringify(event));
     else display?.show(event);
-    if (event.event !== 'task.progress') events.push(event);
+    if (event.event !== 'task.progress' && event.event !== 'data.progress') events.push(event);
   }
   display?.close();
   const result = await handle.result;

@@ -1,0 +1,153 @@
+import os from 'node:os';
+import { HubError, hubSettings, listRevisions, parseReference } from '@sonde/hub';
+import { type ArtifactType, type DataRef, parseDataRef } from '@sonde/pipeline';
+import { createDataSources } from '@sonde/steps';
+import { EXIT, UsageError } from '../errors.ts';
+import { count, formatBytes, formatSeconds } from '../format.ts';
+import { lineOf } from '../lines.ts';
+import type { CommonOptions } from '../pipeline.ts';
+import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '../terminal.ts';
+
+interface CheckOptions extends CommonOptions {
+  readonly adapter?: string;
+  readonly offline?: boolean;
+}
+
+interface Found {
+  readonly path: string;
+  /** The reference with its commit, where it is one of the hub. */
+  readonly identity?: string;
+}
+
+/** Brings what a reference names to this machine, telling of downloads. Its errors have a `hint` where there is one. */
+const bring = async (text: string, type: ArtifactType, options: CheckOptions, terminal: Terminal): Promise<Found> => {
+  const parsed = parseDataRef(text, process.cwd());
+  if ('code' in parsed) throw new UsageError(parsed.message, parsed.hint);
+  if (parsed.scheme === 'path') return { path: parsed.target };
+  const sources = createDataSources({ offline: options.offline === true });
+  if (parsed.scheme === 'embedded') {
+    const found = sources.resolveEmbedded(parsed.target);
+    if (found.type !== type) throw new UsageError(`\`${text}\` is a ${found.type}; expected ${type}`);
+    return { path: found.path };
+  }
+  if (parsed.scheme === 'https') throw new UsageError(`\`${text}\`: an address names one file; a ${type} is a folder`);
+  const range = { file: { path: '', text }, start: 0, end: text.length };
+  const ref: DataRef = { $: 'data', scheme: 'hf', ref: text, target: parsed.target, types: [type], range };
+  const time = new Date().toISOString();
+  const tell = (event: Parameters<typeof lineOf>[0]) => {
+    const line = lineOf(event, terminal);
+    if (line !== undefined && !options.json) terminal.note(line);
+  };
+  const { signal } = new AbortController();
+  const remote = await sources.remote.resolve(ref, {
+    signal,
+    resolved: () => undefined,
+    retry: (name, message, seconds) => tell({ time, event: 'data.retrying', ref: name, message, seconds }),
+  });
+  let last = Date.now();
+  await remote.fetch({
+    signal,
+    progress(done, total) {
+      if (Date.now() - last < 1000) return;
+      last = Date.now();
+      tell({ time, event: 'data.progress', ref: text, done, total });
+    },
+    retry: (message, seconds) => tell({ time, event: 'data.retrying', ref: text, message, seconds }),
+  });
+  return { path: remote.path, identity: remote.identity };
+};
+
+/** Names of errors that say what is wrong with a checkpoint or a reference; everything else is a fault of Sonde's. */
+const FORESEEN = new Set([
+  'ModelError',
+  'TensorFormatError',
+  'HubError',
+  'StepError',
+  'EmbeddedNameError',
+  'UsageError',
+]);
+
+/** `sonde models check`. */
+export const check = async (ref: string, options: CheckOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  try {
+    const { path: folder, identity } = await bring(ref, 'model', options, terminal);
+    const adapter =
+      options.adapter === undefined ? undefined : await bring(options.adapter, 'adapter', options, terminal);
+    const { checkModel } = await import('@sonde/models');
+    const report = await checkModel(folder, {
+      device: 'cpu',
+      threads: os.availableParallelism(),
+      ...(adapter && { adapter: adapter.path }),
+    });
+    if (options.json) {
+      printJson(terminal, { sonde: 1, ref, ok: true, folder, ...(identity && { identity }), ...report });
+      return;
+    }
+    const { green } = terminal.colors;
+    const { tokenizer, selfCheck } = report;
+    const sorted = [...report.files].sort((a, b) => b.size - a.size);
+    const dtypes = Object.entries(report.dtypes).map(([dtype, n]) => `${dtype} (${n.toLocaleString('en-US')})`);
+    const rows: [string, string][] = [
+      ['model', identity ?? folder],
+      ...(adapter === undefined ? [] : ([['adapter', adapter.identity ?? adapter.path]] as [string, string][])),
+      ['architecture', `${report.architecture} (supported)`],
+      ['parameters', report.parameters.toLocaleString('en-US')],
+      ['layers', `${report.layers} blocks, ${report.layers + 1} layers of states of ${report.hiddenSize} numbers`],
+      ['vocabulary', report.vocabSize.toLocaleString('en-US')],
+      ['context', `${report.context.toLocaleString('en-US')} tokens`],
+      ['stored as', dtypes.join(', ')],
+      [
+        'tokenizer',
+        `${tokenizer.type}, ${tokenizer.chatTemplate ? 'with a chat template' : 'no chat template'}, ` +
+          (tokenizer.eosTokenIds.length === 0 ? 'no end-of-text token' : `ends at ${tokenizer.eosTokenIds.join(', ')}`),
+      ],
+      ['files', `${count(sorted.length, 'file')}, ${formatBytes(report.bytes)}`],
+      ...sorted.map(({ name, size }): [string, string] => ['', `${formatBytes(size).padStart(10)}  ${name}`]),
+      [
+        'self-check',
+        `${green('passed')}: ${count(selfCheck.newTokens, 'token')} after ${JSON.stringify(selfCheck.prompt)} ` +
+          `(${JSON.stringify(selfCheck.continuation)}), ${count(selfCheck.layers, 'layer')} finite, ${formatSeconds(selfCheck.seconds)}`,
+      ],
+    ];
+    for (const line of alignColumns(rows)) terminal.out(line);
+  } catch (error) {
+    if (!(error instanceof Error) || !FORESEEN.has(error.name)) throw error;
+    const hint = 'hint' in error && typeof error.hint === 'string' ? error.hint : undefined;
+    if (!options.json) throw new UsageError(error.message, hint);
+    printJson(terminal, { sonde: 1, ref, ok: false, problem: { message: error.message, ...(hint && { hint }) } });
+    exitWith(EXIT.invalid);
+  }
+};
+
+interface RevisionsOptions extends CommonOptions {
+  readonly pattern?: string;
+}
+
+/** `*` any characters, `?` one: as in a shell. */
+const matcher = (pattern: string): RegExp =>
+  new RegExp(
+    `^${pattern
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
+  );
+
+/** `sonde models revisions`. */
+export const revisions = async (ref: string, options: RevisionsOptions): Promise<void> => {
+  const terminal = openTerminal(options);
+  try {
+    const { repo } = parseReference(ref.replace(/^hf:/, ''));
+    const wanted = matcher(options.pattern ?? '*');
+    const all = await listRevisions(hubSettings(), repo, {
+      onRetry: (message, seconds) => terminal.note(`${ref}: ${message}; again in ${formatSeconds(seconds)}`),
+    });
+    const found = all.filter(({ name }) => wanted.test(name));
+    if (options.json) printJson(terminal, { sonde: 1, ref, revisions: found });
+    else for (const { name } of found) terminal.out(name);
+    if (found.length === 0) terminal.note(`None of ${count(all.length, 'revision')} matches ${options.pattern}.`);
+  } catch (error) {
+    if (error instanceof HubError) throw new UsageError(error.message, error.hint);
+    throw error;
+  }
+};
