@@ -43,6 +43,7 @@ beforeAll(async () => {
     },
   };
   const adapter = filesOf(resolveEmbedded('parlour-rude-detox').path);
+  const nestedFiles = Object.fromEntries(Object.entries(checkpoint).map(([name, bytes]) => [`deep/er/${name}`, bytes]));
   hub = await startFakeHub([
     repo,
     {
@@ -50,6 +51,7 @@ beforeAll(async () => {
       revisions: { main: first },
       commits: { [first]: { ...checkpoint, 'pytorch_model.bin': weights } },
     },
+    { id: 'test/nested', revisions: { main: first }, commits: { [first]: nestedFiles } },
     {
       id: 'datasets/test/prompts',
       revisions: { main: first },
@@ -228,6 +230,22 @@ describe('a pipeline whose model is on the hub', () => {
     expect(broken.stderr).toContain('has no tokenizer.json');
   });
 
+  it('is downloaded once by two processes', async () => {
+    const env = { HF_HOME: path.join(folder, 'hf4') };
+    hub.faults.push(({ url, range }, response) => {
+      if (!url.includes(sha256(weights)) || range !== undefined) return false;
+      response.writeHead(200, { 'content-length': weights.length }).write(weights.subarray(0, 50_000));
+      setTimeout(() => response.end(weights.subarray(50_000)), 4000);
+      return true;
+    });
+    const check = ['models', 'check', MODEL, '--json'];
+    const one = call(check, env);
+    while (!hub.seen.some(({ url }) => url.includes(sha256(weights)))) await new Promise((r) => setTimeout(r, 20));
+    const both = await Promise.all([one, call(check, env)]);
+    expect(both.map(({ status }) => status)).toEqual([0, 0]);
+    expect(hub.seen.filter(({ url }) => url.includes(sha256(weights)) && url.includes('signature'))).toHaveLength(1);
+  });
+
   it('says which task cannot be computed when weights are missing offline, and that they are damaged', async () => {
     const blob = path.join(folder, 'hf/hub/models--test--parlour-base/blobs', sha256(weights));
     const wrong = Buffer.from(weights);
@@ -304,6 +322,10 @@ describe('sonde models', () => {
       ok: false,
       problem: { message: expect.stringContaining('safetensors') },
     });
+    const nested = await call(['models', 'check', 'hf:test/nested/deep/er', '--json']);
+    expect(JSON.parse(nested.stdout)).toMatchObject({ identity: `hf:test/nested@${first}/deep/er`, ok: true });
+    expect((await call(['models', 'check', 'hf:test/nested/deep', '--json'])).stdout).toContain('has no config.json');
+    expect((await call(['models', 'check', 'hf:test/nested/none', '--json'])).stdout).toContain('no file or folder');
     expect((await call(['models', 'check', './nowhere'])).stderr).toContain('There is no model folder');
     expect((await call(['models', 'check', 'hf:x'])).status).toBe(2);
   });

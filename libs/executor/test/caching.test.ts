@@ -207,11 +207,6 @@ describe('data from outside', () => {
     expect(rig().journal()).toEqual([]);
   });
 
-  it('from the hub is refused in this version', async () => {
-    const ref = { ...file('gpt2'), scheme: 'hf' } as const;
-    await expect(rig().plan(graphOf({ read: { kind: 'read', with: { file: ref } } }))).rejects.toThrow('hub');
-  });
-
   it('at an address is planned by its digest alone, and refused offline', async () => {
     const ref = {
       ...file('//example.org/a.txt'),

@@ -1,6 +1,6 @@
-import { copyFile, link, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { Adapter } from './adapter.ts';
@@ -25,6 +25,21 @@ async function place(path: string, target: string): Promise<void> {
 }
 
 /**
+ * A folder for the graph, on the weights' own file system so that they can be linked into it: among the temporary
+ * files, else beside the weights. Where both fail, the weights will be copied.
+ */
+async function folderFor(weights: string | undefined): Promise<string> {
+  const file = weights === undefined ? undefined : await realpath(weights);
+  for (const parent of file === undefined ? [] : [tmpdir(), dirname(file)]) {
+    const folder = await mkdtemp(join(parent, 'sonde-model-')).catch(() => undefined);
+    if (folder === undefined || file === undefined) continue;
+    if ((await stat(folder)).dev === (await stat(file)).dev) return folder;
+    await rm(folder, { recursive: true });
+  }
+  return mkdtemp(join(tmpdir(), 'sonde-model-'));
+}
+
+/**
  * Builds the session of a decoder over its checkpoint's own weight files. ONNX Runtime wants external data in the
  * graph's folder, so both meet in a temporary one. It is deleted again before this returns, for the files stay mapped;
  * a system that cannot delete mapped files keeps it until it clears its temporary files.
@@ -44,7 +59,7 @@ export async function createSession(
   };
   const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, locate };
   const graph = decoderGraph(decoder, source, options);
-  const folder = await mkdtemp(join(tmpdir(), 'sonde-model-'));
+  const folder = await folderFor(files.keys().next().value);
   try {
     for (const [path, name] of files) await place(path, join(folder, name));
     const path = join(folder, 'model.onnx');

@@ -100,7 +100,9 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
       [
         'tokenizer',
         `${tokenizer.type}, ${tokenizer.chatTemplate ? 'with a chat template' : 'no chat template'}, ` +
-          (tokenizer.eosTokenIds.length === 0 ? 'no end-of-text token' : `ends at ${tokenizer.eosTokenIds.join(', ')}`),
+          (tokenizer.eosTokenIds.length === 0
+            ? 'no end-of-text token'
+            : `ends at token ${tokenizer.eosTokenIds.join(', ')}`),
       ],
       ['files', `${count(sorted.length, 'file')}, ${formatBytes(report.bytes)}`],
       ...sorted.map(({ name, size }): [string, string] => ['', `${formatBytes(size).padStart(10)}  ${name}`]),
