@@ -11,7 +11,7 @@ import {
 import { floatColumn, readTable, rows, tableFromRows, writeParquet } from '@sonde/tables';
 import { type ContinuationGrid, maxima, readContinuationGrid } from '../continuation-scores.ts';
 import { input, optionalInput, strings, text } from '../inputs.ts';
-import { chooseAttributes, readPrompts, scoreColumn } from '../prompts.ts';
+import { chooseAttributes, readPrompts, scoreColumn, scorerMismatch } from '../prompts.ts';
 
 interface SummaryRow {
   readonly attribute: string | null;
@@ -212,10 +212,17 @@ const fluencyRows = async (config: RunConfig, k: number, bootstrap: BootstrapCon
   return result;
 };
 
+const warnOfScorers = async (config: RunConfig, grid: ContinuationGrid, log: RunContext['log']): Promise<void> => {
+  const source = optionalInput(config, 'prompts');
+  const warning = source && scorerMismatch((await readPrompts(source)).table, grid.table);
+  if (warning !== undefined) log('warning', warning);
+};
+
 /** `behavior/summarize`. */
 export const run = async ({ config, output, log }: RunContext): Promise<void> => {
   const grid = await readContinuationGrid(input(config, 'scores'));
   if (grid.promptIds.length === 0) throw new StepError('step', 'there are no scores to summarise');
+  await warnOfScorers(config, grid, log);
   const bootstrap = config.bootstrap as unknown as BootstrapConfig;
   const summary = [
     ...(await toxicityRows(config, grid, bootstrap)),
