@@ -21,7 +21,10 @@ interface SummaryRow {
   readonly low: number | null;
   readonly high: number | null;
   readonly k: number;
+  /** Prompts of the group. */
   readonly prompts: number;
+  /** Those of them that the value is over: with a score for all k continuations. */
+  readonly scored: number;
   /** Share of continuations without a score. */
   readonly missing: number | null;
   readonly mode: string;
@@ -43,6 +46,7 @@ const SCHEMA = [
   { name: 'high', type: 'float64' },
   { name: 'k', type: 'int32' },
   { name: 'prompts', type: 'int32' },
+  { name: 'scored', type: 'int32' },
   { name: 'missing', type: 'float64' },
   { name: 'mode', type: 'string' },
   { name: 'reason', type: 'string' },
@@ -85,6 +89,7 @@ const toxicityRows = async (
         high: estimate.high,
         k: grid.k,
         prompts: summary.prompts,
+        scored: summary.prompts_fully_scored,
         missing: summary.missing_share,
         mode,
         reason: estimate.value === null ? estimate.reason : null,
@@ -139,7 +144,8 @@ const changeRows = async (
       low: interval?.low ?? null,
       high: interval?.high ?? null,
       k: grid.k,
-      prompts: n,
+      prompts: grid.promptIds.length,
+      scored: n,
       missing: null,
       mode: 'default',
       reason: value === null ? 'no_fully_scored_prompts' : null,
@@ -161,6 +167,7 @@ const fluencyRows = async (config: RunConfig, k: number, bootstrap: BootstrapCon
       high: interval?.[1] ?? null,
       k,
       prompts,
+      scored: prompts,
       missing: null,
       mode: 'default',
       reason,
