@@ -2,12 +2,11 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
-import { STEP_KINDS } from '@sonde/steps';
 import { rows, type Table } from '@sonde/tables';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { artifact, runStep, type StepRun } from '../libs/steps/test/harness.ts';
-import { root, temporaryFolder } from './sonde.ts';
+import { STEP_KINDS } from '../src/index.ts';
+import { artifact, runStep, type StepRun, temporaryFolder } from './harness.ts';
 
 /** What a kind made of fixed inputs when its revision was set. `npm run record-revisions` writes the file anew. */
 interface Recorded {
@@ -15,7 +14,7 @@ interface Recorded {
   readonly digest: string;
 }
 
-const file = path.join(root, 'tests', 'revisions.json');
+const file = new URL('revisions.json', import.meta.url);
 const found: Record<string, Recorded> = {};
 
 const hash = (value: string | Uint8Array): string => createHash('sha256').update(value).digest('hex').slice(0, 32);
