@@ -66,7 +66,7 @@ describe('a checkpoint that cannot be used', () => {
     messageOf(open(await writeTiny(files.path(name), { config })));
 
   test.each([
-    [{ architectures: ['BertModel'] }, 'architecture BertModel is not supported; supported: GPT2LMHeadModel, GPT'],
+    [{ architectures: ['BertModel'] }, 'architecture BertModel is not supported; supported: Gemma2ForCausalLM, GPT2LM'],
     [{ architectures: undefined }, 'names no architecture'],
     [{ hidden_size: '16' }, 'hidden_size is "16"; expected a positive integer'],
     [{ hidden_size: 32 }, 'has shape [258, 16]; the configuration makes it [258, 32]'],

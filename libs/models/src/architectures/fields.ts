@@ -10,6 +10,8 @@ export interface Fields {
   whole(name: string, otherwise?: number): number;
   /** A positive integer, or null where the field is null; `otherwise` where it is missing. */
   optionalCount(name: string, otherwise: number | null): number | null;
+  /** The same for a positive number. */
+  optionalPositive(name: string, otherwise: number | null): number | null;
   /** A positive number. */
   positive(name: string, otherwise?: number): number;
   flag(name: string, otherwise: boolean): boolean;
@@ -50,6 +52,10 @@ export function fieldsOf(values: Readonly<Record<string, unknown>>, where: strin
     optionalCount(name, otherwise) {
       const value = values[name] === undefined ? otherwise : values[name];
       return value === null || isCount(value) ? value : fail(name, 'a positive integer or null');
+    },
+    optionalPositive(name, otherwise) {
+      const value = values[name] === undefined ? otherwise : values[name];
+      return value === null || isPositive(value) ? value : fail(name, 'a positive number or null');
     },
     positive(name, otherwise) {
       const value = pick(name, otherwise);

@@ -2,23 +2,29 @@ import { join } from 'node:path';
 import { ModelError } from '../errors.ts';
 import type { Decoder, DescribeDecoder } from './architecture.ts';
 import { fieldsOf } from './fields.ts';
+import { describeGemma2 } from './gemma2.ts';
 import { describeGptNeox } from './gpt_neox.ts';
 import { describeGpt2 } from './gpt2.ts';
 import { describeLlama } from './llama.ts';
 import { describeMistral } from './mistral.ts';
 import { describeOlmo } from './olmo.ts';
 import { describeOlmo2 } from './olmo2.ts';
+import { describeOlmo3 } from './olmo3.ts';
+import { describePhi3 } from './phi3.ts';
 import { describeQwen2 } from './qwen2.ts';
 import { describeQwen3 } from './qwen3.ts';
 
 /** By the class name in config.json. */
 const ARCHITECTURES: Readonly<Record<string, DescribeDecoder>> = {
+  Gemma2ForCausalLM: describeGemma2,
   GPT2LMHeadModel: describeGpt2,
   GPTNeoXForCausalLM: describeGptNeox,
   LlamaForCausalLM: describeLlama,
   MistralForCausalLM: describeMistral,
   OlmoForCausalLM: describeOlmo,
   Olmo2ForCausalLM: describeOlmo2,
+  Olmo3ForCausalLM: describeOlmo3,
+  Phi3ForCausalLM: describePhi3,
   Qwen2ForCausalLM: describeQwen2,
   Qwen3ForCausalLM: describeQwen3,
 };

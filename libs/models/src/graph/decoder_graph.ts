@@ -23,7 +23,11 @@ export function pooledLayers(layers: number): number {
  * of each, T new tokens a sequence, and R rows of the head; every part may be empty. What each input and output means
  * is said by `engine.ts`, which feeds it.
  */
-export function decoderGraph(decoder: Decoder, source: WeightSource, options: GraphOptions): Graph {
+export function decoderGraph(
+  decoder: Decoder,
+  source: WeightSource,
+  options: GraphOptions,
+): { graph: Graph; parameters: number } {
   const { layers, hiddenSize, vocabSize, keyValueHeads, headSize } = decoder.sizes;
   const graph = buildGraph('decoder');
   const int64 = (name: string, length: number): Value => graph.input(name, 'int64', [length]);
@@ -122,6 +126,6 @@ export function decoderGraph(decoder: Decoder, source: WeightSource, options: Gr
   graph.output('logprob', next.logprob, 'float32', ['R']);
   graph.output('pending_rows', next.pendingRows, 'int64', ['left']);
 
-  weights.finish(layers);
-  return graph.finish();
+  const parameters = weights.finish(layers);
+  return { graph: graph.finish(), parameters };
 }

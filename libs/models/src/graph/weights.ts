@@ -1,5 +1,5 @@
 import type { DataType, GraphBuilder, Value } from '@sonde/onnx';
-import type { DType } from '@sonde/tensors';
+import { type DType, elementCount } from '@sonde/tensors';
 import type { Adapter } from '../adapter.ts';
 import type { Weight } from '../checkpoint.ts';
 import { ModelError } from '../errors.ts';
@@ -28,8 +28,12 @@ export interface PlacedWeights {
   refuse(name: string): void;
   /** The low-rank path that the adapter adds to a linear layer, if it does. */
   adapterOf(layer: string, shape: readonly [number, number]): { a: Value; b: Value; scale: number } | null;
-  /** Checks that nothing was left over that should have been used. @param layers number of blocks */
-  finish(layers: number): void;
+  /**
+   * Checks that nothing was left over that should have been used.
+   * @param layers number of blocks
+   * @returns how many numbers the model's own weights have
+   */
+  finish(layers: number): number;
 }
 
 /** A checkpoint saved without its output head has all names without the model's own prefix. */
@@ -39,6 +43,7 @@ function withoutPrefix(name: string): string {
 
 export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedWeights {
   const placed = new Map<string, Value>();
+  let parameters = 0;
   const usedAdapters = new Set<string>();
 
   const place = (name: string, { file, info }: Weight, shape: readonly number[]): Value => {
@@ -66,6 +71,7 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
     get(name, shape) {
       const found = find(name);
       if (!found) throw new ModelError(`${source.folder}: the weights lack "${name}", which the configuration needs.`);
+      if (!placed.has(name)) parameters += elementCount(shape);
       return place(name, found, shape);
     },
     refuse(name) {
@@ -99,6 +105,7 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
           );
         }
       }
+      return parameters;
     },
   };
 }
