@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ARCHITECTURES } from '../src/architectures/registry.ts';
 import {
   capture,
   type Forward,
@@ -42,6 +45,17 @@ function expectResults(result: Forward, golden: GoldenResults, tokens: readonly 
 const prompts = [plain('a', 'Hello there'), plain('b', 'x'), plain('c', 'Some longer text')];
 const all = { layers: 'all', pool: ['prompt', 'continuation', 'last', 'max'] } as const;
 const options: GenerationOptions = { num_return_sequences: 3, max_new_tokens: 12, top_p: 0.9, seed: 5, capture: all };
+
+describe('the architectures', () => {
+  test('are those that the documentation lists, and each has a golden', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/reference/models.md'), 'utf8');
+    const listed = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+    const supported = Object.keys(ARCHITECTURES).sort();
+    expect(listed.sort()).toEqual(supported);
+    const tried = GOLDENS.flatMap((name) => readGolden(name).config.architectures as string[]);
+    expect([...new Set(tried)].sort()).toEqual(supported);
+  });
+});
 
 describe.each(GOLDENS)('%s', (name) => {
   const golden = readGolden(name);

@@ -15,7 +15,7 @@ import { describeQwen2 } from './qwen2.ts';
 import { describeQwen3 } from './qwen3.ts';
 
 /** By the class name in config.json. */
-const ARCHITECTURES: Readonly<Record<string, DescribeDecoder>> = {
+export const ARCHITECTURES: Readonly<Record<string, DescribeDecoder>> = {
   Gemma2ForCausalLM: describeGemma2,
   GPT2LMHeadModel: describeGpt2,
   GPTNeoXForCausalLM: describeGptNeox,
