@@ -1,6 +1,7 @@
-"""Writes libs/models/test/goldens/*.json: see README.md."""
+"""Writes libs/models/test/goldens/*.json, all or those named: see README.md."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -250,6 +251,8 @@ def golden(architecture: str, changes: dict, targets: list[str] | None) -> dict:
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
     for name, architecture, changes, targets in CASES:
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         text = json.dumps(golden(architecture, changes, targets))
         (OUT / f"{name}.json").write_text(text + "\n")
         print(name)
