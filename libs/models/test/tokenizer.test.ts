@@ -79,7 +79,15 @@ describe.skipIf(!hasShared)('against Hugging Face (../shared)', () => {
     expect(wrong).toEqual([]);
   });
 
-  test.each(['llama2-bf16', 'llama3-sharded-tied'])('chat renderings of %s with the prompt in them', async (name) => {
+  const chatting = [
+    'llama2-bf16',
+    'llama3-sharded-tied',
+    'mistral-sliding-fp16',
+    'olmo2',
+    'qwen2-bias',
+    'qwen3-qknorm',
+  ];
+  test.each(chatting)('chat renderings of %s with the prompt in them', async (name) => {
     const folder = join(fixtures, 'models', name);
     const tokenizer = await openTokenizer(folder);
     const { chat, texts } = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8'));
