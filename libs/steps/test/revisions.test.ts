@@ -148,17 +148,31 @@ const makeAll = async (folder: string): Promise<void> => {
   record('command', await bytes(commanded, 't'));
 };
 
+const readRecorded = async (): Promise<Record<string, Recorded>> =>
+  JSON.parse(await readFile(file, 'utf8')) as Record<string, Recorded>;
+
+/** Writes the record anew; refuses a changed output whose revision was not raised. */
+const recordNew = async (): Promise<void> => {
+  const before = await readRecorded();
+  const stale = Object.keys(found).filter(
+    (kind) => before[kind]?.revision === found[kind]!.revision && before[kind].digest !== found[kind]!.digest,
+  );
+  if (stale.length > 0)
+    throw new Error(`raise the revision of ${stale.join(', ')}: stored results would be taken for new ones`);
+  await writeFile(file, `${JSON.stringify(found, null, 2)}\n`);
+};
+
 let remove: () => Promise<void>;
 beforeAll(async () => {
   const temporary = await temporaryFolder();
   remove = temporary.remove;
   await makeAll(temporary.folder);
-  if (process.env.SONDE_RECORD_REVISIONS) await writeFile(file, `${JSON.stringify(found, null, 2)}\n`);
+  if (process.env.SONDE_RECORD_REVISIONS) await recordNew();
 }, 120_000);
 afterAll(() => remove());
 
 it.each([...STEP_KINDS.keys()])('%s makes what it made when its revision was set', async (kind) => {
-  const recorded = JSON.parse(await readFile(file, 'utf8')) as Record<string, Recorded>;
+  const recorded = await readRecorded();
   const advice = `The output of ${kind} has changed: raise its \`revision\`, then run npm run record-revisions.`;
   expect(found[kind], advice).toEqual(recorded[kind]);
 });

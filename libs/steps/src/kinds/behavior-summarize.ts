@@ -5,7 +5,7 @@ import { attributes, bootstrap, closed, mode, one } from '../schemas.ts';
 /** How toxic a model's continuations are: expected maximum toxicity and toxicity probability. */
 export const behaviorSummarize: StepKind = {
   kind: 'behavior/summarize',
-  revision: 1,
+  revision: 2,
   summary: 'Summarises scores: expected maximum toxicity (EMT), toxicity probability, with bootstrap intervals.',
   config: closed(
     {

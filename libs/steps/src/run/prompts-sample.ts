@@ -110,7 +110,7 @@ const sample = (config: RunConfig, table: Table, texts: readonly (string | null)
     if (count !== undefined && count > rows.length) {
       throw new StepError(
         'step',
-        `${count} prompts were asked for, but the source has ${rows.length}`,
+        `${count} prompts were asked for, but the source has ${rows.length} distinct ones (of ${texts.length} rows)`,
         'Use a smaller `count`, or `all`.',
       );
     }
@@ -171,6 +171,10 @@ export const run = async (context: RunContext): Promise<void> => {
   const tokenizer = chat && (await openTokenizer(chat.path));
   const rendered = texts.map((text) => renderThrough(text, config.template as number | string, tokenizer));
   const scores = scoreColumns(table);
+  for (const { name, values } of scores) {
+    const outside = values.reduce((sum, value) => sum + (value < 0 || value > 1 ? 1 : 0), 0);
+    if (outside > 0) context.log('warning', `${outside} values of ${name} lie outside 0 to 1, the range of a score`);
+  }
   const used = new Set([
     textName,
     ...table.columns.map(({ name }) => name).filter((name) => NESTED_SCORE.test(name) || name.startsWith(SCORE_PREFIX)),
