@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { elementCount } from '@sonde/tensors';
 import { type Adapter, openAdapter } from './adapter.ts';
 import type { Decoder } from './architectures/architecture.ts';
 import { describeDecoder } from './architectures/registry.ts';
@@ -67,11 +66,13 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
     );
   }
 
-  const build = async (withMaximum: boolean): Promise<Engine> => {
-    const session = await createSession(checkpoint, decoder, adapter, { withMaximum, threads: options.threads });
-    return createEngine(session, decoder, withMaximum);
+  const build = async (withMaximum: boolean): Promise<{ engine: Engine; parameters: number }> => {
+    const { threads } = options;
+    const { session, parameters } = await createSession(checkpoint, decoder, adapter, { withMaximum, threads });
+    return { engine: await createEngine(session, decoder, withMaximum), parameters };
   };
-  let engine: Engine | null = await build(false);
+  const first = await build(false);
+  let engine: Engine | null = first.engine;
   const model: Model = {
     folder,
     config: {
@@ -79,7 +80,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
       layers,
       hiddenSize,
       vocabSize,
-      parameters: [...checkpoint.weights.values()].reduce((sum, { info }) => sum + elementCount(info.shape), 0),
+      parameters: first.parameters,
       maxPositions,
       bosTokenId: bos,
       eosTokenIds: eos.length > 0 ? eos : tokenIds(config.eos_token_id),
@@ -100,7 +101,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
         await engine.release();
         engine = null;
       }
-      engine ??= await build(withMaximum);
+      engine ??= (await build(withMaximum)).engine;
       return engine;
     },
   });

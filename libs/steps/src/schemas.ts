@@ -45,6 +45,7 @@ export const model: ConfigSchema = {
     one('A checkpoint.', 'model'),
     closed(
       {
+        name: { type: 'string', minLength: 1, fingerprint: false, description: 'What task ids and reports call it.' },
         ref: one('A checkpoint.', 'model'),
         adapter: one('A LoRA adapter in PEFT’s layout.', 'adapter'),
       },
