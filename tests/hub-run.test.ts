@@ -208,6 +208,18 @@ describe('a pipeline whose model is on the hub', () => {
     expect(left.filter((name) => name.endsWith('.incomplete'))).toHaveLength(1);
   });
 
+  it('that is interrupted while it asks for a commit stops cleanly', async () => {
+    await rm(path.join(folder, 'sonde.lock'));
+    hub.faults.push(({ url }) => url.includes('/revision/'));
+    const run = startSonde(folder, ['run', 'p.yaml', '--json'], environment({ HF_HOME: path.join(folder, 'hf5') }));
+    while (hub.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    run.child.kill('SIGINT');
+    const ended = await run.ended;
+    expect(ended.stderr).toBe('');
+    expect(ended.status).toBe(130);
+    await expect(lock()).rejects.toThrow();
+  });
+
   it('reads a table from a data set, and what Python has put into the cache when the network is forbidden', async () => {
     const home = path.join(folder, 'python');
     const place = path.join(home, 'hub/models--test--python');

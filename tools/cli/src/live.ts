@@ -129,6 +129,8 @@ export const createLiveDisplay = (terminal: Terminal, tasksOfStep: ReadonlyMap<s
         case 'task.skipped':
         case 'task.failed':
           end(event.step, event.task, true);
+          // What still comes tells of itself again.
+          if (event.event === 'task.failed' && event.failure.code === 'data') downloads.clear();
           break;
         case 'task.retrying':
           end(event.step, event.task, false);
