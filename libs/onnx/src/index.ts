@@ -7,6 +7,7 @@ export {
   type Dimension,
   type ExternalData,
   type Graph,
+  type Integer,
   type Node,
   OnnxFormatError,
   type OnnxModel,

@@ -44,14 +44,17 @@ export interface ValueInfo {
   readonly dims?: readonly Dimension[];
 }
 
+/** A 64-bit integer: a number where it is a safe one, else a bigint. */
+export type Integer = number | bigint;
+
 export type Attribute =
   | { readonly kind: 'float'; readonly value: number }
-  | { readonly kind: 'int'; readonly value: number }
+  | { readonly kind: 'int'; readonly value: Integer }
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'tensor'; readonly value: TensorValue }
   | { readonly kind: 'graph'; readonly value: Graph }
   | { readonly kind: 'floats'; readonly value: readonly number[] }
-  | { readonly kind: 'ints'; readonly value: readonly number[] }
+  | { readonly kind: 'ints'; readonly value: readonly Integer[] }
   | { readonly kind: 'strings'; readonly value: readonly string[] };
 
 /** An operation. An absent optional input or output is the empty string. */
