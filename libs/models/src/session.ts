@@ -12,7 +12,7 @@ const OPSETS = { '': 23, 'com.microsoft': 1 };
 const IR_VERSION = 10;
 
 /** Hard-links a weight file beside the graph; copies it only where a link cannot be made (another file system). */
-async function place(path: string, target: string): Promise<void> {
+export async function placeFile(path: string, target: string): Promise<void> {
   try {
     await link(path, target);
   } catch {
@@ -42,7 +42,7 @@ export async function createSession(
   const graph = decoderGraph(decoder, source, options);
   const folder = await mkdtemp(join(tmpdir(), 'sonde-model-'));
   try {
-    for (const [path, name] of files) await place(path, join(folder, name));
+    for (const [path, name] of files) await placeFile(path, join(folder, name));
     const path = join(folder, 'model.onnx');
     await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
     return await Session.create(path, {

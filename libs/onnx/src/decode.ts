@@ -2,9 +2,9 @@ import type { PbfReader } from 'pbf';
 import { BoundedReader } from './reader.ts';
 import {
   type Attribute,
-  DATA_TYPES,
   type DataType,
   type Dimension,
+  dataTypeOf,
   type Graph,
   type Integer,
   type Node,
@@ -16,10 +16,8 @@ import {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-const TYPE_NAMES = new Map(Object.entries(DATA_TYPES).map(([name, code]) => [code as number, name as DataType]));
-
 function dataType(code: number): DataType {
-  const name = TYPE_NAMES.get(code);
+  const name = dataTypeOf(code);
   if (!name) throw new OnnxFormatError(`ONNX element type ${code} is not read here.`);
   return name;
 }
