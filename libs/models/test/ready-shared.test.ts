@@ -67,24 +67,43 @@ describe.skipIf(!existsSync(shared))('ready graphs of other exporters (../shared
     console.log(models.gpt2!.config, models.llama!.config);
   });
 
-  test.each(['gpt2', 'llama'] as const)('%s: the logits are those of the untouched graph, bit for bit', async (name) => {
-    const { logits } = await forward(models[name]!, IDS);
-    const expected = await untouched(join(models[name]!.folder, graphs[name]), IDS);
-    console.log(relativeError(logits, expected));
-    expect(relativeError(logits, expected)).toBeLessThan(name === "gpt2" ? 1e-12 : 1e-3);
-  });
+  test.each(['gpt2', 'llama'] as const)(
+    '%s: the logits are those of the untouched graph, bit for bit',
+    async (name) => {
+      const { logits } = await forward(models[name]!, IDS);
+      const expected = await untouched(join(models[name]!.folder, graphs[name]), IDS);
+      console.log(relativeError(logits, expected));
+      expect(relativeError(logits, expected)).toBeLessThan(name === 'gpt2' ? 1e-12 : 1e-3);
+    },
+  );
 
   test.each(['gpt2', 'llama'] as const)('%s generates', async (name) => {
     const prompts = [plain('a', 'Hello there'), plain('b', 'x'), plain('c', 'A somewhat longer prompt')];
     const all = { layers: 'all', pool: ['prompt', 'continuation', 'last', 'max'] } as const;
     const model = models[name]!;
-    const out = await generate(model, prompts, { num_return_sequences: 3, max_new_tokens: 12, top_p: 0.9, seed: 3, capture: all });
+    const out = await generate(model, prompts, {
+      num_return_sequences: 3,
+      max_new_tokens: 12,
+      top_p: 0.9,
+      seed: 3,
+      capture: all,
+    });
     console.log(out.continuations.map((c) => c.text + ' ' + c.logprob));
-    const forced = await capture(model, out.continuations.map(({ promptId, tokenIds }) => ({
+    const forced = await capture(
+      model,
+      out.continuations.map(({ promptId, tokenIds }) => ({
         prompt: prompts.find(({ id }) => id === promptId)!,
         continuation: { tokenIds },
-      })), all);
-    for (const pool of ['continuation', 'last', 'max'] as const) console.log(pool, relativeError(out.states!.pools[pool]!.data, forced.pools[pool]!.data));
+      })),
+      all,
+    );
+    for (const pool of ['continuation', 'last', 'max'] as const)
+      console.log(pool, relativeError(out.states!.pools[pool]!.data, forced.pools[pool]!.data));
   });
 });
-void decodeModel; void listModelFiles; void perplexity; void symlink; void readFile; void ({} as TensorValue);
+void decodeModel;
+void listModelFiles;
+void perplexity;
+void symlink;
+void readFile;
+void ({} as TensorValue);
