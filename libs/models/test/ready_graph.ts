@@ -36,19 +36,23 @@ function widen(weights: Record<string, TensorEntry>): void {
 const { layers, hiddenSize: d, vocabSize } = TINY;
 const EPSILON = 1e-5;
 
-interface Sizes {
+interface Exporter {
+  readonly g: GraphBuilder;
+  readonly weights: Readonly<Record<string, TensorEntry>>;
   readonly heads: number;
   readonly H: number;
   readonly D: number;
 }
 
-function sizesOf(style: Style): Sizes {
-  return style === 'fused' ? { heads: 1, H: 1, D: d } : { heads: TINY.heads, H: TINY.keyValueHeads, D: d / TINY.heads };
+function exporterOf(style: Style): Exporter {
+  const g = buildGraph('main_graph');
+  const weights = randomWeights();
+  if (style === 'fused') widen(weights);
+  const [heads, H] = style === 'fused' ? [1, 1] : [TINY.heads, TINY.keyValueHeads];
+  return { g, weights, heads, H, D: d / heads };
 }
 
-let weights = randomWeights();
-
-function weight(g: GraphBuilder, name: string, transposed = false): Value {
+function weight({ g, weights }: Exporter, name: string, transposed = false): Value {
   const { shape, data } = weights[`${name}.weight`]!;
   const values = data as Float32Array;
   if (!transposed) return g.constant(values, [...shape]);
@@ -60,20 +64,21 @@ function weight(g: GraphBuilder, name: string, transposed = false): Value {
   return g.constant(turned, [columns, rows]);
 }
 
-const linear = (g: GraphBuilder, name: string, x: Value): Value => g.node('MatMul', [x, weight(g, name, true)]);
+const linear = (to: Exporter, name: string, x: Value): Value => to.g.node('MatMul', [x, weight(to, name, true)]);
 
-function rmsNorm(g: GraphBuilder, name: string, x: Value): Value {
+function rmsNorm(to: Exporter, name: string, x: Value): Value {
+  const { g } = to;
   const square = g.node('ReduceMean', [g.node('Pow', [x, g.scalar(2)])], { axes: [-1] });
   const root = g.node('Sqrt', [g.node('Add', [square, g.scalar(EPSILON)])]);
   const scaled = g.node('Mul', [x, g.node('Div', [g.scalar(1), root])]);
-  return g.node('Mul', [weight(g, name), scaled]);
+  return g.node('Mul', [weight(to, name), scaled]);
 }
 
 const dimension = (g: GraphBuilder, of: Value, axis: number): Value =>
   g.node('Gather', [g.node('Shape', [of]), g.constant([axis], [])], { axis: 0 });
 
 /** What all blocks share: the mask and the turns of the positions. */
-function shared(g: GraphBuilder, style: Style, { D }: Sizes): { bias: Value; cos: Value; sin: Value } {
+function shared({ g, D }: Exporter, style: Style): { bias: Value; cos: Value; sin: Value } {
   const [total, T] = [dimension(g, 'attention_mask', 1), dimension(g, 'input_ids', 1)];
   const range = (from: Value, to: Value, axis: number): Value =>
     g.node('Unsqueeze', [g.node('Range', [from, to, g.constant([1], [])]), g.constant([axis])]);
@@ -91,23 +96,17 @@ function shared(g: GraphBuilder, style: Style, { D }: Sizes): { bias: Value; cos
   return { bias, cos: g.node('Cos', [angles]), sin: g.node('Sin', [angles]) };
 }
 
-function rotate(g: GraphBuilder, x: Value, cos: Value, sin: Value, D: number): Value {
+function rotate({ g, D }: Exporter, x: Value, cos: Value, sin: Value): Value {
   const part = (from: number, to: number): Value =>
     g.node('Slice', [x, g.constant([from]), g.constant([to]), g.constant([3])]);
   const turned = g.node('Concat', [g.node('Neg', [part(D / 2, D)]), part(0, D / 2)], { axis: -1 });
   return g.node('Add', [g.node('Mul', [x, cos]), g.node('Mul', [turned, sin])]);
 }
 
-function plainAttention(
-  g: GraphBuilder,
-  at: string,
-  layer: number,
-  x: Value,
-  of: ReturnType<typeof shared>,
-  { heads, H, D }: Sizes,
-): Value {
+function plainAttention(to: Exporter, at: string, layer: number, x: Value, of: ReturnType<typeof shared>): Value {
+  const { g, heads, H, D } = to;
   const split = (name: string, count: number): Value => {
-    const projected = g.node('Reshape', [linear(g, `${at}.${name}`, x), g.constant([0, 0, count, D])]);
+    const projected = g.node('Reshape', [linear(to, `${at}.${name}`, x), g.constant([0, 0, count, D])]);
     return g.node('Transpose', [projected], { perm: [0, 2, 1, 3] });
   };
   const grow = (part: 'key' | 'value', value: Value): Value => {
@@ -121,17 +120,18 @@ function plainAttention(
     const each = g.node('Expand', [wide, g.constant([1, 1, heads / H, 1, 1])]);
     return g.node('Reshape', [each, g.constant([0, heads, -1, D])]);
   };
-  const query = rotate(g, split('q_proj', heads), of.cos, of.sin, D);
-  const key = grow('key', rotate(g, split('k_proj', H), of.cos, of.sin, D));
+  const query = rotate(to, split('q_proj', heads), of.cos, of.sin);
+  const key = grow('key', rotate(to, split('k_proj', H), of.cos, of.sin));
   const value = grow('value', split('v_proj', H));
   const scores = g.node('MatMul', [query, g.node('Transpose', [key], { perm: [0, 1, 3, 2] })]);
   const scaled = g.node('Mul', [scores, g.scalar(1 / Math.sqrt(D))]);
   const attended = g.node('MatMul', [g.node('Softmax', [g.node('Add', [scaled, of.bias])], { axis: -1 }), value]);
   const back = g.node('Reshape', [g.node('Transpose', [attended], { perm: [0, 2, 1, 3] }), g.constant([0, 0, d])]);
-  return linear(g, `${at}.o_proj`, back);
+  return linear(to, `${at}.o_proj`, back);
 }
 
-function fusedAttention(g: GraphBuilder, at: string, layer: number, x: Value, { heads, H, D }: Sizes): Value {
+function fusedAttention(to: Exporter, at: string, layer: number, x: Value): Value {
+  const { g, heads, H, D } = to;
   const turns = (of: (x: number) => number): Value => {
     const data = Float32Array.from({ length: (64 * D) / 2 }, (_, i) => {
       const [position, pair] = [Math.floor(i / (D / 2)), i % (D / 2)];
@@ -145,7 +145,7 @@ function fusedAttention(g: GraphBuilder, at: string, layer: number, x: Value, { 
     3,
     'com.microsoft::GroupQueryAttention',
     [
-      ...['q_proj', 'k_proj', 'v_proj'].map((name) => linear(g, `${at}.${name}`, x)),
+      ...['q_proj', 'k_proj', 'v_proj'].map((name) => linear(to, `${at}.${name}`, x)),
       `past_key_values.${layer}.key`,
       `past_key_values.${layer}.value`,
       int32(g.node('Sub', [lengths, g.constant([1])])),
@@ -157,33 +157,31 @@ function fusedAttention(g: GraphBuilder, at: string, layer: number, x: Value, { 
   );
   g.output(`present.${layer}.key`, key!, 'float32', ['B', H, 'total', D]);
   g.output(`present.${layer}.value`, value!, 'float32', ['B', H, 'total', D]);
-  return linear(g, `${at}.o_proj`, attended!);
+  return linear(to, `${at}.o_proj`, attended!);
 }
 
-function mlp(g: GraphBuilder, at: string, x: Value): Value {
-  const gate = linear(g, `${at}.gate_proj`, x);
+function mlp(to: Exporter, at: string, x: Value): Value {
+  const { g } = to;
+  const gate = linear(to, `${at}.gate_proj`, x);
   const silu = g.node('Mul', [gate, g.node('Sigmoid', [gate])]);
-  return linear(g, `${at}.down_proj`, g.node('Mul', [silu, linear(g, `${at}.up_proj`, x)]));
+  return linear(to, `${at}.down_proj`, g.node('Mul', [silu, linear(to, `${at}.up_proj`, x)]));
 }
 
 /** The tiny Llama of `tiny.ts`, as exporters write such models. */
 export function readyGraph(style: Style): Graph {
-  const g = buildGraph('main_graph');
-  const sizes = sizesOf(style);
-  weights = randomWeights();
-  if (style === 'fused') widen(weights);
-  const { H, D } = sizes;
+  const to = exporterOf(style);
+  const { g, H, D } = to;
   g.input('input_ids', 'int64', ['B', 'T']);
   g.input('attention_mask', 'int64', ['B', 'total']);
   if (style === 'plain') g.input('position_ids', 'int64', ['B', 'T']);
   for (let layer = 0; layer < layers; layer++) {
     for (const part of ['key', 'value']) g.input(`past_key_values.${layer}.${part}`, 'float32', ['B', H, 'past', D]);
   }
-  const of = style === 'fused' ? null : shared(g, style, sizes);
-  let stream = g.node('Gather', [weight(g, 'model.embed_tokens'), 'input_ids']);
+  const of = style === 'fused' ? null : shared(to, style);
+  let stream = g.node('Gather', [weight(to, 'model.embed_tokens'), 'input_ids']);
   let normed: Value | null = null;
   const first = (name: string): Value =>
-    g.node('SimplifiedLayerNormalization', [stream, weight(g, name)], {
+    g.node('SimplifiedLayerNormalization', [stream, weight(to, name)], {
       axis: -1,
       epsilon: float(EPSILON),
       stash_type: 1,
@@ -192,24 +190,24 @@ export function readyGraph(style: Style): Graph {
   const add = (value: Value, norm: string): Value => {
     if (of) {
       stream = g.node('Add', [stream, value]);
-      return rmsNorm(g, norm, stream);
+      return rmsNorm(to, norm, stream);
     }
-    const inputs = [stream, value, weight(g, norm)];
+    const inputs = [stream, value, weight(to, norm)];
     const outputs = g.nodes(4, 'com.microsoft::SkipSimplifiedLayerNormalization', inputs, { epsilon: float(EPSILON) });
     stream = outputs[3]!;
     return outputs[0]!;
   };
   for (let layer = 0; layer < layers; layer++) {
     const at = `model.layers.${layer}`;
-    normed ??= of ? rmsNorm(g, `${at}.input_layernorm`, stream) : first(`${at}.input_layernorm`);
+    normed ??= of ? rmsNorm(to, `${at}.input_layernorm`, stream) : first(`${at}.input_layernorm`);
     const attention = of
-      ? plainAttention(g, `${at}.self_attn`, layer, normed, of, sizes)
-      : fusedAttention(g, `${at}.self_attn`, layer, normed, sizes);
+      ? plainAttention(to, `${at}.self_attn`, layer, normed, of)
+      : fusedAttention(to, `${at}.self_attn`, layer, normed);
     normed = add(attention, `${at}.post_attention_layernorm`);
     const next = layer + 1 < layers ? `model.layers.${layer + 1}.input_layernorm` : 'model.norm';
-    normed = add(mlp(g, `${at}.mlp`, normed), next);
+    normed = add(mlp(to, `${at}.mlp`, normed), next);
   }
-  g.output('logits', linear(g, 'lm_head', normed!), 'float32', ['B', 'T', vocabSize]);
+  g.output('logits', linear(to, 'lm_head', normed!), 'float32', ['B', 'T', vocabSize]);
   return unnamed(g.finish());
 }
 
