@@ -16,9 +16,10 @@ import { numbers, randomWeights, TINY, type TinyOptions, writeTiny } from './tin
 /**
  * How an exporter writes a Llama. `plain`: standard operators alone, norms and rotations taken apart, positions and mask
  * from outside. `counted`: the same, but positions are counted inside. `fused`: the fused operators of ONNX Runtime,
- * where the mask gives no more than lengths and positions are counted inside.
+ * where the mask gives no more than lengths and positions are counted inside. `parallel`: as `plain`, but attention and
+ * MLP read the same norm and are added at once, which makes it another model.
  */
-export type Style = 'plain' | 'counted' | 'fused';
+export type Style = 'plain' | 'counted' | 'fused' | 'parallel';
 
 /** What a style needs the tiny Llama to be: the fused attention wants heads of a multiple of 16. */
 export function tinyOf(style: Style, options: TinyOptions = {}): TinyOptions {
@@ -173,7 +174,7 @@ export function readyGraph(style: Style): Graph {
   const { g, H, D } = to;
   g.input('input_ids', 'int64', ['B', 'T']);
   g.input('attention_mask', 'int64', ['B', 'total']);
-  if (style === 'plain') g.input('position_ids', 'int64', ['B', 'T']);
+  if (style === 'plain' || style === 'parallel') g.input('position_ids', 'int64', ['B', 'T']);
   for (let layer = 0; layer < layers; layer++) {
     for (const part of ['key', 'value']) g.input(`past_key_values.${layer}.${part}`, 'float32', ['B', H, 'past', D]);
   }
@@ -203,8 +204,12 @@ export function readyGraph(style: Style): Graph {
     const attention = of
       ? plainAttention(to, `${at}.self_attn`, layer, normed, of)
       : fusedAttention(to, `${at}.self_attn`, layer, normed);
-    normed = add(attention, `${at}.post_attention_layernorm`);
     const next = layer + 1 < layers ? `model.layers.${layer + 1}.input_layernorm` : 'model.norm';
+    if (style === 'parallel') {
+      normed = add(g.node('Add', [attention, mlp(to, `${at}.mlp`, normed)]), next);
+      continue;
+    }
+    normed = add(attention, `${at}.post_attention_layernorm`);
     normed = add(mlp(to, `${at}.mlp`, normed), next);
   }
   g.output('logits', linear(to, 'lm_head', normed!), 'float32', ['B', 'T', vocabSize]);

@@ -23,7 +23,7 @@ const HEADS = new Set([
   'QLinearMatMul',
 ]);
 /** What may stand between the final norm and the head without being part of the norm. */
-const BEFORE_HEAD = new Set(['DynamicQuantizeLinear', 'QuantizeLinear', 'Slice', 'Gather', 'Identity', ...RESHAPES]);
+const BEFORE_HEAD = new Set(['DynamicQuantizeLinear', 'QuantizeLinear', 'Slice', 'Gather', 'Identity']);
 const ATTENTION = new Set(['Softmax', 'Attention', 'MultiHeadAttention', 'GroupQueryAttention', 'PackedAttention']);
 
 /** A place where something is added to the residual stream. */
@@ -156,11 +156,12 @@ export function findStream(graph: Graph, io: ReadyInterface, expected: number | 
 
   const found: { node: number; skip: number; block: number; attends: boolean }[] = [];
   let block = -1;
-  let before = -1;
+  let start = 0;
   for (const index of inOrder) {
     const node = nodes[index]!;
-    const between = onPath.filter((other) => other > before && other <= index);
-    before = index;
+    const past = onPath.indexOf(index, start) + 1;
+    const between = onPath.slice(start, past);
+    start = past;
     const fused = FUSED_ADDS.has(node.opType);
     const terms = node.inputs.slice(0, fused ? 2 : undefined);
     if (!fused && !(PLAIN_ADDS.has(node.opType) && terms.filter((name) => values.has(name)).length > 1)) continue;
@@ -191,8 +192,8 @@ export function findStream(graph: Graph, io: ReadyInterface, expected: number | 
     );
   }
 
-  const adds = found.map((add): ResidualAdd => {
-    const alone = found.filter((other) => other.block === add.block).length === 1;
+  const adds = found.map((add, i): ResidualAdd => {
+    const alone = found[i - 1]?.block !== add.block && found[i + 1]?.block !== add.block;
     return {
       node: add.node,
       skip: add.skip,
@@ -234,7 +235,7 @@ function passesOn(
   return from === node && (!FUSED_ADDS.has(nodes[node]!.opType) || name === nodes[node]!.outputs[3]);
 }
 
-/** The value that the head's product reads. */
+/** The value of every token that the head's product reads: what follows it picks or quantises, and may do so for fewer. */
 function headInput(nodes: readonly Node[], onPath: readonly number[], narrow: readonly number[], last: number): string {
   const product = onPath.find((index) => index > last && HEADS.has(nodes[index]!.opType));
   if (product === undefined) {
