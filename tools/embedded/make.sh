@@ -8,5 +8,5 @@ export OMP_NUM_THREADS=1
 "$python" tools/embedded/train.py
 "$python" tools/embedded/adapter.py
 "$python" tools/embedded/prompts.py
-node tools/embedded/score-prompts.mjs
+npx tsx tools/embedded/score-prompts.ts
 "$python" tools/embedded/measure.py

@@ -1,6 +1,6 @@
 """Writes the parlour prompts, without scores: 2,000 first halves of utterances that no model was trained on.
 
-    python tools/embedded/prompts.py && node tools/embedded/score-prompts.mjs
+    python tools/embedded/prompts.py && npx tsx tools/embedded/score-prompts.ts
 """
 
 import json

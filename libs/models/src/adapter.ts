@@ -34,7 +34,8 @@ export async function listAdapterFiles(folder: string): Promise<string[]> {
 function refuseVariants(config: Record<string, unknown>, path: string): void {
   if (config.peft_type !== 'LORA')
     throw new ModelError(`${path}: peft_type is ${config.peft_type}; only LORA is supported.`);
-  for (const flag of ['use_dora', 'fan_in_fan_out', 'lora_bias', 'use_qalora', 'use_bdlora']) {
+  // fan_in_fan_out says how the adapted weight is stored, which only merging asks; the low-rank weights are as ever.
+  for (const flag of ['use_dora', 'lora_bias', 'use_qalora', 'use_bdlora']) {
     if (config[flag] === true) throw new ModelError(`${path}: ${flag} is not supported.`);
   }
   if (config.bias !== undefined && config.bias !== 'none') {

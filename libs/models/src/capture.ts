@@ -1,7 +1,7 @@
 import { padTokens, runsOf, spanMaximum, spanWeights } from './decoding/prefill.ts';
-import { causalMask } from './engine.ts';
 import { ModelError } from './errors.ts';
 import { explainNonFinite } from './finite.ts';
+import { causalMask } from './masks.ts';
 import { internalsOf, type Model } from './model.ts';
 import { checkCapture, gatesOf } from './options.ts';
 import { checkLength, requireSpan, tokenizeContinuation, tokenizePrompt } from './prompts.ts';
@@ -61,7 +61,6 @@ export async function capture(
   const withMaximum = wanted.pools.includes('max');
   const rows = items.map((item) => prepare(model, item, wanted.pools, summed));
   const engine = await internalsOf(model).engine(withMaximum);
-  const { heads, keyValueHeads } = engine.sizes;
   const count = rows.length;
   const states = collectStates(engine.sizes, wanted, { prompt: count, continuation: count, last: count, max: count });
   for (const [start, end] of runsOf(rows.map((row) => row.ids.length))) {
@@ -79,7 +78,7 @@ export async function capture(
       tokens,
       inputIds,
       positions,
-      mask: causalMask(tokens, heads / keyValueHeads),
+      mask: causalMask(engine.sizes, tokens),
       gates,
       ...(summed.length > 0 ? { pool } : {}),
       ...(withMaximum

@@ -2,6 +2,7 @@ import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Decoder, DecoderSizes } from './architectures/architecture.ts';
 import { pooledLayers } from './graph/decoder_graph.ts';
 import { TRIES } from './graph/draw.ts';
+import type { Mask } from './masks.ts';
 import { rotaryTables } from './rotary.ts';
 
 /** Keys and values of every block, one array each. */
@@ -58,8 +59,7 @@ export interface RunRequest {
   readonly promptCache?: Cache;
   /** [B, H, K, S, D] */
   readonly rowCache?: Cache;
-  /** Added to attention scores; the last size is P + S + T. */
-  readonly mask: { readonly dims: readonly [number, number]; readonly data: Float32Array };
+  readonly mask: Mask;
   readonly gates: Gates;
   readonly pool?: PoolRequest;
   readonly maximum?: MaximumRequest;
@@ -106,8 +106,7 @@ export async function createEngine(session: InferenceSession, decoder: Decoder, 
   const { layers, heads, keyValueHeads, headSize, hiddenSize, vocabSize } = sizes;
   const groups = heads / keyValueHeads;
   const pooledSize = pooledLayers(layers) * hiddenSize;
-  const pairs = decoder.rotary.inverseFrequencies.length;
-  let rotary: { positions: number; cos: OrtTensor; sin: OrtTensor } | undefined;
+  let rotary: { positions: number; feeds: Record<string, OrtTensor> } | undefined;
   let spare: { size: number; keys: Float32Array[]; values: Float32Array[] } | undefined;
 
   const f32 = (data: Float32Array, dims: readonly number[]): OrtTensor => new Tensor('float32', data, dims);
@@ -116,13 +115,20 @@ export async function createEngine(session: InferenceSession, decoder: Decoder, 
   const scalar = (value: number): OrtTensor => f32(Float32Array.of(value), []);
   const bool = (value: boolean): OrtTensor => new Tensor('bool', Uint8Array.of(value ? 1 : 0), []);
 
-  const tablesFor = (positions: number): { cos: OrtTensor; sin: OrtTensor } => {
+  /** Tables of cosines and sines that reach at least so far. */
+  const rotaryFeeds = (positions: number): Record<string, OrtTensor> => {
     if (!rotary || rotary.positions < positions) {
       const count = Math.min(sizes.maxPositions, Math.max(256, 2 ** Math.ceil(Math.log2(positions))));
-      const { cos, sin } = rotaryTables(decoder.rotary, count);
-      rotary = { positions: count, cos: f32(cos, [count, pairs]), sin: f32(sin, [count, pairs]) };
+      const feeds = decoder.rotary.flatMap((spec, i): [string, OrtTensor][] => {
+        const { cos, sin, pairs } = rotaryTables(spec, count);
+        return [
+          [`cos.${i}`, f32(cos, [count, pairs])],
+          [`sin.${i}`, f32(sin, [count, pairs])],
+        ];
+      });
+      rotary = { positions: count, feeds: Object.fromEntries(feeds) };
     }
-    return rotary;
+    return rotary.feeds;
   };
 
   const headFeeds = (head: HeadRequest): Record<string, OrtTensor> => {
@@ -173,14 +179,13 @@ export async function createEngine(session: InferenceSession, decoder: Decoder, 
       const Q = request.pool?.count ?? 0;
       let furthest = 0n;
       for (const position of request.positions) if (position > furthest) furthest = position;
-      const { cos, sin } = tablesFor(Number(furthest) + 1);
       const head = request.head ?? noHead;
+      const maskDims = [request.mask.dims[0], 1, 1, request.mask.dims[1], P + S + T];
 
       const feeds: Record<string, OrtTensor> = {
         input_ids: new Tensor('int32', request.inputIds, [rows * T]),
         position_ids: new Tensor('int64', request.positions, [rows, T]),
-        cos,
-        sin,
+        ...rotaryFeeds(Number(furthest) + 1),
         row_shape: i64([rows, T, -1]),
         split_query: i64([B, K, T, H, G, D]),
         split_key: i64([B, K, T, H, D]),
@@ -190,7 +195,7 @@ export async function createEngine(session: InferenceSession, decoder: Decoder, 
         prompt_weights: i64([B, H, K * G * T, P]),
         split_attended: i64([B, H, K, G, T, D]),
         lengths: i64([P, S, T]),
-        attention_mask: f32(request.mask.data, [request.mask.dims[0], 1, 1, request.mask.dims[1], P + S + T]),
+        attention_mask: f32(request.mask.full, maskDims),
         attention_gates: f32(request.gates.attention, [layers]),
         mlp_gates: f32(request.gates.mlp, [layers]),
         pool_weights: f32(request.pool?.weights ?? EMPTY, [rows, Q, T]),
@@ -200,6 +205,7 @@ export async function createEngine(session: InferenceSession, decoder: Decoder, 
         ...Object.fromEntries(cacheFeeds('prompt', request.promptCache, [B, H, P, D])),
         ...Object.fromEntries(cacheFeeds('past', request.rowCache, [B, H, K, S, D])),
       };
+      if (request.mask.sliding) feeds.sliding_mask = f32(request.mask.sliding, maskDims);
       if (withMaximum) {
         feeds.maximum_bias = f32(request.maximum?.bias ?? new Float32Array(rows * T), [rows, T, 1]);
         const none = (): Float32Array => new Float32Array(rows * pooledSize).fill(Number.NEGATIVE_INFINITY);
@@ -247,16 +253,4 @@ export async function createEngine(session: InferenceSession, decoder: Decoder, 
 /** Every block adds to the residual stream. */
 export function openGates(layers: number): Gates {
   return { attention: new Float32Array(layers).fill(1), mlp: new Float32Array(layers).fill(1) };
-}
-
-/** A causal mask [1, 1, 1, G·T, T] for T tokens without a cache. */
-export function causalMask(tokens: number, groups: number): { dims: readonly [number, number]; data: Float32Array } {
-  const data = new Float32Array(groups * tokens * tokens);
-  for (let g = 0; g < groups; g++) {
-    for (let t = 0; t < tokens; t++) {
-      const row = (g * tokens + t) * tokens;
-      data.fill(Number.NEGATIVE_INFINITY, row + t + 1, row + tokens);
-    }
-  }
-  return { dims: [1, groups * tokens], data };
 }

@@ -1,7 +1,8 @@
 import { readFloat32 } from '@sonde/tensors';
 import { padTokens, spanWeights } from './decoding/prefill.ts';
-import { causalMask, type Engine, type Gates } from './engine.ts';
+import type { Engine, Gates } from './engine.ts';
 import { ModelError } from './errors.ts';
+import { causalMask } from './masks.ts';
 import { internalsOf, type Model } from './model.ts';
 
 /** The first weight, by file order, that holds a number that is not finite. */
@@ -23,8 +24,8 @@ async function nonFiniteWeight(model: Model): Promise<string | null> {
 /** The first layer at which a prompt's states are not finite. */
 async function nonFiniteLayer(engine: Engine, gates: Gates, ids: readonly number[]): Promise<number | null> {
   const { tokens, inputIds, positions } = padTokens([ids]);
-  const { heads, keyValueHeads, hiddenSize, layers } = engine.sizes;
-  const mask = causalMask(tokens, heads / keyValueHeads);
+  const { hiddenSize, layers } = engine.sizes;
+  const mask = causalMask(engine.sizes, tokens);
   const pool = spanWeights([[[0, tokens]]], tokens);
   const { pooled } = await engine.run({ prompts: 1, samples: 1, tokens, inputIds, positions, mask, gates, pool });
   const at = pooled.findIndex((value) => !Number.isFinite(value));

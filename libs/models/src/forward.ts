@@ -1,5 +1,5 @@
 import { padTokens, spanWeights } from './decoding/prefill.ts';
-import { causalMask } from './engine.ts';
+import { causalMask } from './masks.ts';
 import { internalsOf, type Model } from './model.ts';
 import { gatesOf } from './options.ts';
 import { checkLength } from './prompts.ts';
@@ -31,7 +31,7 @@ export async function forward(
     tokens,
     inputIds,
     positions,
-    mask: causalMask(tokens, engine.sizes.heads / engine.sizes.keyValueHeads),
+    mask: causalMask(engine.sizes, tokens),
     gates: gatesOf(options.interventions ?? [], layers),
     pool: spanWeights([ids.map((_, t) => [t, t + 1] as const)], tokens),
     head: {

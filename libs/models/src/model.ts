@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { elementCount } from '@sonde/tensors';
 import { type Adapter, openAdapter } from './adapter.ts';
 import type { DecoderSizes } from './architectures/architecture.ts';
 import { describeDecoder } from './architectures/registry.ts';
@@ -48,8 +47,13 @@ interface Opened {
   readonly checkpoint: Checkpoint;
   readonly adapter: Adapter | null;
   readonly sizes: DecoderSizes;
+  build(options: { readonly withMaximum: boolean; readonly threads: number }): Promise<Built>;
+}
+
+/** An engine, and how many numbers its weights are. */
+interface Built {
+  readonly engine: Engine;
   readonly parameters: number;
-  build(options: { readonly withMaximum: boolean; readonly threads: number }): Promise<Engine>;
 }
 
 async function openWeights(folder: string, adapterFolder: string | undefined): Promise<Opened> {
@@ -61,10 +65,9 @@ async function openWeights(folder: string, adapterFolder: string | undefined): P
     checkpoint,
     adapter,
     sizes: decoder.sizes,
-    parameters: [...checkpoint.weights.values()].reduce((sum, { info }) => sum + elementCount(info.shape), 0),
     async build(options) {
-      const session = await createSession(checkpoint, decoder, adapter, options);
-      return createEngine(session, decoder, options.withMaximum);
+      const { session, parameters } = await createSession(checkpoint, decoder, adapter, options);
+      return { engine: await createEngine(session, decoder, options.withMaximum), parameters };
     },
   };
 }
@@ -77,7 +80,8 @@ async function openFolder(folder: string, adapterFolder: string | undefined): Pr
       `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
     );
   }
-  return { ...ready, adapter: null };
+  const { parameters } = ready;
+  return { ...ready, adapter: null, build: async (options) => ({ engine: await ready.build(options), parameters }) };
 }
 
 /**
@@ -94,7 +98,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
     throw new ModelError(`threads is ${options.threads}; expected an integer of 1 or more.`);
   }
   const opened = await openFolder(folder, options.adapter);
-  const { architecture, checkpoint, adapter, sizes, parameters } = opened;
+  const { architecture, checkpoint, adapter, sizes } = opened;
   const tokenizer = await openTokenizer(folder);
   const { generationConfig, config } = checkpoint;
   const { layers, hiddenSize, vocabSize, maxPositions } = sizes;
@@ -107,8 +111,9 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
     );
   }
 
-  const build = (withMaximum: boolean): Promise<Engine> => opened.build({ withMaximum, threads: options.threads });
-  let engine: Engine | null = await build(false);
+  const build = (withMaximum: boolean): Promise<Built> => opened.build({ withMaximum, threads: options.threads });
+  const first = await build(false);
+  let engine: Engine | null = first.engine;
   const model: Model = {
     folder,
     config: {
@@ -116,7 +121,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
       layers,
       hiddenSize,
       vocabSize,
-      parameters,
+      parameters: first.parameters,
       maxPositions,
       bosTokenId: bos,
       eosTokenIds: eos.length > 0 ? eos : tokenIds(config.eos_token_id),
@@ -137,7 +142,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
         await engine.release();
         engine = null;
       }
-      engine ??= await build(withMaximum);
+      engine ??= (await build(withMaximum)).engine;
       return engine;
     },
   });

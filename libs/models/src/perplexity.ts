@@ -1,6 +1,6 @@
 import { padTokens, runsOf } from './decoding/prefill.ts';
-import { causalMask } from './engine.ts';
 import { explainNonFinite } from './finite.ts';
+import { causalMask } from './masks.ts';
 import { internalsOf, type Model } from './model.ts';
 import { gatesOf } from './options.ts';
 import { checkLength, tokenizePrompt } from './prompts.ts';
@@ -44,7 +44,7 @@ export async function perplexity(
     const { tokens, inputIds, positions } = padTokens(group.map(({ ids }) => ids));
     const at = group.flatMap(({ ids }, i) => ids.slice(1).map((_, t) => i * tokens + t));
     const next = group.flatMap(({ ids }) => ids.slice(1));
-    const mask = causalMask(tokens, engine.sizes.heads / engine.sizes.keyValueHeads);
+    const mask = causalMask(engine.sizes, tokens);
     const { logprobs } = await engine.run({
       prompts: group.length,
       samples: 1,

@@ -24,13 +24,14 @@ export async function placeFile(path: string, target: string): Promise<void> {
  * Builds the session of a decoder over its checkpoint's own weight files. ONNX Runtime wants external data in the
  * graph's folder, so both meet in a temporary one. It is deleted again before this returns, for the files stay mapped;
  * a system that cannot delete mapped files keeps it until it clears its temporary files.
+ * @returns the session, and how many numbers the model's weights have
  */
 export async function createSession(
   checkpoint: Checkpoint,
   decoder: Decoder,
   adapter: Adapter | null,
   options: GraphOptions & { readonly threads: number },
-): Promise<InferenceSession> {
+): Promise<{ session: InferenceSession; parameters: number }> {
   const { InferenceSession: Session } = await import('onnxruntime-node');
   const files = new Map<string, string>();
   const locate = (path: string): string => {
@@ -39,13 +40,13 @@ export async function createSession(
     return name;
   };
   const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, locate };
-  const graph = decoderGraph(decoder, source, options);
+  const { graph, parameters } = decoderGraph(decoder, source, options);
   const folder = await mkdtemp(join(tmpdir(), 'sonde-model-'));
   try {
     for (const [path, name] of files) await placeFile(path, join(folder, name));
     const path = join(folder, 'model.onnx');
     await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
-    return await Session.create(path, {
+    const session = await Session.create(path, {
       executionProviders: ['cpu'],
       executionMode: 'sequential',
       intraOpNumThreads: options.threads,
@@ -55,6 +56,7 @@ export async function createSession(
       // Shapes change from run to run; a memory plan would be kept for each.
       enableMemPattern: false,
     });
+    return { session, parameters };
   } finally {
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }

@@ -102,7 +102,7 @@ describe('a vocabulary that cannot be cut into equal blocks', () => {
   test('is drawn from all the same', async () => {
     const vocabSize = 263;
     const folder = await writeTiny(files.path('prime'), {
-      config: { vocab_size: vocabSize, num_hidden_layers: 1 },
+      config: { vocab_size: vocabSize },
       change: (weights) => {
         for (const name of ['model.embed_tokens.weight', 'lm_head.weight']) {
           const data = numbers(name.length, vocabSize * TINY.hiddenSize, 0.2);

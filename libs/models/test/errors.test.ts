@@ -66,17 +66,37 @@ describe('a checkpoint that cannot be used', () => {
     messageOf(open(await writeTiny(files.path(name), { config })));
 
   test.each([
-    [{ architectures: ['BertModel'] }, 'architecture BertModel is not supported; supported: LlamaForCausalLM'],
+    [{ architectures: ['BertModel'] }, 'architecture BertModel is not supported; supported: Gemma2ForCausalLM, GPT2LM'],
     [{ architectures: undefined }, 'names no architecture'],
     [{ hidden_size: '16' }, 'hidden_size is "16"; expected a positive integer'],
     [{ hidden_size: 32 }, 'has shape [258, 16]; the configuration makes it [258, 32]'],
+    [{ hidden_size: 18 }, 'hidden size of 18 cannot be shared by 4 heads'],
+    [
+      { head_dim: 8 },
+      '"model.layers.0.self_attn.q_proj.weight" has shape [16, 16]; the configuration makes it [32, 16]',
+    ],
     [{ num_hidden_layers: 4 }, 'lack "model.layers.3.input_layernorm.weight"'],
+    [{ num_hidden_layers: 2 }, 'have "model.layers.2.input_layernorm.weight", but the configuration gives the model 2'],
     [{ num_key_value_heads: 3 }, '4 attention heads cannot share 3'],
-    [{ rope_scaling: { rope_type: 'yarn', factor: 2 } }, 'rope type "yarn" is not supported'],
-    [{ hidden_act: 'relu' }, 'hidden_act is "relu"'],
+    [
+      { rope_scaling: { rope_type: 'spiral', factor: 2 } },
+      'rope type "spiral" is not supported; supported: default, linear, dynamic, llama3, yarn, longrope',
+    ],
+    [{ rope_scaling: { rope_type: 'linear' } }, 'rope_scaling: factor is missing; expected a positive number'],
+    [{ rope_scaling: { type: 'longrope', short_factor: [1] } }, 'short_factor is [1]; expected a list of 2 positive'],
+    [{ hidden_act: 'mish' }, 'hidden_act is "mish"; expected one of gelu, gelu_fast'],
     [{ quantization_config: {} }, 'quantised'],
   ])('%j: %s', async (config, message) => {
     expect(await badly(`bad-${message.length}-${Object.keys(config)[0]}`, config)).toContain(message);
+  });
+
+  test('a bias that the configuration does not know is not left out in silence', async () => {
+    const folder = await writeTiny(files.path('biased'), {
+      change: (weights) => {
+        weights['model.layers.0.self_attn.q_proj.bias'] = { dtype: 'F32', shape: [16], data: new Float32Array(16) };
+      },
+    });
+    expect(await messageOf(open(folder))).toContain('have "model.layers.0.self_attn.q_proj.bias"');
   });
 
   test('a weight that is not a number is named, never passed on', async () => {

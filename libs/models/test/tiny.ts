@@ -51,7 +51,16 @@ export function numbers(seed: number, count: number, scale: number): Float32Arra
   });
 }
 
+/** A whole configuration, and weights by name. */
+export interface TinyModel {
+  readonly config: Record<string, unknown>;
+  readonly weights: Record<string, TensorEntry>;
+}
+
 export interface TinyOptions {
+  /** A small Llama if not given. */
+  readonly model?: TinyModel;
+  /** Changes of the configuration. */
   readonly config?: Record<string, unknown>;
   readonly eos?: readonly number[];
   readonly withBos?: boolean;
@@ -92,30 +101,37 @@ export function randomWeights(): Record<string, TensorEntry> {
   );
 }
 
-/** Writes a random checkpoint in the hub's layout. @returns its folder */
+/** A small Llama of random weights. */
+function tinyLlama(): TinyModel {
+  return {
+    config: {
+      architectures: ['LlamaForCausalLM'],
+      hidden_size: TINY.hiddenSize,
+      intermediate_size: TINY.intermediateSize,
+      num_hidden_layers: TINY.layers,
+      num_attention_heads: TINY.heads,
+      num_key_value_heads: TINY.keyValueHeads,
+      vocab_size: TINY.vocabSize,
+      max_position_embeddings: 64,
+      rms_norm_eps: 1e-5,
+      rope_theta: 10000,
+      bos_token_id: 256,
+    },
+    weights: randomWeights(),
+  };
+}
+
+/** Writes a checkpoint in the hub's layout. @returns its folder */
 export async function writeTiny(folder: string, options: TinyOptions = {}): Promise<string> {
   await mkdir(folder, { recursive: true });
-  const weights = randomWeights();
+  const { config, weights } = options.model ?? tinyLlama();
   options.change?.(weights);
-  const config = {
-    architectures: ['LlamaForCausalLM'],
-    hidden_size: TINY.hiddenSize,
-    intermediate_size: TINY.intermediateSize,
-    num_hidden_layers: TINY.layers,
-    num_attention_heads: TINY.heads,
-    num_key_value_heads: TINY.keyValueHeads,
-    vocab_size: TINY.vocabSize,
-    max_position_embeddings: 64,
-    rms_norm_eps: 1e-5,
-    rope_theta: 10000,
-    bos_token_id: options.withBos === false ? null : 256,
-    ...options.config,
-  };
+  const withBos = options.withBos !== false;
   const json = (name: string, value: unknown) => writeFile(join(folder, name), JSON.stringify(value));
-  await json('config.json', config);
+  await json('config.json', { ...config, ...(withBos ? {} : { bos_token_id: null }), ...options.config });
   await json('generation_config.json', { eos_token_id: options.eos ?? [EOS] });
-  await json('tokenizer.json', byteTokenizer(options.withBos !== false));
-  await json('tokenizer_config.json', options.withBos === false ? {} : { bos_token: '<bos>', eos_token: '<eos>' });
+  await json('tokenizer.json', byteTokenizer(withBos));
+  await json('tokenizer_config.json', withBos ? { bos_token: '<bos>', eos_token: '<eos>' } : {});
   await writeSafetensors(join(folder, 'model.safetensors'), weights);
   return folder;
 }

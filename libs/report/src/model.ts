@@ -9,6 +9,8 @@ export type ReportModel = {
   readonly mode: 'default' | 'paper' | 'mixed';
   /** What wrote the results: Sonde, Node, ONNX Runtime … */
   readonly software: readonly { readonly name: string; readonly version: string }[];
+  /** What the run was, at a glance: numbers of prompts and samples, seeds, dates. */
+  readonly facts?: readonly { readonly name: string; readonly value: string }[];
   /** In the order in which they are drawn; colours follow it. */
   readonly models: readonly ReportedModel[];
   /** One row a task whose result the report rests on. */

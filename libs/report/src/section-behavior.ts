@@ -35,7 +35,7 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
     })),
   )}${choices('Measure', figures)}${dataBlock('behavior', section.rows.map(record), {
     caption: 'Behaviour by model, attribute and prompt group',
-    head: ['Model', 'Attribute', 'Prompts', 'EMT', 'Toxicity probability', 'Counted', 'Missing'],
+    head: ['Model', 'Attribute', 'Prompts', 'EMT', 'Toxicity probability', 'Counted', 'Left out'],
     headers: 3,
     rows: section.rows.map((row) => [
       label(row.model),
@@ -83,7 +83,7 @@ function summaryTable({ rows, k }: BehaviorSection, models: readonly string[], l
   return tableMarkup({
     caption: `EMT over all prompts, k = ${k}`,
     captionShown: true,
-    head: ['Model', ...attributes.map(attributeLabel), 'Prompts', 'Missing'],
+    head: ['Model', ...attributes.map(attributeLabel), 'Prompts', 'Left out'],
     rows: models.map((name) => {
       const own = all.filter((row) => row.model === name);
       const counted = own.map((row) => row.prompts);

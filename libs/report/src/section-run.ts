@@ -10,7 +10,11 @@ const MODES = {
 } as const;
 
 export function runSection(report: ReportModel): Section {
-  const body = html`<dl class="facts"><div><dt>Mode</dt><dd>${MODES[report.mode]}</dd></div><div><dt>Models</dt><dd>${count(report.models.length)}</dd></div><div><dt>Written by</dt><dd>${report.software.map(({ name, version }) => `${name} ${version}`).join(', ')}</dd></div></dl>${modelTable(report)}${provenance(report)}`;
+  const body = html`<dl class="facts"><div><dt>Mode</dt><dd>${MODES[report.mode]}</dd></div><div><dt>Models</dt><dd>${count(report.models.length)}</dd></div>${(
+    report.facts ?? []
+  ).map(
+    ({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`,
+  )}<div><dt>Written by</dt><dd>${report.software.map(({ name, version }) => `${name} ${version}`).join(', ')}</dd></div></dl>${modelTable(report)}${provenance(report)}`;
   return { id: 'run', title: 'What ran', short: 'Run', body };
 }
 

@@ -8,4 +8,5 @@ export {
   type ScoreOutcome,
   type Scorer,
   type ScorerIdentity,
+  scorerLabel,
 } from './scorer.ts';

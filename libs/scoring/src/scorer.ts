@@ -38,3 +38,7 @@ export interface Scorer {
    */
   score(texts: readonly string[]): Promise<readonly ScoreOutcome[]> | readonly ScoreOutcome[];
 }
+
+/** A scorer's identity as tables name it: its kind and the first twelve digits of its digest. */
+export const scorerLabel = ({ kind, digest }: ScorerIdentity): string =>
+  typeof digest === 'string' ? `${kind}:${digest.replace(/^sha256:/, '').slice(0, 12)}` : kind;

@@ -23,13 +23,14 @@ const shardsOf = (rows: readonly unknown[]): Shard[] => {
 };
 
 /** What a model reads of a prompt: its scores, for one, are no part of it. */
-const promptRows = async (config: RunConfig): Promise<[string, unknown, unknown, unknown][]> => {
+const promptRows = async (config: RunConfig): Promise<[string, ...unknown[]][]> => {
   const { readTable, rows } = await import('@sonde/tables');
   return rows(await readTable(input(config, 'prompts').path)).map((row) => [
     String(row.prompt_id),
     row.rendered,
     row.span_start,
     row.span_end,
+    row.add_special_tokens ?? null,
   ]);
 };
 

@@ -1,6 +1,6 @@
 import { type RunContext, StepError } from '@sonde/executor';
 import type { CaptureOptions, Intervention, Prompt } from '@sonde/models';
-import { floatColumn, readTable, sliceRows, stringColumn, type Table } from '@sonde/tables';
+import { column, floatColumn, hasColumn, readTable, sliceRows, stringColumn, type Table } from '@sonde/tables';
 import type { RowRange } from './division.ts';
 import { modelInputs } from './engine.ts';
 import { input } from './inputs.ts';
@@ -18,7 +18,14 @@ export const modelPrompts = async ({ config, shard }: RunContext): Promise<Promp
   const rendered = stringColumn(table, 'rendered').map((value) => value ?? '');
   const starts = floatColumn(table, 'span_start');
   const ends = floatColumn(table, 'span_end');
-  return ids.map((id, row) => ({ id, rendered: rendered[row]!, spanStart: starts[row]!, spanEnd: ends[row]! }));
+  const special = hasColumn(table, 'add_special_tokens') ? column(table, 'add_special_tokens').values : [];
+  return ids.map((id, row) => ({
+    id,
+    rendered: rendered[row]!,
+    spanStart: starts[row]!,
+    spanEnd: ends[row]!,
+    ...(typeof special[row] === 'boolean' && { addSpecialTokens: special[row] }),
+  }));
 };
 
 /** `layers`, `pool` and `sites`, wherever in the config they stand. */

@@ -61,3 +61,19 @@ export const codePoints = (text: string): number => {
   for (const _ of text) count++;
   return count;
 };
+
+/** The scorers that a table's rows name; empty where it has no column `scorer`. */
+const scorersOf = (table: Table): string[] =>
+  hasColumn(table, 'scorer') ? [...new Set(stringColumn(table, 'scorer').filter((name) => name !== null))].sort() : [];
+
+/**
+ * A warning where prompts and continuations were not scored by one scorer: their scores are then not on one scale.
+ * Undefined where they were.
+ */
+export const scorerMismatch = (prompts: Table, continuations: Table): string | undefined => {
+  const [before, after] = [scorersOf(prompts), scorersOf(continuations)];
+  if (before.length === 1 && after.length === 1 && before[0] === after[0]) return undefined;
+  const name = (scorers: readonly string[]): string =>
+    scorers.length === 0 ? 'an unnamed scorer' : scorers.join(' and ');
+  return `the prompts were scored by ${name(before)}, the continuations by ${name(after)}: their scores may not be on one scale; score the prompts anew with text/score`;
+};

@@ -86,7 +86,7 @@ describe('prompts/sample', () => {
     const empty = await tableArtifact(folder, [{ text: null }]);
     await expect(runStep('prompts/sample', folder, { source: empty })).rejects.toThrow('the source has no prompts');
     await expect(runStep('prompts/sample', folder, { source: await source(5), count: 6 })).rejects.toThrow(
-      '6 prompts were asked for, but the source has 5',
+      '6 prompts were asked for, but the source has 5 distinct ones (of 5 rows)',
     );
   });
 

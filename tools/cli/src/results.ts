@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunResult } from '@sonde/executor';
-import type { Graph, OutputRef, TaskNode } from '@sonde/pipeline';
+import type { Graph, JsonObject, JsonValue, OutputRef, TaskNode } from '@sonde/pipeline';
 import { canonicalJson, type ResultRecord, type Store, type StoredArtifact } from '@sonde/store';
 import { version } from './package.ts';
 
@@ -16,9 +16,16 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
 export const fileNameOf = (base: string, artifact: StoredArtifact): string =>
   base + (artifact.files === undefined ? (EXTENSIONS[artifact.type] ?? '') : '');
 
+/** A value as people call it: an object by its `name`. */
+const axisText = (value: JsonValue | undefined): string => {
+  if (typeof value === 'string') return value;
+  const { name } = (typeof value === 'object' && value !== null ? value : {}) as JsonObject;
+  return typeof name === 'string' ? name : JSON.stringify(value);
+};
+
 const axesName = (axes: OutputRef['axes']): string =>
   Object.entries(axes)
-    .map(([axis, value]) => `${axis}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .map(([axis, value]) => `${axis}=${axisText(value)}`)
     .join(',')
     .replace(/[^A-Za-z0-9._=,@+-]+/g, '_')
     .slice(0, 120);

@@ -12,12 +12,15 @@ export interface DecoderSizes {
   readonly heads: number;
   readonly keyValueHeads: number;
   readonly headSize: number;
+  /** How many tokens, its own included, a token sees in layers with a sliding window; null where no layer has one. */
+  readonly window: number | null;
 }
 
 /** A decoder-only transformer: its sizes and how each part is built. Hidden values have shape [tokens, hiddenSize]. */
 export interface Decoder {
   readonly sizes: DecoderSizes;
-  readonly rotary: RotarySpec;
+  /** The rotary embeddings that `parts.rotate` may use; none where positions are learned. */
+  readonly rotary: readonly RotarySpec[];
   /** Hidden states of layer 0 from token ids [tokens]. */
   embed(parts: Parts, inputIds: Value): Value;
   /** The residual stream after block `layer` (from 0). */

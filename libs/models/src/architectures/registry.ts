@@ -2,9 +2,32 @@ import { join } from 'node:path';
 import { ModelError } from '../errors.ts';
 import type { Decoder, DescribeDecoder } from './architecture.ts';
 import { fieldsOf } from './fields.ts';
+import { describeGemma2 } from './gemma2.ts';
+import { describeGptNeox } from './gpt_neox.ts';
+import { describeGpt2 } from './gpt2.ts';
 import { describeLlama } from './llama.ts';
+import { describeMistral } from './mistral.ts';
+import { describeOlmo } from './olmo.ts';
+import { describeOlmo2 } from './olmo2.ts';
+import { describeOlmo3 } from './olmo3.ts';
+import { describePhi3 } from './phi3.ts';
+import { describeQwen2 } from './qwen2.ts';
+import { describeQwen3 } from './qwen3.ts';
 
-const ARCHITECTURES: Readonly<Record<string, DescribeDecoder>> = { LlamaForCausalLM: describeLlama };
+/** By the class name in config.json. */
+export const ARCHITECTURES: Readonly<Record<string, DescribeDecoder>> = {
+  Gemma2ForCausalLM: describeGemma2,
+  GPT2LMHeadModel: describeGpt2,
+  GPTNeoXForCausalLM: describeGptNeox,
+  LlamaForCausalLM: describeLlama,
+  MistralForCausalLM: describeMistral,
+  OlmoForCausalLM: describeOlmo,
+  Olmo2ForCausalLM: describeOlmo2,
+  Olmo3ForCausalLM: describeOlmo3,
+  Phi3ForCausalLM: describePhi3,
+  Qwen2ForCausalLM: describeQwen2,
+  Qwen3ForCausalLM: describeQwen3,
+};
 
 /** The architecture that a config.json names and its description. @throws ModelError if it is not a supported one */
 export function describeDecoder(
@@ -20,5 +43,12 @@ export function describeDecoder(
   if (config.quantization_config !== undefined) {
     throw new ModelError(`${where}: checkpoints with quantised weights (quantization_config) are not supported.`);
   }
-  return { architecture: named, decoder: describe(fieldsOf(config, where)) };
+  return { architecture: named, decoder: withinRotary(describe(fieldsOf(config, where))) };
+}
+
+/** Ends the context where rotary frequencies would begin to depend on the length of the text. */
+function withinRotary(decoder: Decoder): Decoder {
+  const limits = decoder.rotary.flatMap(({ maxPositions }) => maxPositions ?? []);
+  const maxPositions = Math.min(decoder.sizes.maxPositions, ...limits);
+  return { ...decoder, sizes: { ...decoder.sizes, maxPositions } };
 }

@@ -1,4 +1,5 @@
 import type { Cache, Engine, Gates, RunRequest } from '../engine.ts';
+import { stepMask } from '../masks.ts';
 import type { Decoding } from '../options.ts';
 import type { Pool } from '../types.ts';
 import { type Grid, packGrid, storePresent } from './grid.ts';
@@ -19,15 +20,15 @@ export interface DecodeSetting {
 /** Pools that are sums; each has a row of weights. */
 const SUMMED: readonly Pool[] = ['continuation', 'last'];
 
-function stepRequest(grid: Grid, setting: DecodeSetting, reads: (s: Sequence | null) => boolean): RunRequest {
+function stepRequest(
+  engine: Engine,
+  grid: Grid,
+  setting: DecodeSetting,
+  reads: (s: Sequence | null) => boolean,
+): RunRequest {
   const { promptLengths, samples, slots, promptCache, rowCache, filled } = grid;
-  const [P, S] = [promptCache.length, rowCache.length];
-  const width = P + S + 1;
-  const mask = new Float32Array(promptLengths.length * width);
   const positions = new BigInt64Array(slots.length);
   promptLengths.forEach((length, b) => {
-    mask.fill(Number.NEGATIVE_INFINITY, b * width + length, b * width + P);
-    mask.fill(Number.NEGATIVE_INFINITY, b * width + P + filled, b * width + P + S);
     positions.fill(BigInt(length + filled), b * samples, (b + 1) * samples);
   });
   const summed = SUMMED.filter((pool) => setting.pools.includes(pool));
@@ -50,7 +51,7 @@ function stepRequest(grid: Grid, setting: DecodeSetting, reads: (s: Sequence | n
     positions,
     promptCache,
     rowCache,
-    mask: { dims: [promptLengths.length, 1], data: mask },
+    mask: stepMask(engine.sizes, promptLengths, promptCache.length, filled, rowCache.length),
     gates: setting.gates,
     reusePresent: true,
     ...(summed.length > 0 ? { pool: { count: summed.length, weights, keep, before: grid.sums } } : {}),
@@ -106,7 +107,7 @@ export async function decode(
     const drawing = grid.slots.flatMap((sequence, token) =>
       sequence && sequence.finish === null ? [{ sequence, token }] : [],
     );
-    const request = stepRequest(grid, setting, reads);
+    const request = stepRequest(engine, grid, setting, reads);
     const result = await advance(engine, request, drawing, decoding, setting.eos);
     grid = { ...grid, sums: result.pooled, maxima: result.maximum ?? grid.maxima };
     grid.slots.forEach((sequence, row) => {

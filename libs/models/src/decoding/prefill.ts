@@ -1,4 +1,5 @@
-import { type Cache, causalMask, type Engine, type Gates, type MaximumRequest, type PoolRequest } from '../engine.ts';
+import type { Cache, Engine, Gates, MaximumRequest, PoolRequest } from '../engine.ts';
+import { causalMask } from '../masks.ts';
 import type { Decoding } from '../options.ts';
 import { requireSpan, type TokenizedPrompt } from '../prompts.ts';
 import { advance, type Sequence } from './sequence.ts';
@@ -95,7 +96,7 @@ export async function prefill(
   setting: { readonly gates: Gates; readonly eos: readonly number[] },
   onStates: ((prompt: TokenizedPrompt, pooled: Float32Array, offset: number) => void) | null,
 ): Promise<Cache> {
-  const { heads, keyValueHeads, headSize } = engine.sizes;
+  const { keyValueHeads, headSize } = engine.sizes;
   const caches: { cache: Cache; prompts: number }[] = [];
   for (const [start, end] of runsOf(prompts.map((prompt) => prompt.ids.length))) {
     const group = prompts.slice(start, end);
@@ -109,7 +110,7 @@ export async function prefill(
       tokens,
       inputIds,
       positions,
-      mask: causalMask(tokens, heads / keyValueHeads),
+      mask: causalMask(engine.sizes, tokens),
       gates: setting.gates,
       ...(onStates
         ? {

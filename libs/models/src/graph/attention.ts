@@ -8,6 +8,22 @@ export interface Projections {
   readonly value: Value;
 }
 
+/** How a block's attention differs from the usual. */
+export interface AttentionOptions {
+  /** Whether a token sees only the last `window` tokens. */
+  readonly sliding?: boolean;
+  /** What scores are multiplied by; 1 / √headSize if not given. */
+  readonly scale?: number;
+  /** Scores are limited to most · tanh(score / most). */
+  readonly softcap?: number | null;
+}
+
+/** most · tanh(x / most) */
+export function softcap(graph: GraphBuilder, x: Value, most: number): Value {
+  const bounded = graph.node('Tanh', [graph.node('Div', [x, graph.scalar(most)])]);
+  return graph.node('Mul', [bounded, graph.scalar(most)]);
+}
+
 /**
  * The shapes and masks of a run. A run has B prompts, K sequences of each and T new tokens a sequence. P is the length
  * of the prompts' cache and S that of the sequences' own; both may be 0. Heads are counted as H key–value heads with
@@ -32,6 +48,8 @@ export interface AttentionInputs {
   readonly lengths: Value;
   /** 0 where a token may look, −∞ elsewhere; broadcast to [B, H, K, G·T, P + S + T]. */
   readonly mask: Value;
+  /** The same in layers with a sliding window; null where no layer has one. */
+  readonly slidingMask: Value | null;
   readonly promptKeys: readonly Value[];
   readonly promptValues: readonly Value[];
   readonly rowKeys: readonly Value[];
@@ -49,6 +67,7 @@ export function attend(
   layer: number,
   { query, key, value }: Projections,
   run: AttentionInputs,
+  options: AttentionOptions,
 ): Value {
   const reshape = (x: Value, shape: Value): Value => graph.node('Reshape', [x, shape], { allowzero: 1 });
   const queries = graph.node('Transpose', [reshape(query, run.splitQuery)], { perm: [0, 3, 1, 4, 2, 5] });
@@ -59,13 +78,15 @@ export function attend(
   const newKeys = `present.${layer}.key`;
   const newValues = `present.${layer}.value`;
 
-  const scale = float(1 / Math.sqrt(sizes.headSize));
+  const scale = float(options.scale ?? 1 / Math.sqrt(sizes.headSize));
   const scores = (q: Value, k: Value): Value =>
     graph.node('com.microsoft::FusedMatMul', [q, k], { transB: 1, alpha: scale });
   const perRow = reshape(queries, run.queryForRow);
   const onPrompt = scores(reshape(queries, run.queryForPrompt), run.promptKeys[layer]!);
   const parts = [reshape(onPrompt, run.promptScores), scores(perRow, run.rowKeys[layer]!), scores(perRow, newKeys)];
-  const masked = graph.node('Add', [graph.node('Concat', parts, { axis: -1 }), run.mask]);
+  const all = graph.node('Concat', parts, { axis: -1 });
+  const limited = options.softcap ? softcap(graph, all, options.softcap) : all;
+  const masked = graph.node('Add', [limited, options.sliding ? run.slidingMask! : run.mask]);
   const weights = graph.node('Softmax', [masked], { axis: -1 });
   const [ofPrompt, ofRow, ofNew] = graph.nodes(3, 'Split', [weights, run.lengths], { axis: -1 });
   const fromPrompt = graph.node('MatMul', [reshape(ofPrompt!, run.promptWeights), run.promptValues[layer]!]);

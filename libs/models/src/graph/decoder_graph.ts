@@ -1,9 +1,9 @@
 import { buildGraph, type Graph, type Value } from '@sonde/onnx';
 import type { Decoder } from '../architectures/architecture.ts';
-import { ModelError } from '../errors.ts';
 import type { AttentionInputs } from './attention.ts';
 import { nextTokens, TRIES } from './draw.ts';
-import { createParts, type WeightSource } from './parts.ts';
+import { createParts } from './parts.ts';
+import { placeWeights, type WeightSource } from './weights.ts';
 
 export interface GraphOptions {
   /** Whether the greatest value of each component over tokens is kept beside the means. */
@@ -23,7 +23,11 @@ export function pooledLayers(layers: number): number {
  * of each, T new tokens a sequence, and R rows of the head; every part may be empty. What each input and output means
  * is said by `engine.ts`, which feeds it.
  */
-export function decoderGraph(decoder: Decoder, source: WeightSource, options: GraphOptions): Graph {
+export function decoderGraph(
+  decoder: Decoder,
+  source: WeightSource,
+  options: GraphOptions,
+): { graph: Graph; parameters: number } {
   const { layers, hiddenSize, vocabSize, keyValueHeads, headSize } = decoder.sizes;
   const graph = buildGraph('decoder');
   const int64 = (name: string, length: number): Value => graph.input(name, 'int64', [length]);
@@ -33,6 +37,7 @@ export function decoderGraph(decoder: Decoder, source: WeightSource, options: Gr
   const inputIds = graph.input('input_ids', 'int32', ['tokens']);
   const promptCache = ['B', keyValueHeads, 'P', headSize];
   const rowCache = ['B', keyValueHeads, 'K', 'S', headSize];
+  const maskShape = ['mB', 1, 1, 'mT', 'P+S+T'];
   const attention: AttentionInputs = {
     splitQuery: int64('split_query', 6),
     splitKey: int64('split_key', 5),
@@ -42,7 +47,8 @@ export function decoderGraph(decoder: Decoder, source: WeightSource, options: Gr
     promptWeights: int64('prompt_weights', 4),
     splitAttended: int64('split_attended', 6),
     lengths: int64('lengths', 3),
-    mask: graph.input('attention_mask', 'float32', ['mB', 1, 1, 'mT', 'P+S+T']),
+    mask: graph.input('attention_mask', 'float32', maskShape),
+    slidingMask: decoder.sizes.window === null ? null : graph.input('sliding_mask', 'float32', maskShape),
     promptKeys: caches('prompt', 'key', promptCache),
     promptValues: caches('prompt', 'value', promptCache),
     rowKeys: caches('past', 'key', rowCache),
@@ -53,11 +59,15 @@ export function decoderGraph(decoder: Decoder, source: WeightSource, options: Gr
     return graph.nodes(layers, 'Split', [input], { axis: 0, num_outputs: layers });
   };
   const rowShape = int64('row_shape', 3);
-  const { parts, usedAdapters } = createParts(graph, source, decoder.sizes, {
+  const weights = placeWeights(graph, source);
+  const parts = createParts(graph, weights, decoder.sizes, {
     rowShape,
     positionIds: graph.input('position_ids', 'int64', ['rows', 'T']),
-    cos: graph.input('cos', 'float32', ['positions', decoder.rotary.inverseFrequencies.length]),
-    sin: graph.input('sin', 'float32', ['positions', decoder.rotary.inverseFrequencies.length]),
+    rotary: decoder.rotary.map(({ inverseFrequencies: { length: pairs } }, i) => ({
+      cos: graph.input(`cos.${i}`, 'float32', ['positions', pairs]),
+      sin: graph.input(`sin.${i}`, 'float32', ['positions', pairs]),
+      pairs,
+    })),
     attention,
     attentionGates: gates('attention_gates'),
     mlpGates: gates('mlp_gates'),
@@ -75,12 +85,12 @@ export function decoderGraph(decoder: Decoder, source: WeightSource, options: Gr
 
   const perRow = states.map((state) => graph.node('Reshape', [state, rowShape]));
   const width = pooledLayers(layers) * hiddenSize;
-  const weights = graph.input('pool_weights', 'float32', ['rows', 'Q', 'T']);
+  const poolWeights = graph.input('pool_weights', 'float32', ['rows', 'Q', 'T']);
   const keep = graph.input('pool_keep', 'float32', ['rows', 'Q', 1]);
   const before = graph.input('pool_in', 'float32', ['rows', 'Q', width]);
   const summed = graph.node(
     'Concat',
-    perRow.map((state) => graph.node('MatMul', [weights, state])),
+    perRow.map((state) => graph.node('MatMul', [poolWeights, state])),
     { axis: 2 },
   );
   graph.output('pool_out', graph.node('Add', [graph.node('Mul', [before, keep]), summed]), 'float32');
@@ -116,12 +126,6 @@ export function decoderGraph(decoder: Decoder, source: WeightSource, options: Gr
   graph.output('logprob', next.logprob, 'float32', ['R']);
   graph.output('pending_rows', next.pendingRows, 'int64', ['left']);
 
-  for (const module of source.adapter?.modules.keys() ?? []) {
-    if (!usedAdapters.has(module)) {
-      throw new ModelError(
-        `${source.adapter!.folder} is an adapter for another model: it changes "${module}", which ${source.folder} does not have.`,
-      );
-    }
-  }
-  return graph.finish();
+  const parameters = weights.finish(layers);
+  return { graph: graph.finish(), parameters };
 }

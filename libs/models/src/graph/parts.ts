@@ -1,121 +1,143 @@
-import { type DataType, float, type GraphBuilder, type Value } from '@sonde/onnx';
-import type { DType } from '@sonde/tensors';
-import type { Adapter } from '../adapter.ts';
+import { float, type GraphBuilder, type Value } from '@sonde/onnx';
 import type { DecoderSizes } from '../architectures/architecture.ts';
-import type { Weight } from '../checkpoint.ts';
-import { ModelError } from '../errors.ts';
-import { type AttentionInputs, attend, type Projections } from './attention.ts';
+import { type Activation, activate } from './activations.ts';
+import { type AttentionInputs, type AttentionOptions, attend, type Projections, softcap } from './attention.ts';
+import type { PlacedWeights } from './weights.ts';
+
+/** How a norm divides: by the root of mean square (or deviation) of x plus epsilon. */
+export interface NormOptions {
+  readonly epsilon: number;
+  /** What is added to the stored weight; 0 if not given. */
+  readonly offset?: number;
+}
 
 /** The building parts of which architectures are described. Hidden values have shape [tokens, size]. */
 export interface Parts {
+  /** Rows of a table [vocabulary, size] for token ids. */
   embedding(name: string, ids: Value, shape: readonly [number, number]): Value;
+  /** Rows of a table [positions, size] for each token's position. */
+  positionEmbedding(name: string, shape: readonly [number, number]): Value;
   /** x Wᵀ (+ b), with W [out, in], plus the adapter's low-rank path if it has one for this layer. */
   linear(name: string, x: Value, shape: readonly [number, number], bias: boolean): Value;
-  rmsNorm(name: string, x: Value, size: number, epsilon: number): Value;
-  /** Rotates queries or keys [tokens, heads · headSize] to their positions. */
-  rotate(x: Value): Value;
-  attention(layer: number, projections: Projections): Value;
+  /** The same with W stored as [in, out], always with a bias: GPT-2's `Conv1D`. `shape` is [out, in] all the same. */
+  conv1d(name: string, x: Value, shape: readonly [number, number]): Value;
+  rmsNorm(name: string, x: Value, size: number, options: NormOptions): Value;
+  /** With weight and bias, or with neither where `name` is null. */
+  layerNorm(name: string | null, x: Value, size: number, options: NormOptions): Value;
+  /** Cuts [tokens, sum of sizes] into pieces [tokens, size]. */
+  split(x: Value, sizes: readonly number[]): Value[];
+  /** [tokens, heads · size] as [tokens, heads, size]; what takes heads takes both. */
+  splitHeads(x: Value, heads: number): Value;
+  /** Cuts each head's part of [tokens, heads · count · size] into `count` pieces [tokens, heads, 1, size]. */
+  splitEachHead(x: Value, heads: number, count: number): Value[];
+  /** Rotates the heads of queries or keys to their positions, by one of the decoder's rotary embeddings. */
+  rotate(x: Value, heads: number, rotary?: number): Value;
+  attention(layer: number, projections: Projections, options?: AttentionOptions): Value;
   add(a: Value, b: Value): Value;
   multiply(a: Value, b: Value): Value;
-  silu(x: Value): Value;
+  scale(x: Value, factor: number): Value;
+  /** Limits x to ±most. */
+  clip(x: Value, most: number): Value;
+  /** most · tanh(x / most): a smooth limit to ±most. */
+  softcap(x: Value, most: number): Value;
+  activation(name: Activation, x: Value): Value;
   /** The contribution of a block's attention; nothing where the block or its attention is bypassed. */
   gateAttention(layer: number, x: Value): Value;
   /** The contribution of a block's MLP; nothing where the block or its MLP is bypassed. */
   gateMlp(layer: number, x: Value): Value;
 }
 
-/** Where the weights of a graph come from, and what of it was used. */
-export interface WeightSource {
-  readonly folder: string;
-  readonly weights: ReadonlyMap<string, Weight>;
-  readonly adapter: Adapter | null;
-  /** The name under which a file lies beside the graph. */
-  readonly locate: (path: string) => string;
+/** Cosines and sines [positions, pairs] of a rotary embedding. */
+export interface RotaryTables {
+  readonly cos: Value;
+  readonly sin: Value;
+  readonly pairs: number;
 }
-
-const FLOAT_TYPES: Partial<Record<DType, DataType>> = {
-  F32: 'float32',
-  F16: 'float16',
-  BF16: 'bfloat16',
-  F64: 'float64',
-};
 
 /** The values of a run that the parts use. */
 export interface RunValues {
   /** [sequences, T, −1] */
   readonly rowShape: Value;
+  /** [sequences, T] */
   readonly positionIds: Value;
-  readonly cos: Value;
-  readonly sin: Value;
+  readonly rotary: readonly RotaryTables[];
   readonly attention: AttentionInputs;
   /** A scalar for each block, 1 or 0. */
   readonly attentionGates: readonly Value[];
   readonly mlpGates: readonly Value[];
 }
 
-export function createParts(
-  graph: GraphBuilder,
-  source: WeightSource,
-  sizes: DecoderSizes,
-  run: RunValues,
-): { parts: Parts; usedAdapters: Set<string> } {
-  const usedAdapters = new Set<string>();
-  const known = new Map<string, Value>();
-
-  const place = (name: string, { file, info }: Weight, shape: readonly number[]): Value => {
-    const existing = known.get(name);
-    if (existing) return existing;
-    if (info.shape.length !== shape.length || info.shape.some((size, i) => size !== shape[i])) {
-      throw new ModelError(
-        `${file.path}: "${name}" has shape [${info.shape.join(', ')}]; the configuration makes it [${shape.join(', ')}].`,
-      );
-    }
-    const dataType = FLOAT_TYPES[info.dtype];
-    if (!dataType)
-      throw new ModelError(`${file.path}: "${name}" is ${info.dtype}; weights must be F32, F16, BF16 or F64.`);
-    const where = { location: source.locate(file.path), offset: info.offset, length: info.byteLength };
-    const value = graph.external(name, dataType, shape, where);
-    const cast = dataType === 'float32' ? value : graph.node('Cast', [value], { to: 1 });
-    known.set(name, cast);
-    return cast;
+export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: DecoderSizes, run: RunValues): Parts {
+  const ones = new Map<number, Value>();
+  const onesOf = (size: number): Value => {
+    const known = ones.get(size) ?? graph.constant(new Float32Array(size).fill(1));
+    ones.set(size, known);
+    return known;
+  };
+  const lowRank = (name: string, x: Value, shape: readonly [number, number], y: Value): Value => {
+    const low = weights.adapterOf(name, shape);
+    if (!low) return y;
+    const narrow = graph.node('Gemm', [x, low.a], { transB: 1 });
+    return graph.node('Gemm', [narrow, low.b, y], { transB: 1, alpha: float(low.scale) });
   };
 
-  const weight = (name: string, shape: readonly number[]): Value => {
-    const found = source.weights.get(name);
-    if (!found) throw new ModelError(`${source.folder}: the weights lack "${name}", which the configuration needs.`);
-    return place(name, found, shape);
-  };
+  return {
+    embedding: (name, ids, shape) => graph.node('Gather', [weights.get(`${name}.weight`, shape), ids], { axis: 0 }),
 
-  const parts: Parts = {
-    embedding: (name, ids, shape) => graph.node('Gather', [weight(`${name}.weight`, shape), ids], { axis: 0 }),
+    positionEmbedding(name, shape) {
+      const rows = graph.node('Gather', [weights.get(`${name}.weight`, shape), run.positionIds], { axis: 0 });
+      return graph.node('Reshape', [rows, graph.constant([-1, shape[1]])]);
+    },
 
     linear(name, x, shape, bias) {
-      const inputs = [x, weight(`${name}.weight`, shape)];
-      if (bias) inputs.push(weight(`${name}.bias`, [shape[0]]));
-      const y = graph.node('Gemm', inputs, { transB: 1 });
-      const low = source.adapter?.modules.get(name);
-      if (!low) return y;
-      usedAdapters.add(name);
-      const a = place(`${name}.lora_A`, low.a, [low.rank, shape[1]]);
-      const b = place(`${name}.lora_B`, low.b, [shape[0], low.rank]);
-      const narrow = graph.node('Gemm', [x, a], { transB: 1 });
-      return graph.node('Gemm', [narrow, b, y], { transB: 1, alpha: float(low.scale) });
+      const inputs = [x, weights.get(`${name}.weight`, shape)];
+      if (bias) inputs.push(weights.get(`${name}.bias`, [shape[0]]));
+      else weights.refuse(`${name}.bias`);
+      return lowRank(name, x, shape, graph.node('Gemm', inputs, { transB: 1 }));
     },
 
-    rmsNorm: (name, x, size, epsilon) =>
-      graph.node('RMSNormalization', [x, weight(`${name}.weight`, [size])], { axis: -1, epsilon: float(epsilon) }),
+    conv1d(name, x, shape) {
+      const [output, input] = shape;
+      const inputs = [x, weights.get(`${name}.weight`, [input, output]), weights.get(`${name}.bias`, [output])];
+      return lowRank(name, x, shape, graph.node('Gemm', inputs));
+    },
 
-    rotate(x) {
+    rmsNorm(name, x, size, { epsilon, offset = 0 }) {
+      const stored = weights.get(`${name}.weight`, [size]);
+      const weight = offset === 0 ? stored : graph.node('Add', [stored, graph.scalar(offset)]);
+      return graph.node('RMSNormalization', [x, weight], { axis: -1, epsilon: float(epsilon) });
+    },
+
+    layerNorm(name, x, size, { epsilon }) {
+      const learned =
+        name === null ? [onesOf(size)] : [weights.get(`${name}.weight`, [size]), weights.get(`${name}.bias`, [size])];
+      return graph.node('LayerNormalization', [x, ...learned], { axis: -1, epsilon: float(epsilon) });
+    },
+
+    split: (x, pieces) => graph.nodes(pieces.length, 'Split', [x, graph.constant(pieces)], { axis: -1 }),
+
+    splitHeads: (x, heads) => graph.node('Reshape', [x, graph.constant([0, heads, -1])]),
+
+    splitEachHead(x, heads, count) {
+      const each = graph.node('Reshape', [x, graph.constant([0, heads, count, -1])]);
+      return graph.nodes(count, 'Split', [each], { axis: 2, num_outputs: count });
+    },
+
+    rotate(x, heads, rotary = 0) {
+      const { cos, sin, pairs } = run.rotary[rotary]!;
       const rows = graph.node('Reshape', [x, run.rowShape]);
-      return graph.node('com.microsoft::RotaryEmbedding', [rows, run.positionIds, run.cos, run.sin]);
+      const partial = 2 * pairs < sizes.headSize ? { rotary_embedding_dim: 2 * pairs, num_heads: heads } : {};
+      return graph.node('com.microsoft::RotaryEmbedding', [rows, run.positionIds, cos, sin], partial);
     },
 
-    attention: (layer, projections) => attend(graph, sizes, layer, projections, run.attention),
+    attention: (layer, projections, options = {}) => attend(graph, sizes, layer, projections, run.attention, options),
     add: (a, b) => graph.node('Add', [a, b]),
     multiply: (a, b) => graph.node('Mul', [a, b]),
-    silu: (x) => graph.node('com.microsoft::QuickGelu', [x], { alpha: float(1) }),
+    scale: (x, factor) => graph.node('Mul', [x, graph.scalar(factor)]),
+    clip: (x, most) => graph.node('Clip', [x, graph.scalar(-most), graph.scalar(most)]),
+    softcap: (x, most) => softcap(graph, x, most),
+    activation: (name, x) => activate(graph, name, x),
     gateAttention: (layer, x) => graph.node('Mul', [x, run.attentionGates[layer]!]),
     gateMlp: (layer, x) => graph.node('Mul', [x, run.mlpGates[layer]!]),
   };
-  return { parts, usedAdapters };
 }

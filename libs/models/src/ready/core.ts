@@ -45,9 +45,9 @@ function rowPlaces(B: number, H: number, K: number, offset: number): BigInt64Arr
 
 /** Which of P + S + T tokens a row may look at: those its last token may. */
 function visible(request: CoreRequest, prompt: number, width: number): Int32Array {
-  const { dims, data } = request.mask;
+  const { dims, full } = request.mask;
   const lastQuery = (dims[0] === 1 ? 0 : prompt) * dims[1] + dims[1] - 1;
-  return Int32Array.from(data.subarray(lastQuery * width, (lastQuery + 1) * width), (bias) => (bias === 0 ? 1 : 0));
+  return Int32Array.from(full.subarray(lastQuery * width, (lastQuery + 1) * width), (bias) => (bias === 0 ? 1 : 0));
 }
 
 /** The only place that knows the names of a cut graph's inputs and outputs. */

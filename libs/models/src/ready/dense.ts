@@ -37,7 +37,7 @@ function countVisible(
   const width = (promptCache?.length ?? 0) + (rowCache?.length ?? 0) + tokens;
   const start = (mask.dims[0] === 1 ? 0 : prompt) * mask.dims[1] * width;
   let count = 0;
-  for (let i = from; i < to; i++) if (mask.data[start + i] === 0) count++;
+  for (let i = from; i < to; i++) if (mask.full[start + i] === 0) count++;
   return count;
 }
 
@@ -64,7 +64,7 @@ export function withoutGaps(core: Core, sizes: DecoderSizes, pooledSize: number)
       positions: ofTokens(request.positions),
       promptCache: shorten(request.promptCache!, prompts, H, P, D),
       rowCache: shorten(request.rowCache!, prompts, H * K, S, D),
-      mask: { dims: [1, 1], data: new Float32Array(P + S + T) },
+      mask: { dims: [1, 1], full: new Float32Array(P + S + T), sliding: null },
       gates: request.gates,
       rows: Int32Array.from(wanted, (token) => place.get(Math.floor(token / T))! * T + (token % T)),
       ...(pool && {

@@ -5,6 +5,7 @@ import { type Fields, fieldsOf } from '../architectures/fields.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { Engine } from '../engine.ts';
 import { ModelError } from '../errors.ts';
+import { causalMask } from '../masks.ts';
 import { createReadyEngine, type ReadyEngineOptions } from './engine.ts';
 import { checkExternalData } from './external.ts';
 import { findReady, readGraphFile } from './folder.ts';
@@ -71,6 +72,8 @@ function sizesOf(graph: Graph, io: ReadyInterface, stream: Stream, config: Field
     heads: io.keyValueHeads,
     keyValueHeads: io.keyValueHeads,
     headSize: io.headSize,
+    // A graph with a sliding window keeps to it by itself.
+    window: null,
   };
 }
 
@@ -82,7 +85,7 @@ async function tryOut(engine: Engine, gates: { attention: Float32Array; mlp: Flo
     tokens: 2,
     inputIds: new Int32Array(2),
     positions: BigInt64Array.of(0n, 1n),
-    mask: { dims: [1, 2], data: Float32Array.of(0, Number.NEGATIVE_INFINITY, 0, 0) },
+    mask: causalMask(engine.sizes, 2),
     gates,
     pool: { count: 1, weights: Float32Array.of(1, 1) },
     head: { rows: Int32Array.of(1), sample: false, temperature: 1, topK: 0, topP: 1, penalty: 1 },

@@ -1,5 +1,3 @@
-import { ByteFallbackDecoder, SequenceDecoder, type Tokenizer } from '@huggingface/tokenizers';
-
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function textOfRun(bytes: readonly number[]): string[] {
@@ -27,9 +25,15 @@ export function joinByteTokens(tokens: readonly string[]): string[] {
   return out;
 }
 
+/** A tokenizer's decoder, or one of a sequence of them, as transformers.js makes it of tokenizer.json. */
+interface Decoder {
+  readonly config?: { readonly type?: string };
+  readonly decoders?: readonly Decoder[];
+  decode_chain(tokens: string[]): string[];
+}
+
 /** Makes a tokenizer decode invalid runs of byte tokens as Hugging Face's tokenizers do. */
-export function decodeStrictBytes(tokenizer: Tokenizer): void {
-  const { decoder } = tokenizer;
-  const decoders = decoder instanceof SequenceDecoder ? decoder.decoders : [decoder];
-  for (const each of decoders) if (each instanceof ByteFallbackDecoder) each.decode_chain = joinByteTokens;
+export function decodeStrictBytes(decoder: unknown): void {
+  const { decoders = [decoder as Decoder] } = (decoder ?? {}) as Decoder;
+  for (const each of decoders) if (each?.config?.type === 'ByteFallback') each.decode_chain = joinByteTokens;
 }

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Template } from '@huggingface/jinja';
-import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers';
+import type { PreTrainedTokenizer } from '@huggingface/transformers';
 import { ModelError } from '../errors.ts';
 import { isRecord, readJson, readJsonIfThere } from '../json.ts';
 import { decodeStrictBytes } from './byte-fallback.ts';
@@ -58,41 +57,35 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
   const path = join(folder, 'tokenizer.json');
   const json = await readJson(path, 'The tokenizer');
   const config = (await readJsonIfThere(join(folder, 'tokenizer_config.json'))) ?? {};
-  let hub: HubTokenizer;
+  // Loaded when a tokenizer is opened: planning and the command line do without it.
+  const { PreTrainedTokenizer } = await import('@huggingface/transformers');
+  let hub: PreTrainedTokenizer;
   try {
-    hub = new HubTokenizer(json, config);
+    hub = new PreTrainedTokenizer(json, config);
   } catch (error) {
     throw new ModelError(`${path} is not a tokenizer that can be read: ${reason(error)}`);
   }
-  decodeStrictBytes(hub);
+  decodeStrictBytes(hub._tokenizer.decoder);
   const surface = describeSurface(json);
   const source = await readTemplate(folder, config);
-  const special = {
-    bos_token: tokenText(config.bos_token),
-    eos_token: tokenText(config.eos_token),
-    unk_token: tokenText(config.unk_token),
-    pad_token: tokenText(config.pad_token),
-  };
   const cleanUp = config.clean_up_tokenization_spaces === true;
-  let template: Template | undefined;
-
   const renderOnce = (messages: readonly ChatMessage[]): string => {
     if (source === null) throw new ModelError(`${folder} has no chat template.`);
-    template ??= new Template(source);
-    return template.render({ messages, add_generation_prompt: true, ...special });
+    const options = { chat_template: source, tokenize: false, add_generation_prompt: true } as const;
+    return hub.apply_chat_template([...messages], options);
   };
 
   return {
-    bosToken: special.bos_token,
+    bosToken: tokenText(config.bos_token),
     hasChatTemplate: source !== null,
-    encode: (text, { addSpecialTokens = true } = {}) => hub.encode(text, { add_special_tokens: addSpecialTokens }).ids,
+    encode: (text, { addSpecialTokens = true } = {}) => hub.encode(text, { add_special_tokens: addSpecialTokens }),
     decode: (tokenIds) =>
       tokenIds.length === 0
         ? ''
         : hub.decode([...tokenIds], { skip_special_tokens: true, clean_up_tokenization_spaces: cleanUp }),
     spanOf(rendered, start, end, { addSpecialTokens = true } = {}) {
-      const { tokens } = hub.encode(rendered, { add_special_tokens: false });
-      const all = addSpecialTokens ? hub.encode(rendered, { add_special_tokens: true }).tokens : tokens;
+      const tokens = hub.tokenize(rendered, { add_special_tokens: false });
+      const all = addSpecialTokens ? hub.tokenize(rendered, { add_special_tokens: true }) : tokens;
       const before = all.findIndex((_, at) => tokens.every((token, i) => all[at + i] === token));
       const ranges = alignTokens(rendered, tokens, surface);
       const first = ranges.findIndex(([from, to]) => from < end && to > start && from < to);

@@ -5,7 +5,7 @@ import { attributes, bootstrap, closed, mode, one } from '../schemas.ts';
 /** How toxic a model's continuations are: expected maximum toxicity and toxicity probability. */
 export const behaviorSummarize: StepKind = {
   kind: 'behavior/summarize',
-  revision: 1,
+  revision: 2,
   summary: 'Summarises scores: expected maximum toxicity (EMT), toxicity probability, with bootstrap intervals.',
   config: closed(
     {
@@ -27,7 +27,7 @@ export const behaviorSummarize: StepKind = {
     summary: {
       type: 'table',
       description:
-        '`attribute`, `group` (`all`, `toxic`, `nontoxic`), `metric` (`emt`, `toxicity_probability`, `mean_score`, `delta_emt`, and with `attribute` null `perplexity`, `distinct_1` … `tokens`), `value`, `low`, `high`, `k`, `prompts`, `missing`, `mode`, `reason`.',
+        '`attribute`, `group` (`all`, `toxic`, `nontoxic`), `metric` (`emt`, `toxicity_probability`, `mean_score`, `delta_emt`, and with `attribute` null `perplexity`, `distinct_1` … `tokens`), `value`, `low`, `high`, `k`, `prompts`, `scored`, `missing`, `mode`, `reason`.',
     },
   },
   load: () => implementation(import('../run/behavior-summarize.ts')),

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@sonde/pipeline';
 import type { BehaviorSection, BypassSection, IntervalMethod, PromptGroup } from '@sonde/report';
-import { estimateOf, type ModelRows, numberOrNull, type Row } from './rows.ts';
+import { estimateOf, type ModelRows, type Row } from './rows.ts';
 
 const GROUP: Readonly<Record<string, PromptGroup>> = { all: 'all', toxic: 'toxic', nontoxic: 'non-toxic' };
 
@@ -31,8 +31,8 @@ export const behaviorSection = (
         group: GROUP[String(row.group)]!,
         emt: estimateOf(row),
         probability: estimateOf(rowFor(all, 'toxicity_probability', row) ?? row),
-        prompts: Number(row.prompts),
-        missing: numberOrNull(row.missing),
+        prompts: Number(row.scored),
+        missing: Number(row.prompts) === 0 ? null : 1 - Number(row.scored) / Number(row.prompts),
       })),
   );
   const k = tables[0]?.rows[0]?.k;

@@ -55,3 +55,31 @@ export const configOfKind = (ancestors: readonly Ancestor[], kind: string): Json
   const found = ancestors.find(({ fingerprint }) => fingerprint.kind === kind);
   return found === undefined ? {} : configOf(found);
 };
+
+/** Config values that a reader looks for first, by step kind: where steps of a kind differ, all values are listed. */
+const FACTS: readonly (readonly [name: string, kind: string, key: string])[] = [
+  ['Prompts', 'prompts/sample', 'count'],
+  ['Continuations a prompt', 'text/generate', 'num_return_sequences'],
+  ['New tokens at most', 'text/generate', 'max_new_tokens'],
+  ['Temperature', 'text/generate', 'temperature'],
+  ['Top-p', 'text/generate', 'top_p'],
+  ['Folds', 'probe/train', 'folds'],
+];
+
+/** What ran, at a glance: sizes, decoding, seeds, and when the results were computed. */
+export const runFacts = (ancestors: readonly Ancestor[]): { name: string; value: string }[] => {
+  const valuesOf = (matches: (ancestor: Ancestor) => boolean, key: string): string => {
+    const values = ancestors.filter(matches).map((ancestor) => configOf(ancestor)[key]);
+    return [...new Set(values.filter((value) => value !== undefined).map((value) => String(value)))].sort().join(', ');
+  };
+  const days = [...new Set(ancestors.map(({ created }) => created.slice(0, 10)))].sort();
+  const computed = days.length > 1 ? `${days[0]} to ${days.at(-1)}` : (days[0] ?? '');
+  return [
+    ...FACTS.map(([name, kind, key]) => ({
+      name,
+      value: valuesOf(({ fingerprint }) => fingerprint.kind === kind, key),
+    })),
+    { name: 'Seeds', value: valuesOf(() => true, 'seed') },
+    { name: 'Computed', value: computed },
+  ].filter(({ value }) => value !== '');
+};

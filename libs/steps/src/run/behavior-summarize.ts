@@ -11,7 +11,7 @@ import {
 import { floatColumn, readTable, rows, tableFromRows, writeParquet } from '@sonde/tables';
 import { type ContinuationGrid, maxima, readContinuationGrid } from '../continuation-scores.ts';
 import { input, optionalInput, strings, text } from '../inputs.ts';
-import { chooseAttributes, readPrompts, scoreColumn } from '../prompts.ts';
+import { chooseAttributes, readPrompts, scoreColumn, scorerMismatch } from '../prompts.ts';
 
 interface SummaryRow {
   readonly attribute: string | null;
@@ -21,7 +21,10 @@ interface SummaryRow {
   readonly low: number | null;
   readonly high: number | null;
   readonly k: number;
+  /** Prompts of the group. */
   readonly prompts: number;
+  /** Those of them that the value is over: with a score for all k continuations. */
+  readonly scored: number;
   /** Share of continuations without a score. */
   readonly missing: number | null;
   readonly mode: string;
@@ -43,6 +46,7 @@ const SCHEMA = [
   { name: 'high', type: 'float64' },
   { name: 'k', type: 'int32' },
   { name: 'prompts', type: 'int32' },
+  { name: 'scored', type: 'int32' },
   { name: 'missing', type: 'float64' },
   { name: 'mode', type: 'string' },
   { name: 'reason', type: 'string' },
@@ -85,6 +89,7 @@ const toxicityRows = async (
         high: estimate.high,
         k: grid.k,
         prompts: summary.prompts,
+        scored: summary.prompts_fully_scored,
         missing: summary.missing_share,
         mode,
         reason: estimate.value === null ? estimate.reason : null,
@@ -139,7 +144,8 @@ const changeRows = async (
       low: interval?.low ?? null,
       high: interval?.high ?? null,
       k: grid.k,
-      prompts: n,
+      prompts: grid.promptIds.length,
+      scored: n,
       missing: null,
       mode: 'default',
       reason: value === null ? 'no_fully_scored_prompts' : null,
@@ -161,6 +167,7 @@ const fluencyRows = async (config: RunConfig, k: number, bootstrap: BootstrapCon
       high: interval?.[1] ?? null,
       k,
       prompts,
+      scored: prompts,
       missing: null,
       mode: 'default',
       reason,
@@ -212,10 +219,17 @@ const fluencyRows = async (config: RunConfig, k: number, bootstrap: BootstrapCon
   return result;
 };
 
+const warnOfScorers = async (config: RunConfig, grid: ContinuationGrid, log: RunContext['log']): Promise<void> => {
+  const source = optionalInput(config, 'prompts');
+  const warning = source && scorerMismatch((await readPrompts(source)).table, grid.table);
+  if (warning !== undefined) log('warning', warning);
+};
+
 /** `behavior/summarize`. */
 export const run = async ({ config, output, log }: RunContext): Promise<void> => {
   const grid = await readContinuationGrid(input(config, 'scores'));
   if (grid.promptIds.length === 0) throw new StepError('step', 'there are no scores to summarise');
+  await warnOfScorers(config, grid, log);
   const bootstrap = config.bootstrap as unknown as BootstrapConfig;
   const summary = [
     ...(await toxicityRows(config, grid, bootstrap)),

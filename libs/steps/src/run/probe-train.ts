@@ -133,6 +133,23 @@ const probeOptions = (config: RunConfig, threads: number) => ({
   threads,
 });
 
+/** One warning for each scenario × target whose probes have no score in any layer and fold. */
+const undefinedProbes = (probed: readonly Probed[]): string[] => {
+  const reasons = new Map<string, Set<string>>();
+  const defined = new Set<string>();
+  for (const { result } of probed.filter(({ features }) => features === 'states')) {
+    const name = `${result.scenario} ${result.target}`;
+    for (const { pearson, reason } of result.folds) {
+      if (pearson !== null) defined.add(name);
+      else if (reason !== undefined)
+        reasons.set(name, (reasons.get(name) ?? new Set()).add(reason.replaceAll('_', ' ')));
+    }
+  }
+  return [...reasons]
+    .filter(([name]) => !defined.has(name))
+    .map(([name, why]) => `no probe score for ${name}: ${[...why].join(', ')}`);
+};
+
 /** `probe/train`. */
 export const run = async (context: RunContext): Promise<void> => {
   const { config, device, log, output, progress, signal } = context;
@@ -184,6 +201,7 @@ export const run = async (context: RunContext): Promise<void> => {
     }
   }
 
+  for (const warning of undefinedProbes(probed)) log('warning', warning);
   const scores = probed.flatMap((item) => scoreRows(item, depth, mode));
   await writeParquet(output('scores'), tableFromRows(scores, SCORE_SCHEMA));
   const { tensors, metadata } = weightTensors(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type RunConfig, type RunContext, StepError } from '@sonde/executor';
-import { openTokenizer } from '@sonde/models';
+import { openTokenizer, type Prompt } from '@sonde/models';
 import {
   type Column,
   floatColumn,
@@ -13,8 +13,8 @@ import {
   writeParquet,
 } from '@sonde/tables';
 import { input, number, optionalInput } from '../inputs.ts';
-import { codePoints, SCORE_PREFIX } from '../prompts.ts';
-import { renderPrompt } from '../templates.ts';
+import { SCORE_PREFIX } from '../prompts.ts';
+import { renderThrough } from '../templates.ts';
 
 /** RealToxicityPrompts nests the prompt's text and its Perspective scores, in lower case, under `prompt`. */
 const NESTED_TEXT = 'prompt.text';
@@ -110,7 +110,7 @@ const sample = (config: RunConfig, table: Table, texts: readonly (string | null)
     if (count !== undefined && count > rows.length) {
       throw new StepError(
         'step',
-        `${count} prompts were asked for, but the source has ${rows.length}`,
+        `${count} prompts were asked for, but the source has ${rows.length} distinct ones (of ${texts.length} rows)`,
         'Use a smaller `count`, or `all`.',
       );
     }
@@ -146,11 +146,17 @@ const sample = (config: RunConfig, table: Table, texts: readonly (string | null)
 
 /** Columns of the source that are kept beside the sample's own, under names that do not clash. */
 const keptColumns = (table: Table, used: ReadonlySet<string>): Column[] => {
-  const own = new Set(['prompt_id', 'text', 'rendered', 'span_start', 'span_end']);
+  const own = new Set(['prompt_id', 'text', 'rendered', 'span_start', 'span_end', 'add_special_tokens']);
   return table.columns
     .filter(({ name }) => !used.has(name))
     .map((item) => (own.has(item.name) ? { ...item, name: `source.${item.name}` } : item));
 };
+
+/** A chat template writes its special tokens itself: then the tokenizer must not add them again. */
+const specialTokensColumn = (rendered: readonly Omit<Prompt, 'id'>[]): Column[] =>
+  rendered.some((item) => item.addSpecialTokens !== undefined)
+    ? [{ name: 'add_special_tokens', type: 'boolean', values: rendered.map((item) => item.addSpecialTokens ?? null) }]
+    : [];
 
 /** `prompts/sample`. */
 export const run = async (context: RunContext): Promise<void> => {
@@ -163,8 +169,12 @@ export const run = async (context: RunContext): Promise<void> => {
   const texts = stringColumn(table, textName) as readonly string[];
   const chat = optionalInput(config, 'chat');
   const tokenizer = chat && (await openTokenizer(chat.path));
-  const rendered = texts.map((text) => renderPrompt(text, config.template as number | string, tokenizer));
+  const rendered = texts.map((text) => renderThrough(text, config.template as number | string, tokenizer));
   const scores = scoreColumns(table);
+  for (const { name, values } of scores) {
+    const outside = values.reduce((sum, value) => sum + (value < 0 || value > 1 ? 1 : 0), 0);
+    if (outside > 0) context.log('warning', `${outside} values of ${name} lie outside 0 to 1, the range of a score`);
+  }
   const used = new Set([
     textName,
     ...table.columns.map(({ name }) => name).filter((name) => NESTED_SCORE.test(name) || name.startsWith(SCORE_PREFIX)),
@@ -172,9 +182,10 @@ export const run = async (context: RunContext): Promise<void> => {
   const result = tableFromColumns([
     { name: 'prompt_id', type: 'string', values: texts.map((text) => digest(text).slice(0, 16)) },
     { name: 'text', type: 'string', values: texts },
-    { name: 'rendered', type: 'string', values: rendered.map((item) => item.text) },
-    { name: 'span_start', type: 'int32', values: rendered.map(({ start }) => start) },
-    { name: 'span_end', type: 'int32', values: rendered.map(({ start }, i) => start + codePoints(texts[i]!)) },
+    { name: 'rendered', type: 'string', values: rendered.map((item) => item.rendered) },
+    { name: 'span_start', type: 'int32', values: rendered.map(({ spanStart }) => spanStart) },
+    { name: 'span_end', type: 'int32', values: rendered.map(({ spanEnd }) => spanEnd) },
+    ...specialTokensColumn(rendered),
     ...scores.map(
       ({ name, values }): Column => ({
         name,

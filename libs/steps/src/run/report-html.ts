@@ -8,7 +8,7 @@ import { behaviorSection, bypassSection } from '../report/behavior.ts';
 import { exampleSection } from '../report/examples.ts';
 import { correlationSection, probeSection } from '../report/internals.ts';
 import { labelsOf } from '../report/labels.ts';
-import { configOfKind, modeOf, provenanceRows, timingRows } from '../report/provenance.ts';
+import { configOfKind, modeOf, provenanceRows, runFacts, timingRows } from '../report/provenance.ts';
 import { readCollected } from '../report/rows.ts';
 
 const softwareOf = (ancestors: readonly Ancestor[]): ReportModel['software'] => {
@@ -16,7 +16,9 @@ const softwareOf = (ancestors: readonly Ancestor[]): ReportModel['software'] => 
     ancestors.map(({ fingerprint }) => (fingerprint.runtime as { onnxruntime?: string } | undefined)?.onnxruntime),
   );
   runtimes.delete(undefined);
+  const { SONDE_VERSION: sonde } = process.env;
   return [
+    ...(sonde === undefined ? [] : [{ name: 'Sonde', version: sonde }]),
     { name: 'Node', version: process.versions.node },
     ...[...runtimes].map((version) => ({ name: 'ONNX Runtime', version: version! })),
   ];
@@ -63,6 +65,7 @@ export const run = async ({ config, output, pipeline, ancestors = [] }: RunConte
     title: typeof config.title === 'string' ? config.title : (pipeline?.name ?? 'Report'),
     ...(pipeline?.description && { description: pipeline.description }),
     mode: modeOf(ancestors),
+    facts: runFacts(ancestors),
     software: softwareOf(ancestors),
     models: names.map((name) => ({ name, label: labels.get(name)!, ...blocksOf(name, probeResults) })),
     provenance: provenanceRows(ancestors, collected),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RunContext } from '@sonde/executor';
-import { openLocalScorer, scoreTexts } from '@sonde/scoring';
+import { openLocalScorer, scorerLabel, scoreTexts } from '@sonde/scoring';
 import { type Column, column, hasColumn, readTable, stringColumn, tableFromColumns, writeParquet } from '@sonde/tables';
 import { input, text } from '../inputs.ts';
 import { SCORE_PREFIX } from '../prompts.ts';
@@ -23,7 +23,6 @@ export const run = async ({ config, output, progress, signal }: RunContext): Pro
     onProgress: (done, total) => progress(done, total, 'texts'),
     signal,
   });
-  const label = `${scorer.identity.kind}:${source.digest.replace(/^sha256:/, '').slice(0, 12)}`;
   await writeParquet(
     output('scores'),
     tableFromColumns([
@@ -36,7 +35,7 @@ export const run = async ({ config, output, progress, signal }: RunContext): Pro
         }),
       ),
       { name: 'outcome', type: 'string', values: outcomes.map(({ outcome }) => outcome) },
-      { name: 'scorer', type: 'string', values: outcomes.map(() => label) },
+      { name: 'scorer', type: 'string', values: outcomes.map(() => scorerLabel(scorer.identity)) },
     ]),
   );
 };

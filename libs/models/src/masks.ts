@@ -1,0 +1,65 @@
+import type { DecoderSizes } from './architectures/architecture.ts';
+
+/**
+ * What new tokens may look at: 0 where they may, −∞ where not. Each array has shape [prompts or 1, queries, keys]:
+ * queries are the G · T ones of a key–value head, or 1 where all see the same; keys are the P + S + T ones of the
+ * prompt's cache, the sequence's own, and the new tokens.
+ */
+export interface Mask {
+  readonly dims: readonly [number, number];
+  readonly full: Float32Array;
+  /** The same in layers with a sliding window; null where no layer has one. */
+  readonly sliding: Float32Array | null;
+}
+
+const HIDDEN = Number.NEGATIVE_INFINITY;
+
+/** T tokens without a cache, each of which sees itself and those before it. */
+export function causalMask({ heads, keyValueHeads, window }: DecoderSizes, tokens: number): Mask {
+  const groups = heads / keyValueHeads;
+  const build = (seen: number): Float32Array => {
+    const data = new Float32Array(groups * tokens * tokens);
+    for (let g = 0; g < groups; g++) {
+      for (let t = 0; t < tokens; t++) {
+        const row = (g * tokens + t) * tokens;
+        data.fill(HIDDEN, row + t + 1, row + tokens);
+        if (t >= seen) data.fill(HIDDEN, row, row + t + 1 - seen);
+      }
+    }
+    return data;
+  };
+  const full = build(tokens);
+  const sliding = window === null ? null : window >= tokens ? full : build(window);
+  return { dims: [1, groups * tokens], full, sliding };
+}
+
+/**
+ * One new token a sequence, after a prompt and some tokens of its own.
+ * @param promptLengths of each prompt, in a cache of `promptCache` slots
+ * @param filled how many of the sequences' own `rowCache` slots are in use; the same for all
+ */
+export function stepMask(
+  { window }: DecoderSizes,
+  promptLengths: readonly number[],
+  promptCache: number,
+  filled: number,
+  rowCache: number,
+): Mask {
+  const width = promptCache + rowCache + 1;
+  const full = new Float32Array(promptLengths.length * width);
+  promptLengths.forEach((length, b) => {
+    full.fill(HIDDEN, b * width + length, b * width + promptCache);
+    full.fill(HIDDEN, b * width + promptCache + filled, b * width + promptCache + rowCache);
+  });
+  const dims = [promptLengths.length, 1] as const;
+  if (window === null) return { dims, full, sliding: null };
+  const sliding = full.slice();
+  promptLengths.forEach((length, b) => {
+    // The new token is at position length + filled and sees the window − 1 tokens before it.
+    const unseen = length + filled + 1 - window;
+    const own = b * width + promptCache;
+    if (unseen > 0) sliding.fill(HIDDEN, b * width, b * width + Math.min(unseen, length));
+    if (unseen > length) sliding.fill(HIDDEN, own, own + unseen - length);
+  });
+  return { dims, full, sliding };
+}

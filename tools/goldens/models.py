@@ -1,0 +1,258 @@
+"""Writes libs/models/test/goldens/*.json, all or those named: see README.md."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import peft
+import torch
+import transformers
+
+OUT = Path(__file__).resolve().parents[2] / "libs/models/test/goldens"
+IDS = [256] + list("A stone, a bird & 42".encode())
+"""Bytes are their own token ids; 256 begins a text."""
+TOKENS = [0, 3, 9, len(IDS) - 1]
+"""Indices of the tokens whose states are kept: inside and outside the windows, at the ends."""
+
+SIZES = {
+    "vocab_size": 258,
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "bos_token_id": 256,
+    "eos_token_id": 257,
+    "pad_token_id": None,
+}
+GPT2 = {
+    "vocab_size": 258,
+    "n_embd": 16,
+    "n_layer": 3,
+    "n_head": 4,
+    "n_positions": 64,
+    "bos_token_id": 256,
+    "eos_token_id": 257,
+}
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 4.0, "beta_slow": 0.5}
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}
+
+# Name, class, configuration, target modules of a LoRA adapter if there is one.
+CASES = [
+    ("llama-linear", "LlamaForCausalLM", {"rope_theta": 500.0, "rope_scaling": {"type": "linear", "factor": 2.0}}, None),
+    (
+        "llama-dynamic",
+        "LlamaForCausalLM",
+        {"head_dim": 6, "rope_parameters": {"rope_type": "dynamic", "rope_theta": 100.0, "factor": 2.0}},
+        None,
+    ),
+    ("llama-llama3", "LlamaForCausalLM", {"rope_parameters": {**LLAMA3, "rope_theta": 100.0}, "head_dim": 12}, None),
+    ("llama-yarn", "LlamaForCausalLM", {"rope_theta": 100.0, "rope_scaling": YARN, "head_dim": 12}, None),
+    (
+        "llama-yarn-mscale",
+        "LlamaForCausalLM",
+        {
+            "rope_theta": 100.0,
+            "rope_scaling": {**YARN, "mscale": 1.2, "mscale_all_dim": 0.4, "truncate": False},
+            "head_dim": 12,
+            "attention_bias": True,
+            "mlp_bias": True,
+            "hidden_act": "relu",
+        },
+        None,
+    ),
+    (
+        "mistral",
+        "MistralForCausalLM",
+        {"rope_theta": 1000.0, "sliding_window": 4, "head_dim": 6, "tie_word_embeddings": True},
+        None,
+    ),
+    ("olmo", "OlmoForCausalLM", {"rope_theta": 1000.0, "clip_qkv": 0.9}, None),
+    ("olmo2", "Olmo2ForCausalLM", {"rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}}, None),
+    (
+        "olmo3",
+        "Olmo3ForCausalLM",
+        {"num_hidden_layers": 4, "sliding_window": 4, "rope_theta": 500000.0, "rope_scaling": YARN},
+        None,
+    ),
+    (
+        "olmo3-by-type",
+        "Olmo3ForCausalLM",
+        {
+            "sliding_window": 5,
+            "layer_types": ["full_attention", "sliding_attention", "full_attention"],
+            "rope_parameters": {
+                "full_attention": {**YARN, "rope_theta": 100.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 50.0},
+            },
+        },
+        None,
+    ),
+    (
+        "gpt-neox-parallel",
+        "GPTNeoXForCausalLM",
+        {"num_attention_heads": 2, "rotary_pct": 0.25, "rotary_emb_base": 1000.0, "hidden_act": "gelu"},
+        ["query_key_value", "dense_4h_to_h"],
+    ),
+    (
+        "gpt-neox-sequential",
+        "GPTNeoXForCausalLM",
+        {
+            "num_attention_heads": 2,
+            "use_parallel_residual": False,
+            "hidden_act": "gelu_fast",
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0, "partial_rotary_factor": 0.5},
+            "tie_word_embeddings": True,
+        },
+        None,
+    ),
+    ("gpt2", "GPT2LMHeadModel", {}, ["c_attn", "c_proj"]),
+    (
+        "gpt2-scaled",
+        "GPT2LMHeadModel",
+        {
+            "n_inner": 24,
+            "activation_function": "quick_gelu",
+            "scale_attn_by_inverse_layer_idx": True,
+            "tie_word_embeddings": False,
+        },
+        None,
+    ),
+    (
+        "qwen2-sliding",
+        "Qwen2ForCausalLM",
+        {"rope_theta": 1000.0, "use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1},
+        None,
+    ),
+    ("qwen3", "Qwen3ForCausalLM", {"rope_theta": 1000.0, "head_dim": 8}, None),
+    (
+        "phi3",
+        "Phi3ForCausalLM",
+        {"rope_theta": 1000.0, "sliding_window": 5, "num_attention_heads": 2, "partial_rotary_factor": 0.5},
+        ["qkv_proj", "gate_up_proj"],
+    ),
+    (
+        "phi3-longrope",
+        "Phi3ForCausalLM",
+        {
+            "rope_theta": 100.0,
+            "original_max_position_embeddings": 32,
+            "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [2.0, 5.0]},
+        },
+        None,
+    ),
+    (
+        "gemma2",
+        "Gemma2ForCausalLM",
+        {
+            "rope_theta": 1000.0,
+            "head_dim": 6,
+            "sliding_window": 4,
+            "query_pre_attn_scalar": 9,
+            "attn_logit_softcapping": 2.0,
+            "final_logit_softcapping": 5.0,
+        },
+        None,
+    ),
+]
+
+
+def numbers(seed: int, count: int, scale: float) -> np.ndarray:
+    """The generator of libs/models/test/tiny.ts."""
+    state = (seed * 2654435761 + 1) & 0xFFFFFFFF
+    out = np.empty(count)
+    for i in range(count):
+        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+        out[i] = (state / 2**31 - 1) * scale
+    return out.astype(np.float32)
+
+
+def fill(model: torch.nn.Module, names: list[str], first_seed: int, scale: float) -> list[list]:
+    """Gives the named weights their numbers. @returns names and shapes in order"""
+    weights = model.state_dict()
+    for i, name in enumerate(names):
+        shape = weights[name].shape
+        data = numbers(first_seed + i, weights[name].numel(), scale)
+        is_norm = len(shape) == 1 and name.endswith(".weight")
+        weights[name].copy_(torch.from_numpy(1 + data if is_norm else data).reshape(shape))
+    return [[as_saved(model, name), list(weights[name].shape)] for name in names]
+
+
+def as_saved(model: torch.nn.Module, name: str) -> str:
+    """GPT-NeoX calls its output head by another name in memory than in files."""
+    is_neox = isinstance(model, transformers.GPTNeoXForCausalLM)
+    return name.replace("lm_head", "embed_out") if is_neox else name
+
+
+def rounded(tensor: torch.Tensor) -> list[float]:
+    return [float(f"{x:.7g}") for x in tensor.double().flatten().tolist()]
+
+
+def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
+    norm = next(m for name, m in decoder.named_modules() if name in ("norm", "ln_f", "final_layer_norm"))
+    raw = []
+    hook = norm.register_forward_pre_hook(lambda _, inputs: raw.append(inputs[0]))
+    with torch.no_grad():
+        out = model(torch.tensor([IDS]), output_hidden_states=True, use_cache=False)
+    hook.remove()
+    return {
+        "hidden_states": [rounded(state[0, TOKENS]) for state in out.hidden_states],
+        "last_residual": rounded(raw[0][0, TOKENS]),
+        "logits": rounded(out.logits[0, -1]),
+    }
+
+
+def golden(architecture: str, changes: dict, targets: list[str] | None) -> dict:
+    fields = {**(GPT2 if architecture.startswith("GPT2") else SIZES), **changes}
+    if architecture.startswith("GPTNeoX"):
+        del fields["num_key_value_heads"]
+    kind = getattr(transformers, architecture)
+    config = kind.config_class.from_dict(json.loads(json.dumps(fields)))
+    config._attn_implementation = "eager"
+    model = kind(config).eval()
+    tied = set(model._tied_weights_keys) if config.tie_word_embeddings else set()
+    names = [name for name in model.state_dict() if name not in tied]
+    made = {
+        "source": f"transformers {transformers.__version__}, torch {torch.__version__.split('+')[0]}",
+        "config": {"architectures": [architecture], **fields},
+        "ids": IDS,
+        "tokens": TOKENS,
+        "weights": fill(model, names, 1, 0.6),
+        **results(model, model.base_model),
+    }
+    if targets:
+        lora = peft.LoraConfig(r=2, lora_alpha=3, target_modules=targets, fan_in_fan_out=architecture.startswith("GPT2"))
+        adapted = peft.get_peft_model(model, lora).eval()
+        names = [name for name in adapted.state_dict() if "lora_" in name]
+        weights = fill(adapted, names, 1001, 0.5)
+        made["adapter"] = {
+            "config": {
+                "peft_type": "LORA",
+                "r": 2,
+                "lora_alpha": 3,
+                "target_modules": targets,
+                "fan_in_fan_out": lora.fan_in_fan_out,
+                "bias": "none",
+            },
+            "weights": [[name.replace(".default", ""), shape] for name, shape in weights],
+            **results(adapted, model.base_model),
+        }
+    return made
+
+
+if __name__ == "__main__":
+    OUT.mkdir(exist_ok=True)
+    for name, architecture, changes, targets in CASES:
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
+        text = json.dumps(golden(architecture, changes, targets))
+        (OUT / f"{name}.json").write_text(text + "\n")
+        print(name)
