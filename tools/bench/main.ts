@@ -4,6 +4,7 @@ import { cpus, totalmem } from 'node:os';
 const BENCHMARKS: Readonly<Record<string, () => Promise<{ main(args: string[]): Promise<void> }>>> = {
   quickstart: () => import('./quickstart.ts'),
   noop: () => import('./noop.ts'),
+  generation: () => import('./generation.ts'),
   probing: () => import('./probing.ts'),
   scoring: () => import('./scoring.ts'),
 };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openSafetensors, type SafetensorsFile, type TensorInfo } from '@sonde/tensors';
 import { ModelError } from './errors.ts';
 import { isRecord, readJson, readJsonIfThere } from './json.ts';
+import { listReadyFiles } from './ready/folder.ts';
 
 /** A weight and the file in which it lies. */
 export interface Weight {
@@ -29,12 +30,19 @@ async function isFile(path: string): Promise<boolean> {
   );
 }
 
+/** Whether a folder has weights in safetensors. */
+export async function hasWeights(folder: string): Promise<boolean> {
+  return (await isFile(join(folder, SINGLE))) || (await isFile(join(folder, INDEX)));
+}
+
 /** The weight files of a checkpoint: one, or the shards that the index names. */
 async function weightFiles(folder: string): Promise<{ index: Record<string, string> | null; files: string[] }> {
   if (await isFile(join(folder, SINGLE))) return { index: null, files: [SINGLE] };
   const index = await readJsonIfThere(join(folder, INDEX));
   if (!index) {
-    throw new ModelError(`${folder} has no weights: neither ${SINGLE} nor ${INDEX} is there.`);
+    throw new ModelError(
+      `${folder} has no weights: neither ${SINGLE} nor ${INDEX} is there, nor a ready graph model.onnx.`,
+    );
   }
   const { named, files } = shardsOf(index, join(folder, INDEX));
   for (const file of files) {
@@ -66,12 +74,14 @@ async function requireFolder(folder: string): Promise<void> {
 }
 
 /**
- * The files of a checkpoint folder that loading it reads, as sorted names relative to the folder: what a model's
+ * The files of a model folder that loading it reads, as sorted names relative to the folder: what a model's
  * identity is taken over.
  * @throws ModelError if config.json, tokenizer.json or weights are missing
  */
 export async function listModelFiles(folder: string): Promise<string[]> {
   await requireFolder(folder);
+  const ready = (await hasWeights(folder)) ? null : await listReadyFiles(folder);
+  if (ready) return ready;
   for (const name of REQUIRED) {
     if (!(await isFile(join(folder, name)))) throw new ModelError(`${folder} has no ${name}.`);
   }

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { type Adapter, openAdapter } from './adapter.ts';
-import type { Decoder } from './architectures/architecture.ts';
+import type { DecoderSizes } from './architectures/architecture.ts';
 import { describeDecoder } from './architectures/registry.ts';
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, hasWeights, openCheckpoint } from './checkpoint.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
+import { openReady } from './ready/open.ts';
 import { createSession } from './session.ts';
 import { openTokenizer } from './tokenizer/tokenizer.ts';
 import type { ModelConfig, OpenOptions, Tokenizer } from './types.ts';
@@ -22,7 +23,7 @@ export interface Model {
 export interface Internals {
   readonly checkpoint: Checkpoint;
   readonly adapter: Adapter | null;
-  readonly decoder: Decoder;
+  readonly decoder: { readonly sizes: DecoderSizes };
   /** The engine; built anew only if maxima are asked for and it was built without. */
   engine(withMaximum: boolean): Promise<Engine>;
 }
@@ -40,8 +41,53 @@ function tokenIds(value: unknown): number[] {
   return list.filter((id): id is number => Number.isInteger(id));
 }
 
+/** What a folder holds: a checkpoint in safetensors, or a ready graph. */
+interface Opened {
+  readonly architecture: string;
+  readonly checkpoint: Checkpoint;
+  readonly adapter: Adapter | null;
+  readonly sizes: DecoderSizes;
+  build(options: { readonly withMaximum: boolean; readonly threads: number }): Promise<Built>;
+}
+
+/** An engine, and how many numbers its weights are. */
+interface Built {
+  readonly engine: Engine;
+  readonly parameters: number;
+}
+
+async function openWeights(folder: string, adapterFolder: string | undefined): Promise<Opened> {
+  const checkpoint = await openCheckpoint(folder);
+  const { architecture, decoder } = describeDecoder(folder, checkpoint.config);
+  const adapter = adapterFolder === undefined ? null : await openAdapter(adapterFolder);
+  return {
+    architecture,
+    checkpoint,
+    adapter,
+    sizes: decoder.sizes,
+    async build(options) {
+      const { session, parameters } = await createSession(checkpoint, decoder, adapter, options);
+      return { engine: await createEngine(session, decoder, options.withMaximum), parameters };
+    },
+  };
+}
+
+async function openFolder(folder: string, adapterFolder: string | undefined): Promise<Opened> {
+  const ready = (await hasWeights(folder)) ? null : await openReady(folder);
+  if (!ready) return openWeights(folder, adapterFolder);
+  if (adapterFolder !== undefined) {
+    throw new ModelError(
+      `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
+    );
+  }
+  const { parameters } = ready;
+  return { ...ready, adapter: null, build: async (options) => ({ engine: await ready.build(options), parameters }) };
+}
+
 /**
- * Opens a checkpoint folder in the hub's layout, with a PEFT LoRA adapter if given, and builds its session.
+ * Opens a model folder in the hub's layout, with a PEFT LoRA adapter if given, and builds its session. The weights are
+ * safetensors, or, where there are none, those of a ready decoder graph (model.onnx, onnx/model.onnx, or the one that
+ * genai_config.json names).
  * @throws ModelError if something is missing or not supported; TensorFormatError if a weight file is damaged
  */
 export async function openModel(folder: string, options: OpenOptions): Promise<Model> {
@@ -51,12 +97,11 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
   if (!Number.isInteger(options.threads) || options.threads < 1) {
     throw new ModelError(`threads is ${options.threads}; expected an integer of 1 or more.`);
   }
-  const checkpoint = await openCheckpoint(folder);
-  const { architecture, decoder } = describeDecoder(folder, checkpoint.config);
-  const adapter = options.adapter === undefined ? null : await openAdapter(options.adapter);
+  const opened = await openFolder(folder, options.adapter);
+  const { architecture, checkpoint, adapter, sizes } = opened;
   const tokenizer = await openTokenizer(folder);
   const { generationConfig, config } = checkpoint;
-  const { layers, hiddenSize, vocabSize, maxPositions } = decoder.sizes;
+  const { layers, hiddenSize, vocabSize, maxPositions } = sizes;
   const eos = tokenIds(generationConfig.eos_token_id);
   const bos = tokenIds(config.bos_token_id ?? generationConfig.bos_token_id)[0] ?? null;
   const outside = [...eos, ...(bos === null ? [] : [bos])].find((id) => id < 0 || id >= vocabSize);
@@ -66,11 +111,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
     );
   }
 
-  const build = async (withMaximum: boolean): Promise<{ engine: Engine; parameters: number }> => {
-    const { threads } = options;
-    const { session, parameters } = await createSession(checkpoint, decoder, adapter, { withMaximum, threads });
-    return { engine: await createEngine(session, decoder, withMaximum), parameters };
-  };
+  const build = (withMaximum: boolean): Promise<Built> => opened.build({ withMaximum, threads: options.threads });
   const first = await build(false);
   let engine: Engine | null = first.engine;
   const model: Model = {
@@ -95,7 +136,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
   internals.set(model, {
     checkpoint,
     adapter,
-    decoder,
+    decoder: { sizes },
     async engine(withMaximum) {
       if (engine && withMaximum && !engine.withMaximum) {
         await engine.release();

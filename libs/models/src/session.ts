@@ -15,7 +15,7 @@ const IR_VERSION = 10;
  * Hard-links a weight file beside the graph; copies it only where a link cannot be made (another file system). A
  * checkpoint of the hub's cache is made of symbolic links: the file behind one is linked, for ONNX Runtime refuses them.
  */
-async function place(path: string, target: string): Promise<void> {
+export async function placeFile(path: string, target: string): Promise<void> {
   const file = await realpath(path);
   try {
     await link(file, target);
@@ -62,7 +62,7 @@ export async function createSession(
   const { graph, parameters } = decoderGraph(decoder, source, options);
   const folder = await folderFor(files.keys().next().value);
   try {
-    for (const [path, name] of files) await place(path, join(folder, name));
+    for (const [path, name] of files) await placeFile(path, join(folder, name));
     const path = join(folder, 'model.onnx');
     await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
     const session = await Session.create(path, {

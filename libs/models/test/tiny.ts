@@ -7,7 +7,7 @@ export const TINY = { layers: 3, hiddenSize: 16, vocabSize: 258, heads: 4, keyVa
 export const EOS = 257;
 
 /** A byte-level tokenizer without merges: one token a byte, then <bos> and <eos>. */
-function byteTokenizer(withBos: boolean): Record<string, unknown> {
+export function byteTokenizer(withBos: boolean): Record<string, unknown> {
   const vocab: Record<string, number> = {};
   let [next, id] = [256, 0];
   for (let byte = 0; byte < 256; byte++) {

@@ -51,18 +51,21 @@ function toAttribute(input: AttributeInput): Attribute {
   return 'kind' in known ? known : { kind: 'graph', value: known };
 }
 
-/** Starts a graph. @param name the graph's name, which also prefixes the names of a subgraph's values */
-export function buildGraph(name: string): GraphBuilder {
-  return builder(name, { next: 0 });
+/**
+ * Starts a graph.
+ * @param prefix put in front of the names that the builder gives, where they are to stand beside another graph's
+ */
+export function buildGraph(name: string, prefix = ''): GraphBuilder {
+  return builder(name, { next: 0 }, prefix);
 }
 
-function builder(name: string, counter: { next: number }): GraphBuilder {
+function builder(name: string, counter: { next: number }, prefix: string): GraphBuilder {
   const nodes: Node[] = [];
   const initializers: TensorValue[] = [];
   const inputs: ValueInfo[] = [];
   const outputs: ValueInfo[] = [];
   const constants = new Map<string, Value>();
-  const fresh = (what: string): string => `${what}_${counter.next++}`;
+  const fresh = (what: string): string => `${prefix}${what}_${counter.next++}`;
 
   const addNodes: GraphBuilder['nodes'] = (count, op, from, attributes = {}) => {
     const at = op.indexOf('::');
@@ -113,7 +116,7 @@ function builder(name: string, counter: { next: number }): GraphBuilder {
       return label;
     },
     subgraph(innerName, build) {
-      const inner = builder(innerName, counter);
+      const inner = builder(innerName, counter, prefix);
       build(inner);
       return inner.finish();
     },

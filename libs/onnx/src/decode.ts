@@ -1,10 +1,12 @@
-import { PbfReader } from 'pbf';
+import type { PbfReader } from 'pbf';
+import { BoundedReader } from './reader.ts';
 import {
   type Attribute,
-  DATA_TYPES,
   type DataType,
   type Dimension,
+  dataTypeOf,
   type Graph,
+  type Integer,
   type Node,
   OnnxFormatError,
   type OnnxModel,
@@ -14,39 +16,38 @@ import {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-const TYPE_NAMES = new Map(Object.entries(DATA_TYPES).map(([name, code]) => [code as number, name as DataType]));
-
 function dataType(code: number): DataType {
-  const name = TYPE_NAMES.get(code);
+  const name = dataTypeOf(code);
   if (!name) throw new OnnxFormatError(`ONNX element type ${code} is not read here.`);
   return name;
 }
 
 /**
- * Reads an ONNX model. Integers beyond 2^53 (some exporters write the largest int64 for "to the end") lose their last
- * bits. Documentation strings, type annotations of inner values and metadata are not kept.
- * @throws OnnxFormatError if the bytes are not an ONNX model or use what is not read here (sequences, sparse tensors)
+ * Reads an ONNX model, from whoever it is: bytes that lie about their lengths are refused. Documentation strings, type
+ * annotations of inner values and metadata are not kept. Bytes of tensors are views of `bytes`.
+ * @throws OnnxFormatError if the bytes are not an ONNX model or use what is not read here (sequences, sparse tensors,
+ * functions)
  */
 export function decodeModel(bytes: Uint8Array): OnnxModel {
   let graph: Graph | undefined;
-  const opsets: Record<string, number> = {};
+  const opsets = new Map<string, number>();
   const model = { irVersion: 0, producerName: '' };
   try {
-    new PbfReader(bytes).readFields((field, _, pbf) => {
+    new BoundedReader(bytes).readFields((field, _, pbf) => {
       if (field === 1) model.irVersion = pbf.readVarint(true);
       else if (field === 2) model.producerName = pbf.readString();
       else if (field === 7) graph = readGraph(pbf);
       else if (field === 8) {
         const { domain, version } = pbf.readMessage(readOpset, { domain: '', version: 0 });
-        opsets[domain] = version;
-      }
+        opsets.set(domain, version);
+      } else if (field === 25) throw new OnnxFormatError('Functions inside a model are not read here.');
     }, undefined);
   } catch (error) {
     if (error instanceof OnnxFormatError) throw error;
     throw new OnnxFormatError(`Not an ONNX model: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (!graph) throw new OnnxFormatError('Not an ONNX model: it has no graph.');
-  return { ...model, opsets, graph };
+  return { ...model, opsets: Object.fromEntries(opsets), graph };
 }
 
 function readOpset(field: number, opset: { domain: string; version: number }, pbf: PbfReader): void {
@@ -72,19 +73,25 @@ function readGraph(pbf: PbfReader): Graph {
   }, graph);
 }
 
+/** Every reader here is bounded; pbf's own type of its callbacks does not say so. */
+function int64s(pbf: PbfReader): BoundedReader {
+  return pbf as BoundedReader;
+}
+
 function readNode(pbf: PbfReader): Node {
-  const attributes: Record<string, Attribute> = {};
-  const node = { name: '', opType: '', domain: '', inputs: [] as string[], outputs: [] as string[], attributes };
-  return pbf.readMessage((field, result, reader) => {
+  const attributes = new Map<string, Attribute>();
+  const node = { name: '', opType: '', domain: '', inputs: [] as string[], outputs: [] as string[] };
+  pbf.readMessage((field, result, reader) => {
     if (field === 1) result.inputs.push(reader.readString());
     else if (field === 2) result.outputs.push(reader.readString());
     else if (field === 3) result.name = reader.readString();
     else if (field === 4) result.opType = reader.readString();
     else if (field === 5) {
       const [name, attribute] = readAttribute(reader);
-      attributes[name] = attribute;
+      attributes.set(name, attribute);
     } else if (field === 7) result.domain = reader.readString();
   }, node);
+  return { ...node, attributes: Object.fromEntries(attributes) };
 }
 
 const ATTRIBUTE_KINDS = ['float', 'int', 'string', 'tensor', 'graph', 'floats', 'ints', 'strings'] as const;
@@ -94,23 +101,23 @@ function readAttribute(pbf: PbfReader): [string, Attribute] {
   let type = 0;
   const value = {
     float: 0,
-    int: 0,
+    int: 0 as Integer,
     string: '',
     tensor: undefined as TensorValue | undefined,
     graph: undefined as Graph | undefined,
     floats: [] as number[],
-    ints: [] as number[],
+    ints: [] as Integer[],
     strings: [] as string[],
   };
   pbf.readMessage((field, result, reader) => {
     if (field === 1) name = reader.readString();
     else if (field === 2) result.float = reader.readFloat();
-    else if (field === 3) result.int = reader.readVarint(true);
+    else if (field === 3) result.int = int64s(reader).readInt64();
     else if (field === 4) result.string = reader.readString();
     else if (field === 5) result.tensor = readTensor(reader);
     else if (field === 6) result.graph = readGraph(reader);
     else if (field === 7) reader.readPackedFloat(result.floats);
-    else if (field === 8) reader.readPackedVarint(result.ints, true);
+    else if (field === 8) int64s(reader).readPackedInt64(result.ints);
     else if (field === 9) result.strings.push(reader.readString());
     else if (field === 20) type = reader.readVarint();
   }, value);
@@ -122,7 +129,8 @@ function readAttribute(pbf: PbfReader): [string, Attribute] {
 }
 
 /** The typed fields into which small tensors may be written instead of raw bytes: their element size when raw. */
-function packTyped(type: DataType, values: readonly number[]): Uint8Array {
+function packTyped(type: DataType, integers: readonly Integer[]): Uint8Array {
+  const values = type === 'int64' || type === 'uint64' ? [] : integers.map(Number);
   switch (type) {
     case 'float32':
       return new Uint8Array(Float32Array.from(values).buffer);
@@ -130,7 +138,7 @@ function packTyped(type: DataType, values: readonly number[]): Uint8Array {
       return new Uint8Array(Float64Array.from(values).buffer);
     case 'int64':
     case 'uint64':
-      return new Uint8Array(BigInt64Array.from(values, (value) => BigInt.asIntN(64, BigInt(value))).buffer);
+      return new Uint8Array(BigInt64Array.from(integers, (value) => BigInt.asIntN(64, BigInt(value))).buffer);
     case 'int32':
     case 'uint32':
       return new Uint8Array(Int32Array.from(values).buffer);
@@ -149,17 +157,17 @@ function packTyped(type: DataType, values: readonly number[]): Uint8Array {
 }
 
 function readTensor(pbf: PbfReader): TensorValue {
-  const result = { name: '', dims: [] as number[], code: 0, values: [] as number[], external: false };
+  const result = { name: '', dims: [] as number[], code: 0, values: [] as Integer[], external: false };
   let raw: Uint8Array | undefined;
   const entries = new Map<string, string>();
   pbf.readMessage((field, tensor, reader) => {
     if (field === 1) reader.readPackedVarint(tensor.dims, true);
     else if (field === 2) tensor.code = reader.readVarint();
-    else if (field === 4) reader.readPackedFloat(tensor.values);
-    else if (field === 5 || field === 7 || field === 11) reader.readPackedVarint(tensor.values, true);
+    else if (field === 4) reader.readPackedFloat(tensor.values as number[]);
+    else if (field === 5 || field === 7 || field === 11) int64s(reader).readPackedInt64(tensor.values);
     else if (field === 8) tensor.name = reader.readString();
-    else if (field === 9) raw = reader.readBytes().slice();
-    else if (field === 10) reader.readPackedDouble(tensor.values);
+    else if (field === 9) raw = reader.readBytes();
+    else if (field === 10) reader.readPackedDouble(tensor.values as number[]);
     else if (field === 13) {
       const [key, value] = readStringEntry(reader);
       entries.set(key, value);

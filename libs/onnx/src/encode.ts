@@ -4,6 +4,7 @@ import {
   DATA_TYPES,
   type Dimension,
   type Graph,
+  type Integer,
   type Node,
   type OnnxModel,
   type TensorValue,
@@ -55,7 +56,8 @@ function writeAttribute([name, attribute]: [string, Attribute], pbf: PbfWriter):
       pbf.writeFloatField(2, attribute.value);
       break;
     case 'int':
-      pbf.writeVarintField(3, attribute.value);
+      pbf.writeTag(3, 0);
+      writeInt64(attribute.value, pbf);
       break;
     case 'string':
       pbf.writeStringField(4, attribute.value);
@@ -70,12 +72,28 @@ function writeAttribute([name, attribute]: [string, Attribute], pbf: PbfWriter):
       pbf.writePackedFloat(7, [...attribute.value]);
       break;
     case 'ints':
-      pbf.writePackedVarint(8, [...attribute.value]);
+      pbf.writeMessage(8, writeInt64s, attribute.value);
       break;
     case 'strings':
       for (const text of attribute.value) pbf.writeStringField(9, text);
       break;
   }
+}
+
+function writeInt64s(values: readonly Integer[], pbf: PbfWriter): void {
+  for (const value of values) writeInt64(value, pbf);
+}
+
+/** The bits of a signed 64-bit integer, seven a byte. */
+function writeInt64(value: Integer, pbf: PbfWriter): void {
+  if (typeof value === 'number') {
+    pbf.writeVarint(value);
+    return;
+  }
+  pbf.realloc(10);
+  let rest = BigInt.asUintN(64, value);
+  for (; rest > 0x7fn; rest >>= 7n) pbf.buf[pbf.pos++] = Number(rest & 0x7fn) | 0x80;
+  pbf.buf[pbf.pos++] = Number(rest);
 }
 
 function writeTensor(tensor: TensorValue, pbf: PbfWriter): void {

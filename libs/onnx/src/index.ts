@@ -3,10 +3,14 @@ export { decodeModel } from './decode.ts';
 export { encodeModel } from './encode.ts';
 export {
   type Attribute,
+  DATA_TYPES,
   type DataType,
   type Dimension,
+  dataTypeOf,
+  ELEMENT_SIZES,
   type ExternalData,
   type Graph,
+  type Integer,
   type Node,
   OnnxFormatError,
   type OnnxModel,

@@ -18,6 +18,28 @@ export const DATA_TYPES = {
 
 export type DataType = keyof typeof DATA_TYPES;
 
+/** The type of a `TensorProto.DataType` number, or null if it is none of those read here. */
+export function dataTypeOf(code: number): DataType | null {
+  return (Object.keys(DATA_TYPES) as DataType[]).find((name) => DATA_TYPES[name] === code) ?? null;
+}
+
+/** Bytes of one element. */
+export const ELEMENT_SIZES: Readonly<Record<Exclude<DataType, 'string'>, number>> = {
+  float32: 4,
+  uint8: 1,
+  int8: 1,
+  uint16: 2,
+  int16: 2,
+  int32: 4,
+  int64: 8,
+  bool: 1,
+  float16: 2,
+  float64: 8,
+  uint32: 4,
+  uint64: 8,
+  bfloat16: 2,
+};
+
 /** A dimension: a size, a symbolic name, or null where nothing is known. */
 export type Dimension = number | string | null;
 
@@ -44,14 +66,17 @@ export interface ValueInfo {
   readonly dims?: readonly Dimension[];
 }
 
+/** A 64-bit integer: a number where it is a safe one, else a bigint. */
+export type Integer = number | bigint;
+
 export type Attribute =
   | { readonly kind: 'float'; readonly value: number }
-  | { readonly kind: 'int'; readonly value: number }
+  | { readonly kind: 'int'; readonly value: Integer }
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'tensor'; readonly value: TensorValue }
   | { readonly kind: 'graph'; readonly value: Graph }
   | { readonly kind: 'floats'; readonly value: readonly number[] }
-  | { readonly kind: 'ints'; readonly value: readonly number[] }
+  | { readonly kind: 'ints'; readonly value: readonly Integer[] }
   | { readonly kind: 'strings'; readonly value: readonly string[] };
 
 /** An operation. An absent optional input or output is the empty string. */

@@ -25,13 +25,13 @@ export const canonicalKey = (json: JsonValue): string =>
 
 const digest = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 8);
 
-/** A readable name of one value: text as it is, an object by its `name` or `ref`, else short canonical JSON. */
+/** A readable name of one value: text as it is, an object by its `name` or `ref@revision`, else short canonical JSON. */
 const readable = (json: JsonValue, key: string): string => {
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) {
-    for (const name of ['name', 'ref']) {
-      const said = Object.hasOwn(json, name) ? (json as Record<string, JsonValue>)[name] : undefined;
-      if (typeof said === 'string' && said !== '') return readable(said, JSON.stringify(said));
-    }
+    const { name, ref, revision } = json as Record<string, JsonValue>;
+    const said = typeof name === 'string' && name !== '' ? name : ref;
+    const which = said === ref && typeof revision === 'string' ? `@${revision}` : '';
+    if (typeof said === 'string' && said !== '') return readable(said + which, JSON.stringify(said + which));
   }
   // Quoted where it would read as another value, or as part of the id around it.
   const plain =

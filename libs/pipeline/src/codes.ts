@@ -42,7 +42,10 @@ export const CODES = {
     'parameter must be set',
     'A parameter whose default is null must be given with `--set`, `--params` or the `with:` of the step that uses the file.',
   ],
-  SND132: ['parameter of another type', "A parameter's value must be of the type of its default."],
+  SND132: [
+    'parameter of another type',
+    'One value stands for one value and a list for a list; a map for a map or for text. Whether the value itself fits is checked where it is used.',
+  ],
   SND133: ['unused parameter', 'A warning: nothing in the file reads this parameter.'],
   SND140: [
     'unknown step kind',
@@ -86,6 +89,10 @@ export const CODES = {
   SND163: ['data not there', 'The named data does not exist or cannot be read.'],
   SND170: ['resources', '`memory: 20GiB`, `time: 2h`, `timeout: 30m`, `cpus: 4`, `device: gpu|cpu|any`, `retries: 2`.'],
   SND180: ['settings that do not go together', "The step kind's own check refused the settings."],
+  SND181: [
+    'not available in this version',
+    'The key or word is part of the language; this version does not do it yet.',
+  ],
 } as const satisfies Readonly<Record<string, readonly [title: string, explanation: string]>>;
 
 export type Code = keyof typeof CODES;

@@ -1,14 +1,15 @@
 import { artifactIssues, markOf, type Plain, type PlainObject, toPlain } from './artifact.ts';
 import type { AxisValues } from './axes.ts';
 import { axesJson } from './axes.ts';
+import { blame } from './blame.ts';
 import { parseDataRef } from './data-ref.ts';
 import { configIssues } from './explain.ts';
 import type { DataRef, OutputRef, Value, ValueObject } from './graph.ts';
 import type { JsonObject } from './json.ts';
 import { findReference, isBroken, type Located, type LocatedMap, locate, type Range } from './located.ts';
-import { describePlace } from './positions.ts';
 import type { Problems } from './problems.ts';
 import type { OutputItem, Reference } from './reference.ts';
+import { joinRevisions } from './revision.ts';
 import type { ArtifactPlace, StepKindSpec } from './step-kind.ts';
 import { applicable, defaultsOf, type Schema, schemasOfItem, schemasOfKey } from './validators.ts';
 
@@ -50,20 +51,6 @@ export const checkConfig = (spec: StepKindSpec, node: LocatedMap, context: Confi
     blame(problems, { code: 'SND180', message }, found.range, found.use, context.place);
   }
   return problems.errorCount() > before ? undefined : { value, references: builder.references };
-};
-
-const blame = (
-  problems: Problems,
-  issue: { readonly code: Parameters<Problems['error']>[0]; readonly message: string; readonly hint?: string },
-  range: Range,
-  use: Range | undefined,
-  place: Range,
-): void => {
-  // An empty `with:` has no text to point at.
-  const at = range.start === range.end ? place : range;
-  const used = use === undefined || use === at ? undefined : `used in ${describePlace(use, at.file)}`;
-  const hints = [issue.hint, used].filter((hint) => hint !== undefined);
-  problems.error(issue.code, at, issue.message, hints.length === 0 ? undefined : hints.join('; '));
 };
 
 const hasUnknown = (node: Located): boolean => {
@@ -151,6 +138,11 @@ const build = (
     for (const [key, fallback] of defaultsOf(schema, builder.root)) {
       if (!Object.hasOwn(plain, key)) plain[key] = structuredClone(fallback) as Plain;
     }
+  }
+  for (const { key, message } of joinRevisions(here, plain)) {
+    const found = node === undefined ? undefined : locate(node, [key]);
+    const range = found?.range ?? builder.context.place;
+    blame(builder.problems, { code: 'SND180', message }, range, found?.use, builder.context.place);
   }
   const object: Record<string, Value> = {};
   for (const [key, item] of Object.entries(plain)) {

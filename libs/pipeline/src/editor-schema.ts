@@ -154,7 +154,7 @@ const stepSchema = (uses: readonly JsonValue[], branches: readonly JsonValue[]):
 /** A kind's schema without Sonde's own keywords, with expressions allowed. */
 const convert = (schema: unknown, prefix: string): JsonValue => {
   if (!isObject(schema)) return schema as JsonValue;
-  const { artifact, fingerprint: _fingerprint, $defs: _defs, ...plain } = schema;
+  const { artifact, fingerprint: _fingerprint, later: _later, $defs: _defs, ...plain } = schema;
   const found: Record<string, JsonValue> = {};
   for (const [keyword, value] of Object.entries(plain)) {
     if (keyword === '$ref' && typeof value === 'string')

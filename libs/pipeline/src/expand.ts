@@ -139,7 +139,7 @@ const expandStep = (
     joins.set(name, join);
     return join;
   };
-  return { broken, tasks, result: { broken, tasks: createJoin(tasks), output } };
+  return { broken, tasks, result: { broken, tasks: createJoin(tasks), output, outputNames: [...items.keys()] } };
 };
 
 const expandAxes = (

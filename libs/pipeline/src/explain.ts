@@ -1,6 +1,7 @@
 import type { ErrorObject } from 'ajv';
 import { describePlain, markOf } from './artifact.ts';
 import type { Code } from './codes.ts';
+import { isLater, later, withoutNoise } from './later.ts';
 import { issueOf, resolveRef, type Schema, validatorOf } from './validators.ts';
 import { either, listed, nearest, suggest } from './words.ts';
 
@@ -43,7 +44,7 @@ const issuesOf = (
       if (inside || byRef) branchErrors.add(earlier);
     }
   });
-  return errors.flatMap((error) => (branchErrors.has(error) ? [] : explain(error, root, value, base)));
+  return withoutNoise(errors.flatMap((error) => (branchErrors.has(error) ? [] : explain(error, root, value, base))));
 };
 
 const pathOf = (pointer: string, value: unknown): (string | number)[] => {
@@ -121,6 +122,7 @@ const explain = (
     case 'additionalProperties':
     case 'unevaluatedProperties': {
       const key = String(params.additionalProperty ?? params.unevaluatedProperty);
+      if (isLater(parent, key)) return [later([...path, key], true, showPath([...path, key]))];
       const known = Object.keys((parent.properties as object | undefined) ?? {});
       return [
         {
@@ -138,6 +140,7 @@ const explain = (
     }
     case 'enum':
     case 'const': {
+      if (isLater(parent, error.data)) return [later(path, false, `${name}: ${String(error.data)}`)];
       const allowed = error.keyword === 'enum' ? (params.allowedValues as readonly unknown[]) : [params.allowedValue];
       return [notAllowed(path, said, allowed, error.data)];
     }

@@ -20,3 +20,4 @@ export type {
   StepKinds,
 } from './step-kind.ts';
 export { ARTIFACT_TYPES } from './step-kind.ts';
+export { nearest } from './words.ts';

@@ -1,15 +1,7 @@
 import type { PipelineFile } from './document.ts';
 import { hasExpression } from './expression.ts';
 import type { JsonValue } from './json.ts';
-import {
-  findReference,
-  isBroken,
-  type Located,
-  type LocatedEntry,
-  type Range,
-  type Source,
-  toJson,
-} from './located.ts';
+import { isBroken, type Located, type LocatedEntry, type Range, type Source, toJson } from './located.ts';
 import { describePlace } from './positions.ts';
 import type { Problems } from './problems.ts';
 import { describeNode, suggest, typeName } from './words.ts';
@@ -102,6 +94,7 @@ const checkType = (name: string, value: Located, declared: LocatedEntry, problem
     return false;
   }
   const fallback = declared.value;
+  // What exactly a value may be, the schema says where it is used; a list where one value is meant would only puzzle.
   if (fallback.type === 'broken' || (fallback.type === 'scalar' && fallback.value === null)) return true;
   const there = `its default is in ${describePlace(declared.keyRange)}`;
   if (value.type === 'reference') {
@@ -115,9 +108,8 @@ const checkType = (name: string, value: Located, declared: LocatedEntry, problem
     );
     return false;
   }
-  if (kindOf(value) === kindOf(fallback)) return true;
-  if (findReference(value) !== undefined && fallback.type === value.type) return true;
-  const example = kindOf(fallback) === 'list' ? `; a list is written --set ${name}='[a, b]'` : '';
+  if (exchangeable(value, fallback)) return true;
+  const example = fallback.type === 'list' ? `; a list is written --set ${name}='[a, b]'` : '';
   problems.error(
     'SND132',
     from,
@@ -126,6 +118,16 @@ const checkType = (name: string, value: Located, declared: LocatedEntry, problem
   );
   return false;
 };
+
+/** A scalar for a scalar, a list for a list, a map for a map; and a map for text, as `model:` takes either. */
+const exchangeable = (value: Located, fallback: Located): boolean => {
+  if (value.type === 'scalar' && value.value === null) return false;
+  if (value.type === fallback.type) return true;
+  const either = [value, fallback];
+  return either.some(isText) && either.some((node) => node.type === 'map');
+};
+
+const isText = (node: Located): boolean => node.type === 'scalar' && typeof node.value === 'string';
 
 const kindOf = (node: Located): string => {
   if (node.type !== 'scalar') return node.type;

@@ -1,3 +1,4 @@
+import { blame } from './blame.ts';
 import type { Resources } from './graph.ts';
 import type { Located } from './located.ts';
 import type { Problems } from './problems.ts';
@@ -38,7 +39,14 @@ export const parseDuration = (text: string): number | undefined => {
   return seconds > 0 && seconds <= 366 * 86_400 ? seconds : undefined;
 };
 
-const at = (node: Located) => node.use ?? node.range;
+const refuse = (problems: Problems, node: Located, message: string, hint?: string): void =>
+  blame(
+    problems,
+    { code: 'SND170', message, ...(hint === undefined ? {} : { hint }) },
+    node.range,
+    node.use,
+    node.range,
+  );
 const isNull = (node: Located): boolean => node.type === 'scalar' && node.value === null;
 
 const readText = <T>(
@@ -50,8 +58,7 @@ const readText = <T>(
 ): T | undefined => {
   if (node === undefined || node.type === 'broken' || isNull(node)) return undefined;
   const value = node.type === 'scalar' && typeof node.value === 'string' ? parse(node.value) : undefined;
-  if (value === undefined)
-    problems.error('SND170', at(node), `\`${name}\` must be ${expected}, found ${describeNode(node)}`);
+  if (value === undefined) refuse(problems, node, `\`${name}\` must be ${expected}, found ${describeNode(node)}`);
   return value;
 };
 
@@ -65,11 +72,7 @@ const readInteger = (
   if (node === undefined || node.type === 'broken' || isNull(node)) return undefined;
   const value = node.type === 'scalar' ? node.value : undefined;
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-  problems.error(
-    'SND170',
-    at(node),
-    `\`${name}\` must be an integer from ${least} to ${most}, found ${describeNode(node)}`,
-  );
+  refuse(problems, node, `\`${name}\` must be an integer from ${least} to ${most}, found ${describeNode(node)}`);
   return undefined;
 };
 
@@ -77,9 +80,9 @@ const readInteger = (
 export const readResources = (node: Located | undefined, problems: Problems): Resources => {
   if (node === undefined || node.type === 'broken' || isNull(node)) return { device: 'any' };
   if (node.type !== 'map') {
-    problems.error(
-      'SND170',
-      at(node),
+    refuse(
+      problems,
+      node,
       `\`resources\` must be a map, found ${describeNode(node)}`,
       'for example { device: gpu, memory: 20GiB }',
     );

@@ -12,14 +12,18 @@ export interface ArtifactPlace {
   readonly types: readonly ArtifactType[];
   /** A list is taken: a reference that collects axes gives one item for each combination; one item is a list of one. */
   readonly many?: boolean;
+  /** The key beside this one that may hold the revision: `{ ref: embedded:a, revision: b }` is `embedded:a@b`. */
+  readonly revision?: string;
 }
 
-/** JSON Schema (draft 2020-12) of a step kind's `with:`, with two keywords of Sonde's own. */
+/** JSON Schema (draft 2020-12) of a step kind's `with:`, with three keywords of Sonde's own. */
 export interface ConfigSchema {
   readonly [keyword: string]: unknown;
   readonly artifact?: ArtifactPlace;
   /** `false`: the value changes how, not what, is computed (a batch size): it is left out of the fingerprint. */
   readonly fingerprint?: boolean;
+  /** Keys beside `properties`, or words beside `enum`, that the language has and this version does not do. */
+  readonly later?: readonly string[];
   readonly properties?: Readonly<Record<string, ConfigSchema>>;
 }
 

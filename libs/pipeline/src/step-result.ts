@@ -5,6 +5,7 @@ import type { TaskId } from './graph.ts';
 import type { Range } from './located.ts';
 import type { Problems } from './problems.ts';
 import { collectedAxes, type Join, type OnAxes, type OutputItem, type Reference } from './reference.ts';
+import { suggest } from './words.ts';
 
 export interface TaskOnAxes extends OnAxes {
   readonly id: TaskId;
@@ -16,10 +17,12 @@ export interface StepResult {
   readonly broken: boolean;
   readonly tasks: Join<TaskOnAxes>;
   readonly output: (name: string) => Join<OutputItem>;
+  /** What its tasks call their outputs. */
+  readonly outputNames: readonly string[];
 }
 
 /** Of a step whose axes are not known. */
-export const EMPTY_RESULT: StepResult = { broken: true, tasks: () => [], output: () => () => [] };
+export const EMPTY_RESULT: StepResult = { broken: true, tasks: () => [], output: () => () => [], outputNames: [] };
 
 /** The outputs that `steps.<id>.outputs.<name>` means for a task with these axis values; undefined, and reported, if none. */
 export const makeReference = (
@@ -36,8 +39,11 @@ export const makeReference = (
   const reference = { text: expression.text, items, collects: collectedAxes(items, axes), unknown: target.broken };
   if (items.length > 0 || target.broken) return reference;
   if (target.tasks(axes).length === 0) reportNoTask(id, expression.range, axes, problems);
-  // Outputs that only the config names (of a `command`) are not known before this point.
-  else problems.error('SND142', expression.range, `the step \`${id}\` has no output \`${output}\``);
+  else {
+    // Outputs that only the config names (of a `command`) are not known before this point.
+    const hint = suggest(output, target.outputNames, 'its outputs');
+    problems.error('SND142', expression.range, `the step \`${id}\` has no output \`${output}\``, hint);
+  }
   return undefined;
 };
 

@@ -5,11 +5,17 @@ import type { Located } from './located.ts';
 /** Names of pipelines, steps, parameters, axes and outputs. */
 export const NAME = /^[a-z][a-z0-9_-]*$/;
 
-/** The nearest of `names`, if near enough to be what was meant. */
+/** How many edits a typo may have: one in three letters, two in four or five (`wiht`), none in one letter. */
+const editsIn = (written: string): number => {
+  const { length } = written;
+  if (length < 2) return 0;
+  return length === 4 || length === 5 ? 2 : Math.max(1, Math.floor(length / 3));
+};
+
+/** The nearest of `names`, if near enough to be what was meant: the one limit of every suggestion. */
 export const nearest = (written: string, names: Iterable<string>): string | undefined => {
-  const limit = Math.max(1, Math.floor(written.length * 0.4));
   let best: string | undefined;
-  let least = limit + 1;
+  let least = editsIn(written) + 1;
   for (const name of names) {
     const far = distance(written.toLowerCase(), name.toLowerCase());
     if (far < least) {

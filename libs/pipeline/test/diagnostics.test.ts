@@ -108,6 +108,30 @@ steps:
     ]);
   });
 
+  it('keys and words that a later version does', async () => {
+    const said = async (more: string): Promise<readonly string[]> =>
+      (await problems(step(`{ prompts: p, ${more} }`, 'text/generate'))).map(
+        ({ code, message }) => `${code} ${message}`,
+      );
+    expect(await said('model: { ref: m, quantization: nf4 }')).toEqual([
+      'SND181 `model.quantization` is not available in this version',
+    ]);
+    expect(await said('model: m, capture: { pool: [tokens] }')).toEqual([
+      'SND181 `capture.pool[0]: tokens` is not available in this version',
+    ]);
+    expect(await said('model: m, interventions: [{ kind: erase, direction: d }]')).toEqual([
+      'SND181 `interventions[0].kind: erase` is not available in this version',
+    ]);
+  });
+
+  it('suggestions only of names that are near', async () => {
+    const hint = async (uses: string): Promise<string | undefined> => (await problems(step('{}', uses)))[0]?.hint;
+    expect(await hint('comand')).toContain('`command`');
+    expect(await hint('bogus')).not.toContain('did you mean');
+    const keys = await problems('steps:\n  a: { uses: report/html, wiht: { sections: {} } }');
+    expect(keys.map((problem) => problem.hint)).toContain('did you mean `with`?');
+  });
+
   it('the kind’s own check points at its setting', async () => {
     expect(blamed(await problems(step('{ model: m, prompts: p, top_p: 0.5 }', 'text/generate')))).toEqual([
       'SND180 0.5',

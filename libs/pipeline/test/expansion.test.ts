@@ -214,3 +214,29 @@ steps:
     expect((await graph(`steps:\n${lines.join('\n')}`)).tasks[0]?.id).toBe(`s${count - 1}`);
   });
 });
+
+describe('a revision beside its reference', () => {
+  const models = (list: string): string =>
+    `steps:\n  g: { uses: text/generate, matrix: { model: ${list} }, with: { model: "\${{ matrix.model }}", prompts: p } }\n`;
+
+  it('is the reference with that revision', async () => {
+    const found = await graph(models('[{ ref: embedded:a, revision: b }, { ref: hf:o/n/sub, revision: main }]'));
+    expect(found.tasks.map(({ id }) => id)).toEqual(['g[model=embedded:a@b]', 'g[model=hf:o/n/sub@main]']);
+    const written = await graph(models('[{ ref: embedded:a@b }, { ref: hf:o/n@main/sub }]'));
+    const refs = ({ tasks }: typeof found) =>
+      tasks.map(({ with: { model } }) => {
+        const { ref, ...rest } = model as { ref: { ref: string; target: string } };
+        return [ref.ref, ref.target, Object.keys(rest)];
+      });
+    expect(refs(found)).toEqual(refs(written));
+  });
+
+  it('is refused where there are none, or one already', async () => {
+    const said = async (model: string): Promise<readonly string[]> =>
+      (await problems(models(`[${model}]`))).map(({ code, message }) => `${code} ${message}`);
+    expect(await said('{ ref: ./folder, revision: b }')).toEqual([
+      'SND180 a path has no revisions; name the folder of the one you mean',
+    ]);
+    expect(await said('{ ref: embedded:a@b, revision: c }')).toEqual(['SND180 `embedded:a@b` names a revision itself']);
+  });
+});

@@ -114,22 +114,45 @@ describe('outputs that only a config names', () => {
     const found = await problems(
       `steps:\n  c: { uses: command, with: { argv: [a], outputs: { t: { type: json, file: t.json } } } }\n  d: { uses: command, with: { argv: [a], inputs: { x: "\${{ steps.c.outputs.typo }}" }, outputs: { u: { type: json, file: u.json } } } }\n`,
     );
-    expect(found).toMatchObject([{ code: 'SND142', message: 'the step `c` has no output `typo`' }]);
+    expect(found).toMatchObject([
+      { code: 'SND142', message: 'the step `c` has no output `typo`', hint: 'its outputs: `t`' },
+    ]);
   });
 });
 
 describe('parameters', () => {
-  it('take values of the type of their default', async () => {
+  it('take a list for a list, one value for one value, and a map for text', async () => {
     expect(await notes('{ n: 3 }', '"${{ params.n }}"', { n: 4.5 })).toBe(4.5);
-    const found = await problems(withParams('{ n: 3, l: [a] }', '["${{ params.n }}", "${{ params.l }}"]'), {
-      set: { n: 'ten', l: 'b', m: 1 },
-    });
-    expect(found.map(({ code, message }) => `${code} ${message}`)).toEqual([
+    expect(await notes('{ n: 3 }', '"${{ params.n }}"', { n: 'all' })).toBe('all');
+    expect(await notes('{ t: a }', '"${{ params.t }}"', { t: { ref: 'a' } })).toEqual({ ref: 'a' });
+    expect(await notes('{ t: { ref: a } }', '"${{ params.t }}"', { t: 'a' })).toBe('a');
+    const found = await problems(
+      withParams('{ n: 3, l: [a], x: 1 }', '["${{ params.n }}", "${{ params.l }}", "${{ params.x }}"]'),
+      { set: { n: [10], l: 'b', m: 1, x: { a: 1 } } },
+    );
+    expect(found.map(({ code, message }) => `${code} ${message}`).sort()).toEqual([
       'SND130 the pipeline `t` has no parameter `m`',
-      'SND132 the parameter `n` takes a number, found string "ten"',
       'SND132 the parameter `l` takes a list, found string "b"',
+      'SND132 the parameter `n` takes a number, found list',
+      'SND132 the parameter `x` takes a number, found map',
     ]);
-    expect(found[2]?.hint).toContain("--set l='[a, b]'");
+    expect(found.find(({ message }) => message.includes('`l`'))?.hint).toContain("--set l='[a, b]'");
+    expect((await problems(withParams('{ n: 3 }', '"${{ params.n }}"'), { set: { n: null } }))[0]?.code).toBe('SND132');
+  });
+
+  it('are judged by the place that uses them', async () => {
+    const body =
+      'params: { n: 3, r: 1 }\nsteps:\n  a: { uses: prompts/sample, with: { source: x, count: "${{ params.n }}" }, retries: "${{ params.r }}" }';
+    expect(await rendered(body, { set: { n: 'ten', r: 'twice' } })).toMatchInlineSnapshot(`
+      "--set:1:3: error SND170: \`retries\` must be an integer from 0 to 100, found string "twice"
+      1 | r="twice"
+        |   ^^^^^^^
+        hint: used in t.yaml, line 5
+      --set:1:3: error SND107: \`count\`: expected integer, found string "ten"
+      1 | n="ten"
+        |   ^^^^^
+        hint: used in t.yaml, line 5"
+    `);
   });
 
   it('must be set where the default is null', async () => {

@@ -38,8 +38,10 @@ const specs: readonly StepKindSpec[] = [
               type: 'object',
               required: ['ref'],
               additionalProperties: false,
+              later: ['quantization'],
               properties: {
-                ref: { artifact: { types: ['model'] } },
+                ref: { artifact: { types: ['model'], revision: 'revision' } },
+                revision: { type: 'string' },
                 adapter: { artifact: { types: ['adapter'] } },
                 dtype: { enum: ['float32', 'bfloat16'], default: 'float32' },
               },
@@ -59,7 +61,7 @@ const specs: readonly StepKindSpec[] = [
             layers: { $ref: '#/$defs/layers', default: 'all' },
             pool: {
               type: 'array',
-              items: { enum: ['prompt', 'continuation', 'last'] },
+              items: { enum: ['prompt', 'continuation', 'last'], later: ['tokens'] },
               uniqueItems: true,
               default: ['prompt'],
             },
@@ -73,7 +75,7 @@ const specs: readonly StepKindSpec[] = [
                 type: 'object',
                 required: ['kind', 'layers'],
                 additionalProperties: false,
-                properties: { kind: { const: 'bypass' }, layers: { $ref: '#/$defs/layers' } },
+                properties: { kind: { enum: ['bypass'], later: ['erase'] }, layers: { $ref: '#/$defs/layers' } },
               },
               {
                 type: 'object',

@@ -82,7 +82,7 @@ describe('a pipeline file used as a step', () => {
     expect(result.ok ? [] : blamed(result.diagnostics)).toEqual([
       'SND131 ./sub/study.yaml',
       'SND130 text',
-      'SND132 3',
+      'SND107 3',
       'SND142 ${{ steps.study.outputs.score }}',
     ]);
   });

@@ -12,10 +12,18 @@ export const many = (description: string, ...types: ArtifactType[]): ConfigSchem
   artifact: { types, many: true },
 });
 
+/** A map of these keys and no others; `later`: keys of the language that this version does not do. */
 export const closed = (
   properties: Readonly<Record<string, ConfigSchema>>,
   required: readonly string[] = [],
-): ConfigSchema => ({ type: 'object', properties, required, additionalProperties: false });
+  later: readonly string[] = [],
+): ConfigSchema => ({
+  type: 'object',
+  properties,
+  required,
+  additionalProperties: false,
+  ...(later.length === 0 ? {} : { later }),
+});
 
 export const seed: ConfigSchema = {
   type: 'integer',
@@ -40,16 +48,22 @@ export const attribute: ConfigSchema = { ...attributeName, description: 'One att
 /** `model:` — a reference, or an object with a reference and how to load it. */
 export const model: ConfigSchema = {
   description:
-    'A checkpoint: a folder in the hub’s layout or `embedded:<name>`; or an object with `ref` and an adapter.',
+    'A checkpoint: a folder in the hub’s layout or `embedded:<name>`; or an object with `ref`, a revision and an adapter.',
   oneOf: [
     one('A checkpoint.', 'model'),
     closed(
       {
         name: { type: 'string', minLength: 1, fingerprint: false, description: 'What task ids and reports call it.' },
-        ref: one('A checkpoint.', 'model'),
+        ref: { description: 'A checkpoint.', artifact: { types: ['model'], revision: 'revision' } },
+        revision: {
+          type: 'string',
+          pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+          description: 'Its revision: `{ ref: embedded:a, revision: b }` is `embedded:a@b`.',
+        },
         adapter: one('A LoRA adapter in PEFT’s layout.', 'adapter'),
       },
       ['ref'],
+      ['dtype', 'quantization'],
     ),
   ],
 };
@@ -62,12 +76,21 @@ export const layers: ConfigSchema = {
 
 export const pool: ConfigSchema = {
   type: 'array',
-  items: { enum: ['prompt', 'continuation', 'last', 'max'] },
+  items: { enum: ['prompt', 'continuation', 'last', 'max'], later: ['tokens'] },
   minItems: 1,
   uniqueItems: true,
   default: ['prompt', 'continuation'],
   description:
     'Mean over the prompt’s own tokens, mean over the continuation’s tokens, the last token, the maximum over the continuation.',
+};
+
+export const sites: ConfigSchema = {
+  type: 'array',
+  items: { enum: ['residual'], later: ['attention', 'mlp', 'heads'] },
+  minItems: 1,
+  maxItems: 1,
+  default: ['residual'],
+  description: 'Where states are read: the residual stream, after each block.',
 };
 
 /** Changes to the model’s forward pass, by block. */
@@ -79,6 +102,7 @@ export const interventions: ConfigSchema = {
     {
       kind: {
         enum: ['bypass', 'bypass_attention', 'bypass_mlp'],
+        later: ['mean_ablation', 'add', 'erase', 'replace'],
         description: '`bypass`: the block returns its input; or only its attention’s or MLP’s contribution is dropped.',
       },
       layers: {

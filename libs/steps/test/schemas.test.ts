@@ -4,7 +4,7 @@ import { STEP_KINDS } from '../src/index.ts';
 
 describe('step kinds', () => {
   it.each([...STEP_KINDS.values()].map((kind) => [kind.kind, kind] as const))('%s has a valid schema', (_, kind) => {
-    const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, keywords: ['artifact', 'fingerprint'] });
+    const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, keywords: ['artifact', 'fingerprint', 'later'] });
     expect(() => ajv.compile(kind.config)).not.toThrow();
   });
 

@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Blobs } from './blobs.ts';
 import type { Context } from './context.ts';
 import { digestFile } from './digest.ts';
-import { StoreError } from './errors.ts';
+import { BlobDamaged, StoreError } from './errors.ts';
 import { syncFile, syncFolder, tolerate } from './files.ts';
 import { canonicalJson } from './json.ts';
 import { filesBelow, isSafeName, materializeTree, type TreeFiles, treeDigest, treeManifest } from './trees.ts';
@@ -38,6 +38,21 @@ export async function putArtifact(
 export function artifactPresent(blobs: Blobs, artifact: StoredArtifact): boolean {
   if (artifact.files === undefined) return blobs.has(artifact.digest, artifact.size);
   return blobs.has(artifact.digest) && Object.values(artifact.files).every((file) => blobs.has(file.digest, file.size));
+}
+
+/** Reads all blobs of an artifact, so that all bad ones are set aside at once; then throws the first one's BlobDamaged. */
+export async function checkArtifact(blobs: Blobs, artifact: StoredArtifact): Promise<void> {
+  const digests = [artifact.digest, ...Object.values(artifact.files ?? {}).map((file) => file.digest)];
+  let damaged: BlobDamaged | undefined;
+  for (const digest of digests) {
+    try {
+      await blobs.openVerified(digest);
+    } catch (error) {
+      if (!(error instanceof BlobDamaged)) throw error;
+      damaged ??= error;
+    }
+  }
+  if (damaged !== undefined) throw damaged;
 }
 
 export async function materialize(context: Context, blobs: Blobs, artifact: StoredArtifact): Promise<string> {

@@ -25,7 +25,10 @@ export function createBlobs(context: Context): Blobs {
   const verified = new Map<Digest, FileState>();
   const verifying = new Map<Digest, Promise<string>>();
 
-  /** True when the blob is there already and will not be collected before a record can name it. */
+  /**
+   * True when the blob is there already, is sound, and will not be collected before a record can name it. It is read,
+   * so that to store content once more heals a damaged blob.
+   */
   async function present({ digest, size }: BlobInfo): Promise<boolean> {
     const path = layout.blob(digest);
     const found = await tolerate(['ENOENT'], lstat(path));
@@ -33,6 +36,13 @@ export function createBlobs(context: Context): Blobs {
     if (!found.isFile() || found.size !== size) {
       await quarantine(context, path, 'wrong-size', found);
       return false;
+    }
+    const known = verified.get(digest);
+    if (known === undefined || !sameState(known, found)) {
+      if ((await tolerate(['ENOENT'], digestFile(path)))?.digest !== digest) {
+        await quarantine(context, path, 'damaged', found);
+        return false;
+      }
     }
     return markUsed(path, found);
   }

@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import type { Digest } from './types.ts';
 
 export type StoreErrorCode = 'no-space' | 'permission' | 'corrupt' | 'version' | 'io';
@@ -60,7 +61,10 @@ const MEANING: Readonly<Record<string, readonly [StoreErrorCode, string]>> = {
   ESTALE: ['io', 'the network file system has lost the file'],
 };
 
-/** A failed system call as a StoreError that says what, where, and what to do. Other errors pass unchanged. */
+/**
+ * A failed system call as a StoreError that says what, where, and what to do. Other errors pass unchanged. `dir` is the
+ * store's folder; what failed may lie outside of it, where something is exported.
+ */
 export function asStoreError(error: unknown, dir: string): unknown {
   if (error instanceof StoreError || !(error instanceof Error)) return error;
   const systemCode = codeOf(error);
@@ -68,9 +72,14 @@ export function asStoreError(error: unknown, dir: string): unknown {
   const [code, meaning] = MEANING[systemCode] ?? (['io', `the system said ${systemCode}`] as const);
   const named = 'dest' in error ? error.dest : 'path' in error ? error.path : undefined;
   const path = typeof named === 'string' ? named : dir;
+  const outside = relative(dir, path).startsWith('..');
   const hint = {
-    'no-space': `Free space on the disk of ${dir}, remove unused results with \`sonde store gc\`, or name another store.`,
-    permission: `Give yourself the right to write in ${dir}, or name another store.`,
+    'no-space': outside
+      ? `Free space on the disk of ${path}, or name another place.`
+      : `Free space on the disk of ${dir}, remove unused results with \`sonde store gc\`, or name another store.`,
+    permission: outside
+      ? `Give yourself the right to use ${path}, or name another place.`
+      : `Give yourself the right to write in ${dir}, or name another store.`,
     io: 'See whether the path is right and its disk is well, then run again: what is complete is kept.',
     corrupt: undefined,
     version: undefined,

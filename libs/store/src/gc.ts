@@ -59,7 +59,9 @@ async function collect(context: Context, blobs: Blobs, options: GcOptions, momen
   // A living process may have marked what it uses a little before it began to count as living.
   const eldest = Math.min(...moment.live.map((holder) => holder.since - 2 * MARK_AGAIN));
   const limit = Math.min(moment.now - graceSeconds * 1000, eldest);
-  const resultLimit = Math.min(limit, moment.now - olderThanDays * DAY);
+  // A person who asks for what is older than so many days knows that the rest stays.
+  const ageLimit = olderThanDays > 0 ? moment.now - olderThanDays * DAY : Number.POSITIVE_INFINITY;
+  const resultLimit = Math.min(limit, ageLimit);
   const remove = async (path: string, before: number): Promise<boolean> => {
     if (!dryRun) return removeUnused(path, before, (await context.holder()).temporary());
     const found = await tolerate(['ENOENT'], stat(path));
@@ -72,41 +74,55 @@ async function collect(context: Context, blobs: Blobs, options: GcOptions, momen
     if (digest !== undefined && found !== undefined) sizes.set(digest, found.size);
   }
   const used = await keysOfRuns(context, keepRuns, moment.live);
-  const wanted = await pinned(context, blobs);
+  const pins = await pinned(context, blobs);
+  const wanted = new Set(pins);
   const candidates: Candidate[] = [];
   const kept = { results: 0, blobs: 0, bytes: 0 };
-  const keep = (named: readonly Digest[]) => {
+  const recent = { results: 0, blobs: 0, bytes: 0 };
+  /** Blobs that would be wanted if nothing were recent. */
+  const lasting = new Set(wanted);
+  const keep = (named: readonly Digest[], isRecent: boolean) => {
     kept.results += 1;
-    for (const digest of named) wanted.add(digest);
+    if (isRecent) recent.results += 1;
+    for (const digest of named) {
+      wanted.add(digest);
+      if (!isRecent) lasting.add(digest);
+    }
   };
   for await (const key of recordKeys(context)) {
     const found = readRecord(context, key);
     if (found.state !== 'good') continue;
     const named = digestsOf(found.record);
-    const stays = used.has(key) || wanted.has(key) || found.file.ctimeMs >= resultLimit;
-    if (stays) keep(named);
+    const isNamed = used.has(key) || pins.has(key);
+    const stays = isNamed || found.file.ctimeMs >= resultLimit;
+    if (stays) keep(named, !isNamed && found.file.ctimeMs < ageLimit);
     else candidates.push({ key, used: found.file.ctimeMs, blobs: named });
   }
 
   const chosen = chooseRemovals(candidates, sizes, wanted, maxBytes);
-  for (const spared of chosen.spare) keep(spared.blobs);
+  for (const spared of chosen.spare) keep(spared.blobs, false);
   let results = 0;
   for (const candidate of chosen.remove) {
     if (await remove(layout.result(candidate.key), resultLimit)) results += 1;
-    else keep(candidate.blobs);
+    else keep(candidate.blobs, true);
   }
   const freed = { blobs: 0, bytes: 0 };
   for (const [digest, size] of sizes) {
     const side = !wanted.has(digest) && (await remove(layout.blob(digest), limit)) ? freed : kept;
     side.blobs += 1;
     side.bytes += size;
+    if (side === kept && !lasting.has(digest)) {
+      recent.blobs += 1;
+      recent.bytes += size;
+    }
   }
   let trees = 0;
   for (const digest of await treeDigests(context)) {
     if (!wanted.has(digest) && (await remove(layout.tree(digest), limit))) trees += 1;
   }
   const left = await removeLeftovers(context, moment, dryRun);
-  return { dryRun, results, blobs: freed.blobs, bytes: freed.bytes + left.bytes, trees, leftovers: left.count, kept };
+  const bytes = freed.bytes + left.bytes;
+  return { dryRun, results, blobs: freed.blobs, bytes, trees, leftovers: left.count, kept, recent, graceSeconds };
 }
 
 /** Temporary files of the dead, and what was quarantined a month ago. */

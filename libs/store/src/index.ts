@@ -1,5 +1,5 @@
 export { digestFile, digestOf, isDigest } from './digest.ts';
-export { BlobDamaged, StoreError, type StoreErrorCode } from './errors.ts';
+export { asStoreError, BlobDamaged, StoreError, type StoreErrorCode } from './errors.ts';
 export { canonicalJson, keyOf } from './json.ts';
 export { openStore } from './store.ts';
 export { type TreeFiles, treeDigest } from './trees.ts';

@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { artifactPresent, exportArtifact, materialize, putArtifact } from './artifacts.ts';
+import { artifactPresent, checkArtifact, exportArtifact, materialize, putArtifact } from './artifacts.ts';
 import { createBlobs } from './blobs.ts';
 import { createContext } from './context.ts';
 import { asStoreError, StoreError } from './errors.ts';
@@ -51,6 +51,7 @@ export async function openStore(folder: string, options: OpenOptions = {}): Prom
     materialize: (artifact) => guarded(() => materialize(context, blobs, artifact)),
     exportArtifact: (artifact, destination) => guarded(() => exportArtifact(blobs, artifact, destination)),
     artifactPresent: (artifact) => guarded(() => artifactPresent(blobs, artifact)),
+    checkArtifact: (artifact) => guarded(() => checkArtifact(blobs, artifact)),
     getResult: (key) => guarded(() => getResult(context, key)),
     putResult: (record) =>
       guarded(async () => {

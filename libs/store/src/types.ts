@@ -193,6 +193,10 @@ export interface GcReport {
   /** Temporary and quarantined files of processes that are gone. */
   readonly leftovers: number;
   readonly kept: { readonly results: number; readonly blobs: number; readonly bytes: number };
+  /** Of `kept`: what stays only because it was written or used within the grace period or since a live run began. */
+  readonly recent: { readonly results: number; readonly blobs: number; readonly bytes: number };
+  /** The grace period. */
+  readonly graceSeconds: number;
 }
 
 /** A store opened by `openStore`. Failures are `StoreError`s; `BlobDamaged` is one of them. */
@@ -218,6 +222,8 @@ export interface Store {
   exportArtifact(artifact: StoredArtifact, destination: string): Promise<void>;
   /** Whether all of its blobs are there, by their sizes. */
   artifactPresent(artifact: StoredArtifact): Promise<boolean>;
+  /** Reads all of its content. Where any is missing or bad: BlobDamaged, after all that is bad was quarantined. */
+  checkArtifact(artifact: StoredArtifact): Promise<void>;
 
   /** A damaged or foreign record is none, and is quarantined. */
   getResult(key: Key): Promise<ResultRecord | undefined>;

@@ -108,6 +108,20 @@ describe('garbage collection', () => {
     expect(await store.gc(NOW)).toMatchObject({ results: 1, blobs: 1 });
   });
 
+  it('says how much stays for being young alone', async () => {
+    const store = await newStore();
+    const used = await publishText(store, 'used', 'shared text');
+    await publishText(store, 'young', 'young text');
+    await publishText(store, 'also young', 'shared text');
+    await store.putText('an orphan');
+    await runOver(store, [used.key]);
+    const recent = { results: 2, blobs: 2, bytes: 'young text'.length + 'an orphan'.length };
+    expect(await store.gc()).toMatchObject({ results: 0, blobs: 0, kept: { results: 3 }, recent, graceSeconds: 3600 });
+    expect(await store.gc({ dryRun: true })).toMatchObject({ recent });
+    const none = { results: 0, blobs: 0, bytes: 0 };
+    expect(await store.gc(NOW)).toMatchObject({ results: 2, blobs: 2, recent: none });
+  });
+
   it('spares everything that was written since another living process began', async () => {
     const store = await newStore();
     const worker = await child(['hold', store.dir, 'x']);

@@ -92,6 +92,15 @@ describe('blobs', () => {
     expect(await readFile(await store.openVerified(digest), 'utf8')).toBe('some content');
   });
 
+  it('a blob damaged in its content is replaced when its content is put again', async () => {
+    const store = await newStore();
+    const { digest } = await store.putText('hello');
+    await flip(store.blobPath(digest));
+    await (await open(store.dir)).putText('hello');
+    expect(await readFile(store.blobPath(digest), 'utf8')).toBe('hello');
+    expect((await store.status()).quarantined).toBe(1);
+  });
+
   it('many at once with the same content are all right', async () => {
     const stores = [await newStore()];
     stores.push(await open(stores[0]!.dir));
@@ -131,6 +140,15 @@ describe('trees', () => {
     await flip(join(folder, 'weights', 'part-1'));
     await expect(store.materialize(tree)).rejects.toThrow(BlobDamaged);
     expect(await store.artifactPresent(tree)).toBe(false);
+  });
+
+  it('a check sets aside all that is damaged at once', async () => {
+    const store = await newStore();
+    const tree = await store.putArtifact('model', await folderWith({ a: 'a', b: 'bb', c: 'ccc' }));
+    await expect(store.checkArtifact(tree)).resolves.toBeUndefined();
+    for (const name of ['a', 'b']) await flip(store.blobPath(tree.files![name]!.digest));
+    await expect(store.checkArtifact(tree)).rejects.toThrow(BlobDamaged);
+    expect(await store.status()).toMatchObject({ blobs: 2, quarantined: 2 });
   });
 
   it('names that lead out of the folder are refused', async () => {

@@ -2,7 +2,7 @@ import type { StepKind } from '@sonde/executor';
 import { dividePairs } from '../division.ts';
 import { engineRuntime, modelAffinity } from '../engine.ts';
 import { implementation } from '../failures.ts';
-import { closed, interventions, layers, model, one, pool } from '../schemas.ts';
+import { closed, interventions, layers, model, one, pool, sites } from '../schemas.ts';
 
 /** Hidden states of given texts by one teacher-forced pass. */
 export const activationsCapture: StepKind = {
@@ -16,7 +16,7 @@ export const activationsCapture: StepKind = {
       continuations: one('A table with `prompt_id`, `sample`, `token_ids`; without it only prompts are read.', 'table'),
       layers,
       pool,
-      sites: { type: 'array', items: { const: 'residual' }, minItems: 1, maxItems: 1, default: ['residual'] },
+      sites,
       interventions,
       losses: {
         type: 'boolean',
@@ -25,6 +25,7 @@ export const activationsCapture: StepKind = {
       },
     },
     ['model', 'prompts'],
+    ['dtype'],
   ),
   outputs: {
     states: {

@@ -2,7 +2,7 @@ import type { StepKind } from '@sonde/executor';
 import { dividePrompts } from '../division.ts';
 import { engineRuntime, modelAffinity } from '../engine.ts';
 import { implementation } from '../failures.ts';
-import { closed, interventions, layers, model, one, pool, seed } from '../schemas.ts';
+import { closed, interventions, layers, model, one, pool, seed, sites } from '../schemas.ts';
 
 /** Continuations of prompts, and on the way the hidden states of both. */
 export const textGenerate: StepKind = {
@@ -28,11 +28,7 @@ export const textGenerate: StepKind = {
       repetition_penalty: { type: 'number', exclusiveMinimum: 0, default: 1 },
       seed,
       capture: {
-        ...closed({
-          layers,
-          pool,
-          sites: { type: 'array', items: { const: 'residual' }, minItems: 1, maxItems: 1, default: ['residual'] },
-        }),
+        ...closed({ layers, pool, sites }, [], ['dtype']),
         description: 'Captures pooled hidden states of prompts and continuations.',
       },
       interventions,

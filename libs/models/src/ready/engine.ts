@@ -1,0 +1,64 @@
+import type { Engine, RunResult } from '../engine.ts';
+import { ModelError } from '../errors.ts';
+import { pooledLayers } from '../graph/decoder_graph.ts';
+import { openCore } from './core.ts';
+import { withoutGaps } from './dense.ts';
+import { openDrawSession } from './draw_session.ts';
+import type { DataFile } from './external.ts';
+import { sessionOf } from './session.ts';
+import { cutGraph, type ReadyDecoder } from './surgery.ts';
+
+export interface ReadyEngineOptions {
+  readonly withMaximum: boolean;
+  readonly threads: number;
+}
+
+/** Operators that take from an attention mask no more than a length. */
+const LENGTH_ALONE = new Set(['GroupQueryAttention', 'SparseAttention', 'PagedAttention']);
+
+/** Whether tokens in the middle of a cache can be left out by the attention mask. */
+export function takesGaps({ io, graph }: Pick<ReadyDecoder, 'io' | 'graph'>): boolean {
+  const reduced = graph.nodes.some(({ opType }) => LENGTH_ALONE.has(opType));
+  return io.attentionMask !== null && io.positionIds !== null && !reduced;
+}
+
+/** What of a block can be bypassed alone depends on how the graph adds it up. */
+function checkGates(decoder: ReadyDecoder, attention: Float32Array, mlp: Float32Array): void {
+  for (const { block, part } of decoder.stream.adds) {
+    if (part === 'both' && attention[block] !== mlp[block]) {
+      throw new ModelError(
+        `This ready graph adds attention and MLP of block ${block} to the residual stream at once, so only bypass is available there, not bypass_attention or bypass_mlp.`,
+      );
+    }
+  }
+}
+
+/** An engine over a ready decoder graph: the same requests and results as over the graphs built here. */
+export async function createReadyEngine(
+  decoder: ReadyDecoder,
+  files: readonly DataFile[],
+  { withMaximum, threads }: ReadyEngineOptions,
+): Promise<Engine> {
+  const { sizes } = decoder;
+  const session = await sessionOf(cutGraph(decoder, { withMaximum }), files, threads);
+  const drawing = await openDrawSession(sizes.vocabSize, threads);
+  const pooledSize = pooledLayers(sizes.layers) * sizes.hiddenSize;
+  const open = await openCore(session, decoder, withMaximum);
+  const core = takesGaps(decoder) ? open : withoutGaps(open, sizes, pooledSize);
+  return {
+    sizes,
+    pooledSize,
+    withMaximum,
+    async release() {
+      await session.release();
+      await drawing.release();
+    },
+    async run({ head, logits: wantsLogits, ...request }): Promise<RunResult> {
+      checkGates(decoder, request.gates.attention, request.gates.mlp);
+      const { logits, ...result } = await core({ ...request, rows: head?.rows ?? new Int32Array(0) });
+      const nothing = { tokens: new Int32Array(0), logprobs: new Float32Array(0), pending: [] };
+      const drawn = head && head.rows.length > 0 ? await drawing.draw(logits, head) : nothing;
+      return { ...result, ...drawn, logits: wantsLogits ? logits : null };
+    },
+  };
+}

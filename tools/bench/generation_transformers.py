@@ -1,0 +1,80 @@
+"""The peer of generation.ts: makes random checkpoints in known shapes, and does the same work with transformers.
+
+    python generation_transformers.py make SHAPE FOLDER
+    python generation_transformers.py run FOLDER PROMPTS_JSON SAMPLES NEW_TOKENS THREADS
+"""
+
+import json
+import resource
+import sys
+import time
+
+import torch
+from transformers import AutoModelForCausalLM, GPTNeoXConfig, LlamaConfig
+
+SHAPES = {
+    "pythia-14m": lambda: GPTNeoXConfig(
+        vocab_size=50304, hidden_size=128, num_hidden_layers=6, num_attention_heads=4, intermediate_size=512,
+        rotary_pct=0.25, max_position_embeddings=2048, bos_token_id=0, eos_token_id=0,
+    ),
+    "pythia-160m": lambda: GPTNeoXConfig(
+        vocab_size=50304, hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072,
+        rotary_pct=0.25, max_position_embeddings=2048, bos_token_id=0, eos_token_id=0,
+    ),
+    "smollm2-135m": lambda: LlamaConfig(
+        vocab_size=49152, hidden_size=576, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3,
+        intermediate_size=1536, max_position_embeddings=2048, tie_word_embeddings=True, bos_token_id=0, eos_token_id=0,
+    ),
+}
+
+
+def byte_tokenizer(vocab_size):
+    """One token a character for a to z, and names for all other ids: a prompt's length in tokens is that of its text."""
+    letters = {chr(ord("a") + i): i + 1 for i in range(26)}
+    vocab = {**letters, **{f"<{i}>": i for i in range(vocab_size) if i not in letters.values()}}
+    return {
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
+        "pre_tokenizer": None, "post_processor": None, "decoder": None,
+        "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+                  "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "vocab": vocab, "merges": []},
+    }
+
+
+def make(shape, folder):
+    torch.manual_seed(0)
+    config = SHAPES[shape]()
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model.save_pretrained(folder)
+    with open(f"{folder}/tokenizer.json", "w") as file:
+        json.dump(byte_tokenizer(config.vocab_size), file)
+    with open(f"{folder}/tokenizer_config.json", "w") as file:
+        json.dump({"tokenizer_class": "PreTrainedTokenizerFast"}, file)
+
+
+@torch.inference_mode()
+def run(folder, prompts, samples, new_tokens, threads):
+    """One prompt's samples a batch: measured as transformers' fastest way for this work on two cores."""
+    torch.set_num_threads(threads)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    started = time.perf_counter()
+    for number, prompt in enumerate(prompts):
+        torch.manual_seed(number)
+        ids = torch.tensor([[ord(letter) - ord("a") + 1 for letter in prompt]])
+        out = model.generate(
+            ids, attention_mask=torch.ones_like(ids), do_sample=True, top_p=0.9, top_k=0, temperature=1.0,
+            num_return_sequences=samples, max_new_tokens=new_tokens, min_new_tokens=new_tokens, pad_token_id=0,
+            output_hidden_states=True, return_dict_in_generate=True,
+        )
+        prompt_states = torch.stack([layer.mean(1) for layer in out.hidden_states[0]], 1)
+        steps = [torch.stack([layer[:, -1] for layer in step], 1) for step in out.hidden_states[1:]]
+        torch.stack(steps).mean(0), prompt_states
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak_mb": peak}))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "make":
+        make(sys.argv[2], sys.argv[3])
+    else:
+        run(sys.argv[2], json.loads(sys.argv[3]), *(int(value) for value in sys.argv[4:]))
