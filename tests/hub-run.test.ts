@@ -268,6 +268,7 @@ describe('a pipeline whose model is on the hub', () => {
     const failed = eventsOf(damaged).find(({ event }) => event === 'task.failed');
     expect(JSON.stringify(failed)).toMatch(/"code":"data".*is damaged/);
     await rm(blob);
+    hub.seen.length = 0;
     const offline = await call(['run', 'p.yaml', '--json', '--offline', '--store', path.join(folder, 'fresh3')]);
     expect(offline.status).toBe(1);
     expect(offline.stdout).toMatch(/model\.safetensors is missing, and the network is forbidden/);
