@@ -66,6 +66,8 @@ export interface Execution {
   readonly reading: PQueue;
   /** Keys being computed, or computed, by this run: no key twice. */
   readonly units: Map<Key, Promise<UnitResult>>;
+  /** The tasks that are being divided into shards now. Nobody of them waits for a worker. */
+  readonly dividing: Set<Promise<unknown>>;
   readonly records: Map<TaskId, ResultRecord>;
   readonly stop: Stop;
   /** Describes every task upstream of a task. */

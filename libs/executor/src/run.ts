@@ -138,6 +138,7 @@ function createExecution(
     jobs: createJobQueue(pool),
     reading: new PQueue({ concurrency: READING }),
     units: new Map(),
+    dividing: new Set(),
     records,
     stop,
     recordsUpstream: (task) => upstream(byId, task).map((id) => records.get(id)!),
