@@ -69,6 +69,8 @@ export interface Execution {
   readonly units: Map<Key, Promise<UnitResult>>;
   /** Remote data that was brought here, or is being brought. */
   readonly fetched: Map<OutsideData, Promise<OutsideData>>;
+  /** The tasks that are being divided into shards now. Nobody of them waits for a worker. */
+  readonly dividing: Set<Promise<unknown>>;
   readonly records: Map<TaskId, ResultRecord>;
   readonly stop: Stop;
   /** Describes every task upstream of a task. */

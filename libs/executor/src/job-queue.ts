@@ -2,34 +2,47 @@ import PQueue, { type Queue, type QueueAddOptions } from 'p-queue';
 import type { WorkerPool } from './pool.ts';
 
 export interface JobOptions extends QueueAddOptions {
-  /** The highest goes first. */
+  /** Completes a task (joins its shards): short, and what waits for the task waits for it. */
+  readonly completes: boolean;
+  /** The highest goes first; its whole part is the length of the chain behind the task. */
   readonly rank: number;
   readonly affinity: string | undefined;
+  /** Whether work on its task has begun. */
+  readonly isBegun: () => boolean;
 }
 
 type Run = () => Promise<unknown>;
 
+interface Waiting {
+  readonly run: Run;
+  readonly options: JobOptions;
+}
+
 /**
- * The queue of jobs for the pool's workers: as many at a time as there are workers. First what a free worker has
- * loaded, then by rank, then in the order they came.
+ * The queue of jobs for the pool's workers: as many at a time as there are workers. First what completes a task, then
+ * what a free worker has loaded, then the longest chain. Among chains of the same length: rather what no other worker
+ * has loaded, so that one model is not loaded twice while others wait; rather what is begun; then by rank, then in the
+ * order they came.
  */
 export function createJobQueue(pool: WorkerPool): PQueue<Queue<Run, JobOptions>, JobOptions> {
   class AffinityQueue implements Queue<Run, JobOptions> {
-    readonly #waiting: { readonly run: Run; readonly options: JobOptions }[] = [];
+    readonly #waiting: Waiting[] = [];
 
     get size() {
       return this.#waiting.length;
     }
 
     enqueue(run: Run, options?: Partial<JobOptions>) {
-      this.#waiting.push({ run, options: { ...options, rank: options?.rank ?? 0, affinity: options?.affinity } });
+      const { completes = false, rank = 0, affinity, isBegun = () => false } = options ?? {};
+      this.#waiting.push({ run, options: { ...options, completes, rank, affinity, isBegun } });
     }
 
     dequeue() {
-      const loaded = pool.idleAffinities();
+      const [idle, busy] = [pool.idleAffinities(), pool.busyAffinities()];
+      const standings = this.#waiting.map(({ options }) => standingOf(options, idle, busy));
       let best = 0;
-      for (let index = 1; index < this.#waiting.length; index++) {
-        if (isBefore(this.#waiting[index]!.options, this.#waiting[best]!.options, loaded)) best = index;
+      for (let index = 1; index < standings.length; index++) {
+        if (isBefore(standings[index]!, standings[best]!)) best = index;
       }
       return this.#waiting.splice(best, 1)[0]?.run;
     }
@@ -45,8 +58,20 @@ export function createJobQueue(pool: WorkerPool): PQueue<Queue<Run, JobOptions>,
   return new PQueue({ concurrency: pool.size, queueClass: AffinityQueue });
 }
 
-function isBefore(a: JobOptions, b: JobOptions, loaded: ReadonlySet<string>): boolean {
-  const fits = (job: JobOptions) => job.affinity !== undefined && loaded.has(job.affinity);
-  if (fits(a) !== fits(b)) return fits(a);
-  return a.rank > b.rank;
+/** What decides, most weighty first; the greater number goes first. */
+type Standing = readonly number[];
+
+function standingOf(
+  { completes, rank, affinity, isBegun }: JobOptions,
+  idle: ReadonlySet<string>,
+  busy: ReadonlySet<string>,
+): Standing {
+  const fits = affinity !== undefined && idle.has(affinity);
+  const elsewhere = affinity !== undefined && busy.has(affinity);
+  return [Number(completes), Number(fits), Math.ceil(rank), Number(!elsewhere), Number(isBegun()), rank];
+}
+
+function isBefore(a: Standing, b: Standing): boolean {
+  const differs = a.findIndex((value, index) => value !== b[index]);
+  return differs >= 0 && a[differs]! > b[differs]!;
 }

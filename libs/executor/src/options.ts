@@ -52,6 +52,11 @@ export interface RunOptions extends PlanOptions {
   readonly killSignal?: AbortSignal;
   /** A task without `timeout:` whose worker says nothing for so long has stalled. Default: 1800. */
   readonly stallSeconds?: number;
+  /**
+   * Outputs that the caller will read when the run is over. Their content is checked at its end, before
+   * `run.finished`, and what is damaged is computed again; one that cannot be has no record in the result.
+   */
+  readonly exports?: readonly { readonly task: TaskId; readonly output: string }[];
   /** Added to the environment of the workers. */
   readonly env?: Readonly<Record<string, string>>;
   /** Added to the run's metadata in the store: command, version of Sonde, … Never secrets. */

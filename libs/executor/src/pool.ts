@@ -1,13 +1,25 @@
 import { type DeviceLease, startWorker, type Worker } from './worker.ts';
 
+/** One job's right to a worker, from the moment the job is chosen. */
+export interface Seat {
+  /** The worker; started when first asked for, and replaced where it has died. */
+  worker(): Worker;
+  /** Gives the worker back. */
+  leave(): void;
+}
+
 /** The worker processes of a run: one a device lease, started when first needed, kept until the run ends. */
 export interface WorkerPool {
   readonly size: number;
   /** What the workers without a job have loaded. */
   idleAffinities(): ReadonlySet<string>;
-  /** A worker for a job: one that has loaded what the job needs, if any has. At most `size` are lent at a time. */
-  lend(affinity: string | undefined): Worker;
-  giveBack(worker: Worker, loaded: string | undefined): void;
+  /** What the workers with a job have loaded, or are about to load. */
+  busyAffinities(): ReadonlySet<string>;
+  /**
+   * A place for a job: at a worker that has loaded what the job needs, if any has. At most `size` are taken at a time.
+   * It is taken at once, so that two jobs chosen for the same loaded worker cannot be.
+   */
+  take(affinity: string | undefined): Seat;
   /** Tells every running step to stop. */
   abort(): void;
   /** Ends all processes at once. */
@@ -22,6 +34,7 @@ export function createPool(
   const free = [...leases];
   let idle: Worker[] = [];
   const busy = new Set<Worker>();
+  const taken = new Map<Seat, () => string | undefined>();
 
   const forgetDead = () => {
     for (const worker of idle) if (!worker.alive) free.push(worker.lease);
@@ -46,28 +59,42 @@ export function createPool(
     idleAffinities() {
       return new Set(idle.flatMap((worker) => worker.loaded ?? []));
     },
-    lend(affinity) {
+    busyAffinities() {
+      return new Set([...taken.values()].flatMap((affinityOf) => affinityOf() ?? []));
+    },
+    take(affinity) {
       forgetDead();
       let worker = choose(affinity);
-      if (worker === undefined) {
-        const lease = free.shift();
-        if (lease === undefined) throw new Error('More workers are asked for than there are device leases.');
-        worker = startWorker(entry, lease, env);
-      } else {
+      const lease = worker?.lease ?? free.shift();
+      if (lease === undefined) throw new Error('More workers are asked for than there are device leases.');
+      if (worker !== undefined) {
         idle = idle.filter((other) => other !== worker);
+        busy.add(worker);
       }
-      busy.add(worker);
-      return worker;
-    },
-    giveBack(worker, loaded) {
-      busy.delete(worker);
-      if (!worker.alive) {
-        worker.kill();
-        free.push(worker.lease);
-        return;
-      }
-      worker.loaded = loaded ?? worker.loaded;
-      idle.push(worker);
+      const seat: Seat = {
+        worker() {
+          if (worker?.alive !== true) {
+            if (worker !== undefined) busy.delete(worker);
+            worker?.kill();
+            worker = startWorker(entry, lease, env);
+            busy.add(worker);
+          }
+          worker.loaded = affinity ?? worker.loaded;
+          return worker;
+        },
+        leave() {
+          if (!taken.delete(seat)) return;
+          if (worker !== undefined) busy.delete(worker);
+          if (worker?.alive === true) {
+            idle.push(worker);
+          } else {
+            worker?.kill();
+            free.push(lease);
+          }
+        },
+      };
+      taken.set(seat, () => affinity ?? worker?.loaded);
+      return seat;
     },
     abort() {
       for (const worker of busy) worker.abort();

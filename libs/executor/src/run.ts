@@ -153,6 +153,7 @@ function createExecution(
     reading: new PQueue({ concurrency: READING }),
     units: new Map(),
     fetched: new Map(),
+    dividing: new Set(),
     records,
     stop,
     recordsUpstream: (task) => upstream(byId, task).map((id) => records.get(id)!),

@@ -5,42 +5,72 @@ import type { Execution, UnitResult } from './execution.ts';
 import { NotComputed } from './failure.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { inputNotes } from './inputs.ts';
-import { createShardProgress } from './shard-progress.ts';
+import { createShardProgress, type ShardProgress } from './shard-progress.ts';
 import type { Shard } from './step.ts';
 import type { MissedDecision, ReadyTask } from './task-run.ts';
 import { computeUnit, storedResult, type Unit } from './unit.ts';
 
-/** How the task divides; empty where it runs whole. */
-export async function shardsOf({ kind, config }: ReadyTask): Promise<readonly Shard[]> {
-  return kind.division === undefined ? [] : kind.division.divide(config);
+/** A shard as the task needs it. */
+export interface Part {
+  readonly unit: Unit;
+  /** Its result, where the store has it. */
+  readonly stored: ResultRecord | undefined;
+}
+
+export interface Parts {
+  readonly parts: readonly Part[];
+  readonly progress: ShardProgress;
+}
+
+/** How the task divides, and what of it is in the store; no parts where it runs whole. */
+export async function divide(execution: Execution, ready: ReadyTask): Promise<Parts> {
+  const work = findParts(execution, ready);
+  execution.dividing.add(work);
+  try {
+    return await work;
+  } finally {
+    execution.dividing.delete(work);
+  }
+}
+
+async function findParts(execution: Execution, ready: ReadyTask): Promise<Parts> {
+  const { kind, config, task, force } = ready;
+  const shards = kind.division === undefined ? [] : await kind.division.divide(config);
+  const progress = createShardProgress(shards, ready.unit.listener);
+  const rank = execution.ranks.get(task.id)!;
+  let oneFailed = false;
+  const find = async (shard: Shard, index: number): Promise<Part> => {
+    const unit: Unit = {
+      ...shardUnit(ready, shard, rank, index, progress),
+      isPointless: () => oneFailed,
+      onFailure: (failure: Failure) => {
+        oneFailed = true;
+        ready.unit.onFailure(failure);
+      },
+    };
+    const stored = force ? undefined : await execution.reading.add(() => storedResult(execution, task, unit.key));
+    if (stored !== undefined) progress.finished(index, stored);
+    return { unit, stored };
+  };
+  return { parts: await Promise.all(shards.map(find)), progress };
 }
 
 /** Computes the shards that the store does not have, then joins all of them. */
-export async function computeShards(
+export async function computeParts(
   execution: Execution,
   ready: ReadyTask,
-  shards: readonly Shard[],
+  { parts, progress }: Parts,
   decision: MissedDecision,
 ): Promise<UnitResult> {
-  const { task, config, kind } = ready;
-  const rank = execution.ranks.get(task.id)!;
-  const progress = createShardProgress(shards.length, ready.unit.listener);
-  let oneFailed = false;
-  const units = shards.map((shard, index) => ({
-    ...shardUnit(ready, shard, rank, progress.ofShard(index)),
-    isPointless: () => oneFailed,
-    onFailure: (failure: Failure) => {
-      oneFailed = true;
-      ready.unit.onFailure(failure);
-    },
-  }));
+  const { config, kind } = ready;
+  const first = parts.findIndex(({ stored }) => stored === undefined);
+  const othersDivided = Promise.allSettled([...execution.dividing]);
   const computed = await Promise.allSettled(
-    units.map(async (unit, index) => {
-      const stored = ready.force
-        ? undefined
-        : await execution.reading.add(() => storedResult(execution, task, unit.key));
-      const result =
-        stored === undefined ? await computeUnit(execution, unit) : { record: stored, hit: true, seconds: 0 };
+    parts.map(async ({ unit, stored }, index): Promise<UnitResult> => {
+      if (stored !== undefined) return { record: stored, hit: true, seconds: 0 };
+      // One shard keeps a worker busy; which task the other workers begin with is chosen when all are known.
+      if (index !== first) await othersDivided;
+      const result = await computeUnit(execution, unit);
       progress.finished(index, result.record);
       return result;
     }),
@@ -49,27 +79,22 @@ export async function computeShards(
   if (failures.length > 0) throw failures.find((failure) => !(failure instanceof NotComputed)) ?? failures[0];
   const results = computed.map((result) => (result as PromiseFulfilledResult<UnitResult>).value);
   const records = results.map((result) => result.record);
-  const parts = await Promise.all(records.map((record, index) => partPaths(execution, units[index]!, record)));
+  const paths = await Promise.all(records.map((record, index) => partPaths(execution, parts[index]!.unit, record)));
   const whole = await computeUnit(execution, {
     ...ready.unit,
     affinity: undefined,
+    completes: true,
     key: decision.key,
     fingerprint: decision.fingerprint,
-    // Before the shards of other tasks: it is short, and what waits for the task waits for it.
-    rank: rank + 0.5,
+    rank: execution.ranks.get(ready.task.id)!,
     secondsBefore: records.reduce((sum, record) => sum + record.seconds, 0),
     notes: () => ({ inputs: inputNotes(decision.inputs), shards: records.map((record) => record.key) }),
-    job: ({ out }) => ({ type: 'combine', kind: kind.kind, config, parts, out }),
+    job: ({ out }) => ({ type: 'combine', kind: kind.kind, config, parts: paths, out }),
   });
   return { ...whole, seconds: results.reduce((sum, result) => sum + result.seconds, whole.seconds) };
 }
 
-function shardUnit(
-  ready: ReadyTask,
-  shard: Shard,
-  rank: number,
-  progress: { report(done: number, total: number, unit: string): void; notes(): JsonObject },
-): Unit {
+function shardUnit(ready: ReadyTask, shard: Shard, rank: number, index: number, progress: ShardProgress): Unit {
   const { kind, config } = ready;
   const fingerprint = fingerprintOf({ kind, config, shard: shard.identity });
   return {
@@ -77,9 +102,14 @@ function shardUnit(
     key: keyOf(fingerprint),
     fingerprint,
     rank,
-    listener: { ...ready.unit.listener, progress: progress.report },
+    completes: false,
+    onStart(device, attempt) {
+      ready.unit.onStart(device, attempt);
+      progress.begin();
+    },
+    listener: { ...ready.unit.listener, progress: (done, total, unit) => progress.report(index, done, total, unit) },
     secondsBefore: 0,
-    notes: progress.notes,
+    notes: (): JsonObject => progress.notes(index),
     job: (place) => ({ type: 'run', kind: kind.kind, config, shard: shard.range, ...place }),
   };
 }

@@ -59,6 +59,8 @@ export interface Shard {
   readonly identity: JsonValue;
   /** What `run` is given, for example a row range. Not in the fingerprint. */
   readonly range: JsonValue;
+  /** How large it is beside the others (rows): the progress of the whole task is told by it. 1 where absent. */
+  readonly weight?: number;
 }
 
 export interface CombineContext {

@@ -8,7 +8,7 @@ import type { Execution } from './execution.ts';
 import { NotComputed, TaskFailure } from './failure.ts';
 import { fetchBlob } from './fetch.ts';
 import { type InputSource, inputNotes, type ResolvedInputs, withPaths } from './inputs.ts';
-import { computeShards, shardsOf } from './shards.ts';
+import { computeParts, divide } from './shards.ts';
 import type { Ancestor, InputArtifact, RunConfig, StepKind } from './step.ts';
 import { computeUnit, type Unit } from './unit.ts';
 
@@ -29,10 +29,10 @@ export interface ReadyTask {
   readonly config: RunConfig;
   readonly inputs: ResolvedInputs;
   readonly force: boolean;
-  /** What all of its units share. */
+  /** What all of its units share; its `onStart` tells of the task's start once, when its first work starts. */
   readonly unit: Pick<
     Unit,
-    'task' | 'affinity' | 'force' | 'checkInputs' | 'onStart' | 'onFailure' | 'isPointless' | 'listener'
+    'task' | 'affinity' | 'force' | 'isBegun' | 'checkInputs' | 'onStart' | 'onFailure' | 'isPointless' | 'listener'
   >;
   started(): boolean;
 }
@@ -46,11 +46,11 @@ export async function computeTask(
   const read = await readInputs(execution, task, decision);
   if (read.decision.state === 'cached') return { record: read.decision.record, ran: false, seconds: 0 };
   const ready = makeReady(execution, task, read.decision, read.config);
-  const shards = await shardsOf(ready);
+  const divided = await divide(execution, ready);
   const { record, hit, seconds } =
-    shards.length === 0
+    divided.parts.length === 0
       ? await computeUnit(execution, wholeUnit(execution, ready, read.decision))
-      : await computeShards(execution, ready, shards, read.decision);
+      : await computeParts(execution, ready, divided, read.decision);
   return { record, ran: !hit || ready.started(), seconds: Math.round(seconds * 1000) / 1000 };
 }
 
@@ -124,6 +124,7 @@ function makeReady(execution: Execution, task: TaskNode, decision: MissedDecisio
       task,
       affinity: kind.affinity?.(config),
       force,
+      isBegun: () => started,
       checkInputs: () => checkInputs(execution, decision.inputs),
       onStart(device, attempt) {
         if (started) return;
@@ -163,6 +164,7 @@ function wholeUnit(execution: Execution, ready: ReadyTask, { key, fingerprint, i
     key,
     fingerprint,
     rank: execution.ranks.get(task.id)!,
+    completes: false,
     secondsBefore: 0,
     notes: (): JsonObject => ({ inputs: inputNotes(inputs) }),
     job: (place) => ({

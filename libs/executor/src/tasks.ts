@@ -1,8 +1,9 @@
 import type { TaskId, TaskNode } from '@sonde/pipeline';
+import { BlobDamaged } from '@sonde/store';
 import { type Decision, decide } from './decide.ts';
 import type { Counts, Failure } from './events.ts';
 import type { Execution } from './execution.ts';
-import { asTaskFailure, NotComputed } from './failure.ts';
+import { asTaskFailure, NotComputed, TaskFailure } from './failure.ts';
 import type { Prepared } from './prepare.ts';
 import { computeTask, stopAfter } from './task-run.ts';
 
@@ -103,7 +104,58 @@ export async function runTasks(
       await bringAbout(task, await decide(task, (id) => records.get(id), context));
     } catch (error) {
       conclude(task, error);
+      records.delete(task.id);
       throw new NotComputed([task.id]);
+    }
+  };
+
+  /** The tasks of which the caller will read something that is missing or bad; what is bad is set aside. */
+  const damagedExports = async (): Promise<TaskId[]> => {
+    const damaged = new Set<TaskId>();
+    const check = async ({ task, output }: { readonly task: TaskId; readonly output: string }) => {
+      const record = records.get(task);
+      const artifact = record?.outputs[output];
+      // What this run has just written it has also just read.
+      if (artifact === undefined || record?.run === execution.run) return;
+      try {
+        await execution.reading.add(() => execution.store.checkArtifact(artifact));
+      } catch (error) {
+        if (!(error instanceof BlobDamaged)) conclude(byId.get(task)!, error);
+        else damaged.add(task);
+      }
+    };
+    await Promise.all((execution.options.exports ?? []).map(check));
+    return [...damaged];
+  };
+
+  /** Computes again what the caller is to read and is damaged, each task at most once. */
+  const healExports = async (): Promise<void> => {
+    for (let damaged = await damagedExports(); damaged.length > 0; damaged = await damagedExports()) {
+      for (const id of damaged.filter((other) => repairs.has(other))) {
+        const message = 'Its stored result is damaged again after it was computed anew.';
+        const hint = 'See whether the disk of the store is well.';
+        conclude(byId.get(id)!, new TaskFailure({ code: 'store', message, hint }));
+      }
+      await Promise.allSettled(damaged.map((id) => execution.repair(id)));
+      await catchUp();
+    }
+  };
+
+  /** Where a repair gave other bytes than the damaged ones, what was made of those is decided anew. */
+  const catchUp = async (): Promise<void> => {
+    const changed = new Set<TaskId>();
+    for (const task of tasks) {
+      const had = records.get(task.id);
+      if (had === undefined || !task.needs.some((id) => repairs.has(id) || changed.has(id))) continue;
+      const decision = await decide(task, (id) => records.get(id), context);
+      if (decision.state === 'unknown' || decision.key === had.key) continue;
+      changed.add(task.id);
+      try {
+        await bringAbout(task, decision);
+      } catch (error) {
+        conclude(task, error);
+        records.delete(task.id);
+      }
     }
   };
 
@@ -116,6 +168,8 @@ export async function runTasks(
     );
   }
   await Promise.all(settled.values());
+  await catchUp();
+  await healExports();
 
   const counts = { cached: 0, ran: 0, failed: 0, skipped: 0 };
   for (const ending of endings.values()) counts[ending]++;

@@ -7,6 +7,7 @@ import type { Execution, UnitResult } from './execution.ts';
 import { isRetryable, NotComputed, TaskFailure } from './failure.ts';
 import { damagedOutputs } from './inputs.ts';
 import type { Job } from './messages.ts';
+import type { Seat } from './pool.ts';
 import type { Device } from './step.ts';
 import type { JobListener } from './worker.ts';
 
@@ -17,6 +18,10 @@ export interface Unit {
   readonly fingerprint: JsonObject;
   readonly rank: number;
   readonly affinity: string | undefined;
+  /** Joins the shards of its task. */
+  readonly completes: boolean;
+  /** Whether a worker has begun with its task. */
+  readonly isBegun: () => boolean;
   /** Compute it even if the store has it (`--refresh`). */
   readonly force: boolean;
   readonly listener: JobListener;
@@ -60,9 +65,12 @@ async function compute(execution: Execution, unit: Unit): Promise<UnitResult> {
   const held: { lease?: Lease } = {};
   try {
     for (;;) {
+      const { completes, rank, affinity, isBegun } = unit;
       const turn = await execution.jobs.add(() => takeTurn(execution, unit, held), {
-        rank: unit.rank,
-        affinity: unit.affinity,
+        completes,
+        rank,
+        affinity,
+        isBegun,
       });
       if (turn.outcome === 'hit') return { record: turn.record, hit: true, seconds: 0 };
       if (turn.outcome === 'done') {
@@ -79,6 +87,16 @@ async function compute(execution: Execution, unit: Unit): Promise<UnitResult> {
 
 async function takeTurn(execution: Execution, unit: Unit, held: { lease?: Lease }): Promise<Turn> {
   if (execution.stop.reason !== undefined || unit.isPointless()) throw new NotComputed();
+  // Before anything is waited for: the next job is chosen by what the other workers have.
+  const seat = execution.pool.take(unit.affinity);
+  try {
+    return await workAt(seat, execution, unit, held);
+  } finally {
+    seat.leave();
+  }
+}
+
+async function workAt(seat: Seat, execution: Execution, unit: Unit, held: { lease?: Lease }): Promise<Turn> {
   if (held.lease === undefined) {
     let noteWait = () => {};
     const waits = new Promise<undefined>((resolve) => {
@@ -92,7 +110,7 @@ async function takeTurn(execution: Execution, unit: Unit, held: { lease?: Lease 
     if (record !== undefined) return { outcome: 'hit', record };
   }
   try {
-    return await attempt(execution, unit, held.lease);
+    return await attempt(seat, execution, unit, held.lease);
   } catch (error) {
     if (error instanceof TaskFailure) unit.onFailure(error.failure);
     throw error;
@@ -119,7 +137,7 @@ async function acquire(execution: Execution, unit: Unit, onWait: () => void): Pr
 const isInterrupted = (execution: Execution): boolean => execution.stop.reason === 'interrupted';
 
 /** Runs the job on a worker, again as often as the step's `retries` allow. */
-async function attempt(execution: Execution, unit: Unit, lease: Lease): Promise<Turn> {
+async function attempt(seat: Seat, execution: Execution, unit: Unit, lease: Lease): Promise<Turn> {
   const { task } = unit;
   const onLost = () => unit.listener.log('warning', 'Another run took over this work, because this one seemed dead.');
   lease.lost.addEventListener('abort', onLost, { once: true });
@@ -130,20 +148,18 @@ async function attempt(execution: Execution, unit: Unit, lease: Lease): Promise<
       const place = { scratch: join(folder, 'scratch'), out: join(folder, 'out') };
       await Promise.all([mkdir(place.scratch), mkdir(place.out)]);
       if (isInterrupted(execution)) throw new NotComputed();
-      const worker = execution.pool.lend(unit.affinity);
+      const worker = seat.worker();
       const { name: device } = worker.lease;
       unit.onStart(device, number);
       const started = performance.now();
-      const outcome = await worker
-        .perform(
-          unit.job({ ...place, device: worker.lease.device }),
-          {
-            ...(task.timeoutSeconds === undefined ? {} : { timeoutSeconds: task.timeoutSeconds }),
-            stallSeconds: execution.stallSeconds,
-          },
-          unit.listener,
-        )
-        .finally(() => execution.pool.giveBack(worker, unit.affinity));
+      const outcome = await worker.perform(
+        unit.job({ ...place, device: worker.lease.device }),
+        {
+          ...(task.timeoutSeconds === undefined ? {} : { timeoutSeconds: task.timeoutSeconds }),
+          stallSeconds: execution.stallSeconds,
+        },
+        unit.listener,
+      );
       const seconds = Math.round(performance.now() - started) / 1000;
       if (outcome.ok) return { outcome: 'done', folder, seconds, device };
 

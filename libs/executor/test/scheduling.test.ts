@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ranks } from '../src/select.ts';
-import { graphOf, out } from './rig.ts';
+import { file, graphOf, out } from './rig.ts';
 import { useRig } from './use-rig.ts';
 
 const rig = useRig();
@@ -35,6 +35,50 @@ describe('workers', () => {
       .journal()
       .map((line) => models[Number(line.split(' ')[1])]);
     expect(order).toEqual(['x', 'x', 'x', 'y', 'y']);
+  });
+});
+
+describe('tasks that divide', () => {
+  const models = ['m0', 'm1', 'm2', 'm3', 'm4', 'm5'];
+  /** One task a model, five shards each. */
+  const perModel = () =>
+    graphOf(
+      Object.fromEntries(
+        models.map((model) => {
+          const rows = Array.from({ length: 10 }, (_, row) => `${model}-${row}`).join('\n');
+          const path = rig().write(`${model}.txt`, rows);
+          return [model, { kind: 'count', with: { rows: file(path, ['table']), model } }] as const;
+        }),
+      ),
+    );
+
+  it('load no model at two workers while others wait', async () => {
+    const ran = await rig().run(perModel(), { jobs: 2 });
+    expect(ran.status).toBe('succeeded');
+    const loads = new Set<string>();
+    const last = new Map<string, string>();
+    const journal = rig().journal();
+    for (const line of journal.filter((entry) => entry.startsWith('model'))) {
+      const [, model, , worker] = line.split(' ') as [string, string, string, string];
+      if (last.get(worker) !== model) loads.add(`${model} ${worker}`);
+      last.set(worker, model);
+    }
+    // Each once, and the last of them perhaps by both, when no other is left.
+    expect(loads.size).toBeLessThanOrEqual(models.length + 1);
+  });
+
+  it('are completed before new ones are begun', async () => {
+    const ran = await rig().run(perModel(), { jobs: 1 });
+    const order = ran.all.flatMap((event) =>
+      event.event === 'task.started' || event.event === 'task.finished' ? [`${event.event} ${event.task}`] : [],
+    );
+    const finished = (model: string) => order.indexOf(`task.finished ${model}`);
+    const started = (model: string) => order.indexOf(`task.started ${model}`);
+    // While the last shard is taken into the store the worker begins with one more task, not with two.
+    for (const [index, model] of models.entries()) {
+      const afterNext = models[index + 2];
+      if (afterNext !== undefined) expect(finished(model)).toBeLessThan(started(afterNext));
+    }
   });
 });
 

@@ -26,6 +26,16 @@ describe('a step that divides', () => {
     expect(progress.at(-1)).toMatchObject({ done: 5, total: 5, unit: 'rows' });
   });
 
+  it('tells of its start before its progress, and of the whole task from the first on', async () => {
+    await rig().run(counting(['a', 'bb']));
+    const ran = await rig().run(counting(['a', 'bb', 'ccc', 'dddd', 'eeeee']), { jobs: 1 });
+    const told = ran.all.filter((event) => event.event === 'task.started' || event.event === 'task.progress');
+    expect(told[0]!.event).toBe('task.started');
+    expect(told.slice(1).map((event) => 'total' in event && event.total)).toEqual(told.slice(1).map(() => 5));
+    // The rows of the shard that was in the store are done from the first on.
+    expect(told[1]).toMatchObject({ done: 2, unit: 'rows' });
+  });
+
   it('computes only the new rows when it grows, from one shard to two as well', async () => {
     await rig().run(counting(['a', 'bb']));
     const grown = await rig().run(counting(['a', 'bb', 'ccc']));

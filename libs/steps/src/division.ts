@@ -17,7 +17,8 @@ const shardsOf = (rows: readonly unknown[]): Shard[] => {
   const shards: Shard[] = [];
   for (let start = 0; start < rows.length; start += SHARD_PROMPTS) {
     const part = rows.slice(start, start + SHARD_PROMPTS);
-    shards.push({ identity: { rows: digestOfRows(part) }, range: { start, end: start + part.length } });
+    const range = { start, end: start + part.length };
+    shards.push({ identity: { rows: digestOfRows(part) }, range, weight: part.length });
   }
   return shards;
 };

@@ -142,12 +142,13 @@ export const explain = async (graph: Graph, task: string, options: StoreOptions 
     await planOptions(graph, options, await openStore(storeFolder(options.store), { readOnly: true })),
   );
 
-/** Runs what is not cached. */
+/** Runs what is not cached. The pipeline's named outputs are read back at the end, and made again where damaged. */
 export const run = async (graph: Graph, options: RunPipelineOptions = {}): Promise<RunHandle> => {
   const store = await openStore(storeFolder(options.store));
   const { jobs, keepGoing, allowCode, offline, signal, killSignal } = options;
   return runGraph(graph, {
     ...(await planOptions(graph, options, store)),
+    exports: Object.values(graph.outputs).flat(),
     workerEntry: path.join(packageRoot(), 'dist', 'worker.js'),
     env: { SONDE_MODULES: JSON.stringify((options.modules ?? []).map((file) => path.resolve(file))) },
     metadata: { sonde: version(), ...options.metadata },

@@ -1,9 +1,20 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunResult } from '@sonde/executor';
-import type { Graph, JsonObject, JsonValue, OutputRef, TaskNode } from '@sonde/pipeline';
-import { canonicalJson, type ResultRecord, type Store, type StoredArtifact } from '@sonde/store';
-import { version } from './package.ts';
+import type { Graph, JsonObject, JsonValue, OutputRef } from '@sonde/pipeline';
+import type { ResultRecord, Store, StoredArtifact } from '@sonde/store';
+import {
+  type EarlierOutput,
+  earlierOutputs,
+  inTheWay,
+  type Placed,
+  provenanceOf,
+  readProvenance,
+  removeOutputs,
+  stillThere,
+  writeProvenance,
+} from './provenance.ts';
+import { resultsError } from './results-folder.ts';
 
 const EXTENSIONS: Readonly<Record<string, string>> = {
   table: '.parquet',
@@ -30,11 +41,6 @@ const axesName = (axes: OutputRef['axes']): string =>
     .replace(/[^A-Za-z0-9._=,@+-]+/g, '_')
     .slice(0, 120);
 
-interface Placed {
-  readonly file: string;
-  readonly artifact: StoredArtifact;
-}
-
 /** Where each output of the pipeline goes; outputs whose task did not succeed are left out. */
 const placeOutputs = (graph: Graph, records: ReadonlyMap<string, ResultRecord>): Placed[] => {
   const placed: Placed[] = [];
@@ -45,7 +51,7 @@ const placeOutputs = (graph: Graph, records: ReadonlyMap<string, ResultRecord>):
     let file = fileNameOf(base, artifact);
     for (let n = 2; taken.has(file); n++) file = fileNameOf(`${base}-${n}`, artifact);
     taken.add(file);
-    placed.push({ file, artifact });
+    placed.push({ file, task: ref.task, artifact });
   };
   for (const [name, output] of Object.entries(graph.outputs)) {
     if (Array.isArray(output))
@@ -55,61 +61,49 @@ const placeOutputs = (graph: Graph, records: ReadonlyMap<string, ResultRecord>):
   return placed;
 };
 
-const provenanceOf = (graph: Graph, result: RunResult, outputs: readonly Placed[]) => ({
-  sonde: version(),
-  pipeline: { name: graph.name, description: graph.description, files: graph.files.map(({ sha256 }) => ({ sha256 })) },
-  params: graph.params,
-  run: result.run,
-  software: { node: process.version, platform: `${process.platform} ${process.arch}` },
-  outputs: Object.fromEntries(outputs.map(({ file, artifact }) => [file, artifact.digest])),
-  tasks: graph.tasks.flatMap((task: TaskNode) => {
-    const record = result.records.get(task.id);
-    if (record === undefined) return [];
-    const { key, fingerprint, created, seconds } = record;
-    const digests = Object.fromEntries(Object.entries(record.outputs).map(([name, { digest }]) => [name, digest]));
-    return [{ task: task.id, key, created, seconds, fingerprint, outputs: digests }];
-  }),
-});
-
-/** Reads what an earlier run wrote here, so that what is unchanged is left alone and what is gone is removed. */
-const earlierOutputs = async (folder: string): Promise<Record<string, string>> => {
-  try {
-    const { outputs } = JSON.parse(await readFile(path.join(folder, 'provenance.json'), 'utf8')) as {
-      outputs?: Record<string, string>;
-    };
-    return outputs ?? {};
-  } catch {
-    return {};
-  }
-};
+export interface WrittenResults {
+  /** The paths of what this run's outputs were written to. */
+  readonly written: readonly string[];
+  /** What an earlier run wrote here and this one did not replace, by the names in the folder. */
+  readonly earlier: readonly EarlierOutput[];
+}
 
 /**
- * Writes the pipeline's named outputs and `provenance.json` into `folder`. Files of an earlier run that are no longer
- * outputs are removed; nothing else in the folder is touched.
+ * Writes the pipeline's named outputs and `provenance.json` into `folder`. What an earlier run wrote and this one has
+ * no result for stays, and `provenance.json` says of which run each file is. Only with `prune`, for a run that brought
+ * about all outputs, what is none of them any more is removed, with the folders that this leaves empty. What no run
+ * wrote is never touched.
  */
 export const writeResults = async (
   graph: Graph,
   result: RunResult,
   store: Store,
   folder: string,
-): Promise<string[]> => {
+  { prune }: { readonly prune: boolean },
+): Promise<WrittenResults> => {
   const outputs = placeOutputs(graph, result.records);
-  await mkdir(folder, { recursive: true });
-  const earlier = await earlierOutputs(folder);
-  const current = new Set(outputs.map(({ file }) => file));
-  for (const file of Object.keys(earlier)) {
-    const target = path.resolve(folder, file);
-    if (!current.has(file) && target.startsWith(path.resolve(folder) + path.sep))
-      await rm(target, { recursive: true, force: true });
+  const before = await readProvenance(folder);
+  const old = (await earlierOutputs(folder, before)).filter(({ file }) => !outputs.some((now) => now.file === file));
+  if (outputs.length === 0 && !(prune && old.length > 0)) return { written: [], earlier: old };
+  const written: Placed[] = [];
+  const describe = async (rest: readonly EarlierOutput[]): Promise<void> => {
+    const left = await stillThere(folder, rest, written);
+    await writeProvenance(folder, provenanceOf(graph, result, written, left, before));
+  };
+  try {
+    await mkdir(folder, { recursive: true });
+    await removeOutputs(folder, inTheWay(old, outputs));
+    for (const output of outputs) {
+      await store.exportArtifact(output.artifact, path.join(folder, output.file));
+      written.push(output);
+    }
+    if (prune) await removeOutputs(folder, old);
+    await describe(old);
+  } catch (error) {
+    // What there is after a failure half-way is described as it is, if the disk still takes that.
+    await describe(await earlierOutputs(folder, before)).catch(() => undefined);
+    throw resultsError(error, folder);
   }
-  for (const { file, artifact } of outputs) {
-    const target = path.join(folder, file);
-    await mkdir(path.dirname(target), { recursive: true });
-    await store.exportArtifact(artifact, target);
-  }
-  await writeFile(
-    path.join(folder, 'provenance.json'),
-    `${JSON.stringify(JSON.parse(canonicalJson(provenanceOf(graph, result, outputs) as never)), null, 2)}\n`,
-  );
-  return outputs.map(({ file }) => path.join(folder, file));
+  const paths = written.map(({ file }) => path.join(folder, file));
+  return { written: paths, earlier: await stillThere(folder, old, written) };
 };

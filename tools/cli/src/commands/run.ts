@@ -8,7 +8,9 @@ import { count, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
 import { createLiveDisplay, type Display } from '../live.ts';
 import { consents, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
-import { writeResults } from '../results.ts';
+import type { EarlierOutput } from '../provenance.ts';
+import { type WrittenResults, writeResults } from '../results.ts';
+import { checkResultsFolder } from '../results-folder.ts';
 import { alignColumns, exitWith, openTerminal, type Terminal } from '../terminal.ts';
 
 interface RunCommandOptions extends PipelineOptions {
@@ -42,6 +44,14 @@ const tasksByStep = (graph: Graph): Map<string, number> => {
   return counts;
 };
 
+type Ending = Extract<RunEvent, { event: 'task.cached' | 'task.finished' | 'task.failed' | 'task.skipped' }>;
+
+const isEnding = (event: RunEvent): event is Ending =>
+  event.event === 'task.cached' ||
+  event.event === 'task.finished' ||
+  event.event === 'task.failed' ||
+  event.event === 'task.skipped';
+
 /** What ran, what was cached, how long: a line a step. */
 const summaryTable = (events: readonly RunEvent[], terminal: Terminal): string[] => {
   interface Row {
@@ -52,8 +62,9 @@ const summaryTable = (events: readonly RunEvent[], terminal: Terminal): string[]
     seconds: number;
   }
   const steps = new Map<string, Row>();
-  for (const event of events) {
-    if (!('step' in event)) continue;
+  // A task whose stored result turns out damaged ends twice; how it ended last counts.
+  const endings = new Map(events.flatMap((event) => (isEnding(event) ? [[event.task, event] as const] : [])));
+  for (const event of endings.values()) {
     const row = steps.get(event.step) ?? { ran: 0, cached: 0, failed: 0, skipped: 0, seconds: 0 };
     steps.set(event.step, row);
     if (event.event === 'task.cached') row.cached++;
@@ -119,6 +130,15 @@ const liveDisplay = (terminal: Terminal, graph: Graph): Display => {
   };
 };
 
+/** Which files in the results' folder this run did not write. */
+const earlierText = (earlier: readonly EarlierOutput[], folder: string, partial: boolean): string => {
+  const runs = [...new Set(earlier.map(({ run }) => run))].join(', ');
+  const files = earlier.slice(0, 5).map(({ file }) => file);
+  const more = earlier.length > 5 ? ` and ${earlier.length - 5} more` : '';
+  const why = partial ? 'was not asked for' : 'did not succeed';
+  return `${folder} holds results of an earlier run (${runs}) for what ${why} here: ${files.join(', ')}${more}`;
+};
+
 const statusOfRun = (result: RunResult, signal: NodeJS.Signals | undefined): number => {
   if (result.status === 'interrupted') return signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
   if (result.status === 'succeeded') return EXIT.done;
@@ -129,6 +149,8 @@ const statusOfRun = (result: RunResult, signal: NodeJS.Signals | undefined): num
 export const run = async (file: string, steps: readonly string[], options: RunCommandOptions): Promise<void> => {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
+  const folder = path.resolve(options.out ?? path.join('results', graph.name));
+  await checkResultsFolder(folder);
   const { stop, kill, received } = stopSignals();
   const handle = await runPipeline(graph, {
     ...storeOptions(options, steps),
@@ -151,17 +173,20 @@ export const run = async (file: string, steps: readonly string[], options: RunCo
     if (event.event !== 'task.progress' && event.event !== 'data.progress') events.push(event);
   }
   display?.close();
-  const result = await handle.result;
-
-  const folder = path.resolve(options.out ?? path.join('results', graph.name));
-  const written =
-    result.records.size === 0
-      ? []
-      : await writeResults(graph, result, await openStore(storeFolder(options.store)), folder);
-  if (options.json) {
-    if (last !== undefined) terminal.out(JSON.stringify(last));
-    return exitWith(statusOfRun(result, received()));
+  let result: RunResult;
+  let results: WrittenResults;
+  try {
+    result = await handle.result;
+    const prune = result.status === 'succeeded' && steps.length === 0;
+    results = await writeResults(graph, result, await openStore(storeFolder(options.store)), folder, { prune });
+  } finally {
+    // Also where the results could not be written: whoever reads the lines waits for this one.
+    if (options.json && last !== undefined) terminal.out(JSON.stringify(last));
   }
+  const { written, earlier } = results;
+  const shownFolder = path.relative(process.cwd(), folder) || '.';
+  if (earlier.length > 0) terminal.error(earlierText(earlier, shownFolder, steps.length > 0));
+  if (options.json) return exitWith(statusOfRun(result, received()));
   terminal.note('');
   for (const line of summaryTable(events, terminal)) terminal.note(line);
   const { cached, ran, failed, skipped } = result.counts;
@@ -183,7 +208,6 @@ export const run = async (file: string, steps: readonly string[], options: RunCo
   }
   const shown = written.filter((name) => name.endsWith('.html'));
   for (const name of shown) terminal.out(path.relative(process.cwd(), name));
-  if (written.length > 0)
-    terminal.note(`${count(written.length, 'output')} in ${path.relative(process.cwd(), folder) || '.'}`);
+  if (written.length > 0) terminal.note(`${count(written.length, 'output')} in ${shownFolder}`);
   exitWith(statusOfRun(result, received()));
 };

@@ -1,0 +1,70 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { asStoreError, StoreError } from '@sonde/store';
+import { UsageError } from './errors.ts';
+
+/** Enough to see that a full disk is full. */
+const PROBE_BYTES = 1 << 16;
+
+/**
+ * Makes sure, before anything is computed, that the results can be written to a folder that may not be there yet.
+ * Leaves nothing behind. Throws a UsageError where a file is in the way, a StoreError where rights or space are missing.
+ */
+export const checkResultsFolder = async (folder: string): Promise<void> => {
+  try {
+    const probe = await mkdtemp(path.join(await nearestFolder(folder), '.sonde-'));
+    try {
+      await writeFile(path.join(probe, 'probe'), Buffer.alloc(PROBE_BYTES));
+    } finally {
+      await rm(probe, { recursive: true, force: true });
+    }
+  } catch (error) {
+    const found = asStoreError(error, folder);
+    throw found instanceof StoreError ? cannotWrite(found, folder) : found;
+  }
+};
+
+const contains = (outer: string, inner: string): boolean => !path.relative(outer, inner).startsWith('..');
+
+/** A failure to write results as a sentence about the results' folder; what failed elsewhere passes unchanged. */
+export const resultsError = (error: unknown, folder: string): unknown => {
+  const found = asStoreError(error, folder);
+  if (!(found instanceof StoreError) || found.code === 'corrupt' || found.code === 'version') return found;
+  const isAbout = found.path === undefined || contains(folder, found.path) || contains(found.path, folder);
+  return isAbout ? cannotWrite(found, folder) : found;
+};
+
+const cannotWrite = (error: StoreError, folder: string): StoreError => {
+  const why = error.message.replace(/^.* failed: /s, '').replace(/\.$/, '');
+  const hint =
+    error.code === 'no-space'
+      ? 'Free some space there, or name another folder with --out.'
+      : error.code === 'permission'
+        ? 'Give yourself the right to write there, or name another folder with --out.'
+        : error.hint;
+  return new StoreError(error.code, `The results cannot be written to ${folder}: ${why}.`, {
+    hint,
+    path: folder,
+    cause: error,
+  });
+};
+
+/** The folder itself, or the nearest one above it that exists. */
+const nearestFolder = async (folder: string): Promise<string> => {
+  for (let place = folder; ; place = path.dirname(place)) {
+    const found = await stat(place).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+      throw error;
+    });
+    if (found?.isDirectory()) return place;
+    if (found !== undefined) {
+      throw new UsageError(
+        place === folder
+          ? `the results cannot be written to ${folder}: it is a file`
+          : `the results cannot be written to ${folder}: ${place} is a file, not a folder`,
+        'Name another folder with --out, or move the file away.',
+      );
+    }
+    if (path.dirname(place) === place) return place;
+  }
+};
