@@ -1,4 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { createJobQueue, type JobOptions } from '../src/job-queue.ts';
+import type { WorkerPool } from '../src/pool.ts';
 import { ranks } from '../src/select.ts';
 import { file, graphOf, out } from './rig.ts';
 import { useRig } from './use-rig.ts';
@@ -45,7 +48,9 @@ describe('tasks that divide', () => {
     graphOf(
       Object.fromEntries(
         models.map((model) => {
-          const rows = Array.from({ length: 10 }, (_, row) => `${model}-${row}`).join('\n');
+          // The first two wait in their first shard until all are waiting to be chosen from.
+          const held = models.indexOf(model) < 2 ? 'gate' : 'row';
+          const rows = Array.from({ length: 10 }, (_, row) => `${row === 0 ? held : 'row'}-${model}-${row}`).join('\n');
           const path = rig().write(`${model}.txt`, rows);
           return [model, { kind: 'count', with: { rows: file(path, ['table']), model } }] as const;
         }),
@@ -53,8 +58,12 @@ describe('tasks that divide', () => {
     );
 
   it('load no model at two workers while others wait', async () => {
-    const ran = await rig().run(perModel(), { jobs: 2 });
-    expect(ran.status).toBe('succeeded');
+    const running = rig().run(perModel(), { jobs: 2 });
+    const gates = ['gate-m0-0', 'gate-m1-0'];
+    await Promise.all(gates.map((gate) => rig().started(gate)));
+    await delay(300);
+    for (const gate of gates) rig().openGate(gate);
+    expect((await running).status).toBe('succeeded');
     const loads = new Set<string>();
     const last = new Map<string, string>();
     const journal = rig().journal();
@@ -63,22 +72,48 @@ describe('tasks that divide', () => {
       if (last.get(worker) !== model) loads.add(`${model} ${worker}`);
       last.set(worker, model);
     }
-    // Each once, and the last of them perhaps by both, when no other is left.
-    expect(loads.size).toBeLessThanOrEqual(models.length + 1);
+    // Each once, and the last ones perhaps by both, when no other is left.
+    expect(loads.size).toBeLessThanOrEqual(models.length + 2);
+  });
+});
+
+describe('the next job', () => {
+  /** The order in which one worker is given the jobs, while `idle` is loaded by it and `busy` by another. */
+  const orderOf = async (jobs: Readonly<Record<string, Partial<JobOptions>>>): Promise<string[]> => {
+    const pool = { size: 1, idleAffinities: () => new Set(['idle']), busyAffinities: () => new Set(['busy']) };
+    const queue = createJobQueue(pool as unknown as WorkerPool);
+    const order: string[] = [];
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const common = { completes: false, rank: 3, affinity: undefined, isBegun: () => false };
+    const all: Promise<unknown>[] = [queue.add(() => gate, common)];
+    for (const [name, job] of Object.entries(jobs)) {
+      all.push(queue.add(async () => void order.push(name), { ...common, ...job }));
+    }
+    open();
+    await Promise.all(all);
+    return order;
+  };
+
+  it('is what completes a task, then what the worker has loaded, then the longest chain', async () => {
+    const order = await orderOf({
+      later: { rank: 2 },
+      long: { rank: 5 },
+      loaded: { rank: 1, affinity: 'idle' },
+      joining: { rank: 1, completes: true },
+    });
+    expect(order).toEqual(['joining', 'loaded', 'long', 'later']);
   });
 
-  it('are completed before new ones are begun', async () => {
-    const ran = await rig().run(perModel(), { jobs: 1 });
-    const order = ran.all.flatMap((event) =>
-      event.event === 'task.started' || event.event === 'task.finished' ? [`${event.event} ${event.task}`] : [],
-    );
-    const finished = (model: string) => order.indexOf(`task.finished ${model}`);
-    const started = (model: string) => order.indexOf(`task.started ${model}`);
-    // While the last shard is taken into the store the worker begins with one more task, not with two.
-    for (const [index, model] of models.entries()) {
-      const afterNext = models[index + 2];
-      if (afterNext !== undefined) expect(finished(model)).toBeLessThan(started(afterNext));
-    }
+  it('among chains of one length is rather of a model that no other worker has, and of a task that is begun', async () => {
+    const order = await orderOf({
+      elsewhere: { rank: 2.9, affinity: 'busy', isBegun: () => true },
+      first: { rank: 2.8, affinity: 'other' },
+      begun: { rank: 2.7, affinity: 'third', isBegun: () => true },
+    });
+    expect(order).toEqual(['begun', 'first', 'elsewhere']);
   });
 });
 

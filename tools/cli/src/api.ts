@@ -21,6 +21,7 @@ import {
 import { createDataSources, dataSources, STEP_KINDS } from '@sonde/steps';
 import { openStore, type Store } from '@sonde/store';
 import envPaths from 'env-paths';
+import { UsageError } from './errors.ts';
 import { findUp, packageRoot, version } from './package.ts';
 
 /** How a pipeline file is read. */
@@ -72,22 +73,42 @@ export const defineStep = (kind: StepKind): StepKind => {
   if (!Number.isInteger(kind.revision) || kind.revision < 1) {
     throw new TypeError(`${kind.kind}: revision must be a whole number from 1, not ${kind.revision}`);
   }
+  const { config, outputs, load }: Partial<StepKind> = kind;
+  if (typeof config !== 'object') throw new TypeError(`${kind.kind}: config must be a JSON Schema`);
+  if (typeof outputs !== 'object') throw new TypeError(`${kind.kind}: outputs must map names to { type, description }`);
+  if (typeof load !== 'function') throw new TypeError(`${kind.kind}: load must be a function that gives { run }`);
   return kind;
 };
 
 const isStepKind = (value: unknown): value is StepKind =>
-  typeof value === 'object' && value !== null && 'kind' in value && 'revision' in value && 'load' in value;
+  typeof value === 'object' && value !== null && 'kind' in value && 'revision' in value;
 
-/** Sonde's own step kinds and those that the modules export. */
+/** The step kinds that a module exports. What is wrong with the module is a `UsageError` that names it. */
+const kindsOf = async (file: string): Promise<readonly StepKind[]> => {
+  const target = path.resolve(file);
+  if (!existsSync(target)) throw new UsageError(`there is no module ${file}`);
+  let found: readonly StepKind[];
+  try {
+    const exported: Record<string, unknown> = await import(pathToFileURL(target).href);
+    found = Object.values(exported).filter(isStepKind).map(defineStep);
+  } catch (error) {
+    throw new UsageError(
+      `the module ${file} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+      'It is a JavaScript file that exports step kinds made by defineStep.',
+    );
+  }
+  if (found.length === 0)
+    throw new UsageError(`the module ${file} exports no step kind`, 'Export what defineStep gives.');
+  return found;
+};
+
+/** Sonde's own step kinds and those that the modules export. Throws where a module cannot be used. */
 export const stepKinds = async (modules: readonly string[] = []): Promise<ReadonlyMap<string, StepKind>> => {
   if (modules.length === 0) return STEP_KINDS;
   const kinds = new Map(STEP_KINDS);
   for (const file of modules) {
-    const exported: Record<string, unknown> = await import(pathToFileURL(path.resolve(file)).href);
-    const found = Object.values(exported).filter(isStepKind).map(defineStep);
-    if (found.length === 0) throw new TypeError(`${file} exports no step kind (made by defineStep)`);
-    for (const kind of found) {
-      if (kinds.has(kind.kind)) throw new TypeError(`${file}: there is a step kind "${kind.kind}" already`);
+    for (const kind of await kindsOf(file)) {
+      if (kinds.has(kind.kind)) throw new UsageError(`the module ${file}: there is a step kind "${kind.kind}" already`);
       kinds.set(kind.kind, kind);
     }
   }

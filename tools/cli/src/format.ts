@@ -8,6 +8,12 @@ export const formatSeconds = (seconds: number): string => {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 };
 
+/** `hour`, `2 hours`, `90 seconds`: after "the last". */
+export const formatPeriod = (seconds: number): string => {
+  const [size, unit] = seconds % 3600 === 0 ? [3600, 'hour'] : seconds % 60 === 0 ? [60, 'minute'] : [1, 'second'];
+  return seconds === size ? unit : `${seconds / size} ${unit}s`;
+};
+
 /** `812 B`, `3.4 KiB`, `1.2 GiB`. */
 export const formatBytes = (bytes: number): string => {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -30,4 +36,11 @@ export const shortKey = (key: string): string => key.replace(/^sha256:/, '').sli
 export const shortJson = (value: unknown, width = 60): string => {
   const text = value === undefined ? '(absent)' : JSON.stringify(value);
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+};
+
+/** `1,610/s`, `24.5/s`, `0.35/s`, `2.4/min`. */
+export const formatRate = (perSecond: number): string => {
+  if (perSecond < 0.1) return `${(perSecond * 60).toFixed(1)}/min`;
+  const digits = perSecond >= 100 ? 0 : perSecond >= 10 ? 1 : 2;
+  return `${perSecond.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })}/s`;
 };

@@ -13,11 +13,9 @@ export interface CommonOptions extends TerminalOptions {
 }
 
 /** Options of the commands that read a pipeline file. */
-export interface PipelineOptions extends CommonOptions {
+export interface PipelineOptions extends ModuleOptions {
   readonly set?: readonly string[];
   readonly params?: string;
-  readonly module?: readonly string[];
-  readonly allowCode?: boolean | string;
   readonly refresh?: readonly string[];
   readonly device?: string;
   readonly executor?: string;
@@ -64,8 +62,14 @@ const lineAndColumn = (text: string, offset: number): { line: number; column: nu
   return { line: before.length, column: [...before.at(-1)!].length + 1 };
 };
 
+/** Options of the commands that load step kinds. */
+export interface ModuleOptions extends CommonOptions {
+  readonly module?: readonly string[];
+  readonly allowCode?: boolean | string;
+}
+
 /** The modules of `--module`; they are code, so they need consent. */
-const checkConsent = (options: PipelineOptions): void => {
+export const checkConsent = (options: ModuleOptions): void => {
   if ((options.module?.length ?? 0) > 0 && options.allowCode === undefined) {
     throw new UsageError('--module runs the code of that file', 'Read it, then add --allow-code.');
   }

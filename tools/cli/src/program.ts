@@ -1,30 +1,80 @@
 import { RunRefused } from '@sonde/executor';
 import { StoreError } from '@sonde/store';
 import { Command, CommanderError, Option } from 'commander';
-import { EXIT, Exit, UsageError } from './errors.ts';
+import { EXIT, Exit, systemFailure, UsageError } from './errors.ts';
 import { version } from './package.ts';
 import { printRefusal } from './pipeline.ts';
 import { endOnClosedPipe, openTerminal } from './terminal.ts';
 
 const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
 
-const positive = (value: string): number => {
-  const n = Number(value);
-  if (!Number.isInteger(n) || n < 1) throw new UsageError(`"${value}" is not a whole number from 1`);
-  return n;
+const positive =
+  (option: string) =>
+  (value: string): number => {
+    const n = Number(value);
+    if (!Number.isInteger(n) || n < 1) throw new UsageError(`${option} takes a whole number from 1, not "${value}"`);
+    return n;
+  };
+
+const CONSENT = 'yes';
+const DIGEST = /^(sha256:)?[0-9a-f]{64}$/i;
+
+/** Alone, `--allow-code` takes nothing: the word after it is the next argument. */
+const separateConsent = (argv: readonly string[]): string[] =>
+  argv.map((word, at) => {
+    if (word !== '--allow-code') return word;
+    const next = argv[at + 1];
+    if (next !== undefined && (DIGEST.test(next) || next.startsWith('sha256:')))
+      throw new UsageError('a digest is written with `=`', `--allow-code=${next}`);
+    return `--allow-code=${CONSENT}`;
+  });
+
+const readConsent = (value: string): true | string => {
+  if (value === CONSENT) return true;
+  if (DIGEST.test(value)) return value.toLowerCase();
+  throw new UsageError(
+    `--allow-code=${value}: that is no digest (sha256: and 64 hexadecimal digits)`,
+    'Alone, --allow-code consents to what the command names; with the digest of the pipeline file, to that very file.',
+  );
 };
 
-const withPipelineOptions = (command: Command): Command =>
+/** Options of every command that loads step kinds. */
+const withModules = (command: Command): Command =>
   command
-    .option('--set <name=value>', 'set a parameter; the value is YAML (repeatable)', collect)
-    .option('--params <file>', 'a YAML file of parameter values')
-    .option('--refresh <step>', 'run this step although its result is cached (repeatable)', collect)
     .option('--module <file>', 'add the step kinds of a JavaScript module; needs --allow-code (repeatable)', collect)
-    .option('--allow-code [sha256]', 'consent to code that the pipeline brings; with a digest: to this very file only')
-    .option('--frozen', 'refuse to resolve movable revisions anew')
-    .option('--offline', 'refuse network access')
-    .addOption(new Option('--device <device>', 'cpu or auto').default('auto'))
-    .addOption(new Option('--executor <name>', 'local').default('local'));
+    .option(
+      '--allow-code [=sha256]',
+      'consent to code that the pipeline or a module brings; with =sha256:…: to this very pipeline file only',
+      readConsent,
+    );
+
+/** Options of every command that reads a pipeline file. */
+const withFileOptions = (command: Command): Command =>
+  withModules(
+    command
+      .option('--set <name=value>', 'set a parameter; the value is YAML (repeatable)', collect)
+      .option('--params <file>', 'a YAML file of parameter values'),
+  );
+
+const planOptions = (): Option[] => [
+  new Option('--refresh <step>', 'run this step although its result is cached (repeatable)').argParser(collect),
+  new Option('--frozen', 'refuse to resolve movable revisions anew'),
+  new Option('--offline', 'refuse network access'),
+  new Option('--device <device>', 'cpu or auto').default('auto'),
+  new Option('--executor <name>', 'local').default('local'),
+];
+
+const runOptions = (): Option[] => [
+  new Option('--jobs <n>', 'worker processes at most (default: the cores)').argParser(positive('--jobs')),
+  new Option('--keep-going', 'after a failure, go on with what does not depend on it'),
+  new Option('--out <dir>', 'where to write the results (default: results/<name>)'),
+];
+
+const add = (command: Command, options: readonly Option[]): Command =>
+  options.reduce((to, option) => to.addOption(option), command);
+
+/** Accepted, so that a line of `sonde run` works with another command in its place; without effect, so not shown. */
+const hidden = (options: readonly Option[]): Option[] => options.map((option) => option.hideHelp());
 
 /** A command's module is loaded when the command runs: starting stays fast. */
 const buildProgram = (): Command => {
@@ -45,33 +95,41 @@ const buildProgram = (): Command => {
     .showHelpAfterError('(add --help for help)')
     .exitOverride();
 
-  withPipelineOptions(
-    program.command('run <file> [steps...]').description('run what is not cached; write results/<name>/'),
-  )
-    .option('--jobs <n>', 'worker processes at most (default: the cores)', positive)
-    .option('--keep-going', 'after a failure, go on with what does not depend on it')
-    .option('--out <dir>', 'where to write the results (default: results/<name>)')
-    .action(async (file, steps, _options, command) =>
-      (await import('./commands/run.ts')).run(file, steps, command.optsWithGlobals()),
-    );
-  withPipelineOptions(
-    program.command('plan <file> [steps...]').description('what would run and why; runs and writes nothing'),
+  add(
+    withFileOptions(
+      program.command('run <file> [steps...]').description('run what is not cached; write results/<name>/'),
+    ),
+    [...planOptions(), ...runOptions()],
+  ).action(async (file, steps, _options, command) =>
+    (await import('./commands/run.ts')).run(file, steps, command.optsWithGlobals()),
+  );
+  add(
+    withFileOptions(
+      program.command('plan <file> [steps...]').description('what would run and why; runs and writes nothing'),
+    ),
+    [...planOptions(), ...hidden(runOptions())],
   )
     .option('--exit-code', 'end with status 3 if there is work to do')
     .action(async (file, steps, _options, command) =>
       (await import('./commands/plan.ts')).plan(file, steps, command.optsWithGlobals()),
     );
-  withPipelineOptions(
-    program
-      .command('explain <file> <step>')
-      .description('a task’s fingerprint, and how it differs from the nearest earlier one'),
+  add(
+    withFileOptions(
+      program
+        .command('explain <file> <step>')
+        .description('a task’s fingerprint, and how it differs from the nearest earlier one'),
+    ),
+    [...planOptions(), ...hidden(runOptions())],
   ).action(async (file, step, _options, command) =>
     (await import('./commands/explain.ts')).explain(file, step, command.optsWithGlobals()),
   );
-  withPipelineOptions(program.command('check <file>').description('all problems of a pipeline file')).action(
-    async (file, _options, command) => (await import('./commands/check.ts')).check(file, command.optsWithGlobals()),
+  add(
+    withFileOptions(program.command('check <file>').description('all problems of a pipeline file')),
+    hidden([...planOptions(), ...runOptions()]),
+  ).action(async (file, _options, command) =>
+    (await import('./commands/check.ts')).check(file, command.optsWithGlobals()),
   );
-  withPipelineOptions(program.command('graph <file>').description('the graph of steps'))
+  withFileOptions(program.command('graph <file>').description('the graph of steps'))
     .addOption(
       new Option('--format <format>', 'how to draw it').choices(['mermaid', 'dot', 'json', 'svg']).default('mermaid'),
     )
@@ -80,22 +138,21 @@ const buildProgram = (): Command => {
     .action(async (file, _options, command) =>
       (await import('./commands/graph.ts')).graph(file, command.optsWithGlobals()),
     );
-  withPipelineOptions(program.command('show <file> <output>').description('a look at an output: STEP or STEP.OUTPUT'))
-    .option('--rows <n>', 'rows of a table to show', positive, 10)
+  withFileOptions(program.command('show <file> <output>').description('a look at an output: STEP or STEP.OUTPUT'))
+    .option('--rows <n>', 'rows of a table to show', positive('--rows'), 10)
     .option('--out <file>', 'export instead: .parquet, .csv, .jsonl, .json, .safetensors, .npy, .html')
+    .option('--tensor <name>', 'the tensor to export as .npy, where there are several')
     .action(async (file, output, _options, command) =>
       (await import('./commands/show.ts')).show(file, output, command.optsWithGlobals()),
     );
-  program
-    .command('steps [kind]')
-    .description('the step kinds; one kind’s config, inputs and outputs')
-    .action(async (kind, _options, command) =>
-      (await import('./commands/steps.ts')).steps(kind, command.optsWithGlobals()),
-    );
-  program
-    .command('schema')
-    .description('the JSON Schema of pipeline files, for editors')
-    .action(async (_options, command) => (await import('./commands/schema.ts')).schema(command.optsWithGlobals()));
+  withModules(
+    program.command('steps [kind]').description('the step kinds; one kind’s config, inputs and outputs'),
+  ).action(async (kind, _options, command) =>
+    (await import('./commands/steps.ts')).steps(kind, command.optsWithGlobals()),
+  );
+  withModules(program.command('schema').description('the JSON Schema of pipeline files, for editors')).action(
+    async (_options, command) => (await import('./commands/schema.ts')).schema(command.optsWithGlobals()),
+  );
   program
     .command('runs')
     .description('past runs')
@@ -136,11 +193,11 @@ const buildProgram = (): Command => {
   store
     .command('gc')
     .description('delete what no kept run and no pin needs')
-    .option('--keep-runs <n>', 'keep the results of the newest n runs', positive, 20)
-    .option('--older-than <days>', 'delete only what is older', positive)
+    .option('--keep-runs <n>', 'keep the results of the newest n runs', positive('--keep-runs'), 20)
+    .option('--older-than <days>', 'delete only what is older', positive('--older-than'))
     .option('--dry-run', 'only say what would go')
     .action(async (_options, command) => (await import('./commands/store.ts')).gc(command.optsWithGlobals()));
-  withPipelineOptions(store.command('pin <file>').description('keep a pipeline’s present results whatever gc does'))
+  withFileOptions(store.command('pin <file>').description('keep a pipeline’s present results whatever gc does'))
     .option('--remove', 'let them go again')
     .action(async (file, _options, command) =>
       (await import('./commands/store.ts')).pin(file, command.optsWithGlobals()),
@@ -163,6 +220,15 @@ const buildProgram = (): Command => {
   return program;
 };
 
+/** The commands whose help lists the option that a message of commander's names. */
+const commandsWith = (message: string): string[] => {
+  const flag = /'(--[a-z-]+)/.exec(message)?.[1];
+  const withParts = (command: Command): Command[] => [command, ...command.commands.flatMap(withParts)];
+  return withParts(buildProgram())
+    .filter(({ options }) => options.some(({ long, hidden }) => long === flag && !hidden))
+    .map((command) => (command.parent?.parent ? `${command.parent.name()} ${command.name()}` : command.name()));
+};
+
 /** The one boundary where thrown errors become messages and exit statuses. */
 const statusOf = (error: unknown, argv: readonly string[]): number => {
   if (error instanceof Exit) return error.status;
@@ -172,7 +238,11 @@ const statusOf = (error: unknown, argv: readonly string[]): number => {
     terminal.error(`${red('error:')} ${message}`);
     if (hint !== undefined) terminal.error(dim(hint));
   };
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.invalid;
+  if (error instanceof CommanderError) {
+    const owners = error.code === 'commander.unknownOption' ? commandsWith(error.message) : [];
+    if (owners.length > 0) terminal.error(dim(`It is an option of ${owners.join(', ')}.`));
+    return error.exitCode === 0 ? EXIT.done : EXIT.invalid;
+  }
   if (error instanceof RunRefused) {
     printRefusal(error, terminal);
     return EXIT.invalid;
@@ -184,6 +254,11 @@ const statusOf = (error: unknown, argv: readonly string[]): number => {
   if (error instanceof UsageError) {
     say(error.message, error.hint);
     return EXIT.invalid;
+  }
+  const failure = systemFailure(error);
+  if (failure !== undefined) {
+    say(failure.message);
+    return failure.status;
   }
   say(
     `unexpected: ${error instanceof Error ? error.message : String(error)}`,
@@ -197,7 +272,7 @@ const statusOf = (error: unknown, argv: readonly string[]): number => {
 export const main = async (argv: readonly string[]): Promise<number> => {
   endOnClosedPipe();
   try {
-    await buildProgram().parseAsync(argv as string[], { from: 'user' });
+    await buildProgram().parseAsync(separateConsent(argv), { from: 'user' });
     return EXIT.done;
   } catch (error) {
     return statusOf(error, argv);

@@ -28,11 +28,13 @@ const onnxRuntime = async (): Promise<Finding> => {
     const ort = await import('onnxruntime-node');
     const packageFile = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
     const { version: installed } = createRequire(import.meta.url)(packageFile) as { version: string };
-    const providers = ort.listSupportedBackends().map((backend) => backend.name);
+    const backends = ort.listSupportedBackends();
+    const providers = backends.filter(({ bundled }) => bundled).map((backend) => backend.name);
+    const others = backends.filter(({ bundled }) => !bundled).map((backend) => backend.name);
     return {
       name,
       ok: providers.includes('cpu'),
-      found: `${installed}; providers: ${providers.join(', ')} (Sonde uses cpu)`,
+      found: `${installed}; providers: ${providers.join(', ')}${others.length > 0 ? `; not installed: ${others.join(', ')}` : ''} (Sonde uses cpu)`,
     };
   } catch (error) {
     return {

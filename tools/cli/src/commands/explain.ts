@@ -23,7 +23,7 @@ export const explain = async (file: string, step: string, options: PipelineOptio
   }
   const { bold, dim, green, red } = terminal.colors;
   for (const { task, kind, state, key, reason, fingerprint, nearest, changes } of explanations) {
-    terminal.out(`${bold(task)}  ${dim(kind)}\n  ${state}: ${reasonText(reason)}`);
+    terminal.out(`${bold(task)}  ${dim(kind)}\n  ${state === 'cached' ? state : `${state}: ${reasonText(reason)}`}`);
     if (key !== undefined) terminal.out(`  key ${key}`);
     if (fingerprint !== undefined) {
       terminal.out(dim('  fingerprint'));

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { graphToDot, graphToJson, graphToMermaid } from '@sonde/pipeline';
 import { type PipelineOptions, readGraph } from '../pipeline.ts';
 import { openTerminal } from '../terminal.ts';
@@ -22,5 +23,8 @@ export const graph = async (file: string, options: GraphOptions): Promise<void> 
   };
   const text = (await draw[options.json ? 'json' : options.format]()).trimEnd();
   if (options.out === undefined) openTerminal(options).out(text);
-  else await writeFile(options.out, `${text}\n`);
+  else {
+    await mkdir(path.dirname(path.resolve(options.out)), { recursive: true });
+    await writeFile(options.out, `${text}\n`);
+  }
 };

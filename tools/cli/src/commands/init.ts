@@ -3,7 +3,7 @@ import path from 'node:path';
 import { UsageError } from '../errors.ts';
 import { packageRoot } from '../package.ts';
 import type { CommonOptions } from '../pipeline.ts';
-import { openTerminal } from '../terminal.ts';
+import { openTerminal, printJson } from '../terminal.ts';
 
 /** `sonde init`: a folder with the commented quickstart to change, and a .gitignore. Overwrites nothing. */
 export const init = async (folder = '.', options: CommonOptions): Promise<void> => {
@@ -17,6 +17,10 @@ export const init = async (folder = '.', options: CommonOptions): Promise<void> 
   }
   await copyFile(path.join(packageRoot(), 'pipelines', 'template.yaml'), path.join(target, 'pipeline.yaml'));
   await writeFile(path.join(target, '.gitignore'), 'cache/\nresults/\n');
+  if (options.json) {
+    const files = ['pipeline.yaml', '.gitignore'].map((name) => path.join(folder, name));
+    return printJson(terminal, { sonde: 1, files });
+  }
   terminal.out(path.join(folder, 'pipeline.yaml'));
   terminal.note(`Next: ${folder === '.' ? '' : `cd ${folder} && `}sonde run pipeline.yaml`);
 };

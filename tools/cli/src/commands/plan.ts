@@ -36,9 +36,12 @@ export const plan = async (file: string, steps: readonly string[], options: Plan
       ]),
     );
     for (const line of lines) terminal.out(line);
-    terminal.out(
-      `${lines.length > 0 ? '\n' : ''}${summary.run} to run, ${summary.unknown} that may have to (their inputs are not known yet), ${summary.cached} cached`,
-    );
+    const counts = [
+      `${summary.run} to run`,
+      ...(summary.unknown > 0 ? [`${summary.unknown} that may have to (their inputs are not known yet)`] : []),
+      `${summary.cached} cached`,
+    ];
+    terminal.out(`${lines.length > 0 ? '\n' : ''}${counts.join(', ')}`);
   }
   if (options.exitCode && summary.run + summary.unknown > 0) exitWith(EXIT.work);
 };

@@ -34,6 +34,10 @@ const describe = ({ counts, seconds }: RunSummary): string => {
   return [...parts, ...(seconds === undefined ? [] : [formatSeconds(seconds)])].join(', ');
 };
 
+/** Whether an event is of this step, of a step inside it, or of this task. */
+const isOf = (event: RunEvent, name: string): boolean =>
+  'step' in event && (event.step === name || event.task === name || event.step.startsWith(`${name}/`));
+
 /** `sonde logs`. */
 export const logs = async (id: string, step: string | undefined, options: CommonOptions): Promise<void> => {
   const terminal = openTerminal({ ...options, verbose: true });
@@ -44,8 +48,13 @@ export const logs = async (id: string, step: string | undefined, options: Common
     throw new UsageError(`there is no run "${id}" in ${store.dir}`, 'sonde runs lists them; `last` names the newest.');
   }
   const { events } = await store.runs.open(name);
-  for (const event of events as unknown as readonly RunEvent[]) {
-    if (step !== undefined && !('step' in event && (event.step === step || event.task === step))) continue;
+  const told = events as unknown as readonly RunEvent[];
+  if (step !== undefined && !told.some((event) => isOf(event, step))) {
+    const steps = [...new Set(told.flatMap((event) => ('step' in event ? [event.step] : [])))];
+    throw new UsageError(`run ${name} has no step "${step}"`, `Its steps: ${steps.join(', ')}.`);
+  }
+  for (const event of told) {
+    if (step !== undefined && !isOf(event, step)) continue;
     const line = options.json ? JSON.stringify(event) : lineOf(event, terminal);
     if (line !== undefined) terminal.out(options.json ? line : `${terminal.colors.dim(event.time)}  ${line}`);
   }

@@ -1,8 +1,10 @@
 import { pipelineSchema } from '@sonde/pipeline';
 import { stepKinds } from '../api.ts';
-import type { CommonOptions } from '../pipeline.ts';
+import { checkConsent, type ModuleOptions } from '../pipeline.ts';
 import { openTerminal, printJson } from '../terminal.ts';
 
 /** `sonde schema`. */
-export const schema = async (options: CommonOptions): Promise<void> =>
-  printJson(openTerminal(options), pipelineSchema(await stepKinds()));
+export const schema = async (options: ModuleOptions): Promise<void> => {
+  checkConsent(options);
+  printJson(openTerminal(options), pipelineSchema(await stepKinds(options.module)));
+};

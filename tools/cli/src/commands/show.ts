@@ -1,18 +1,19 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Graph } from '@sonde/pipeline';
 import { openStore, type Store, type StoredArtifact } from '@sonde/store';
-import { readTable, type Table, rows as tableRows, writeCsv, writeJsonl } from '@sonde/tables';
-import { encodeNpy, openSafetensors, readFloat32, readTensor } from '@sonde/tensors';
+import { readTable, type Table, rows as tableRows } from '@sonde/tables';
+import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { plan, storeFolder } from '../api.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
 import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '../terminal.ts';
+import { exportArtifact, tensorsFile } from './export.ts';
 
 interface ShowOptions extends PipelineOptions {
   readonly rows: number;
   readonly out?: string;
+  readonly tensor?: string;
 }
 
 interface Found {
@@ -39,13 +40,6 @@ const chooseOutputs = (graph: Graph, name: string): { task: string; output: stri
     throw new UsageError(`${step} has no output "${output}"`, `It has: ${Object.keys(tasks[0]!.outputs).join(', ')}.`);
   }
   return tasks.map((task) => ({ task: task.id, output }));
-};
-
-const tensorsFile = (artifact: StoredArtifact, file: string): string => {
-  if (artifact.files === undefined) return file;
-  const name = Object.keys(artifact.files).find((entry) => entry.endsWith('.safetensors'));
-  if (name === undefined) throw new UsageError('this artifact holds no safetensors file');
-  return path.join(file, name);
 };
 
 /** Control characters and marks of direction would reach the terminal as commands: they are shown as code points. */
@@ -125,36 +119,6 @@ const show1 = async (
   terminal.out('');
 };
 
-/** Writes one output in the format that the file's ending names. */
-const exportTo = async (target: string, { artifact }: Found, store: Store): Promise<void> => {
-  const file = await store.materialize(artifact);
-  const extension = path.extname(target).toLowerCase();
-  if (artifact.type === 'table' && extension === '.csv') await writeCsv(target, await readTable(file));
-  else if (artifact.type === 'table' && extension === '.jsonl') await writeJsonl(target, await readTable(file));
-  else if (artifact.type === 'tensors' && extension === '.npy') {
-    const opened = await openSafetensors(tensorsFile(artifact, file));
-    const names = [...opened.tensors.keys()];
-    const name = names.includes('hidden_states') ? 'hidden_states' : names[0];
-    if (name === undefined) throw new UsageError('this artifact holds no tensor');
-    await writeFile(target, encodeNpy(await readTensor(opened, name)));
-  } else if (artifact.type === 'tensors' && extension === '.safetensors') {
-    await writeFile(target, await readFile(tensorsFile(artifact, file)));
-  } else {
-    const own: Readonly<Record<string, string>> = { table: '.parquet', json: '.json', html: '.html' };
-    if (artifact.files === undefined && (own[artifact.type] === undefined || own[artifact.type] === extension)) {
-      await store.exportArtifact(artifact, target);
-    } else {
-      const possible = { table: '.parquet, .csv, .jsonl', tensors: '.safetensors, .npy', json: '.json', html: '.html' }[
-        artifact.type
-      ];
-      throw new UsageError(
-        `an artifact of type ${artifact.type} cannot be written as "${extension}"`,
-        `Possible: ${possible ?? 'any single file'}.`,
-      );
-    }
-  }
-};
-
 /** `sonde show`. */
 export const show = async (file: string, name: string, options: ShowOptions): Promise<void> => {
   const terminal = openTerminal(options);
@@ -181,9 +145,12 @@ export const show = async (file: string, name: string, options: ShowOptions): Pr
           .join(', ')}…`,
       );
     }
-    await exportTo(path.resolve(options.out), found[0]!, store);
-    return terminal.out(options.out);
+    const files = await exportArtifact(options.out, found[0]!.artifact, store, options.tensor);
+    if (options.json) printJson(terminal, { sonde: 1, pipeline: graph.name, files });
+    else for (const file of files) terminal.out(file);
+    return;
   }
+  if (options.tensor !== undefined) throw new UsageError('--tensor goes with --out FILE.npy');
   if (options.json) {
     return printJson(terminal, {
       sonde: 1,

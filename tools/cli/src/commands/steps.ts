@@ -1,8 +1,7 @@
-import type { ConfigSchema, StepKindSpec } from '@sonde/pipeline';
-import { closest } from 'fastest-levenshtein';
+import { type ConfigSchema, nearest, type StepKindSpec } from '@sonde/pipeline';
 import { stepKinds } from '../api.ts';
 import { UsageError } from '../errors.ts';
-import type { CommonOptions } from '../pipeline.ts';
+import { checkConsent, type ModuleOptions } from '../pipeline.ts';
 import { alignColumns, openTerminal, printJson, type Terminal } from '../terminal.ts';
 
 const typeText = (schema: ConfigSchema): string => {
@@ -68,9 +67,10 @@ const kindJson = ({ kind, revision, summary, config, outputs, runsCode }: StepKi
 });
 
 /** `sonde steps`. */
-export const steps = async (name: string | undefined, options: CommonOptions): Promise<void> => {
+export const steps = async (name: string | undefined, options: ModuleOptions): Promise<void> => {
   const terminal = openTerminal(options);
-  const kinds = await stepKinds();
+  checkConsent(options);
+  const kinds = await stepKinds(options.module);
   if (name === undefined) {
     if (options.json) return printJson(terminal, { sonde: 1, steps: [...kinds.values()].map(kindJson) });
     for (const line of alignColumns(
@@ -80,8 +80,13 @@ export const steps = async (name: string | undefined, options: CommonOptions): P
     return;
   }
   const kind = kinds.get(name);
-  if (kind === undefined)
-    throw new UsageError(`there is no step kind "${name}"`, `Did you mean ${closest(name, [...kinds.keys()])}?`);
+  if (kind === undefined) {
+    const near = nearest(name, kinds.keys());
+    throw new UsageError(
+      `there is no step kind "${name}"`,
+      near === undefined ? `There are: ${[...kinds.keys()].join(', ')}.` : `Did you mean ${near}?`,
+    );
+  }
   if (options.json) printJson(terminal, { sonde: 1, steps: [kindJson(kind)] });
   else printKind(kind, terminal);
 };

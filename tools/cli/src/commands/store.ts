@@ -1,7 +1,7 @@
 import { openStore } from '@sonde/store';
 import { plan, storeFolder } from '../api.ts';
 import { EXIT, UsageError } from '../errors.ts';
-import { count, formatBytes } from '../format.ts';
+import { count, formatBytes, formatPeriod } from '../format.ts';
 import { type CommonOptions, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
 import { alignColumns, exitWith, openTerminal, printJson } from '../terminal.ts';
 
@@ -68,6 +68,13 @@ export const gc = async (options: GcOptions): Promise<void> => {
   terminal.out(
     `kept ${count(report.kept.results, 'result')} and ${count(report.kept.blobs, 'blob')}: ${formatBytes(report.kept.bytes)}`,
   );
+  const { results, blobs } = report.recent;
+  if (results + blobs > 0) {
+    const period = formatPeriod(report.graceSeconds);
+    terminal.out(
+      `of these, ${count(results, 'result')} and ${count(blobs, 'blob')} only because they were used within the last ${period}, or by a run that goes on`,
+    );
+  }
 };
 
 /** `sonde store pin`. */
@@ -77,12 +84,14 @@ export const pin = async (file: string, options: PipelineOptions & { readonly re
   const graph = await readGraph(file, options);
   if (options.remove) {
     await store.unpin(graph.name);
+    if (options.json) return printJson(terminal, { sonde: 1, pipeline: graph.name, pinned: [] });
     return terminal.out(`${graph.name} is pinned no more`);
   }
   const { tasks } = await plan(graph, storeOptions(options));
   const keys = tasks.flatMap(({ state, key }) => (state === 'cached' && key !== undefined ? [key] : []));
   if (keys.length === 0) throw new UsageError(`${graph.name} has no results to pin yet`, 'sonde run computes them.');
   await store.pin(graph.name, keys);
+  if (options.json) return printJson(terminal, { sonde: 1, pipeline: graph.name, pinned: keys });
   terminal.out(`${graph.name}: ${count(keys.length, 'result')} pinned`);
 };
 
