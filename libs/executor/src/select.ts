@@ -1,5 +1,4 @@
-import type { Graph, TaskId, TaskNode } from '@sonde/pipeline';
-import { closest } from 'fastest-levenshtein';
+import { type Graph, nearest, type TaskId, type TaskNode } from '@sonde/pipeline';
 import type { RefusedProblem } from './options.ts';
 
 /** Whether a name from the command line means this task: its id, its step's, or that of a sub-pipeline around it. */
@@ -26,7 +25,8 @@ export function unknownNames(graph: Graph, names: readonly string[]): RefusedPro
     .filter((name) => !graph.tasks.some((task) => isNamed(task, name)))
     .map((name) => {
       const steps = [...new Set(graph.tasks.map((task) => task.step))];
-      const hint = steps.length === 0 ? 'It has no steps.' : `Did you mean \`${closest(name, steps)}\`?`;
+      const near = nearest(name, steps);
+      const hint = near === undefined ? `Its steps: ${steps.join(', ')}.` : `Did you mean \`${near}\`?`;
       return { code: 'target', message: `The pipeline has no step \`${name}\`.`, hint };
     });
 }

@@ -1,0 +1,51 @@
+// The examples of docs/how-to, run as they stand.
+import { spawnSync } from 'node:child_process';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { root, sonde, temporaryFolder } from './sonde.ts';
+
+let folder: string;
+let remove: () => Promise<void>;
+beforeAll(async () => {
+  ({ folder, remove } = await temporaryFolder());
+  await mkdir(path.join(folder, 'node_modules'));
+  await symlink(root, path.join(folder, 'node_modules', 'sonde'), 'junction');
+});
+afterAll(() => remove());
+
+const block = async (name: string, language: string): Promise<string> => {
+  const text = await readFile(path.join(root, 'docs', 'how-to', name), 'utf8');
+  return new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``).exec(text)![1]!;
+};
+
+it('add a step kind', async () => {
+  await writeFile(path.join(folder, 'word-count.mjs'), await block('add-a-step-kind.md', 'js'));
+  await writeFile(path.join(folder, 'pipeline.yaml'), await block('add-a-step-kind.md', 'yaml'));
+  await writeFile(path.join(folder, 'poem.txt'), 'The rose is a rose is the rose.');
+  const module = ['--module', 'word-count.mjs', '--allow-code'];
+  const steps = await sonde(folder, ['steps', 'text/word-count', ...module]);
+  expect(steps.stdout).toContain('Shorter words are left out.');
+  const ran = await sonde(folder, ['run', ...module, 'pipeline.yaml']);
+  expect(ran.stderr).toContain('done');
+  expect(ran.status).toBe(0);
+  const counts: unknown = JSON.parse(await readFile(path.join(folder, 'results', 'words', 'counts.json'), 'utf8'));
+  expect(counts).toEqual({ rose: 3, the: 2 });
+});
+
+it('use from code', async () => {
+  await writeFile(
+    path.join(folder, 'pipeline.yaml'),
+    `sonde: 1
+name: code
+params: { count: 3 }
+steps:
+  prompts: { uses: prompts/sample, with: { source: embedded:parlour-prompts, count: "\${{ params.count }}" } }
+`,
+  );
+  await writeFile(path.join(folder, 'program.mjs'), await block('use-from-code.md', 'js'));
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['program.mjs'], { cwd: folder, encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/^1 tasks may run, 0 are cached\nprompts: [\d.]+ s\nsucceeded sha256:[0-9a-f]{64}\n$/);
+  expect(status).toBe(0);
+});
