@@ -72,7 +72,7 @@ function correlationLine({ rows, axis }: CorrelationSection): Html | null {
   const best = extreme(known, (row) => Math.abs(value(row.coefficient)));
   if (!best) return null;
   const place = axis === 'layer' ? `layer ${best.position}` : `relative depth ${fixed(best.position)}`;
-  const p = best.p === null ? '' : `, adjusted p = ${fixed(best.p, 3)}`;
+  const p = best.p === null ? '' : `, adjusted p ${best.p < 0.001 ? '< 0.001' : `= ${fixed(best.p, 3)}`}`;
   return line(
     'correlation',
     'Correlation',

@@ -5,7 +5,7 @@ import { attribute, closed, many, one } from '../schemas.ts';
 /** The report: one HTML file that needs nothing else. */
 export const reportHtml: StepKind = {
   kind: 'report/html',
-  revision: 2,
+  revision: 3,
   summary: 'Writes one self-contained HTML report from whatever results it is given.',
   config: closed({
     title: { type: 'string', description: 'The pipeline’s name by default.' },
