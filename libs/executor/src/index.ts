@@ -33,4 +33,4 @@ export type {
   StepImplementation,
   StepKind,
 } from './step.ts';
-export { StepError } from './step.ts';
+export { isInputArtifact, StepError } from './step.ts';

@@ -19,7 +19,8 @@ export interface RunConfig {
   readonly [key: string]: RunValue;
 }
 
-export const isInputArtifact = (value: RunValue): value is InputArtifact =>
+/** Whether a value of a config is an artifact; false for an absent one. */
+export const isInputArtifact = (value: RunValue | undefined): value is InputArtifact =>
   typeof value === 'object' && value !== null && '$' in value && value.$ === 'artifact';
 
 export interface Device {

@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
-import type { InputArtifact, RunConfig } from '@sonde/executor';
+import { type InputArtifact, isInputArtifact, type RunConfig } from '@sonde/executor';
 import type { JsonObject } from '@sonde/pipeline';
-import { isInput } from './inputs.ts';
 
 let version: string | undefined;
 
@@ -14,7 +13,7 @@ export const engineRuntime = (): JsonObject => {
 /** The checkpoint and adapter that `model:` names, in either of its forms. */
 export const modelInputs = (config: RunConfig): { checkpoint: InputArtifact; adapter?: InputArtifact } => {
   const value = config.model as InputArtifact | { readonly ref: InputArtifact; readonly adapter?: InputArtifact };
-  return isInput(value)
+  return isInputArtifact(value)
     ? { checkpoint: value }
     : { checkpoint: value.ref, ...(value.adapter && { adapter: value.adapter }) };
 };

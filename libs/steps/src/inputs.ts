@@ -1,25 +1,22 @@
-import { type InputArtifact, type RunConfig, type RunValue, StepError } from '@sonde/executor';
-
-export const isInput = (value: RunValue | undefined): value is InputArtifact =>
-  typeof value === 'object' && value !== null && '$' in value && value.$ === 'artifact';
+import { type InputArtifact, isInputArtifact, type RunConfig, type RunValue, StepError } from '@sonde/executor';
 
 /** The artifact at this key; the schema has made sure that a required one is there. */
 export const input = (config: RunConfig, key: string): InputArtifact => {
   const value = config[key];
-  if (!isInput(value)) throw new StepError('step', `\`${key}\` is missing`);
+  if (!isInputArtifact(value)) throw new StepError('step', `\`${key}\` is missing`);
   return value;
 };
 
 export const optionalInput = (config: RunConfig, key: string): InputArtifact | undefined => {
   const value = config[key];
-  return isInput(value) ? value : undefined;
+  return isInputArtifact(value) ? value : undefined;
 };
 
 /** The artifacts at this key: what a reference that collects axes gives. Empty where the key is absent. */
 export const inputs = (config: RunConfig, key: string): readonly InputArtifact[] => {
   const value = config[key];
-  if (isInput(value)) return [value];
-  return Array.isArray(value) ? (value as readonly RunValue[]).filter(isInput) : [];
+  if (isInputArtifact(value)) return [value];
+  return Array.isArray(value) ? (value as readonly RunValue[]).filter(isInputArtifact) : [];
 };
 
 export const text = (config: RunConfig, key: string): string => String(config[key]);

@@ -1,7 +1,7 @@
 import { buildGraph, type Graph, type Value } from '@sonde/onnx';
 import type { Decoder } from '../architectures/architecture.ts';
 import type { AttentionInputs } from './attention.ts';
-import { nextTokens, TRIES } from './draw.ts';
+import { addDraw } from './draw.ts';
 import { createParts } from './parts.ts';
 import { placeWeights, type WeightSource } from './weights.ts';
 
@@ -106,25 +106,7 @@ export function decoderGraph(
   const headRows = graph.node('Gather', [normed, graph.input('head_rows', 'int32', ['R'])], { axis: 0 });
   // Named as an output before it is used: an Identity would copy it at every step.
   graph.output('logits', decoder.head(parts, headRows), 'float32', ['R', vocabSize]);
-  const next = nextTokens(
-    graph,
-    'logits',
-    {
-      sample: graph.input('sample', 'bool', []),
-      adjust: graph.input('adjust', 'bool', []),
-      temperature: graph.input('temperature', 'float32', []),
-      topK: int64('top_k', 1),
-      topP: graph.input('top_p', 'float32', []),
-      penalty: graph.input('repetition_penalty', 'float32', []),
-      seen: graph.input('seen', 'int64', ['R', 'seen']),
-      uniforms: graph.input('uniforms', 'float32', ['R', TRIES]),
-      forced: graph.input('forced', 'int32', ['R']),
-    },
-    vocabSize,
-  );
-  graph.output('token', next.token, 'int32', ['R']);
-  graph.output('logprob', next.logprob, 'float32', ['R']);
-  graph.output('pending_rows', next.pendingRows, 'int64', ['left']);
+  addDraw(graph, 'logits', vocabSize);
 
   const parameters = weights.finish(layers);
   return { graph: graph.finish(), parameters };

@@ -246,3 +246,26 @@ function softmax(graph: GraphBuilder, scores: Value, vocabSize: number, blocks: 
   const pads = graph.constant([0, 0, 0, blocks.padded - vocabSize]);
   return graph.node('Pad', [p, pads, graph.scalar(0)]);
 }
+
+/** The draw of the next token with its inputs and outputs, by the names that every graph which draws gives them. */
+export function addDraw(graph: GraphBuilder, logits: Value, vocabSize: number): void {
+  const next = nextTokens(
+    graph,
+    logits,
+    {
+      sample: graph.input('sample', 'bool', []),
+      adjust: graph.input('adjust', 'bool', []),
+      temperature: graph.input('temperature', 'float32', []),
+      topK: graph.input('top_k', 'int64', [1]),
+      topP: graph.input('top_p', 'float32', []),
+      penalty: graph.input('repetition_penalty', 'float32', []),
+      seen: graph.input('seen', 'int64', ['R', 'seen']),
+      uniforms: graph.input('uniforms', 'float32', ['R', TRIES]),
+      forced: graph.input('forced', 'int32', ['R']),
+    },
+    vocabSize,
+  );
+  graph.output('token', next.token, 'int32', ['R']);
+  graph.output('logprob', next.logprob, 'float32', ['R']);
+  graph.output('pending_rows', next.pendingRows, 'int64', ['left']);
+}

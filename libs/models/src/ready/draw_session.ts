@@ -1,7 +1,7 @@
 import { buildGraph, encodeModel } from '@sonde/onnx';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { HeadRequest } from '../engine.ts';
-import { nextTokens, TRIES } from '../graph/draw.ts';
+import { addDraw, TRIES } from '../graph/draw.ts';
 
 export interface DrawnTokens {
   readonly tokens: Int32Array;
@@ -17,25 +17,7 @@ export interface DrawSession {
 
 function drawGraph(vocabSize: number): Uint8Array {
   const graph = buildGraph('draw');
-  const drawn = nextTokens(
-    graph,
-    graph.input('logits', 'float32', ['R', vocabSize]),
-    {
-      sample: graph.input('sample', 'bool', []),
-      adjust: graph.input('adjust', 'bool', []),
-      temperature: graph.input('temperature', 'float32', []),
-      topK: graph.input('top_k', 'int64', [1]),
-      topP: graph.input('top_p', 'float32', []),
-      penalty: graph.input('repetition_penalty', 'float32', []),
-      seen: graph.input('seen', 'int64', ['R', 'seen']),
-      uniforms: graph.input('uniforms', 'float32', ['R', TRIES]),
-      forced: graph.input('forced', 'int32', ['R']),
-    },
-    vocabSize,
-  );
-  graph.output('token', drawn.token, 'int32', ['R']);
-  graph.output('logprob', drawn.logprob, 'float32', ['R']);
-  graph.output('pending_rows', drawn.pendingRows, 'int64', ['left']);
+  addDraw(graph, graph.input('logits', 'float32', ['R', vocabSize]), vocabSize);
   return encodeModel({
     irVersion: 10,
     producerName: 'sonde',

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFile, cp, mkdir, open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { type InputArtifact, type RunContext, StepError } from '@sonde/executor';
+import { type InputArtifact, isInputArtifact, type RunContext, StepError } from '@sonde/executor';
 import { readTable, writeParquet } from '@sonde/tables';
 import { openSafetensors } from '@sonde/tensors';
-import { isInput } from '../inputs.ts';
 
 interface OutputFile {
   readonly type: 'table' | 'tensors' | 'json' | 'html' | 'file';
@@ -106,7 +105,7 @@ const takeOutput = async (
 /** `command`. */
 export const run = async ({ config, output, scratch, signal }: RunContext): Promise<void> => {
   const inputs = Object.fromEntries(
-    Object.entries(config.inputs as Record<string, InputArtifact>).filter(([, value]) => isInput(value)),
+    Object.entries(config.inputs as Record<string, InputArtifact>).filter(([, value]) => isInputArtifact(value)),
   );
   const outputs = config.outputs as unknown as Record<string, OutputFile>;
   const folder = path.join(scratch, 'work');
