@@ -9,6 +9,7 @@ export { type Model, openModel } from './model.ts';
 export { perplexity } from './perplexity.ts';
 export { chooseAdapterFiles, chooseModelFiles, type RemoteFolder } from './remote-files.ts';
 export { drawReference, nucleusOf } from './sampling.ts';
+export { CAPTURE_SITES, type CaptureSite, SITES, type Site } from './sites.ts';
 export { type InstructedPrompt, renderPrompt } from './tokenizer/chat.ts';
 export { type ChatMessage, type EncodeOptions, openTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
 export type {
@@ -27,5 +28,8 @@ export type {
   Progress,
   Prompt,
   RunHooks,
+  SiteStates,
   StateTensor,
+  TokenPlace,
+  TokenStates,
 } from './types.ts';

@@ -6,7 +6,8 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { Adapter } from './adapter.ts';
 import type { Decoder } from './architectures/architecture.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { decoderGraph, type GraphOptions } from './graph/decoder_graph.ts';
+import { decoderGraph } from './graph/decoder_graph.ts';
+import type { Features } from './sites.ts';
 
 const OPSETS = { '': 23, 'com.microsoft': 1 };
 const IR_VERSION = 10;
@@ -49,7 +50,8 @@ export async function createSession(
   checkpoint: Checkpoint,
   decoder: Decoder,
   adapter: Adapter | null,
-  options: GraphOptions & { readonly threads: number },
+  features: Features,
+  threads: number,
 ): Promise<{ session: InferenceSession; parameters: number }> {
   const { InferenceSession: Session } = await import('onnxruntime-node');
   const files = new Map<string, string>();
@@ -59,7 +61,7 @@ export async function createSession(
     return name;
   };
   const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, locate };
-  const { graph, parameters } = decoderGraph(decoder, source, options);
+  const { graph, parameters } = decoderGraph(decoder, source, features);
   const folder = await folderFor(files.keys().next().value);
   try {
     for (const [path, name] of files) await placeFile(path, join(folder, name));
@@ -68,7 +70,7 @@ export async function createSession(
     const session = await Session.create(path, {
       executionProviders: ['cpu'],
       executionMode: 'sequential',
-      intraOpNumThreads: options.threads,
+      intraOpNumThreads: threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
