@@ -128,6 +128,7 @@ export async function capture(
       inputIds,
       positions,
       mask: causalMask(engine.sizes, tokens),
+      last: true,
       changes: plan.changes(() => placesOf(group, tokens)),
       ...(pools > 0 ? { pool: spanWeights(ranges, tokens) } : {}),
       ...(withMaximum ? { maximum: spanMaximum(tails, tokens) } : {}),
