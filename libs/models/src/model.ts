@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { elementCount } from '@sonde/tensors';
 import { type Adapter, openAdapter } from './adapter.ts';
 import type { DecoderSizes } from './architectures/architecture.ts';
 import { describeDecoder } from './architectures/registry.ts';
@@ -24,6 +25,8 @@ export interface Model {
 /** What the functions of this library know of a model beside its public face. */
 export interface Internals {
   readonly checkpoint: Checkpoint;
+  /** Numbers in the weights by how they are stored. */
+  readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
   readonly decoder: { readonly sizes: DecoderSizes };
   /** An engine with these features; built anew only if the one there is lacks one of them. */
@@ -47,6 +50,7 @@ function tokenIds(value: unknown): number[] {
 interface Opened {
   readonly architecture: string;
   readonly checkpoint: Checkpoint;
+  readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
   readonly sizes: DecoderSizes;
   build(features: Features, threads: number): Promise<Built>;
@@ -58,6 +62,13 @@ interface Built {
   readonly parameters: number;
 }
 
+/** Sums numbers by type. */
+function countByType(counts: readonly (readonly [string, number])[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [type, count] of counts) sums[type] = (sums[type] ?? 0) + count;
+  return sums;
+}
+
 async function openWeights(folder: string, adapterFolder: string | undefined): Promise<Opened> {
   const checkpoint = await openCheckpoint(folder);
   const { architecture, decoder } = describeDecoder(folder, checkpoint.config);
@@ -65,6 +76,7 @@ async function openWeights(folder: string, adapterFolder: string | undefined): P
   return {
     architecture,
     checkpoint,
+    dtypes: countByType([...checkpoint.weights.values()].map(({ info }) => [info.dtype, elementCount(info.shape)])),
     adapter,
     sizes: decoder.sizes,
     async build(features, threads) {
@@ -82,9 +94,11 @@ async function openFolder(folder: string, adapterFolder: string | undefined): Pr
       `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
     );
   }
-  const { parameters } = ready;
+  const dtypes = countByType(ready.weights);
+  const parameters = ready.weights.reduce((sum, [, count]) => sum + count, 0);
   return {
     ...ready,
+    dtypes,
     adapter: null,
     build: async (features, threads) => ({ engine: await ready.build(features, threads), parameters }),
   };
@@ -140,6 +154,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
   };
   internals.set(model, {
     checkpoint,
+    dtypes: opened.dtypes,
     adapter,
     decoder: { sizes },
     async engine(features) {

@@ -21,7 +21,8 @@ export interface OpenedReady {
   readonly architecture: string;
   readonly checkpoint: Checkpoint;
   readonly sizes: DecoderSizes;
-  readonly parameters: number;
+  /** Type and count of each weight. */
+  readonly weights: readonly (readonly [string, number])[];
   build(features: Features, threads: number): Promise<Engine>;
 }
 
@@ -125,10 +126,10 @@ export async function openReady(folder: string): Promise<OpenedReady | null> {
     architecture: typeof named === 'string' ? named : 'unknown',
     checkpoint: { folder, config: found.config, generationConfig: found.generationConfig, weights: new Map() },
     sizes,
-    parameters: model.graph.initializers.reduce(
-      (sum, { dims }) => sum + dims.reduce((product, size) => product * size, 1),
-      0,
-    ),
+    weights: model.graph.initializers.map(({ dataType, dims }) => [
+      dataType,
+      dims.reduce((product, size) => product * size, 1),
+    ]),
     async build(features, threads) {
       try {
         const engine = await createReadyEngine(decoder, files, features, threads);
