@@ -25,7 +25,7 @@ export interface Model {
 export interface Internals {
   readonly checkpoint: Checkpoint;
   readonly adapter: Adapter | null;
-  readonly decoder: { readonly sizes: DecoderSizes };
+  readonly decoder: Pick<Opened, 'sizes' | 'check'>;
   /** An engine with these features; built anew only if the one there is lacks one of them. */
   engine(features: Features): Promise<Engine>;
 }
@@ -49,6 +49,8 @@ interface Opened {
   readonly checkpoint: Checkpoint;
   readonly adapter: Adapter | null;
   readonly sizes: DecoderSizes;
+  /** @throws ModelError if no engine of it can have these features */
+  check(features: Features): void;
   build(features: Features, threads: number): Promise<Built>;
 }
 
@@ -67,6 +69,7 @@ async function openWeights(folder: string, adapterFolder: string | undefined): P
     checkpoint,
     adapter,
     sizes: decoder.sizes,
+    check: () => undefined,
     async build(features, threads) {
       const { session, parameters } = await createSession(checkpoint, decoder, adapter, features, threads);
       return { engine: await createEngine(session, decoder, features), parameters };
@@ -141,8 +144,9 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
   internals.set(model, {
     checkpoint,
     adapter,
-    decoder: { sizes },
+    decoder: opened,
     async engine(features) {
+      opened.check(features);
       if (engine && covers(engine.features, features)) return engine;
       const wanted = engine ? joinFeatures(engine.features, features) : features;
       await engine?.release();
