@@ -90,7 +90,7 @@ export async function capture(
   const wanted = checkCapture(options, model.config.layers);
   if (wanted.tokens && !onToken) throw new ModelError('pool "tokens" needs onToken, which takes the states.');
   const { engine: open, decoder } = internalsOf(model);
-  const plan = planInterventions(options.interventions ?? [], decoder.sizes);
+  const plan = planInterventions(options.interventions ?? [], decoder);
   const summed = SUMMED.filter((pool) => wanted.pools.includes(pool));
   const withMaximum = wanted.pools.includes('max');
   const rows = numberPrompts(

@@ -85,7 +85,7 @@ export async function generate(
 ): Promise<Generation> {
   const decoding = checkDecoding(options);
   const { engine: open, decoder } = internalsOf(model);
-  const plan = planInterventions(options.interventions ?? [], decoder.sizes);
+  const plan = planInterventions(options.interventions ?? [], decoder);
   const capture = options.capture ? checkCapture(options.capture, model.config.layers) : null;
   if (capture?.tokens && !onToken) throw new ModelError('pool "tokens" needs onToken, which takes the states.');
   const tokenized = tokenizeAll(model, prompts, decoding.maxNewTokens);

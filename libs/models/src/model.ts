@@ -28,7 +28,7 @@ export interface Internals {
   /** Numbers in the weights by how they are stored. */
   readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
-  readonly decoder: { readonly sizes: DecoderSizes };
+  readonly decoder: Pick<Opened, 'sizes' | 'check'>;
   /** An engine with these features; built anew only if the one there is lacks one of them. */
   engine(features: Features): Promise<Engine>;
 }
@@ -53,6 +53,8 @@ interface Opened {
   readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
   readonly sizes: DecoderSizes;
+  /** @throws ModelError if no engine of it can have these features */
+  check(features: Features): void;
   build(features: Features, threads: number): Promise<Built>;
 }
 
@@ -79,6 +81,7 @@ async function openWeights(folder: string, adapterFolder: string | undefined): P
     dtypes: countByType([...checkpoint.weights.values()].map(({ info }) => [info.dtype, elementCount(info.shape)])),
     adapter,
     sizes: decoder.sizes,
+    check: () => undefined,
     async build(features, threads) {
       const { session, parameters } = await createSession(checkpoint, decoder, adapter, features, threads);
       return { engine: await createEngine(session, decoder, features), parameters };
@@ -156,8 +159,9 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
     checkpoint,
     dtypes: opened.dtypes,
     adapter,
-    decoder: { sizes },
+    decoder: opened,
     async engine(features) {
+      opened.check(features);
       if (engine && covers(engine.features, features)) return engine;
       const wanted = engine ? joinFeatures(engine.features, features) : features;
       await engine?.release();
