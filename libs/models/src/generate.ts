@@ -97,7 +97,7 @@ export async function generate(
   const engine = await open(featuresOf(capture, plan));
   const states = capture
     ? collectStates(decoder.sizes, engine.layout, capture, {
-        prompt: prompts.length,
+        prompt: decoding.firstSample === 0 ? prompts.length : 0,
         continuation: rows,
         last: rows,
         max: rows,
@@ -119,7 +119,7 @@ export async function generate(
     const group = places.map((place) => tokenized[place]!);
     const sequences = group.map((prompt, i) =>
       Array.from({ length: count }, (_, k) =>
-        newSequence(prompt, first + k, places[i]! * decoding.samples + first + k, decoding.seed),
+        newSequence(prompt, decoding.firstSample + first + k, places[i]! * decoding.samples + first + k, decoding.seed),
       ),
     );
     const report = (): void => {
@@ -130,7 +130,7 @@ export async function generate(
     report();
     try {
       const cache = await prefill(engine, group, sequences, decoding, setting, {
-        pools: first === 0 ? wanted : [],
+        pools: decoding.firstSample + first === 0 ? wanted : [],
         onStates(prompt, pool, pooled, offset, position) {
           if (pool === 'prompt') {
             const [start, end] = requireSpan(prompt);

@@ -6,6 +6,8 @@ import type { CaptureOptions, GenerationOptions, Pool } from './types.ts';
 /** Generation options, checked and complete. */
 export interface Decoding {
   readonly samples: number;
+  /** The number of the first of them. */
+  readonly firstSample: number;
   readonly maxNewTokens: number;
   readonly sample: boolean;
   readonly temperature: number;
@@ -29,7 +31,9 @@ const isModerate = (value: number): boolean => value >= 1e-6 && value <= 1e6;
 export function checkDecoding(options: GenerationOptions): Decoding {
   const { num_return_sequences: samples = 1, max_new_tokens: maxNewTokens = 20, do_sample: sample = true } = options;
   const { temperature = 1, top_p: topP = 1, top_k: topK = 0, repetition_penalty: penalty = 1, seed = 0 } = options;
+  const { first_sample: firstSample = 0 } = options;
   check('num_return_sequences', samples, isCount(samples, 1), 'an integer of 1 or more');
+  check('first_sample', firstSample, isCount(firstSample, 0), 'an integer of 0 or more');
   check('max_new_tokens', maxNewTokens, isCount(maxNewTokens, 1), 'an integer of 1 or more');
   check('temperature', temperature, isModerate(temperature), 'a number from 1e-6 to 1e6 (do_sample: false is greedy)');
   check('top_p', topP, topP > 0 && topP <= 1, 'a number in (0, 1]');
@@ -41,7 +45,7 @@ export function checkDecoding(options: GenerationOptions): Decoding {
       `num_return_sequences is ${samples} without do_sample: they would all be the same; ask for 1, or for do_sample: true.`,
     );
   }
-  return { samples, maxNewTokens, sample, temperature, topP, topK, penalty, seed };
+  return { samples, firstSample, maxNewTokens, sample, temperature, topP, topK, penalty, seed };
 }
 
 const POOLS: readonly string[] = ['prompt', 'continuation', 'last', 'max', 'tokens'] satisfies (Pool | 'tokens')[];

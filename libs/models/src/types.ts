@@ -104,6 +104,8 @@ export type Intervention =
 export interface GenerationOptions {
   /** Samples a prompt; 1 by default. */
   readonly num_return_sequences?: number;
+  /** The number of the first sample; 0 by default. States of the prompts themselves come with sample 0 alone. */
+  readonly first_sample?: number;
   /** 20 by default. */
   readonly max_new_tokens?: number;
   /** false: the most probable token each time (the lower id where equal). true by default. */

@@ -34,7 +34,9 @@ export const withCapture = async (
     : undefined;
   try {
     const { states, rows } = await work({ layers, pool, sites }, tokens ? { onToken: tokens.add } : {});
-    const ofPrompts = promptIds.map((promptId) => ({ promptId, sample: null }));
+    // Where a prompt's samples are divided, its own states come with the first of them alone.
+    const none = Object.values(states).every(({ pools }) => pools.prompt?.shape[0] === 0);
+    const ofPrompts = none ? [] : promptIds.map((promptId) => ({ promptId, sample: null }));
     const rowsOf: PoolRows = { prompt: ofPrompts, continuation: rows, last: rows, max: rows };
     await writeStates(context.output('states'), {
       states,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { RunConfig, Shard } from '@sonde/executor';
 import { input, optionalInput } from './inputs.ts';
 
@@ -9,56 +9,121 @@ import { input, optionalInput } from './inputs.ts';
 const SHARD_PROMPTS = 32;
 const SHARD_SEQUENCES = 1600;
 
+/** What of its inputs a shard reads. */
 export interface RowRange {
+  /** Rows [start, end) of the prompts. */
   readonly start: number;
   readonly end: number;
+  /** Samples [first, last) of each of them. */
+  readonly samples?: readonly [number, number];
+  /** Rows [first, last) of the table of continuations, in which those of the prompts lie. */
+  readonly continuations?: readonly [number, number];
 }
 
-const digestOfRows = (rows: readonly unknown[]): string =>
-  createHash('sha256').update(JSON.stringify(rows)).digest('hex');
+const digestOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
-/** @param sequences how many a row stands for */
-const shardsOf = (rows: readonly unknown[], sequences: (row: number) => number): Shard[] => {
-  const shards: Shard[] = [];
-  for (let start = 0; start < rows.length; ) {
-    let [end, count] = [start, 0];
-    do count += sequences(end++);
-    while (end < rows.length && end - start < SHARD_PROMPTS && count + sequences(end) <= SHARD_SEQUENCES);
-    const part = rows.slice(start, end);
-    shards.push({ identity: { rows: digestOfRows(part) }, range: { start, end }, weight: part.length });
+/** Runs of rows [start, end) that make a shard each. @param sequences how many a row stands for */
+const cut = (
+  count: number,
+  sequences: (row: number) => number,
+): { start: number; end: number; sequences: number }[] => {
+  const runs: { start: number; end: number; sequences: number }[] = [];
+  for (let start = 0; start < count; ) {
+    let [end, sum] = [start, 0];
+    do sum += sequences(end++);
+    while (end < count && end - start < SHARD_PROMPTS && sum + sequences(end) <= SHARD_SEQUENCES);
+    runs.push({ start, end, sequences: sum });
     start = end;
   }
-  return shards;
+  return runs;
 };
+
+const PROMPT_COLUMNS = ['prompt_id', 'rendered', 'span_start', 'span_end', 'add_special_tokens'];
+
+/** Whole numbers of other programs' tables often have 64 bits, which JSON does not know. */
+const plain = (value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : (value ?? null));
 
 /** What a model reads of a prompt: its scores, for one, are no part of it. */
 const promptRows = async (config: RunConfig): Promise<[string, ...unknown[]][]> => {
-  const { readTable, rows } = await import('@sonde/tables');
-  return rows(await readTable(input(config, 'prompts').path)).map((row) => [
-    String(row.prompt_id),
-    row.rendered,
-    row.span_start,
-    row.span_end,
-    row.add_special_tokens ?? null,
-  ]);
+  const { readTableParts, rows } = await import('@sonde/tables');
+  const found: [string, ...unknown[]][] = [];
+  // What is missing is said by the step, when it runs.
+  const columns = { columns: [], optional: PROMPT_COLUMNS };
+  for await (const table of readTableParts(input(config, 'prompts').path, columns)) {
+    for (const row of rows(table)) {
+      found.push([String(row.prompt_id), ...PROMPT_COLUMNS.slice(1).map((name) => plain(row[name]))]);
+    }
+  }
+  return found;
 };
 
-/** Divides a table of prompts. */
-export const dividePrompts = async (config: RunConfig): Promise<Shard[]> =>
-  shardsOf(await promptRows(config), () => Number(config.num_return_sequences));
+/**
+ * Divides a table of prompts, and where a prompt has more samples than a shard holds, its samples. A shard is known by
+ * its prompts and samples: with more of either, what was there stays.
+ */
+export const dividePrompts = async (config: RunConfig): Promise<Shard[]> => {
+  const prompts = await promptRows(config);
+  const samples = Number(config.num_return_sequences);
+  return cut(prompts.length, () => samples).flatMap(({ start, end }) => {
+    const rows = digestOf(prompts.slice(start, end));
+    const shards: Shard[] = [];
+    for (let first = 0; first < samples; first += SHARD_SEQUENCES) {
+      const range = [first, Math.min(samples, first + SHARD_SEQUENCES)] as const;
+      shards.push({
+        identity: { rows, samples: range },
+        range: { start, end, samples: range },
+        weight: (end - start) * (range[1] - first),
+      });
+    }
+    return shards;
+  });
+};
+
+export const PAIR_COLUMNS = ['prompt_id', 'sample', 'token_ids'];
+
+/** A prompt's continuations, as a table of them goes by. */
+interface Seen {
+  count: number;
+  readonly content: Hash;
+  /** Rows of the table in which they lie. */
+  first: number;
+  last: number;
+}
+
+const seenContinuations = async (path: string): Promise<Map<string, Seen>> => {
+  const { readTableParts, rows } = await import('@sonde/tables');
+  const seen = new Map<string, Seen>();
+  let at = 0;
+  for await (const table of readTableParts(path, { columns: [], optional: PAIR_COLUMNS })) {
+    for (const { prompt_id, sample, token_ids } of rows(table)) {
+      const id = String(prompt_id);
+      const known = seen.get(id) ?? { count: 0, content: createHash('sha256'), first: at, last: at };
+      known.content.update(`${JSON.stringify([plain(sample), Array.from((token_ids ?? []) as ArrayLike<number>)])}\n`);
+      known.count++;
+      known.last = ++at;
+      seen.set(id, known);
+    }
+  }
+  return seen;
+};
 
 /** Divides prompts together with their continuations. */
 export const dividePairs = async (config: RunConfig): Promise<Shard[]> => {
   const prompts = await promptRows(config);
-  const continuations = optionalInput(config, 'continuations');
-  if (continuations === undefined) return shardsOf(prompts, () => 1);
-  const { readTable, rows } = await import('@sonde/tables');
-  const byPrompt = new Map<string, unknown[]>();
-  for (const { prompt_id, sample, token_ids } of rows(await readTable(continuations.path))) {
-    const list = byPrompt.get(String(prompt_id)) ?? [];
-    list.push([sample, Array.from((token_ids ?? []) as ArrayLike<number>)]);
-    byPrompt.set(String(prompt_id), list);
-  }
-  const pairs = prompts.map((prompt) => [...prompt, byPrompt.get(prompt[0]) ?? []]);
-  return shardsOf(pairs, (row) => Math.max(1, byPrompt.get(prompts[row]![0])?.length ?? 0));
+  const source = optionalInput(config, 'continuations');
+  const seen = source && (await seenContinuations(source.path));
+  const of = prompts.map(([id]) => seen?.get(id));
+  const contents = of.map((each) => each?.content.copy().digest('hex') ?? null);
+  return cut(prompts.length, (row) => Math.max(1, of[row]?.count ?? 0)).map(({ start, end, sequences }) => {
+    const found = of.slice(start, end).filter((each) => each !== undefined);
+    const continuations: [number, number] = [
+      Math.min(...found.map(({ first }) => first)),
+      Math.max(...found.map(({ last }) => last)),
+    ];
+    return {
+      identity: { rows: digestOf(prompts.slice(start, end)), continuations: digestOf(contents.slice(start, end)) },
+      range: { start, end, ...(found.length > 0 && { continuations }) },
+      weight: sequences,
+    };
+  });
 };

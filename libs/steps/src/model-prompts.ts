@@ -1,6 +1,6 @@
 import { type RunContext, StepError } from '@sonde/executor';
 import type { Prompt } from '@sonde/models';
-import { column, floatColumn, hasColumn, readTable, sliceRows, stringColumn, type Table } from '@sonde/tables';
+import { column, concatTables, floatColumn, hasColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
 import type { RowRange } from './division.ts';
 import { modelInputs } from './engine.ts';
 import { input } from './inputs.ts';
@@ -10,9 +10,10 @@ import { fullTextColumn } from './prompts.ts';
 export const modelPrompts = async ({ config, shard }: RunContext): Promise<Prompt[]> => {
   const source = input(config, 'prompts');
   const what = source.ref ?? 'the prompts';
-  const whole = await readTable(source.path);
-  const range = shard as RowRange | undefined;
-  const table: Table = range === undefined ? whole : sliceRows(whole, range.start, range.end);
+  const range = shard as unknown as RowRange | undefined;
+  const parts: Table[] = [];
+  for await (const part of readTableParts(source.path, range && { rows: [range.start, range.end] })) parts.push(part);
+  const table = concatTables(parts);
   if (table.rowCount === 0) throw new StepError('step', `${what}: there are no prompts`);
   const ids = fullTextColumn(table, 'prompt_id', what);
   const rendered = stringColumn(table, 'rendered').map((value) => value ?? '');

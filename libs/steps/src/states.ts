@@ -1,9 +1,10 @@
-import { mkdir } from 'node:fs/promises';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { StepError } from '@sonde/executor';
 import type { CapturedStates, CaptureSite, Pool } from '@sonde/models';
 import {
-  concatTables,
   floatColumn,
   hasColumn,
   readTable,
@@ -13,13 +14,16 @@ import {
   writeParquet,
 } from '@sonde/tables';
 import {
+  bytesPerElement,
   type DType,
   openSafetensors,
-  readFloat32,
   type SafetensorsFile,
   type TensorEntry,
+  widenBfloat16,
+  widenFloat16,
   writeSafetensors,
 } from '@sonde/tensors';
+import { combineTables } from './combine.ts';
 import type { TokenSpool } from './token-spool.ts';
 
 // An artifact of states is a folder of two files: a tensor for each site, and a row index beside them.
@@ -134,30 +138,49 @@ const checkRange = (data: Float32Array, site: CaptureSite, dtype: StateDType): F
 const layersKey = (site: CaptureSite): string => (site === 'residual' ? 'layers' : `layers.${site}`);
 const conventionKey = (site: CaptureSite): string => (site === 'residual' ? 'convention' : `convention.${site}`);
 
-/** Rows read at a time: bounds the memory for states that do not fit. */
-const BLOCK_ROWS = 4096;
+/** Bytes copied at a time. */
+const BLOCK_BYTES = 2 ** 23;
 
-async function* blocksOf(file: SafetensorsFile, name: string): AsyncGenerator<Float32Array> {
-  const n = file.tensors.get(name)!.shape[0]!;
-  for (let start = 0; start < n; start += BLOCK_ROWS) {
-    yield (await readFloat32(file, name, [start, Math.min(n, start + BLOCK_ROWS)])).data;
+/** A tensor's bytes as they lie in the file, as numbers of its element's size. */
+async function* storedBlocks(file: SafetensorsFile, name: string): AsyncGenerator<Float32Array | Uint16Array> {
+  const { dtype, offset, byteLength } = file.tensors.get(name)!;
+  const handle = await open(file.path, 'r');
+  try {
+    for (let done = 0; done < byteLength; ) {
+      const block = new ArrayBuffer(Math.min(BLOCK_BYTES, byteLength - done));
+      await readFully(handle, new Uint8Array(block), offset + done, file.path);
+      yield dtype === 'F32' ? new Float32Array(block) : new Uint16Array(block);
+      done += block.byteLength;
+    }
+  } finally {
+    await handle.close();
   }
 }
 
-/** Puts the states of shards one below the other. */
+const readFully = async (handle: FileHandle, into: Uint8Array, position: number, path: string): Promise<void> => {
+  for (let done = 0; done < into.length; ) {
+    const { bytesRead } = await handle.read(into, done, into.length - done, position + done);
+    if (bytesRead === 0) throw new StepError('step', `${path} was cut short while it was in use`);
+    done += bytesRead;
+  }
+};
+
+/** Puts the states of shards one below the other, a block of one shard at a time in memory. */
 export const combineStates = async (parts: readonly string[], folder: string): Promise<void> => {
   const files = await Promise.all(parts.map((part) => openSafetensors(path.join(part, TENSOR_FILE))));
   const entries = [...files[0]!.tensors].map(([name, { dtype, shape }]): [string, TensorEntry] => {
-    async function* chunks(): AsyncGenerator<Float32Array> {
-      for (const file of files) yield* blocksOf(file, name);
+    async function* chunks(): AsyncGenerator<Float32Array | Uint16Array> {
+      for (const file of files) yield* storedBlocks(file, name);
     }
     const n = files.reduce((sum, file) => sum + file.tensors.get(name)!.shape[0]!, 0);
     return [name, { dtype, shape: [n, ...shape.slice(1)], data: chunks() }];
   });
   await mkdir(folder, { recursive: true });
   await writeSafetensors(path.join(folder, TENSOR_FILE), Object.fromEntries(entries), files[0]!.metadata);
-  const tables = await Promise.all(parts.map((part) => readTable(path.join(part, INDEX_FILE))));
-  await writeParquet(path.join(folder, INDEX_FILE), concatTables(tables));
+  await combineTables(
+    parts.map((part) => path.join(part, INDEX_FILE)),
+    path.join(folder, INDEX_FILE),
+  );
 };
 
 /** A row of states and where it lies. */
@@ -177,17 +200,43 @@ export interface StatesFile {
   layerStates(rows: readonly { readonly row: number }[], layerIndex: number): Promise<Float32Array>;
 }
 
-const readLayer = async (file: SafetensorsFile, name: string, layerIndex: number): Promise<Float32Array> => {
-  const [n, layers, ...rest] = file.tensors.get(name)!.shape as [number, number, ...number[]];
+const WIDENED: Readonly<Partial<Record<DType, (stored: ArrayBuffer) => Float32Array>>> = {
+  F32: (stored) => new Float32Array(stored),
+  F64: (stored) => Float32Array.from(new Float64Array(stored)),
+  F16: (stored) => widenFloat16(new Uint16Array(stored)),
+  BF16: (stored) => widenBfloat16(new Uint16Array(stored)),
+};
+
+/** Rows between two looks at whatever else the process has to do. */
+const ROWS_AT_ONCE = 4096;
+
+/** One layer of some rows [rows, size], and no other layer, whatever the tensor's size. */
+const readLayer = async (
+  file: SafetensorsFile,
+  name: string,
+  rows: readonly { readonly row: number }[],
+  layerIndex: number,
+): Promise<Float32Array> => {
+  const { dtype, shape, offset } = file.tensors.get(name)!;
+  const [, layers, ...rest] = shape as [number, number, ...number[]];
   const size = rest.reduce((product, each) => product * each, 1);
-  const out = new Float32Array(n * size);
-  let row = 0;
-  for await (const data of blocksOf(file, name)) {
-    for (let from = layerIndex * size; from < data.length; from += layers * size, row++) {
-      out.set(data.subarray(from, from + size), row * size);
+  const bytes = size * bytesPerElement(dtype);
+  const widened = WIDENED[dtype];
+  if (widened === undefined)
+    throw new StepError('step', `the tensor ${name} of the states is ${dtype}, no kind of float`);
+  const stored = new Uint8Array(rows.length * bytes);
+  const handle = openSync(file.path, 'r');
+  try {
+    for (const [i, { row }] of rows.entries()) {
+      const at = offset + (row * layers + layerIndex) * bytes;
+      const count = readSync(handle, stored, i * bytes, bytes, at);
+      if (count !== bytes) throw new StepError('step', `${file.path} was cut short while it was in use`);
+      if (i % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await setImmediate();
     }
+  } finally {
+    closeSync(handle);
   }
-  return out;
+  return widened(stored.buffer);
 };
 
 /** Opens an artifact of states, at one of its sites. @throws StepError if it is not one or lacks the site */
@@ -215,20 +264,17 @@ export const openStates = async (folder: string, site: CaptureSite = 'residual')
     sample: Number.isNaN(samples[row]!) ? null : samples[row]!,
   });
   const isToken = (row: number): boolean => positions !== null && !Number.isNaN(positions[row]!);
-  let kept: { readonly layerIndex: number; readonly states: Float32Array } | undefined;
+  let tokens: (FoundRow & { readonly position: number })[] | undefined;
   return {
     layers: JSON.parse(
       file.metadata[layersKey(site)] ?? JSON.stringify(Array.from({ length: layerCount }, (_, i) => i)),
     ) as number[],
     hiddenSize,
     rowsOf: (span) => spans.flatMap((value, row) => (value === span && !isToken(row) ? [rowAt(row)] : [])),
-    tokens: ids.flatMap((_, row) => (isToken(row) ? [{ ...rowAt(row), position: positions![row]! }] : [])),
-    async layerStates(rows, layerIndex) {
-      if (kept?.layerIndex !== layerIndex) kept = { layerIndex, states: await readLayer(file, name, layerIndex) };
-      const out = new Float32Array(rows.length * hiddenSize);
-      for (const [i, { row }] of rows.entries())
-        out.set(kept.states.subarray(row * hiddenSize, (row + 1) * hiddenSize), i * hiddenSize);
-      return out;
+    get tokens() {
+      tokens ??= ids.flatMap((_, row) => (isToken(row) ? [{ ...rowAt(row), position: positions![row]! }] : []));
+      return tokens;
     },
+    layerStates: (rows, layerIndex) => readLayer(file, name, rows, layerIndex),
   };
 };

@@ -1,9 +1,9 @@
 export { TableError } from './error.ts';
 export { FILTER_OPERATORS, type FilterOperator, type FilterSpec, filterTable } from './filter.ts';
 export { type JoinKind, joinTables } from './join.ts';
-export { type ParquetInfo, readParquet, readParquetInfo } from './parquet-read.ts';
-export { writeParquet } from './parquet-write.ts';
-export { detectFormat, readTable, type TableFormat } from './read-table.ts';
+export { type ParquetInfo, type PartOptions, readParquet, readParquetInfo } from './parquet-read.ts';
+export { writeParquet, writeParquetParts } from './parquet-write.ts';
+export { detectFormat, readTable, readTableParts, type TableFormat } from './read-table.ts';
 export { cell, rows, tableFromRows } from './rows.ts';
 export { addColumn, concatTables, renameColumns, selectColumns, selectRows, sliceRows } from './select.ts';
 export {

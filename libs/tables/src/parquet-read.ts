@@ -10,7 +10,8 @@ import {
 import { columnOf } from './build.ts';
 import { TableError } from './error.ts';
 import { type LeafColumn, leafColumns } from './parquet-types.ts';
-import { type Column, type ColumnInfo, type Table, tableFromColumns, type Value } from './table.ts';
+import { sliceRows } from './select.ts';
+import { type Column, type ColumnInfo, column, type Table, tableFromColumns, type Value } from './table.ts';
 
 export type ParquetInfo = {
   readonly rowCount: number;
@@ -27,22 +28,81 @@ export type ParquetInfo = {
  */
 export async function readParquet(path: string): Promise<Table> {
   const { file, metadata } = await openParquet(path);
-  return guarded(path, async () => {
-    const leaves = leafColumns(parquetSchema(metadata));
-    const chunks = await readChunks(file, metadata);
-    const rowCount = Number(metadata.num_rows);
-    return tableFromColumns(leaves.map((leaf) => columnFromChunks(leaf, chunks.get(leaf.source) ?? [], rowCount)));
-  });
+  return guarded(path, () => readRows(file, metadata, leavesOf(metadata), 0, Number(metadata.num_rows)));
+}
+
+/** Which part of a table is read. */
+export interface PartOptions {
+  /** Only these columns; one that is not there is an error. */
+  readonly columns?: readonly string[];
+  /** With `columns`: these too, where the table has them. */
+  readonly optional?: readonly string[];
+  /** Rows [start, end). */
+  readonly rows?: readonly [number, number];
+}
+
+/** Of a table's columns, those that are wanted, in the table's order. @throws TableError for one that is not there */
+export function wantedColumns(all: readonly ColumnInfo[], { columns, optional = [] }: PartOptions): Set<string> {
+  if (columns === undefined) return new Set(all.map(({ name }) => name));
+  const empty = { columns: all.map(({ name }): Column => ({ name, type: 'json', values: [] })), rowCount: 0 };
+  for (const name of columns) column(empty, name);
+  const wanted = new Set([...columns, ...optional]);
+  return new Set(all.map(({ name }) => name).filter((name) => wanted.has(name)));
+}
+
+/** Reads a Parquet file row group by row group: only one is in memory at a time. @throws TableError as `readParquet` */
+export async function* readParquetParts(path: string, options: PartOptions = {}): AsyncGenerator<Table> {
+  const { file, metadata } = await openParquet(path);
+  const [from, to] = options.rows ?? [0, Number(metadata.num_rows)];
+  const all = await guarded(path, async () => leavesOf(metadata));
+  const wanted = wantedColumns(all, options);
+  const leaves = all.filter(({ name }) => wanted.has(name));
+  let given = false;
+  let start = 0;
+  for (const group of metadata.row_groups) {
+    const end = start + Number(group.num_rows);
+    if (end > from && start < to) {
+      given = true;
+      const table = await guarded(path, () => readRows(file, metadata, leaves, start, end));
+      yield from <= start && end <= to ? table : sliceRows(table, Math.max(0, from - start), to - start);
+    }
+    start = end;
+  }
+  if (!given) yield await guarded(path, () => readRows(file, metadata, leaves, 0, 0));
+}
+
+const leavesOf = (metadata: FileMetaData): LeafColumn[] => leafColumns(parquetSchema(metadata));
+
+/** Rows [start, end), which are whole row groups. */
+async function readRows(
+  file: AsyncBuffer,
+  metadata: FileMetaData,
+  leaves: readonly LeafColumn[],
+  start: number,
+  end: number,
+): Promise<Table> {
+  const chunks = new Map<string, Chunk[]>();
+  if (end > start) await readChunks(file, metadata, leaves, start, end, chunks);
+  return tableFromColumns(leaves.map((leaf) => columnFromChunks(leaf, chunks.get(leaf.source) ?? [], end - start)));
 }
 
 type Chunk = { readonly start: number; readonly data: ArrayLike<unknown> };
 
 /** The values of each top-level column, in the order of the rows. */
-async function readChunks(file: AsyncBuffer, metadata: FileMetaData): Promise<Map<string, Chunk[]>> {
-  const chunks = new Map<string, Chunk[]>();
+async function readChunks(
+  file: AsyncBuffer,
+  metadata: FileMetaData,
+  leaves: readonly LeafColumn[],
+  rowStart: number,
+  rowEnd: number,
+  chunks: Map<string, Chunk[]>,
+): Promise<void> {
   await parquetRead({
     file,
     metadata,
+    rowStart,
+    rowEnd,
+    columns: [...new Set(leaves.map(({ source }) => source))],
     compressors: { GZIP: (bytes) => gunzipSync(bytes), BROTLI: (bytes) => brotliDecompressSync(bytes) },
     parsers: { stringFromBytes: strictText, dateFromDays: isoDay },
     onChunk: ({ columnName, columnData, rowStart }) => {
@@ -52,7 +112,6 @@ async function readChunks(file: AsyncBuffer, metadata: FileMetaData): Promise<Ma
     },
   });
   for (const list of chunks.values()) list.sort((a, b) => a.start - b.start);
-  return chunks;
 }
 
 /** What a Parquet file holds, without reading its values. @throws TableError if it is damaged. */

@@ -3,7 +3,8 @@ import { extname } from 'node:path';
 import { readCsv } from './csv-read.ts';
 import { TableError } from './error.ts';
 import { readJsonArray, readJsonLines } from './json-read.ts';
-import { readParquet } from './parquet-read.ts';
+import { type PartOptions, readParquet, readParquetParts, wantedColumns } from './parquet-read.ts';
+import { selectColumns, sliceRows } from './select.ts';
 import type { Table } from './table.ts';
 
 export type TableFormat = 'parquet' | 'jsonl' | 'json' | 'csv' | 'tsv';
@@ -27,6 +28,22 @@ export async function readTable(path: string, format?: TableFormat): Promise<Tab
     case 'tsv':
       return readCsv(path, '\t');
   }
+}
+
+/**
+ * Reads a table part by part: Parquet by row groups, of which one is in memory at a time; other formats whole. At least
+ * one table is given, so that the columns are known.
+ *
+ * @throws TableError as `readTable`, and for a column of `columns` that is not there
+ */
+export async function* readTableParts(path: string, options: PartOptions = {}): AsyncGenerator<Table> {
+  if ((await detectFormat(path)) === 'parquet') {
+    yield* readParquetParts(path, options);
+    return;
+  }
+  const table = await readTable(path);
+  const chosen = selectColumns(table, [...wantedColumns(table.columns, options)]);
+  yield options.rows === undefined ? chosen : sliceRows(chosen, ...options.rows);
 }
 
 /** @throws TableError if the file is missing, a folder, empty or of no known format. */

@@ -73,6 +73,6 @@ export const textGenerate: StepKind = {
   ],
   runtime: engineRuntime,
   affinity: modelAffinity,
-  division: { inputs: ['prompts'], divide: dividePrompts },
+  division: { inputs: ['prompts', 'num_return_sequences'], divide: dividePrompts },
   load: () => implementation(import('../run/text-generate.ts')),
 };

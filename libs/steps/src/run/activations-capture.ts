@@ -1,7 +1,9 @@
 import { type CombineContext, type RunContext, StepError } from '@sonde/executor';
 import { type CaptureItem, capture, type Intervention, type Model, type Prompt, perplexity } from '@sonde/models';
-import { concatTables, readTable, rows, tableFromColumns, writeParquet } from '@sonde/tables';
+import { readTableParts, rows, tableFromColumns, writeParquet } from '@sonde/tables';
 import { withCapture } from '../captured.ts';
+import { combineTables } from '../combine.ts';
+import { PAIR_COLUMNS, type RowRange } from '../division.ts';
 import { optionalInput } from '../inputs.ts';
 import { interventionsOf } from '../interventions.ts';
 import { loadedModel } from '../loaded-model.ts';
@@ -15,7 +17,7 @@ interface Pairs {
 }
 
 /** Each prompt with each of its continuations, in the prompts' order; without continuations each prompt alone. */
-const pairsOf = async ({ config }: RunContext, prompts: readonly Prompt[]): Promise<Pairs> => {
+const pairsOf = async ({ config, shard }: RunContext, prompts: readonly Prompt[]): Promise<Pairs> => {
   const source = optionalInput(config, 'continuations');
   if (source === undefined) {
     return {
@@ -24,10 +26,17 @@ const pairsOf = async ({ config }: RunContext, prompts: readonly Prompt[]): Prom
     };
   }
   const byPrompt = new Map<string, { sample: number; tokenIds: number[] }[]>();
-  for (const { prompt_id, sample, token_ids } of rows(await readTable(source.path))) {
-    const list = byPrompt.get(String(prompt_id)) ?? [];
-    list.push({ sample: Number(sample), tokenIds: Array.from((token_ids ?? []) as ArrayLike<number>) });
-    byPrompt.set(String(prompt_id), list);
+  const wanted = new Set(prompts.map(({ id }) => id));
+  const range = (shard as unknown as RowRange | undefined)?.continuations;
+  const part = { columns: PAIR_COLUMNS, ...(range && { rows: range }) };
+  for await (const table of readTableParts(source.path, part)) {
+    for (const { prompt_id, sample, token_ids } of rows(table)) {
+      const id = String(prompt_id);
+      if (!wanted.has(id)) continue;
+      const list = byPrompt.get(id) ?? [];
+      list.push({ sample: Number(sample), tokenIds: Array.from((token_ids ?? []) as ArrayLike<number>) });
+      byPrompt.set(id, list);
+    }
   }
   const found: Pairs = { items: [], rows: [] };
   for (const prompt of prompts) {
@@ -88,6 +97,8 @@ export const combine = async ({ parts, output }: CombineContext): Promise<void> 
     output('states'),
   );
   if (parts[0]?.losses === undefined) return;
-  const tables = await Promise.all(parts.map((part) => readTable(part.losses!)));
-  await writeParquet(output('losses'), concatTables(tables));
+  await combineTables(
+    parts.map((part) => part.losses!),
+    output('losses'),
+  );
 };

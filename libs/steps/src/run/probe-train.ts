@@ -8,7 +8,7 @@ import {
   textLength,
   trainProbes,
 } from '@sonde/probing';
-import { tableFromRows, writeParquet } from '@sonde/tables';
+import { tableFromRows, writeParquet, writeParquetParts } from '@sonde/tables';
 import { type TensorEntry, writeSafetensors } from '@sonde/tensors';
 import { number, strings, text } from '../inputs.ts';
 import { type ProbeSet, readProbeData } from '../probe-data.ts';
@@ -152,6 +152,20 @@ const undefinedProbes = (probed: readonly Probed[]): string[] => {
 
 /** `probe/train`. */
 export const run = async (context: RunContext): Promise<void> => {
+  if (context.config.predictions !== true) return train(context, async () => {});
+  // A row for each layer, target and state: written as they come.
+  await writeParquetParts(context.output('predictions'), async (append) => {
+    const write = (rows: Record<string, unknown>[]) => append(tableFromRows(rows, PREDICTION_SCHEMA));
+    await write([]);
+    await train(context, write);
+  });
+};
+
+/** @param predict takes the rows of predictions */
+const train = async (
+  context: RunContext,
+  predict: (rows: Record<string, unknown>[]) => Promise<void>,
+): Promise<void> => {
   const { config, device, log, output, progress, signal } = context;
   const { states, sets } = await readProbeData(config);
   const baselines = strings(config, 'baselines') ?? [];
@@ -161,7 +175,6 @@ export const run = async (context: RunContext): Promise<void> => {
   const depth = Math.max(1, ...states.layers);
   const total = sets.length * (states.layers.length + 1);
   const probed: Probed[] = [];
-  const predictions: Record<string, unknown>[] = [];
   let done = 0;
 
   for (const set of sets) {
@@ -192,8 +205,7 @@ export const run = async (context: RunContext): Promise<void> => {
       const values = { states: await states.layerStates(set.rows, index), d: states.hiddenSize };
       const results = await add('states', layer, values, controlPermutations);
       probed.push(...results);
-      if (config.predictions === true)
-        for (const item of results) predictions.push(...predictionRows(item, set, folds));
+      if (config.predictions === true) for (const item of results) await predict(predictionRows(item, set, folds));
       if (baselines.includes('random_direction')) {
         probed.push(...(await add('random_direction', layer, randomDirection(values.states, values.d, options.seed))));
       }
@@ -211,6 +223,4 @@ export const run = async (context: RunContext): Promise<void> => {
   );
   const { site } = config;
   await writeSafetensors(output('weights'), tensors, { ...metadata, ...(typeof site === 'string' && { site }) });
-  if (config.predictions === true)
-    await writeParquet(output('predictions'), tableFromRows(predictions, PREDICTION_SCHEMA));
 };

@@ -1,7 +1,9 @@
 import type { CombineContext, RunContext } from '@sonde/executor';
 import { type Continuation, type GenerationOptions, generate, type RunHooks } from '@sonde/models';
-import { concatTables, readTable, type Table, tableFromColumns, writeParquet } from '@sonde/tables';
+import { type Table, tableFromColumns, writeParquet } from '@sonde/tables';
 import { withCapture } from '../captured.ts';
+import { combineTables } from '../combine.ts';
+import type { RowRange } from '../division.ts';
 import { interventionsOf } from '../interventions.ts';
 import { loadedModel } from '../loaded-model.ts';
 import { modelPrompts } from '../model-prompts.ts';
@@ -22,8 +24,11 @@ export const run = async (context: RunContext): Promise<void> => {
   const { config, signal } = context;
   const prompts = await modelPrompts(context);
   const model = await loadedModel(context);
+  const shard = context.shard as unknown as RowRange | undefined;
+  const [first, last] = shard?.samples ?? [0, config.num_return_sequences as number];
   const options: GenerationOptions = {
-    num_return_sequences: config.num_return_sequences as number,
+    num_return_sequences: last - first,
+    first_sample: first,
     max_new_tokens: config.max_new_tokens as number,
     do_sample: config.do_sample as boolean,
     temperature: config.temperature as number,
@@ -48,8 +53,10 @@ export const run = async (context: RunContext): Promise<void> => {
 
 /** Puts the shards one below the other. */
 export const combine = async ({ parts, output }: CombineContext): Promise<void> => {
-  const tables = await Promise.all(parts.map((part) => readTable(part.continuations!)));
-  await writeParquet(output('continuations'), concatTables(tables));
+  await combineTables(
+    parts.map((part) => part.continuations!),
+    output('continuations'),
+  );
   if (parts[0]?.states !== undefined)
     await combineStates(
       parts.map((part) => part.states!),

@@ -1,13 +1,25 @@
 import { createHash } from 'node:crypto';
 import type { RunContext } from '@sonde/executor';
 import { openLocalScorer, scorerLabel, scoreTexts } from '@sonde/scoring';
-import { type Column, column, hasColumn, readTable, stringColumn, tableFromColumns, writeParquet } from '@sonde/tables';
+import {
+  type Column,
+  column,
+  concatTables,
+  hasColumn,
+  readTableParts,
+  stringColumn,
+  type Table,
+  tableFromColumns,
+  writeParquet,
+} from '@sonde/tables';
 import { input, text } from '../inputs.ts';
 import { SCORE_PREFIX } from '../prompts.ts';
 
+const ID_COLUMNS = ['prompt_id', 'sample', 'text_id'];
+
 /** What names the texts: the table's own ids, else a hash of each text. */
-const idColumns = (table: Awaited<ReturnType<typeof readTable>>, texts: readonly string[]): Column[] => {
-  const own = ['prompt_id', 'sample', 'text_id'].filter((name) => hasColumn(table, name));
+const idColumns = (table: Table, texts: readonly string[]): Column[] => {
+  const own = ID_COLUMNS.filter((name) => hasColumn(table, name));
   if (own.includes('prompt_id') || own.includes('text_id')) return own.map((name) => column(table, name));
   const ids = texts.map((value) => createHash('sha256').update(value).digest('hex').slice(0, 16));
   return [{ name: 'text_id', type: 'string', values: ids }];
@@ -17,8 +29,12 @@ const idColumns = (table: Awaited<ReturnType<typeof readTable>>, texts: readonly
 export const run = async ({ config, output, progress, signal }: RunContext): Promise<void> => {
   const source = input(config, 'scorer');
   const scorer = await openLocalScorer(source.path);
-  const table = await readTable(input(config, 'texts').path);
-  const texts = stringColumn(table, text(config, 'column')).map((value) => value ?? '');
+  const name = text(config, 'column');
+  const parts: Table[] = [];
+  const columns = { columns: [name], optional: ID_COLUMNS };
+  for await (const part of readTableParts(input(config, 'texts').path, columns)) parts.push(part);
+  const table = concatTables(parts);
+  const texts = stringColumn(table, name).map((value) => value ?? '');
   const outcomes = await scoreTexts(scorer, texts, {
     onProgress: (done, total) => progress(done, total, 'texts'),
     signal,
