@@ -81,6 +81,8 @@ describe('a checkpoint that cannot be used', () => {
     ],
     [{ num_hidden_layers: 4 }, 'lack "model.layers.3.input_layernorm.weight"'],
     [{ num_hidden_layers: 2 }, 'have "model.layers.2.input_layernorm.weight", but the configuration gives the model 2'],
+    [{ num_hidden_layers: 1e9 }, 'would have 1000000000 layers; at most 10000'],
+    [{ head_dim: 1e12 }, 'heads of 1000000000000 numbers; at most 65536'],
     [{ num_key_value_heads: 3 }, '4 attention heads cannot share 3'],
     [
       { rope_scaling: { rope_type: 'spiral', factor: 2 } },

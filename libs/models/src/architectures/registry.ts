@@ -29,6 +29,9 @@ export const ARCHITECTURES: Readonly<Record<string, DescribeDecoder>> = {
   Qwen3ForCausalLM: describeQwen3,
 };
 
+/** More cannot be meant, and building the graph would not end. */
+const MOST_LAYERS = 10_000;
+
 /** The architecture that a config.json names and its description. @throws ModelError if it is not a supported one */
 export function describeDecoder(
   folder: string,
@@ -43,7 +46,12 @@ export function describeDecoder(
   if (config.quantization_config !== undefined) {
     throw new ModelError(`${where}: checkpoints with quantised weights (quantization_config) are not supported.`);
   }
-  return { architecture: named, decoder: withinRotary(describe(fieldsOf(config, where))) };
+  const decoder = withinRotary(describe(fieldsOf(config, where)));
+  const { layers } = decoder.sizes;
+  if (layers > MOST_LAYERS) {
+    throw new ModelError(`${where}: the model would have ${layers} layers; at most ${MOST_LAYERS} are supported.`);
+  }
+  return { architecture: named, decoder };
 }
 
 /** Ends the context where rotary frequencies would begin to depend on the length of the text. */

@@ -9,6 +9,9 @@ export interface SizeDefaults {
   readonly window?: number | null;
 }
 
+/** More cannot be meant, and the tables of angles would not fit in memory. */
+const MOST_HEAD_SIZE = 65_536;
+
 /** The sizes under the names that most config.json files use. @throws ModelError if they cannot be */
 export function readSizes(config: Fields, defaults: SizeDefaults = {}): DecoderSizes {
   const hiddenSize = config.count('hidden_size');
@@ -18,6 +21,10 @@ export function readSizes(config: Fields, defaults: SizeDefaults = {}): DecoderS
     throw new ModelError(`${config.where}: ${heads} attention heads cannot share ${keyValueHeads} key–value heads.`);
   }
   const ownHeadSize = config.has('head_dim') || defaults.headSize !== undefined;
+  const headSize = ownHeadSize ? config.count('head_dim', defaults.headSize) : headSizeOf(config, hiddenSize, heads);
+  if (headSize > MOST_HEAD_SIZE) {
+    throw new ModelError(`${config.where}: heads of ${headSize} numbers; at most ${MOST_HEAD_SIZE} are supported.`);
+  }
   return {
     layers: config.count('num_hidden_layers'),
     hiddenSize,
@@ -25,7 +32,7 @@ export function readSizes(config: Fields, defaults: SizeDefaults = {}): DecoderS
     maxPositions: config.count('max_position_embeddings', defaults.maxPositions ?? 2048),
     heads,
     keyValueHeads,
-    headSize: ownHeadSize ? config.count('head_dim', defaults.headSize) : headSizeOf(config, hiddenSize, heads),
+    headSize,
     window: defaults.window ?? null,
   };
 }
