@@ -50,10 +50,18 @@ function refuseVariants(config: Record<string, unknown>, path: string): void {
   }
 }
 
+function expression(pattern: string, where: string): RegExp {
+  try {
+    return new RegExp(`^(.*\\.)?(${pattern})$`);
+  } catch {
+    throw new ModelError(`${where}: the pattern "${pattern}" is not a regular expression.`);
+  }
+}
+
 /** PEFT's rule for rank_pattern and alpha_pattern: the first key that matches the end of the module's name. */
-function patternFor(patterns: unknown, module: string): number | undefined {
+function patternFor(patterns: unknown, module: string, where: string): number | undefined {
   if (!isRecord(patterns)) return undefined;
-  const key = Object.keys(patterns).find((pattern) => new RegExp(`^(.*\\.)?(${pattern})$`).test(module));
+  const key = Object.keys(patterns).find((pattern) => expression(pattern, where).test(module));
   const value = key === undefined ? undefined : patterns[key];
   return typeof value === 'number' ? value : undefined;
 }
@@ -79,13 +87,14 @@ export async function openAdapter(folder: string): Promise<Adapter> {
   const modules = new Map<string, LowRank>();
   for (const [module, { a, b }] of halves) {
     if (!a || !b) throw new ModelError(`${file.path}: "${module}" has only one of lora_A and lora_B.`);
-    const rank = patternFor(config.rank_pattern, module) ?? r;
+    const rank = patternFor(config.rank_pattern, module, path) ?? r;
     if (a.info.shape[0] !== rank || b.info.shape[1] !== rank) {
       throw new ModelError(
         `${file.path}: "${module}" has rank ${a.info.shape[0]} and ${b.info.shape[1]}; ${CONFIG} says ${rank}.`,
       );
     }
-    const scale = (patternFor(config.alpha_pattern, module) ?? alpha) / (stabilised === true ? Math.sqrt(rank) : rank);
+    const scale =
+      (patternFor(config.alpha_pattern, module, path) ?? alpha) / (stabilised === true ? Math.sqrt(rank) : rank);
     modules.set(module, { a, b, rank, scale });
   }
   return { folder, modules };

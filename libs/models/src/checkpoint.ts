@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSafetensors, type SafetensorsFile, type TensorInfo } from '@sonde/tensors';
 import { ModelError } from './errors.ts';
@@ -23,6 +23,9 @@ export const INDEX = 'model.safetensors.index.json';
 export const REQUIRED = ['config.json', 'tokenizer.json'];
 export const OPTIONAL = ['chat_template.jinja', 'generation_config.json', 'tokenizer_config.json'];
 
+/** Weights in formats that are not read: pickles, which can run code, and other programs' own. */
+const OTHER_WEIGHTS = /\.(bin|pt|pth|ckpt|gguf|h5|msgpack)$/;
+
 async function isFile(path: string): Promise<boolean> {
   return stat(path).then(
     (found) => found.isFile(),
@@ -40,8 +43,10 @@ async function weightFiles(folder: string): Promise<{ index: Record<string, stri
   if (await isFile(join(folder, SINGLE))) return { index: null, files: [SINGLE] };
   const index = await readJsonIfThere(join(folder, INDEX));
   if (!index) {
+    const other = (await readdir(folder)).find((name) => OTHER_WEIGHTS.test(name));
+    const advice = other === undefined ? '' : ` ${other} is not read; use the repository's safetensors, or convert it.`;
     throw new ModelError(
-      `${folder} has no weights: neither ${SINGLE} nor ${INDEX} is there, nor a ready graph model.onnx.`,
+      `${folder} has no weights: neither ${SINGLE} nor ${INDEX} is there, nor a ready graph model.onnx.${advice}`,
     );
   }
   const { named, files } = shardsOf(index, join(folder, INDEX));
@@ -83,7 +88,7 @@ export async function listModelFiles(folder: string): Promise<string[]> {
   const ready = (await hasWeights(folder)) ? null : await listReadyFiles(folder);
   if (ready) return ready;
   for (const name of REQUIRED) {
-    if (!(await isFile(join(folder, name)))) throw new ModelError(`${folder} has no ${name}.`);
+    if (!(await isFile(join(folder, name)))) throw new ModelError(`${folder} has no file ${name}.`);
   }
   const { index, files } = await weightFiles(folder);
   const optional: string[] = [];

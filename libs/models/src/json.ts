@@ -15,7 +15,8 @@ export function parseJson(where: string, text: string): Record<string, unknown> 
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new ModelError(`${where} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    if (text.trim() === '') throw new ModelError(`${where} is empty; a JSON object was expected. Fetch it again.`);
+    throw new ModelError(`${where} is not JSON (${error instanceof Error ? error.message : String(error)}).`);
   }
   if (!isRecord(value)) throw new ModelError(`${where} is not a JSON object.`);
   return value;

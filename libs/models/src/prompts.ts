@@ -10,10 +10,12 @@ export interface TokenizedPrompt {
   readonly span: () => readonly [number, number] | null;
 }
 
-function checkIds(ids: readonly number[], vocabSize: number, what: string): void {
+function checkIds(ids: readonly number[], vocabSize: number, what: string, advice = ''): void {
   const outside = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
   if (outside !== undefined) {
-    throw new ModelError(`${what} has token ${outside}, which is not in the model's vocabulary of ${vocabSize}.`);
+    throw new ModelError(
+      `${what} has token ${outside}, which is not in the model's vocabulary of ${vocabSize}.${advice}`,
+    );
   }
 }
 
@@ -37,7 +39,7 @@ export function tokenizePrompt(model: Model, prompt: Prompt): TokenizedPrompt {
       `Prompt "${prompt.id}" is empty and the model has no beginning-of-text token to start from; remove the prompt.`,
     );
   }
-  checkIds(ids, config.vocabSize, `Prompt "${prompt.id}"`);
+  checkIds(ids, config.vocabSize, `Prompt "${prompt.id}"`, ' Is tokenizer.json another model’s?');
   return { id: prompt.id, ids: ids.length === 0 ? [config.bosTokenId!] : ids, span };
 }
 

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { RunConfig, Shard } from '@sonde/executor';
+import { type RunConfig, type Shard, StepError } from '@sonde/executor';
 import { input, optionalInput } from './inputs.ts';
 
 /**
@@ -47,11 +47,17 @@ const plain = (value: unknown): unknown => (typeof value === 'bigint' ? Number(v
 const promptRows = async (config: RunConfig): Promise<[string, ...unknown[]][]> => {
   const { readTableParts, rows } = await import('@sonde/tables');
   const found: [string, ...unknown[]][] = [];
+  const ids = new Set<string>();
   // What is missing is said by the step, when it runs.
   const columns = { columns: [], optional: PROMPT_COLUMNS };
   for await (const table of readTableParts(input(config, 'prompts').path, columns)) {
     for (const row of rows(table)) {
-      found.push([String(row.prompt_id), ...PROMPT_COLUMNS.slice(1).map((name) => plain(row[name]))]);
+      const id = String(row.prompt_id);
+      if (ids.has(id)) {
+        throw new StepError('step', `two prompts have the id "${id}"; ids name the random streams and must differ`);
+      }
+      ids.add(id);
+      found.push([id, ...PROMPT_COLUMNS.slice(1).map((name) => plain(row[name]))]);
     }
   }
   return found;

@@ -1,4 +1,4 @@
-import { StepError, type StepImplementation } from '@sonde/executor';
+import { type Division, StepError, type StepImplementation } from '@sonde/executor';
 
 /** Errors by which the libraries say that what they were given is at fault: shown to a person as they are. */
 const FORESEEN = new Set([
@@ -18,6 +18,12 @@ const foreseen = async <T>(work: () => Promise<T>): Promise<T> => {
     throw error;
   }
 };
+
+/** Divides a step's work; what is bad in its input is the step's own error too. */
+export const divisionBy = (inputs: readonly string[], divide: Division['divide']): Division => ({
+  inputs,
+  divide: (config) => foreseen(async () => divide(config)),
+});
 
 /** Loads an implementation whose libraries' errors about bad input become the step's own. */
 export const implementation = async (module: Promise<StepImplementation>): Promise<StepImplementation> => {

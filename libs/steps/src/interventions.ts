@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises';
 import { type InputArtifact, type RunContext, StepError } from '@sonde/executor';
 import type { Intervention, ModelConfig, Pool, Site, TokenPlace } from '@sonde/models';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
-import { openStates, type StatesFile } from './states.ts';
+import { allPromptIds } from './model-prompts.ts';
+import { openStates, type StatesFile, statesTensors } from './states.ts';
 
 /** An intervention as the pipeline file has it, with its artifacts in place. */
 interface InterventionConfig {
@@ -21,6 +22,9 @@ interface InterventionConfig {
 const fail = (kind: string, message: string): never => {
   throw new StepError('step', `intervention ${kind}: ${message}`);
 };
+
+const listed = (names: readonly string[]): string =>
+  names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length})` : names.join(', ');
 
 const named = (artifact: InputArtifact): string => artifact.ref ?? '`from`';
 
@@ -47,7 +51,7 @@ const layerIndex = (kind: string, layers: readonly number[], block: number, raw:
 /** The states of an artifact at an intervention's site, raw where the artifact has them so. */
 const statesAt = async (artifact: InputArtifact, site: Site): Promise<{ file: StatesFile; raw: boolean }> => {
   if (site !== 'residual') return { file: await openStates(artifact.path, site), raw: true };
-  const { tensors } = await openSafetensors(`${artifact.path}/states.safetensors`);
+  const { tensors } = await statesTensors(artifact.path);
   const raw = tensors.has('residual_raw');
   return { file: await openStates(artifact.path, raw ? 'residual_raw' : 'residual'), raw };
 };
@@ -119,7 +123,7 @@ const fileVectors = async (config: InterventionConfig, artifact: InputArtifact):
   const names = [...file.tensors.keys()];
   const name = tensor ?? (names.length === 1 ? names[0]! : undefined);
   if (name === undefined || !file.tensors.has(name)) {
-    return fail(kind, `\`tensor\` must say which tensor of ${named(artifact)} is meant: ${names.join(', ')}`);
+    return fail(kind, `\`tensor\` must say which tensor of ${named(artifact)} is meant: ${listed(names)}`);
   }
   const { data, shape } = await readFloat32(file, name);
   const size = shape.at(-1)!;
@@ -154,6 +158,7 @@ const vectorsOf = async (config: InterventionConfig, blocks: number): Promise<Fl
 
 /** Finds another run's states by prompt, sample and position. */
 const replacement = async (
+  context: RunContext,
   config: InterventionConfig,
   blocks: number,
 ): Promise<(token: TokenPlace) => readonly Float32Array[] | null> => {
@@ -163,6 +168,13 @@ const replacement = async (
   const { file, raw } = found ?? fail(kind, `${named(artifact)} is not an artifact of states`);
   if (file.tokens.length === 0) {
     fail(kind, `${named(artifact)} has pooled states only; capture them with \`pool: [tokens]\``);
+  }
+  const prompts = await allPromptIds(context);
+  if (!file.tokens.some(({ promptId }) => prompts.has(promptId))) {
+    fail(
+      kind,
+      `${named(artifact)} has states of none of these prompts, so nothing would be replaced; states are found by \`prompt_id\`, \`sample\` and position (it has prompt ${file.tokens[0]!.promptId}, for one)`,
+    );
   }
   const states: Float32Array[] = [];
   for (const block of layers) {
@@ -185,11 +197,11 @@ const single = (kind: string, vectors: readonly Float32Array[][]): Float32Array[
 
 /** The interventions of a step with the vectors that its artifacts hold. @throws StepError naming what does not fit */
 export const interventionsOf = async (
-  { config }: RunContext,
+  context: RunContext,
   { layers: blocks }: ModelConfig,
 ): Promise<readonly Intervention[]> => {
   const interventions: Intervention[] = [];
-  for (const each of config.interventions as unknown as readonly InterventionConfig[]) {
+  for (const each of context.config.interventions as unknown as readonly InterventionConfig[]) {
     const { kind, layers, scale = 1 } = each;
     const at = { layers, ...(each.site && { site: each.site }) };
     const outside = layers.find((block) => block >= blocks);
@@ -207,7 +219,7 @@ export const interventionsOf = async (
         interventions.push({ kind, ...at, directions: await vectorsOf(each, blocks) });
         break;
       case 'replace':
-        interventions.push({ kind, ...at, stateOf: await replacement(each, blocks) });
+        interventions.push({ kind, ...at, stateOf: await replacement(context, each, blocks) });
         break;
       default:
         interventions.push({ kind, layers });

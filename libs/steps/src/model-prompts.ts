@@ -6,6 +6,8 @@ import { modelInputs } from './engine.ts';
 import { input } from './inputs.ts';
 import { fullTextColumn } from './prompts.ts';
 
+const SPAN = '`span_start` and `span_end` say where the prompt’s own text lies in `rendered`, in code points from 0.';
+
 /** The shard's part of the prompts (all of them where the task is whole), as the engine takes them. */
 export const modelPrompts = async ({ config, shard }: RunContext): Promise<Prompt[]> => {
   const source = input(config, 'prompts');
@@ -20,6 +22,12 @@ export const modelPrompts = async ({ config, shard }: RunContext): Promise<Promp
   const starts = floatColumn(table, 'span_start');
   const ends = floatColumn(table, 'span_end');
   const special = hasColumn(table, 'add_special_tokens') ? column(table, 'add_special_tokens').values : [];
+  for (const [row, id] of ids.entries()) {
+    const [start, end, length] = [starts[row]!, ends[row]!, [...rendered[row]!].length];
+    if (start >= 0 && start <= end && end <= length) continue;
+    const span = Number.isNaN(start + end) ? 'is missing' : `is ${start} to ${end}, outside its ${length} characters`;
+    throw new StepError('step', `${what}: the span of prompt ${id} ${span}`, SPAN);
+  }
   return ids.map((id, row) => ({
     id,
     rendered: rendered[row]!,
@@ -27,6 +35,15 @@ export const modelPrompts = async ({ config, shard }: RunContext): Promise<Promp
     spanEnd: ends[row]!,
     ...(typeof special[row] === 'boolean' && { addSpecialTokens: special[row] }),
   }));
+};
+
+/** The ids of all prompts of a step, whichever of them this shard has. */
+export const allPromptIds = async ({ config }: RunContext): Promise<Set<string>> => {
+  const ids = new Set<string>();
+  for await (const part of readTableParts(input(config, 'prompts').path, { columns: ['prompt_id'] })) {
+    for (const id of column(part, 'prompt_id').values) ids.add(String(id));
+  }
+  return ids;
 };
 
 /** What an artifact of states says of the model it came from. */

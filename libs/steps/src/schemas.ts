@@ -84,6 +84,15 @@ export const pool: ConfigSchema = {
     'Mean over the prompt’s own tokens, mean over the continuation’s tokens, the last token, the maximum over the continuation; `tokens`: every token’s state, with its `position`.',
 };
 
+/** The same where it depends on other config what there is to pool over. */
+export const poolWithoutDefault: ConfigSchema = {
+  type: 'array',
+  items: pool.items!,
+  minItems: 1,
+  uniqueItems: true,
+  description: `${pool.description} If not given: \`[prompt, continuation]\`, or \`[prompt]\` without \`continuations\`.`,
+};
+
 export const captureSites = ['residual', 'residual_raw', 'attention', 'mlp', 'heads'];
 const SITE_NAMES = ['residual', 'attention', 'mlp', 'heads'];
 const SITE_DOCS =

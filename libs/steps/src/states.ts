@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { StepError } from '@sonde/executor';
@@ -239,9 +239,18 @@ const readLayer = async (
   return widened(stored.buffer);
 };
 
+/** The tensors of an artifact of states. @throws StepError if it is none */
+export const statesTensors = async (folder: string): Promise<SafetensorsFile> => {
+  const file = path.join(folder, TENSOR_FILE);
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isFile() !== true)
+    throw new StepError('step', `${folder} is not an artifact of states: it has no ${TENSOR_FILE}`);
+  return openSafetensors(file);
+};
+
 /** Opens an artifact of states, at one of its sites. @throws StepError if it is not one or lacks the site */
 export const openStates = async (folder: string, site: CaptureSite = 'residual'): Promise<StatesFile> => {
-  const file = await openSafetensors(path.join(folder, TENSOR_FILE));
+  const file = await statesTensors(folder);
   const index = await readTable(path.join(folder, INDEX_FILE));
   const name = tensorOf(site);
   const tensor = file.tensors.get(name);

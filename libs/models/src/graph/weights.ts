@@ -41,15 +41,17 @@ function withoutPrefix(name: string): string {
   return name.slice(name.indexOf('.') + 1);
 }
 
+const OTHER_MODEL = ' Is the adapter for another model?';
+
 export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedWeights {
   const placed = new Map<string, Value>();
   let parameters = 0;
   const usedAdapters = new Set<string>();
 
-  const place = (name: string, { file, info }: Weight, shape: readonly number[]): Value => {
+  const place = (name: string, { file, info }: Weight, shape: readonly number[], advice = ''): Value => {
     if (info.shape.length !== shape.length || info.shape.some((size, i) => size !== shape[i])) {
       throw new ModelError(
-        `${file.path}: "${name}" has shape [${info.shape.join(', ')}]; the configuration makes it [${shape.join(', ')}].`,
+        `${file.path}: "${name}" has shape [${info.shape.join(', ')}]; the configuration makes it [${shape.join(', ')}].${advice}`,
       );
     }
     const existing = placed.get(name);
@@ -85,8 +87,8 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
       const low = source.adapter?.modules.get(layer);
       if (!low) return null;
       usedAdapters.add(layer);
-      const a = place(`${layer}.lora_A`, low.a, [low.rank, shape[1]]);
-      const b = place(`${layer}.lora_B`, low.b, [shape[0], low.rank]);
+      const a = place(`${layer}.lora_A`, low.a, [low.rank, shape[1]], OTHER_MODEL);
+      const b = place(`${layer}.lora_B`, low.b, [shape[0], low.rank], OTHER_MODEL);
       return { a, b, scale: low.scale };
     },
     finish(layers) {

@@ -5,6 +5,7 @@ import { ModelError } from '../errors.ts';
 import { isRecord, readJson, readJsonIfThere } from '../json.ts';
 import { decodeStrictBytes } from './byte-fallback.ts';
 import { alignTokens, describeSurface } from './spans.ts';
+import { withTimeLimit } from './time-limit.ts';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -72,7 +73,7 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
   const renderOnce = (messages: readonly ChatMessage[]): string => {
     if (source === null) throw new ModelError(`${folder} has no chat template.`);
     const options = { chat_template: source, tokenize: false, add_generation_prompt: true } as const;
-    return hub.apply_chat_template([...messages], options);
+    return withTimeLimit(() => hub.apply_chat_template([...messages], options));
   };
 
   return {

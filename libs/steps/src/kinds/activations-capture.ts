@@ -1,13 +1,23 @@
 import type { StepKind } from '@sonde/executor';
 import { dividePairs } from '../division.ts';
 import { engineRuntime, modelAffinity } from '../engine.ts';
-import { implementation } from '../failures.ts';
-import { checkInterventions, closed, interventions, layers, model, one, pool, sites, stateDtype } from '../schemas.ts';
+import { divisionBy, implementation } from '../failures.ts';
+import {
+  checkInterventions,
+  closed,
+  interventions,
+  layers,
+  model,
+  one,
+  poolWithoutDefault,
+  sites,
+  stateDtype,
+} from '../schemas.ts';
 
 /** Hidden states of given texts by one teacher-forced pass. */
 export const activationsCapture: StepKind = {
   kind: 'activations/capture',
-  revision: 2,
+  revision: 3,
   summary: 'Reads hidden states of prompts, or of prompts with given continuations, in one teacher-forced pass.',
   config: closed(
     {
@@ -15,7 +25,7 @@ export const activationsCapture: StepKind = {
       prompts: one('A table with `prompt_id`, `rendered`, `span_start`, `span_end`.', 'table'),
       continuations: one('A table with `prompt_id`, `sample`, `token_ids`; without it only prompts are read.', 'table'),
       layers,
-      pool,
+      pool: poolWithoutDefault,
       sites,
       dtype: stateDtype,
       interventions,
@@ -46,6 +56,6 @@ export const activationsCapture: StepKind = {
   check: checkInterventions,
   runtime: engineRuntime,
   affinity: modelAffinity,
-  division: { inputs: ['prompts', 'continuations'], divide: dividePairs },
+  division: divisionBy(['prompts', 'continuations'], dividePairs),
   load: () => implementation(import('../run/activations-capture.ts')),
 };

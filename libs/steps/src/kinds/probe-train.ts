@@ -5,7 +5,7 @@ import { attributes, captureSites, closed, mode, one, seed } from '../schemas.ts
 /** Linear probes from hidden states to scores, layer by layer. */
 export const probeTrain: StepKind = {
   kind: 'probe/train',
-  revision: 1,
+  revision: 2,
   summary: 'Trains linear probes from hidden states to scores: layer × scenario × target × fold, with baselines.',
   config: closed(
     {

@@ -5,7 +5,7 @@ import { attribute, closed, one, seed } from '../schemas.ts';
 /** A sample of prompts from a table of texts with scores, rendered through a template. */
 export const promptsSample: StepKind = {
   kind: 'prompts/sample',
-  revision: 1,
+  revision: 2,
   summary: 'Samples prompts from a table of texts with scores and renders them through a template.',
   config: closed(
     {

@@ -31,7 +31,7 @@ const condition = closed(
 /** Reads a file into a table. */
 export const tableImport: StepKind = {
   kind: 'table/import',
-  revision: 1,
+  revision: 2,
   summary: 'Reads Parquet, JSONL, JSON or CSV into a table.',
   config: closed(
     {
@@ -54,7 +54,7 @@ export const tableImport: StepKind = {
 /** Keeps the rows that fulfil every condition. */
 export const tableFilter: StepKind = {
   kind: 'table/filter',
-  revision: 1,
+  revision: 2,
   summary: 'Keeps the rows that fulfil every condition.',
   config: closed(
     {
@@ -75,7 +75,7 @@ export const tableFilter: StepKind = {
 /** Joins two tables on equal columns. */
 export const tableJoin: StepKind = {
   kind: 'table/join',
-  revision: 1,
+  revision: 2,
   summary: 'Joins two tables on columns that both have.',
   config: closed(
     {
@@ -98,7 +98,7 @@ export const tableJoin: StepKind = {
 /** Puts tables under each other, with the axes that tell them apart as columns. */
 export const tableConcat: StepKind = {
   kind: 'table/concat',
-  revision: 1,
+  revision: 2,
   summary: 'Puts tables under each other; axis values of collected tables become columns.',
   config: closed({ tables: many('Tables with the same columns.', 'table') }, ['tables']),
   outputs,

@@ -1,7 +1,7 @@
 import type { StepKind } from '@sonde/executor';
 import { dividePrompts } from '../division.ts';
 import { engineRuntime, modelAffinity } from '../engine.ts';
-import { implementation } from '../failures.ts';
+import { divisionBy, implementation } from '../failures.ts';
 import {
   checkInterventions,
   closed,
@@ -18,7 +18,7 @@ import {
 /** Continuations of prompts, and on the way the hidden states of both. */
 export const textGenerate: StepKind = {
   kind: 'text/generate',
-  revision: 1,
+  revision: 2,
   summary: 'Continues prompts with a language model; optionally captures hidden states in the same pass.',
   config: closed(
     {
@@ -73,6 +73,6 @@ export const textGenerate: StepKind = {
   ],
   runtime: engineRuntime,
   affinity: modelAffinity,
-  division: { inputs: ['prompts', 'num_return_sequences'], divide: dividePrompts },
+  division: divisionBy(['prompts', 'num_return_sequences'], dividePrompts),
   load: () => implementation(import('../run/text-generate.ts')),
 };

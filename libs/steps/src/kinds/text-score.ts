@@ -5,7 +5,7 @@ import { closed, one } from '../schemas.ts';
 /** Scores of texts by a scorer. */
 export const textScore: StepKind = {
   kind: 'text/score',
-  revision: 2,
+  revision: 3,
   summary: 'Scores texts (toxicity and its kin). What cannot be scored has an outcome that says why, not a number.',
   config: closed(
     {

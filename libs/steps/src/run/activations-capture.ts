@@ -11,6 +11,7 @@ import { modelPrompts } from '../model-prompts.ts';
 import { combineStates, type StateRow } from '../states.ts';
 
 interface Pairs {
+  readonly withContinuations: boolean;
   readonly items: CaptureItem[];
   /** Whose each item is. */
   readonly rows: StateRow[];
@@ -21,6 +22,7 @@ const pairsOf = async ({ config, shard }: RunContext, prompts: readonly Prompt[]
   const source = optionalInput(config, 'continuations');
   if (source === undefined) {
     return {
+      withContinuations: false,
       items: prompts.map((prompt) => ({ prompt })),
       rows: prompts.map(({ id }) => ({ promptId: id, sample: null })),
     };
@@ -38,7 +40,7 @@ const pairsOf = async ({ config, shard }: RunContext, prompts: readonly Prompt[]
       byPrompt.set(id, list);
     }
   }
-  const found: Pairs = { items: [], rows: [] };
+  const found: Pairs = { withContinuations: true, items: [], rows: [] };
   for (const prompt of prompts) {
     const continuations = byPrompt.get(prompt.id);
     if (continuations === undefined) throw new StepError('step', `prompt ${prompt.id} has no continuations`);
@@ -74,7 +76,8 @@ export const run = async (context: RunContext): Promise<void> => {
   const pairs = await pairsOf(context, prompts);
   const interventions = await interventionsOf(context, model.config);
   const ids = prompts.map(({ id }) => id);
-  await withCapture(context, model, context.config, ids, async (options, hooks) => {
+  const { pool = pairs.withContinuations ? ['prompt', 'continuation'] : ['prompt'] } = context.config;
+  await withCapture(context, model, { ...context.config, pool }, ids, async (options, hooks) => {
     const states = await capture(
       model,
       pairs.items,
