@@ -56,7 +56,10 @@ export const runStep = async (
   kind: string,
   folder: string,
   config: RunConfig,
-  more: { readonly ancestors?: readonly Ancestor[]; readonly shard?: { start: number; end: number } } = {},
+  more: {
+    readonly ancestors?: readonly Ancestor[];
+    readonly shard?: { start: number; end: number; samples?: [number, number] };
+  } = {},
 ): Promise<StepRun> => {
   const spec = STEP_KINDS.get(kind)!;
   const scratch = await mkdtemp(path.join(folder, 'run-'));

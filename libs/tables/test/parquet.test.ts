@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -11,10 +11,13 @@ import {
   readParquet,
   readParquetInfo,
   readTable,
+  readTableParts,
   rows,
+  sliceRows,
   type Table,
   tableFromColumns,
   writeParquet,
+  writeParquetParts,
 } from '../src/index.ts';
 
 let folder: string;
@@ -208,5 +211,51 @@ describe('a Parquet file of another writer (pyarrow)', () => {
     await expect(readTable(path)).rejects.toThrow(/cut\.parquet cannot be read as Parquet: .+\.$/);
     await writeFile(path, 'PAR1');
     await expect(readTable(path)).rejects.toThrow(/cut\.parquet cannot be read as Parquet/);
+  });
+});
+
+describe('a table of many row groups', () => {
+  const count = 40_000;
+  const long: Table = tableFromColumns([
+    { name: 'id', type: 'string', values: Array.from({ length: count }, (_, i) => `row ${i}`) },
+    { name: 'n', type: 'int32', values: Array.from({ length: count }, (_, i) => (i % 7 === 0 ? null : i)) },
+    { name: 'tokens', type: 'list<int32>', values: Array.from({ length: count }, (_, i) => [i, -i]) },
+  ]);
+  const parts = (size: number): Table[] =>
+    Array.from({ length: Math.ceil(count / size) }, (_, i) => sliceRows(long, i * size, (i + 1) * size));
+
+  it('has the same bytes written whole or in parts of any size', async () => {
+    await writeParquet(join(folder, 'whole.parquet'), long);
+    for (const size of [777, 39_999]) {
+      const path = join(folder, `parts-${size}.parquet`);
+      await writeParquetParts(path, async (append) => {
+        for (const part of parts(size)) await append(part);
+      });
+      expect((await readFile(path)).equals(await readFile(join(folder, 'whole.parquet')))).toBe(true);
+    }
+  });
+
+  it('is read in parts, of some columns and rows alone', async () => {
+    const path = join(folder, 'whole.parquet');
+    await writeParquet(path, long);
+    const read: Table[] = [];
+    for await (const part of readTableParts(path, { columns: ['n'], optional: ['id', 'no such'], rows: [999, 18_000] }))
+      read.push(part);
+    expect(read.map(({ rowCount }) => rowCount)).toEqual([1, 16_384, 616]);
+    expect(read.flatMap(rows)).toEqual(rows(sliceRows(long, 999, 18_000)).map(({ id, n }) => ({ id, n })));
+    await expect(readTableParts(path, { columns: ['m'] }).next()).rejects.toThrow(/no column "m"; did you mean "n"/);
+    const none = await readTableParts(path, { rows: [0, 0] }).next();
+    expect((none.value as Table).columns).toHaveLength(3);
+  });
+
+  it('is not there where writing failed, nor anything of it', async () => {
+    const path = join(folder, 'failed.parquet');
+    const other = tableFromColumns([{ name: 'id', type: 'int32', values: [1] }]);
+    const writing = writeParquetParts(path, async (append) => {
+      await append(long);
+      await append(other);
+    });
+    await expect(writing).rejects.toThrow(/columns id \(int32\) cannot follow rows with id \(string\), n/);
+    expect((await readdir(folder)).filter((name) => name.startsWith('failed'))).toEqual([]);
   });
 });

@@ -1,0 +1,136 @@
+import path from 'node:path';
+import { resolveEmbedded } from '@sonde/embedded';
+import type { InputArtifact, Shard } from '@sonde/executor';
+import { readTable, rows } from '@sonde/tables';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dividePairs, dividePrompts } from '../src/division.ts';
+import { STEP_KINDS } from '../src/index.ts';
+import { openStates } from '../src/states.ts';
+import { artifact, runStep, type StepRun, tableArtifact, temporaryFolder } from './harness.ts';
+
+let folder: string;
+let remove: () => Promise<void>;
+beforeAll(async () => ({ folder, remove } = await temporaryFolder()));
+afterAll(() => remove());
+
+const prompt = (id: string) => ({ prompt_id: id, rendered: `You are ${id}`, span_start: 0, span_end: 7 });
+const prompts = (...ids: string[]): Promise<InputArtifact> => tableArtifact(folder, ids.map(prompt));
+const ranges = (shards: readonly Shard[]): unknown[] => shards.map(({ range }) => range);
+
+describe('prompts', () => {
+  it('are divided so that no shard has more than 32 of them, or 1,600 sequences', async () => {
+    const many = await prompts(...Array.from({ length: 40 }, (_, i) => `p${i}`));
+    expect(ranges(await dividePrompts({ prompts: many, num_return_sequences: 5 }))).toEqual([
+      { start: 0, end: 32, samples: [0, 5] },
+      { start: 32, end: 40, samples: [0, 5] },
+    ]);
+    expect(await dividePrompts({ prompts: many, num_return_sequences: 800 })).toHaveLength(20);
+  });
+
+  it('with more samples than a shard holds are divided along these, and more samples keep the shards that were', async () => {
+    const two = await prompts('a', 'b');
+    const shards = await dividePrompts({ prompts: two, num_return_sequences: 3500 });
+    expect(ranges(shards).slice(2, 4)).toEqual([
+      { start: 0, end: 1, samples: [3200, 3500] },
+      { start: 1, end: 2, samples: [0, 1600] },
+    ]);
+    expect(shards.map(({ weight }) => weight)).toEqual([1600, 1600, 300, 1600, 1600, 300]);
+    const more = await dividePrompts({ prompts: two, num_return_sequences: 5000 });
+    const known = new Set(more.map(({ identity }) => JSON.stringify(identity)));
+    expect(shards.map(({ identity }) => known.has(JSON.stringify(identity)))).toEqual([
+      ...[true, true, false],
+      ...[true, true, false],
+    ]);
+  });
+
+  it('must have different ids, however far apart they stand', async () => {
+    const twice = await prompts(...Array.from({ length: 40 }, (_, i) => `p${i}`), 'p3');
+    await expect(dividePrompts({ prompts: twice, num_return_sequences: 1 })).rejects.toThrow(
+      'two prompts have the id "p3"',
+    );
+  });
+});
+
+describe('pairs', () => {
+  const continuation = (id: string, sample: number) => ({ prompt_id: id, sample, token_ids: [5, sample] });
+
+  it('are read from those rows alone in which the continuations of their prompts lie', async () => {
+    const ids = Array.from({ length: 40 }, (_, i) => `p${i}`);
+    const config = {
+      prompts: await prompts(...ids),
+      continuations: await tableArtifact(
+        folder,
+        ids.flatMap((id) => [continuation(id, 0), continuation(id, 1)]),
+      ),
+    };
+    expect(ranges(await dividePairs(config))).toEqual([
+      { start: 0, end: 32, continuations: [0, 64] },
+      { start: 32, end: 40, continuations: [64, 80] },
+    ]);
+  });
+
+  it('are known by their continuations', async () => {
+    const [first, second] = await Promise.all(
+      [1, 2].map(async (sample) => {
+        const continuations = await tableArtifact(folder, [continuation('a', 0), continuation('b', sample)]);
+        return dividePairs({ prompts: await prompts('a', 'b'), continuations });
+      }),
+    );
+    expect(first![0]!.identity).not.toEqual(second![0]!.identity);
+  });
+});
+
+describe('the samples of two shards', () => {
+  const model = artifact('model', resolveEmbedded('parlour-base').path);
+  const generate = async (num: number, shard?: { start: number; end: number; samples: [number, number] }) =>
+    runStep(
+      'text/generate',
+      folder,
+      {
+        model,
+        prompts: await prompts('a', 'b'),
+        num_return_sequences: num,
+        max_new_tokens: 6,
+        capture: { layers: [1], pool: ['prompt', 'continuation', 'tokens'] },
+      },
+      shard && { shard },
+    );
+  const places = async (folderOf: string) => {
+    const states = await openStates(folderOf);
+    const { tokens } = states;
+    return { states, prompt: states.rowsOf('prompt'), continuation: states.rowsOf('continuation'), tokens };
+  };
+  const key = (row: { promptId: string; sample: number | null; position?: number }): string =>
+    [row.promptId, row.sample, row.position].join();
+
+  it('are together those of one, each prompt with its own states once', async () => {
+    const whole = await generate(5);
+    const parts: StepRun[] = [
+      await generate(5, { start: 0, end: 2, samples: [0, 3] }),
+      await generate(5, { start: 0, end: 2, samples: [3, 5] }),
+    ];
+    const { combine } = await STEP_KINDS.get('text/generate')!.load();
+    const output = (name: string): string => path.join(folder, `combined-${name}`);
+    await combine!({
+      config: {},
+      parts: parts.map((part) => ({ continuations: part.path('continuations'), states: part.path('states') })),
+      output,
+    });
+    const texts = (list: readonly Record<string, unknown>[]): string[] =>
+      list.map(({ prompt_id, sample, text }) => `${prompt_id} ${sample} ${text}`).sort();
+    expect(texts(rows(await readTable(output('continuations'))))).toEqual(texts(await whole.rows('continuations')));
+
+    const [one, two] = [await places(whole.path('states')), await places(output('states'))];
+    expect(two.prompt).toHaveLength(2);
+    expect(two.tokens.map(key).sort()).toEqual(one.tokens.map(key).sort());
+    const at = new Map(one.continuation.map((row) => [key(row), row]));
+    const expected = await one.states.layerStates(
+      two.continuation.map((row) => at.get(key(row))!),
+      0,
+    );
+    const found = await two.states.layerStates(two.continuation, 0);
+    found.forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i]!, 4);
+    });
+  });
+});
