@@ -54,7 +54,11 @@ function prepare(model: Model, item: CaptureItem, { pools }: Capture): Omit<Row,
 }
 
 /** Gives each prompt a number, at the first of its items. @throws ModelError if an id names two texts */
-function numberPrompts(items: readonly CaptureItem[], rows: readonly Omit<Row, 'promptRow'>[]): Row[] {
+function numberPrompts(
+  items: readonly CaptureItem[],
+  rows: readonly Omit<Row, 'promptRow'>[],
+  withPrompts: boolean,
+): Row[] {
   const seen = new Map<string, string>();
   return rows.map((row, i) => {
     const { id, rendered } = items[i]!.prompt;
@@ -63,7 +67,7 @@ function numberPrompts(items: readonly CaptureItem[], rows: readonly Omit<Row, '
       throw new ModelError(`Two items name the prompt "${id}" with different texts; ids name prompts and must differ.`);
     }
     if (known === undefined) seen.set(id, rendered);
-    return { ...row, promptRow: known === undefined ? seen.size - 1 : null };
+    return { ...row, promptRow: withPrompts && known === undefined ? seen.size - 1 : null };
   });
 }
 
@@ -84,7 +88,11 @@ function rangeOf(pool: Pool, { own, tail, promptRow }: Row): Range {
 export async function capture(
   model: Model,
   items: readonly CaptureItem[],
-  options: CaptureOptions & { readonly interventions?: readonly Intervention[] },
+  options: CaptureOptions & {
+    readonly interventions?: readonly Intervention[];
+    /** false: the states of the prompts themselves are left out, for another call gives them. */
+    readonly prompts?: boolean;
+  },
   { onProgress, onToken, signal }: RunHooks = {},
 ): Promise<CapturedStates> {
   const wanted = checkCapture(options, model.config.layers);
@@ -96,6 +104,7 @@ export async function capture(
   const rows = numberPrompts(
     items,
     items.map((item) => prepare(model, item, wanted)),
+    options.prompts !== false,
   );
   const engine = await open(featuresOf(wanted, plan));
   const { size } = engine.layout;

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { access, constants, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSafetensors, type SafetensorsFile, type TensorInfo } from '@sonde/tensors';
 import { ModelError } from './errors.ts';
@@ -76,6 +76,11 @@ async function requireFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => null);
   if (!found) throw new ModelError(`There is no model folder ${folder}.`);
   if (!found.isDirectory()) throw new ModelError(`${folder} is not a folder; a model is a folder with config.json.`);
+  const readable = await access(folder, constants.R_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!readable) throw new ModelError(`${folder} cannot be read: permission is denied.`);
 }
 
 /**

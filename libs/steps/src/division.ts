@@ -14,7 +14,7 @@ export interface RowRange {
   /** Rows [start, end) of the prompts. */
   readonly start: number;
   readonly end: number;
-  /** Samples [first, last) of each of them. */
+  /** Samples [first, last) of each of them; of given continuations, so many in the order of their samples. */
   readonly samples?: readonly [number, number];
   /** Rows [first, last) of the table of continuations, in which those of the prompts lie. */
   readonly continuations?: readonly [number, number];
@@ -113,23 +113,31 @@ const seenContinuations = async (path: string): Promise<Map<string, Seen>> => {
   return seen;
 };
 
-/** Divides prompts together with their continuations. */
+/**
+ * Divides prompts together with their continuations, and where a prompt has more of these than a shard holds, these in
+ * the order of their samples.
+ */
 export const dividePairs = async (config: RunConfig): Promise<Shard[]> => {
   const prompts = await promptRows(config);
   const source = optionalInput(config, 'continuations');
   const seen = source && (await seenContinuations(source.path));
   const of = prompts.map(([id]) => seen?.get(id));
   const contents = of.map((each) => each?.content.copy().digest('hex') ?? null);
-  return cut(prompts.length, (row) => Math.max(1, of[row]?.count ?? 0)).map(({ start, end, sequences }) => {
+  return cut(prompts.length, (row) => Math.max(1, of[row]?.count ?? 0)).flatMap(({ start, end, sequences }) => {
     const found = of.slice(start, end).filter((each) => each !== undefined);
     const continuations: [number, number] = [
       Math.min(...found.map(({ first }) => first)),
       Math.max(...found.map(({ last }) => last)),
     ];
-    return {
-      identity: { rows: digestOf(prompts.slice(start, end)), continuations: digestOf(contents.slice(start, end)) },
-      range: { start, end, ...(found.length > 0 && { continuations }) },
-      weight: sequences,
+    const identity = {
+      rows: digestOf(prompts.slice(start, end)),
+      continuations: digestOf(contents.slice(start, end)),
     };
+    const range = { start, end, ...(found.length > 0 && { continuations }) };
+    if (sequences <= SHARD_SEQUENCES) return [{ identity, range, weight: sequences }];
+    return Array.from({ length: Math.ceil(sequences / SHARD_SEQUENCES) }, (_, i) => {
+      const samples = [i * SHARD_SEQUENCES, Math.min(sequences, (i + 1) * SHARD_SEQUENCES)] as const;
+      return { identity: { ...identity, samples }, range: { ...range, samples }, weight: samples[1] - samples[0] };
+    });
   });
 };

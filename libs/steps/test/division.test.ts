@@ -51,9 +51,9 @@ describe('prompts', () => {
   });
 });
 
-describe('pairs', () => {
-  const continuation = (id: string, sample: number) => ({ prompt_id: id, sample, token_ids: [5, sample] });
+const continuation = (id: string, sample: number) => ({ prompt_id: id, sample, token_ids: [5, sample] });
 
+describe('pairs', () => {
   it('are read from those rows alone in which the continuations of their prompts lie', async () => {
     const ids = Array.from({ length: 40 }, (_, i) => `p${i}`);
     const config = {
@@ -69,6 +69,21 @@ describe('pairs', () => {
     ]);
   });
 
+  it('with more continuations than a shard holds are divided along these', async () => {
+    const config = {
+      prompts: await prompts('a', 'b'),
+      continuations: await tableArtifact(folder, [
+        ...Array.from({ length: 2000 }, (_, sample) => continuation('a', sample)),
+        continuation('b', 0),
+      ]),
+    };
+    expect(ranges(await dividePairs(config))).toEqual([
+      { start: 0, end: 1, continuations: [0, 2000], samples: [0, 1600] },
+      { start: 0, end: 1, continuations: [0, 2000], samples: [1600, 2000] },
+      { start: 1, end: 2, continuations: [2000, 2001] },
+    ]);
+  });
+
   it('are known by their continuations', async () => {
     const [first, second] = await Promise.all(
       [1, 2].map(async (sample) => {
@@ -80,8 +95,41 @@ describe('pairs', () => {
   });
 });
 
+const model = artifact('model', resolveEmbedded('parlour-base').path);
+
+describe('the continuations of two shards', () => {
+  it('come with the prompt’s own states and losses once', async () => {
+    const config = {
+      model,
+      prompts: await prompts('a'),
+      continuations: await tableArtifact(
+        folder,
+        [3, 1, 2].map((sample) => continuation('a', sample)),
+      ),
+      pool: ['prompt', 'last', 'tokens'],
+      losses: true,
+    };
+    const [first, second] = [
+      await runStep('activations/capture', folder, config, { shard: { start: 0, end: 1, samples: [0, 2] } }),
+      await runStep('activations/capture', folder, config, { shard: { start: 0, end: 1, samples: [2, 3] } }),
+    ];
+    const seen = async (run: StepRun) => {
+      const states = await openStates(run.path('states'));
+      const spans = [
+        states.rowsOf('prompt'),
+        states.rowsOf('last'),
+        states.tokens.filter((row) => row.sample === null),
+      ];
+      return { samples: states.rowsOf('last').map(({ sample }) => sample), counts: spans.map(({ length }) => length) };
+    };
+    expect(await seen(first)).toMatchObject({ samples: [1, 2], counts: [1, 2, expect.any(Number)] });
+    expect(await seen(second)).toEqual({ samples: [3], counts: [0, 1, 0] });
+    expect((await first.rows('losses')).length).toBe(1);
+    expect((await second.rows('losses')).length).toBe(0);
+  });
+});
+
 describe('the samples of two shards', () => {
-  const model = artifact('model', resolveEmbedded('parlour-base').path);
   const generate = async (num: number, shard?: { start: number; end: number; samples: [number, number] }) =>
     runStep(
       'text/generate',

@@ -29,8 +29,8 @@ const pairsOf = async ({ config, shard }: RunContext, prompts: readonly Prompt[]
   }
   const byPrompt = new Map<string, { sample: number; tokenIds: number[] }[]>();
   const wanted = new Set(prompts.map(({ id }) => id));
-  const range = (shard as unknown as RowRange | undefined)?.continuations;
-  const part = { columns: PAIR_COLUMNS, ...(range && { rows: range }) };
+  const range = shard as unknown as RowRange | undefined;
+  const part = { columns: PAIR_COLUMNS, ...(range?.continuations && { rows: range.continuations }) };
   for await (const table of readTableParts(source.path, part)) {
     for (const { prompt_id, sample, token_ids } of rows(table)) {
       const id = String(prompt_id);
@@ -44,7 +44,8 @@ const pairsOf = async ({ config, shard }: RunContext, prompts: readonly Prompt[]
   for (const prompt of prompts) {
     const continuations = byPrompt.get(prompt.id);
     if (continuations === undefined) throw new StepError('step', `prompt ${prompt.id} has no continuations`);
-    for (const { sample, tokenIds } of continuations.sort((a, b) => a.sample - b.sample)) {
+    continuations.sort((a, b) => a.sample - b.sample);
+    for (const { sample, tokenIds } of continuations.slice(...(range?.samples ?? []))) {
       found.items.push({ prompt, sample, continuation: { tokenIds } });
       found.rows.push({ promptId: prompt.id, sample });
     }
@@ -75,13 +76,15 @@ export const run = async (context: RunContext): Promise<void> => {
   const model = await loadedModel(context);
   const pairs = await pairsOf(context, prompts);
   const interventions = await interventionsOf(context, model.config);
+  // Where a prompt's continuations are divided, what is the prompt's own comes with the first of them alone.
+  const withPrompts = ((context.shard as unknown as RowRange | undefined)?.samples?.[0] ?? 0) === 0;
   const ids = prompts.map(({ id }) => id);
   const { pool = pairs.withContinuations ? ['prompt', 'continuation'] : ['prompt'] } = context.config;
   await withCapture(context, model, { ...context.config, pool }, ids, async (options, hooks) => {
     const states = await capture(
       model,
       pairs.items,
-      { ...options, interventions },
+      { ...options, interventions, prompts: withPrompts },
       {
         ...hooks,
         onProgress: ({ done, total }) => context.progress(done, total, 'sequences'),
@@ -90,7 +93,7 @@ export const run = async (context: RunContext): Promise<void> => {
     );
     return { states, rows: pairs.rows };
   });
-  if (context.config.losses === true) await writeLosses(context, model, prompts, interventions);
+  if (context.config.losses === true) await writeLosses(context, model, withPrompts ? prompts : [], interventions);
 };
 
 /** Puts the shards one below the other. */
