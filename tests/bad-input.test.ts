@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
 import { readTable, rows } from '@sonde/tables';
@@ -107,6 +107,113 @@ describe('bad data ends with 1 and says where', () => {
     await cp(resolveEmbedded('parlour-base').path, cut, { recursive: true });
     await truncate(path.join(cut, 'model.safetensors'), 5000);
     expectMessage(await runOn('two.jsonl', scored(0.5), 'cut'), 1, /model\.safetensors/);
+  });
+});
+
+describe('a model that is not what it says ends with 1 and names the file, weight or layer', () => {
+  const changed = async (name: string, change: (folder: string) => Promise<unknown>): Promise<Ended> => {
+    const copy = path.join(folder, name);
+    await cp(resolveEmbedded('parlour-base').path, copy, { recursive: true });
+    await change(copy);
+    return runOn('model.jsonl', scored(0.5), name);
+  };
+  const setConfig = (values: object) => async (copy: string) => {
+    const file = path.join(copy, 'config.json');
+    await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...values }));
+  };
+  const edit = (name: string, change: (bytes: Buffer) => Buffer) => async (copy: string) => {
+    const file = path.join(copy, name);
+    await writeFile(file, change(await readFile(file)));
+  };
+
+  it('a configuration that lies about its sizes', async () => {
+    expectMessage(
+      await changed('wide', setConfig({ hidden_size: 64 })),
+      1,
+      /wide\/model\.safetensors: "model\.embed_tokens\.weight" has shape \[640, 48\]; the configuration makes it \[640, 64\]/,
+    );
+    expectMessage(await changed('deep', setConfig({ num_hidden_layers: 1e9 })), 1, /would have 1000000000 layers/);
+  });
+  it('a header of 2^60 bytes', async () => {
+    const huge = edit('model.safetensors', (bytes) => {
+      bytes.writeBigUInt64LE(2n ** 60n);
+      return bytes;
+    });
+    expectMessage(await changed('huge', huge), 1, /the header claims 1152921504606846976 bytes/);
+  });
+  it('a weight that is not a number', async () => {
+    const broken = edit('model.safetensors', (bytes) => {
+      const start = 8 + Number(bytes.readBigUInt64LE());
+      const header = JSON.parse(bytes.subarray(8, start).toString()) as Record<string, { data_offsets: number[] }>;
+      bytes.writeUInt16LE(0x7fc0, start + header['model.layers.2.mlp.up_proj.weight']!.data_offsets[0]!);
+      return bytes;
+    });
+    expectMessage(await changed('nan', broken), 1, /"model\.layers\.2\.mlp\.up_proj\.weight" in .* holds NaN/);
+  });
+  it('an empty configuration', async () => {
+    expectMessage(
+      await changed(
+        'empty',
+        edit('config.json', () => Buffer.alloc(0)),
+      ),
+      1,
+      /config\.json is empty/,
+    );
+  });
+  it('weights in a format that is not read', async () => {
+    const renamed = await changed('pickle', (copy) =>
+      rename(path.join(copy, 'model.safetensors'), path.join(copy, 'pytorch_model.bin')),
+    );
+    expectMessage(renamed, 2, /pytorch_model\.bin is not read; use the repository's safetensors/);
+  });
+});
+
+describe('a request that does not fit says so', () => {
+  const ask = (change: (text: string) => string): Promise<Ended> =>
+    runText(change(experiment()), '--set', 'file=fit.jsonl');
+  beforeAll(() =>
+    writeFile(
+      path.join(folder, 'fit.jsonl'),
+      scored(0.5)
+        .map((row) => JSON.stringify(row))
+        .join('\n'),
+    ),
+  );
+
+  it('no samples, or several greedy ones', async () => {
+    const samples = 'num_return_sequences: 2';
+    expectMessage(await ask((text) => text.replace(samples, 'num_return_sequences: 0')), 2, 'must be 1 or more');
+    expectMessage(await ask((text) => text.replace(samples, `${samples}, do_sample: false`)), 2, 'greedy decoding');
+  });
+  it('a layer out of range', async () => {
+    const message = 'Layer 5 does not exist; the model has layers 0 to 4';
+    expectMessage(await ask((text) => text.replace('capture: {}', 'capture: { layers: [5] }')), 1, message);
+  });
+  it('more new tokens than the context holds', async () => {
+    const many = await ask((text) => text.replace('max_new_tokens: 5', 'max_new_tokens: 400'));
+    expectMessage(many, 1, /with 400 new ones that is more than the model's context of 256/);
+  });
+  it('an adapter for another model', async () => {
+    const adapted = '{ ref: embedded:parlour-base-large, adapter: embedded:parlour-rude-detox }';
+    expectMessage(
+      await ask((text) => text.replace('"embedded:parlour-base"', adapted)),
+      1,
+      /adapter_model\.safetensors: .* Is the adapter for another model\?/,
+    );
+  });
+  it('states of other prompts to replace by', async () => {
+    await writeFile(path.join(folder, 'elsewhere.jsonl'), JSON.stringify({ text: 'Something else' }));
+    const patched = `sonde: 1
+name: bad
+steps:
+  prompts: { uses: prompts/sample, with: { source: fit.jsonl } }
+  elsewhere: { uses: prompts/sample, with: { source: elsewhere.jsonl } }
+  states: { uses: activations/capture, with: { model: embedded:parlour-base, prompts: "${reference('steps.elsewhere.outputs.prompts')}", pool: [tokens] } }
+  patched:
+    uses: text/generate
+    with: { model: embedded:parlour-base, prompts: "${reference('steps.prompts.outputs.prompts')}", interventions: [{ kind: replace, layers: [1], from: "${reference('steps.states.outputs.states')}" }] }
+`;
+    expectMessage(await runText(patched), 1, /has states of none of these prompts, so nothing would be replaced/);
   });
 });
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTokenizer, renderPrompt } from '../src/index.ts';
 import { joinByteTokens } from '../src/tokenizer/byte-fallback.ts';
 import { alignTokens, describeSurface } from '../src/tokenizer/spans.ts';
+import { withTimeLimit } from '../src/tokenizer/time-limit.ts';
 import { fixtures, hasShared, tokenizers } from './shared.ts';
 import { scratch, writeTiny } from './tiny.ts';
 
@@ -110,5 +111,20 @@ describe.skipIf(!hasShared)('against Hugging Face (../shared)', () => {
       expect(tokenizer.encode(text, { addSpecialTokens: false })).toEqual(ids);
       expect(tokenizer.spanOf(text, chars[0], chars[1], { addSpecialTokens: false })).toEqual(span);
     }
+  });
+});
+
+describe('code that comes with a checkpoint', () => {
+  test('is stopped where it does not end', () => {
+    const endless = (): void => {
+      for (;;);
+    };
+    expect(() => withTimeLimit(endless, 20)).toThrow('it was still running after 0.02 seconds');
+    expect(withTimeLimit(() => 3)).toBe(3);
+    expect(() =>
+      withTimeLimit(() => {
+        throw new Error('its own');
+      }),
+    ).toThrow('its own');
   });
 });

@@ -45,7 +45,10 @@ interface Part {
 
 const partsOf = (view: StepView, nameWidth: number, colors: Pick<Terminal['colors'], 'cyan' | 'dim'>): Part[] => {
   const time = view.waiting
-    ? 'waiting'
+    ? // Nothing is left to count, but shards are joined and results put away.
+      view.total > 0 && view.done >= view.total
+      ? 'finishing'
+      : 'waiting'
     : view.secondsLeft === undefined
       ? formatSeconds(view.seconds)
       : `${formatSeconds(view.secondsLeft)} left`;

@@ -36,6 +36,13 @@ describe('live lines', () => {
     for (let columns = 10; columns < 130; columns++) expect(stringWidth(at(columns))).toBeLessThanOrEqual(columns);
   });
 
+  it('say that a step with nothing left to count is finishing, and one that is not heard waits', () => {
+    const ends = (change: Partial<typeof view>): string =>
+      stepLines([{ ...view, waiting: true, ...change }], 120, plain)[0]!;
+    expect(ends({ done: 2560 })).toContain('2,560/2,560 continuations  finishing');
+    expect(ends({})).toContain('1,280/2,560 continuations  waiting');
+  });
+
   it('have rates without exponents', () => {
     expect([1610.4, 24.51, 3.456, 0.35, 0.04].map(formatRate)).toEqual([
       '1,610/s',

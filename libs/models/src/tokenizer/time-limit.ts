@@ -5,13 +5,13 @@ const MOST_MILLISECONDS = 5000;
 
 const script = new Script('work()');
 
-/** Runs code that comes with a checkpoint and may never end. @throws an error that says so, after five seconds */
-export function withTimeLimit<T>(work: () => T): T {
+/** Runs code that comes with a checkpoint and may never end. @throws an error that says so, after that time */
+export function withTimeLimit<T>(work: () => T, milliseconds = MOST_MILLISECONDS): T {
   try {
-    return script.runInContext(createContext({ work }), { timeout: MOST_MILLISECONDS }) as T;
+    return script.runInContext(createContext({ work }), { timeout: milliseconds }) as T;
   } catch (error) {
     // Of another realm's class, so that `instanceof Error` does not hold.
     if ((error as { code?: unknown } | null)?.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
-    throw new Error(`it was still running after ${MOST_MILLISECONDS / 1000} seconds`);
+    throw new Error(`it was still running after ${milliseconds / 1000} seconds`);
   }
 }

@@ -176,6 +176,7 @@ const train = async (
   const total = sets.length * (states.layers.length + 1);
   const probed: Probed[] = [];
   let done = 0;
+  progress(done, total, 'layers');
 
   for (const set of sets) {
     const folds = groupedFolds(set.groups, number(config, 'folds'), options.seed);
