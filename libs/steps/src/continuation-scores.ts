@@ -53,4 +53,6 @@ export const readContinuationGrid = async (source: InputArtifact): Promise<Conti
 
 /** The largest of each prompt's k scores [prompts], NaN where one of them is missing. */
 export const maxima = (scores: Float64Array, k: number): Float64Array =>
-  Float64Array.from({ length: scores.length / k }, (_, p) => Math.max(...scores.subarray(p * k, (p + 1) * k)));
+  Float64Array.from({ length: scores.length / k }, (_, p) =>
+    scores.subarray(p * k, (p + 1) * k).reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY),
+  );
