@@ -1,9 +1,11 @@
 """Writes libs/models/test/goldens/*.json, all or those named: see README.md."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
+import bitsandbytes.functional
 import numpy as np
 import peft
 import torch
@@ -115,6 +117,7 @@ CASES = [
         None,
     ),
     ("gpt2", "GPT2LMHeadModel", {}, ["c_attn", "c_proj"]),
+    ("llama-odd", "LlamaForCausalLM", {"intermediate_size": 21, "attention_bias": True}, ["q_proj", "down_proj"]),
     (
         "gpt2-scaled",
         "GPT2LMHeadModel",
@@ -164,6 +167,9 @@ CASES = [
     ),
 ]
 
+PRECISION = {"gpt2", "llama-odd"}
+"""Cases that are computed with rounded and quantised weights too. One has blocks of weights that are not whole."""
+
 
 def numbers(seed: int, count: int, scale: float) -> np.ndarray:
     """The generator of libs/models/test/tiny.ts."""
@@ -210,7 +216,43 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
     }
 
 
-def golden(architecture: str, changes: dict, targets: list[str] | None) -> dict:
+def nf4(weight: torch.Tensor) -> torch.Tensor:
+    """A weight through bitsandbytes' NF4. Its codes are looked up here: for rows that are not made of whole blocks, what
+    bitsandbytes 0.50 computes on a CPU is wrong."""
+    packed, state = bitsandbytes.functional.quantize_4bit(weight.contiguous(), blocksize=64, quant_type="nf4")
+    codes = torch.stack([packed.flatten() >> 4, packed.flatten() & 15], dim=1).flatten()[: weight.numel()]
+    scales = state.absmax.repeat_interleave(64)[: weight.numel()]
+    return (state.code[codes.long()] * scales).reshape(weight.shape)
+
+
+def in_precision(model: torch.nn.Module, adapted: torch.nn.Module) -> dict:
+    """States and logits with other weights; those of the adapter stay as they are."""
+    own = {name: weight for name, weight in adapted.named_parameters() if "lora_" not in name}
+    before = {name: weight.detach().clone() for name, weight in own.items()}
+
+    def run(change) -> dict:
+        for name, weight in own.items():
+            weight.data.copy_(change(name, before[name]))
+        found = results(adapted, model.base_model)
+        return {"last_residual": found["last_residual"], "logits": found["logits"]}
+
+    def quantised(name: str, weight: torch.Tensor) -> torch.Tensor:
+        if weight.dim() != 2 or re.search(r"\.\d+\.", name) is None:
+            return weight
+        is_conv1d = isinstance(model, transformers.GPT2LMHeadModel)
+        return nf4(weight.T).T if is_conv1d else nf4(weight)
+
+    with torch.no_grad():
+        made = {
+            "float16": run(lambda _, weight: weight.to(torch.float16).to(torch.float32)),
+            "bfloat16": run(lambda _, weight: weight.to(torch.bfloat16).to(torch.float32)),
+            "nf4": run(quantised),
+        }
+        run(lambda _, weight: weight)
+    return made
+
+
+def golden(case: str, architecture: str, changes: dict, targets: list[str] | None) -> dict:
     fields = {**(GPT2 if architecture.startswith("GPT2") else SIZES), **changes}
     if architecture.startswith("GPTNeoX"):
         del fields["num_key_value_heads"]
@@ -245,6 +287,10 @@ def golden(architecture: str, changes: dict, targets: list[str] | None) -> dict:
             "weights": [[name.replace(".default", ""), shape] for name, shape in weights],
             **results(adapted, model.base_model),
         }
+        if case in PRECISION:
+            made["adapter"]["precision"] = in_precision(model, adapted)
+            with adapted.disable_adapter():
+                made["precision"] = in_precision(model, adapted)
     return made
 
 
@@ -253,6 +299,6 @@ if __name__ == "__main__":
     for name, architecture, changes, targets in CASES:
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
-        text = json.dumps(golden(architecture, changes, targets))
+        text = json.dumps(golden(name, architecture, changes, targets))
         (OUT / f"{name}.json").write_text(text + "\n")
         print(name)

@@ -5,6 +5,7 @@ import { describeDecoder } from './architectures/registry.ts';
 import { type Checkpoint, hasWeights, openCheckpoint } from './checkpoint.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
+import { checkPrecision, type Precision } from './quantization/precision.ts';
 import { openReady } from './ready/open.ts';
 import { createSession } from './session.ts';
 import { openTokenizer } from './tokenizer/tokenizer.ts';
@@ -23,6 +24,7 @@ export interface Model {
 export interface Internals {
   readonly checkpoint: Checkpoint;
   readonly adapter: Adapter | null;
+  readonly precision: Precision;
   readonly decoder: { readonly sizes: DecoderSizes };
   /** The engine; built anew only if maxima are asked for and it was built without. */
   engine(withMaximum: boolean): Promise<Engine>;
@@ -56,7 +58,7 @@ interface Built {
   readonly parameters: number;
 }
 
-async function openWeights(folder: string, adapterFolder: string | undefined): Promise<Opened> {
+async function openWeights(folder: string, adapterFolder: string | undefined, precision: Precision): Promise<Opened> {
   const checkpoint = await openCheckpoint(folder);
   const { architecture, decoder } = describeDecoder(folder, checkpoint.config);
   const adapter = adapterFolder === undefined ? null : await openAdapter(adapterFolder);
@@ -66,18 +68,24 @@ async function openWeights(folder: string, adapterFolder: string | undefined): P
     adapter,
     sizes: decoder.sizes,
     async build(options) {
-      const { session, parameters } = await createSession(checkpoint, decoder, adapter, options);
+      const { session, parameters } = await createSession(checkpoint, decoder, adapter, { ...options, precision });
       return { engine: await createEngine(session, decoder, options.withMaximum), parameters };
     },
   };
 }
 
-async function openFolder(folder: string, adapterFolder: string | undefined): Promise<Opened> {
+async function openFolder(folder: string, adapterFolder: string | undefined, precision: Precision): Promise<Opened> {
   const ready = (await hasWeights(folder)) ? null : await openReady(folder);
-  if (!ready) return openWeights(folder, adapterFolder);
+  if (!ready) return openWeights(folder, adapterFolder, precision);
   if (adapterFolder !== undefined) {
     throw new ModelError(
       `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
+    );
+  }
+  const option = (['dtype', 'quantization'] as const).find((name) => precision[name] !== null);
+  if (option) {
+    throw new ModelError(
+      `${folder} holds a ready graph, whose weights run as they are in it; ${option}: ${precision[option]} needs the model's safetensors checkpoint.`,
     );
   }
   const { parameters } = ready;
@@ -97,7 +105,8 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
   if (!Number.isInteger(options.threads) || options.threads < 1) {
     throw new ModelError(`threads is ${options.threads}; expected an integer of 1 or more.`);
   }
-  const opened = await openFolder(folder, options.adapter);
+  const precision = checkPrecision(options);
+  const opened = await openFolder(folder, options.adapter, precision);
   const { architecture, checkpoint, adapter, sizes } = opened;
   const tokenizer = await openTokenizer(folder);
   const { generationConfig, config } = checkpoint;
@@ -136,6 +145,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
   internals.set(model, {
     checkpoint,
     adapter,
+    precision,
     decoder: { sizes },
     async engine(withMaximum) {
       if (engine && withMaximum && !engine.withMaximum) {

@@ -7,6 +7,8 @@ import type { Adapter } from './adapter.ts';
 import type { Decoder } from './architectures/architecture.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { decoderGraph, type GraphOptions } from './graph/decoder_graph.ts';
+import { planQuantizedFile } from './quantization/file.ts';
+import type { Precision } from './quantization/precision.ts';
 
 const OPSETS = { '': 23, 'com.microsoft': 1 };
 const IR_VERSION = 10;
@@ -49,7 +51,7 @@ export async function createSession(
   checkpoint: Checkpoint,
   decoder: Decoder,
   adapter: Adapter | null,
-  options: GraphOptions & { readonly threads: number },
+  options: GraphOptions & { readonly threads: number; readonly precision: Precision },
 ): Promise<{ session: InferenceSession; parameters: number }> {
   const { InferenceSession: Session } = await import('onnxruntime-node');
   const files = new Map<string, string>();
@@ -58,11 +60,14 @@ export async function createSession(
     files.set(path, name);
     return name;
   };
-  const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, locate };
+  const { dtype, quantization } = options.precision;
+  const quantized = quantization === null ? null : planQuantizedFile('quantized.bin', quantization, dtype);
+  const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, dtype, quantized, locate };
   const { graph, parameters } = decoderGraph(decoder, source, options);
   const folder = await folderFor(files.keys().next().value);
   try {
     for (const [path, name] of files) await placeFile(path, join(folder, name));
+    await quantized?.write(join(folder, quantized.location));
     const path = join(folder, 'model.onnx');
     await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
     const session = await Session.create(path, {

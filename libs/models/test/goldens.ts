@@ -14,6 +14,11 @@ export interface GoldenResults {
   readonly logits: readonly number[];
 }
 
+/** The same with weights that are rounded or quantised. */
+export type Precisions = Readonly<
+  Record<'float16' | 'bfloat16' | 'nf4', Pick<GoldenResults, 'last_residual' | 'logits'>>
+>;
+
 type Shapes = readonly (readonly [string, readonly number[]])[];
 
 /** What transformers computes for a checkpoint that `tools/goldens/models.py` and a test both make from its names and shapes. */
@@ -23,7 +28,12 @@ export interface Golden extends GoldenResults {
   /** Indices of the tokens whose states are given. */
   readonly tokens: readonly number[];
   readonly weights: Shapes;
-  readonly adapter?: GoldenResults & { readonly config: Record<string, unknown>; readonly weights: Shapes };
+  readonly precision?: Precisions;
+  readonly adapter?: GoldenResults & {
+    readonly config: Record<string, unknown>;
+    readonly weights: Shapes;
+    readonly precision?: Precisions;
+  };
 }
 
 const folder = join(import.meta.dirname, 'goldens');
