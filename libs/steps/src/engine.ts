@@ -23,7 +23,12 @@ export const modelInputs = (config: RunConfig): ModelInputs => {
   const value = config.model as InputArtifact | (Omit<ModelInputs, 'checkpoint'> & { readonly ref: InputArtifact });
   if (isInputArtifact(value)) return { checkpoint: value };
   const { ref, adapter, dtype, quantization } = value;
-  return { checkpoint: ref, ...(adapter && { adapter }), ...(dtype && { dtype }), ...(quantization && { quantization }) };
+  return {
+    checkpoint: ref,
+    ...(adapter && { adapter }),
+    ...(dtype && { dtype }),
+    ...(quantization && { quantization }),
+  };
 };
 
 /** Tasks of the same checkpoint and adapter in the same precision share a loaded model. */
