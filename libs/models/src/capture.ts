@@ -1,24 +1,38 @@
-import { padTokens, runsOf, spanMaximum, spanWeights } from './decoding/prefill.ts';
+import { byLength, eachToken, padTokens, runsOf, spanMaximum, spanWeights, tokensPerRun } from './decoding/prefill.ts';
 import { ModelError } from './errors.ts';
 import { explainNonFinite } from './finite.ts';
+import { placesOf, planInterventions } from './interventions.ts';
 import { causalMask } from './masks.ts';
 import { internalsOf, type Model } from './model.ts';
-import { checkCapture, gatesOf } from './options.ts';
-import { checkLength, requireSpan, tokenizeContinuation, tokenizePrompt } from './prompts.ts';
+import { type Capture, checkCapture, featuresOf } from './options.ts';
+import {
+  checkLength,
+  promptToken,
+  requireSpan,
+  type TokenizedPrompt,
+  tokenizeContinuation,
+  tokenizePrompt,
+} from './prompts.ts';
 import { collectStates, NonFiniteStates } from './states.ts';
 import type { CapturedStates, CaptureItem, CaptureOptions, Intervention, Pool, RunHooks } from './types.ts';
+
+type Range = readonly [number, number];
 
 interface Row {
   readonly id: string;
   readonly ids: readonly number[];
-  /** Token range of each summed pool, in their order. */
-  readonly ranges: readonly (readonly [number, number])[];
-  readonly maximum: readonly [number, number];
+  readonly sample: number | null;
+  readonly prompt: TokenizedPrompt;
+  readonly promptTokens: number;
+  /** The prompt's number among all prompts, for the first of its items; null for the others. */
+  readonly promptRow: number | null;
+  /** The prompt's own tokens, if anything is pooled over them. */
+  readonly own: Range | null;
+  /** The tokens after which `last` and `max` are named. */
+  readonly tail: Range;
 }
 
-const SUMMED: readonly Pool[] = ['prompt', 'continuation', 'last'];
-
-function prepare(model: Model, item: CaptureItem, pools: readonly Pool[], summed: readonly Pool[]): Row {
+function prepare(model: Model, item: CaptureItem, { pools }: Capture): Omit<Row, 'promptRow'> {
   const prompt = tokenizePrompt(model, item.prompt);
   const { id } = prompt;
   const added = item.continuation ? tokenizeContinuation(model, id, item.continuation) : [];
@@ -32,46 +46,81 @@ function prepare(model: Model, item: CaptureItem, pools: readonly Pool[], summed
   if (!item.continuation && pools.includes('continuation')) {
     throw new ModelError(`Prompt "${id}" has no continuation; capture "prompt", "last" or "max", or give pairs.`);
   }
-  const continuation: readonly [number, number] = [prompt.ids.length, ids.length];
-  const own = item.continuation && !pools.includes('prompt') ? null : requireSpan(prompt);
-  const tail = item.continuation ? continuation : own!;
-  const ranges = summed.map((pool): readonly [number, number] => {
-    if (pool === 'prompt') return own!;
-    return pool === 'continuation' ? continuation : [tail[1] - 1, tail[1]];
+  const pooled = pools.includes('prompt') || (!item.continuation && pools.length > 0);
+  const own = pooled ? requireSpan(prompt) : null;
+  const promptTokens = prompt.ids.length;
+  const tail = item.continuation ? ([promptTokens, ids.length] as const) : (own ?? [0, promptTokens]);
+  return { id, ids, sample: item.sample ?? null, prompt, promptTokens, own, tail };
+}
+
+/** Gives each prompt a number, at the first of its items. @throws ModelError if an id names two texts */
+function numberPrompts(items: readonly CaptureItem[], rows: readonly Omit<Row, 'promptRow'>[]): Row[] {
+  const seen = new Map<string, string>();
+  return rows.map((row, i) => {
+    const { id, rendered } = items[i]!.prompt;
+    const known = seen.get(id);
+    if (known !== undefined && known !== rendered) {
+      throw new ModelError(`Two items name the prompt "${id}" with different texts; ids name prompts and must differ.`);
+    }
+    if (known === undefined) seen.set(id, rendered);
+    return { ...row, promptRow: known === undefined ? seen.size - 1 : null };
   });
-  return { id, ids, ranges, maximum: tail };
+}
+
+const SUMMED: readonly Pool[] = ['prompt', 'continuation', 'last'];
+
+function rangeOf(pool: Pool, { own, tail, promptRow }: Row): Range {
+  if (pool === 'prompt') return promptRow === null ? [0, 0] : own!;
+  return pool === 'continuation' ? tail : [tail[1] - 1, tail[1]];
 }
 
 /**
  * Pooled hidden states of given texts, by one teacher-forced pass: for a prompt and the continuation that `generate`
  * gave, the same states as it captured.
- * @returns tensors with a row for each item, in their order
+ * @returns tensors with a row for each item, in their order; in the pool `prompt`, a row for each prompt, in the order
+ * in which they first come
  * @throws ModelError for an item that cannot be read, or a state that is not finite
  */
 export async function capture(
   model: Model,
   items: readonly CaptureItem[],
   options: CaptureOptions & { readonly interventions?: readonly Intervention[] },
-  { onProgress, signal }: RunHooks = {},
+  { onProgress, onToken, signal }: RunHooks = {},
 ): Promise<CapturedStates> {
-  const { layers } = model.config;
-  const wanted = checkCapture(options, layers);
-  const gates = gatesOf(options.interventions ?? [], layers);
+  const wanted = checkCapture(options, model.config.layers);
+  if (wanted.tokens && !onToken) throw new ModelError('pool "tokens" needs onToken, which takes the states.');
+  const { engine: open, decoder } = internalsOf(model);
+  const plan = planInterventions(options.interventions ?? [], decoder.sizes);
   const summed = SUMMED.filter((pool) => wanted.pools.includes(pool));
   const withMaximum = wanted.pools.includes('max');
-  const rows = items.map((item) => prepare(model, item, wanted.pools, summed));
-  const engine = await internalsOf(model).engine(withMaximum);
+  const rows = numberPrompts(
+    items,
+    items.map((item) => prepare(model, item, wanted)),
+  );
+  const engine = await open(featuresOf(wanted, plan));
+  const { size } = engine.layout;
   const count = rows.length;
-  const states = collectStates(engine.sizes, wanted, { prompt: count, continuation: count, last: count, max: count });
-  for (const [start, end] of runsOf(rows.map((row) => row.ids.length))) {
+  const prompts = rows.filter(({ promptRow }) => promptRow !== null).length;
+  const states = collectStates(decoder.sizes, engine.layout, wanted, {
+    prompt: prompts,
+    continuation: count,
+    last: count,
+    max: count,
+  });
+  const order = byLength(rows.map((row) => row.ids.length));
+  const lengths = order.map((place) => rows[place]!.ids.length);
+  for (const [start, end] of runsOf(lengths, tokensPerRun(engine, wanted.tokens))) {
     signal?.throwIfAborted();
     onProgress?.({ done: start, total: count });
-    const group = rows.slice(start, end);
+    const places = order.slice(start, end);
+    const group = places.map((place) => rows[place]!);
     const { tokens, inputIds, positions } = padTokens(group.map((row) => row.ids));
-    const pool = spanWeights(
-      group.map((row) => row.ranges),
-      tokens,
-    );
+    const ranges = group.map((row) => [
+      ...summed.map((pool) => rangeOf(pool, row)),
+      ...(wanted.tokens ? eachToken(row.ids.length, tokens) : []),
+    ]);
+    const pools = ranges[0]!.length;
+    const tails = group.map(({ tail }) => tail);
     const result = await engine.run({
       prompts: group.length,
       samples: 1,
@@ -79,27 +128,27 @@ export async function capture(
       inputIds,
       positions,
       mask: causalMask(engine.sizes, tokens),
-      gates,
-      ...(summed.length > 0 ? { pool } : {}),
-      ...(withMaximum
-        ? {
-            maximum: spanMaximum(
-              group.map((row) => row.maximum),
-              tokens,
-            ),
-          }
-        : {}),
+      changes: plan.changes(() => placesOf(group, tokens)),
+      ...(pools > 0 ? { pool: spanWeights(ranges, tokens) } : {}),
+      ...(withMaximum ? { maximum: spanMaximum(tails, tokens) } : {}),
     });
     try {
       group.forEach((row, i) => {
-        row.ranges.forEach(([from, to], q) => {
-          const offset = (i * summed.length + q) * engine.pooledSize;
-          states.write(summed[q]!, start + i, result.pooled, offset, to - from);
+        summed.forEach((pool, q) => {
+          if (pool === 'prompt' && row.promptRow === null) return;
+          const [from, to] = ranges[i]![q]!;
+          const at = pool === 'prompt' ? row.promptRow! : places[i]!;
+          states.write(pool, at, result.pooled, (i * pools + q) * size, to - from);
         });
-        if (withMaximum) states.write('max', start + i, result.maximum!, i * engine.pooledSize, 1);
+        if (withMaximum) states.write('max', places[i]!, result.maximum!, i * size, 1);
+        for (let t = row.promptRow === null ? row.promptTokens : 0; wanted.tokens && t < row.ids.length; t++) {
+          const token = states.ofToken(result.pooled, (i * pools + summed.length + t) * size);
+          if (t < row.promptTokens) onToken!(promptToken(row.prompt, t, token));
+          else onToken!({ promptId: row.id, sample: row.sample, position: t, span: 'continuation', states: token });
+        }
       });
     } catch (error) {
-      if (error instanceof NonFiniteStates) throw await explainNonFinite(model, engine, gates, group, error);
+      if (error instanceof NonFiniteStates) throw await explainNonFinite(model, engine, plan, group, error);
       throw error;
     }
   }

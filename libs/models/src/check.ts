@@ -78,7 +78,7 @@ export async function checkModel(folder: string, options: OpenOptions): Promise<
     if (continuation === undefined || continuation.tokenIds.length === 0) {
       throw new ModelError(`The model of ${folder} generated no token.`);
     }
-    for (const [pool, tensor] of Object.entries(states?.pools ?? {})) {
+    for (const [pool, tensor] of Object.entries(states?.residual?.pools ?? {})) {
       const expected = [1, config.layers + 1, config.hiddenSize];
       if (tensor.shape.join() !== expected.join()) {
         throw new ModelError(`The states of ${folder} (${pool}) have the shape ${tensor.shape}; expected ${expected}.`);

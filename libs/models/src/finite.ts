@@ -1,8 +1,9 @@
 import { readFloat32 } from '@sonde/tensors';
 import { weightName } from './checkpoint.ts';
 import { padTokens, spanWeights } from './decoding/prefill.ts';
-import type { Engine, Gates } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
+import { type Plan, placesOf } from './interventions.ts';
 import { causalMask } from './masks.ts';
 import { internalsOf, type Model } from './model.ts';
 import { findNonFinite } from './quantization/precision.ts';
@@ -24,31 +25,36 @@ async function nonFiniteWeight(model: Model): Promise<string | null> {
 }
 
 /** The first layer at which a prompt's states are not finite. */
-async function nonFiniteLayer(engine: Engine, gates: Gates, ids: readonly number[]): Promise<number | null> {
+async function nonFiniteLayer(
+  engine: Engine,
+  plan: Plan,
+  prompt: { readonly id: string; readonly ids: readonly number[] },
+): Promise<number | null> {
+  const { ids } = prompt;
   const { tokens, inputIds, positions } = padTokens([ids]);
-  const { hiddenSize, layers } = engine.sizes;
   const mask = causalMask(engine.sizes, tokens);
   const pool = spanWeights([[[0, tokens]]], tokens);
-  const { pooled } = await engine.run({ prompts: 1, samples: 1, tokens, inputIds, positions, mask, gates, pool });
+  const changes = plan.changes(() => placesOf([prompt], tokens));
+  const { pooled } = await engine.run({ prompts: 1, samples: 1, tokens, inputIds, positions, mask, changes, pool });
   const at = pooled.findIndex((value) => !Number.isFinite(value));
-  return at < 0 ? null : Math.min(layers, Math.floor(at / hiddenSize));
+  return at < 0 ? null : engine.layout.values.find(({ offset, size }) => at < offset + size)!.layer;
 }
 
 /** Finds where a state that is not finite comes from. */
 export async function explainNonFinite(
   model: Model,
   engine: Engine,
-  gates: Gates,
+  plan: Plan,
   prompts: readonly { readonly id: string; readonly ids: readonly number[] }[],
   cause: Error,
 ): Promise<ModelError> {
   const weight = await nonFiniteWeight(model);
   if (weight) return new ModelError(`The model of ${model.folder} cannot be used: ${weight}.`);
-  for (const { id, ids } of prompts) {
-    const layer = await nonFiniteLayer(engine, gates, ids);
+  for (const prompt of prompts) {
+    const layer = await nonFiniteLayer(engine, plan, prompt);
     if (layer !== null) {
       return new ModelError(
-        `The model of ${model.folder} overflows: the states of layer ${layer} are not finite for prompt "${id}".`,
+        `The model of ${model.folder} overflows: the states of layer ${layer} are not finite for prompt "${prompt.id}".`,
       );
     }
   }

@@ -1,8 +1,10 @@
-import { padTokens, spanWeights } from './decoding/prefill.ts';
+import { eachToken, padTokens, spanWeights } from './decoding/prefill.ts';
+import { placesOf, planInterventions } from './interventions.ts';
 import { causalMask } from './masks.ts';
 import { internalsOf, type Model } from './model.ts';
-import { gatesOf } from './options.ts';
+import { featuresOf } from './options.ts';
 import { checkLength } from './prompts.ts';
+import type { CaptureSite } from './sites.ts';
 import type { Intervention } from './types.ts';
 
 /** Everything that one pass over a sequence of T tokens gives. */
@@ -23,7 +25,9 @@ export async function forward(
 ): Promise<Forward> {
   checkLength(model, 'tokens', ids.length, 0);
   const { layers, hiddenSize: d } = model.config;
-  const engine = await internalsOf(model).engine(false);
+  const { engine: open, decoder } = internalsOf(model);
+  const plan = planInterventions(options.interventions ?? [], decoder.sizes);
+  const engine = await open(featuresOf(null, plan));
   const { tokens, inputIds, positions } = padTokens([ids]);
   const { pooled, logits } = await engine.run({
     prompts: 1,
@@ -32,8 +36,8 @@ export async function forward(
     inputIds,
     positions,
     mask: causalMask(engine.sizes, tokens),
-    gates: gatesOf(options.interventions ?? [], layers),
-    pool: spanWeights([ids.map((_, t) => [t, t + 1] as const)], tokens),
+    changes: plan.changes(() => placesOf([{ id: 'tokens', ids }], tokens)),
+    pool: spanWeights([eachToken(tokens, tokens)], tokens),
     head: {
       rows: Int32Array.from(ids, (_, t) => t),
       sample: false,
@@ -47,11 +51,14 @@ export async function forward(
   const hiddenStates = new Float32Array((layers + 1) * tokens * d);
   const lastResidual = new Float32Array(tokens * d);
   for (let t = 0; t < tokens; t++) {
-    const state = (entry: number): Float32Array =>
-      pooled.subarray(t * engine.pooledSize + entry * d, t * engine.pooledSize + (entry + 1) * d);
-    for (let layer = 0; layer < layers; layer++) hiddenStates.set(state(layer), (layer * tokens + t) * d);
-    hiddenStates.set(state(layers + 1), (layers * tokens + t) * d);
-    lastResidual.set(state(layers), t * d);
+    const state = (site: CaptureSite, layer: number): Float32Array => {
+      const { offset, size } = engine.layout.find(site, layer);
+      return pooled.subarray(t * engine.layout.size + offset, t * engine.layout.size + offset + size);
+    };
+    for (let layer = 0; layer <= layers; layer++) {
+      hiddenStates.set(state('residual', layer), (layer * tokens + t) * d);
+    }
+    lastResidual.set(state('residual_raw', layers), t * d);
   }
   return { hiddenStates, lastResidual, logits: logits! };
 }

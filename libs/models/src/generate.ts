@@ -1,18 +1,33 @@
 import { decode } from './decoding/decode.ts';
-import { prefill } from './decoding/prefill.ts';
+import { byLength, prefill } from './decoding/prefill.ts';
 import type { Sequence } from './decoding/sequence.ts';
-
+import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
 import { explainNonFinite } from './finite.ts';
+import { planInterventions } from './interventions.ts';
 import { internalsOf, type Model } from './model.ts';
-import { checkCapture, checkDecoding, gatesOf } from './options.ts';
+import { checkCapture, checkDecoding, featuresOf } from './options.ts';
 import { streamKey } from './philox.ts';
-import { checkLength, requireSpan, type TokenizedPrompt, tokenizePrompt } from './prompts.ts';
-import { collectStates, NonFiniteStates, type StateCollector } from './states.ts';
+import { checkLength, promptToken, requireSpan, type TokenizedPrompt, tokenizePrompt } from './prompts.ts';
+import { collectStates, NonFiniteStates } from './states.ts';
 import type { Continuation, Generation, GenerationOptions, Prompt, RunHooks } from './types.ts';
 
-/** Most sequences decoded together; a constant, so that results do not depend on the machine. */
-const ROWS = 400;
+/** Most sequences decoded together. */
+const MOST_ROWS = 400;
+/** Bytes that the sequences decoded together may take beside the weights. */
+const BYTES = 1.5 * 2 ** 30;
+
+/**
+ * How many sequences are decoded together: as many as fit the memory that a batch may take, up to where more gain
+ * nothing. It follows from the model and the work alone, so that results do not depend on the machine.
+ */
+export function rowsTogether(engine: Engine, newTokens: number, pools: number): number {
+  const { layers, keyValueHeads, headSize, hiddenSize, vocabSize } = engine.sizes;
+  const cache = 2 * layers * keyValueHeads * headSize * newTokens;
+  // Sums go in and come out; of logits, probabilities and what a draw keeps, three are there at once.
+  const numbers = cache + 2 * pools * engine.layout.size + 3 * vocabSize + 16 * hiddenSize;
+  return Math.max(1, Math.min(MOST_ROWS, Math.floor(BYTES / (4 * numbers))));
+}
 
 function tokenizeAll(model: Model, prompts: readonly Prompt[], maxNewTokens: number): TokenizedPrompt[] {
   const ids = new Set<string>();
@@ -31,11 +46,12 @@ function tokenizeAll(model: Model, prompts: readonly Prompt[], maxNewTokens: num
 function* batches(
   prompts: number,
   samples: number,
+  rows: number,
 ): Generator<{ from: number; to: number; first: number; count: number }> {
-  const together = Math.max(1, Math.floor(ROWS / samples));
+  const together = Math.max(1, Math.floor(rows / samples));
   for (let from = 0; from < prompts; from += together) {
-    for (let first = 0; first < samples; first += ROWS) {
-      yield { from, to: Math.min(prompts, from + together), first, count: Math.min(ROWS, samples - first) };
+    for (let first = 0; first < samples; first += rows) {
+      yield { from, to: Math.min(prompts, from + together), first, count: Math.min(rows, samples - first) };
     }
   }
 }
@@ -65,18 +81,22 @@ export async function generate(
   model: Model,
   prompts: readonly Prompt[],
   options: GenerationOptions,
-  { onProgress, signal }: RunHooks = {},
+  { onProgress, onToken, signal }: RunHooks = {},
 ): Promise<Generation> {
   const decoding = checkDecoding(options);
-  const { layers } = model.config;
-  const gates = gatesOf(options.interventions ?? [], layers);
-  const capture = options.capture ? checkCapture(options.capture, layers) : null;
+  const { engine: open, decoder } = internalsOf(model);
+  const plan = planInterventions(options.interventions ?? [], decoder.sizes);
+  const capture = options.capture ? checkCapture(options.capture, model.config.layers) : null;
+  if (capture?.tokens && !onToken) throw new ModelError('pool "tokens" needs onToken, which takes the states.');
   const tokenized = tokenizeAll(model, prompts, decoding.maxNewTokens);
-  const wantsPrompts = capture?.pools.includes('prompt') ?? false;
-  if (wantsPrompts) for (const prompt of tokenized) requireSpan(prompt);
+  const wanted: ('prompt' | 'tokens')[] = [];
+  if (capture?.pools.includes('prompt')) wanted.push('prompt');
+  if (capture?.tokens) wanted.push('tokens');
+  if (wanted.includes('prompt')) for (const prompt of tokenized) requireSpan(prompt);
   const rows = prompts.length * decoding.samples;
+  const engine = await open(featuresOf(capture, plan));
   const states = capture
-    ? collectStates(internalsOf(model).decoder.sizes, capture, {
+    ? collectStates(decoder.sizes, engine.layout, capture, {
         prompt: prompts.length,
         continuation: rows,
         last: rows,
@@ -84,52 +104,59 @@ export async function generate(
       })
     : null;
   const pools = capture?.pools.filter((pool) => pool !== 'prompt') ?? [];
-  const engine = await internalsOf(model).engine(pools.includes('max'));
-  const setting = { gates, eos: model.config.eosTokenIds, pools };
+  const setting = {
+    plan,
+    eos: model.config.eosTokenIds,
+    pools: capture?.tokens ? ([...pools, 'tokens'] as const) : pools,
+  };
 
-  const continuations: Continuation[] = [];
-  for (const { from, to, first, count } of batches(prompts.length, decoding.samples)) {
-    const group = tokenized.slice(from, to);
+  const together = rowsTogether(engine, decoding.maxNewTokens, setting.pools.length);
+  const order = byLength(tokenized.map(({ ids }) => ids.length));
+  const continuations = new Array<Continuation>(rows);
+  let done = 0;
+  for (const { from, to, first, count } of batches(prompts.length, decoding.samples, together)) {
+    const places = order.slice(from, to);
+    const group = places.map((place) => tokenized[place]!);
     const sequences = group.map((prompt, i) =>
       Array.from({ length: count }, (_, k) =>
-        newSequence(prompt, first + k, (from + i) * decoding.samples + first + k, decoding.seed),
+        newSequence(prompt, first + k, places[i]! * decoding.samples + first + k, decoding.seed),
       ),
     );
     const report = (): void => {
       signal?.throwIfAborted();
       const ended = sequences.flat().filter((sequence) => sequence.finish !== null).length;
-      onProgress?.({ done: continuations.length + ended, total: rows });
+      onProgress?.({ done: done + ended, total: rows });
     };
     report();
     try {
-      const cache = await prefill(
-        engine,
-        group,
-        sequences,
-        decoding,
-        setting,
-        promptStates(states, wantsPrompts && first === 0, from, group),
-      );
+      const cache = await prefill(engine, group, sequences, decoding, setting, {
+        pools: first === 0 ? wanted : [],
+        onStates(prompt, pool, pooled, offset, position) {
+          if (pool === 'prompt') {
+            const [start, end] = requireSpan(prompt);
+            states!.write('prompt', places[group.indexOf(prompt)]!, pooled, offset, end - start);
+          } else onToken!(promptToken(prompt, position, states!.ofToken(pooled, offset)));
+        },
+      });
       await decode(engine, sequences, cache, decoding, {
         ...setting,
-        onStates: (sequence, pool, pooled, offset) =>
-          states?.write(pool, sequence.row, pooled, offset, pool === 'continuation' ? sequence.tokens.length : 1),
+        onStates(sequence, pool, pooled, offset) {
+          if (pool === 'tokens') {
+            const position = sequence.prompt.ids.length + sequence.fed - 1;
+            const place = { promptId: sequence.prompt.id, sample: sequence.sample, position };
+            onToken!({ ...place, span: 'continuation', states: states!.ofToken(pooled, offset) });
+          } else
+            states!.write(pool, sequence.row, pooled, offset, pool === 'continuation' ? sequence.tokens.length : 1);
+        },
         onStep: report,
       });
     } catch (error) {
-      if (error instanceof NonFiniteStates) throw await explainNonFinite(model, engine, gates, group, error);
+      if (error instanceof NonFiniteStates) throw await explainNonFinite(model, engine, plan, group, error);
       throw error;
     }
     report();
-    continuations.push(...sequences.flat().map((sequence) => finished(model, sequence)));
+    for (const sequence of sequences.flat()) continuations[sequence.row] = finished(model, sequence);
+    done += group.length * count;
   }
   return states ? { continuations, states: states.finish() } : { continuations };
-}
-
-function promptStates(states: StateCollector | null, wanted: boolean, from: number, group: readonly TokenizedPrompt[]) {
-  if (!states || !wanted) return null;
-  return (prompt: TokenizedPrompt, pooled: Float32Array, offset: number): void => {
-    const [start, end] = requireSpan(prompt);
-    states.write('prompt', from + group.indexOf(prompt), pooled, offset, end - start);
-  };
 }

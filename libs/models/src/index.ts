@@ -10,6 +10,7 @@ export { perplexity } from './perplexity.ts';
 export { DTYPES, QUANTIZATIONS, type Quantization, type WeightDtype } from './quantization/precision.ts';
 export { chooseAdapterFiles, chooseModelFiles, type RemoteFolder } from './remote-files.ts';
 export { drawReference, nucleusOf } from './sampling.ts';
+export { CAPTURE_SITES, type CaptureSite, SITES, type Site } from './sites.ts';
 export { type InstructedPrompt, renderPrompt } from './tokenizer/chat.ts';
 export { type ChatMessage, type EncodeOptions, openTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
 export type {
@@ -28,5 +29,8 @@ export type {
   Progress,
   Prompt,
   RunHooks,
+  SiteStates,
   StateTensor,
+  TokenPlace,
+  TokenStates,
 } from './types.ts';

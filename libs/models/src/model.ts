@@ -3,11 +3,13 @@ import { type Adapter, openAdapter } from './adapter.ts';
 import type { DecoderSizes } from './architectures/architecture.ts';
 import { describeDecoder } from './architectures/registry.ts';
 import { type Checkpoint, hasWeights, openCheckpoint } from './checkpoint.ts';
-import { createEngine, type Engine } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
 import { checkPrecision, type Precision } from './quantization/precision.ts';
 import { openReady } from './ready/open.ts';
 import { createSession } from './session.ts';
+import { createEngine } from './session_engine.ts';
+import { covers, type Features, joinFeatures, PLAIN } from './sites.ts';
 import { openTokenizer } from './tokenizer/tokenizer.ts';
 import type { ModelConfig, OpenOptions, Tokenizer } from './types.ts';
 
@@ -26,8 +28,8 @@ export interface Internals {
   readonly adapter: Adapter | null;
   readonly precision: Precision;
   readonly decoder: { readonly sizes: DecoderSizes };
-  /** The engine; built anew only if maxima are asked for and it was built without. */
-  engine(withMaximum: boolean): Promise<Engine>;
+  /** An engine with these features; built anew only if the one there is lacks one of them. */
+  engine(features: Features): Promise<Engine>;
 }
 
 const internals = new WeakMap<Model, Internals>();
@@ -49,7 +51,7 @@ interface Opened {
   readonly checkpoint: Checkpoint;
   readonly adapter: Adapter | null;
   readonly sizes: DecoderSizes;
-  build(options: { readonly withMaximum: boolean; readonly threads: number }): Promise<Built>;
+  build(features: Features, threads: number): Promise<Built>;
 }
 
 /** An engine, and how many numbers its weights are. */
@@ -67,9 +69,10 @@ async function openWeights(folder: string, adapterFolder: string | undefined, pr
     checkpoint,
     adapter,
     sizes: decoder.sizes,
-    async build(options) {
-      const { session, parameters } = await createSession(checkpoint, decoder, adapter, { ...options, precision });
-      return { engine: await createEngine(session, decoder, options.withMaximum), parameters };
+    async build(features, threads) {
+      const weights = { checkpoint, adapter, precision };
+      const { session, parameters } = await createSession(weights, decoder, features, threads);
+      return { engine: await createEngine(session, decoder, features), parameters };
     },
   };
 }
@@ -89,7 +92,11 @@ async function openFolder(folder: string, adapterFolder: string | undefined, pre
     );
   }
   const { parameters } = ready;
-  return { ...ready, adapter: null, build: async (options) => ({ engine: await ready.build(options), parameters }) };
+  return {
+    ...ready,
+    adapter: null,
+    build: async (features, threads) => ({ engine: await ready.build(features, threads), parameters }),
+  };
 }
 
 /**
@@ -120,8 +127,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
     );
   }
 
-  const build = (withMaximum: boolean): Promise<Built> => opened.build({ withMaximum, threads: options.threads });
-  const first = await build(false);
+  const first = await opened.build(PLAIN, options.threads);
   let engine: Engine | null = first.engine;
   const model: Model = {
     folder,
@@ -147,12 +153,12 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
     adapter,
     precision,
     decoder: { sizes },
-    async engine(withMaximum) {
-      if (engine && withMaximum && !engine.withMaximum) {
-        await engine.release();
-        engine = null;
-      }
-      engine ??= (await build(withMaximum)).engine;
+    async engine(features) {
+      if (engine && covers(engine.features, features)) return engine;
+      const wanted = engine ? joinFeatures(engine.features, features) : features;
+      await engine?.release();
+      engine = null;
+      ({ engine } = await opened.build(wanted, options.threads));
       return engine;
     },
   });

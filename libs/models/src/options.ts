@@ -1,6 +1,7 @@
-import { type Gates, openGates } from './engine.ts';
 import { ModelError } from './errors.ts';
-import type { CaptureOptions, GenerationOptions, Intervention, Pool } from './types.ts';
+import type { Plan } from './interventions.ts';
+import { CAPTURE_SITES, type CaptureSite, type Features, SITES } from './sites.ts';
+import type { CaptureOptions, GenerationOptions, Pool } from './types.ts';
 
 /** Generation options, checked and complete. */
 export interface Decoding {
@@ -43,21 +44,26 @@ export function checkDecoding(options: GenerationOptions): Decoding {
   return { samples, maxNewTokens, sample, temperature, topP, topK, penalty, seed };
 }
 
-const POOLS: readonly string[] = ['prompt', 'continuation', 'last', 'max'] satisfies Pool[];
+const POOLS: readonly string[] = ['prompt', 'continuation', 'last', 'max', 'tokens'] satisfies (Pool | 'tokens')[];
 
-/** Capture options, checked: the layer numbers wanted and each pool once. */
+/** Capture options, checked: sites with the layer numbers wanted there, and each pool once. */
 export interface Capture {
-  readonly layers: readonly number[];
+  readonly sites: readonly { readonly site: CaptureSite; readonly layers: readonly number[] }[];
   readonly pools: readonly Pool[];
+  /** Whether every token's states are wanted. */
+  readonly tokens: boolean;
 }
 
 /** Checks capture options for a model of so many blocks. @throws ModelError naming what is wrong */
 export function checkCapture(options: CaptureOptions, blocks: number): Capture {
-  const site = options.sites?.find((name) => name !== 'residual');
-  if (site !== undefined) throw new ModelError(`Site "${site}" is not available in this version; only "residual" is.`);
+  const { sites = ['residual'] } = options;
+  const strange = sites.find((name) => !CAPTURE_SITES.includes(name));
+  if (strange !== undefined) {
+    throw new ModelError(`There is no site "${strange}"; expected some of ${CAPTURE_SITES.join(', ')}.`);
+  }
+  if (sites.length === 0) throw new ModelError(`capture needs at least one site: ${CAPTURE_SITES.join(', ')}.`);
   const pool = options.pool.find((name) => !POOLS.includes(name));
-  if (pool !== undefined)
-    throw new ModelError(`Pool "${pool}" is not available in this version; ${POOLS.join(', ')} are.`);
+  if (pool !== undefined) throw new ModelError(`There is no pool "${pool}"; expected some of ${POOLS.join(', ')}.`);
   if (options.pool.length === 0) throw new ModelError(`capture needs at least one pool: ${POOLS.join(', ')}.`);
   const layers = options.layers === 'all' ? Array.from({ length: blocks + 1 }, (_, layer) => layer) : options.layers;
   if (layers.length === 0) throw new ModelError('capture needs at least one layer.');
@@ -65,25 +71,27 @@ export function checkCapture(options: CaptureOptions, blocks: number): Capture {
   if (outside !== undefined) {
     throw new ModelError(`Layer ${outside} does not exist; the model has layers 0 to ${blocks}.`);
   }
-  return { layers: [...layers], pools: [...new Set(options.pool)] };
+  return {
+    sites: [...new Set(sites)].map((site) => ({ site, layers: layersAt(site, layers) })),
+    pools: [...new Set(options.pool)].filter((name) => name !== 'tokens'),
+    tokens: options.pool.includes('tokens'),
+  };
 }
 
-/** Turns interventions into gates on each block's attention and MLP. @throws ModelError naming what is wrong */
-export function gatesOf(interventions: readonly Intervention[], blocks: number): Gates {
-  const gates = openGates(blocks);
-  for (const { kind, layers } of interventions) {
-    if (kind !== 'bypass' && kind !== 'bypass_attention' && kind !== 'bypass_mlp') {
-      throw new ModelError(
-        `Intervention "${kind}" is not available in this version; bypass, bypass_attention and bypass_mlp are.`,
-      );
-    }
-    for (const layer of layers) {
-      if (!Number.isInteger(layer) || layer < 0 || layer >= blocks) {
-        throw new ModelError(`Block ${layer} cannot be bypassed; the model has blocks 0 to ${blocks - 1}.`);
-      }
-      if (kind !== 'bypass_mlp') gates.attention[layer] = 0;
-      if (kind !== 'bypass_attention') gates.mlp[layer] = 0;
-    }
-  }
-  return gates;
+/** The embedding output, layer 0, is a state of the residual stream alone. */
+function layersAt(site: CaptureSite, layers: readonly number[]): number[] {
+  if (site === 'residual' || site === 'residual_raw') return [...layers];
+  const found = layers.filter((layer) => layer > 0);
+  if (found.length > 0) return found;
+  throw new ModelError(`Site "${site}" has no layer 0, the embedding output; its layers count from 1.`);
+}
+
+/** What a graph must do for a capture and interventions. */
+export function featuresOf(capture: Capture | null, plan: Plan): Features {
+  const asked = capture?.sites.map(({ site }) => site) ?? [];
+  return {
+    maximum: capture?.pools.includes('max') ?? false,
+    sites: SITES.filter((site) => site !== 'residual' && asked.includes(site)),
+    edits: plan.stages,
+  };
 }

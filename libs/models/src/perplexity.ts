@@ -1,11 +1,12 @@
 import { padTokens, runsOf } from './decoding/prefill.ts';
 import { explainNonFinite } from './finite.ts';
+import { placesOf, planInterventions } from './interventions.ts';
 import { causalMask } from './masks.ts';
 import { internalsOf, type Model } from './model.ts';
-import { gatesOf } from './options.ts';
+import { featuresOf } from './options.ts';
 import { checkLength, tokenizePrompt } from './prompts.ts';
 import { NonFiniteStates } from './states.ts';
-import type { Perplexity, PerplexityOptions, RunHooks } from './types.ts';
+import type { Perplexity, PerplexityOptions, Prompt, RunHooks } from './types.ts';
 
 /** Most logits (tokens × vocabulary) in one run. */
 const LOGITS_PER_RUN = 2 ** 24;
@@ -18,16 +19,17 @@ const TOKENS_PER_RUN = 4096;
  */
 export async function perplexity(
   model: Model,
-  texts: readonly string[],
+  texts: readonly (string | Prompt)[],
   options: PerplexityOptions = {},
   { onProgress, signal }: RunHooks = {},
 ): Promise<Perplexity> {
-  const { layers, vocabSize } = model.config;
-  const gates = gatesOf(options.interventions ?? [], layers);
-  const engine = await internalsOf(model).engine(false);
+  const { vocabSize } = model.config;
+  const { engine: open, decoder } = internalsOf(model);
+  const plan = planInterventions(options.interventions ?? [], decoder.sizes);
+  const engine = await open(featuresOf(null, plan));
   const rows = texts.map((text, i) => {
-    const id = `text ${i}`;
-    const { ids } = tokenizePrompt(model, { id, rendered: text, spanStart: 0, spanEnd: 0 });
+    const prompt = typeof text === 'string' ? { id: `text ${i}`, rendered: text, spanStart: 0, spanEnd: 0 } : text;
+    const { id, ids } = tokenizePrompt(model, prompt);
     checkLength(model, id, ids.length, 0);
     return { id, ids };
   });
@@ -52,7 +54,7 @@ export async function perplexity(
       inputIds,
       positions,
       mask,
-      gates,
+      changes: plan.changes(() => placesOf(group, tokens)),
       head: {
         rows: Int32Array.from(at),
         forced: Int32Array.from(next),
@@ -70,7 +72,7 @@ export async function perplexity(
       for (let t = 0; t < predicted; t++) nll -= logprobs[read++]!;
       if (!Number.isFinite(nll)) {
         const cause = new NonFiniteStates('A log-probability is not finite.');
-        throw await explainNonFinite(model, engine, gates, group, cause);
+        throw await explainNonFinite(model, engine, plan, group, cause);
       }
       results.push({ nll: predicted > 0 ? nll / predicted : null, tokens: predicted });
       sum += nll;

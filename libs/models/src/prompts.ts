@@ -1,6 +1,6 @@
 import { ModelError } from './errors.ts';
 import type { Model } from './model.ts';
-import type { Prompt } from './types.ts';
+import type { Prompt, TokenStates } from './types.ts';
 
 /** A prompt as the model reads it. */
 export interface TokenizedPrompt {
@@ -48,6 +48,13 @@ export function requireSpan(prompt: Pick<TokenizedPrompt, 'id' | 'span'>): reado
   throw new ModelError(
     `Prompt "${prompt.id}" has no text of its own (its span is empty), so it has no state to pool; remove it or do not capture "prompt".`,
   );
+}
+
+/** The states of a prompt's token, with where it stands. */
+export function promptToken(prompt: TokenizedPrompt, position: number, states: TokenStates['states']): TokenStates {
+  const [start, end] = prompt.span() ?? [0, 0];
+  const span = position >= start && position < end ? 'prompt' : 'context';
+  return { promptId: prompt.id, sample: null, position, span, states };
 }
 
 /** Tokenises a continuation, or checks one given in tokens. */

@@ -6,9 +6,10 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { Adapter } from './adapter.ts';
 import type { Decoder } from './architectures/architecture.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { decoderGraph, type GraphOptions } from './graph/decoder_graph.ts';
+import { decoderGraph } from './graph/decoder_graph.ts';
 import { planQuantizedFile } from './quantization/file.ts';
 import type { Precision } from './quantization/precision.ts';
+import type { Features } from './sites.ts';
 
 const OPSETS = { '': 23, 'com.microsoft': 1 };
 const IR_VERSION = 10;
@@ -41,17 +42,24 @@ async function folderFor(weights: string | undefined): Promise<string> {
   return mkdtemp(join(tmpdir(), 'sonde-model-'));
 }
 
+/** What weights a session has, and how they run. */
+export interface ModelWeights {
+  readonly checkpoint: Checkpoint;
+  readonly adapter: Adapter | null;
+  readonly precision: Precision;
+}
+
 /**
  * Builds the session of a decoder over its checkpoint's own weight files. ONNX Runtime wants external data in the
- * graph's folder, so both meet in a temporary one. It is deleted again before this returns, for the files stay mapped;
+ * graph's folder, so both meet in a temporary one, where quantised weights are written too. It is deleted again before this returns, for the files stay mapped;
  * a system that cannot delete mapped files keeps it until it clears its temporary files.
  * @returns the session, and how many numbers the model's weights have
  */
 export async function createSession(
-  checkpoint: Checkpoint,
+  { checkpoint, adapter, precision }: ModelWeights,
   decoder: Decoder,
-  adapter: Adapter | null,
-  options: GraphOptions & { readonly threads: number; readonly precision: Precision },
+  features: Features,
+  threads: number,
 ): Promise<{ session: InferenceSession; parameters: number }> {
   const { InferenceSession: Session } = await import('onnxruntime-node');
   const files = new Map<string, string>();
@@ -60,10 +68,10 @@ export async function createSession(
     files.set(path, name);
     return name;
   };
-  const { dtype, quantization } = options.precision;
+  const { dtype, quantization } = precision;
   const quantized = quantization === null ? null : planQuantizedFile('quantized.bin', quantization, dtype);
   const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, dtype, quantized, locate };
-  const { graph, parameters } = decoderGraph(decoder, source, options);
+  const { graph, parameters } = decoderGraph(decoder, source, features);
   const folder = await folderFor(files.keys().next().value);
   try {
     for (const [path, name] of files) await placeFile(path, join(folder, name));
@@ -73,7 +81,7 @@ export async function createSession(
     const session = await Session.create(path, {
       executionProviders: ['cpu'],
       executionMode: 'sequential',
-      intraOpNumThreads: options.threads,
+      intraOpNumThreads: threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,

@@ -1,4 +1,5 @@
 import type { Quantization, WeightDtype } from './quantization/precision.ts';
+import type { CaptureSite, Site } from './sites.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 
 /** What a checkpoint's config.json and generation_config.json say, in one form for all architectures. */
@@ -58,21 +59,54 @@ export interface Prompt {
 export type Pool = 'prompt' | 'continuation' | 'last' | 'max';
 
 export interface CaptureOptions {
-  /** Layer 0 is the embedding output, layer l the residual stream after block l − 1 (counted from 0), the last one normed. */
+  /**
+   * Layer 0 is the embedding output, layer l the residual stream after block l − 1 (counted from 0), the last one normed.
+   * At the other sites layer l is what block l − 1 has there; layer 0 has none and is left out.
+   */
   readonly layers: 'all' | readonly number[];
-  readonly pool: readonly Pool[];
-  /** Only `residual` in this version. */
-  readonly sites?: readonly string[];
+  /** `tokens`: the states of every token, given to `onToken` one by one and not kept. */
+  readonly pool: readonly (Pool | 'tokens')[];
+  /** `residual` by default. */
+  readonly sites?: readonly CaptureSite[];
+}
+
+/** A token of a prompt (`sample` null) or of one of its continuations. */
+export interface TokenPlace {
+  readonly promptId: string;
+  readonly sample: number | null;
+  /** From 0, over prompt and continuation together. */
+  readonly position: number;
+}
+
+/** The states of one token. */
+export interface TokenStates extends TokenPlace {
+  /** `context`: a token of the prompt that is not of its own text: the beginning of text, a template. */
+  readonly span: 'context' | 'prompt' | 'continuation';
+  /** [layers, d], or [layers, heads, head size] for `heads`; the arrays are used again after the call. */
+  readonly states: Readonly<Partial<Record<CaptureSite, Float32Array>>>;
+}
+
+/** A change at a site, `residual` by default, of the blocks `layers`. */
+interface SiteChange {
+  readonly layers: readonly number[];
+  readonly site?: Site;
 }
 
 /**
- * What is changed inside the model. `bypass`: the block returns its input; `bypass_attention`, `bypass_mlp`: that
- * half adds nothing. `layers` are block numbers from 0.
+ * What is changed inside the model, block by block, counted from 0. States are captured after the change.
+ * `bypass`: the block returns its input; `bypass_attention`, `bypass_mlp`: that half adds nothing.
+ * `add`: adds a vector [size] to each token's state. `mean_ablation`: puts a vector [size] in place of it.
+ * `erase`: projects directions [size] out of it. `replace`: puts another state [size] in place of it where there is one.
+ * Vectors, directions and states are given for each of `layers`, in their order.
  */
-export interface Intervention {
-  readonly kind: string;
-  readonly layers: readonly number[];
-}
+export type Intervention =
+  | { readonly kind: 'bypass' | 'bypass_attention' | 'bypass_mlp'; readonly layers: readonly number[] }
+  | ({ readonly kind: 'add' | 'mean_ablation'; readonly vectors: readonly Float32Array[] } & SiteChange)
+  | ({ readonly kind: 'erase'; readonly directions: readonly (readonly Float32Array[])[] } & SiteChange)
+  | ({
+      readonly kind: 'replace';
+      readonly stateOf: (token: TokenPlace) => readonly Float32Array[] | null;
+    } & SiteChange);
 
 /** Decoding options with the names of transformers' GenerationConfig. */
 export interface GenerationOptions {
@@ -109,18 +143,23 @@ export interface Continuation {
   readonly logprob: number;
 }
 
-/** Pooled hidden states of n sequences: [n, layers, hidden size], row-major float32. */
+/** Pooled states of n sequences, row-major float32: [n, layers, d], or [n, layers, heads, head size] for `heads`. */
 export interface StateTensor {
-  readonly shape: readonly [number, number, number];
+  readonly shape: readonly number[];
   readonly data: Float32Array;
 }
 
-/** Pooled hidden states by pool. */
-export interface CapturedStates {
+/** Pooled states at one site, by pool. */
+export interface SiteStates {
   /** The layer numbers of axis 1. */
   readonly layers: readonly number[];
+  /** Of one row: [layers, d], or [layers, heads, head size]. */
+  readonly rowShape: readonly number[];
   readonly pools: Readonly<Partial<Record<Pool, StateTensor>>>;
 }
+
+/** Pooled states by site. */
+export type CapturedStates = Readonly<Partial<Record<CaptureSite, SiteStates>>>;
 
 export interface Generation {
   /** Prompts in the order given, their samples from 0. */
@@ -134,6 +173,8 @@ export interface Generation {
 /** A sequence to capture by teacher forcing. */
 export interface CaptureItem {
   readonly prompt: Prompt;
+  /** Which of the prompt's continuations it is, where that matters: to `onToken` and `replace`. */
+  readonly sample?: number;
   /** Tokens, or a text that is tokenised apart from the prompt, without special tokens. */
   readonly continuation?: { readonly tokenIds: readonly number[] } | { readonly text: string };
 }
@@ -161,6 +202,8 @@ export interface RunHooks {
   readonly onProgress?: (progress: Progress) => void;
   /** Ends the work between two steps with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Takes the states that `pool: [tokens]` asks for: a prompt's tokens, and each continuation's, in their order. */
+  readonly onToken?: (token: TokenStates) => void;
 }
 
 export type { Tokenizer };

@@ -79,7 +79,7 @@ describe.each(GOLDENS)('%s', (name) => {
     }));
     const forced = await capture(model, items, all);
     for (const pool of ['continuation', 'last', 'max'] as const) {
-      expect(relativeError(states!.pools[pool]!.data, forced.pools[pool]!.data)).toBeLessThan(1e-5);
+      expect(relativeError(states!.residual!.pools[pool]!.data, forced.residual!.pools[pool]!.data)).toBeLessThan(1e-5);
     }
   });
 
@@ -89,15 +89,15 @@ describe.each(GOLDENS)('%s', (name) => {
       const alone = await generate(model, [prompt], options);
       const among = continuations.slice(i * 3, i * 3 + 3);
       expect(alone.continuations.map(({ tokenIds }) => tokenIds)).toEqual(among.map(({ tokenIds }) => tokenIds));
-      const { data, shape } = states!.pools.last!;
+      const { data, shape } = states!.residual!.pools.last!;
       const size = 3 * shape[1]! * shape[2]!;
-      const own = alone.states!.pools.last!.data;
+      const own = alone.states!.residual!.pools.last!.data;
       expect(relativeError(own, data.subarray(i * size, (i + 1) * size))).toBeLessThan(1e-5);
     }
   });
 
   test('leaves out a bypassed block, and its attention or MLP alone', async () => {
-    const states = async (...kinds: string[]): Promise<Float32Array> => {
+    const states = async (...kinds: ('bypass' | 'bypass_attention' | 'bypass_mlp')[]): Promise<Float32Array> => {
       const interventions = kinds.map((kind) => ({ kind, layers: [1] }));
       return (await forward(model, golden.ids, { interventions })).hiddenStates;
     };

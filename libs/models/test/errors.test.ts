@@ -10,7 +10,7 @@ import {
   ModelError,
   openModel,
 } from '../src/index.ts';
-import { plain, scratch, writeTiny } from './tiny.ts';
+import { plain, scratch, TINY, writeTiny } from './tiny.ts';
 
 let files: Awaited<ReturnType<typeof scratch>>;
 let model: Model;
@@ -136,9 +136,18 @@ describe('a request that cannot be met', () => {
     [{ do_sample: false, num_return_sequences: 2 }, 'without do_sample'],
     [{ capture: { layers: [4], pool: ['prompt'] } }, 'Layer 4 does not exist; the model has layers 0 to 3'],
     [{ capture: { layers: 'all', pool: [] } }, 'at least one pool'],
-    [{ capture: { layers: 'all', pool: ['prompt'], sites: ['mlp'] } }, 'Site "mlp" is not available'],
-    [{ interventions: [{ kind: 'bypass', layers: [3] }] }, 'Block 3 cannot be bypassed; the model has blocks 0 to 2'],
-    [{ interventions: [{ kind: 'erase', layers: [0] }] }, '"erase" is not available in this version'],
+    [{ capture: { layers: 'all', pool: ['prompt'], sites: [] } }, 'at least one site'],
+    [{ capture: { layers: [0], pool: ['prompt'], sites: ['mlp'] } }, 'Site "mlp" has no layer 0'],
+    [{ interventions: [{ kind: 'bypass', layers: [3] }] }, 'block 3 does not exist; the model has blocks 0 to 2'],
+    [{ interventions: [{ kind: 'add', layers: [0], vectors: [] }] }, '0 vectors are given for 1 layers'],
+    [
+      { interventions: [{ kind: 'add', layers: [0], vectors: [new Float32Array(3)] }] },
+      "a vector has 3 numbers; the model's residual states have",
+    ],
+    [
+      { interventions: [{ kind: 'erase', layers: [0], directions: [[new Float32Array(TINY.hiddenSize)]] }] },
+      'a direction is zero',
+    ],
   ] satisfies [GenerationOptions, string][])('%j: %s', async (options, message) => {
     expect(await ask(options)).toContain(message);
   });

@@ -4,6 +4,7 @@ import {
   forward,
   type GenerationOptions,
   generate,
+  type Intervention,
   type Model,
   nucleusOf,
   openModel,
@@ -45,9 +46,9 @@ describe('generation', () => {
       ['a', 'b', 'c'].flatMap((id) => [0, 1, 2, 3, 4].map((sample) => id + sample)),
     );
     expect(continuations.every(({ logprob }) => logprob < 0 && Number.isFinite(logprob))).toBe(true);
-    expect(states!.pools.prompt!.shape).toEqual([3, TINY.layers + 1, TINY.hiddenSize]);
-    expect(states!.pools.continuation!.shape).toEqual([15, TINY.layers + 1, TINY.hiddenSize]);
-    expect(states!.layers).toEqual([0, 1, 2, 3]);
+    expect(states!.residual!.pools.prompt!.shape).toEqual([3, TINY.layers + 1, TINY.hiddenSize]);
+    expect(states!.residual!.pools.continuation!.shape).toEqual([15, TINY.layers + 1, TINY.hiddenSize]);
+    expect(states!.residual!.layers).toEqual([0, 1, 2, 3]);
   });
 
   test('is the same again, with one thread or two, alone or among others', async () => {
@@ -60,8 +61,8 @@ describe('generation', () => {
       const alone = await generate(ending, [prompt], options);
       const among = first.continuations.slice(i * 5, i * 5 + 5);
       expect(alone.continuations.map(({ tokenIds }) => tokenIds)).toEqual(among.map(({ tokenIds }) => tokenIds));
-      const row = first.states!.pools.prompt!.data.subarray(i * 64, i * 64 + 64);
-      expect(relativeError(alone.states!.pools.prompt!.data, row)).toBeLessThan(1e-5);
+      const row = first.states!.residual!.pools.prompt!.data.subarray(i * 64, i * 64 + 64);
+      expect(relativeError(alone.states!.residual!.pools.prompt!.data, row)).toBeLessThan(1e-5);
     }
   });
 
@@ -96,14 +97,18 @@ describe('generation', () => {
       }));
       const forced = await capture(each, items, all);
       for (const pool of ['continuation', 'last', 'max'] as const) {
-        expect(relativeError(states!.pools[pool]!.data, forced.pools[pool]!.data)).toBeLessThan(1e-5);
+        expect(relativeError(states!.residual!.pools[pool]!.data, forced.residual!.pools[pool]!.data)).toBeLessThan(
+          1e-5,
+        );
       }
       const alone = await capture(
         each,
         prompts.map((prompt) => ({ prompt })),
         { layers: 'all', pool: ['prompt'] },
       );
-      expect(relativeError(states!.pools.prompt!.data, alone.pools.prompt!.data)).toBeLessThan(1e-5);
+      expect(relativeError(states!.residual!.pools.prompt!.data, alone.residual!.pools.prompt!.data)).toBeLessThan(
+        1e-5,
+      );
     }
   });
 
@@ -181,7 +186,7 @@ describe('the distribution of draws', () => {
 });
 
 describe('interventions', () => {
-  const states = async (interventions: { kind: string; layers: number[] }[]): Promise<Float32Array> =>
+  const states = async (interventions: Intervention[]): Promise<Float32Array> =>
     (await forward(model, [256, 72, 105, 33], { interventions })).hiddenStates;
   const layer = (of: Float32Array, l: number): Float32Array => of.subarray(l * 64, (l + 1) * 64);
 
@@ -193,7 +198,7 @@ describe('interventions', () => {
   });
 
   test('bypassing attention and MLP is bypassing the block; either alone is not', async () => {
-    const both = [
+    const both: Intervention[] = [
       { kind: 'bypass_attention', layers: [1] },
       { kind: 'bypass_mlp', layers: [1] },
     ];
@@ -204,12 +209,12 @@ describe('interventions', () => {
   });
 
   test('reach generation, capture and perplexity alike', async () => {
-    const interventions = [{ kind: 'bypass', layers: [0] }];
+    const interventions: Intervention[] = [{ kind: 'bypass', layers: [0] }];
     const { continuations, states: captured } = await generate(model, prompts, { ...options, interventions });
     const item = { prompt: prompts[0]!, continuation: { tokenIds: continuations[0]!.tokenIds } };
     const forced = await capture(model, [item], { ...all, interventions });
-    const own = captured!.pools.continuation!.data.subarray(0, 64);
-    expect(relativeError(own, forced.pools.continuation!.data)).toBeLessThan(1e-5);
+    const own = captured!.residual!.pools.continuation!.data.subarray(0, 64);
+    expect(relativeError(own, forced.residual!.pools.continuation!.data)).toBeLessThan(1e-5);
     const [usual, bypassed] = [
       await perplexity(model, ['Hello']),
       await perplexity(model, ['Hello'], { interventions }),

@@ -2,11 +2,21 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSafetensors, readFloat32, readTensor, type SafetensorsFile } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openGates } from '../src/engine.ts';
 import { TRIES } from '../src/graph/draw.ts';
-import { drawReference, forward, generate, type Model, nucleusOf, openModel, perplexity } from '../src/index.ts';
+import {
+  drawReference,
+  forward,
+  generate,
+  type Intervention,
+  type Model,
+  nucleusOf,
+  openModel,
+  perplexity,
+} from '../src/index.ts';
+import { noChanges } from '../src/interventions.ts';
 import { causalMask } from '../src/masks.ts';
 import { internalsOf } from '../src/model.ts';
+import { PLAIN } from '../src/sites.ts';
 import { fixtures, hasShared, relativeError } from './shared.ts';
 import { plain } from './tiny.ts';
 
@@ -102,7 +112,7 @@ describe.skipIf(!hasShared).each(CHECKPOINTS)('%s gives the results of transform
   test('layer bypass', async () => {
     if (!tensors.tensors.has('bypass.0.hidden.0')) return;
     for (let layer = 0; layer < model.config.layers; layer++) {
-      const interventions = [{ kind: 'bypass', layers: [layer] }];
+      const interventions: Intervention[] = [{ kind: 'bypass', layers: [layer] }];
       const result = await forward(model, await ids('ids.0'), { interventions });
       const expected = await numbers(`bypass.${layer}.hidden.0`);
       const size = expected.length / (model.config.layers + 1);
@@ -120,7 +130,7 @@ describe.skipIf(!hasShared).each(CHECKPOINTS)('%s gives the results of transform
 
   test('sampling: the reference sampler draws the stored tokens, the graph has nuclei of the stored sizes', async () => {
     const { vocabSize, layers } = model.config;
-    const engine = await internalsOf(model).engine(false);
+    const engine = await internalsOf(model).engine(PLAIN);
     for (const { text, top_p: topP, temperature, nucleus: size, u, token } of golden.sampling ?? []) {
       const tokens = await ids(`ids.${text}`);
       const { logits } = await forward(model, tokens);
@@ -144,7 +154,7 @@ describe.skipIf(!hasShared).each(CHECKPOINTS)('%s gives the results of transform
         inputIds: Int32Array.from(tokens),
         positions: BigInt64Array.from(tokens, (_, t) => BigInt(t)),
         mask: causalMask(engine.sizes, T),
-        gates: openGates(layers),
+        changes: noChanges(layers),
         head: {
           rows: new Int32Array(vocabSize).fill(T - 1),
           sample: true,

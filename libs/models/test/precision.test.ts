@@ -179,7 +179,7 @@ describe.each(['nf4', 'int8', 'int4'] as const)('a model in %s', (quantization) 
     }));
     const forced = await capture(model, items, all);
     for (const pool of ['continuation', 'last', 'max'] as const) {
-      expect(relativeError(states!.pools[pool]!.data, forced.pools[pool]!.data)).toBeLessThan(1e-5);
+      expect(relativeError(states!.residual!.pools[pool]!.data, forced.residual!.pools[pool]!.data)).toBeLessThan(1e-5);
     }
   });
 

@@ -153,7 +153,7 @@ describe.skipIf(!existsSync(shared))('ready graphs of other exporters (../shared
     }));
     const forced = await capture(models[name]!, items, all);
     for (const pool of ['continuation', 'last', 'max'] as const) {
-      const error = relativeError(states!.pools[pool]!.data, forced.pools[pool]!.data);
+      const error = relativeError(states!.residual!.pools[pool]!.data, forced.residual!.pools[pool]!.data);
       expect(error).toBeLessThan(Math.max(1e-5, 2 * EXACTNESS[name]));
     }
   });

@@ -57,7 +57,9 @@ describe.each(STYLES)('a ready graph (%s)', (style) => {
       expect(logprob).toBeCloseTo(expected.continuations[i]!.logprob, 3);
     });
     for (const pool of all.pool) {
-      expect(relativeError(found.states!.pools[pool]!.data, expected.states!.pools[pool]!.data)).toBeLessThan(1e-5);
+      expect(
+        relativeError(found.states!.residual!.pools[pool]!.data, expected.states!.residual!.pools[pool]!.data),
+      ).toBeLessThan(1e-5);
     }
   });
 
@@ -82,21 +84,25 @@ describe.each(STYLES)('a ready graph (%s)', (style) => {
     }));
     const forced = await capture(ready[style]!, items, all);
     for (const pool of ['continuation', 'last', 'max'] as const) {
-      expect(relativeError(states!.pools[pool]!.data, forced.pools[pool]!.data)).toBeLessThan(1e-5);
+      expect(relativeError(states!.residual!.pools[pool]!.data, forced.residual!.pools[pool]!.data)).toBeLessThan(1e-5);
     }
   });
 
-  test.each(['bypass', 'bypass_attention', 'bypass_mlp'])('%s does what it does in our own graph', async (kind) => {
-    const interventions = [{ kind, layers: [0, 2] }];
-    const [expected, found] = [
-      await forward(owns[style]!, ids, { interventions }),
-      await forward(ready[style]!, ids, { interventions }),
-    ];
-    expect(relativeError(found.hiddenStates, expected.hiddenStates)).toBeLessThan(2e-6);
-    expect(relativeError(found.logits, expected.logits)).toBeLessThan(2e-6);
-    const size = ids.length * TINY.hiddenSize;
-    if (kind === 'bypass') expect(found.hiddenStates.slice(size, 2 * size)).toEqual(found.hiddenStates.slice(0, size));
-    const usual = await perplexity(ready[style]!, ['Hello']);
-    expect((await perplexity(ready[style]!, ['Hello'], { interventions })).nll).not.toBe(usual.nll);
-  });
+  test.each(['bypass', 'bypass_attention', 'bypass_mlp'] as const)(
+    '%s does what it does in our own graph',
+    async (kind) => {
+      const interventions = [{ kind, layers: [0, 2] }];
+      const [expected, found] = [
+        await forward(owns[style]!, ids, { interventions }),
+        await forward(ready[style]!, ids, { interventions }),
+      ];
+      expect(relativeError(found.hiddenStates, expected.hiddenStates)).toBeLessThan(2e-6);
+      expect(relativeError(found.logits, expected.logits)).toBeLessThan(2e-6);
+      const size = ids.length * TINY.hiddenSize;
+      if (kind === 'bypass')
+        expect(found.hiddenStates.slice(size, 2 * size)).toEqual(found.hiddenStates.slice(0, size));
+      const usual = await perplexity(ready[style]!, ['Hello']);
+      expect((await perplexity(ready[style]!, ['Hello'], { interventions })).nll).not.toBe(usual.nll);
+    },
+  );
 });

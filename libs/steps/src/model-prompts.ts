@@ -1,5 +1,5 @@
 import { type RunContext, StepError } from '@sonde/executor';
-import type { CaptureOptions, Intervention, Prompt } from '@sonde/models';
+import type { Prompt } from '@sonde/models';
 import { column, floatColumn, hasColumn, readTable, sliceRows, stringColumn, type Table } from '@sonde/tables';
 import type { RowRange } from './division.ts';
 import { modelInputs } from './engine.ts';
@@ -27,16 +27,6 @@ export const modelPrompts = async ({ config, shard }: RunContext): Promise<Promp
     ...(typeof special[row] === 'boolean' && { addSpecialTokens: special[row] }),
   }));
 };
-
-/** `layers`, `pool` and `sites`, wherever in the config they stand. */
-export const captureOptions = (config: Readonly<Record<string, unknown>>): CaptureOptions => ({
-  layers: config.layers as CaptureOptions['layers'],
-  pool: config.pool as CaptureOptions['pool'],
-  sites: config.sites as readonly string[],
-});
-
-export const interventionsOf = ({ config }: RunContext): readonly Intervention[] =>
-  config.interventions as unknown as readonly Intervention[];
 
 /** What an artifact of states says of the model it came from. */
 export const modelFacts = ({ config }: RunContext, architecture: string): Record<string, string> => {

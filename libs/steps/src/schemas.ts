@@ -1,4 +1,4 @@
-import type { ArtifactType, ConfigSchema } from '@sonde/pipeline';
+import type { ArtifactType, ConfigProblem, ConfigSchema } from '@sonde/pipeline';
 
 const DTYPES = ['float32', 'float16', 'bfloat16'];
 const QUANTIZATIONS = ['nf4', 'int8', 'int4'];
@@ -87,34 +87,45 @@ export const layers: ConfigSchema = {
 
 export const pool: ConfigSchema = {
   type: 'array',
-  items: { enum: ['prompt', 'continuation', 'last', 'max'], later: ['tokens'] },
+  items: { enum: ['prompt', 'continuation', 'last', 'max', 'tokens'] },
   minItems: 1,
   uniqueItems: true,
   default: ['prompt', 'continuation'],
   description:
-    'Mean over the prompt’s own tokens, mean over the continuation’s tokens, the last token, the maximum over the continuation.',
+    'Mean over the prompt’s own tokens, mean over the continuation’s tokens, the last token, the maximum over the continuation; `tokens`: every token’s state, with its `position`.',
 };
+
+export const captureSites = ['residual', 'residual_raw', 'attention', 'mlp', 'heads'];
+const SITE_NAMES = ['residual', 'attention', 'mlp', 'heads'];
+const SITE_DOCS =
+  '`residual`: the residual stream after each block; `attention`, `mlp`: what each block’s attention or MLP adds to it; `heads`: what each attention head gives, before the output projection';
 
 export const sites: ConfigSchema = {
   type: 'array',
-  items: { enum: ['residual'], later: ['attention', 'mlp', 'heads'] },
+  items: { enum: captureSites },
   minItems: 1,
-  maxItems: 1,
+  uniqueItems: true,
   default: ['residual'],
-  description: 'Where states are read: the residual stream, after each block.',
+  description: `Where states are read. ${SITE_DOCS}; \`residual_raw\`: the stream with its last layer before the final norm.`,
+};
+
+/** How captured states are stored. No default, so that a config without it keeps its key. */
+export const stateDtype: ConfigSchema = {
+  enum: ['float32', 'float16', 'bfloat16'],
+  description: 'How the states are stored: `float32` if not given.',
 };
 
 /** Changes to the model’s forward pass, by block. */
 export const interventions: ConfigSchema = {
   type: 'array',
   default: [],
-  description: 'Changes to blocks during the forward pass; block numbers count from 0.',
+  description: 'Changes to blocks during the forward pass, in this order; block numbers count from 0.',
   items: closed(
     {
       kind: {
-        enum: ['bypass', 'bypass_attention', 'bypass_mlp'],
-        later: ['mean_ablation', 'add', 'erase', 'replace'],
-        description: '`bypass`: the block returns its input; or only its attention’s or MLP’s contribution is dropped.',
+        enum: ['bypass', 'bypass_attention', 'bypass_mlp', 'mean_ablation', 'add', 'erase', 'replace'],
+        description:
+          '`bypass`: the block returns its input; `bypass_attention`, `bypass_mlp`: only that contribution is dropped. `add`: adds a vector; `erase`: projects directions out; `mean_ablation`: puts the mean of other states in place; `replace`: puts the state of the same prompt and position of another run in place.',
       },
       layers: {
         type: 'array',
@@ -123,9 +134,56 @@ export const interventions: ConfigSchema = {
         uniqueItems: true,
         description: 'Block numbers, from 0.',
       },
+      site: { enum: SITE_NAMES, description: `What is changed: \`residual\` if not given. ${SITE_DOCS}.` },
+      from: one(
+        'Where the vectors come from: captured states (their mean; for `replace`, states of every token), the weights of probes, or a safetensors file.',
+        'tensors',
+      ),
+      minus: one('States whose mean is taken from the mean of `from`: the usual steering vector.', 'tensors'),
+      span: {
+        enum: ['prompt', 'continuation', 'last', 'max'],
+        description: 'Which pool of captured states is averaged: `prompt` if not given.',
+      },
+      scenario: { type: 'string', minLength: 1, description: 'Of probe weights: the scenario.' },
+      targets: {
+        type: 'array',
+        items: { type: 'string', minLength: 1 },
+        minItems: 1,
+        uniqueItems: true,
+        description: 'Of probe weights: whose directions; all that there are if not given.',
+      },
+      tensor: { type: 'string', minLength: 1, description: 'Of a safetensors file: which tensor.' },
+      scale: { type: 'number', description: 'Of `add`: what the vector is multiplied by; 1 if not given.' },
     },
     ['kind', 'layers'],
   ),
+};
+
+/** What an intervention of each kind may say beside `kind` and `layers`. */
+const INTERVENTION_KEYS: Readonly<Record<string, readonly string[]>> = {
+  bypass: [],
+  bypass_attention: [],
+  bypass_mlp: [],
+  add: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'tensor', 'scale'],
+  erase: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'tensor'],
+  mean_ablation: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'tensor'],
+  replace: ['site', 'from'],
+};
+
+/** What is wrong with the interventions of a config, beyond their schema. */
+export const checkInterventions = (config: Readonly<Record<string, unknown>>): ConfigProblem[] => {
+  const list = Array.isArray(config.interventions) ? (config.interventions as Record<string, unknown>[]) : [];
+  return list.flatMap((intervention, i) => {
+    const kind = String(intervention.kind);
+    const allowed = INTERVENTION_KEYS[kind] ?? [];
+    const strange = Object.keys(intervention).filter((key) => !['kind', 'layers', ...allowed].includes(key));
+    const problems = strange.map((key) => ({
+      path: ['interventions', i, key],
+      message: `\`${kind}\` has no \`${key}\``,
+    }));
+    if (!allowed.includes('from') || intervention.from !== undefined) return problems;
+    return [...problems, { path: ['interventions', i], message: `\`${kind}\` needs \`from\`: where its vectors are` }];
+  });
 };
 
 export const bootstrap: ConfigSchema = {

@@ -30,18 +30,21 @@ const states = async (name: string) => {
     );
   const target = path.join(folder, name);
   const rows = ids.flatMap((promptId) => Array.from({ length: SAMPLES }, (_, sample) => ({ promptId, sample })));
-  await writeStates(
-    target,
-    {
-      layers: [0, 1],
-      pools: {
-        prompt: { shape: [PROMPTS, 2, D], data: fill(PROMPTS, score) },
-        continuation: { shape: [rows.length, 2, D], data: fill(rows.length, (row) => score(row + 500)) },
+  await writeStates(target, {
+    states: {
+      residual: {
+        layers: [0, 1],
+        rowShape: [2, D],
+        pools: {
+          prompt: { shape: [PROMPTS, 2, D], data: fill(PROMPTS, score) },
+          continuation: { shape: [rows.length, 2, D], data: fill(rows.length, (row) => score(row + 500)) },
+        },
       },
     },
-    { prompt: ids.map((promptId) => ({ promptId, sample: null })), continuation: rows },
-    { model: 'sha256:0', architecture: 'test' },
-  );
+    rowsOf: { prompt: ids.map((promptId) => ({ promptId, sample: null })), continuation: rows },
+    dtype: 'float32',
+    facts: { model: 'sha256:0', architecture: 'test' },
+  });
   return artifact('tensors', target);
 };
 

@@ -1,4 +1,5 @@
-import type { Cache, Engine, Gates, RunRequest } from '../engine.ts';
+import type { Cache, Engine, RunRequest } from '../engine.ts';
+import type { Plan } from '../interventions.ts';
 import { stepMask } from '../masks.ts';
 import type { Decoding } from '../options.ts';
 import type { Pool } from '../types.ts';
@@ -7,18 +8,21 @@ import { advance, type Sequence } from './sequence.ts';
 
 /** What decoding is to do beside drawing tokens. */
 export interface DecodeSetting {
-  readonly gates: Gates;
+  readonly plan: Plan;
   readonly eos: readonly number[];
-  /** Pools over the generated tokens that are wanted. */
-  readonly pools: readonly Pool[];
-  /** Called once for each sequence and pool, when its last token was read; `offset` into sums or maxima. */
-  readonly onStates: (sequence: Sequence, pool: Pool, pooled: Float32Array, offset: number) => void;
+  /** What is wanted of the generated tokens. */
+  readonly pools: readonly (Pool | 'tokens')[];
+  /**
+   * Called once for each sequence and pool, when its last token was read, and for `tokens` after each that was read;
+   * `offset` into sums or maxima.
+   */
+  readonly onStates: (sequence: Sequence, pool: Pool | 'tokens', pooled: Float32Array, offset: number) => void;
   /** Called before each step; may throw to end the work. */
   readonly onStep: () => void;
 }
 
-/** Pools that are sums; each has a row of weights. */
-const SUMMED: readonly Pool[] = ['continuation', 'last'];
+/** Pools that are sums, of all tokens or of the newest alone; each has a row of weights. */
+const SUMMED: readonly (Pool | 'tokens')[] = ['continuation', 'last', 'tokens'];
 
 function stepRequest(
   engine: Engine,
@@ -40,7 +44,7 @@ function stepRequest(
     bias[row] = read ? 0 : Number.NEGATIVE_INFINITY;
     summed.forEach((pool, q) => {
       weights[row * summed.length + q] = read ? 1 : 0;
-      keep[row * summed.length + q] = read && pool === 'last' ? 0 : 1;
+      keep[row * summed.length + q] = read && pool !== 'continuation' ? 0 : 1;
     });
   });
   return {
@@ -52,7 +56,13 @@ function stepRequest(
     promptCache,
     rowCache,
     mask: stepMask(engine.sizes, promptLengths, promptCache.length, filled, rowCache.length),
-    gates: setting.gates,
+    changes: setting.plan.changes(() =>
+      slots.map((sequence) =>
+        sequence && reads(sequence)
+          ? { promptId: sequence.prompt.id, sample: sequence.sample, position: sequence.prompt.ids.length + filled }
+          : null,
+      ),
+    ),
     reusePresent: true,
     ...(summed.length > 0 ? { pool: { count: summed.length, weights, keep, before: grid.sums } } : {}),
     ...(setting.pools.includes('max') ? { maximum: { bias, before: grid.maxima } } : {}),
@@ -75,9 +85,9 @@ function startGrid(
     promptCache,
     rowCache: { length: 0, keys: nothing, values: nothing },
     filled: 0,
-    sums: new Float32Array(slots.length * pools * engine.pooledSize),
+    sums: new Float32Array(slots.length * pools * engine.layout.size),
     maxima: maxima
-      ? new Float32Array(slots.length * engine.pooledSize).fill(Number.NEGATIVE_INFINITY)
+      ? new Float32Array(slots.length * engine.layout.size).fill(Number.NEGATIVE_INFINITY)
       : new Float32Array(0),
   };
 }
@@ -113,11 +123,14 @@ export async function decode(
     grid.slots.forEach((sequence, row) => {
       if (!sequence || !reading[row]) return;
       sequence.fed++;
-      if (isLive(sequence)) return;
+      const ended = !isLive(sequence);
       summed.forEach((pool, q) => {
-        setting.onStates(sequence, pool, grid.sums, (row * summed.length + q) * engine.pooledSize);
+        if (!ended && pool !== 'tokens') return;
+        setting.onStates(sequence, pool, grid.sums, (row * summed.length + q) * engine.layout.size);
       });
-      if (setting.pools.includes('max')) setting.onStates(sequence, 'max', grid.maxima, row * engine.pooledSize);
+      if (ended && setting.pools.includes('max')) {
+        setting.onStates(sequence, 'max', grid.maxima, row * engine.layout.size);
+      }
     });
     grid = packGrid(engine, storePresent(engine, grid, result.present, decoding.maxNewTokens), isLive);
   }

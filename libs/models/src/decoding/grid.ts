@@ -87,7 +87,7 @@ export function packGrid(engine: Engine, grid: Grid, isLive: (sequence: Sequence
       }),
     ),
   );
-  const pools = grid.sums.length / (slots.length * engine.pooledSize);
+  const pools = grid.sums.length / (slots.length * engine.layout.size);
   return {
     promptLengths: prompts.map((b) => grid.promptLengths[b]!),
     samples,
@@ -98,7 +98,7 @@ export function packGrid(engine: Engine, grid: Grid, isLive: (sequence: Sequence
         : mapCache(grid.promptCache, (array) => pickRows(array, prompts, H * grid.promptCache.length * headSize)),
     rowCache: mapCache(grid.rowCache, (array) => pickRows(array, ofHeads, grid.rowCache.length * headSize)),
     filled: grid.filled,
-    sums: pickRows(grid.sums, from, pools * engine.pooledSize),
-    maxima: grid.maxima.length > 0 ? pickRows(grid.maxima, from, engine.pooledSize) : grid.maxima,
+    sums: pickRows(grid.sums, from, pools * engine.layout.size),
+    maxima: grid.maxima.length > 0 ? pickRows(grid.maxima, from, engine.layout.size) : grid.maxima,
   };
 }

@@ -1,4 +1,5 @@
-import type { Cache, Engine, Gates, MaximumRequest, PoolRequest } from '../engine.ts';
+import type { Cache, Engine, MaximumRequest, PoolRequest } from '../engine.ts';
+import { type Plan, placesOf } from '../interventions.ts';
 import { causalMask } from '../masks.ts';
 import type { Decoding } from '../options.ts';
 import { requireSpan, type TokenizedPrompt } from '../prompts.ts';
@@ -6,6 +7,11 @@ import { advance, type Sequence } from './sequence.ts';
 
 /** Most tokens in one run over whole sequences, padding included; a constant, so that results do not depend on the machine. */
 const TOKENS_PER_RUN = 4096;
+
+/** The order in which sequences of these lengths are batched with the least padding: the shortest first. */
+export function byLength(lengths: readonly number[]): number[] {
+  return [...lengths.keys()].sort((a, b) => lengths[a]! - lengths[b]! || a - b);
+}
 
 /** Cuts a list of sequences of given lengths into runs, in order; each has at least one. */
 export function runsOf(lengths: readonly number[], limit = TOKENS_PER_RUN): [number, number][] {
@@ -83,27 +89,60 @@ function joinCaches(caches: readonly { cache: Cache; prompts: number }[], heads:
   return { length, keys: join((cache) => cache.keys), values: join((cache) => cache.values) };
 }
 
+/** What is wanted of the prompts' states. */
+export interface PromptStates {
+  /** `prompt`: the sum over the prompt's own tokens; `tokens`: each token's. */
+  readonly pools: readonly ('prompt' | 'tokens')[];
+  /** @param position of the token, for `tokens` */
+  readonly onStates: (
+    prompt: TokenizedPrompt,
+    pool: 'prompt' | 'tokens',
+    pooled: Float32Array,
+    offset: number,
+    position: number,
+  ) => void;
+}
+
+/** Most numbers that the states of every token of a run may be. */
+const TOKEN_STATES_PER_RUN = 2 ** 26;
+
+/** Most tokens in a run, padding included; fewer where each token's states leave the graph. */
+export function tokensPerRun(engine: Engine, everyToken: boolean): number {
+  return everyToken ? Math.min(TOKENS_PER_RUN, Math.floor(TOKEN_STATES_PER_RUN / engine.layout.size)) : TOKENS_PER_RUN;
+}
+
+/** A range for each token of a sequence, empty ones for padding. */
+export function eachToken(length: number, width: number): (readonly [number, number])[] {
+  return Array.from({ length: width }, (_, t) => (t < length ? [t, t + 1] : [0, 0]));
+}
+
 /**
  * Reads prompts, keeps their cache, and gives each of their sequences its first token.
  * @param sequences of each prompt, as many for each
- * @param onStates called with the sum of the states over a prompt's own tokens, if states are wanted
  */
 export async function prefill(
   engine: Engine,
   prompts: readonly TokenizedPrompt[],
   sequences: readonly (readonly Sequence[])[],
   decoding: Decoding,
-  setting: { readonly gates: Gates; readonly eos: readonly number[] },
-  onStates: ((prompt: TokenizedPrompt, pooled: Float32Array, offset: number) => void) | null,
+  setting: { readonly plan: Plan; readonly eos: readonly number[] },
+  { pools, onStates }: PromptStates,
 ): Promise<Cache> {
   const { keyValueHeads, headSize } = engine.sizes;
+  const [pooled, everyToken] = [pools.includes('prompt'), pools.includes('tokens')];
   const caches: { cache: Cache; prompts: number }[] = [];
-  for (const [start, end] of runsOf(prompts.map((prompt) => prompt.ids.length))) {
+  const lengths = prompts.map((prompt) => prompt.ids.length);
+  for (const [start, end] of runsOf(lengths, tokensPerRun(engine, everyToken))) {
     const group = prompts.slice(start, end);
     const { tokens, inputIds, positions } = padTokens(group.map((prompt) => prompt.ids));
     const rows = group.flatMap((prompt, i) =>
       sequences[start + i]!.map((sequence) => ({ sequence, token: i * tokens + prompt.ids.length - 1 })),
     );
+    const ranges = group.map((prompt) => [
+      ...(pooled ? [requireSpan(prompt)] : []),
+      ...(everyToken ? eachToken(prompt.ids.length, tokens) : []),
+    ]);
+    const count = ranges[0]!.length;
     const request = {
       prompts: group.length,
       samples: 1,
@@ -111,18 +150,17 @@ export async function prefill(
       inputIds,
       positions,
       mask: causalMask(engine.sizes, tokens),
-      gates: setting.gates,
-      ...(onStates
-        ? {
-            pool: spanWeights(
-              group.map((prompt) => [requireSpan(prompt)]),
-              tokens,
-            ),
-          }
-        : {}),
+      changes: setting.plan.changes(() => placesOf(group, tokens)),
+      ...(count > 0 ? { pool: spanWeights(ranges, tokens) } : {}),
     };
     const result = await advance(engine, request, rows, decoding, setting.eos);
-    for (const [i, prompt] of group.entries()) onStates?.(prompt, result.pooled, i * engine.pooledSize);
+    for (const [i, prompt] of group.entries()) {
+      const offset = i * count * engine.layout.size;
+      if (pooled) onStates(prompt, 'prompt', result.pooled, offset, 0);
+      for (let t = 0; everyToken && t < prompt.ids.length; t++) {
+        onStates(prompt, 'tokens', result.pooled, offset + (count - tokens + t) * engine.layout.size, t);
+      }
+    }
     caches.push({ cache: result.present, prompts: group.length });
   }
   return joinCaches(caches, keyValueHeads, headSize);

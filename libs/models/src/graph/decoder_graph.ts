@@ -1,22 +1,11 @@
 import { buildGraph, type Graph, type Value } from '@sonde/onnx';
 import type { Decoder } from '../architectures/architecture.ts';
+import { type Features, poolLayout, type Site, siteSize } from '../sites.ts';
 import type { AttentionInputs } from './attention.ts';
 import { addDraw } from './draw.ts';
+import { addEdits } from './edits.ts';
 import { createParts } from './parts.ts';
 import { placeWeights, type WeightSource } from './weights.ts';
-
-export interface GraphOptions {
-  /** Whether the greatest value of each component over tokens is kept beside the means. */
-  readonly withMaximum: boolean;
-}
-
-/**
- * Number of states of size d that are pooled a token: those of layers 0 … L as the blocks leave them, and the last one
- * after the final norm.
- */
-export function pooledLayers(layers: number): number {
-  return layers + 2;
-}
 
 /**
  * The whole graph of a decoder. One graph serves pre-fill, steps and teacher forcing: a run has B prompts, K sequences
@@ -26,9 +15,9 @@ export function pooledLayers(layers: number): number {
 export function decoderGraph(
   decoder: Decoder,
   source: WeightSource,
-  options: GraphOptions,
+  features: Features,
 ): { graph: Graph; parameters: number } {
-  const { layers, hiddenSize, vocabSize, keyValueHeads, headSize } = decoder.sizes;
+  const { layers, vocabSize, keyValueHeads, headSize } = decoder.sizes;
   const graph = buildGraph('decoder');
   const int64 = (name: string, length: number): Value => graph.input(name, 'int64', [length]);
   const caches = (prefix: string, kind: string, dims: readonly (string | number)[]): Value[] =>
@@ -60,6 +49,13 @@ export function decoderGraph(
   };
   const rowShape = int64('row_shape', 3);
   const weights = placeWeights(graph, source);
+  const states = new Map<string, Value>();
+  const passSite = (site: Site, block: number, x: Value): Value => {
+    const size = siteSize(decoder.sizes, site);
+    const changed = addEdits(graph, x, site, block, size, features.edits[site] ?? 0);
+    states.set(`${site}.${block + 1}`, changed);
+    return changed;
+  };
   const parts = createParts(graph, weights, decoder.sizes, {
     rowShape,
     positionIds: graph.input('position_ids', 'int64', ['rows', 'T']),
@@ -71,20 +67,22 @@ export function decoderGraph(
     attention,
     attentionGates: gates('attention_gates'),
     mlpGates: gates('mlp_gates'),
+    passSite,
   });
 
-  const states: Value[] = [];
   let hidden = decoder.embed(parts, inputIds);
-  states.push(hidden);
-  for (let layer = 0; layer < layers; layer++) {
-    hidden = decoder.block(parts, layer, hidden);
-    states.push(hidden);
+  states.set('residual.0', hidden);
+  for (let block = 0; block < layers; block++) {
+    hidden = passSite('residual', block, decoder.block(parts, block, hidden));
   }
   const normed = decoder.finalNorm(parts, hidden);
-  states.push(normed);
+  states.set(`normed.${layers}`, normed);
 
-  const perRow = states.map((state) => graph.node('Reshape', [state, rowShape]));
-  const width = pooledLayers(layers) * hiddenSize;
+  const layout = poolLayout(decoder.sizes, features.sites);
+  const width = layout.size;
+  const perRow = layout.values.map(({ site, layer }) =>
+    graph.node('Reshape', [states.get(`${site}.${layer}`)!, rowShape]),
+  );
   const poolWeights = graph.input('pool_weights', 'float32', ['rows', 'Q', 'T']);
   const keep = graph.input('pool_keep', 'float32', ['rows', 'Q', 1]);
   const before = graph.input('pool_in', 'float32', ['rows', 'Q', width]);
@@ -94,7 +92,7 @@ export function decoderGraph(
     { axis: 2 },
   );
   graph.output('pool_out', graph.node('Add', [graph.node('Mul', [before, keep]), summed]), 'float32');
-  if (options.withMaximum) {
+  if (features.maximum) {
     const bias = graph.input('maximum_bias', 'float32', ['rows', 'T', 1]);
     const greatest = perRow.map((state) =>
       graph.node('ReduceMax', [graph.node('Add', [state, bias]), graph.constant([1])], { keepdims: 0 }),

@@ -1,5 +1,6 @@
 import { float, type GraphBuilder, type Value } from '@sonde/onnx';
 import type { DecoderSizes } from '../architectures/architecture.ts';
+import type { Site } from '../sites.ts';
 import { type Activation, activate } from './activations.ts';
 import { type AttentionInputs, type AttentionOptions, attend, type Projections, softcap } from './attention.ts';
 import type { PlacedWeights } from './weights.ts';
@@ -65,6 +66,8 @@ export interface RunValues {
   /** A scalar for each block, 1 or 0. */
   readonly attentionGates: readonly Value[];
   readonly mlpGates: readonly Value[];
+  /** Takes a block's value [tokens, size] at a site, changes it where that is asked for, and notes it for pooling. */
+  readonly passSite: (site: Site, block: number, x: Value) => Value;
 }
 
 export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: DecoderSizes, run: RunValues): Parts {
@@ -77,10 +80,10 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
   /** x Wᵀ + b; `transposed`: W is stored as [in, out]. */
   const product = (name: string, x: Value, shape: readonly [number, number], bias: boolean, transposed: boolean) => {
     const quantized = weights.multiplyQuantized(`${name}.weight`, x, shape, transposed);
+    const whole = quantized ? [] : [x, weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape)];
     const added = bias ? [weights.get(`${name}.bias`, [shape[0]])] : [];
-    if (quantized) return bias ? graph.node('Add', [quantized, ...added]) : quantized;
-    const weight = weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape);
-    return graph.node('Gemm', [x, weight, ...added], transposed ? {} : { transB: 1 });
+    if (!quantized) return graph.node('Gemm', [...whole, ...added], transposed ? {} : { transB: 1 });
+    return bias ? graph.node('Add', [quantized, ...added]) : quantized;
   };
   const lowRank = (name: string, x: Value, shape: readonly [number, number], y: Value): Value => {
     const low = weights.adapterOf(name, shape);
@@ -132,14 +135,15 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
       return graph.node('com.microsoft::RotaryEmbedding', [rows, run.positionIds, cos, sin], partial);
     },
 
-    attention: (layer, projections, options = {}) => attend(graph, sizes, layer, projections, run.attention, options),
+    attention: (layer, projections, options = {}) =>
+      run.passSite('heads', layer, attend(graph, sizes, layer, projections, run.attention, options)),
     add: (a, b) => graph.node('Add', [a, b]),
     multiply: (a, b) => graph.node('Mul', [a, b]),
     scale: (x, factor) => graph.node('Mul', [x, graph.scalar(factor)]),
     clip: (x, most) => graph.node('Clip', [x, graph.scalar(-most), graph.scalar(most)]),
     softcap: (x, most) => softcap(graph, x, most),
     activation: (name, x) => activate(graph, name, x),
-    gateAttention: (layer, x) => graph.node('Mul', [x, run.attentionGates[layer]!]),
-    gateMlp: (layer, x) => graph.node('Mul', [x, run.mlpGates[layer]!]),
+    gateAttention: (layer, x) => run.passSite('attention', layer, graph.node('Mul', [x, run.attentionGates[layer]!])),
+    gateMlp: (layer, x) => run.passSite('mlp', layer, graph.node('Mul', [x, run.mlpGates[layer]!])),
   };
 }

@@ -1,7 +1,6 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Cache, RunRequest } from '../engine.ts';
 import { ModelError } from '../errors.ts';
-import { pooledLayers } from '../graph/decoder_graph.ts';
 import type { ReadyDecoder } from './surgery.ts';
 
 /** A run of a cut graph, without the draw. */
@@ -50,12 +49,19 @@ function visible(request: CoreRequest, prompt: number, width: number): Int32Arra
   return Int32Array.from(full.subarray(lastQuery * width, (lastQuery + 1) * width), (bias) => (bias === 0 ? 1 : 0));
 }
 
-/** The only place that knows the names of a cut graph's inputs and outputs. */
-export async function openCore(session: InferenceSession, decoder: ReadyDecoder, withMaximum: boolean): Promise<Core> {
+/**
+ * The only place that knows the names of a cut graph's inputs and outputs.
+ * @param width numbers that a token's pooled states have
+ */
+export async function openCore(
+  session: InferenceSession,
+  decoder: ReadyDecoder,
+  width: number,
+  withMaximum: boolean,
+): Promise<Core> {
   const { Tensor } = await import('onnxruntime-node');
   const { io, prefix, sizes } = decoder;
-  const { layers, hiddenSize, vocabSize, keyValueHeads: H, headSize: D } = sizes;
-  const width = pooledLayers(layers) * hiddenSize;
+  const { layers, vocabSize, keyValueHeads: H, headSize: D } = sizes;
   const given = new Set(session.inputNames);
   const f32 = (data: Float32Array, dims: readonly number[]): OrtTensor => new Tensor('float32', data, dims);
   const i64 = (data: BigInt64Array, dims: readonly number[]): OrtTensor => new Tensor('int64', data, dims);
@@ -77,8 +83,8 @@ export async function openCore(session: InferenceSession, decoder: ReadyDecoder,
     const total = P + S + T;
     const feeds: Record<string, OrtTensor> = {
       [io.inputIds.name]: integers(io.inputIds.dataType, request.inputIds, [rows, T]),
-      [`${prefix}attention_gates`]: f32(request.gates.attention, [layers]),
-      [`${prefix}mlp_gates`]: f32(request.gates.mlp, [layers]),
+      [`${prefix}attention_gates`]: f32(request.changes.gates.attention, [layers]),
+      [`${prefix}mlp_gates`]: f32(request.changes.gates.mlp, [layers]),
       [`${prefix}pool_weights`]: f32(request.pool?.weights ?? EMPTY, [rows, Q, T]),
       [`${prefix}pool_keep`]: f32(request.pool?.keep ?? new Float32Array(rows * Q), [rows, Q, 1]),
       [`${prefix}pool_in`]: f32(request.pool?.before ?? new Float32Array(rows * Q * width), [rows, Q, width]),

@@ -65,7 +65,7 @@ export function withoutGaps(core: Core, sizes: DecoderSizes, pooledSize: number)
       promptCache: shorten(request.promptCache!, prompts, H, P, D),
       rowCache: shorten(request.rowCache!, prompts, H * K, S, D),
       mask: { dims: [1, 1], full: new Float32Array(P + S + T), sliding: null },
-      gates: request.gates,
+      changes: request.changes,
       rows: Int32Array.from(wanted, (token) => place.get(Math.floor(token / T))! * T + (token % T)),
       ...(pool && {
         pool: {

@@ -1,7 +1,8 @@
 import { buildGraph, encodeModel } from '@sonde/onnx';
-import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import type { HeadRequest } from '../engine.ts';
-import { addDraw, TRIES } from '../graph/draw.ts';
+import { addDraw } from '../graph/draw.ts';
+import { drawFeeds } from '../graph/draw_feeds.ts';
 
 export interface DrawnTokens {
   readonly tokens: Int32Array;
@@ -34,26 +35,12 @@ export async function openDrawSession(vocabSize: number, threads: number): Promi
     logSeverityLevel: 3,
     enableMemPattern: false,
   });
-  const scalar = (value: number): OrtTensor => new Tensor('float32', Float32Array.of(value), []);
-  const bool = (value: boolean): OrtTensor => new Tensor('bool', Uint8Array.of(value ? 1 : 0), []);
   return {
     release: () => session.release(),
     async draw(logits, head) {
-      const count = head.rows.length;
-      const seen = head.penalty === 1 ? undefined : head.seen;
-      const limited = head.topK > 0 && head.topK < vocabSize;
       const out = await session.run({
-        logits: new Tensor('float32', logits, [count, vocabSize]),
-        sample: bool(head.sample),
-        adjust: bool(head.temperature !== 1 || limited || head.penalty !== 1),
-        temperature: scalar(head.temperature),
-        top_k: new Tensor('int64', BigInt64Array.of(BigInt(limited ? head.topK : vocabSize)), [1]),
-        // Rounding must not refuse a draw where nothing is to be cut off.
-        top_p: scalar(head.topP === 1 ? 2 : head.topP),
-        repetition_penalty: scalar(head.penalty),
-        seen: new Tensor('int64', seen?.data ?? new BigInt64Array(count), [count, seen?.width ?? 1]),
-        uniforms: new Tensor('float32', head.uniforms ?? new Float32Array(count * TRIES), [count, TRIES]),
-        forced: new Tensor('int32', head.forced ?? new Int32Array(count).fill(-1), [count]),
+        logits: new Tensor('float32', logits, [head.rows.length, vocabSize]),
+        ...drawFeeds(Tensor, head, vocabSize),
       });
       return {
         tokens: out.token!.data as Int32Array,

@@ -1,6 +1,7 @@
 import type { Engine, RunResult } from '../engine.ts';
 import { ModelError } from '../errors.ts';
-import { pooledLayers } from '../graph/decoder_graph.ts';
+import type { Gates } from '../interventions.ts';
+import { type Features, poolLayout } from '../sites.ts';
 import { openCore } from './core.ts';
 import { withoutGaps } from './dense.ts';
 import { openDrawSession } from './draw_session.ts';
@@ -8,9 +9,13 @@ import type { DataFile } from './external.ts';
 import { sessionOf } from './session.ts';
 import { cutGraph, type ReadyDecoder } from './surgery.ts';
 
-export interface ReadyEngineOptions {
-  readonly withMaximum: boolean;
-  readonly threads: number;
+/** What a graph made elsewhere does not show where our own do. */
+function checkFeatures({ sites, edits }: Features): void {
+  const site = [...sites, ...Object.keys(edits)][0];
+  if (site === undefined) return;
+  throw new ModelError(
+    `In a ready graph only the residual stream can be read and only bypass, bypass_attention and bypass_mlp can be done; for ${site} use the model's safetensors checkpoint.`,
+  );
 }
 
 /** Operators that take from an attention mask no more than a length. */
@@ -23,7 +28,7 @@ export function takesGaps({ io, graph }: Pick<ReadyDecoder, 'io' | 'graph'>): bo
 }
 
 /** What of a block can be bypassed alone depends on how the graph adds it up. */
-function checkGates(decoder: ReadyDecoder, attention: Float32Array, mlp: Float32Array): void {
+function checkGates(decoder: ReadyDecoder, { attention, mlp }: Gates): void {
   for (const { block, part } of decoder.stream.adds) {
     if (part === 'both' && attention[block] !== mlp[block]) {
       throw new ModelError(
@@ -37,24 +42,26 @@ function checkGates(decoder: ReadyDecoder, attention: Float32Array, mlp: Float32
 export async function createReadyEngine(
   decoder: ReadyDecoder,
   files: readonly DataFile[],
-  { withMaximum, threads }: ReadyEngineOptions,
+  features: Features,
+  threads: number,
 ): Promise<Engine> {
+  checkFeatures(features);
   const { sizes } = decoder;
-  const session = await sessionOf(cutGraph(decoder, { withMaximum }), files, threads);
+  const layout = poolLayout(sizes, []);
+  const session = await sessionOf(cutGraph(decoder, layout, features.maximum), files, threads);
   const drawing = await openDrawSession(sizes.vocabSize, threads);
-  const pooledSize = pooledLayers(sizes.layers) * sizes.hiddenSize;
-  const open = await openCore(session, decoder, withMaximum);
-  const core = takesGaps(decoder) ? open : withoutGaps(open, sizes, pooledSize);
+  const open = await openCore(session, decoder, layout.size, features.maximum);
+  const core = takesGaps(decoder) ? open : withoutGaps(open, sizes, layout.size);
   return {
     sizes,
-    pooledSize,
-    withMaximum,
+    features,
+    layout,
     async release() {
       await session.release();
       await drawing.release();
     },
     async run({ head, logits: wantsLogits, ...request }): Promise<RunResult> {
-      checkGates(decoder, request.gates.attention, request.gates.mlp);
+      checkGates(decoder, request.changes.gates);
       const { logits, ...result } = await core({ ...request, rows: head?.rows ?? new Int32Array(0) });
       const nothing = { tokens: new Int32Array(0), logprobs: new Float32Array(0), pending: [] };
       const drawn = head && head.rows.length > 0 ? await drawing.draw(logits, head) : nothing;

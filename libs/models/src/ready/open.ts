@@ -5,8 +5,10 @@ import { type Fields, fieldsOf } from '../architectures/fields.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { Engine } from '../engine.ts';
 import { ModelError } from '../errors.ts';
+import { noChanges } from '../interventions.ts';
 import { causalMask } from '../masks.ts';
-import { createReadyEngine, type ReadyEngineOptions } from './engine.ts';
+import type { Features } from '../sites.ts';
+import { createReadyEngine } from './engine.ts';
 import { checkExternalData } from './external.ts';
 import { findReady, readGraphFile } from './folder.ts';
 import { type ReadyInterface, readInterface } from './interface.ts';
@@ -20,7 +22,7 @@ export interface OpenedReady {
   readonly checkpoint: Checkpoint;
   readonly sizes: DecoderSizes;
   readonly parameters: number;
-  build(options: ReadyEngineOptions): Promise<Engine>;
+  build(features: Features, threads: number): Promise<Engine>;
 }
 
 /** A beginning of names that no value of a graph has. */
@@ -78,7 +80,7 @@ function sizesOf(graph: Graph, io: ReadyInterface, stream: Stream, config: Field
 }
 
 /** Refuses a graph whose parts do not give what they should, before any work is done with it. */
-async function tryOut(engine: Engine, gates: { attention: Float32Array; mlp: Float32Array }): Promise<void> {
+async function tryOut(engine: Engine): Promise<void> {
   await engine.run({
     prompts: 1,
     samples: 1,
@@ -86,7 +88,7 @@ async function tryOut(engine: Engine, gates: { attention: Float32Array; mlp: Flo
     inputIds: new Int32Array(2),
     positions: BigInt64Array.of(0n, 1n),
     mask: causalMask(engine.sizes, 2),
-    gates,
+    changes: noChanges(engine.sizes.layers),
     pool: { count: 1, weights: Float32Array.of(1, 1) },
     head: { rows: Int32Array.of(1), sample: false, temperature: 1, topK: 0, topP: 1, penalty: 1 },
   });
@@ -127,11 +129,10 @@ export async function openReady(folder: string): Promise<OpenedReady | null> {
       (sum, { dims }) => sum + dims.reduce((product, size) => product * size, 1),
       0,
     ),
-    async build(options) {
+    async build(features, threads) {
       try {
-        const engine = await createReadyEngine(decoder, files, options);
-        const gates = () => new Float32Array(sizes.layers).fill(1);
-        await tryOut(engine, { attention: gates(), mlp: gates() });
+        const engine = await createReadyEngine(decoder, files, features, threads);
+        await tryOut(engine);
         return engine;
       } catch (error) {
         const reason = error instanceof ModelError ? error.message : `ONNX Runtime refuses it: ${String(error)}`;

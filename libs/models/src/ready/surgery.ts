@@ -9,7 +9,7 @@ import {
 } from '@sonde/onnx';
 import type { DecoderSizes } from '../architectures/architecture.ts';
 import { ModelError } from '../errors.ts';
-import { pooledLayers } from '../graph/decoder_graph.ts';
+import type { PoolLayout } from '../sites.ts';
 import { elementTypes } from './element_types.ts';
 import type { PastLayer, ReadyInterface } from './interface.ts';
 import type { Stream } from './stream.ts';
@@ -130,10 +130,12 @@ function addCaches(g: GraphBuilder, decoder: ReadyDecoder): void {
 }
 
 /** Sums and maxima over tokens of every state, as `decoder_graph.ts` has them. */
-function addPools(g: GraphBuilder, decoder: ReadyDecoder, withMaximum: boolean): void {
-  const { stream, sizes, prefix, model } = decoder;
-  const states = [...stream.states, stream.normed].map((state) => g.node('Cast', [state], { to: 1 }));
-  const width = pooledLayers(sizes.layers) * sizes.hiddenSize;
+function addPools(g: GraphBuilder, decoder: ReadyDecoder, layout: PoolLayout, withMaximum: boolean): void {
+  const { stream, prefix, model } = decoder;
+  const states = layout.values.map(({ site, layer }) =>
+    g.node('Cast', [site === 'normed' ? stream.normed : stream.states[layer]!], { to: 1 }),
+  );
+  const width = layout.size;
   const weights = g.input(`${prefix}pool_weights`, 'float32', ['rows', 'Q', 'T']);
   const keep = g.input(`${prefix}pool_keep`, 'float32', ['rows', 'Q', 1]);
   const before = g.input(`${prefix}pool_in`, 'float32', ['rows', 'Q', width]);
@@ -172,13 +174,13 @@ export function opsetOf(model: OnnxModel): number {
  * same in every operator set from 11.
  * @throws ModelError if the graph is of an older operator set
  */
-export function cutGraph(decoder: ReadyDecoder, options: { readonly withMaximum: boolean }): OnnxModel {
+export function cutGraph(decoder: ReadyDecoder, layout: PoolLayout, withMaximum: boolean): OnnxModel {
   const { model, graph, io, stream, prefix } = decoder;
   if (opsetOf(model) < 11) throw new ModelError(`It is of operator set ${opsetOf(model)}; expected 11 or later.`);
   const g = buildGraph('added', prefix);
   const gated = addGates(g, decoder);
   addCaches(g, decoder);
-  addPools(g, decoder, options.withMaximum);
+  addPools(g, decoder, layout, withMaximum);
   const headInput = gatherHead(g, decoder);
   const logits = g.node('Cast', [io.logits.name], { to: 1 });
   g.output(`${prefix}logits`, logits, 'float32');

@@ -2,12 +2,12 @@ import type { StepKind } from '@sonde/executor';
 import { dividePairs } from '../division.ts';
 import { engineRuntime, modelAffinity } from '../engine.ts';
 import { implementation } from '../failures.ts';
-import { closed, interventions, layers, model, one, pool, sites } from '../schemas.ts';
+import { checkInterventions, closed, interventions, layers, model, one, pool, sites, stateDtype } from '../schemas.ts';
 
 /** Hidden states of given texts by one teacher-forced pass. */
 export const activationsCapture: StepKind = {
   kind: 'activations/capture',
-  revision: 1,
+  revision: 2,
   summary: 'Reads hidden states of prompts, or of prompts with given continuations, in one teacher-forced pass.',
   config: closed(
     {
@@ -17,6 +17,7 @@ export const activationsCapture: StepKind = {
       layers,
       pool,
       sites,
+      dtype: stateDtype,
       interventions,
       losses: {
         type: 'boolean',
@@ -25,12 +26,12 @@ export const activationsCapture: StepKind = {
       },
     },
     ['model', 'prompts'],
-    ['dtype'],
   ),
   outputs: {
     states: {
       type: 'tensors',
-      description: '`hidden_states` [n, L+1, d] float32 with a row index (`prompt_id`, `sample`, `span`).',
+      description:
+        '`hidden_states` [n, L+1, d], and a tensor for each other site, with a row index (`prompt_id`, `sample`, `span`, and `position` of single tokens).',
     },
     losses: {
       type: 'table',
@@ -42,6 +43,7 @@ export const activationsCapture: StepKind = {
     const { states, losses } = activationsCapture.outputs;
     return config.losses === true ? { states: states!, losses: losses! } : { states: states! };
   },
+  check: checkInterventions,
   runtime: engineRuntime,
   affinity: modelAffinity,
   division: { inputs: ['prompts', 'continuations'], divide: dividePairs },

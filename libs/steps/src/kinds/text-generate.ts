@@ -2,7 +2,18 @@ import type { StepKind } from '@sonde/executor';
 import { dividePrompts } from '../division.ts';
 import { engineRuntime, modelAffinity } from '../engine.ts';
 import { implementation } from '../failures.ts';
-import { closed, interventions, layers, model, one, pool, seed, sites } from '../schemas.ts';
+import {
+  checkInterventions,
+  closed,
+  interventions,
+  layers,
+  model,
+  one,
+  pool,
+  seed,
+  sites,
+  stateDtype,
+} from '../schemas.ts';
 
 /** Continuations of prompts, and on the way the hidden states of both. */
 export const textGenerate: StepKind = {
@@ -28,7 +39,7 @@ export const textGenerate: StepKind = {
       repetition_penalty: { type: 'number', exclusiveMinimum: 0, default: 1 },
       seed,
       capture: {
-        ...closed({ layers, pool, sites }, [], ['dtype']),
+        ...closed({ layers, pool, sites, dtype: stateDtype }),
         description: 'Captures pooled hidden states of prompts and continuations.',
       },
       interventions,
@@ -40,7 +51,7 @@ export const textGenerate: StepKind = {
     states: {
       type: 'tensors',
       description:
-        '`hidden_states` [n, L+1, d] float32 with a row index (`prompt_id`, `sample`, `span`); only with `capture`.',
+        '`hidden_states` [n, L+1, d], and a tensor for each other site, with a row index (`prompt_id`, `sample`, `span`, and `position` of single tokens); only with `capture`.',
     },
   },
   outputsOf: (config) => {
@@ -49,15 +60,17 @@ export const textGenerate: StepKind = {
       ? { continuations: continuations! }
       : { continuations: continuations!, states: states! };
   },
-  check: (config) =>
-    config.do_sample === false && Number(config.num_return_sequences) > 1
+  check: (config) => [
+    ...checkInterventions(config),
+    ...(config.do_sample === false && Number(config.num_return_sequences) > 1
       ? [
           {
             path: ['num_return_sequences'],
             message: 'greedy decoding (`do_sample: false`) gives the same continuation every time; use 1',
           },
         ]
-      : [],
+      : []),
+  ],
   runtime: engineRuntime,
   affinity: modelAffinity,
   division: { inputs: ['prompts'], divide: dividePrompts },

@@ -1,10 +1,12 @@
 import { type CombineContext, type RunContext, StepError } from '@sonde/executor';
-import { type CaptureItem, capture, type Prompt, perplexity } from '@sonde/models';
+import { type CaptureItem, capture, type Intervention, type Model, type Prompt, perplexity } from '@sonde/models';
 import { concatTables, readTable, rows, tableFromColumns, writeParquet } from '@sonde/tables';
+import { withCapture } from '../captured.ts';
 import { optionalInput } from '../inputs.ts';
+import { interventionsOf } from '../interventions.ts';
 import { loadedModel } from '../loaded-model.ts';
-import { captureOptions, interventionsOf, modelFacts, modelPrompts } from '../model-prompts.ts';
-import { combineStates, type StateRow, writeStates } from '../states.ts';
+import { modelPrompts } from '../model-prompts.ts';
+import { combineStates, type StateRow } from '../states.ts';
 
 interface Pairs {
   readonly items: CaptureItem[];
@@ -32,20 +34,20 @@ const pairsOf = async ({ config }: RunContext, prompts: readonly Prompt[]): Prom
     const continuations = byPrompt.get(prompt.id);
     if (continuations === undefined) throw new StepError('step', `prompt ${prompt.id} has no continuations`);
     for (const { sample, tokenIds } of continuations.sort((a, b) => a.sample - b.sample)) {
-      found.items.push({ prompt, continuation: { tokenIds } });
+      found.items.push({ prompt, sample, continuation: { tokenIds } });
       found.rows.push({ promptId: prompt.id, sample });
     }
   }
   return found;
 };
 
-const writeLosses = async (context: RunContext, prompts: readonly Prompt[]): Promise<void> => {
-  const model = await loadedModel(context);
-  const { texts } = await perplexity(
-    model,
-    prompts.map(({ rendered }) => rendered),
-    { interventions: interventionsOf(context) },
-  );
+const writeLosses = async (
+  context: RunContext,
+  model: Model,
+  prompts: readonly Prompt[],
+  interventions: readonly Intervention[],
+): Promise<void> => {
+  const { texts } = await perplexity(model, prompts, { interventions });
   await writeParquet(
     context.output('losses'),
     tableFromColumns([
@@ -61,19 +63,22 @@ export const run = async (context: RunContext): Promise<void> => {
   const prompts = await modelPrompts(context);
   const model = await loadedModel(context);
   const pairs = await pairsOf(context, prompts);
-  const states = await capture(
-    model,
-    pairs.items,
-    { ...captureOptions(context.config), interventions: interventionsOf(context) },
-    {
-      onProgress: ({ done, total }) => context.progress(done, total, 'sequences'),
-      signal: context.signal,
-    },
-  );
-  const ofPrompts = prompts.map(({ id }) => ({ promptId: id, sample: null }));
-  const rowsOf = { prompt: ofPrompts, continuation: pairs.rows, last: pairs.rows, max: pairs.rows };
-  await writeStates(context.output('states'), states, rowsOf, modelFacts(context, model.config.architecture));
-  if (context.config.losses === true) await writeLosses(context, prompts);
+  const interventions = await interventionsOf(context, model.config);
+  const ids = prompts.map(({ id }) => id);
+  await withCapture(context, model, context.config, ids, async (options, hooks) => {
+    const states = await capture(
+      model,
+      pairs.items,
+      { ...options, interventions },
+      {
+        ...hooks,
+        onProgress: ({ done, total }) => context.progress(done, total, 'sequences'),
+        signal: context.signal,
+      },
+    );
+    return { states, rows: pairs.rows };
+  });
+  if (context.config.losses === true) await writeLosses(context, model, prompts, interventions);
 };
 
 /** Puts the shards one below the other. */

@@ -1,9 +1,11 @@
 import type { CombineContext, RunContext } from '@sonde/executor';
-import { type Continuation, generate } from '@sonde/models';
+import { type Continuation, type GenerationOptions, generate, type RunHooks } from '@sonde/models';
 import { concatTables, readTable, type Table, tableFromColumns, writeParquet } from '@sonde/tables';
+import { withCapture } from '../captured.ts';
+import { interventionsOf } from '../interventions.ts';
 import { loadedModel } from '../loaded-model.ts';
-import { captureOptions, interventionsOf, modelFacts, modelPrompts } from '../model-prompts.ts';
-import { combineStates, writeStates } from '../states.ts';
+import { modelPrompts } from '../model-prompts.ts';
+import { combineStates } from '../states.ts';
 
 const continuationsTable = (continuations: readonly Continuation[]): Table =>
   tableFromColumns([
@@ -20,28 +22,28 @@ export const run = async (context: RunContext): Promise<void> => {
   const { config, signal } = context;
   const prompts = await modelPrompts(context);
   const model = await loadedModel(context);
-  const { continuations, states } = await generate(
-    model,
-    prompts,
-    {
-      num_return_sequences: config.num_return_sequences as number,
-      max_new_tokens: config.max_new_tokens as number,
-      do_sample: config.do_sample as boolean,
-      temperature: config.temperature as number,
-      top_p: config.top_p as number,
-      top_k: config.top_k as number,
-      repetition_penalty: config.repetition_penalty as number,
-      seed: config.seed as number,
-      interventions: interventionsOf(context),
-      ...(config.capture !== undefined && { capture: captureOptions(config.capture as Record<string, unknown>) }),
-    },
-    { onProgress: ({ done, total }) => context.progress(done, total, 'continuations'), signal },
-  );
-  await writeParquet(context.output('continuations'), continuationsTable(continuations));
-  if (states === undefined) return;
-  const ofPrompts = prompts.map(({ id }) => ({ promptId: id, sample: null }));
-  const rowsOf = { prompt: ofPrompts, continuation: continuations, last: continuations, max: continuations };
-  await writeStates(context.output('states'), states, rowsOf, modelFacts(context, model.config.architecture));
+  const options: GenerationOptions = {
+    num_return_sequences: config.num_return_sequences as number,
+    max_new_tokens: config.max_new_tokens as number,
+    do_sample: config.do_sample as boolean,
+    temperature: config.temperature as number,
+    top_p: config.top_p as number,
+    top_k: config.top_k as number,
+    repetition_penalty: config.repetition_penalty as number,
+    seed: config.seed as number,
+    interventions: await interventionsOf(context, model.config),
+  };
+  const hooks: RunHooks = { onProgress: ({ done, total }) => context.progress(done, total, 'continuations'), signal };
+  const write = (continuations: readonly Continuation[]): Promise<void> =>
+    writeParquet(context.output('continuations'), continuationsTable(continuations));
+  if (config.capture === undefined) return write((await generate(model, prompts, options, hooks)).continuations);
+  const ids = prompts.map(({ id }) => id);
+  await withCapture(context, model, config.capture as Record<string, unknown>, ids, async (capture, { onToken }) => {
+    const both = { ...hooks, ...(onToken && { onToken }) };
+    const { continuations, states } = await generate(model, prompts, { ...options, capture }, both);
+    await write(continuations);
+    return { states: states!, rows: continuations };
+  });
 };
 
 /** Puts the shards one below the other. */
