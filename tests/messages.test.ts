@@ -102,6 +102,6 @@ describe('answers', () => {
       path.join(folder, 'precision.yaml'),
       'sonde: 1\nname: t\nsteps:\n  g: { uses: text/generate, with: { model: { ref: embedded:parlour-base, dtype: float8 }, prompts: p.yaml } }\n',
     );
-    says(await run('check', 'precision.yaml'), 2, 'float32, float16, bfloat16');
+    says(await run('check', 'precision.yaml'), 2, 'expected one of `float32`, `float16`, `bfloat16`');
   });
 });
