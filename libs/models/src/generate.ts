@@ -21,7 +21,7 @@ const BYTES = 1.5 * 2 ** 30;
  * How many sequences are decoded together: as many as fit the memory that a batch may take, up to where more gain
  * nothing. It follows from the model and the work alone, so that results do not depend on the machine.
  */
-export function rowsTogether(engine: Engine, newTokens: number, pools: number): number {
+export function rowsTogether(engine: Pick<Engine, 'sizes' | 'layout'>, newTokens: number, pools: number): number {
   const { layers, keyValueHeads, headSize, hiddenSize, vocabSize } = engine.sizes;
   const cache = 2 * layers * keyValueHeads * headSize * newTokens;
   // Sums go in and come out; of logits, probabilities and what a draw keeps, three are there at once.
