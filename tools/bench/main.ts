@@ -6,6 +6,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ main(args: string[]): 
   noop: () => import('./noop.ts'),
   generation: () => import('./generation.ts'),
   precision: () => import('./precision.ts'),
+  capture: () => import('./capture.ts'),
   probing: () => import('./probing.ts'),
   scoring: () => import('./scoring.ts'),
 };

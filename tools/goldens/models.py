@@ -1,15 +1,15 @@
 """Writes libs/models/test/goldens/*.json, all or those named: see README.md."""
 
 import json
-import re
 import sys
 from pathlib import Path
 
-import bitsandbytes.functional
 import numpy as np
 import peft
 import torch
 import transformers
+from precision import in_precision
+from sites import inside
 
 OUT = Path(__file__).resolve().parents[2] / "libs/models/test/goldens"
 IDS = [256] + list("A stone, a bird & 42".encode())
@@ -46,6 +46,9 @@ LLAMA3 = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 32,
 }
+
+INSIDE = ("llama-llama3", "olmo2", "gpt-neox-parallel", "gpt2", "gemma2")
+"""The cases that also hold what happens inside blocks, and what interventions lead to."""
 
 # Name, class, configuration, target modules of a LoRA adapter if there is one.
 CASES = [
@@ -216,43 +219,7 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
     }
 
 
-def nf4(weight: torch.Tensor) -> torch.Tensor:
-    """A weight through bitsandbytes' NF4. Its codes are looked up here: for rows that are not made of whole blocks, what
-    bitsandbytes 0.50 computes on a CPU is wrong."""
-    packed, state = bitsandbytes.functional.quantize_4bit(weight.contiguous(), blocksize=64, quant_type="nf4")
-    codes = torch.stack([packed.flatten() >> 4, packed.flatten() & 15], dim=1).flatten()[: weight.numel()]
-    scales = state.absmax.repeat_interleave(64)[: weight.numel()]
-    return (state.code[codes.long()] * scales).reshape(weight.shape)
-
-
-def in_precision(model: torch.nn.Module, adapted: torch.nn.Module) -> dict:
-    """States and logits with other weights; those of the adapter stay as they are."""
-    own = {name: weight for name, weight in adapted.named_parameters() if "lora_" not in name}
-    before = {name: weight.detach().clone() for name, weight in own.items()}
-
-    def run(change) -> dict:
-        for name, weight in own.items():
-            weight.data.copy_(change(name, before[name]))
-        found = results(adapted, model.base_model)
-        return {"last_residual": found["last_residual"], "logits": found["logits"]}
-
-    def quantised(name: str, weight: torch.Tensor) -> torch.Tensor:
-        if weight.dim() != 2 or re.search(r"\.\d+\.", name) is None:
-            return weight
-        is_conv1d = isinstance(model, transformers.GPT2LMHeadModel)
-        return nf4(weight.T).T if is_conv1d else nf4(weight)
-
-    with torch.no_grad():
-        made = {
-            "float16": run(lambda _, weight: weight.to(torch.float16).to(torch.float32)),
-            "bfloat16": run(lambda _, weight: weight.to(torch.bfloat16).to(torch.float32)),
-            "nf4": run(quantised),
-        }
-        run(lambda _, weight: weight)
-    return made
-
-
-def golden(case: str, architecture: str, changes: dict, targets: list[str] | None) -> dict:
+def golden(name: str, architecture: str, changes: dict, targets: list[str] | None) -> dict:
     fields = {**(GPT2 if architecture.startswith("GPT2") else SIZES), **changes}
     if architecture.startswith("GPTNeoX"):
         del fields["num_key_value_heads"]
@@ -270,6 +237,8 @@ def golden(case: str, architecture: str, changes: dict, targets: list[str] | Non
         "weights": fill(model, names, 1, 0.6),
         **results(model, model.base_model),
     }
+    if name in INSIDE:
+        made["inside"] = inside(model, IDS, TOKENS[-2:], rounded)
     if targets:
         lora = peft.LoraConfig(r=2, lora_alpha=3, target_modules=targets, fan_in_fan_out=architecture.startswith("GPT2"))
         adapted = peft.get_peft_model(model, lora).eval()
@@ -287,10 +256,10 @@ def golden(case: str, architecture: str, changes: dict, targets: list[str] | Non
             "weights": [[name.replace(".default", ""), shape] for name, shape in weights],
             **results(adapted, model.base_model),
         }
-        if case in PRECISION:
-            made["adapter"]["precision"] = in_precision(model, adapted)
+        if name in PRECISION:
+            made["adapter"]["precision"] = in_precision(model, adapted, results)
             with adapted.disable_adapter():
-                made["precision"] = in_precision(model, adapted)
+                made["precision"] = in_precision(model, adapted, results)
     return made
 
 

@@ -1,11 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { elementCount } from '@sonde/tensors';
-import { listModelFiles, openCheckpoint } from './checkpoint.ts';
+import { listModelFiles } from './checkpoint.ts';
 import { ModelError } from './errors.ts';
 import { generate } from './generate.ts';
 import { isRecord, readJson } from './json.ts';
-import { openModel } from './model.ts';
+import { internalsOf, openModel } from './model.ts';
 import type { Quantization, WeightDtype } from './quantization/precision.ts';
 import type { OpenOptions } from './types.ts';
 
@@ -58,11 +57,6 @@ const NEW_TOKENS = 5;
 export async function checkModel(folder: string, options: OpenOptions): Promise<ModelReport> {
   const names = await listModelFiles(folder);
   const files = await Promise.all(names.map(async (name) => ({ name, size: (await stat(join(folder, name))).size })));
-  const { weights } = await openCheckpoint(folder);
-  const dtypes: Record<string, number> = {};
-  for (const { info } of weights.values()) {
-    dtypes[info.dtype] = (dtypes[info.dtype] ?? 0) + elementCount(info.shape);
-  }
   const kind = (await readJson(join(folder, 'tokenizer.json'), 'The tokenizer')).model;
   const model = await openModel(folder, options);
   try {
@@ -95,7 +89,7 @@ export async function checkModel(folder: string, options: OpenOptions): Promise<
       vocabSize: config.vocabSize,
       context: config.maxPositions,
       parameters: config.parameters,
-      dtypes,
+      dtypes: internalsOf(model).dtypes,
       dtype: options.dtype ?? null,
       quantization: options.quantization ?? null,
       files,

@@ -35,7 +35,17 @@ async function nonFiniteLayer(
   const mask = causalMask(engine.sizes, tokens);
   const pool = spanWeights([[[0, tokens]]], tokens);
   const changes = plan.changes(() => placesOf([prompt], tokens));
-  const { pooled } = await engine.run({ prompts: 1, samples: 1, tokens, inputIds, positions, mask, changes, pool });
+  const { pooled } = await engine.run({
+    prompts: 1,
+    samples: 1,
+    tokens,
+    inputIds,
+    positions,
+    mask,
+    changes,
+    pool,
+    last: true,
+  });
   const at = pooled.findIndex((value) => !Number.isFinite(value));
   return at < 0 ? null : engine.layout.values.find(({ offset, size }) => at < offset + size)!.layer;
 }
@@ -50,13 +60,14 @@ export async function explainNonFinite(
 ): Promise<ModelError> {
   const weight = await nonFiniteWeight(model);
   if (weight) return new ModelError(`The model of ${model.folder} cannot be used: ${weight}.`);
+  const under = Object.keys(plan.stages).length > 0 ? ' under its interventions' : '';
   for (const prompt of prompts) {
     const layer = await nonFiniteLayer(engine, plan, prompt);
     if (layer !== null) {
       return new ModelError(
-        `The model of ${model.folder} overflows: the states of layer ${layer} are not finite for prompt "${prompt.id}".`,
+        `The model of ${model.folder} overflows${under}: the states of layer ${layer} are not finite for prompt "${prompt.id}".`,
       );
     }
   }
-  return new ModelError(`The model of ${model.folder} overflows on generated text: ${cause.message}`);
+  return new ModelError(`The model of ${model.folder} overflows${under} on generated text: ${cause.message}`);
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { elementCount } from '@sonde/tensors';
 import { type Adapter, openAdapter } from './adapter.ts';
 import type { DecoderSizes } from './architectures/architecture.ts';
 import { describeDecoder } from './architectures/registry.ts';
@@ -25,9 +26,11 @@ export interface Model {
 /** What the functions of this library know of a model beside its public face. */
 export interface Internals {
   readonly checkpoint: Checkpoint;
+  /** Numbers in the weights by how they are stored. */
+  readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
   readonly precision: Precision;
-  readonly decoder: { readonly sizes: DecoderSizes };
+  readonly decoder: Pick<Opened, 'sizes' | 'check'>;
   /** An engine with these features; built anew only if the one there is lacks one of them. */
   engine(features: Features): Promise<Engine>;
 }
@@ -49,8 +52,11 @@ function tokenIds(value: unknown): number[] {
 interface Opened {
   readonly architecture: string;
   readonly checkpoint: Checkpoint;
+  readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
   readonly sizes: DecoderSizes;
+  /** @throws ModelError if no engine of it can have these features */
+  check(features: Features): void;
   build(features: Features, threads: number): Promise<Built>;
 }
 
@@ -60,6 +66,13 @@ interface Built {
   readonly parameters: number;
 }
 
+/** Sums numbers by type. */
+function countByType(counts: readonly (readonly [string, number])[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [type, count] of counts) sums[type] = (sums[type] ?? 0) + count;
+  return sums;
+}
+
 async function openWeights(folder: string, adapterFolder: string | undefined, precision: Precision): Promise<Opened> {
   const checkpoint = await openCheckpoint(folder);
   const { architecture, decoder } = describeDecoder(folder, checkpoint.config);
@@ -67,8 +80,10 @@ async function openWeights(folder: string, adapterFolder: string | undefined, pr
   return {
     architecture,
     checkpoint,
+    dtypes: countByType([...checkpoint.weights.values()].map(({ info }) => [info.dtype, elementCount(info.shape)])),
     adapter,
     sizes: decoder.sizes,
+    check: () => undefined,
     async build(features, threads) {
       const weights = { checkpoint, adapter, precision };
       const { session, parameters } = await createSession(weights, decoder, features, threads);
@@ -91,9 +106,11 @@ async function openFolder(folder: string, adapterFolder: string | undefined, pre
       `${folder} holds a ready graph, whose weights run as they are in it; ${option}: ${precision[option]} needs the model's safetensors checkpoint.`,
     );
   }
-  const { parameters } = ready;
+  const dtypes = countByType(ready.weights);
+  const parameters = ready.weights.reduce((sum, [, count]) => sum + count, 0);
   return {
     ...ready,
+    dtypes,
     adapter: null,
     build: async (features, threads) => ({ engine: await ready.build(features, threads), parameters }),
   };
@@ -150,10 +167,12 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
   };
   internals.set(model, {
     checkpoint,
+    dtypes: opened.dtypes,
     adapter,
     precision,
-    decoder: { sizes },
+    decoder: opened,
     async engine(features) {
+      opened.check(features);
       if (engine && covers(engine.features, features)) return engine;
       const wanted = engine ? joinFeatures(engine.features, features) : features;
       await engine?.release();

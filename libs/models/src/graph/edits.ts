@@ -19,11 +19,12 @@ export function addEdits(graph: GraphBuilder, x: Value, site: Site, block: numbe
   let changed = x;
   for (let stage = 0; stage < count; stage++) {
     const names = editNames({ site, stage, block });
-    const directions = graph.input(names.directions, 'float32', ['k', size]);
-    const kept = graph.node('Mul', [changed, graph.input(names.keep, 'float32', ['n', 1])]);
+    // Lengths are named for each input, for equal names would say that they are equal.
+    const directions = graph.input(names.directions, 'float32', [`${names.directions}.k`, size]);
+    const kept = graph.node('Mul', [changed, graph.input(names.keep, 'float32', [`${names.keep}.n`, 1])]);
     const along = graph.node('com.microsoft::FusedMatMul', [changed, directions], { transB: 1 });
     const erased = graph.node('Sub', [kept, graph.node('MatMul', [along, directions])]);
-    changed = graph.node('Add', [erased, graph.input(names.offset, 'float32', ['n', size])]);
+    changed = graph.node('Add', [erased, graph.input(names.offset, 'float32', [`${names.offset}.n`, size])]);
   }
   return changed;
 }
