@@ -1,4 +1,5 @@
-import { byLength, eachToken, padTokens, runsOf, spanMaximum, spanWeights, tokensPerRun } from './decoding/prefill.ts';
+import { byLength, runsOf, tokensPerRun } from './decoding/batches.ts';
+import { eachToken, padTokens, spanMaximum, spanWeights } from './decoding/prefill.ts';
 import { ModelError } from './errors.ts';
 import { explainNonFinite } from './finite.ts';
 import { placesOf, planInterventions } from './interventions.ts';

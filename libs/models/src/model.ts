@@ -6,6 +6,7 @@ import { describeDecoder } from './architectures/registry.ts';
 import { type Checkpoint, hasWeights, openCheckpoint } from './checkpoint.ts';
 import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
+import { checkPrecision, type Precision } from './quantization/precision.ts';
 import { openReady } from './ready/open.ts';
 import { createSession } from './session.ts';
 import { createEngine } from './session_engine.ts';
@@ -28,6 +29,7 @@ export interface Internals {
   /** Numbers in the weights by how they are stored. */
   readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
+  readonly precision: Precision;
   readonly decoder: Pick<Opened, 'sizes' | 'check'>;
   /** An engine with these features; built anew only if the one there is lacks one of them. */
   engine(features: Features): Promise<Engine>;
@@ -71,7 +73,7 @@ function countByType(counts: readonly (readonly [string, number])[]): Record<str
   return sums;
 }
 
-async function openWeights(folder: string, adapterFolder: string | undefined): Promise<Opened> {
+async function openWeights(folder: string, adapterFolder: string | undefined, precision: Precision): Promise<Opened> {
   const checkpoint = await openCheckpoint(folder);
   const { architecture, decoder } = describeDecoder(folder, checkpoint.config);
   const adapter = adapterFolder === undefined ? null : await openAdapter(adapterFolder);
@@ -83,18 +85,25 @@ async function openWeights(folder: string, adapterFolder: string | undefined): P
     sizes: decoder.sizes,
     check: () => undefined,
     async build(features, threads) {
-      const { session, parameters } = await createSession(checkpoint, decoder, adapter, features, threads);
+      const weights = { checkpoint, adapter, precision };
+      const { session, parameters } = await createSession(weights, decoder, features, threads);
       return { engine: await createEngine(session, decoder, features), parameters };
     },
   };
 }
 
-async function openFolder(folder: string, adapterFolder: string | undefined): Promise<Opened> {
+async function openFolder(folder: string, adapterFolder: string | undefined, precision: Precision): Promise<Opened> {
   const ready = (await hasWeights(folder)) ? null : await openReady(folder);
-  if (!ready) return openWeights(folder, adapterFolder);
+  if (!ready) return openWeights(folder, adapterFolder, precision);
   if (adapterFolder !== undefined) {
     throw new ModelError(
       `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
+    );
+  }
+  const option = (['dtype', 'quantization'] as const).find((name) => precision[name] !== null);
+  if (option) {
+    throw new ModelError(
+      `${folder} holds a ready graph, whose weights run as they are in it; ${option}: ${precision[option]} needs the model's safetensors checkpoint.`,
     );
   }
   const dtypes = countByType(ready.weights);
@@ -120,7 +129,8 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
   if (!Number.isInteger(options.threads) || options.threads < 1) {
     throw new ModelError(`threads is ${options.threads}; expected an integer of 1 or more.`);
   }
-  const opened = await openFolder(folder, options.adapter);
+  const precision = checkPrecision(options);
+  const opened = await openFolder(folder, options.adapter, precision);
   const { architecture, checkpoint, adapter, sizes } = opened;
   const tokenizer = await openTokenizer(folder);
   const { generationConfig, config } = checkpoint;
@@ -159,6 +169,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
     checkpoint,
     dtypes: opened.dtypes,
     adapter,
+    precision,
     decoder: opened,
     async engine(features) {
       opened.check(features);

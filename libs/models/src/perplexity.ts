@@ -1,4 +1,5 @@
-import { padTokens, runsOf } from './decoding/prefill.ts';
+import { runsOf } from './decoding/batches.ts';
+import { padTokens } from './decoding/prefill.ts';
 import { explainNonFinite } from './finite.ts';
 import { placesOf, planInterventions } from './interventions.ts';
 import { causalMask } from './masks.ts';

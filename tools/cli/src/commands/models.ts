@@ -1,5 +1,6 @@
 import os from 'node:os';
 import { HubError, hubSettings, listRevisions, parseReference } from '@sonde/hub';
+import type { Quantization, WeightDtype } from '@sonde/models';
 import { type ArtifactType, type DataRef, parseDataRef } from '@sonde/pipeline';
 import { createDataSources } from '@sonde/steps';
 import { EXIT, UsageError } from '../errors.ts';
@@ -10,6 +11,8 @@ import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '
 
 interface CheckOptions extends CommonOptions {
   readonly adapter?: string;
+  readonly dtype?: WeightDtype;
+  readonly quantization?: Quantization;
   readonly offline?: boolean;
 }
 
@@ -79,6 +82,8 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
       device: 'cpu',
       threads: os.availableParallelism(),
       ...(adapter && { adapter: adapter.path }),
+      ...(options.dtype && { dtype: options.dtype }),
+      ...(options.quantization && { quantization: options.quantization }),
     });
     if (options.json) {
       printJson(terminal, { sonde: 1, ref, ok: true, folder, ...(identity && { identity }), ...report });
@@ -88,6 +93,7 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
     const { tokenizer, selfCheck } = report;
     const sorted = [...report.files].sort((a, b) => b.size - a.size);
     const dtypes = Object.entries(report.dtypes).map(([dtype, n]) => `${dtype} (${n.toLocaleString('en-US')})`);
+    const runs = [report.dtype, report.quantization].filter((word) => word !== null).join(', ');
     const rows: [string, string][] = [
       ['model', identity ?? folder],
       ...(adapter === undefined ? [] : ([['adapter', adapter.identity ?? adapter.path]] as [string, string][])),
@@ -97,6 +103,7 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
       ['vocabulary', report.vocabSize.toLocaleString('en-US')],
       ['context', `${report.context.toLocaleString('en-US')} tokens`],
       ['stored as', dtypes.join(', ')],
+      ...(runs === '' ? [] : ([['run as', runs]] as [string, string][])),
       [
         'tokenizer',
         `${tokenizer.type}, ${tokenizer.chatTemplate ? 'with a chat template' : 'no chat template'}, ` +
