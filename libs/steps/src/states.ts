@@ -167,7 +167,9 @@ const readFully = async (handle: FileHandle, into: Uint8Array, position: number,
 
 /** Puts the states of shards one below the other, a block of one shard at a time in memory. */
 export const combineStates = async (parts: readonly string[], folder: string): Promise<void> => {
-  const files = await Promise.all(parts.map((part) => openSafetensors(path.join(part, TENSOR_FILE))));
+  // One after the other: thousands of files cannot be open at once.
+  const files: SafetensorsFile[] = [];
+  for (const part of parts) files.push(await openSafetensors(path.join(part, TENSOR_FILE)));
   const entries = [...files[0]!.tensors].map(([name, { dtype, shape }]): [string, TensorEntry] => {
     async function* chunks(): AsyncGenerator<Float32Array | Uint16Array> {
       for (const file of files) yield* storedBlocks(file, name);

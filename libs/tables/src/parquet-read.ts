@@ -1,12 +1,6 @@
+import { open } from 'node:fs/promises';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import {
-  type AsyncBuffer,
-  asyncBufferFromFile,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetRead,
-  parquetSchema,
-} from 'hyparquet';
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
 import { columnOf } from './build.ts';
 import { TableError } from './error.ts';
 import { type LeafColumn, leafColumns } from './parquet-types.ts';
@@ -27,8 +21,12 @@ export type ParquetInfo = {
  * @throws TableError if the file is damaged, encrypted, compressed in a way that is not read, or holds raw bytes.
  */
 export async function readParquet(path: string): Promise<Table> {
-  const { file, metadata } = await openParquet(path);
-  return guarded(path, () => readRows(file, metadata, leavesOf(metadata), 0, Number(metadata.num_rows)));
+  const { file, metadata, close } = await openParquet(path);
+  try {
+    return await guarded(path, () => readRows(file, metadata, leavesOf(metadata), 0, Number(metadata.num_rows)));
+  } finally {
+    await close();
+  }
 }
 
 /** Which part of a table is read. */
@@ -52,23 +50,27 @@ export function wantedColumns(all: readonly ColumnInfo[], { columns, optional = 
 
 /** Reads a Parquet file row group by row group: only one is in memory at a time. @throws TableError as `readParquet` */
 export async function* readParquetParts(path: string, options: PartOptions = {}): AsyncGenerator<Table> {
-  const { file, metadata } = await openParquet(path);
-  const [from, to] = options.rows ?? [0, Number(metadata.num_rows)];
-  const all = await guarded(path, async () => leavesOf(metadata));
-  const wanted = wantedColumns(all, options);
-  const leaves = all.filter(({ name }) => wanted.has(name));
-  let given = false;
-  let start = 0;
-  for (const group of metadata.row_groups) {
-    const end = start + Number(group.num_rows);
-    if (end > from && start < to) {
-      given = true;
-      const table = await guarded(path, () => readRows(file, metadata, leaves, start, end));
-      yield from <= start && end <= to ? table : sliceRows(table, Math.max(0, from - start), to - start);
+  const { file, metadata, close } = await openParquet(path);
+  try {
+    const [from, to] = options.rows ?? [0, Number(metadata.num_rows)];
+    const all = await guarded(path, async () => leavesOf(metadata));
+    const wanted = wantedColumns(all, options);
+    const leaves = all.filter(({ name }) => wanted.has(name));
+    let given = false;
+    let start = 0;
+    for (const group of metadata.row_groups) {
+      const end = start + Number(group.num_rows);
+      if (end > from && start < to) {
+        given = true;
+        const table = await guarded(path, () => readRows(file, metadata, leaves, start, end));
+        yield from <= start && end <= to ? table : sliceRows(table, Math.max(0, from - start), to - start);
+      }
+      start = end;
     }
-    start = end;
+    if (!given) yield await guarded(path, () => readRows(file, metadata, leaves, 0, 0));
+  } finally {
+    await close();
   }
-  if (!given) yield await guarded(path, () => readRows(file, metadata, leaves, 0, 0));
 }
 
 const leavesOf = (metadata: FileMetaData): LeafColumn[] => leafColumns(parquetSchema(metadata));
@@ -116,21 +118,39 @@ async function readChunks(
 
 /** What a Parquet file holds, without reading its values. @throws TableError if it is damaged. */
 export async function readParquetInfo(path: string): Promise<ParquetInfo> {
-  const { metadata } = await openParquet(path);
+  const { metadata, close } = await openParquet(path);
+  await close();
   return {
     rowCount: Number(metadata.num_rows),
-    columns: (await guarded(path, async () => leafColumns(parquetSchema(metadata)))).map(({ name, type }) => ({
-      name,
-      type,
-    })),
+    columns: (await guarded(path, async () => leavesOf(metadata))).map(({ name, type }) => ({ name, type })),
     metadata: Object.fromEntries((metadata.key_value_metadata ?? []).map(({ key, value }) => [key, value ?? ''])),
   };
 }
 
-async function openParquet(path: string): Promise<{ file: AsyncBuffer; metadata: FileMetaData }> {
-  const file = await asyncBufferFromFile(path);
-  if (file.byteLength === 0) throw new TableError(`${path} is empty; a table was expected.`);
-  return { file, metadata: await guarded(path, () => parquetMetadataAsync(file)) };
+/** A file opened once, however many of its parts are read at a time. */
+async function openParquet(
+  path: string,
+): Promise<{ file: AsyncBuffer; metadata: FileMetaData; close: () => Promise<void> }> {
+  const handle = await open(path, 'r');
+  const close = () => handle.close();
+  try {
+    const { size: byteLength } = await handle.stat();
+    if (byteLength === 0) throw new TableError(`${path} is empty; a table was expected.`);
+    const slice = async (start: number, end = byteLength): Promise<ArrayBuffer> => {
+      const bytes = new Uint8Array(end - start);
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
+        if (bytesRead === 0) throw new Error('it ends too early');
+        done += bytesRead;
+      }
+      return bytes.buffer;
+    };
+    const file = { byteLength, slice };
+    return { file, metadata: await guarded(path, () => parquetMetadataAsync(file)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
