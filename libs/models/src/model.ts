@@ -5,6 +5,7 @@ import { describeDecoder } from './architectures/registry.ts';
 import { type Checkpoint, hasWeights, openCheckpoint } from './checkpoint.ts';
 import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
+import { isProvider, PROVIDERS, type Provider } from './providers.ts';
 import { openReady } from './ready/open.ts';
 import { createSession } from './session.ts';
 import { createEngine } from './session_engine.ts';
@@ -49,7 +50,7 @@ interface Opened {
   readonly checkpoint: Checkpoint;
   readonly adapter: Adapter | null;
   readonly sizes: DecoderSizes;
-  build(features: Features, threads: number): Promise<Built>;
+  build(features: Features, provider: Provider, threads: number): Promise<Built>;
 }
 
 /** An engine, and how many numbers its weights are. */
@@ -67,9 +68,9 @@ async function openWeights(folder: string, adapterFolder: string | undefined): P
     checkpoint,
     adapter,
     sizes: decoder.sizes,
-    async build(features, threads) {
-      const { session, parameters } = await createSession(checkpoint, decoder, adapter, features, threads);
-      return { engine: await createEngine(session, decoder, features), parameters };
+    async build(features, provider, threads) {
+      const { session, parameters } = await createSession(checkpoint, decoder, adapter, features, provider, threads);
+      return { engine: await createEngine(session, decoder, features, provider), parameters };
     },
   };
 }
@@ -86,7 +87,10 @@ async function openFolder(folder: string, adapterFolder: string | undefined): Pr
   return {
     ...ready,
     adapter: null,
-    build: async (features, threads) => ({ engine: await ready.build(features, threads), parameters }),
+    build: async (features, provider, threads) => ({
+      engine: await ready.build(features, provider, threads),
+      parameters,
+    }),
   };
 }
 
@@ -97,11 +101,12 @@ async function openFolder(folder: string, adapterFolder: string | undefined): Pr
  * @throws ModelError if something is missing or not supported; TensorFormatError if a weight file is damaged
  */
 export async function openModel(folder: string, options: OpenOptions): Promise<Model> {
-  if (options.device !== 'cpu') {
-    throw new ModelError(`Device "${options.device}" is not available in this version; only cpu is.`);
+  const { device, threads } = options;
+  if (!isProvider(device)) {
+    throw new ModelError(`There is no device "${device}"; expected one of ${PROVIDERS.join(', ')}.`);
   }
-  if (!Number.isInteger(options.threads) || options.threads < 1) {
-    throw new ModelError(`threads is ${options.threads}; expected an integer of 1 or more.`);
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new ModelError(`threads is ${threads}; expected an integer of 1 or more.`);
   }
   const opened = await openFolder(folder, options.adapter);
   const { architecture, checkpoint, adapter, sizes } = opened;
@@ -117,7 +122,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
     );
   }
 
-  const first = await opened.build(PLAIN, options.threads);
+  const first = await opened.build(PLAIN, device, threads);
   let engine: Engine | null = first.engine;
   const model: Model = {
     folder,
@@ -147,7 +152,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
       const wanted = engine ? joinFeatures(engine.features, features) : features;
       await engine?.release();
       engine = null;
-      ({ engine } = await opened.build(wanted, options.threads));
+      ({ engine } = await opened.build(wanted, device, threads));
       return engine;
     },
   });

@@ -7,6 +7,7 @@ import type { Adapter } from './adapter.ts';
 import type { Decoder } from './architectures/architecture.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { decoderGraph } from './graph/decoder_graph.ts';
+import { openSession, type Provider } from './providers.ts';
 import type { Features } from './sites.ts';
 
 const OPSETS = { '': 23, 'com.microsoft': 1 };
@@ -51,9 +52,9 @@ export async function createSession(
   decoder: Decoder,
   adapter: Adapter | null,
   features: Features,
+  provider: Provider,
   threads: number,
 ): Promise<{ session: InferenceSession; parameters: number }> {
-  const { InferenceSession: Session } = await import('onnxruntime-node');
   const files = new Map<string, string>();
   const locate = (path: string): string => {
     const name = files.get(path) ?? `weights-${files.size}.safetensors`;
@@ -67,17 +68,7 @@ export async function createSession(
     for (const [path, name] of files) await placeFile(path, join(folder, name));
     const path = join(folder, 'model.onnx');
     await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
-    const session = await Session.create(path, {
-      executionProviders: ['cpu'],
-      executionMode: 'sequential',
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-      // Shapes change from run to run; a memory plan would be kept for each.
-      enableMemPattern: false,
-    });
-    return { session, parameters };
+    return { session: await openSession(path, provider, threads), parameters };
   } finally {
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }

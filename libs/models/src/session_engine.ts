@@ -3,14 +3,21 @@ import type { Decoder } from './architectures/architecture.ts';
 import type { Cache, Engine, HeadRequest } from './engine.ts';
 import { drawFeeds } from './graph/draw_feeds.ts';
 import { editNames } from './graph/edits.ts';
+import { withHiddenSlots } from './hidden_slots.ts';
 import type { Edit } from './interventions.ts';
+import type { Provider } from './providers.ts';
 import { rotaryTables } from './rotary.ts';
 import { type Features, poolLayout, SITES, siteSize } from './sites.ts';
 
 const EMPTY = new Float32Array(0);
 
 /** Wraps a session; the only place that knows the graph's input and output names. */
-export async function createEngine(session: InferenceSession, decoder: Decoder, features: Features): Promise<Engine> {
+export async function createEngine(
+  session: InferenceSession,
+  decoder: Decoder,
+  features: Features,
+  provider: Provider,
+): Promise<Engine> {
   const { Tensor } = await import('onnxruntime-node');
   const { sizes } = decoder;
   const { layers, heads, keyValueHeads, headSize, vocabSize } = sizes;
@@ -80,7 +87,8 @@ export async function createEngine(session: InferenceSession, decoder: Decoder, 
     features,
     layout,
     release: () => session.release(),
-    async run(request) {
+    async run(asked) {
+      const request = provider === 'cpu' ? asked : withHiddenSlots(asked, sizes);
       const { prompts: B, samples: K, tokens: T } = request;
       const [H, G, D] = [keyValueHeads, groups, headSize];
       const P = request.promptCache?.length ?? 0;

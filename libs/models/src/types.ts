@@ -23,7 +23,7 @@ export interface OpenOptions {
   readonly adapter?: string;
   /** Threads of the session; results do not depend on it. */
   readonly threads: number;
-  /** Only `cpu` in this version. */
+  /** `cpu`, `cuda` or `webgpu`: the execution provider. A CUDA device is chosen by the process's `CUDA_VISIBLE_DEVICES`. */
   readonly device: string;
 }
 

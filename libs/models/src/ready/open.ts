@@ -7,6 +7,7 @@ import type { Engine } from '../engine.ts';
 import { ModelError } from '../errors.ts';
 import { noChanges } from '../interventions.ts';
 import { causalMask } from '../masks.ts';
+import type { Provider } from '../providers.ts';
 import type { Features } from '../sites.ts';
 import { createReadyEngine } from './engine.ts';
 import { checkExternalData } from './external.ts';
@@ -22,7 +23,7 @@ export interface OpenedReady {
   readonly checkpoint: Checkpoint;
   readonly sizes: DecoderSizes;
   readonly parameters: number;
-  build(features: Features, threads: number): Promise<Engine>;
+  build(features: Features, provider: Provider, threads: number): Promise<Engine>;
 }
 
 /** A beginning of names that no value of a graph has. */
@@ -129,9 +130,9 @@ export async function openReady(folder: string): Promise<OpenedReady | null> {
       (sum, { dims }) => sum + dims.reduce((product, size) => product * size, 1),
       0,
     ),
-    async build(features, threads) {
+    async build(features, provider, threads) {
       try {
-        const engine = await createReadyEngine(decoder, files, features, threads);
+        const engine = await createReadyEngine(decoder, files, features, provider, threads);
         await tryOut(engine);
         return engine;
       } catch (error) {

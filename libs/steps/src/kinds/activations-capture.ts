@@ -45,6 +45,7 @@ export const activationsCapture: StepKind = {
   },
   check: checkInterventions,
   runtime: engineRuntime,
+  usesDevice: true,
   affinity: modelAffinity,
   division: { inputs: ['prompts', 'continuations'], divide: dividePairs },
   load: () => implementation(import('../run/activations-capture.ts')),

@@ -72,6 +72,7 @@ export const textGenerate: StepKind = {
       : []),
   ],
   runtime: engineRuntime,
+  usesDevice: true,
   affinity: modelAffinity,
   division: { inputs: ['prompts'], divide: dividePrompts },
   load: () => implementation(import('../run/text-generate.ts')),

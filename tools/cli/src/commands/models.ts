@@ -1,7 +1,9 @@
 import os from 'node:os';
+import { deviceEnvironment, type Provider } from '@sonde/executor';
 import { HubError, hubSettings, listRevisions, parseReference } from '@sonde/hub';
 import { type ArtifactType, type DataRef, parseDataRef } from '@sonde/pipeline';
 import { createDataSources } from '@sonde/steps';
+import { acceleratorsOf } from '../devices.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
@@ -11,6 +13,7 @@ import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '
 interface CheckOptions extends CommonOptions {
   readonly adapter?: string;
   readonly offline?: boolean;
+  readonly device?: string;
 }
 
 interface Found {
@@ -67,6 +70,15 @@ const FORESEEN = new Set([
   'UsageError',
 ]);
 
+/** Makes this process see the device alone; says which provider it is of. */
+const chooseDevice = async (device: string | undefined): Promise<Provider> => {
+  const [accelerator, ...others] = await acceleratorsOf(device);
+  if (others.length > 0) throw new UsageError(`--device ${device} names several devices; a check needs one`);
+  if (accelerator === undefined) return 'cpu';
+  Object.assign(process.env, deviceEnvironment(accelerator, process.env));
+  return accelerator.provider;
+};
+
 /** `sonde models check`. */
 export const check = async (ref: string, options: CheckOptions): Promise<void> => {
   const terminal = openTerminal(options);
@@ -74,14 +86,23 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
     const { path: folder, identity } = await bring(ref, 'model', options, terminal);
     const adapter =
       options.adapter === undefined ? undefined : await bring(options.adapter, 'adapter', options, terminal);
+    const provider = await chooseDevice(options.device);
     const { checkModel } = await import('@sonde/models');
     const report = await checkModel(folder, {
-      device: 'cpu',
+      device: provider,
       threads: os.availableParallelism(),
       ...(adapter && { adapter: adapter.path }),
     });
     if (options.json) {
-      printJson(terminal, { sonde: 1, ref, ok: true, folder, ...(identity && { identity }), ...report });
+      printJson(terminal, {
+        sonde: 1,
+        ref,
+        ok: true,
+        folder,
+        device: provider,
+        ...(identity && { identity }),
+        ...report,
+      });
       return;
     }
     const { green } = terminal.colors;
@@ -91,6 +112,7 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
     const rows: [string, string][] = [
       ['model', identity ?? folder],
       ...(adapter === undefined ? [] : ([['adapter', adapter.identity ?? adapter.path]] as [string, string][])),
+      ['device', provider],
       ['architecture', `${report.architecture} (supported)`],
       ['parameters', report.parameters.toLocaleString('en-US')],
       ['layers', `${report.layers} blocks, ${report.layers + 1} layers of states of ${report.hiddenSize} numbers`],
