@@ -1,4 +1,4 @@
-import { eachToken, padTokens, runsOf, spanMaximum, spanWeights, tokensPerRun } from './decoding/prefill.ts';
+import { byLength, eachToken, padTokens, runsOf, spanMaximum, spanWeights, tokensPerRun } from './decoding/prefill.ts';
 import { ModelError } from './errors.ts';
 import { explainNonFinite } from './finite.ts';
 import { placesOf, planInterventions } from './interventions.ts';
@@ -107,11 +107,13 @@ export async function capture(
     last: count,
     max: count,
   });
-  const lengths = rows.map((row) => row.ids.length);
+  const order = byLength(rows.map((row) => row.ids.length));
+  const lengths = order.map((place) => rows[place]!.ids.length);
   for (const [start, end] of runsOf(lengths, tokensPerRun(engine, wanted.tokens))) {
     signal?.throwIfAborted();
     onProgress?.({ done: start, total: count });
-    const group = rows.slice(start, end);
+    const places = order.slice(start, end);
+    const group = places.map((place) => rows[place]!);
     const { tokens, inputIds, positions } = padTokens(group.map((row) => row.ids));
     const ranges = group.map((row) => [
       ...summed.map((pool) => rangeOf(pool, row)),
@@ -126,6 +128,7 @@ export async function capture(
       inputIds,
       positions,
       mask: causalMask(engine.sizes, tokens),
+      last: true,
       changes: plan.changes(() => placesOf(group, tokens)),
       ...(pools > 0 ? { pool: spanWeights(ranges, tokens) } : {}),
       ...(withMaximum ? { maximum: spanMaximum(tails, tokens) } : {}),
@@ -135,10 +138,10 @@ export async function capture(
         summed.forEach((pool, q) => {
           if (pool === 'prompt' && row.promptRow === null) return;
           const [from, to] = ranges[i]![q]!;
-          const at = pool === 'prompt' ? row.promptRow! : start + i;
+          const at = pool === 'prompt' ? row.promptRow! : places[i]!;
           states.write(pool, at, result.pooled, (i * pools + q) * size, to - from);
         });
-        if (withMaximum) states.write('max', start + i, result.maximum!, i * size, 1);
+        if (withMaximum) states.write('max', places[i]!, result.maximum!, i * size, 1);
         for (let t = row.promptRow === null ? row.promptTokens : 0; wanted.tokens && t < row.ids.length; t++) {
           const token = states.ofToken(result.pooled, (i * pools + summed.length + t) * size);
           if (t < row.promptTokens) onToken!(promptToken(row.prompt, t, token));

@@ -64,12 +64,14 @@ export interface RunRequest {
   readonly head?: HeadRequest;
   /** Whether the head's logits are wanted. */
   readonly logits?: boolean;
+  /** Whether nothing comes after these tokens, so that their keys and values need not leave the graph. */
+  readonly last?: boolean;
   /** Whether the result's `present` may be overwritten by the next run that says so. */
   readonly reusePresent?: boolean;
 }
 
 export interface RunResult {
-  /** The new tokens' keys and values, [B, H, K, T, D]. */
+  /** The new tokens' keys and values, [B, H, K, T, D]; means nothing after a `last` run. */
   readonly present: Cache;
   readonly pooled: Float32Array;
   readonly maximum: Float32Array | null;

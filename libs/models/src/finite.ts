@@ -33,7 +33,17 @@ async function nonFiniteLayer(
   const mask = causalMask(engine.sizes, tokens);
   const pool = spanWeights([[[0, tokens]]], tokens);
   const changes = plan.changes(() => placesOf([prompt], tokens));
-  const { pooled } = await engine.run({ prompts: 1, samples: 1, tokens, inputIds, positions, mask, changes, pool });
+  const { pooled } = await engine.run({
+    prompts: 1,
+    samples: 1,
+    tokens,
+    inputIds,
+    positions,
+    mask,
+    changes,
+    pool,
+    last: true,
+  });
   const at = pooled.findIndex((value) => !Number.isFinite(value));
   return at < 0 ? null : engine.layout.values.find(({ offset, size }) => at < offset + size)!.layer;
 }

@@ -36,6 +36,7 @@ export async function forward(
     inputIds,
     positions,
     mask: causalMask(engine.sizes, tokens),
+    last: true,
     changes: plan.changes(() => placesOf([{ id: 'tokens', ids }], tokens)),
     pool: spanWeights([eachToken(tokens, tokens)], tokens),
     head: {

@@ -1,5 +1,5 @@
 import { decode } from './decoding/decode.ts';
-import { prefill } from './decoding/prefill.ts';
+import { byLength, prefill } from './decoding/prefill.ts';
 import type { Sequence } from './decoding/sequence.ts';
 import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
@@ -111,18 +111,21 @@ export async function generate(
   };
 
   const together = rowsTogether(engine, decoding.maxNewTokens, setting.pools.length);
-  const continuations: Continuation[] = [];
+  const order = byLength(tokenized.map(({ ids }) => ids.length));
+  const continuations = new Array<Continuation>(rows);
+  let done = 0;
   for (const { from, to, first, count } of batches(prompts.length, decoding.samples, together)) {
-    const group = tokenized.slice(from, to);
+    const places = order.slice(from, to);
+    const group = places.map((place) => tokenized[place]!);
     const sequences = group.map((prompt, i) =>
       Array.from({ length: count }, (_, k) =>
-        newSequence(prompt, first + k, (from + i) * decoding.samples + first + k, decoding.seed),
+        newSequence(prompt, first + k, places[i]! * decoding.samples + first + k, decoding.seed),
       ),
     );
     const report = (): void => {
       signal?.throwIfAborted();
       const ended = sequences.flat().filter((sequence) => sequence.finish !== null).length;
-      onProgress?.({ done: continuations.length + ended, total: rows });
+      onProgress?.({ done: done + ended, total: rows });
     };
     report();
     try {
@@ -131,7 +134,7 @@ export async function generate(
         onStates(prompt, pool, pooled, offset, position) {
           if (pool === 'prompt') {
             const [start, end] = requireSpan(prompt);
-            states!.write('prompt', from + group.indexOf(prompt), pooled, offset, end - start);
+            states!.write('prompt', places[group.indexOf(prompt)]!, pooled, offset, end - start);
           } else onToken!(promptToken(prompt, position, states!.ofToken(pooled, offset)));
         },
       });
@@ -152,7 +155,8 @@ export async function generate(
       throw error;
     }
     report();
-    continuations.push(...sequences.flat().map((sequence) => finished(model, sequence)));
+    for (const sequence of sequences.flat()) continuations[sequence.row] = finished(model, sequence);
+    done += group.length * count;
   }
   return states ? { continuations, states: states.finish() } : { continuations };
 }

@@ -54,6 +54,7 @@ export async function perplexity(
       inputIds,
       positions,
       mask,
+      last: true,
       changes: plan.changes(() => placesOf(group, tokens)),
       head: {
         rows: Int32Array.from(at),

@@ -132,7 +132,7 @@ export async function createEngine(
         feeds.maximum_in = f32(request.maximum?.before ?? none(), [rows, pooledSize]);
       }
 
-      const presentSize = B * H * K * T * D;
+      const presentSize = request.last ? 0 : B * H * K * T * D;
       const presentDims = [B, H, K, T, D];
       const reuse = request.reusePresent && spare?.size === presentSize ? spare : undefined;
       const fresh = (): Float32Array[] => Array.from({ length: layers }, () => new Float32Array(presentSize));
@@ -149,7 +149,7 @@ export async function createEngine(
         logprob: f32(logprobs, [logprobs.length]),
         pending_rows: null,
       };
-      for (let layer = 0; layer < layers; layer++) {
+      for (let layer = 0; layer < layers && !request.last; layer++) {
         fetches[`present.${layer}.key`] = f32(present.keys[layer]!, presentDims);
         fetches[`present.${layer}.value`] = f32(present.values[layer]!, presentDims);
       }

@@ -22,7 +22,7 @@ const fail = (kind: string, message: string): never => {
   throw new StepError('step', `intervention ${kind}: ${message}`);
 };
 
-const named = (artifact: InputArtifact): string => artifact.ref ?? 'its tensors';
+const named = (artifact: InputArtifact): string => artifact.ref ?? '`from`';
 
 const isFolder = async ({ path }: InputArtifact): Promise<boolean> => (await stat(path)).isDirectory();
 
@@ -38,7 +38,9 @@ const layerIndex = (kind: string, layers: readonly number[], block: number, raw:
     );
   }
   const index = layers.indexOf(block + 1);
-  if (index < 0) fail(kind, `block ${block} needs layer ${block + 1}, which its tensors do not have (${layers})`);
+  if (index < 0) {
+    fail(kind, `block ${block} needs layer ${block + 1}, which \`from\` does not have (it has ${layers.join(', ')})`);
+  }
   return index;
 };
 

@@ -1,5 +1,5 @@
 import { type RunConfig, StepError } from '@sonde/executor';
-import type { Pool } from '@sonde/models';
+import type { CaptureSite, Pool } from '@sonde/models';
 import type { ProbeTarget } from '@sonde/probing';
 import { readTable, rows } from '@sonde/tables';
 import { maxima, readContinuationGrid } from './continuation-scores.ts';
@@ -67,7 +67,7 @@ const continuationTexts = async (config: RunConfig): Promise<ReadonlyMap<string,
 
 /** Reads states and targets, and brings them into the same order. */
 export const readProbeData = async (config: RunConfig): Promise<ProbeData> => {
-  const states = await openStates(input(config, 'states').path);
+  const states = await openStates(input(config, 'states').path, config.site as CaptureSite | undefined);
   const prompts = await readPrompts(input(config, 'prompts'));
   const scoresSource = optionalInput(config, 'scores');
   const grid = scoresSource && (await readContinuationGrid(scoresSource));

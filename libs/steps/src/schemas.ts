@@ -84,13 +84,14 @@ export const pool: ConfigSchema = {
     'Mean over the prompt’s own tokens, mean over the continuation’s tokens, the last token, the maximum over the continuation; `tokens`: every token’s state, with its `position`.',
 };
 
+export const captureSites = ['residual', 'residual_raw', 'attention', 'mlp', 'heads'];
 const SITE_NAMES = ['residual', 'attention', 'mlp', 'heads'];
 const SITE_DOCS =
   '`residual`: the residual stream after each block; `attention`, `mlp`: what each block’s attention or MLP adds to it; `heads`: what each attention head gives, before the output projection';
 
 export const sites: ConfigSchema = {
   type: 'array',
-  items: { enum: ['residual', 'residual_raw', 'attention', 'mlp', 'heads'] },
+  items: { enum: captureSites },
   minItems: 1,
   uniqueItems: true,
   default: ['residual'],

@@ -96,8 +96,8 @@ export const writeStates = async (
   const entries = sites.map((site): [string, TensorEntry] => {
     const tensors = pools.map((pool) => states[site]!.pools[pool]!);
     async function* chunks(): AsyncGenerator<Float32Array> {
-      for (const { data } of tensors) yield data;
-      if (tokens) yield* tokens.read(site);
+      for (const { data } of tensors) yield checkRange(data, site, dtype);
+      if (tokens) for await (const data of tokens.read(site)) yield checkRange(data, site, dtype);
     }
     return [
       tensorOf(site),
@@ -117,6 +117,18 @@ export const writeStates = async (
     dtype,
   });
   await writeParquet(path.join(folder, INDEX_FILE), indexTable([...pooled, ...ofTokens], tokens !== undefined));
+};
+
+/** The greatest number of float16. */
+const FLOAT16_MOST = 65_504;
+
+const checkRange = (data: Float32Array, site: CaptureSite, dtype: StateDType): Float32Array => {
+  const beyond = dtype === 'float16' ? data.find((value) => Math.abs(value) > FLOAT16_MOST) : undefined;
+  if (beyond === undefined) return data;
+  throw new StepError(
+    'step',
+    `a state at the site ${site} holds ${beyond}, which float16 cannot store; use dtype: bfloat16 or float32`,
+  );
 };
 
 const layersKey = (site: CaptureSite): string => (site === 'residual' ? 'layers' : `layers.${site}`);

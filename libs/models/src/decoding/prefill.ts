@@ -8,6 +8,11 @@ import { advance, type Sequence } from './sequence.ts';
 /** Most tokens in one run over whole sequences, padding included; a constant, so that results do not depend on the machine. */
 const TOKENS_PER_RUN = 4096;
 
+/** The order in which sequences of these lengths are batched with the least padding: the shortest first. */
+export function byLength(lengths: readonly number[]): number[] {
+  return [...lengths.keys()].sort((a, b) => lengths[a]! - lengths[b]! || a - b);
+}
+
 /** Cuts a list of sequences of given lengths into runs, in order; each has at least one. */
 export function runsOf(lengths: readonly number[], limit = TOKENS_PER_RUN): [number, number][] {
   const runs: [number, number][] = [];

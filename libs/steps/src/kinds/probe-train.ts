@@ -1,6 +1,6 @@
 import type { StepKind } from '@sonde/executor';
 import { implementation } from '../failures.ts';
-import { attributes, closed, mode, one, seed } from '../schemas.ts';
+import { attributes, captureSites, closed, mode, one, seed } from '../schemas.ts';
 
 /** Linear probes from hidden states to scores, layer by layer. */
 export const probeTrain: StepKind = {
@@ -13,6 +13,10 @@ export const probeTrain: StepKind = {
       prompts: one('The prompts: targets of `input` and `forward`, texts for the baselines.', 'table'),
       scores: one('The continuations’ scores: targets of `output` and `backward`.', 'table'),
       continuations: one('The continuations: texts for the baselines of `forward` and `output`.', 'table'),
+      site: {
+        enum: captureSites,
+        description: 'Which of the captured sites is probed: `residual` if not given.',
+      },
       scenarios: {
         type: 'array',
         items: { enum: ['input', 'forward', 'output', 'backward'] },

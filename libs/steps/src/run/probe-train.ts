@@ -209,7 +209,8 @@ export const run = async (context: RunContext): Promise<void> => {
     states.layers,
     states.hiddenSize,
   );
-  await writeSafetensors(output('weights'), tensors, metadata);
+  const { site } = config;
+  await writeSafetensors(output('weights'), tensors, { ...metadata, ...(typeof site === 'string' && { site }) });
   if (config.predictions === true)
     await writeParquet(output('predictions'), tableFromRows(predictions, PREDICTION_SCHEMA));
 };

@@ -1,7 +1,8 @@
-"""The peer of generation.ts: makes random checkpoints in known shapes, and does the same work with transformers.
+"""The peer of generation.ts and capture.ts: makes random checkpoints in known shapes, does their work with transformers.
 
-    python generation_transformers.py make SHAPE FOLDER
-    python generation_transformers.py run FOLDER PROMPTS_JSON SAMPLES NEW_TOKENS THREADS
+    python peer_transformers.py make SHAPE FOLDER
+    python peer_transformers.py generate FOLDER PROMPTS_JSON SAMPLES NEW_TOKENS THREADS
+    python peer_transformers.py capture FOLDER BATCHES ROWS LENGTH THREADS
 """
 
 import json
@@ -10,7 +11,7 @@ import sys
 import time
 
 import torch
-from transformers import AutoModelForCausalLM, GPTNeoXConfig, LlamaConfig
+from transformers import AutoModel, AutoModelForCausalLM, GPTNeoXConfig, LlamaConfig
 
 SHAPES = {
     "pythia-14m": lambda: GPTNeoXConfig(
@@ -52,7 +53,7 @@ def make(shape, folder):
 
 
 @torch.inference_mode()
-def run(folder, prompts, samples, new_tokens, threads):
+def generate(folder, prompts, samples, new_tokens, threads):
     """One prompt's samples a batch: measured as transformers' fastest way for this work on two cores."""
     torch.set_num_threads(threads)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
@@ -68,13 +69,34 @@ def run(folder, prompts, samples, new_tokens, threads):
         prompt_states = torch.stack([layer.mean(1) for layer in out.hidden_states[0]], 1)
         steps = [torch.stack([layer[:, -1] for layer in step], 1) for step in out.hidden_states[1:]]
         torch.stack(steps).mean(0), prompt_states
+    report(started)
+
+
+@torch.inference_mode()
+def capture(folder, batches, rows, length, threads):
+    """Means of all layers' states over sequences: the model without its output head, which transformers can leave out."""
+    torch.set_num_threads(threads)
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    ids = torch.arange(rows * length).reshape(rows, length) % 26 + 1
+    model(ids, output_hidden_states=True)
+    started = time.perf_counter()
+    for _ in range(batches):
+        out = model(ids, output_hidden_states=True, use_cache=False)
+        torch.stack([layer.mean(1) for layer in out.hidden_states], 1)
+    report(started)
+
+
+def report(started):
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "peak_mb": peak}))
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "make":
-        make(sys.argv[2], sys.argv[3])
+    command, folder, *rest = sys.argv[1:]
+    if command == "make":
+        make(folder, *rest)
+    elif command == "capture":
+        capture(folder, *(int(value) for value in rest))
     else:
-        run(sys.argv[2], json.loads(sys.argv[3]), *(int(value) for value in sys.argv[4:]))
+        generate(folder, json.loads(rest[0]), *(int(value) for value in rest[1:]))

@@ -1,0 +1,71 @@
+import { parseArgs } from 'node:util';
+import { type CaptureItem, capture, openModel } from '@sonde/models';
+import { compete, type Measured, measured, SHAPES } from './peer.ts';
+
+const USAGE = `Times teacher-forced capture (means of all layers' states) against transformers' forward without its output
+head, on random weights in known shapes.
+  --python PATH   a Python with torch and transformers: makes the checkpoints and runs the peer (required)
+  --shapes LIST   ${SHAPES} (all)
+  --batches N     batches (10)
+  --rows N        sequences a batch (32)
+  --length N      tokens of each (40)
+  --threads N     (2)
+  --rounds N      rounds of both; the best counts (2)
+`;
+
+interface Work {
+  readonly batches: number;
+  readonly rows: number;
+  readonly length: number;
+  readonly threads: number;
+}
+
+const runOwn = async (folder: string, { batches, rows, length, threads }: Work): Promise<Measured> => {
+  const model = await openModel(folder, { device: 'cpu', threads });
+  const text = Array.from({ length }, (_, i) => String.fromCharCode(97 + (i % 26))).join('');
+  const items = Array.from({ length: batches * rows }, (_, i): CaptureItem => {
+    return { prompt: { id: String(i), rendered: text, spanStart: 0, spanEnd: text.length } };
+  });
+  const options = { layers: 'all', pool: ['prompt'] } as const;
+  await capture(model, items.slice(0, rows), options);
+  const started = performance.now();
+  const { residual } = await capture(model, items, options);
+  const result = measured(started);
+  await model.close();
+  if (residual!.pools.prompt!.shape[0] !== items.length) throw new Error('states are missing');
+  return result;
+};
+
+/** Runs the benchmark. */
+export async function main(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      python: { type: 'string' },
+      shapes: { type: 'string', default: SHAPES },
+      batches: { type: 'string', default: '10' },
+      rows: { type: 'string', default: '32' },
+      length: { type: 'string', default: '40' },
+      threads: { type: 'string', default: '2' },
+      rounds: { type: 'string', default: '2' },
+      own: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  const { batches, rows, length, threads } = values;
+  if (values.own !== undefined) {
+    const work = { batches: Number(batches), rows: Number(rows), length: Number(length), threads: Number(threads) };
+    return console.log(JSON.stringify(await runOwn(values.own, work)));
+  }
+  compete({
+    name: 'capture',
+    shapes: values.shapes,
+    python: values.python,
+    rounds: Number(values.rounds),
+    own: ['--batches', batches, '--rows', rows, '--length', length, '--threads', threads],
+    peer: ['capture', batches, rows, length, threads],
+    total: Number(batches) * Number(rows),
+    unit: 'sequences',
+  });
+}

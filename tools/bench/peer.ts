@@ -1,0 +1,88 @@
+// Work done twice, by Sonde and by transformers, each in a process of its own so that its peak of memory is its own.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rounded } from './command-line.ts';
+
+export interface Measured {
+  readonly seconds: number;
+  readonly peak_mb: number;
+}
+
+export const SHAPES = 'pythia-14m,pythia-160m,smollm2-135m';
+
+const cache = fileURLToPath(new URL('../../node_modules/.cache/sonde-bench', import.meta.url));
+const script = fileURLToPath(new URL('peer_transformers.py', import.meta.url));
+const program = fileURLToPath(new URL('main.ts', import.meta.url));
+
+const call = (command: string, args: readonly string[]): string => {
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26 });
+  if (status !== 0) throw new Error(`${command} ${args[0]} ended with status ${status}\n${stderr.slice(-2000)}`);
+  return stdout;
+};
+
+/** The folder of a random checkpoint in a known shape, made if it is not there. */
+const checkpoint = (shape: string, python: string): string => {
+  const folder = path.join(cache, shape);
+  if (!existsSync(path.join(folder, 'tokenizer_config.json'))) {
+    mkdirSync(folder, { recursive: true });
+    call(python, [script, 'make', shape, folder]);
+  }
+  return folder;
+};
+
+/** Seconds since `started`, and this process's peak of resident memory. */
+export const measured = (started: number): Measured => ({
+  seconds: (performance.now() - started) / 1000,
+  peak_mb: process.resourceUsage().maxRSS / 1024,
+});
+
+const best = (runs: readonly Measured[]): Measured => runs.reduce((a, b) => (a.seconds <= b.seconds ? a : b));
+
+/** What is done of both sides' work. */
+export interface Contest {
+  readonly name: string;
+  readonly shapes: string;
+  readonly python: string | undefined;
+  readonly rounds: number;
+  /** Arguments of this benchmark that make it do Sonde's part, after `--own FOLDER`. */
+  readonly own: readonly string[];
+  /** Command of the peer's script, and its arguments after the folder. */
+  readonly peer: readonly [string, ...string[]];
+  /** How much is done, and of what. */
+  readonly total: number;
+  readonly unit: string;
+}
+
+/** Runs both sides in turn; the best round of each counts. Prints one JSON object a shape. */
+export const compete = ({ name, shapes, python, rounds, own, peer, total, unit }: Contest): void => {
+  if (python === undefined) throw new Error('--python PATH is required: a Python with torch and transformers');
+  const [command, ...rest] = peer;
+  for (const shape of shapes.split(',')) {
+    const folder = checkpoint(shape, python);
+    const [ours, theirs]: [Measured[], Measured[]] = [[], []];
+    for (let round = 0; round < rounds; round++) {
+      const self = ['--import', 'tsx', program, name, '--own', folder, ...own];
+      ours.push(JSON.parse(call(process.execPath, self)) as Measured);
+      theirs.push(JSON.parse(call(python, [script, command, folder, ...rest])) as Measured);
+    }
+    const [a, b] = [best(ours), best(theirs)];
+    const shown = ({ seconds, peak_mb }: Measured) => ({
+      seconds: rounded(seconds),
+      per_second: rounded(total / seconds),
+      peak_mb: Math.round(peak_mb),
+    });
+    console.log(
+      JSON.stringify({
+        benchmark: name,
+        shape,
+        [unit]: total,
+        sonde: shown(a),
+        transformers: shown(b),
+        times_faster: rounded(b.seconds / a.seconds),
+        memory_ratio: rounded(a.peak_mb / b.peak_mb),
+      }),
+    );
+  }
+};
