@@ -1,5 +1,6 @@
-import { decode } from './decoding/decode.ts';
-import { byLength, prefill } from './decoding/prefill.ts';
+import { continuePrompts } from './decoding/continue.ts';
+import type { DecodeSetting } from './decoding/decode.ts';
+import { byLength } from './decoding/prefill.ts';
 import type { Sequence } from './decoding/sequence.ts';
 import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
@@ -129,16 +130,7 @@ export async function generate(
     };
     report();
     try {
-      const cache = await prefill(engine, group, sequences, decoding, setting, {
-        pools: first === 0 ? wanted : [],
-        onStates(prompt, pool, pooled, offset, position) {
-          if (pool === 'prompt') {
-            const [start, end] = requireSpan(prompt);
-            states!.write('prompt', places[group.indexOf(prompt)]!, pooled, offset, end - start);
-          } else onToken!(promptToken(prompt, position, states!.ofToken(pooled, offset)));
-        },
-      });
-      await decode(engine, sequences, cache, decoding, {
+      const decodeSetting: DecodeSetting = {
         ...setting,
         onStates(sequence, pool, pooled, offset) {
           if (pool === 'tokens') {
@@ -149,6 +141,15 @@ export async function generate(
             states!.write(pool, sequence.row, pooled, offset, pool === 'continuation' ? sequence.tokens.length : 1);
         },
         onStep: report,
+      };
+      await continuePrompts(engine, group, sequences, decoding, decodeSetting, {
+        pools: first === 0 ? wanted : [],
+        onStates(prompt, pool, pooled, offset, position) {
+          if (pool === 'prompt') {
+            const [start, end] = requireSpan(prompt);
+            states!.write('prompt', places[group.indexOf(prompt)]!, pooled, offset, end - start);
+          } else onToken!(promptToken(prompt, position, states!.ofToken(pooled, offset)));
+        },
       });
     } catch (error) {
       if (error instanceof NonFiniteStates) throw await explainNonFinite(model, engine, plan, group, error);

@@ -5,7 +5,7 @@ import { describeDecoder } from './architectures/registry.ts';
 import { type Checkpoint, hasWeights, openCheckpoint } from './checkpoint.ts';
 import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
-import { isProvider, PROVIDERS, type Provider } from './providers.ts';
+import { type DecodingForm, formOf, isProvider, type Placement, PROVIDERS } from './providers.ts';
 import { openReady } from './ready/open.ts';
 import { createSession } from './session.ts';
 import { createEngine } from './session_engine.ts';
@@ -50,7 +50,7 @@ interface Opened {
   readonly checkpoint: Checkpoint;
   readonly adapter: Adapter | null;
   readonly sizes: DecoderSizes;
-  build(features: Features, provider: Provider, threads: number): Promise<Built>;
+  build(features: Features, placement: Placement): Promise<Built>;
 }
 
 /** An engine, and how many numbers its weights are. */
@@ -68,9 +68,9 @@ async function openWeights(folder: string, adapterFolder: string | undefined): P
     checkpoint,
     adapter,
     sizes: decoder.sizes,
-    async build(features, provider, threads) {
-      const { session, parameters } = await createSession(checkpoint, decoder, adapter, features, provider, threads);
-      return { engine: await createEngine(session, decoder, features, provider), parameters };
+    async build(features, placement) {
+      const { session, parameters } = await createSession(checkpoint, decoder, adapter, features, placement);
+      return { engine: await createEngine(session, decoder, features, placement), parameters };
     },
   };
 }
@@ -87,7 +87,7 @@ async function openFolder(folder: string, adapterFolder: string | undefined): Pr
   return {
     ...ready,
     adapter: null,
-    build: async (features, provider, threads) => ({
+    build: async (features, { provider, threads }) => ({
       engine: await ready.build(features, provider, threads),
       parameters,
     }),
@@ -100,7 +100,12 @@ async function openFolder(folder: string, adapterFolder: string | undefined): Pr
  * genai_config.json names).
  * @throws ModelError if something is missing or not supported; TensorFormatError if a weight file is damaged
  */
-export async function openModel(folder: string, options: OpenOptions): Promise<Model> {
+export function openModel(folder: string, options: OpenOptions): Promise<Model> {
+  return openModelAs(folder, options);
+}
+
+/** The same, decoding in the form given: for tests and measurements. */
+export async function openModelAs(folder: string, options: OpenOptions, form?: DecodingForm): Promise<Model> {
   const { device, threads } = options;
   if (!isProvider(device)) {
     throw new ModelError(`There is no device "${device}"; expected one of ${PROVIDERS.join(', ')}.`);
@@ -108,6 +113,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
   if (!Number.isInteger(threads) || threads < 1) {
     throw new ModelError(`threads is ${threads}; expected an integer of 1 or more.`);
   }
+  const placement: Placement = { provider: device, threads, decoding: form ?? formOf(device) };
   const opened = await openFolder(folder, options.adapter);
   const { architecture, checkpoint, adapter, sizes } = opened;
   const tokenizer = await openTokenizer(folder);
@@ -122,7 +128,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
     );
   }
 
-  const first = await opened.build(PLAIN, device, threads);
+  const first = await opened.build(PLAIN, placement);
   let engine: Engine | null = first.engine;
   const model: Model = {
     folder,
@@ -152,7 +158,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
       const wanted = engine ? joinFeatures(engine.features, features) : features;
       await engine?.release();
       engine = null;
-      ({ engine } = await opened.build(wanted, device, threads));
+      ({ engine } = await opened.build(wanted, placement));
       return engine;
     },
   });

@@ -13,6 +13,25 @@ export const PROVIDERS: readonly Provider[] = ['cpu', 'cuda', 'webgpu'];
 
 export const isProvider = (name: string): name is Provider => PROVIDERS.some((provider) => provider === name);
 
+/**
+ * How decoding goes on after the prompts were read. `steps`: a run for each token, with the cache outside the graph.
+ * `loop`: the same graph with all steps in a `Loop` behind it, and the cache inside.
+ */
+export type DecodingForm = 'steps' | 'loop';
+
+/** Where and how a graph runs. */
+export interface Placement {
+  readonly provider: Provider;
+  readonly threads: number;
+  readonly decoding: DecodingForm;
+}
+
+/**
+ * The form that suits a provider: steps are faster on the CPU and take less memory there; between a device's own memory
+ * and the host's they would carry the cache to and fro.
+ */
+export const formOf = (provider: Provider): DecodingForm => (provider === 'cpu' ? 'steps' : 'loop');
+
 /** What every session of ours is opened with. What the provider does not execute, ONNX Runtime leaves to the CPU. */
 export function sessionOptions(provider: Provider, threads: number): InferenceSession.SessionOptions {
   return {

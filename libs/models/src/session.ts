@@ -7,7 +7,7 @@ import type { Adapter } from './adapter.ts';
 import type { Decoder } from './architectures/architecture.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { decoderGraph } from './graph/decoder_graph.ts';
-import { openSession, type Provider } from './providers.ts';
+import { openSession, type Placement } from './providers.ts';
 import type { Features } from './sites.ts';
 
 const OPSETS = { '': 23, 'com.microsoft': 1 };
@@ -52,8 +52,7 @@ export async function createSession(
   decoder: Decoder,
   adapter: Adapter | null,
   features: Features,
-  provider: Provider,
-  threads: number,
+  { provider, threads, decoding }: Placement,
 ): Promise<{ session: InferenceSession; parameters: number }> {
   const files = new Map<string, string>();
   const locate = (path: string): string => {
@@ -62,7 +61,7 @@ export async function createSession(
     return name;
   };
   const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, locate };
-  const { graph, parameters } = decoderGraph(decoder, source, features);
+  const { graph, parameters } = decoderGraph(decoder, source, features, decoding);
   const folder = await folderFor(files.keys().next().value);
   try {
     for (const [path, name] of files) await placeFile(path, join(folder, name));

@@ -25,11 +25,11 @@ export function softcap(graph: GraphBuilder, x: Value, most: number): Value {
 }
 
 /**
- * The shapes and masks of a run. A run has B prompts, K sequences of each and T new tokens a sequence. P is the length
+ * The shapes of a run. A run has B prompts, K sequences of each and T new tokens a sequence. P is the length
  * of the prompts' cache and S that of the sequences' own; both may be 0. Heads are counted as H key–value heads with
  * G query heads each; D is the head size.
  */
-export interface AttentionInputs {
+export interface AttentionShapes {
   /** [B, K, T, H, G, D] */
   readonly splitQuery: Value;
   /** [B, K, T, H, D] */
@@ -44,6 +44,25 @@ export interface AttentionInputs {
   readonly promptWeights: Value;
   /** [B, H, K, G, T, D] */
   readonly splitAttended: Value;
+}
+
+/** The inputs that say how attention's values are shaped. */
+export function shapeInputs(graph: GraphBuilder, prefix = ''): AttentionShapes & { readonly rowShape: Value } {
+  const int64 = (name: string, length: number): Value => graph.input(`${prefix}${name}`, 'int64', [length]);
+  return {
+    rowShape: int64('row_shape', 3),
+    splitQuery: int64('split_query', 6),
+    splitKey: int64('split_key', 5),
+    queryForPrompt: int64('query_for_prompt', 4),
+    queryForRow: int64('query_for_row', 5),
+    promptScores: int64('prompt_scores', 5),
+    promptWeights: int64('prompt_weights', 4),
+    splitAttended: int64('split_attended', 6),
+  };
+}
+
+/** What attention reads beside the projections. */
+export interface AttentionInputs extends AttentionShapes {
   /** [P, S, T] */
   readonly lengths: Value;
   /** 0 where a token may look, −∞ elsewhere; broadcast to [B, H, K, G·T, P + S + T]. */
@@ -54,12 +73,13 @@ export interface AttentionInputs {
   readonly promptValues: readonly Value[];
   readonly rowKeys: readonly Value[];
   readonly rowValues: readonly Value[];
+  /** Takes the new tokens' keys and values, [B, H, K, T, D], for later; what it gives is used in their place. */
+  readonly keep: (layer: number, keys: Value, values: Value) => { readonly keys: Value; readonly values: Value };
 }
 
 /**
  * Attention of T new tokens over three parts: the prompt's cache, kept once for all K sequences of the prompt; the
- * sequence's own cache; the new tokens. One softmax runs over all three. The new tokens' keys and values become
- * outputs `present.<layer>.key` and `.value`, [B, H, K, T, D].
+ * sequence's own cache; the new tokens. One softmax runs over all three.
  */
 export function attend(
   graph: GraphBuilder,
@@ -73,17 +93,14 @@ export function attend(
   const queries = graph.node('Transpose', [reshape(query, run.splitQuery)], { perm: [0, 3, 1, 4, 2, 5] });
   const keys = graph.node('Transpose', [reshape(key, run.splitKey)], { perm: [0, 3, 1, 2, 4] });
   const values = graph.node('Transpose', [reshape(value, run.splitKey)], { perm: [0, 3, 1, 2, 4] });
-  graph.output(`present.${layer}.key`, keys, 'float32');
-  graph.output(`present.${layer}.value`, values, 'float32');
-  const newKeys = `present.${layer}.key`;
-  const newValues = `present.${layer}.value`;
+  const kept = run.keep(layer, keys, values);
 
   const scale = float(options.scale ?? 1 / Math.sqrt(sizes.headSize));
   const scores = (q: Value, k: Value): Value =>
     graph.node('com.microsoft::FusedMatMul', [q, k], { transB: 1, alpha: scale });
   const perRow = reshape(queries, run.queryForRow);
   const onPrompt = scores(reshape(queries, run.queryForPrompt), run.promptKeys[layer]!);
-  const parts = [reshape(onPrompt, run.promptScores), scores(perRow, run.rowKeys[layer]!), scores(perRow, newKeys)];
+  const parts = [reshape(onPrompt, run.promptScores), scores(perRow, run.rowKeys[layer]!), scores(perRow, kept.keys)];
   const all = graph.node('Concat', parts, { axis: -1 });
   const limited = options.softcap ? softcap(graph, all, options.softcap) : all;
   const masked = graph.node('Add', [limited, options.sliding ? run.slidingMask! : run.mask]);
@@ -93,7 +110,7 @@ export function attend(
   const attended = graph.node('Sum', [
     reshape(fromPrompt, run.queryForRow),
     graph.node('MatMul', [ofRow!, run.rowValues[layer]!]),
-    graph.node('MatMul', [ofNew!, newValues]),
+    graph.node('MatMul', [ofNew!, kept.values]),
   ]);
   const back = graph.node('Transpose', [reshape(attended, run.splitAttended)], { perm: [0, 2, 4, 1, 3, 5] });
   return graph.node('Reshape', [back, graph.constant([-1, sizes.heads * sizes.headSize])]);

@@ -1,5 +1,6 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
-import type { Site } from '../sites.ts';
+import type { DecoderSizes } from '../architectures/architecture.ts';
+import { type Features, SITES, type Site, siteSize } from '../sites.ts';
 
 /** The names of a change's inputs. */
 export function editNames({ site, stage, block }: { site: Site; stage: number; block: number }): {
@@ -11,19 +12,33 @@ export function editNames({ site, stage, block }: { site: Site; stage: number; b
   return { keep: `${at}.keep`, directions: `${at}.directions`, offset: `${at}.offset` };
 }
 
+/** Declares the inputs of every change that a graph can make. */
+export function declareEdits(graph: GraphBuilder, sizes: DecoderSizes, features: Features): void {
+  for (const site of SITES) {
+    const size = siteSize(sizes, site);
+    for (let stage = 0; stage < (features.edits[site] ?? 0); stage++) {
+      for (let block = 0; block < sizes.layers; block++) {
+        const names = editNames({ site, stage, block });
+        graph.input(names.keep, 'float32', ['n', 1]);
+        graph.input(names.directions, 'float32', ['k', size]);
+        graph.input(names.offset, 'float32', ['n', size]);
+      }
+    }
+  }
+}
+
 /**
  * Changes x [tokens, size] so many times: keep · x − (x Uᵀ) U + offset, with keep [n, 1], U [k, size] and offset
  * [n, size], where n is 1 or `tokens`. An addition, an erased direction, a mean and a replacement are all of this form.
  */
-export function addEdits(graph: GraphBuilder, x: Value, site: Site, block: number, size: number, count: number): Value {
+export function addEdits(graph: GraphBuilder, x: Value, site: Site, block: number, count: number): Value {
   let changed = x;
   for (let stage = 0; stage < count; stage++) {
-    const names = editNames({ site, stage, block });
-    const directions = graph.input(names.directions, 'float32', ['k', size]);
-    const kept = graph.node('Mul', [changed, graph.input(names.keep, 'float32', ['n', 1])]);
+    const { keep, directions, offset } = editNames({ site, stage, block });
+    const kept = graph.node('Mul', [changed, keep]);
     const along = graph.node('com.microsoft::FusedMatMul', [changed, directions], { transB: 1 });
     const erased = graph.node('Sub', [kept, graph.node('MatMul', [along, directions])]);
-    changed = graph.node('Add', [erased, graph.input(names.offset, 'float32', ['n', size])]);
+    changed = graph.node('Add', [erased, offset]);
   }
   return changed;
 }
