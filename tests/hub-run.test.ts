@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
@@ -8,6 +9,7 @@ import { type Ended, root, sonde, startSonde, type TaskEvent, temporaryFolder } 
 const TOKEN = 'hf_endtoendsecret';
 const checkpoint = filesOf(resolveEmbedded('parlour-base').path);
 const weights = checkpoint['model.safetensors']!;
+const ready = path.join(root, '../shared/data/onnx/tiny-random-llama-fp16');
 const [first, second] = [commitId(1), commitId(2)];
 
 const pipeline = (model: string): string => `sonde: 1
@@ -58,6 +60,9 @@ beforeAll(async () => {
       commits: { [first]: { 'p.jsonl': await readFile(resolveEmbedded('parlour-prompts').path) } },
     },
     { id: 'test/adapter', revisions: { main: first }, commits: { [first]: adapter } },
+    ...(existsSync(ready)
+      ? [{ id: 'test/ready', revisions: { main: first }, commits: { [first]: filesOf(ready) } }]
+      : []),
   ]);
   const { 'model.safetensors': _gone, ...rest } = hub.repos[1]!.commits[first]!;
   hub.repos[1]!.commits[first] = rest;
@@ -286,7 +291,9 @@ describe('a pipeline whose model is on the hub', () => {
     expect(await wrong('hf:test/parlour-base@main', { HF_TOKEN: '', HF_HOME: path.join(folder, 'hf2') })).toMatch(
       /^2 .*set HF_TOKEN/s,
     );
-    expect(await wrong('hf:test/old@main')).toMatch(/^2 .*no safetensors weights\. There are: .*pytorch_model\.bin/s);
+    expect(await wrong('hf:test/old@main')).toMatch(
+      /^2 .*neither safetensors weights nor a graph model\.onnx\. There are: .*pytorch_model\.bin/s,
+    );
     expect(await wrong('hf:test/parlour-base@main/config.json')).toMatch(/^2 .*is a file/s);
     await writeFile(path.join(folder, 'sonde.lock'), '{"sonde":1,"hub":{"x":"y"}}');
     expect(await wrong(MODEL)).toMatch(/^2 .*names no commit for x/s);
@@ -342,6 +349,18 @@ describe('sonde models', () => {
     expect((await call(['models', 'check', './nowhere'])).stderr).toContain('There is no model folder');
     expect((await call(['models', 'check', 'hf:x'])).status).toBe(2);
   });
+
+  it.skipIf(!existsSync(ready))(
+    'fetches a ready graph with the data that it names (needs ../shared/data)',
+    async () => {
+      const { stdout, status } = await call(['models', 'check', 'hf:test/ready', '--json']);
+      expect(JSON.parse(stdout)).toMatchObject({ identity: `hf:test/ready@${first}`, ok: true });
+      expect(status).toBe(0);
+      const fetched = hub.seen.map(({ url }) => url.split('/').at(-1));
+      expect(fetched).toContain('model.onnx.data');
+      expect(fetched).not.toContain('special_tokens_map.json');
+    },
+  );
 
   it('lists revisions by pattern', async () => {
     const { stdout } = await call(['models', 'revisions', 'hf:test/parlour-base', '--pattern', 'step*-tokens*']);

@@ -8,6 +8,7 @@ import numpy as np
 import peft
 import torch
 import transformers
+from sites import inside
 
 OUT = Path(__file__).resolve().parents[2] / "libs/models/test/goldens"
 IDS = [256] + list("A stone, a bird & 42".encode())
@@ -44,6 +45,9 @@ LLAMA3 = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 32,
 }
+
+INSIDE = ("llama-llama3", "olmo2", "gpt-neox-parallel", "gpt2", "gemma2")
+"""The cases that also hold what happens inside blocks, and what interventions lead to."""
 
 # Name, class, configuration, target modules of a LoRA adapter if there is one.
 CASES = [
@@ -210,7 +214,7 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
     }
 
 
-def golden(architecture: str, changes: dict, targets: list[str] | None) -> dict:
+def golden(name: str, architecture: str, changes: dict, targets: list[str] | None) -> dict:
     fields = {**(GPT2 if architecture.startswith("GPT2") else SIZES), **changes}
     if architecture.startswith("GPTNeoX"):
         del fields["num_key_value_heads"]
@@ -228,6 +232,8 @@ def golden(architecture: str, changes: dict, targets: list[str] | None) -> dict:
         "weights": fill(model, names, 1, 0.6),
         **results(model, model.base_model),
     }
+    if name in INSIDE:
+        made["inside"] = inside(model, IDS, TOKENS[-2:], rounded)
     if targets:
         lora = peft.LoraConfig(r=2, lora_alpha=3, target_modules=targets, fan_in_fan_out=architecture.startswith("GPT2"))
         adapted = peft.get_peft_model(model, lora).eval()
@@ -253,6 +259,6 @@ if __name__ == "__main__":
     for name, architecture, changes, targets in CASES:
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
-        text = json.dumps(golden(architecture, changes, targets))
+        text = json.dumps(golden(name, architecture, changes, targets))
         (OUT / f"{name}.json").write_text(text + "\n")
         print(name)

@@ -1,4 +1,5 @@
-import { byLength, eachToken, padTokens, runsOf, spanMaximum, spanWeights, tokensPerRun } from './decoding/prefill.ts';
+import { byLength, runsOf, tokensPerRun } from './decoding/batches.ts';
+import { eachToken, padTokens, spanMaximum, spanWeights } from './decoding/prefill.ts';
 import { ModelError } from './errors.ts';
 import { explainNonFinite } from './finite.ts';
 import { placesOf, planInterventions } from './interventions.ts';
@@ -90,7 +91,7 @@ export async function capture(
   const wanted = checkCapture(options, model.config.layers);
   if (wanted.tokens && !onToken) throw new ModelError('pool "tokens" needs onToken, which takes the states.');
   const { engine: open, decoder } = internalsOf(model);
-  const plan = planInterventions(options.interventions ?? [], decoder.sizes);
+  const plan = planInterventions(options.interventions ?? [], decoder);
   const summed = SUMMED.filter((pool) => wanted.pools.includes(pool));
   const withMaximum = wanted.pools.includes('max');
   const rows = numberPrompts(

@@ -1,11 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { elementCount } from '@sonde/tensors';
-import { listModelFiles, openCheckpoint } from './checkpoint.ts';
+import { listModelFiles } from './checkpoint.ts';
 import { ModelError } from './errors.ts';
 import { generate } from './generate.ts';
 import { isRecord, readJson } from './json.ts';
-import { openModel } from './model.ts';
+import { internalsOf, openModel } from './model.ts';
 import type { OpenOptions } from './types.ts';
 
 /** What a checkpoint is, as far as its files say, and what it did when it was tried. */
@@ -53,11 +52,6 @@ const NEW_TOKENS = 5;
 export async function checkModel(folder: string, options: OpenOptions): Promise<ModelReport> {
   const names = await listModelFiles(folder);
   const files = await Promise.all(names.map(async (name) => ({ name, size: (await stat(join(folder, name))).size })));
-  const { weights } = await openCheckpoint(folder);
-  const dtypes: Record<string, number> = {};
-  for (const { info } of weights.values()) {
-    dtypes[info.dtype] = (dtypes[info.dtype] ?? 0) + elementCount(info.shape);
-  }
   const kind = (await readJson(join(folder, 'tokenizer.json'), 'The tokenizer')).model;
   const model = await openModel(folder, options);
   try {
@@ -90,7 +84,7 @@ export async function checkModel(folder: string, options: OpenOptions): Promise<
       vocabSize: config.vocabSize,
       context: config.maxPositions,
       parameters: config.parameters,
-      dtypes,
+      dtypes: internalsOf(model).dtypes,
       files,
       bytes: files.reduce((sum, { size }) => sum + size, 0),
       tokenizer: {

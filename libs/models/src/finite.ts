@@ -58,13 +58,14 @@ export async function explainNonFinite(
 ): Promise<ModelError> {
   const weight = await nonFiniteWeight(model);
   if (weight) return new ModelError(`The model of ${model.folder} cannot be used: ${weight}.`);
+  const under = Object.keys(plan.stages).length > 0 ? ' under its interventions' : '';
   for (const prompt of prompts) {
     const layer = await nonFiniteLayer(engine, plan, prompt);
     if (layer !== null) {
       return new ModelError(
-        `The model of ${model.folder} overflows: the states of layer ${layer} are not finite for prompt "${prompt.id}".`,
+        `The model of ${model.folder} overflows${under}: the states of layer ${layer} are not finite for prompt "${prompt.id}".`,
       );
     }
   }
-  return new ModelError(`The model of ${model.folder} overflows on generated text: ${cause.message}`);
+  return new ModelError(`The model of ${model.folder} overflows${under} on generated text: ${cause.message}`);
 }

@@ -26,7 +26,7 @@ export async function forward(
   checkLength(model, 'tokens', ids.length, 0);
   const { layers, hiddenSize: d } = model.config;
   const { engine: open, decoder } = internalsOf(model);
-  const plan = planInterventions(options.interventions ?? [], decoder.sizes);
+  const plan = planInterventions(options.interventions ?? [], decoder);
   const engine = await open(featuresOf(null, plan));
   const { tokens, inputIds, positions } = padTokens([ids]);
   const { pooled, logits } = await engine.run({

@@ -1,8 +1,7 @@
+import { batchesOf, byLength, costOf } from './decoding/batches.ts';
 import { continuePrompts } from './decoding/continue.ts';
 import type { DecodeSetting } from './decoding/decode.ts';
-import { byLength } from './decoding/prefill.ts';
 import type { Sequence } from './decoding/sequence.ts';
-import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
 import { explainNonFinite } from './finite.ts';
 import { planInterventions } from './interventions.ts';
@@ -12,23 +11,6 @@ import { streamKey } from './philox.ts';
 import { checkLength, promptToken, requireSpan, type TokenizedPrompt, tokenizePrompt } from './prompts.ts';
 import { collectStates, NonFiniteStates } from './states.ts';
 import type { Continuation, Generation, GenerationOptions, Prompt, RunHooks } from './types.ts';
-
-/** Most sequences decoded together. */
-const MOST_ROWS = 400;
-/** Bytes that the sequences decoded together may take beside the weights. */
-const BYTES = 1.5 * 2 ** 30;
-
-/**
- * How many sequences are decoded together: as many as fit the memory that a batch may take, up to where more gain
- * nothing. It follows from the model and the work alone, so that results do not depend on the machine.
- */
-export function rowsTogether(engine: Engine, newTokens: number, pools: number): number {
-  const { layers, keyValueHeads, headSize, hiddenSize, vocabSize } = engine.sizes;
-  const cache = 2 * layers * keyValueHeads * headSize * newTokens;
-  // Sums go in and come out; of logits, probabilities and what a draw keeps, three are there at once.
-  const numbers = cache + 2 * pools * engine.layout.size + 3 * vocabSize + 16 * hiddenSize;
-  return Math.max(1, Math.min(MOST_ROWS, Math.floor(BYTES / (4 * numbers))));
-}
 
 function tokenizeAll(model: Model, prompts: readonly Prompt[], maxNewTokens: number): TokenizedPrompt[] {
   const ids = new Set<string>();
@@ -41,20 +23,6 @@ function tokenizeAll(model: Model, prompts: readonly Prompt[], maxNewTokens: num
     checkLength(model, prompt.id, tokenized.ids.length, maxNewTokens);
     return tokenized;
   });
-}
-
-/** Prompts [from, to) and samples [first, first + count) that are decoded together. */
-function* batches(
-  prompts: number,
-  samples: number,
-  rows: number,
-): Generator<{ from: number; to: number; first: number; count: number }> {
-  const together = Math.max(1, Math.floor(rows / samples));
-  for (let from = 0; from < prompts; from += together) {
-    for (let first = 0; first < samples; first += rows) {
-      yield { from, to: Math.min(prompts, from + together), first, count: Math.min(rows, samples - first) };
-    }
-  }
 }
 
 function newSequence(prompt: TokenizedPrompt, sample: number, row: number, seed: number): Sequence {
@@ -86,7 +54,7 @@ export async function generate(
 ): Promise<Generation> {
   const decoding = checkDecoding(options);
   const { engine: open, decoder } = internalsOf(model);
-  const plan = planInterventions(options.interventions ?? [], decoder.sizes);
+  const plan = planInterventions(options.interventions ?? [], decoder);
   const capture = options.capture ? checkCapture(options.capture, model.config.layers) : null;
   if (capture?.tokens && !onToken) throw new ModelError('pool "tokens" needs onToken, which takes the states.');
   const tokenized = tokenizeAll(model, prompts, decoding.maxNewTokens);
@@ -111,11 +79,12 @@ export async function generate(
     pools: capture?.tokens ? ([...pools, 'tokens'] as const) : pools,
   };
 
-  const together = rowsTogether(engine, decoding.maxNewTokens, setting.pools.length);
   const order = byLength(tokenized.map(({ ids }) => ids.length));
+  const lengths = order.map((place) => tokenized[place]!.ids.length);
+  const cost = costOf(engine, decoding.maxNewTokens, setting.pools.length);
   const continuations = new Array<Continuation>(rows);
   let done = 0;
-  for (const { from, to, first, count } of batches(prompts.length, decoding.samples, together)) {
+  for (const { from, to, first, count } of batchesOf(lengths, decoding.samples, cost)) {
     const places = order.slice(from, to);
     const group = places.map((place) => tokenized[place]!);
     const sequences = group.map((prompt, i) =>

@@ -1,6 +1,6 @@
 import type { DecoderSizes } from './architectures/architecture.ts';
 import { ModelError } from './errors.ts';
-import { SITES, type Site, siteSize } from './sites.ts';
+import { type Features, PLAIN, SITES, type Site, siteSize } from './sites.ts';
 import type { Intervention, TokenPlace } from './types.ts';
 
 /** [blocks] each: 1 where a block's attention or MLP adds to the residual stream, 0 where it does not. */
@@ -86,6 +86,11 @@ function checkVector(kind: string, vector: Float32Array, size: number, site: Sit
   return vector;
 }
 
+function checkCount(kind: string, what: string, count: number, layers: readonly number[]): void {
+  if (count === layers.length) return;
+  fail(kind, `${count} ${what} are given for ${layers.length} layers; expected one for each.`);
+}
+
 function replacing(
   intervention: Extract<Intervention, { kind: 'replace' }>,
   site: Site,
@@ -93,15 +98,21 @@ function replacing(
   size: number,
 ): BlockEdit {
   const { layers, stateOf } = intervention;
+  /** What a token's states become, copied: the caller may use its arrays again. */
+  const copyOf = (place: TokenPlace): Float32Array[] | null => {
+    const states = stateOf(place);
+    if (states !== null) checkCount('replace', 'states', states.length, layers);
+    return states?.map((state) => checkVector('replace', state, size, site).slice()) ?? null;
+  };
   return (tokens) => {
     const places = tokens();
-    const states = places.map((place) => (place ? stateOf(place) : null));
+    const states = places.map((place) => (place ? copyOf(place) : null));
     if (states.every((state) => state === null)) return [];
     const keep = Float32Array.from(states, (state) => (state ? 0 : 1));
     return layers.map((block, i) => {
       const offset = new Float32Array(places.length * size);
       states.forEach((state, token) => {
-        if (state) offset.set(checkVector('replace', state[i]!, size, site), token * size);
+        if (state) offset.set(state[i]!, token * size);
       });
       return { site, stage, block, keep, offset };
     });
@@ -117,9 +128,7 @@ function editOf(
   const { kind, layers } = intervention;
   if (kind === 'replace') return replacing(intervention, site, stage, size);
   const given = kind === 'erase' ? intervention.directions : intervention.vectors;
-  if (given.length !== layers.length) {
-    fail(kind, `${given.length} vectors are given for ${layers.length} layers; expected one for each.`);
-  }
+  checkCount(kind, kind === 'erase' ? 'lists of directions' : 'vectors', given.length, layers);
   const edits = layers.map((block, i): Edit => {
     const at = { site, stage, block };
     if (kind === 'erase') {
@@ -144,8 +153,15 @@ export function noChanges(layers: number): Changes {
   return { gates: openGates(layers), edits: [] };
 }
 
-/** Checks interventions and prepares them. @throws ModelError naming what is wrong */
-export function planInterventions(interventions: readonly Intervention[], sizes: DecoderSizes): Plan {
+/**
+ * Checks interventions and prepares them.
+ * @param check throws for features that the model's engines cannot have
+ * @throws ModelError naming what is wrong
+ */
+export function planInterventions(
+  interventions: readonly Intervention[],
+  { sizes, check }: { readonly sizes: DecoderSizes; readonly check: (features: Features) => void },
+): Plan {
   const gates = openGates(sizes.layers);
   const stages: Partial<Record<Site, number>> = {};
   const edits: BlockEdit[] = [];
@@ -167,8 +183,11 @@ export function planInterventions(interventions: readonly Intervention[], sizes:
       case 'replace': {
         const site = intervention.site ?? 'residual';
         if (!SITES.includes(site)) fail(kind, `there is no site "${site}"; expected one of ${SITES.join(', ')}.`);
+        const twice = layers.find((block, i) => layers.indexOf(block) < i);
+        if (twice !== undefined) fail(kind, `block ${twice} is given twice; make two interventions of it.`);
         const stage = stages[site] ?? 0;
         stages[site] = stage + 1;
+        check({ ...PLAIN, edits: stages });
         edits.push(editOf(intervention, site, stage, siteSize(sizes, site)));
         break;
       }

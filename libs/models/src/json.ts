@@ -9,14 +9,15 @@ function isAbsent(error: unknown): boolean {
   return isRecord(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
 
-function parse(path: string, text: string): Record<string, unknown> {
+/** A JSON object from a text. @param where it comes from, for messages @throws ModelError if it is not such */
+export function parseJson(where: string, text: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new ModelError(`${path} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ModelError(`${where} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (!isRecord(value)) throw new ModelError(`${path} is not a JSON object.`);
+  if (!isRecord(value)) throw new ModelError(`${where} is not a JSON object.`);
   return value;
 }
 
@@ -35,5 +36,5 @@ export async function readJsonIfThere(path: string): Promise<Record<string, unkn
     if (isAbsent(error)) return null;
     throw error;
   }
-  return parse(path, text);
+  return parseJson(path, text);
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { elementCount } from '@sonde/tensors';
 import { type Adapter, openAdapter } from './adapter.ts';
 import type { DecoderSizes } from './architectures/architecture.ts';
 import { describeDecoder } from './architectures/registry.ts';
@@ -25,8 +26,10 @@ export interface Model {
 /** What the functions of this library know of a model beside its public face. */
 export interface Internals {
   readonly checkpoint: Checkpoint;
+  /** Numbers in the weights by how they are stored. */
+  readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
-  readonly decoder: { readonly sizes: DecoderSizes };
+  readonly decoder: Pick<Opened, 'sizes' | 'check'>;
   /** An engine with these features; built anew only if the one there is lacks one of them. */
   engine(features: Features): Promise<Engine>;
 }
@@ -48,8 +51,11 @@ function tokenIds(value: unknown): number[] {
 interface Opened {
   readonly architecture: string;
   readonly checkpoint: Checkpoint;
+  readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
   readonly sizes: DecoderSizes;
+  /** @throws ModelError if no engine of it can have these features */
+  check(features: Features): void;
   build(features: Features, placement: Placement): Promise<Built>;
 }
 
@@ -59,6 +65,13 @@ interface Built {
   readonly parameters: number;
 }
 
+/** Sums numbers by type. */
+function countByType(counts: readonly (readonly [string, number])[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [type, count] of counts) sums[type] = (sums[type] ?? 0) + count;
+  return sums;
+}
+
 async function openWeights(folder: string, adapterFolder: string | undefined): Promise<Opened> {
   const checkpoint = await openCheckpoint(folder);
   const { architecture, decoder } = describeDecoder(folder, checkpoint.config);
@@ -66,8 +79,10 @@ async function openWeights(folder: string, adapterFolder: string | undefined): P
   return {
     architecture,
     checkpoint,
+    dtypes: countByType([...checkpoint.weights.values()].map(({ info }) => [info.dtype, elementCount(info.shape)])),
     adapter,
     sizes: decoder.sizes,
+    check: () => undefined,
     async build(features, placement) {
       const { session, parameters } = await createSession(checkpoint, decoder, adapter, features, placement);
       return { engine: await createEngine(session, decoder, features, placement), parameters };
@@ -83,9 +98,11 @@ async function openFolder(folder: string, adapterFolder: string | undefined): Pr
       `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
     );
   }
-  const { parameters } = ready;
+  const dtypes = countByType(ready.weights);
+  const parameters = ready.weights.reduce((sum, [, count]) => sum + count, 0);
   return {
     ...ready,
+    dtypes,
     adapter: null,
     build: async (features, { provider, threads }) => ({
       engine: await ready.build(features, provider, threads),
@@ -151,9 +168,11 @@ export async function openModelAs(folder: string, options: OpenOptions, form?: D
   };
   internals.set(model, {
     checkpoint,
+    dtypes: opened.dtypes,
     adapter,
-    decoder: { sizes },
+    decoder: opened,
     async engine(features) {
+      opened.check(features);
       if (engine && covers(engine.features, features)) return engine;
       const wanted = engine ? joinFeatures(engine.features, features) : features;
       await engine?.release();

@@ -1,4 +1,5 @@
-import { padTokens, runsOf } from './decoding/prefill.ts';
+import { runsOf } from './decoding/batches.ts';
+import { padTokens } from './decoding/prefill.ts';
 import { explainNonFinite } from './finite.ts';
 import { placesOf, planInterventions } from './interventions.ts';
 import { causalMask } from './masks.ts';
@@ -25,7 +26,7 @@ export async function perplexity(
 ): Promise<Perplexity> {
   const { vocabSize } = model.config;
   const { engine: open, decoder } = internalsOf(model);
-  const plan = planInterventions(options.interventions ?? [], decoder.sizes);
+  const plan = planInterventions(options.interventions ?? [], decoder);
   const engine = await open(featuresOf(null, plan));
   const rows = texts.map((text, i) => {
     const prompt = typeof text === 'string' ? { id: `text ${i}`, rendered: text, spanStart: 0, spanEnd: 0 } : text;

@@ -1,12 +1,14 @@
 import { ADAPTER_FILES } from './adapter.ts';
 import { INDEX, OPTIONAL, REQUIRED, SINGLE, shardsOf } from './checkpoint.ts';
 import { ModelError } from './errors.ts';
+import { parseJson } from './json.ts';
+import { chooseReadyFiles } from './ready/folder.ts';
 
-/** A folder that lies elsewhere: what it is called, its names, and a way to read a small file of it. */
+/** A folder that lies elsewhere: what it is called, its names, and a way to read a file of it. */
 export interface RemoteFolder {
   readonly label: string;
   readonly names: readonly string[];
-  readText(name: string): Promise<string>;
+  read(name: string): Promise<Uint8Array>;
 }
 
 const SHOWN = 12;
@@ -19,23 +21,23 @@ const listed = (names: readonly string[]): string => {
 
 /**
  * Of a folder elsewhere, the files that `listModelFiles` would list if all of it were here: what has to be fetched.
- * @throws ModelError if config.json, tokenizer.json or safetensors weights are missing: it says what is there
+ * @throws ModelError if config.json, tokenizer.json or weights (safetensors, or a ready graph) are missing: it says what is there
  */
-export async function chooseModelFiles({ label, names, readText }: RemoteFolder): Promise<string[]> {
+export async function chooseModelFiles(folder: RemoteFolder): Promise<string[]> {
+  const { label, names, read } = folder;
   const there = new Set(names);
+  const hasWeights = there.has(SINGLE) || there.has(INDEX);
+  const ready = hasWeights ? null : await chooseReadyFiles(folder);
+  if (ready) return ready;
   for (const name of REQUIRED) {
     if (!there.has(name)) throw new ModelError(`${label} has no ${name}. ${listed(names)}`);
   }
+  if (!hasWeights) {
+    throw new ModelError(`${label} has neither safetensors weights nor a graph model.onnx. ${listed(names)}`);
+  }
   const small = [...REQUIRED, ...OPTIONAL.filter((name) => there.has(name))];
   if (there.has(SINGLE)) return [...small, SINGLE].sort();
-  if (!there.has(INDEX)) throw new ModelError(`${label} has no safetensors weights. ${listed(names)}`);
-  let index: unknown;
-  try {
-    index = JSON.parse(await readText(INDEX));
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new ModelError(`${label}: ${INDEX} is not JSON.`);
-  }
+  const index = parseJson(`${label}: ${INDEX}`, Buffer.from(await read(INDEX)).toString('utf8'));
   const { files } = shardsOf(index, `${label}: ${INDEX}`);
   for (const file of files) {
     if (!there.has(file)) throw new ModelError(`${label} is incomplete: its index names ${file}, which is not there.`);

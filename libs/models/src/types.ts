@@ -194,7 +194,10 @@ export interface RunHooks {
   readonly onProgress?: (progress: Progress) => void;
   /** Ends the work between two steps with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Takes the states that `pool: [tokens]` asks for: a prompt's tokens, and each continuation's, in their order. */
+  /**
+   * Takes the states that `pool: [tokens]` asks for: a prompt's tokens, and each continuation's, in their order. Which
+   * prompt comes first is not said, for sequences are read by length.
+   */
   readonly onToken?: (token: TokenStates) => void;
 }
 

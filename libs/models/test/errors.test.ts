@@ -2,14 +2,18 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  type CaptureOptions,
   capture,
   type GenerationOptions,
   generate,
+  type Intervention,
   listModelFiles,
   type Model,
   ModelError,
   openModel,
+  type Site,
 } from '../src/index.ts';
+import { writeReady } from './ready_graph.ts';
 import { plain, scratch, TINY, writeTiny } from './tiny.ts';
 
 let files: Awaited<ReturnType<typeof scratch>>;
@@ -123,6 +127,14 @@ describe('a checkpoint that cannot be used', () => {
 });
 
 describe('a request that cannot be met', () => {
+  const ones = (size: number): Float32Array => new Float32Array(size).fill(1);
+  const add = (layers: number[], ...vectors: Float32Array[]): Intervention => ({ kind: 'add', layers, vectors });
+  const erase = (layers: number[], directions: Float32Array[], site: Site = 'residual'): Intervention => {
+    return { kind: 'erase', layers, directions: [directions], site };
+  };
+  const replace = (layers: number[], ...states: Float32Array[]): Intervention => {
+    return { kind: 'replace', layers, stateOf: () => states };
+  };
   const ask = (options: GenerationOptions, text = 'Hi') => messageOf(generate(model, [plain('p1', text)], options));
 
   test.each([
@@ -138,18 +150,56 @@ describe('a request that cannot be met', () => {
     [{ capture: { layers: 'all', pool: [] } }, 'at least one pool'],
     [{ capture: { layers: 'all', pool: ['prompt'], sites: [] } }, 'at least one site'],
     [{ capture: { layers: [0], pool: ['prompt'], sites: ['mlp'] } }, 'Site "mlp" has no layer 0'],
+    [{ capture: { layers: 'all', pool: ['tokens'] } }, 'pool "tokens" needs onToken'],
     [{ interventions: [{ kind: 'bypass', layers: [3] }] }, 'block 3 does not exist; the model has blocks 0 to 2'],
-    [{ interventions: [{ kind: 'add', layers: [0], vectors: [] }] }, '0 vectors are given for 1 layers'],
-    [
-      { interventions: [{ kind: 'add', layers: [0], vectors: [new Float32Array(3)] }] },
-      "a vector has 3 numbers; the model's residual states have",
-    ],
-    [
-      { interventions: [{ kind: 'erase', layers: [0], directions: [[new Float32Array(TINY.hiddenSize)]] }] },
-      'a direction is zero',
-    ],
+    [{ interventions: [add([-1], ones(16))] }, 'Intervention "add": block -1 does not exist'],
+    [{ interventions: [add([0])] }, '0 vectors are given for 1 layers; expected one for each'],
+    [{ interventions: [add([1, 1], ones(16), ones(16))] }, 'block 1 is given twice; make two interventions of it'],
+    [{ interventions: [add([0], ones(3))] }, "a vector has 3 numbers; the model's residual states have 16"],
+    [{ interventions: [add([0], ones(16).fill(Number.NaN, 3, 4))] }, 'a vector holds a number that is not finite'],
+    [{ interventions: [erase([0, 1], [ones(16)])] }, '1 lists of directions are given for 2 layers'],
+    [{ interventions: [erase([0], [ones(16), new Float32Array(16)])] }, 'a direction is zero'],
+    [{ interventions: [erase([0], [ones(8)], 'heads')] }, "a vector has 8 numbers; the model's heads states have 16"],
+    [{ interventions: [replace([0], ones(16), ones(16))] }, '2 states are given for 1 layers; expected one for each'],
+    [{ interventions: [replace([0], ones(17))] }, "a vector has 17 numbers; the model's residual states have 16"],
+    [{ interventions: [replace([0], ones(16).fill(1 / 0))] }, 'a vector holds a number that is not finite'],
   ] satisfies [GenerationOptions, string][])('%j: %s', async (options, message) => {
     expect(await ask(options)).toContain(message);
+  });
+
+  test('a site, a pool or an intervention that there is not, from a caller without types', async () => {
+    const unknown = (options: unknown) => ask(options as GenerationOptions);
+    const capturing = (part: object) => unknown({ capture: { layers: 'all', pool: ['prompt'], ...part } });
+    expect(await capturing({ sites: ['head'] })).toBe(
+      'There is no site "head"; expected some of residual, residual_raw, attention, mlp, heads.',
+    );
+    expect(await capturing({ pool: ['mean'] })).toBe(
+      'There is no pool "mean"; expected some of prompt, continuation, last, max, tokens.',
+    );
+    const changing = (part: object) => unknown({ interventions: [{ ...add([0], ones(16)), ...part }] });
+    expect(await changing({ site: 'residual_raw' })).toContain('there is no site "residual_raw"; expected one of');
+    expect(await changing({ kind: 'noise' })).toBe('There is no intervention "noise".');
+  });
+
+  test('the states of every token, by teacher forcing, without someone to take them', async () => {
+    const capturing = capture(model, [{ prompt: plain('a', 'Hi') }], { layers: 'all', pool: ['tokens'] });
+    expect(await messageOf(capturing)).toContain('pool "tokens" needs onToken');
+  });
+
+  test('sites inside blocks, or changes of states, of a ready graph; the model can be used on', async () => {
+    const ready = await open(await writeReady(files.path('ready'), { style: 'plain' }));
+    const refused = async (options: GenerationOptions): Promise<void> => {
+      const message = await messageOf(generate(ready, [plain('a', 'Hi')], { max_new_tokens: 2, ...options }));
+      expect(message).toMatch(/^In a ready graph only the residual stream can be read/);
+      expect(message).toContain("use the model's safetensors checkpoint");
+    };
+    await refused({ capture: { layers: 'all', pool: ['prompt'], sites: ['heads'] } });
+    await refused({ interventions: [add([0], ones(16))] });
+    await refused({ interventions: [erase([0], [ones(16)], 'heads')] });
+    const capturing: CaptureOptions = { layers: 'all', pool: ['max'], sites: ['residual_raw'] };
+    const { states } = await generate(ready, [plain('a', 'Hi')], { max_new_tokens: 2, capture: capturing });
+    expect(states!.residual_raw!.pools.max!.shape).toEqual([1, TINY.layers + 1, TINY.hiddenSize]);
+    await ready.close();
   });
 
   test('a prompt longer than the context is named with its length', async () => {

@@ -133,7 +133,7 @@ describe('decoding inside the graph', () => {
         }),
       );
     const setting = {
-      plan: planInterventions([], both.loop.config as never),
+      plan: planInterventions([], internalsOf(both.loop).decoder),
       eos: both.loop.config.eosTokenIds,
       pools: [],
       onStates: () => undefined,

@@ -1,10 +1,11 @@
+import { encodeModel } from '@sonde/onnx';
 import { expect, it } from 'vitest';
 import { chooseAdapterFiles, chooseModelFiles } from '../src/index.ts';
 
 const folder = (names: readonly string[], texts: Record<string, string> = {}) => ({
   label: 'hf:a/b@main',
   names,
-  readText: async (name: string) => texts[name] ?? '{}',
+  read: async (name: string) => Buffer.from(texts[name] ?? '{}'),
 });
 const INDEX = 'model.safetensors.index.json';
 
@@ -47,9 +48,45 @@ it('takes the shards that an index names, and says which is missing', async () =
   }
 });
 
+it('takes a ready graph where there are no safetensors, with the data files that it names', async () => {
+  const graph = encodeModel({
+    irVersion: 10,
+    producerName: '',
+    opsets: { '': 17 },
+    graph: {
+      name: 'g',
+      nodes: [],
+      inputs: [],
+      outputs: [],
+      initializers: [
+        {
+          name: 'w',
+          dataType: 'float32',
+          dims: [2],
+          external: { location: 'model.onnx_data', offset: 0, length: 8 },
+        },
+      ],
+    },
+  });
+  const there = ['config.json', 'tokenizer.json', 'onnx/model.onnx', 'onnx/model.onnx_data', 'onnx/model_q4.onnx'];
+  const remote = (names: readonly string[]) => ({
+    label: 'hf:a/b@main',
+    names,
+    read: async (name: string) => (name.endsWith('.onnx') ? graph : Buffer.from('{}')),
+  });
+  expect(await chooseModelFiles(remote(there))).toEqual([
+    'config.json',
+    'onnx/model.onnx',
+    'onnx/model.onnx_data',
+    'tokenizer.json',
+  ]);
+  const without = there.filter((name) => name !== 'onnx/model.onnx_data');
+  await expect(chooseModelFiles(remote(without))).rejects.toThrow('onnx/model.onnx_data, which is not there');
+});
+
 it('says what is there where something is missing', async () => {
   await expect(chooseModelFiles(folder(['config.json', 'tokenizer.json', 'pytorch_model.bin']))).rejects.toThrow(
-    'hf:a/b@main has no safetensors weights. There are: config.json, tokenizer.json, pytorch_model.bin.',
+    'hf:a/b@main has neither safetensors weights nor a graph model.onnx. There are: config.json, tokenizer.json, pytorch_model.bin.',
   );
   await expect(chooseModelFiles(folder([]))).rejects.toThrow('nothing in it');
   expect(chooseAdapterFiles(folder(['adapter_config.json', 'adapter_model.safetensors', 'x']))).toHaveLength(2);

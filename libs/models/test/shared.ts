@@ -8,12 +8,13 @@ export const fixtures = join(root, 'fixtures');
 export const tokenizers = join(root, 'data/tokenizers');
 export const hasShared = existsSync(fixtures) && existsSync(tokenizers);
 
-/** Greatest difference relative to the reference's greatest magnitude. */
+/** Greatest difference relative to the reference's greatest magnitude; 0 where nothing differs. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let [difference, scale] = [0, 0];
   for (let i = 0; i < expected.length; i++) {
     difference = Math.max(difference, Math.abs(actual[i]! - expected[i]!));
     scale = Math.max(scale, Math.abs(expected[i]!));
   }
-  return actual.length === expected.length ? difference / scale : Number.POSITIVE_INFINITY;
+  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
+  return difference === 0 ? 0 : difference / scale;
 }

@@ -139,7 +139,7 @@ async function describe(
   const folder = {
     label: ref.ref,
     names,
-    readText: async (file: string) => (await bring(fileNamed(file))).toString('utf8'),
+    read: (file: string) => bring(fileNamed(file)),
   };
   const { type, chosen } = await choose(ref, folder);
   const wanted = chosen.map(fileNamed);

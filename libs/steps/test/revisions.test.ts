@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
+import type { InputArtifact } from '@sonde/executor';
 import { rows, type Table } from '@sonde/tables';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { STEP_KINDS } from '../src/index.ts';
+import { writeStates } from '../src/states.ts';
 import { artifact, runStep, type StepRun, temporaryFolder } from './harness.ts';
 
 /** What a kind made of fixed inputs when its revision was set. `npm run record-revisions` writes the file anew. */
@@ -44,6 +46,33 @@ const statesDigest = async (run: StepRun): Promise<string> => {
 
 const record = (kind: string, digest: string): void => {
   found[kind] = { revision: STEP_KINDS.get(kind)!.revision, digest };
+};
+
+/** States of the same rows whose bytes no kernel decides: processors differ in the last ones. */
+const inventedStates = async (folder: string, sampled: StepRun, generated: StepRun): Promise<InputArtifact> => {
+  const ofPrompts = (await sampled.rows('prompts')).map((row) => ({ promptId: String(row.prompt_id), sample: null }));
+  const ofTexts = (await generated.rows('continuations')).map((row) => ({
+    promptId: String(row.prompt_id),
+    sample: Number(row.sample),
+  }));
+  const tensor = (n: number) => ({
+    shape: [n, 2, 8],
+    data: Float32Array.from({ length: n * 16 }, (_, i) => ((i * 7919) % 1009) / 1009 - 0.5),
+  });
+  const target = path.join(folder, 'invented');
+  await writeStates(target, {
+    states: {
+      residual: {
+        layers: [0, 1],
+        rowShape: [2, 8],
+        pools: { prompt: tensor(ofPrompts.length), continuation: tensor(ofTexts.length) },
+      },
+    },
+    rowsOf: { prompt: ofPrompts, continuation: ofTexts },
+    dtype: 'float32',
+    facts: {},
+  });
+  return artifact('tensors', target);
 };
 
 const makeAll = async (folder: string): Promise<void> => {
@@ -87,7 +116,7 @@ const makeAll = async (folder: string): Promise<void> => {
   const summarised = await runStep('behavior/summarize', folder, { scores, prompts, continuations, reference: scores });
   record('behavior/summarize', rounded(await summarised.table('summary')));
   const probed = await runStep('probe/train', folder, {
-    states: artifact('tensors', generated.path('states')),
+    states: await inventedStates(folder, sampled, generated),
     prompts,
     scores,
     continuations,

@@ -66,6 +66,18 @@ export const alignColumns = (rows: readonly (readonly string[])[], gap = 2): str
   );
 };
 
+/** Lines of whole words, indented, that fit the terminal (100 columns where there is none). */
+export const wrapText = (text: string, indent: string, columns = process.stdout.columns ?? 100): string[] => {
+  const lines: string[] = [];
+  let line = indent;
+  for (const word of text.split(' ')) {
+    const fits = line === indent || stringWidth(`${line} ${word}`) <= columns;
+    if (!fits) lines.push(line);
+    line = !fits || line === indent ? indent + word : `${line} ${word}`;
+  }
+  return [...lines, line];
+};
+
 export const exitWith = (status: number): never => {
   throw new Exit(status);
 };

@@ -3,32 +3,8 @@ import { type Plan, placesOf } from '../interventions.ts';
 import { causalMask } from '../masks.ts';
 import type { Decoding } from '../options.ts';
 import { requireSpan, type TokenizedPrompt } from '../prompts.ts';
+import { runsOf, tokensPerRun } from './batches.ts';
 import { advance, type DrawRow, type Sequence } from './sequence.ts';
-
-/** Most tokens in one run over whole sequences, padding included; a constant, so that results do not depend on the machine. */
-const TOKENS_PER_RUN = 4096;
-
-/** The order in which sequences of these lengths are batched with the least padding: the shortest first. */
-export function byLength(lengths: readonly number[]): number[] {
-  return [...lengths.keys()].sort((a, b) => lengths[a]! - lengths[b]! || a - b);
-}
-
-/** Cuts a list of sequences of given lengths into runs, in order; each has at least one. */
-export function runsOf(lengths: readonly number[], limit = TOKENS_PER_RUN): [number, number][] {
-  const runs: [number, number][] = [];
-  let start = 0;
-  let longest = 0;
-  lengths.forEach((length, i) => {
-    const next = Math.max(longest, length);
-    if (i > start && (i - start + 1) * next > limit) {
-      runs.push([start, i]);
-      start = i;
-      longest = length;
-    } else longest = next;
-  });
-  if (start < lengths.length) runs.push([start, lengths.length]);
-  return runs;
-}
 
 /** Token ids and positions [sequences, longest] of sequences read from their start, padded at the end. */
 export function padTokens(sequences: readonly (readonly number[])[]): {
@@ -101,14 +77,6 @@ export interface PromptStates {
     offset: number,
     position: number,
   ) => void;
-}
-
-/** Most numbers that the states of every token of a run may be. */
-const TOKEN_STATES_PER_RUN = 2 ** 26;
-
-/** Most tokens in a run, padding included; fewer where each token's states leave the graph. */
-export function tokensPerRun(engine: Engine, everyToken: boolean): number {
-  return everyToken ? Math.min(TOKENS_PER_RUN, Math.floor(TOKEN_STATES_PER_RUN / engine.layout.size)) : TOKENS_PER_RUN;
 }
 
 /** A range for each token of a sequence, empty ones for padding. */

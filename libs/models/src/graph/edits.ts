@@ -19,9 +19,10 @@ export function declareEdits(graph: GraphBuilder, sizes: DecoderSizes, features:
     for (let stage = 0; stage < (features.edits[site] ?? 0); stage++) {
       for (let block = 0; block < sizes.layers; block++) {
         const names = editNames({ site, stage, block });
-        graph.input(names.keep, 'float32', ['n', 1]);
-        graph.input(names.directions, 'float32', ['k', size]);
-        graph.input(names.offset, 'float32', ['n', size]);
+        // Lengths are named for each input, for equal names would say that they are equal.
+        graph.input(names.keep, 'float32', [`${names.keep}.n`, 1]);
+        graph.input(names.directions, 'float32', [`${names.directions}.k`, size]);
+        graph.input(names.offset, 'float32', [`${names.offset}.n`, size]);
       }
     }
   }

@@ -19,7 +19,7 @@ function declareInputs(graph: GraphBuilder, { sizes }: Decoder, width: number) {
   const { keyValueHeads, headSize, window } = sizes;
   const input = (name: string, type: 'float32' | 'int64' | 'int32' | 'bool', dims: readonly (string | number)[]) =>
     graph.input(`loop.${name}`, type, dims);
-  const maskShape = ['steps', 'B', 1, 1, 1, 'P+1+steps'];
+  const maskShape = ['loop.steps', 'loop.B', 1, 1, 1, 'loop.keys'];
   return {
     ...shapeInputs(graph, 'loop.'),
     /** Tokens that are read at most. */
@@ -29,23 +29,23 @@ function declareInputs(graph: GraphBuilder, { sizes }: Decoder, width: number) {
     /** Whether a sequence's last token is read too. */
     readLast: input('read_last', 'bool', []),
     /** Each sequence's first own position. */
-    start: input('start', 'int64', ['rows', 1]),
+    start: input('start', 'int64', ['loop.rows', 1]),
     promptLength: input('prompt_length', 'int64', [1]),
     promptCache: input('prompt_cache', 'int64', [4]),
     /** The caches at the beginning: one hidden slot, for a product over nothing is not for every provider. */
-    past: input('past', 'float32', ['B', keyValueHeads, 'K', 1, headSize]),
+    past: input('past', 'float32', ['loop.B', keyValueHeads, 'loop.K', 1, headSize]),
     mask: input('attention_mask', 'float32', maskShape),
     slidingMask: window === null ? null : input('sliding_mask', 'float32', maskShape),
-    uniforms: input('uniforms', 'float32', ['steps', 'rows', 'tries']),
-    eos: input('eos', 'int32', [1, 'E']),
-    reading: input('reading', 'float32', ['rows']),
+    uniforms: input('uniforms', 'float32', ['loop.steps', 'loop.rows', 'loop.tries']),
+    eos: input('eos', 'int32', [1, 'loop.E']),
+    reading: input('reading', 'float32', ['loop.rows']),
     /** 1 for the first row alone. */
-    first: input('first', 'float32', ['rows']),
-    seen: input('seen', 'int64', ['rows', 'W']),
+    first: input('first', 'float32', ['loop.rows']),
+    seen: input('seen', 'int64', ['loop.rows', 'loop.W']),
     /** [1, Q, 1] ones, and ones where a pool is of the newest token alone. */
-    pools: input('pools', 'float32', [1, 'Q', 1]),
-    newest: input('newest', 'float32', [1, 'Q', 1]),
-    sums: input('pool_in', 'float32', ['rows', 'Q', width]),
+    pools: input('pools', 'float32', [1, 'loop.Q', 1]),
+    newest: input('newest', 'float32', [1, 'loop.Q', 1]),
+    sums: input('pool_in', 'float32', ['loop.rows', 'loop.Q', width]),
   };
 }
 
@@ -89,7 +89,7 @@ export function addLoop(
   const { size: width } = poolLayout(sizes, features.sites);
   const outside = declareInputs(graph, decoder, width);
   const { rowShape, ...shapes } = outside;
-  const maximumIn = features.maximum ? graph.input('loop.maximum_in', 'float32', ['rows', width]) : null;
+  const maximumIn = features.maximum ? graph.input('loop.maximum_in', 'float32', ['loop.rows', width]) : null;
   const blocks = Array.from({ length: layers }, (_, block) => block);
   const kinds = ['key', 'value'] as const;
 
@@ -97,13 +97,13 @@ export function addLoop(
     const step = inner.input('step.number', 'int64', []);
     inner.input('step.go_on', 'bool', []);
     const carried = carry(inner);
-    const ids = carried.take('ids', 'int32', ['rows']);
-    const reading = carried.take('reading', 'float32', ['rows']);
-    const undecided = carried.take('undecided', 'float32', ['rows']);
-    const seenBefore = carried.take('seen', 'int64', ['rows', 'W']);
-    const before = carried.take('pooled', 'float32', ['rows', 'Q', width]);
-    const maximumBefore = maximumIn && carried.take('maximum', 'float32', ['rows', width]);
-    const cacheShape = ['B', keyValueHeads, 'K', 'S', headSize];
+    const ids = carried.take('ids', 'int32', ['loop.rows']);
+    const reading = carried.take('reading', 'float32', ['loop.rows']);
+    const undecided = carried.take('undecided', 'float32', ['loop.rows']);
+    const seenBefore = carried.take('seen', 'int64', ['loop.rows', 'step.W']);
+    const before = carried.take('pooled', 'float32', ['loop.rows', 'loop.Q', width]);
+    const maximumBefore = maximumIn && carried.take('maximum', 'float32', ['loop.rows', width]);
+    const cacheShape = ['loop.B', keyValueHeads, 'loop.K', 'step.S', headSize];
     const [rowKeys, rowValues] = kinds.map((kind) =>
       blocks.map((block) => carried.take(`${block}.${kind}`, 'float32', cacheShape)),
     ) as [Value[], Value[]];
@@ -213,8 +213,8 @@ export function addLoop(
     const most = inner.node('ReduceMax', [live, inner.constant([0])], { keepdims: 0 });
     inner.output('step.more', inner.node('Greater', [most, inner.scalar(0)]), 'bool', []);
     carried.finish();
-    inner.output('step.token', inner.node('Identity', [tokens]), 'int32', ['rows']);
-    inner.output('step.logprob', logprobs, 'float32', ['rows']);
+    inner.output('step.token', inner.node('Identity', [tokens]), 'int32', ['loop.rows']);
+    inner.output('step.logprob', logprobs, 'float32', ['loop.rows']);
   });
 
   const initial = [
@@ -228,9 +228,9 @@ export function addLoop(
   ];
   const results = graph.nodes(initial.length + 2, 'Loop', [outside.steps, '', ...initial], { body });
   const [, , undecided, , pooled] = results;
-  graph.output('loop.undecided', undecided!, 'float32', ['rows']);
-  graph.output('loop.pool_out', pooled!, 'float32', ['rows', 'Q', width]);
-  if (maximumIn) graph.output('loop.maximum_out', results[5]!, 'float32', ['rows', width]);
-  graph.output('loop.token', results.at(-2)!, 'int32', ['read', 'rows']);
-  graph.output('loop.logprob', results.at(-1)!, 'float32', ['read', 'rows']);
+  graph.output('loop.undecided', undecided!, 'float32', ['loop.rows']);
+  graph.output('loop.pool_out', pooled!, 'float32', ['loop.rows', 'loop.Q', width]);
+  if (maximumIn) graph.output('loop.maximum_out', results[5]!, 'float32', ['loop.rows', width]);
+  graph.output('loop.token', results.at(-2)!, 'int32', ['loop.read', 'loop.rows']);
+  graph.output('loop.logprob', results.at(-1)!, 'float32', ['loop.read', 'loop.rows']);
 }

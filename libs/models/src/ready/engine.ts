@@ -10,15 +10,6 @@ import type { DataFile } from './external.ts';
 import { sessionOf } from './session.ts';
 import { cutGraph, type ReadyDecoder } from './surgery.ts';
 
-/** What a graph made elsewhere does not show where our own do. */
-function checkFeatures({ sites, edits }: Features): void {
-  const site = [...sites, ...Object.keys(edits)][0];
-  if (site === undefined) return;
-  throw new ModelError(
-    `In a ready graph only the residual stream can be read and only bypass, bypass_attention and bypass_mlp can be done; for ${site} use the model's safetensors checkpoint.`,
-  );
-}
-
 /** Operators that take from an attention mask no more than a length. */
 const LENGTH_ALONE = new Set(['GroupQueryAttention', 'SparseAttention', 'PagedAttention']);
 
@@ -47,7 +38,6 @@ export async function createReadyEngine(
   provider: Provider,
   threads: number,
 ): Promise<Engine> {
-  checkFeatures(features);
   const { sizes } = decoder;
   const layout = poolLayout(sizes, []);
   const session = await sessionOf(cutGraph(decoder, layout, features.maximum), files, provider, threads);

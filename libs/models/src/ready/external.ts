@@ -60,6 +60,12 @@ async function resolve(graphPath: string, location: string): Promise<string> {
   return real;
 }
 
+/** The files of external data that a graph names, each once. */
+export function externalLocations(graph: Graph): string[] {
+  const named = tensorsOf(graph).initializers.flatMap(({ external }) => (external ? [external.location] : []));
+  return [...new Set(named)].sort();
+}
+
 /**
  * Checks where a graph's external data lie before anything else opens them.
  * @returns the files, by location in sorted order

@@ -2,8 +2,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeModel, OnnxFormatError, type OnnxModel } from '@sonde/onnx';
 import { ModelError } from '../errors.ts';
-import { isRecord, readJsonIfThere } from '../json.ts';
-import { checkExternalData } from './external.ts';
+import { isRecord, parseJson, readJsonIfThere } from '../json.ts';
+import type { RemoteFolder } from '../remote-files.ts';
+import { checkExternalData, externalLocations } from './external.ts';
 
 /** A folder with a ready decoder graph. */
 export interface ReadyFolder {
@@ -28,20 +29,24 @@ const OPTIONAL = [
   'tokenizer_config.json',
 ];
 
-async function graphsIn(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch((): string[] => []);
-  return names.filter((name) => name.endsWith('.onnx')).sort();
+async function namesIn(folder: string): Promise<string[]> {
+  const list = (path: string): Promise<string[]> => readdir(path).catch((): string[] => []);
+  const inner = (await list(join(folder, SUBFOLDER))).map((name) => `${SUBFOLDER}/${name}`);
+  return [...(await list(folder)), ...inner];
 }
 
-async function findGraph(folder: string, named: unknown): Promise<string | null> {
+/**
+ * The graph among a folder's names: the one that genai_config.json names, else model.onnx, else the only one; null if
+ * there is none. @throws ModelError
+ */
+function chooseGraph(folder: string, names: readonly string[], named: unknown): string | null {
   if (named !== undefined) {
     if (typeof named !== 'string' || !/^[\w.-]+$/.test(named)) {
       throw new ModelError(`${join(folder, GENAI)}: the decoder's filename is not a plain file name.`);
     }
     return named;
   }
-  const [own, inner] = [await graphsIn(folder), await graphsIn(join(folder, SUBFOLDER))];
-  const all = [...own, ...inner.map((name) => `${SUBFOLDER}/${name}`)];
+  const all = names.filter((name) => /^(onnx\/)?[^/]+\.onnx$/.test(name)).sort();
   const usual = ['model.onnx', `${SUBFOLDER}/model.onnx`].find((name) => all.includes(name));
   if (usual) return usual;
   if (all.length > 1) {
@@ -69,12 +74,16 @@ function translate(model: Record<string, unknown>, decoder: Record<string, unkno
   return { ...type, ...Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== null)) };
 }
 
+function decoderOf(genai: Record<string, unknown>): Record<'model' | 'decoder', Record<string, unknown>> {
+  const model = isRecord(genai.model) ? genai.model : {};
+  return { model, decoder: isRecord(model.decoder) ? model.decoder : {} };
+}
+
 /** Looks for a ready graph in a folder, in the hub's layout or onnxruntime-genai's; null if there is none. */
 export async function findReady(folder: string): Promise<ReadyFolder | null> {
   const genai = (await readJsonIfThere(join(folder, GENAI))) ?? {};
-  const model = isRecord(genai.model) ? genai.model : {};
-  const decoder = isRecord(model.decoder) ? model.decoder : {};
-  const file = await findGraph(folder, decoder.filename);
+  const { model, decoder } = decoderOf(genai);
+  const file = chooseGraph(folder, await namesIn(folder), decoder.filename);
   if (file === null) return null;
   const found = await stat(join(folder, file)).catch(() => null);
   if (!found?.isFile()) throw new ModelError(`${join(folder, GENAI)} names the graph ${file}, which is not there.`);
@@ -89,10 +98,14 @@ export async function findReady(folder: string): Promise<ReadyFolder | null> {
 /** Reads the graph of a folder. @throws ModelError if it is not a graph that can be read */
 export async function readGraphFile({ folder, file }: ReadyFolder): Promise<OnnxModel> {
   const path = join(folder, file);
+  return decodeGraph(await readFile(path), path);
+}
+
+function decodeGraph(bytes: Uint8Array, where: string): OnnxModel {
   try {
-    return decodeModel(await readFile(path));
+    return decodeModel(bytes);
   } catch (error) {
-    if (error instanceof OnnxFormatError) throw new ModelError(`${path} cannot be read: ${error.message}`);
+    if (error instanceof OnnxFormatError) throw new ModelError(`${where} cannot be read: ${error.message}`);
     throw error;
   }
 }
@@ -111,6 +124,38 @@ export async function listReadyFiles(folder: string): Promise<string[] | null> {
   }
   const { graph } = await readGraphFile(found);
   const data = await checkExternalData(join(folder, found.file), graph);
-  const under = found.file.includes('/') ? `${SUBFOLDER}/` : '';
-  return [...there, found.file, ...data.map(({ location }) => under + location)].sort();
+  return [
+    ...there,
+    found.file,
+    ...besideGraph(
+      found.file,
+      data.map(({ location }) => location),
+    ),
+  ].sort();
+}
+
+const besideGraph = (graph: string, locations: readonly string[]): string[] =>
+  locations.map((location) => (graph.includes('/') ? `${SUBFOLDER}/${location}` : location));
+
+/**
+ * The same for a folder elsewhere, whose files can be read one by one.
+ * @throws ModelError if something is missing or the graph cannot be read
+ */
+export async function chooseReadyFiles({ label, names, read }: RemoteFolder): Promise<string[] | null> {
+  const there = new Set(names);
+  const json = async (name: string): Promise<Record<string, unknown>> =>
+    there.has(name) ? parseJson(`${label}: ${name}`, Buffer.from(await read(name)).toString('utf8')) : {};
+  const { decoder } = decoderOf(await json(GENAI));
+  const file = chooseGraph(label, names, decoder.filename);
+  if (file === null) return null;
+  for (const name of [file, 'tokenizer.json']) {
+    if (!there.has(name)) throw new ModelError(`${label} has no ${name}.`);
+  }
+  const { graph } = decodeGraph(await read(file), `${label}: ${file}`);
+  const data = besideGraph(file, externalLocations(graph));
+  const missing = data.find((name) => !there.has(name));
+  if (missing !== undefined) {
+    throw new ModelError(`${label} is incomplete: ${file} names external data in ${missing}, which is not there.`);
+  }
+  return [...OPTIONAL.filter((name) => there.has(name)), file, ...data].sort();
 }

@@ -22,7 +22,9 @@ export interface OpenedReady {
   readonly architecture: string;
   readonly checkpoint: Checkpoint;
   readonly sizes: DecoderSizes;
-  readonly parameters: number;
+  /** Type and count of each weight. */
+  readonly weights: readonly (readonly [string, number])[];
+  check(features: Features): void;
   build(features: Features, provider: Provider, threads: number): Promise<Engine>;
 }
 
@@ -80,6 +82,15 @@ function sizesOf(graph: Graph, io: ReadyInterface, stream: Stream, config: Field
   };
 }
 
+/** What a graph made elsewhere does not show where our own do. */
+function checkFeatures({ sites, edits }: Features): void {
+  const site = [...sites, ...Object.keys(edits)][0];
+  if (site === undefined) return;
+  throw new ModelError(
+    `In a ready graph only the residual stream can be read and only bypass, bypass_attention and bypass_mlp can be done; for ${site} use the model's safetensors checkpoint.`,
+  );
+}
+
 /** Refuses a graph whose parts do not give what they should, before any work is done with it. */
 async function tryOut(engine: Engine): Promise<void> {
   await engine.run({
@@ -126,10 +137,11 @@ export async function openReady(folder: string): Promise<OpenedReady | null> {
     architecture: typeof named === 'string' ? named : 'unknown',
     checkpoint: { folder, config: found.config, generationConfig: found.generationConfig, weights: new Map() },
     sizes,
-    parameters: model.graph.initializers.reduce(
-      (sum, { dims }) => sum + dims.reduce((product, size) => product * size, 1),
-      0,
-    ),
+    weights: model.graph.initializers.map(({ dataType, dims }) => [
+      dataType,
+      dims.reduce((product, size) => product * size, 1),
+    ]),
+    check: checkFeatures,
     async build(features, provider, threads) {
       try {
         const engine = await createReadyEngine(decoder, files, features, provider, threads);

@@ -18,7 +18,7 @@ import {
 /** Continuations of prompts, and on the way the hidden states of both. */
 export const textGenerate: StepKind = {
   kind: 'text/generate',
-  revision: 1,
+  revision: 2,
   summary: 'Continues prompts with a language model; optionally captures hidden states in the same pass.',
   config: closed(
     {

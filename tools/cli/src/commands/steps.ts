@@ -2,7 +2,7 @@ import { type ConfigSchema, nearest, type StepKindSpec } from '@sonde/pipeline';
 import { stepKinds } from '../api.ts';
 import { UsageError } from '../errors.ts';
 import { checkConsent, type ModuleOptions } from '../pipeline.ts';
-import { alignColumns, openTerminal, printJson, type Terminal } from '../terminal.ts';
+import { alignColumns, openTerminal, printJson, type Terminal, wrapText } from '../terminal.ts';
 
 const typeText = (schema: ConfigSchema): string => {
   if (schema.artifact !== undefined) return schema.artifact.types.join('|') + (schema.artifact.many ? ' …' : '');
@@ -23,7 +23,15 @@ const rangeText = (schema: ConfigSchema): string => {
   return parts.join(', ');
 };
 
-const configRows = (schema: ConfigSchema, indent: string, terminal: Terminal): string[][] => {
+/** Where a schema's own keys may stand: in it, in its items, in its alternatives. */
+const partsOf = (schema: ConfigSchema): ConfigSchema[] => [
+  schema,
+  ...(schema.items === undefined ? [] : [schema.items as ConfigSchema]),
+  ...((schema.oneOf as ConfigSchema[] | undefined) ?? []),
+];
+
+/** The keys of a config, what each takes, and below it what it is for. */
+const configLines = (schema: ConfigSchema, indent: string, terminal: Terminal): string[] => {
   const required = new Set((schema.required as readonly string[] | undefined) ?? []);
   const { bold, dim, cyan } = terminal.colors;
   return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
@@ -32,29 +40,27 @@ const configRows = (schema: ConfigSchema, indent: string, terminal: Terminal): s
       property.default === undefined ? '' : `default ${JSON.stringify(property.default)}`,
       required.has(name) ? 'required' : '',
     ];
-    const row = [
-      `${indent}${bold(name)}`,
-      cyan(typeText(property)),
-      dim(facts.filter(Boolean).join('; ')),
-      String(property.description ?? ''),
+    const described = property.description === undefined ? [] : [String(property.description)];
+    return [
+      `${indent}${bold(name)}  ${cyan(typeText(property))}  ${dim(facts.filter(Boolean).join('; '))}`.trimEnd(),
+      ...described.flatMap((text) => wrapText(text, `${indent}    `)),
+      ...partsOf(property).flatMap((part) => configLines(part, `${indent}  `, terminal)),
     ];
-    return [row, ...configRows(property, `${indent}  `, terminal)];
   });
 };
 
 const printKind = (kind: StepKindSpec, terminal: Terminal): void => {
-  const { bold, dim } = terminal.colors;
+  const { bold, cyan, dim } = terminal.colors;
   terminal.out(`${bold(kind.kind)}  ${dim(`revision ${kind.revision}`)}\n${kind.summary}\n`);
   terminal.out('with:');
-  for (const line of alignColumns(configRows(kind.config, '  ', terminal))) terminal.out(line);
+  for (const line of configLines(kind.config, '  ', terminal)) terminal.out(line);
   terminal.out('\noutputs:');
-  const outputs = Object.entries(kind.outputs).map(([name, { type, description }]) => [
-    `  ${bold(name)}`,
-    type,
-    description,
-  ]);
+  const outputs = Object.entries(kind.outputs);
   if (outputs.length === 0) terminal.out('  as its config says');
-  for (const line of alignColumns(outputs)) terminal.out(line);
+  for (const [name, { type, description }] of outputs) {
+    terminal.out(`  ${bold(name)}  ${cyan(type)}`);
+    for (const line of wrapText(description, '      ')) terminal.out(line);
+  }
 };
 
 const kindJson = ({ kind, revision, summary, config, outputs, runsCode }: StepKindSpec) => ({
