@@ -89,6 +89,8 @@ export async function openSession(path: string, provider: Provider, threads: num
   const refusal = (said: string): ModelError =>
     new ModelError(`Device ${provider} cannot be used. ${explain(provider, said)}`);
   if (provider === 'cuda' && !hasCudaLibrary()) throw refusal('');
+  // ONNX Runtime lets CUDA round products to TF32 (10 bits), and its Node binding has no option against that.
+  if (provider === 'cuda') process.env.NVIDIA_TF32_OVERRIDE = '0';
   const { InferenceSession: Session } = await import('onnxruntime-node');
   try {
     return await Session.create(path, sessionOptions(provider, threads));

@@ -52,7 +52,7 @@ export async function createSession(
   decoder: Decoder,
   adapter: Adapter | null,
   features: Features,
-  { provider, threads, decoding }: Placement,
+  placement: Placement,
 ): Promise<{ session: InferenceSession; parameters: number }> {
   const files = new Map<string, string>();
   const locate = (path: string): string => {
@@ -61,13 +61,13 @@ export async function createSession(
     return name;
   };
   const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, locate };
-  const { graph, parameters } = decoderGraph(decoder, source, features, decoding);
+  const { graph, parameters } = decoderGraph(decoder, source, features, placement);
   const folder = await folderFor(files.keys().next().value);
   try {
     for (const [path, name] of files) await placeFile(path, join(folder, name));
     const path = join(folder, 'model.onnx');
     await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
-    return { session: await openSession(path, provider, threads), parameters };
+    return { session: await openSession(path, placement.provider, placement.threads), parameters };
   } finally {
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }

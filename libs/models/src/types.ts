@@ -191,6 +191,7 @@ export interface Progress {
 }
 
 export interface RunHooks {
+  /** Called as sequences end; on a device with its own memory once for each batch of them. */
   readonly onProgress?: (progress: Progress) => void;
   /** Ends the work between two steps with the signal's reason. */
   readonly signal?: AbortSignal;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type GenerationOptions, generate, type Model, openModel, PROVIDERS, tryProvider } from '../src/index.ts';
 import { goldenModel, readGolden } from './goldens.ts';
 import { relativeError } from './shared.ts';
-import { plain, scratch, writeTiny } from './tiny.ts';
+import { numbers, plain, scratch, writeTiny } from './tiny.ts';
 
 const accelerated = PROVIDERS.filter((provider) => provider !== 'cpu');
 /** What is missing for a provider on this machine; null where it works. */
@@ -15,6 +15,7 @@ beforeAll(async () => {
 afterAll(() => files.remove());
 
 const prompts = [plain('a', 'Hello there'), plain('b', 'x'), plain('c', 'Some longer text')];
+const vector = (seed: number): Float32Array => numbers(seed, 16, 1);
 const capture = {
   layers: 'all',
   pool: ['prompt', 'continuation', 'last', 'max'],
@@ -29,7 +30,14 @@ const settings: Readonly<Record<string, GenerationOptions>> = {
     do_sample: false,
     interventions: [
       { kind: 'bypass_mlp', layers: [0] },
-      { kind: 'erase', layers: [1], directions: [[Float32Array.from({ length: 16 }, (_, i) => i / 8 - 1)]] },
+      { kind: 'erase', layers: [1], directions: [[vector(1)]] },
+    ],
+  },
+  'replaced states, a step at a time': {
+    ...common,
+    num_return_sequences: 2,
+    interventions: [
+      { kind: 'replace', layers: [0], stateOf: ({ position }) => (position % 3 === 1 ? [vector(position)] : null) },
     ],
   },
 };

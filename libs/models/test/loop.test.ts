@@ -2,7 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { continuePrompts } from '../src/decoding/continue.ts';
 import type { Sequence } from '../src/decoding/sequence.ts';
 import type { LoopRequest } from '../src/engine.ts';
-import { type Generation, type GenerationOptions, generate, type Model, type TokenStates } from '../src/index.ts';
+import {
+  capture as captureStates,
+  type Generation,
+  type GenerationOptions,
+  generate,
+  type Model,
+  perplexity,
+  type TokenStates,
+} from '../src/index.ts';
 import { planInterventions } from '../src/interventions.ts';
 import { internalsOf, openModelAs } from '../src/model.ts';
 import { checkDecoding } from '../src/options.ts';
@@ -108,6 +116,14 @@ describe('decoding inside the graph', () => {
   afterAll(async () => {
     await both.steps.close();
     await both.loop.close();
+  });
+
+  test('changes nothing in what does not decode', async () => {
+    const items = prompts.map((prompt) => ({ prompt, continuation: { tokenIds: [5, 6, 7] } }));
+    const options = { layers: 'all', pool: ['prompt', 'continuation'] } as const;
+    expect(await captureStates(both.loop, items, options)).toEqual(await captureStates(both.steps, items, options));
+    const texts = ['Hello there', 'x y'];
+    expect(await perplexity(both.loop, texts)).toEqual(await perplexity(both.steps, texts));
   });
 
   test('leaves the states of every token to steps', async () => {

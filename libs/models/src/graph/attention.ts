@@ -1,5 +1,6 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
 import type { DecoderSizes } from '../architectures/architecture.ts';
+import type { TransposedProduct } from './products.ts';
 
 /** Queries, keys and values of the new tokens, [tokens, heads · headSize] (or with the tokens axis split). */
 export interface Projections {
@@ -69,6 +70,7 @@ export interface AttentionInputs extends AttentionShapes {
   readonly mask: Value;
   /** The same in layers with a sliding window; null where no layer has one. */
   readonly slidingMask: Value | null;
+  readonly product: TransposedProduct;
   readonly promptKeys: readonly Value[];
   readonly promptValues: readonly Value[];
   readonly rowKeys: readonly Value[];
@@ -97,21 +99,24 @@ export function attend(
   const values = graph.node('Transpose', [reshape(value, run.splitKey)], { perm: [0, 3, 1, 2, 4] });
   const kept = run.keep(layer, keys, values);
 
-  const scores = (q: Value, k: Value): Value => graph.node('com.microsoft::FusedMatMul', [q, k], { transB: 1 });
   const perRow = reshape(queries, run.queryForRow);
-  const onPrompt = scores(reshape(queries, run.queryForPrompt), run.promptKeys[layer]!);
-  const parts = [reshape(onPrompt, run.promptScores), scores(perRow, run.rowKeys[layer]!), scores(perRow, kept.keys)];
+  const onPrompt = run.product(graph, reshape(queries, run.queryForPrompt), run.promptKeys[layer]!, 4);
+  const parts = [
+    reshape(onPrompt, run.promptScores),
+    run.product(graph, perRow, run.rowKeys[layer]!, 5),
+    run.product(graph, perRow, kept.keys, 5),
+  ];
   const all = graph.node('Concat', parts, { axis: -1 });
   const limited = options.softcap ? softcap(graph, all, options.softcap) : all;
   const masked = graph.node('Add', [limited, options.sliding ? run.slidingMask! : run.mask]);
   const weights = graph.node('Softmax', [masked], { axis: -1 });
   const [ofPrompt, ofRow, ofNew] = graph.nodes(3, 'Split', [weights, run.lengths], { axis: -1 });
   const fromPrompt = graph.node('MatMul', [reshape(ofPrompt!, run.promptWeights), run.promptValues[layer]!]);
-  const attended = graph.node('Sum', [
+  const onCaches = graph.node('Add', [
     reshape(fromPrompt, run.queryForRow),
     graph.node('MatMul', [ofRow!, run.rowValues[layer]!]),
-    graph.node('MatMul', [ofNew!, kept.values]),
   ]);
+  const attended = graph.node('Add', [onCaches, graph.node('MatMul', [ofNew!, kept.values])]);
   const back = graph.node('Transpose', [reshape(attended, run.splitAttended)], { perm: [0, 2, 4, 1, 3, 5] });
   return graph.node('Reshape', [back, graph.constant([-1, sizes.heads * sizes.headSize])]);
 }

@@ -1,11 +1,12 @@
 import { buildGraph, type Graph, type Value } from '@sonde/onnx';
 import type { Decoder } from '../architectures/architecture.ts';
-import type { DecodingForm } from '../providers.ts';
+import type { Placement } from '../providers.ts';
 import type { Features } from '../sites.ts';
 import { shapeInputs } from './attention.ts';
 import { addDraw } from './draw.ts';
 import { declareEdits } from './edits.ts';
 import { addLoop, LOOP_ROUNDS } from './loop_graph.ts';
+import { transposedProduct } from './products.ts';
 import { poolMaxima, poolSums, traceDecoder } from './trace.ts';
 import { placeWeights, type WeightSource } from './weights.ts';
 
@@ -18,7 +19,7 @@ export function decoderGraph(
   decoder: Decoder,
   source: WeightSource,
   features: Features,
-  form: DecodingForm,
+  { decoding, provider }: Pick<Placement, 'decoding' | 'provider'>,
 ): { graph: Graph; parameters: number } {
   const { layers, vocabSize, keyValueHeads, headSize } = decoder.sizes;
   const graph = buildGraph('decoder');
@@ -36,6 +37,7 @@ export function decoderGraph(
   const { rowShape, ...shapes } = shapeInputs(graph);
   const weights = placeWeights(graph, source);
   declareEdits(graph, decoder.sizes, features);
+  const product = transposedProduct(provider);
   /** What every form of run shares. */
   const common = {
     rotary: decoder.rotary.map(({ inverseFrequencies: { length: pairs } }, i) => ({
@@ -52,6 +54,7 @@ export function decoderGraph(
     positionIds: graph.input('position_ids', 'int64', ['rows', 'T']),
     attention: {
       ...shapes,
+      product,
       lengths: graph.input('lengths', 'int64', [3]),
       mask: graph.input('attention_mask', 'float32', maskShape),
       slidingMask: decoder.sizes.window === null ? null : graph.input('sliding_mask', 'float32', maskShape),
@@ -83,8 +86,8 @@ export function decoderGraph(
   const headRows = graph.node('Gather', [normed, graph.input('head_rows', 'int32', ['R'])], { axis: 0 });
   // Named as an output before it is used: an Identity would copy it at every step.
   graph.output('logits', decoder.head(parts, headRows), 'float32', ['R', vocabSize]);
-  addDraw(graph, 'logits', vocabSize, form === 'loop' ? LOOP_ROUNDS : 1);
-  if (form === 'loop') addLoop(graph, decoder, weights, features, common);
+  addDraw(graph, 'logits', vocabSize, decoding === 'loop' ? LOOP_ROUNDS : 1);
+  if (decoding === 'loop') addLoop(graph, decoder, weights, features, product, common);
 
   const parameters = weights.finish(layers);
   return { graph: graph.finish(), parameters };

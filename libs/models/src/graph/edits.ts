@@ -1,6 +1,7 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
 import type { DecoderSizes } from '../architectures/architecture.ts';
 import { type Features, SITES, type Site, siteSize } from '../sites.ts';
+import type { TransposedProduct } from './products.ts';
 
 /** The names of a change's inputs. */
 export function editNames({ site, stage, block }: { site: Site; stage: number; block: number }): {
@@ -32,12 +33,18 @@ export function declareEdits(graph: GraphBuilder, sizes: DecoderSizes, features:
  * Changes x [tokens, size] so many times: keep · x − (x Uᵀ) U + offset, with keep [n, 1], U [k, size] and offset
  * [n, size], where n is 1 or `tokens`. An addition, an erased direction, a mean and a replacement are all of this form.
  */
-export function addEdits(graph: GraphBuilder, x: Value, site: Site, block: number, count: number): Value {
+export function addEdits(
+  graph: GraphBuilder,
+  x: Value,
+  { site, block }: { readonly site: Site; readonly block: number },
+  count: number,
+  product: TransposedProduct,
+): Value {
   let changed = x;
   for (let stage = 0; stage < count; stage++) {
     const { keep, directions, offset } = editNames({ site, stage, block });
     const kept = graph.node('Mul', [changed, keep]);
-    const along = graph.node('com.microsoft::FusedMatMul', [changed, directions], { transB: 1 });
+    const along = product(graph, changed, directions, 2);
     const erased = graph.node('Sub', [kept, graph.node('MatMul', [along, directions])]);
     changed = graph.node('Add', [erased, offset]);
   }

@@ -4,6 +4,7 @@ import { type Features, poolLayout } from '../sites.ts';
 import { shapeInputs } from './attention.ts';
 import { nextTokens } from './draw.ts';
 import type { RunValues } from './parts.ts';
+import type { TransposedProduct } from './products.ts';
 import { poolMaxima, poolSums, traceDecoder } from './trace.ts';
 import type { PlacedWeights } from './weights.ts';
 
@@ -49,6 +50,8 @@ function declareInputs(graph: GraphBuilder, { sizes }: Decoder, width: number) {
   };
 }
 
+type LoopInputs = ReturnType<typeof declareInputs>;
+
 /** Values that one step hands to the next, in the order of the loop's inputs and outputs. */
 function carry(graph: GraphBuilder) {
   const names: string[] = [];
@@ -71,6 +74,82 @@ function carry(graph: GraphBuilder) {
   };
 }
 
+/** A step's values of all sequences, [rows] each but `seen`, [rows, any]. */
+interface StepValues {
+  readonly step: Value;
+  readonly ids: Value;
+  /** 1 where the newest token is read. */
+  readonly reading: Value;
+  /** 1 where a draw was not decided. */
+  readonly undecided: Value;
+  readonly seen: Value;
+}
+
+/**
+ * Draws the next token of the sequences that go on.
+ * @param head gives the logits of some rows
+ * @returns what the next step begins with, the log-probabilities [rows], and whether there is one
+ */
+function drawNext(
+  graph: GraphBuilder,
+  outside: LoopInputs,
+  { step, ids, reading, undecided, seen }: StepValues,
+  head: (rows: Value) => Value,
+  vocabSize: number,
+) {
+  /** 1 where a token does not end its sequence. */
+  const goesOn = (tokens: Value): Value => {
+    const column = graph.node('Unsqueeze', [tokens, graph.constant([1])]);
+    const ends = graph.node('Cast', [graph.node('Equal', [column, outside.eos])], { to: FLOAT });
+    const ended = graph.node('ReduceMax', [ends, graph.constant([1])], { keepdims: 0 });
+    return graph.node('Sub', [graph.scalar(1), ended]);
+  };
+  const mayDraw = graph.node('Cast', [graph.node('Less', [step, outside.draws])], { to: FLOAT });
+  const drawing = graph.node('Mul', [graph.node('Mul', [reading, goesOn(ids)]), mayDraw]);
+  // Some operators cannot do with no row at all (TopK on the CPU, Softmax on WebGPU): one is drawn for then.
+  const isAny = graph.node('Greater', [
+    graph.node('ReduceMax', [drawing, graph.constant([0])], { keepdims: 0 }),
+    graph.scalar(0),
+  ]);
+  const chosen = graph.node('NonZero', [graph.node('Where', [isAny, drawing, outside.first])]);
+  const rows = graph.node('Squeeze', [chosen, graph.constant([0])]);
+  const ofRows = (values: Value): Value => graph.node('Gather', [values, rows], { axis: 0 });
+  const noToken = graph.node('Sub', [graph.node('Sub', [rows, rows]), graph.constant([1])]);
+  const next = nextTokens(
+    graph,
+    head(rows),
+    {
+      sample: 'sample',
+      adjust: 'adjust',
+      temperature: 'temperature',
+      topK: 'top_k',
+      topP: 'top_p',
+      penalty: 'repetition_penalty',
+      seen: ofRows(seen),
+      uniforms: ofRows(graph.node('Gather', [outside.uniforms, step], { axis: 0 })),
+      forced: graph.node('Cast', [noToken], { to: INT32 }),
+    },
+    vocabSize,
+    LOOP_ROUNDS,
+  );
+  const scatter = (into: Value, where: Value, values: Value): Value =>
+    graph.node('ScatterElements', [into, where, values], { axis: 0 });
+  const tokens = scatter(ids, rows, next.token);
+  const zeros = graph.node('Sub', [reading, reading]);
+  const logprobs = scatter(zeros, rows, next.logprob);
+  const left = graph.node('Gather', [rows, next.pendingRows], { axis: 0 });
+  const undecidedHere = scatter(zeros, left, graph.node('Gather', [drawing, left], { axis: 0 }));
+  const undecidedNow = graph.node('Max', [undecided, undecidedHere]);
+  const decided = graph.node('Sub', [graph.scalar(1), undecidedNow]);
+  const readNext = graph.node('Mul', [drawing, decided]);
+
+  const drawnNext = graph.node('Mul', [readNext, goesOn(tokens)]);
+  const live = graph.node('Where', [outside.readLast, readNext, drawnNext]);
+  const most = graph.node('ReduceMax', [live, graph.constant([0])], { keepdims: 0 });
+  const more = graph.node('Greater', [most, graph.scalar(0)]);
+  return { ids: tokens, logprobs, undecided: undecidedNow, reading: readNext, more };
+}
+
 /**
  * All decoding steps after the prompts were read, in one `Loop`: the prompts' keys and values are those that the graph
  * around it has just computed, each sequence's own are values that the loop carries, so that on a device with its own
@@ -82,6 +161,7 @@ export function addLoop(
   decoder: Decoder,
   weights: PlacedWeights,
   features: Features,
+  product: TransposedProduct,
   common: Pick<RunValues, 'rotary' | 'attentionGates' | 'mlpGates'>,
 ): void {
   const { sizes } = decoder;
@@ -126,6 +206,7 @@ export function addLoop(
       positionIds: inner.node('Add', [outside.start, step]),
       attention: {
         ...shapes,
+        product,
         lengths: inner.node('Concat', [outside.promptLength, ownLength, inner.constant([1])], { axis: 0 }),
         mask: maskOf(outside.mask),
         slidingMask: outside.slidingMask && maskOf(outside.slidingMask),
@@ -156,65 +237,19 @@ export function addLoop(
       carried.give('maximum', poolMaxima(inner, perRow, bias, maximumBefore), 'float32');
     }
 
-    /** 1 where a token does not end its sequence. */
-    const goesOn = (tokens: Value): Value => {
-      const column = inner.node('Unsqueeze', [tokens, inner.constant([1])]);
-      const ends = inner.node('Cast', [inner.node('Equal', [column, outside.eos])], { to: FLOAT });
-      const ended = inner.node('ReduceMax', [ends, inner.constant([1])], { keepdims: 0 });
-      return inner.node('Sub', [inner.scalar(1), ended]);
-    };
-    const mayDraw = inner.node('Cast', [inner.node('Less', [step, outside.draws])], { to: FLOAT });
-    const drawing = inner.node('Mul', [inner.node('Mul', [reading, goesOn(ids)]), mayDraw]);
-    // Some operators cannot do with no row at all (TopK on the CPU, Softmax on WebGPU): one is drawn for then.
-    const isAny = inner.node('Greater', [
-      inner.node('ReduceMax', [drawing, inner.constant([0])], { keepdims: 0 }),
-      inner.scalar(0),
-    ]);
-    const chosen = inner.node('NonZero', [inner.node('Where', [isAny, drawing, outside.first])]);
-    const rows = inner.node('Squeeze', [chosen, inner.constant([0])]);
-    const ofRows = (values: Value): Value => inner.node('Gather', [values, rows], { axis: 0 });
     const newest = inner.node('Unsqueeze', [inner.node('Cast', [ids], { to: INT64 }), inner.constant([1])]);
     const seen = inner.node('Concat', [seenBefore, newest], { axis: 1 });
     carried.give('seen', seen, 'int64');
-    const noToken = inner.node('Sub', [inner.node('Sub', [rows, rows]), inner.constant([1])]);
-    const next = nextTokens(
-      inner,
-      decoder.head(parts, ofRows(normed)),
-      {
-        sample: 'sample',
-        adjust: 'adjust',
-        temperature: 'temperature',
-        topK: 'top_k',
-        topP: 'top_p',
-        penalty: 'repetition_penalty',
-        seen: ofRows(seen),
-        uniforms: ofRows(inner.node('Gather', [outside.uniforms, step], { axis: 0 })),
-        forced: inner.node('Cast', [noToken], { to: INT32 }),
-      },
-      vocabSize,
-      LOOP_ROUNDS,
-    );
-    const scatter = (into: Value, where: Value, values: Value): Value =>
-      inner.node('ScatterElements', [into, where, values], { axis: 0 });
-    const tokens = scatter(ids, rows, next.token);
-    const zeros = inner.node('Sub', [reading, reading]);
-    const logprobs = scatter(zeros, rows, next.logprob);
-    const left = inner.node('Gather', [rows, next.pendingRows], { axis: 0 });
-    const undecidedHere = scatter(zeros, left, inner.node('Gather', [drawing, left], { axis: 0 }));
-    const undecidedNow = inner.node('Max', [undecided, undecidedHere]);
-    const decided = inner.node('Sub', [inner.scalar(1), undecidedNow]);
-    const readNext = inner.node('Mul', [drawing, decided]);
-    carried.give('ids', tokens, 'int32');
-    carried.give('undecided', undecidedNow, 'float32');
-    carried.give('reading', readNext, 'float32');
+    const head = (rows: Value): Value => decoder.head(parts, inner.node('Gather', [normed, rows], { axis: 0 }));
+    const next = drawNext(inner, outside, { step, ids, reading, undecided, seen }, head, vocabSize);
+    carried.give('ids', next.ids, 'int32');
+    carried.give('undecided', next.undecided, 'float32');
+    carried.give('reading', next.reading, 'float32');
 
-    const drawNext = inner.node('Mul', [readNext, goesOn(tokens)]);
-    const live = inner.node('Where', [outside.readLast, readNext, drawNext]);
-    const most = inner.node('ReduceMax', [live, inner.constant([0])], { keepdims: 0 });
-    inner.output('step.more', inner.node('Greater', [most, inner.scalar(0)]), 'bool', []);
+    inner.output('step.more', next.more, 'bool', []);
     carried.finish();
-    inner.output('step.token', inner.node('Identity', [tokens]), 'int32', ['loop.rows']);
-    inner.output('step.logprob', logprobs, 'float32', ['loop.rows']);
+    inner.output('step.token', inner.node('Identity', [next.ids]), 'int32', ['loop.rows']);
+    inner.output('step.logprob', next.logprobs, 'float32', ['loop.rows']);
   });
 
   const initial = [

@@ -27,7 +27,7 @@ export function traceDecoder(
   const { layers } = decoder.sizes;
   const states = new Map<string, Value>();
   const passSite = (site: Site, block: number, x: Value): Value => {
-    const changed = addEdits(graph, x, site, block, features.edits[site] ?? 0);
+    const changed = addEdits(graph, x, { site, block }, features.edits[site] ?? 0, run.attention.product);
     states.set(`${site}.${block + 1}`, changed);
     return changed;
   };
