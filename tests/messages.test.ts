@@ -111,11 +111,11 @@ describe('answers', () => {
     expect((await run('doctor')).stdout).toMatch(/providers: cpu/);
     expect((await run('store', 'gc', '--keep-runs', '1')).stdout).toContain('within the last hour');
   });
-  it('know what this version does not do yet', async () => {
+  it('name the precisions that there are', async () => {
     await writeFile(
-      path.join(folder, 'later.yaml'),
-      'sonde: 1\nname: t\nsteps:\n  g: { uses: text/generate, with: { model: { ref: embedded:parlour-base, dtype: float16 }, prompts: p.yaml } }\n',
+      path.join(folder, 'precision.yaml'),
+      'sonde: 1\nname: t\nsteps:\n  g: { uses: text/generate, with: { model: { ref: embedded:parlour-base, dtype: float8 }, prompts: p.yaml } }\n',
     );
-    says(await run('check', 'later.yaml'), 2, '`model.dtype` is not available in this version');
+    says(await run('check', 'precision.yaml'), 2, 'expected one of `float32`, `float16`, `bfloat16`');
   });
 });

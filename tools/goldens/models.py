@@ -8,6 +8,7 @@ import numpy as np
 import peft
 import torch
 import transformers
+from precision import in_precision
 from sites import inside
 
 OUT = Path(__file__).resolve().parents[2] / "libs/models/test/goldens"
@@ -119,6 +120,7 @@ CASES = [
         None,
     ),
     ("gpt2", "GPT2LMHeadModel", {}, ["c_attn", "c_proj"]),
+    ("llama-odd", "LlamaForCausalLM", {"intermediate_size": 21, "attention_bias": True}, ["q_proj", "down_proj"]),
     (
         "gpt2-scaled",
         "GPT2LMHeadModel",
@@ -167,6 +169,9 @@ CASES = [
         None,
     ),
 ]
+
+PRECISION = {"gpt2", "llama-odd"}
+"""Cases that are computed with rounded and quantised weights too. One has blocks of weights that are not whole."""
 
 
 def numbers(seed: int, count: int, scale: float) -> np.ndarray:
@@ -251,6 +256,10 @@ def golden(name: str, architecture: str, changes: dict, targets: list[str] | Non
             "weights": [[name.replace(".default", ""), shape] for name, shape in weights],
             **results(adapted, model.base_model),
         }
+        if name in PRECISION:
+            made["adapter"]["precision"] = in_precision(model, adapted, results)
+            with adapted.disable_adapter():
+                made["precision"] = in_precision(model, adapted, results)
     return made
 
 

@@ -5,6 +5,7 @@ import { ModelError } from './errors.ts';
 import { generate } from './generate.ts';
 import { isRecord, readJson } from './json.ts';
 import { internalsOf, openModel } from './model.ts';
+import type { Quantization, WeightDtype } from './quantization/precision.ts';
 import type { OpenOptions } from './types.ts';
 
 /** What a checkpoint is, as far as its files say, and what it did when it was tried. */
@@ -19,6 +20,10 @@ export interface ModelReport {
   readonly parameters: number;
   /** Numbers in the weights by how they are stored. */
   readonly dtypes: Readonly<Record<string, number>>;
+  /** What the weights were rounded to for the self-check; null: nothing. */
+  readonly dtype: WeightDtype | null;
+  /** How the weights of blocks were quantised for it; null: not at all. */
+  readonly quantization: Quantization | null;
   readonly files: readonly { readonly name: string; readonly size: number }[];
   /** All files together. */
   readonly bytes: number;
@@ -85,6 +90,8 @@ export async function checkModel(folder: string, options: OpenOptions): Promise<
       context: config.maxPositions,
       parameters: config.parameters,
       dtypes: internalsOf(model).dtypes,
+      dtype: options.dtype ?? null,
+      quantization: options.quantization ?? null,
       files,
       bytes: files.reduce((sum, { size }) => sum + size, 0),
       tokenizer: {

@@ -11,6 +11,12 @@ export interface Weight {
   readonly info: TensorInfo;
 }
 
+/** The name that a weight has in its file. */
+export function weightName({ file, info }: Weight): string {
+  for (const [name, other] of file.tensors) if (other === info) return name;
+  throw new ModelError(`${file.path} does not hold the weight looked for in it.`);
+}
+
 export interface Checkpoint {
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;

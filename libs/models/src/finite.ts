@@ -1,23 +1,25 @@
 import { readFloat32 } from '@sonde/tensors';
+import { weightName } from './checkpoint.ts';
 import { padTokens, spanWeights } from './decoding/prefill.ts';
 import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
 import { type Plan, placesOf } from './interventions.ts';
 import { causalMask } from './masks.ts';
 import { internalsOf, type Model } from './model.ts';
+import { findNonFinite } from './quantization/precision.ts';
 
-/** The first weight, by file order, that holds a number that is not finite. */
+/** The first weight, by file order, that holds a number that is not finite, as it is stored or as it runs. */
 async function nonFiniteWeight(model: Model): Promise<string | null> {
-  const { checkpoint, adapter } = internalsOf(model);
+  const { checkpoint, adapter, precision } = internalsOf(model);
   const low = [...(adapter?.modules ?? [])].flatMap(([name, { a, b }]) => [
-    [`${name}.lora_A.weight`, a] as const,
-    [`${name}.lora_B.weight`, b] as const,
+    [`${name}.lora_A.weight`, a, null] as const,
+    [`${name}.lora_B.weight`, b, null] as const,
   ]);
-  for (const [name, { file, info }] of [...checkpoint.weights, ...low]) {
-    const inFile = file.tensors.get(name) === info ? name : [...file.tensors].find(([, other]) => other === info)?.[0];
-    const { data } = await readFloat32(file, inFile ?? name);
-    const at = data.findIndex((value) => !Number.isFinite(value));
-    if (at >= 0) return `weight "${name}" in ${file.path} holds ${data[at]} (element ${at})`;
+  const own = [...checkpoint.weights].map(([name, weight]) => [name, weight, precision.dtype] as const);
+  for (const [name, weight, dtype] of [...own, ...low]) {
+    const { data } = await readFloat32(weight.file, weightName(weight));
+    const found = findNonFinite(data, dtype);
+    if (found) return `weight "${name}" in ${weight.file.path} holds ${found.what} (element ${found.at})`;
   }
   return null;
 }

@@ -7,6 +7,7 @@ import { type Checkpoint, hasWeights, openCheckpoint } from './checkpoint.ts';
 import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
 import { type DecodingForm, formOf, isProvider, type Placement, PROVIDERS } from './providers.ts';
+import { checkPrecision, type Precision } from './quantization/precision.ts';
 import { openReady } from './ready/open.ts';
 import { createSession } from './session.ts';
 import { createEngine } from './session_engine.ts';
@@ -29,6 +30,7 @@ export interface Internals {
   /** Numbers in the weights by how they are stored. */
   readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
+  readonly precision: Precision;
   readonly decoder: Pick<Opened, 'sizes' | 'check'>;
   /** An engine with these features; built anew only if the one there is lacks one of them. */
   engine(features: Features): Promise<Engine>;
@@ -72,7 +74,7 @@ function countByType(counts: readonly (readonly [string, number])[]): Record<str
   return sums;
 }
 
-async function openWeights(folder: string, adapterFolder: string | undefined): Promise<Opened> {
+async function openWeights(folder: string, adapterFolder: string | undefined, precision: Precision): Promise<Opened> {
   const checkpoint = await openCheckpoint(folder);
   const { architecture, decoder } = describeDecoder(folder, checkpoint.config);
   const adapter = adapterFolder === undefined ? null : await openAdapter(adapterFolder);
@@ -84,18 +86,25 @@ async function openWeights(folder: string, adapterFolder: string | undefined): P
     sizes: decoder.sizes,
     check: () => undefined,
     async build(features, placement) {
-      const { session, parameters } = await createSession(checkpoint, decoder, adapter, features, placement);
+      const weights = { checkpoint, adapter, precision };
+      const { session, parameters } = await createSession(weights, decoder, features, placement);
       return { engine: await createEngine(session, decoder, features, placement), parameters };
     },
   };
 }
 
-async function openFolder(folder: string, adapterFolder: string | undefined): Promise<Opened> {
+async function openFolder(folder: string, adapterFolder: string | undefined, precision: Precision): Promise<Opened> {
   const ready = (await hasWeights(folder)) ? null : await openReady(folder);
-  if (!ready) return openWeights(folder, adapterFolder);
+  if (!ready) return openWeights(folder, adapterFolder, precision);
   if (adapterFolder !== undefined) {
     throw new ModelError(
       `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
+    );
+  }
+  const option = (['dtype', 'quantization'] as const).find((name) => precision[name] !== null);
+  if (option) {
+    throw new ModelError(
+      `${folder} holds a ready graph, whose weights run as they are in it; ${option}: ${precision[option]} needs the model's safetensors checkpoint.`,
     );
   }
   const dtypes = countByType(ready.weights);
@@ -131,7 +140,8 @@ export async function openModelAs(folder: string, options: OpenOptions, form?: D
     throw new ModelError(`threads is ${threads}; expected an integer of 1 or more.`);
   }
   const placement: Placement = { provider: device, threads, decoding: form ?? formOf(device) };
-  const opened = await openFolder(folder, options.adapter);
+  const precision = checkPrecision(options);
+  const opened = await openFolder(folder, options.adapter, precision);
   const { architecture, checkpoint, adapter, sizes } = opened;
   const tokenizer = await openTokenizer(folder);
   const { generationConfig, config } = checkpoint;
@@ -170,6 +180,7 @@ export async function openModelAs(folder: string, options: OpenOptions, form?: D
     checkpoint,
     dtypes: opened.dtypes,
     adapter,
+    precision,
     decoder: opened,
     async engine(features) {
       opened.check(features);

@@ -8,6 +8,8 @@ import type { Decoder } from './architectures/architecture.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { decoderGraph } from './graph/decoder_graph.ts';
 import { openSession, type Placement } from './providers.ts';
+import { planQuantizedFile } from './quantization/file.ts';
+import type { Precision } from './quantization/precision.ts';
 import type { Features } from './sites.ts';
 
 const OPSETS = { '': 23, 'com.microsoft': 1 };
@@ -41,16 +43,22 @@ async function folderFor(weights: string | undefined): Promise<string> {
   return mkdtemp(join(tmpdir(), 'sonde-model-'));
 }
 
+/** What weights a session has, and how they run. */
+export interface ModelWeights {
+  readonly checkpoint: Checkpoint;
+  readonly adapter: Adapter | null;
+  readonly precision: Precision;
+}
+
 /**
  * Builds the session of a decoder over its checkpoint's own weight files. ONNX Runtime wants external data in the
- * graph's folder, so both meet in a temporary one. It is deleted again before this returns, for the files stay mapped;
+ * graph's folder, so both meet in a temporary one, where quantised weights are written too. It is deleted again before this returns, for the files stay mapped;
  * a system that cannot delete mapped files keeps it until it clears its temporary files.
  * @returns the session, and how many numbers the model's weights have
  */
 export async function createSession(
-  checkpoint: Checkpoint,
+  { checkpoint, adapter, precision }: ModelWeights,
   decoder: Decoder,
-  adapter: Adapter | null,
   features: Features,
   placement: Placement,
 ): Promise<{ session: InferenceSession; parameters: number }> {
@@ -60,11 +68,14 @@ export async function createSession(
     files.set(path, name);
     return name;
   };
-  const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, locate };
+  const { dtype, quantization } = precision;
+  const quantized = quantization === null ? null : planQuantizedFile('quantized.bin', quantization, dtype);
+  const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, dtype, quantized, locate };
   const { graph, parameters } = decoderGraph(decoder, source, features, placement);
   const folder = await folderFor(files.keys().next().value);
   try {
     for (const [path, name] of files) await placeFile(path, join(folder, name));
+    await quantized?.write(join(folder, quantized.location));
     const path = join(folder, 'model.onnx');
     await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
     return { session: await openSession(path, placement.provider, placement.threads), parameters };

@@ -15,6 +15,11 @@ export interface GoldenResults {
   readonly logits: readonly number[];
 }
 
+/** The same with weights that are rounded or quantised. */
+export type Precisions = Readonly<
+  Record<'float16' | 'bfloat16' | 'nf4', Pick<GoldenResults, 'last_residual' | 'logits'>>
+>;
+
 /** An intervention by numbers k that name vectors, a list of them for each layer: see `tools/goldens/sites.py`. */
 type NamedIntervention =
   | { readonly kind: 'bypass_mlp'; readonly layers: readonly number[] }
@@ -52,7 +57,12 @@ export interface Golden extends GoldenResults {
     readonly logit_step: number;
     readonly runs: readonly GoldenRun[];
   };
-  readonly adapter?: GoldenResults & { readonly config: Record<string, unknown>; readonly weights: Shapes };
+  readonly precision?: Precisions;
+  readonly adapter?: GoldenResults & {
+    readonly config: Record<string, unknown>;
+    readonly weights: Shapes;
+    readonly precision?: Precisions;
+  };
 }
 
 const folder = join(import.meta.dirname, 'goldens');

@@ -8,6 +8,7 @@ import {
   type GenerationOptions,
   generate,
   type Model,
+  type OpenOptions,
   perplexity,
   type TokenStates,
 } from '../src/index.ts';
@@ -16,6 +17,7 @@ import { internalsOf, openModelAs } from '../src/model.ts';
 import { checkDecoding } from '../src/options.ts';
 import { streamKey } from '../src/philox.ts';
 import { tokenizePrompt } from '../src/prompts.ts';
+import type { DecodingForm } from '../src/providers.ts';
 import { PLAIN } from '../src/sites.ts';
 import { goldenModel, readGolden } from './goldens.ts';
 import { relativeError } from './shared.ts';
@@ -81,10 +83,11 @@ beforeAll(async () => {
 afterAll(() => files.remove());
 
 /** A checkpoint of which a part of the vocabulary ends a text, opened in both forms. */
-async function openBoth(name: string): Promise<{ steps: Model; loop: Model }> {
+async function openBoth(name: string, more: Partial<OpenOptions> = {}): Promise<{ steps: Model; loop: Model }> {
   const eos = Array.from({ length: 16 }, (_, i) => i * 16);
   const folder = await writeTiny(files.path(name), { model: goldenModel(readGolden(name)), eos });
-  return { steps: await openModelAs(folder, cpu, 'steps'), loop: await openModelAs(folder, cpu, 'loop') };
+  const open = (form: DecodingForm) => openModelAs(folder, { ...cpu, ...more }, form);
+  return { steps: await open('steps'), loop: await open('loop') };
 }
 
 describe.each(['llama-linear', 'gpt-neox-parallel', 'gpt2', 'gemma2', 'mistral'])(
@@ -107,6 +110,19 @@ describe.each(['llama-linear', 'gpt-neox-parallel', 'gpt2', 'gemma2', 'mistral']
     });
   },
 );
+
+test.each([
+  { quantization: 'nf4' },
+  { quantization: 'int8' },
+  { quantization: 'int4' },
+  { dtype: 'bfloat16' },
+] as const)('decoding inside the graph gives what steps give with %o', async (precision) => {
+  const { steps, loop } = await openBoth('gpt2', precision);
+  const options = { ...sampling, capture };
+  expectSame(await generate(loop, prompts, options), await generate(steps, prompts, options));
+  await steps.close();
+  await loop.close();
+});
 
 describe('decoding inside the graph', () => {
   let both: { steps: Model; loop: Model };

@@ -63,6 +63,13 @@ describe('the folder of a ready graph', () => {
     expect(await messageOf(listModelFiles(folder))).toContain('onnx/model_fp16.onnx, onnx/model_q4.onnx');
   });
 
+  test('takes neither dtype nor quantization', async () => {
+    for (const option of [{ dtype: 'float16' }, { quantization: 'nf4' }] as const) {
+      const opening = openModel(plainly.folder, { threads: 1, device: 'cpu', ...option });
+      expect(await messageOf(opening)).toContain("needs the model's safetensors checkpoint");
+    }
+  });
+
   test('takes no adapter', async () => {
     const opening = openModel(plainly.folder, { threads: 1, device: 'cpu', adapter: files.path('none') });
     expect(await messageOf(opening)).toContain('an adapter cannot be added');

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { type InputArtifact, isInputArtifact, type Provider, type RunConfig } from '@sonde/executor';
+import type { Quantization, WeightDtype } from '@sonde/models';
 import type { JsonObject } from '@sonde/pipeline';
 
 let version: string | undefined;
@@ -10,16 +11,35 @@ export const engineRuntime = (_config: RunConfig, provider: Provider): JsonObjec
   return { provider, onnxruntime: version };
 };
 
-/** The checkpoint and adapter that `model:` names, in either of its forms. */
-export const modelInputs = (config: RunConfig): { checkpoint: InputArtifact; adapter?: InputArtifact } => {
-  const value = config.model as InputArtifact | { readonly ref: InputArtifact; readonly adapter?: InputArtifact };
-  return isInputArtifact(value)
-    ? { checkpoint: value }
-    : { checkpoint: value.ref, ...(value.adapter && { adapter: value.adapter }) };
+/** What `model:` names, in either of its forms: checkpoint, adapter, and the precision of the weights. */
+export interface ModelInputs {
+  readonly checkpoint: InputArtifact;
+  readonly adapter?: InputArtifact;
+  readonly dtype?: WeightDtype;
+  readonly quantization?: Quantization;
+}
+
+export const modelInputs = (config: RunConfig): ModelInputs => {
+  const value = config.model as InputArtifact | (Omit<ModelInputs, 'checkpoint'> & { readonly ref: InputArtifact });
+  if (isInputArtifact(value)) return { checkpoint: value };
+  const { ref, adapter, dtype, quantization } = value;
+  return {
+    checkpoint: ref,
+    ...(adapter && { adapter }),
+    ...(dtype && { dtype }),
+    ...(quantization && { quantization }),
+  };
 };
 
-/** Tasks of the same checkpoint and adapter share a loaded model. */
+/** Tasks of the same checkpoint and adapter in the same precision share a loaded model. */
 export const modelAffinity = (config: RunConfig): string => {
-  const { checkpoint, adapter } = modelInputs(config);
-  return adapter === undefined ? checkpoint.digest : `${checkpoint.digest}+${adapter.digest}`;
+  const { checkpoint, adapter, dtype, quantization } = modelInputs(config);
+  return [
+    checkpoint.digest,
+    adapter && `+${adapter.digest}`,
+    dtype && ` dtype=${dtype}`,
+    quantization && ` quantization=${quantization}`,
+  ]
+    .filter(Boolean)
+    .join('');
 };

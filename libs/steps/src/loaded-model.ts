@@ -11,11 +11,12 @@ export const loadedModel = async ({ config, device }: RunContext): Promise<Model
   const previous = loaded;
   loaded = undefined;
   await previous?.model.close();
-  const { checkpoint, adapter } = modelInputs(config);
+  const { checkpoint, adapter, ...precision } = modelInputs(config);
   const model = await openModel(checkpoint.path, {
     device: device.provider,
     threads: device.threads,
     ...(adapter && { adapter: adapter.path }),
+    ...precision,
   });
   loaded = { key, model };
   return model;

@@ -30,6 +30,13 @@ export const modelPrompts = async ({ config, shard }: RunContext): Promise<Promp
 
 /** What an artifact of states says of the model it came from. */
 export const modelFacts = ({ config }: RunContext, architecture: string): Record<string, string> => {
-  const { checkpoint, adapter } = modelInputs(config);
-  return { architecture, model: checkpoint.digest, ...(adapter && { adapter: adapter.digest }) };
+  const { checkpoint, adapter, dtype, quantization } = modelInputs(config);
+  return {
+    architecture,
+    model: checkpoint.digest,
+    ...(adapter && { adapter: adapter.digest }),
+    // `dtype` is the type of the states themselves.
+    ...(dtype && { model_dtype: dtype }),
+    ...(quantization && { model_quantization: quantization }),
+  };
 };

@@ -1,5 +1,8 @@
 import type { ArtifactType, ConfigProblem, ConfigSchema } from '@sonde/pipeline';
 
+const DTYPES = ['float32', 'float16', 'bfloat16'];
+const QUANTIZATIONS = ['nf4', 'int8', 'int4'];
+
 /** A place for one artifact. */
 export const one = (description: string, ...types: ArtifactType[]): ConfigSchema => ({
   description,
@@ -48,7 +51,7 @@ export const attribute: ConfigSchema = { ...attributeName, description: 'One att
 /** `model:` — a reference, or an object with a reference and how to load it. */
 export const model: ConfigSchema = {
   description:
-    'A checkpoint: a folder in the hub’s layout or `embedded:<name>`; or an object with `ref`, a revision and an adapter.',
+    'A checkpoint: a folder in the hub’s layout or `embedded:<name>`; or an object with `ref`, a revision, an adapter, and the precision of its weights.',
   oneOf: [
     one('A checkpoint.', 'model'),
     closed(
@@ -61,9 +64,17 @@ export const model: ConfigSchema = {
           description: 'Its revision: `{ ref: embedded:a, revision: b }` is `embedded:a@b`.',
         },
         adapter: one('A LoRA adapter in PEFT’s layout.', 'adapter'),
+        dtype: {
+          enum: DTYPES,
+          description:
+            'What the checkpoint’s weights are rounded to, before any quantisation; as they are stored by default. Computed in float32 all the same.',
+        },
+        quantization: {
+          enum: QUANTIZATIONS,
+          description: 'How the weights of the blocks’ linear layers are quantised at loading; not at all by default.',
+        },
       },
       ['ref'],
-      ['dtype', 'quantization'],
     ),
   ],
 };

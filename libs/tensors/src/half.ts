@@ -46,10 +46,14 @@ export function bfloat16ToFloat32(bits: number): number {
   return floatBits[0]!;
 }
 
+let float16Values: Float32Array | undefined;
+
 /** Float32 values of a whole array of binary16 bits. */
 export function widenFloat16(bits: Uint16Array): Float32Array {
+  float16Values ??= Float32Array.from({ length: 2 ** 16 }, (_, value) => float16ToFloat32(value));
+  const values = float16Values;
   const out = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) out[i] = float16ToFloat32(bits[i]!);
+  for (let i = 0; i < bits.length; i++) out[i] = values[bits[i]!]!;
   return out;
 }
 

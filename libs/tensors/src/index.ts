@@ -1,6 +1,13 @@
 export { bytesPerElement, type DType, elementCount, type TypedArray } from './dtypes.ts';
 export { TensorFormatError } from './errors.ts';
-export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './half.ts';
+export {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+  widenBfloat16,
+  widenFloat16,
+} from './half.ts';
 export type { TensorInfo } from './header.ts';
 export { decodeNpy, encodeNpy } from './npy.ts';
 export { openSafetensors, readFloat32, readTensor, type SafetensorsFile, type Tensor } from './read.ts';

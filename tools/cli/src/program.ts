@@ -172,6 +172,8 @@ const buildProgram = (): Command => {
     .command('check <ref>')
     .description('load a checkpoint, say what it is, try it: a folder, embedded:name or hf:owner/name@revision')
     .option('--adapter <ref>', 'with this LoRA adapter')
+    .addOption(new Option('--dtype <type>', 'with weights rounded to it').choices(['float32', 'float16', 'bfloat16']))
+    .addOption(new Option('--quantization <kind>', 'with quantised weights').choices(['nf4', 'int8', 'int4']))
     .option('--offline', 'use the hub’s cache alone')
     .addOption(deviceOption())
     .action(async (ref, _options, command) =>

@@ -77,6 +77,14 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     ones.set(size, known);
     return known;
   };
+  /** x Wᵀ + b; `transposed`: W is stored as [in, out]. */
+  const product = (name: string, x: Value, shape: readonly [number, number], bias: boolean, transposed: boolean) => {
+    const quantized = weights.multiplyQuantized(graph, `${name}.weight`, x, shape, transposed);
+    const whole = quantized ? [] : [x, weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape)];
+    const added = bias ? [weights.get(`${name}.bias`, [shape[0]])] : [];
+    if (!quantized) return graph.node('Gemm', [...whole, ...added], transposed ? {} : { transB: 1 });
+    return bias ? graph.node('Add', [quantized, ...added]) : quantized;
+  };
   const lowRank = (name: string, x: Value, shape: readonly [number, number], y: Value): Value => {
     const low = weights.adapterOf(name, shape);
     if (!low) return y;
@@ -93,17 +101,11 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     },
 
     linear(name, x, shape, bias) {
-      const inputs = [x, weights.get(`${name}.weight`, shape)];
-      if (bias) inputs.push(weights.get(`${name}.bias`, [shape[0]]));
-      else weights.refuse(`${name}.bias`);
-      return lowRank(name, x, shape, graph.node('Gemm', inputs, { transB: 1 }));
+      if (!bias) weights.refuse(`${name}.bias`);
+      return lowRank(name, x, shape, product(name, x, shape, bias, false));
     },
 
-    conv1d(name, x, shape) {
-      const [output, input] = shape;
-      const inputs = [x, weights.get(`${name}.weight`, [input, output]), weights.get(`${name}.bias`, [output])];
-      return lowRank(name, x, shape, graph.node('Gemm', inputs));
-    },
+    conv1d: (name, x, shape) => lowRank(name, x, shape, product(name, x, shape, true, true)),
 
     rmsNorm(name, x, size, { epsilon, offset = 0 }) {
       const stored = weights.get(`${name}.weight`, [size]);

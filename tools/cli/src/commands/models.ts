@@ -1,6 +1,7 @@
 import os from 'node:os';
 import { deviceEnvironment, type Provider } from '@sonde/executor';
 import { HubError, hubSettings, listRevisions, parseReference } from '@sonde/hub';
+import type { Quantization, WeightDtype } from '@sonde/models';
 import { type ArtifactType, type DataRef, parseDataRef } from '@sonde/pipeline';
 import { createDataSources } from '@sonde/steps';
 import { acceleratorsOf } from '../devices.ts';
@@ -12,6 +13,8 @@ import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '
 
 interface CheckOptions extends CommonOptions {
   readonly adapter?: string;
+  readonly dtype?: WeightDtype;
+  readonly quantization?: Quantization;
   readonly offline?: boolean;
   readonly device?: string;
 }
@@ -92,6 +95,8 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
       device: provider,
       threads: os.availableParallelism(),
       ...(adapter && { adapter: adapter.path }),
+      ...(options.dtype && { dtype: options.dtype }),
+      ...(options.quantization && { quantization: options.quantization }),
     });
     if (options.json) {
       printJson(terminal, {
@@ -109,6 +114,7 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
     const { tokenizer, selfCheck } = report;
     const sorted = [...report.files].sort((a, b) => b.size - a.size);
     const dtypes = Object.entries(report.dtypes).map(([dtype, n]) => `${dtype} (${n.toLocaleString('en-US')})`);
+    const runs = [report.dtype, report.quantization].filter((word) => word !== null).join(', ');
     const rows: [string, string][] = [
       ['model', identity ?? folder],
       ...(adapter === undefined ? [] : ([['adapter', adapter.identity ?? adapter.path]] as [string, string][])),
@@ -119,6 +125,7 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
       ['vocabulary', report.vocabSize.toLocaleString('en-US')],
       ['context', `${report.context.toLocaleString('en-US')} tokens`],
       ['stored as', dtypes.join(', ')],
+      ...(runs === '' ? [] : ([['run as', runs]] as [string, string][])),
       [
         'tokenizer',
         `${tokenizer.type}, ${tokenizer.chatTemplate ? 'with a chat template' : 'no chat template'}, ` +

@@ -1,0 +1,59 @@
+import { float32ToBfloat16, float32ToFloat16, widenBfloat16, widenFloat16 } from '@sonde/tensors';
+import { ModelError } from '../errors.ts';
+
+/** The types to which weights can be rounded, named as in PyTorch and config.json. */
+export const DTYPES = ['float32', 'float16', 'bfloat16'] as const;
+export type WeightDtype = (typeof DTYPES)[number];
+
+export const QUANTIZATIONS = ['nf4', 'int8', 'int4'] as const;
+export type Quantization = (typeof QUANTIZATIONS)[number];
+
+/** How the weights of a model run; null: as they are stored, and not quantised. */
+export interface Precision {
+  readonly dtype: WeightDtype | null;
+  readonly quantization: Quantization | null;
+}
+
+function oneOf<T extends string>(name: string, value: string, known: readonly T[]): T {
+  const found = known.find((word) => word === value);
+  if (found) return found;
+  throw new ModelError(`${name} is "${value}"; expected one of ${known.join(', ')}.`);
+}
+
+/** Checks what the options say of precision. @throws ModelError naming the option */
+export function checkPrecision(options: { readonly dtype?: string; readonly quantization?: string }): Precision {
+  const { dtype, quantization } = options;
+  return {
+    dtype: dtype === undefined ? null : oneOf('dtype', dtype, DTYPES),
+    quantization: quantization === undefined ? null : oneOf('quantization', quantization, QUANTIZATIONS),
+  };
+}
+
+/** Rounds numbers to a type, to nearest with ties to even; those that float16 cannot hold become infinite. */
+export function roundTo(dtype: WeightDtype | null, values: Float32Array): Float32Array {
+  if (dtype !== 'float16' && dtype !== 'bfloat16') return values;
+  const half = dtype === 'float16';
+  const bits = new Uint16Array(values.length);
+  if (half) for (let i = 0; i < values.length; i++) bits[i] = float32ToFloat16(values[i]!);
+  else for (let i = 0; i < values.length; i++) bits[i] = float32ToBfloat16(values[i]!);
+  return half ? widenFloat16(bits) : widenBfloat16(bits);
+}
+
+/** Whether all of some weights are finite after rounding; a sum of zeros is not a number where one of them is not. */
+export function areFinite(values: Float32Array): boolean {
+  let zero = 0;
+  for (let i = 0; i < values.length; i++) zero += values[i]! * 0;
+  return zero === 0;
+}
+
+/** The first of some weights that is not finite, as it is stored or after rounding, and what it is; null if all are. */
+export function findNonFinite(
+  stored: Float32Array,
+  dtype: WeightDtype | null,
+): { readonly at: number; readonly what: string } | null {
+  const rounded = roundTo(dtype, stored);
+  if (areFinite(rounded)) return null;
+  const at = rounded.findIndex((value) => !Number.isFinite(value));
+  const value = stored[at]!;
+  return { at, what: Number.isFinite(value) ? `${value}, which ${dtype} cannot hold` : `${value}` };
+}
