@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type GenerationOptions, generate, type Model, openModel, PROVIDERS, tryProvider } from '../src/index.ts';
+import {
+  forward,
+  type GenerationOptions,
+  generate,
+  type Model,
+  openModel,
+  PROVIDERS,
+  tryProvider,
+} from '../src/index.ts';
 import { goldenModel, readGolden } from './goldens.ts';
 import { relativeError } from './shared.ts';
 import { numbers, plain, scratch, writeTiny } from './tiny.ts';
@@ -47,8 +55,8 @@ test('what a provider lacks is said, with where to read on', async () => {
   for (const [provider, problem] of problems) {
     if (problem === null) continue;
     expect(problem).toMatch(/docs\/how-to\/use-a-gpu\.md|for Linux on x64 alone|ONNX Runtime cannot use/);
-    const opening = openModel(await writeTiny(files.path(`lacking-${provider}`)), { device: provider, threads: 1 });
-    await expect(opening).rejects.toThrow(`Device ${provider} cannot be used.`);
+    const model = await openModel(await writeTiny(files.path(`lacking-${provider}`)), { device: provider, threads: 1 });
+    await expect(forward(model, [1])).rejects.toThrow(`Device ${provider} cannot be used.`);
   }
 });
 
