@@ -1,5 +1,6 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { hasCudaLibrary } from '@sonde/models';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, sonde, temporaryFolder } from './sonde.ts';
 
@@ -69,6 +70,19 @@ describe('options', () => {
     expect((await run('check', '--help')).stdout).not.toMatch(/--refresh|--device|--frozen|--jobs/);
     says(await run('graph', 'p.yaml', '--jobs', '2'), 2, 'It is an option of run.');
     says(await run('run', 'p.yaml', '--jobs', 'x'), 2, '--jobs takes a whole number from 1, not "x"');
+  });
+  it('--device: a plan is for any device, a run for one that is there', async () => {
+    says(await run('plan', 'p.yaml', '--device', 'tpu'), 2, 'Write cpu, cuda, cuda:0 or cuda:0,1');
+    says(await run('plan', 'p.yaml', '--device', 'cuda:0,0'), 2, 'names a device twice');
+    expect((await run('plan', 'p.yaml', '--device', 'cpu')).stdout).toBe('0 to run, 2 cached\n');
+    expect((await run('plan', 'p.yaml', '--device', 'cuda:0,1')).stdout).toMatch(
+      /runtime\.provider.*\n\n1 to run, 1 cached/,
+    );
+  });
+  it.skipIf(hasCudaLibrary())('--device cuda: says what is missing before it starts', async () => {
+    says(await run('run', 'p.yaml', '--device', 'cuda'), 2, 'Device cuda:0 cannot be used.');
+    says(await run('models', 'check', 'embedded:parlour-base', '--device', 'cuda'), 2, 'Device cuda cannot be used.');
+    says(await run('models', 'check', 'embedded:parlour-base', '--device', 'cuda:0,1'), 2, 'a check needs one');
   });
   it('--module: what is wrong with a module is said of the module', async () => {
     await writeFile(path.join(folder, 'throws.mjs'), 'throw new Error("not today");\n');

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { generate, openModel } from '@sonde/models';
+import { forward, generate, openModel } from '@sonde/models';
 import { randomStream } from '@sonde/statistics';
 import { compete, type Measured, measured, SHAPES } from './peer.ts';
 
@@ -29,6 +29,7 @@ const makePrompts = (count: number): string[] =>
 const runOwn = async (folder: string, { prompts, samples, tokens, threads }: Work): Promise<Measured> => {
   const model = await openModel(folder, { device: 'cpu', threads });
   const items = prompts.map((text, i) => ({ id: String(i), rendered: text, spanStart: 0, spanEnd: text.length }));
+  await forward(model, [1]);
   const started = performance.now();
   const { continuations } = await generate(model, items, {
     num_return_sequences: samples,

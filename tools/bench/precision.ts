@@ -94,6 +94,8 @@ const loadOwn = async (folder: string, mode: Mode, threads: number): Promise<Rec
   const before = memory();
   const began = performance.now();
   const model = await openModel(folder, { device: 'cpu', threads, ...mode });
+  // The weights are loaded when the model first runs.
+  await forward(model, [1]);
   const loaded = performance.now();
   const after = memory();
   const prompts = Array.from({ length: 8 }, (_, i) => `abcdefghijklmnop${String.fromCharCode(97 + i)}`);

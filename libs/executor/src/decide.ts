@@ -2,6 +2,7 @@ import type { DataRef, JsonObject, TaskId, TaskNode } from '@sonde/pipeline';
 import { type Key, keyOf, type ResultRecord, type Store } from '@sonde/store';
 import PQueue from 'p-queue';
 import { DataUnknown, type OutsideData } from './data.ts';
+import { type Accelerator, providerOf } from './devices.ts';
 import type { Reason } from './events.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { History } from './history.ts';
@@ -15,6 +16,7 @@ export interface DecideContext {
   readonly data: (ref: DataRef) => Promise<OutsideData>;
   readonly history: History;
   readonly refresh: ReadonlySet<string>;
+  readonly accelerators: readonly Accelerator[];
   readonly pipeline: { readonly name: string; readonly description: string };
 }
 
@@ -45,6 +47,7 @@ export async function decide(task: TaskNode, recordOf: RecordOf, context: Decide
   const fingerprint = fingerprintOf({
     kind,
     config: inputs.config,
+    provider: providerOf(task, kind, context.accelerators),
     ...(kind.describesPipeline === true ? { pipeline: context.pipeline } : {}),
   });
   const known = { key: keyOf(fingerprint), fingerprint, inputs };

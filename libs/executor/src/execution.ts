@@ -7,6 +7,7 @@ import type { RunEvent } from './events.ts';
 import type { createJobQueue } from './job-queue.ts';
 import type { RunOptions } from './options.ts';
 import type { WorkerPool } from './pool.ts';
+import type { Provider } from './step.ts';
 
 type WithoutTime<E> = E extends RunEvent ? Omit<E, 'time'> : never;
 export type EventBody = WithoutTime<RunEvent>;
@@ -52,6 +53,12 @@ export interface UnitResult {
   readonly seconds: number;
 }
 
+/** The workers of one kind of device, and the jobs that wait for them. */
+export interface Lane {
+  readonly pool: WorkerPool;
+  readonly jobs: ReturnType<typeof createJobQueue>;
+}
+
 /** A run under way: what its parts share. */
 export interface Execution {
   readonly run: string;
@@ -60,9 +67,7 @@ export interface Execution {
   readonly stallSeconds: number;
   readonly context: DecideContext;
   readonly ranks: ReadonlyMap<TaskId, number>;
-  readonly pool: WorkerPool;
-  /** Jobs for the workers. */
-  readonly jobs: ReturnType<typeof createJobQueue>;
+  laneOf(provider: Provider): Lane;
   /** Reading and checking of inputs, a few at a time. */
   readonly reading: PQueue;
   /** Keys being computed, or computed, by this run: no key twice. */

@@ -1,10 +1,19 @@
 import type { ConfigSchema, JsonObject, JsonValue } from '@sonde/pipeline';
-import { type InputArtifact, isInputArtifact, type RunConfig, type RunValue, type StepKind } from './step.ts';
+import {
+  type InputArtifact,
+  isInputArtifact,
+  type Provider,
+  type RunConfig,
+  type RunValue,
+  type StepKind,
+} from './step.ts';
 
 export interface FingerprintParts {
   readonly kind: StepKind;
   /** After defaults; of its artifacts only digest and axes count. */
   readonly config: RunConfig;
+  /** Who computes it. */
+  readonly provider: Provider;
   /** For kinds with `describesPipeline`. */
   readonly pipeline?: { readonly name: string; readonly description: string };
   /** A shard's identity: it stands in place of the inputs that the kind divides. */
@@ -16,8 +25,8 @@ export interface FingerprintParts {
  * content), runtime, shard. Not in it: step names, paths, resources, and config values whose schema says
  * `fingerprint: false`. Its digest is the task's key.
  */
-export function fingerprintOf({ kind, config, pipeline, shard }: FingerprintParts): JsonObject {
-  const runtime = kind.runtime?.(config);
+export function fingerprintOf({ kind, config, provider, pipeline, shard }: FingerprintParts): JsonObject {
+  const runtime = kind.runtime?.(config, provider);
   const divided = shard === undefined ? [] : (kind.division?.inputs ?? []);
   const counted = Object.fromEntries(Object.entries(config).filter(([name]) => !divided.includes(name)));
   const schemas = omitsFields(kind.config) ? alternatives(kind.config, kind.config) : [];

@@ -1,3 +1,4 @@
+export { type Accelerator, deviceEnvironment } from './devices.ts';
 export type { Counts, Failure, FieldChange, Reason, RunEvent } from './events.ts';
 export type { FingerprintParts } from './fingerprint.ts';
 export { fingerprintOf } from './fingerprint.ts';
@@ -23,6 +24,7 @@ export type {
   Division,
   FetchHooks,
   InputArtifact,
+  Provider,
   RemoteData,
   RemoteSource,
   ResolveHooks,

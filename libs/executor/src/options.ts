@@ -1,5 +1,6 @@
 import type { JsonObject, SourceRange, TaskId } from '@sonde/pipeline';
 import type { Key, ResultRecord, Store } from '@sonde/store';
+import type { Accelerator } from './devices.ts';
 import type { Counts, Failure, FieldChange, Reason, RunEvent } from './events.ts';
 import type { DataSources, StepKind } from './step.ts';
 
@@ -10,6 +11,8 @@ export interface PlanOptions {
   readonly sources: DataSources;
   /** Step ids or task ids: only they and what they need. All tasks where absent or empty. */
   readonly targets?: readonly string[];
+  /** Devices beside the CPU, all of one provider. Default: none. */
+  readonly accelerators?: readonly Accelerator[];
   /** Step ids whose tasks run although their results are in the store. */
   readonly refresh?: readonly string[];
 }
@@ -36,7 +39,9 @@ export interface Plan {
 export interface RunOptions extends PlanOptions {
   /** A JavaScript file that calls `serveWorker(kinds)`; every worker process runs it. */
   readonly workerEntry: string | URL;
-  /** Worker processes at most. Default: the machine's cores. */
+  /** Tries an accelerator before work for one starts; what is wrong with it, or null. Default: it is taken to work. */
+  readonly tryAccelerator?: (accelerator: Accelerator) => Promise<string | null>;
+  /** Worker processes on the CPU at most; an accelerator has one more. Default: the machine's cores. */
   readonly jobs?: number;
   /** Intra-op threads of all workers together. Default: the machine's cores. */
   readonly threadsTotal?: number;
@@ -98,7 +103,7 @@ export interface Explanation {
 
 /** Why a graph cannot be planned or run on this machine as it is. */
 export interface RefusedProblem {
-  /** `data`: a file or reference is not usable; `code`: no consent; `device`: not available; `target`: no such step. */
+  /** `data`: a file or reference is not usable; `code`: no consent; `device`: not given, or not usable; `target`: no such step. */
   readonly code: 'data' | 'code' | 'device' | 'target';
   readonly message: string;
   readonly hint?: string;

@@ -105,9 +105,3 @@ export function createPool(
     },
   };
 }
-
-/** Leases of this machine's CPU, with the threads shared out evenly. */
-export function cpuLeases(jobs: number, threadsTotal: number): DeviceLease[] {
-  const threads = Math.max(1, Math.floor(threadsTotal / jobs));
-  return Array.from({ length: jobs }, () => ({ name: 'cpu', device: { provider: 'cpu', threads }, env: {} }));
-}

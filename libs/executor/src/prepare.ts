@@ -1,9 +1,10 @@
 import { type DataRef, type Graph, isDataRef, type TaskId, type TaskNode } from '@sonde/pipeline';
 import { createDataResolver, DataProblem, DataUnknown } from './data.ts';
 import { type DecideContext, type Decision, decideAll, kindOf } from './decide.ts';
+import { providerOf } from './devices.ts';
 import { createHistory } from './history.ts';
 import { visitRefs } from './inputs.ts';
-import { type PlanOptions, type RefusedProblem, RunRefused } from './options.ts';
+import { type PlanOptions, type RefusedProblem, type RunOptions, RunRefused } from './options.ts';
 import { isNamed, selectTasks, unknownNames } from './select.ts';
 import type { ResolveHooks } from './step.ts';
 
@@ -29,6 +30,7 @@ export async function prepare(
     kinds: options.kinds,
     data: createDataResolver(options.store, options.sources, toRun?.ask),
     history: createHistory(options.store, graph.name),
+    accelerators: options.accelerators ?? [],
     refresh: new Set(graph.tasks.filter((task) => refresh.some((name) => isNamed(task, name))).map((task) => task.id)),
     pipeline: { name: graph.name, description: graph.description },
   };
@@ -56,16 +58,35 @@ function notAllowed(tasks: readonly TaskNode[], context: DecideContext, allowCod
         ...place,
       });
     }
-    if (task.resources.device === 'gpu') {
+    if (task.resources.device === 'gpu' && context.accelerators.length === 0) {
       problems.set(`device ${task.step}`, {
         code: 'device',
-        message: `Step \`${task.step}\` asks for a GPU; this version computes on the CPU alone.`,
-        hint: 'Write `device: any` in its resources, or leave it out.',
+        message: `Step \`${task.step}\` asks for a GPU, but the run was given none.`,
+        hint: 'Name one with --device (cuda, cuda:0,1 or webgpu), or write `device: any` in its resources.',
         ...place,
       });
     }
   }
   return [...problems.values()];
+}
+
+/** Refuses a run whose accelerators do not work, if anything is left for them to compute. */
+export async function refuseUnusable(
+  { tasks, context, decisions }: Prepared,
+  { tryAccelerator }: RunOptions,
+): Promise<void> {
+  const needed = tasks.some(
+    (task) =>
+      decisions.get(task.id)?.state !== 'cached' &&
+      providerOf(task, kindOf(task, context.kinds), context.accelerators) !== 'cpu',
+  );
+  if (!needed || tryAccelerator === undefined) return;
+  const problems = await Promise.all(context.accelerators.map(tryAccelerator));
+  refuse(
+    [...new Set(problems)].flatMap((message) =>
+      message === null ? [] : [{ code: 'device', message, hint: 'sonde doctor says what this machine has.' } as const],
+    ),
+  );
 }
 
 /** Every reference to data that is not usable, once, at its place in the file. */

@@ -3,13 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Graph, TaskId, TaskNode } from '@sonde/pipeline';
 import type { Digest, ResultRecord, RunLog } from '@sonde/store';
 import PQueue from 'p-queue';
+import { acceleratorLeases, cpuLeases } from './devices.ts';
 import { createEventStream, type EventStream } from './event-stream.ts';
 import type { Counts, RunEvent } from './events.ts';
-import { createStop, type EventBody, type Execution, type Stop } from './execution.ts';
+import { createStop, type EventBody, type Execution, type Lane, type Stop } from './execution.ts';
 import { createJobQueue } from './job-queue.ts';
 import type { RunHandle, RunOptions, RunResult } from './options.ts';
-import { cpuLeases, createPool, type WorkerPool } from './pool.ts';
-import { type Prepared, prepare } from './prepare.ts';
+import { createPool, type WorkerPool } from './pool.ts';
+import { type Prepared, prepare, refuseUnusable } from './prepare.ts';
 import { ranks } from './select.ts';
 import { runTasks } from './tasks.ts';
 
@@ -48,6 +49,7 @@ async function start(graph: Graph, options: RunOptions, events: EventStream<RunE
       retry: (ref, message, seconds) => tell({ event: 'data.retrying', ref, message, seconds }),
     },
   });
+  await refuseUnusable(prepared, options);
   const log = await options.store.runs.create(runMeta(graph, prepared));
   if (options.metadata !== undefined) log.append({ time: now(), event: 'run.metadata', metadata: options.metadata });
   const emit = (body: EventBody) => {
@@ -65,15 +67,16 @@ async function start(graph: Graph, options: RunOptions, events: EventStream<RunE
   });
 
   const jobs = options.jobs ?? availableParallelism();
-  const pool = createPool(
-    cpuLeases(jobs, options.threadsTotal ?? availableParallelism()),
-    options.workerEntry,
-    options.env ?? {},
-  );
+  const threads = options.threadsTotal ?? availableParallelism();
+  const [cpu, accelerated] = [
+    cpuLeases(jobs, threads),
+    acceleratorLeases(options.accelerators ?? [], threads, process.env),
+  ].map((leases) => createPool(leases, options.workerEntry, options.env ?? {})) as [WorkerPool, WorkerPool];
+  const pools = [cpu, accelerated];
   const stop = createStop();
-  const stopListening = listen(options, stop, pool);
+  const stopListening = listen(options, stop, pools);
   try {
-    const execution = createExecution(options, prepared, log, emit, pool, stop);
+    const execution = createExecution(options, prepared, log, emit, { cpu, accelerated }, stop);
     const { counts, failures } = await runTasks(execution, prepared, (task, trace) =>
       log.append({ time: now(), event: 'task.trace', task, trace }),
     );
@@ -84,7 +87,7 @@ async function start(graph: Graph, options: RunOptions, events: EventStream<RunE
     return { run: log.id, status, counts, records: execution.records, failures, seconds };
   } finally {
     stopListening();
-    pool.kill();
+    for (const pool of pools) pool.kill();
   }
 }
 
@@ -107,19 +110,21 @@ function runMeta(graph: Graph, { tasks, decisions }: Prepared) {
 }
 
 /** Turns the caller's signals into an orderly stop: told, then after the grace period killed; or killed at once. */
-function listen({ signal, killSignal }: RunOptions, stop: Stop, pool: WorkerPool): () => void {
+function listen({ signal, killSignal }: RunOptions, stop: Stop, pools: readonly WorkerPool[]): () => void {
   const over = new AbortController();
   const onAbort = () => {
     stop.set('interrupted');
-    pool.abort();
+    for (const pool of pools) pool.abort();
     delay(GRACE, undefined, { signal: over.signal }).then(
-      () => pool.kill(),
+      () => {
+        for (const pool of pools) pool.kill();
+      },
       () => {},
     );
   };
   const onKill = () => {
     stop.set('interrupted');
-    pool.kill();
+    for (const pool of pools) pool.kill();
   };
   for (const [source, action] of [
     [signal, onAbort],
@@ -136,10 +141,13 @@ function createExecution(
   { tasks, context }: Prepared,
   log: RunLog,
   emit: (event: EventBody) => void,
-  pool: WorkerPool,
+  pools: { readonly cpu: WorkerPool; readonly accelerated: WorkerPool },
   stop: Stop,
 ): Omit<Execution, 'repair'> {
   const records = new Map<TaskId, ResultRecord>();
+  const laneFor = (pool: WorkerPool): Lane => ({ pool, jobs: createJobQueue(pool) });
+  const cpu = laneFor(pools.cpu);
+  const accelerated = pools.accelerated.size > 0 ? laneFor(pools.accelerated) : cpu;
   const byId = new Map(tasks.map((task) => [task.id, task]));
   return {
     run: log.id,
@@ -148,8 +156,7 @@ function createExecution(
     stallSeconds: options.stallSeconds ?? STALL_SECONDS,
     context,
     ranks: ranks(tasks),
-    pool,
-    jobs: createJobQueue(pool),
+    laneOf: (provider) => (provider === 'cpu' ? cpu : accelerated),
     reading: new PQueue({ concurrency: READING }),
     units: new Map(),
     fetched: new Map(),

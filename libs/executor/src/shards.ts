@@ -96,7 +96,8 @@ export async function computeParts(
 
 function shardUnit(ready: ReadyTask, shard: Shard, rank: number, index: number, progress: ShardProgress): Unit {
   const { kind, config } = ready;
-  const fingerprint = fingerprintOf({ kind, config, shard: shard.identity });
+  const { provider } = ready.unit;
+  const fingerprint = fingerprintOf({ kind, config, provider, shard: shard.identity });
   return {
     ...ready.unit,
     key: keyOf(fingerprint),

@@ -23,8 +23,11 @@ export interface RunConfig {
 export const isInputArtifact = (value: RunValue | undefined): value is InputArtifact =>
   typeof value === 'object' && value !== null && '$' in value && value.$ === 'artifact';
 
+/** Who executes a model: one of ONNX Runtime's execution providers. */
+export type Provider = 'cpu' | 'cuda' | 'webgpu';
+
 export interface Device {
-  readonly provider: 'cpu';
+  readonly provider: Provider;
   /** Intra-op threads that the step may use; never changes the bytes. */
   readonly threads: number;
 }
@@ -94,7 +97,9 @@ export interface StepKind extends StepKindSpec {
    * What else changes the bytes: execution provider, runtime version. Goes into the fingerprint as `runtime`. Here and
    * in `affinity` the config's artifacts have no usable `path` yet: only `digest`, `type`, `axes`, `ref`.
    */
-  runtime?(config: RunConfig): JsonObject;
+  runtime?(config: RunConfig, provider: Provider): JsonObject;
+  /** Whether it computes on the device that the run was given; every other kind computes on the CPU. */
+  readonly usesDevice?: boolean;
   readonly division?: Division;
   /** Which loaded thing (a model) this task needs: a worker that has it is preferred. */
   affinity?(config: RunConfig): string | undefined;

@@ -3,6 +3,7 @@ import { BlobDamaged, type ResultRecord } from '@sonde/store';
 import { bringData } from './bring-data.ts';
 import { changedFile } from './data.ts';
 import { type Decision, decide, kindOf } from './decide.ts';
+import { providerOf } from './devices.ts';
 import type { Failure } from './events.ts';
 import type { Execution } from './execution.ts';
 import { NotComputed, TaskFailure } from './failure.ts';
@@ -32,7 +33,16 @@ export interface ReadyTask {
   /** What all of its units share; its `onStart` tells of the task's start once, when its first work starts. */
   readonly unit: Pick<
     Unit,
-    'task' | 'affinity' | 'force' | 'isBegun' | 'checkInputs' | 'onStart' | 'onFailure' | 'isPointless' | 'listener'
+    | 'task'
+    | 'provider'
+    | 'affinity'
+    | 'force'
+    | 'isBegun'
+    | 'checkInputs'
+    | 'onStart'
+    | 'onFailure'
+    | 'isPointless'
+    | 'listener'
   >;
   started(): boolean;
 }
@@ -122,6 +132,7 @@ function makeReady(execution: Execution, task: TaskNode, decision: MissedDecisio
     started: () => started,
     unit: {
       task,
+      provider: providerOf(task, kind, execution.context.accelerators),
       affinity: kind.affinity?.(config),
       force,
       isBegun: () => started,

@@ -8,7 +8,7 @@ import { isRetryable, NotComputed, TaskFailure } from './failure.ts';
 import { damagedOutputs } from './inputs.ts';
 import type { Job } from './messages.ts';
 import type { Seat } from './pool.ts';
-import type { Device } from './step.ts';
+import type { Device, Provider } from './step.ts';
 import type { JobListener } from './worker.ts';
 
 /** One key to compute: a whole task, a shard of one, or the joining of its shards. */
@@ -17,6 +17,8 @@ export interface Unit {
   readonly key: Key;
   readonly fingerprint: JsonObject;
   readonly rank: number;
+  /** Whose workers compute it. */
+  readonly provider: Provider;
   readonly affinity: string | undefined;
   /** Joins the shards of its task. */
   readonly completes: boolean;
@@ -66,7 +68,7 @@ async function compute(execution: Execution, unit: Unit): Promise<UnitResult> {
   try {
     for (;;) {
       const { completes, rank, affinity, isBegun } = unit;
-      const turn = await execution.jobs.add(() => takeTurn(execution, unit, held), {
+      const turn = await execution.laneOf(unit.provider).jobs.add(() => takeTurn(execution, unit, held), {
         completes,
         rank,
         affinity,
@@ -88,7 +90,7 @@ async function compute(execution: Execution, unit: Unit): Promise<UnitResult> {
 async function takeTurn(execution: Execution, unit: Unit, held: { lease?: Lease }): Promise<Turn> {
   if (execution.stop.reason !== undefined || unit.isPointless()) throw new NotComputed();
   // Before anything is waited for: the next job is chosen by what the other workers have.
-  const seat = execution.pool.take(unit.affinity);
+  const seat = execution.laneOf(unit.provider).pool.take(unit.affinity);
   try {
     return await workAt(seat, execution, unit, held);
   } finally {

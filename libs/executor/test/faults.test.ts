@@ -175,5 +175,6 @@ describe('consent', () => {
   it('cannot conjure a GPU', async () => {
     const graph = graphOf({ a: { kind: 'echo', with: { value: 1 }, resources: { device: 'gpu' } } });
     await expect(rig().run(graph)).rejects.toThrow('GPU');
+    expect((await rig().plan(graph)).summary.run).toBe(1);
   });
 });

@@ -27,7 +27,7 @@ const input = (axes = {}): InputArtifact => ({ $: 'artifact', type: 'table', pat
 describe('a fingerprint', () => {
   it('has kind, revision and config, with each input as its digest and its axes', () => {
     const config = { plain: [1, 'a', null], rows: input(), more: [input({ model: 'm' })] };
-    expect(fingerprintOf({ kind, config })).toEqual({
+    expect(fingerprintOf({ provider: 'cpu', kind, config })).toEqual({
       sonde: 1,
       kind: 'test/kind',
       revision: 3,
@@ -37,17 +37,22 @@ describe('a fingerprint', () => {
 
   it('leaves out what the schema says changes no bytes, at any depth', () => {
     const config = { batch_size: 8, plain: 1, one: { threads: 2, a: 1 }, list: [{ batch_size: 1, kept: 2 }] };
-    expect(fingerprintOf({ kind, config }).config).toEqual({ plain: 1, one: { a: 1 }, list: [{ kept: 2 }] });
+    expect(fingerprintOf({ provider: 'cpu', kind, config }).config).toEqual({
+      plain: 1,
+      one: { a: 1 },
+      list: [{ kept: 2 }],
+    });
   });
 
   it('of a shard has its identity in place of the inputs that divide', () => {
-    const whole = fingerprintOf({ kind, config: { plain: 1, rows: input() } });
-    const shard = fingerprintOf({ kind, config: { plain: 1, rows: input() }, shard: ['row 1'] });
+    const whole = fingerprintOf({ provider: 'cpu', kind, config: { plain: 1, rows: input() } });
+    const shard = fingerprintOf({ provider: 'cpu', kind, config: { plain: 1, rows: input() }, shard: ['row 1'] });
     expect(shard).toEqual({ ...whole, config: { plain: 1 }, shard: ['row 1'] });
   });
 
   it('has the pipeline and the runtime where the kind says so', () => {
     const described = fingerprintOf({
+      provider: 'cpu',
       kind: { ...kind, runtime: () => ({ engine: '1' }) },
       config: {},
       pipeline: { name: 'n', description: 'd' },
@@ -56,8 +61,8 @@ describe('a fingerprint', () => {
   });
 
   it('has one text and one key, whatever the order of its fields', () => {
-    const one = fingerprintOf({ kind, config: { plain: 1, other: 2 } });
-    const two = fingerprintOf({ kind, config: { other: 2, plain: 1 } });
+    const one = fingerprintOf({ provider: 'cpu', kind, config: { plain: 1, other: 2 } });
+    const two = fingerprintOf({ provider: 'cpu', kind, config: { other: 2, plain: 1 } });
     expect(keyOf(one)).toBe(keyOf(two));
     // A change here changes every key there is: raise `sonde` with it.
     expect(canonicalJson(one)).toBe('{"config":{"other":2,"plain":1},"kind":"test/kind","revision":3,"sonde":1}');

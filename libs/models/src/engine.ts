@@ -22,7 +22,7 @@ export interface HeadRequest {
   readonly penalty: number;
   /** [rows, any] tokens seen so far, repeated to fill; only read with a penalty. */
   readonly seen?: { readonly width: number; readonly data: BigInt64Array };
-  /** [rows, TRIES]; only read when sampling. */
+  /** [rows, TRIES], or with several rounds a multiple of TRIES in a graph with a loop; only read when sampling. */
   readonly uniforms?: Float32Array;
   /** [rows] tokens to take, or −1; only read when not sampling. */
   readonly forced?: Int32Array;
@@ -82,11 +82,48 @@ export interface RunResult {
   readonly logits: Float32Array | null;
 }
 
+/** A run over prompts and all steps of decoding behind it, in one call. */
+export interface LoopRequest {
+  /** Reads B prompts, one sequence of each, and draws a first token for each of their K sequences, prompt by prompt. */
+  readonly prefill: RunRequest & { readonly head: HeadRequest };
+  readonly samples: number;
+  readonly promptLengths: readonly number[];
+  /** Tokens of a sequence that are read at most, and after how many of them another one is drawn. */
+  readonly steps: number;
+  readonly draws: number;
+  readonly eos: readonly number[];
+  /** [steps, B · K, TRIES · rounds]; only read when sampling. */
+  readonly uniforms?: Float32Array;
+  /** [B · K, any] tokens of the prompts; needed with a penalty. */
+  readonly seen?: { readonly width: number; readonly data: BigInt64Array };
+  /** Sums over the tokens read, or the newest token's state. */
+  readonly pools: readonly ('continuation' | 'last')[];
+  readonly maximum: boolean;
+}
+
+export interface LoopResult {
+  /** Of the run over the prompts: their pooled states and the first tokens. */
+  readonly prefill: RunResult;
+  /** How many steps were done. */
+  readonly steps: number;
+  /** [steps, B · K]: the token drawn after each step; that of a sequence which has ended means nothing. */
+  readonly tokens: Int32Array;
+  readonly logprobs: Float32Array;
+  /** [B · K]: 1 where a draw was not decided within the uniforms given; what comes after it means nothing. */
+  readonly undecided: Float32Array;
+  /** [B · K, pools, pooled size] */
+  readonly pooled: Float32Array;
+  /** [B · K, pooled size] */
+  readonly maximum: Float32Array | null;
+}
+
 export interface Engine {
   readonly sizes: DecoderSizes;
   readonly features: Features;
   /** The pooled numbers of a token. */
   readonly layout: PoolLayout;
   run(request: RunRequest): Promise<RunResult>;
+  /** Present where the graph decodes inside. */
+  readonly loop?: (request: LoopRequest) => Promise<LoopResult>;
   release(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { batchesOf, byLength, costOf } from './decoding/batches.ts';
-import { decode } from './decoding/decode.ts';
-import { prefill } from './decoding/prefill.ts';
+import { continuePrompts } from './decoding/continue.ts';
+import type { DecodeSetting } from './decoding/decode.ts';
 import type { Sequence } from './decoding/sequence.ts';
 import { ModelError } from './errors.ts';
 import { explainNonFinite } from './finite.ts';
@@ -99,16 +99,7 @@ export async function generate(
     };
     report();
     try {
-      const cache = await prefill(engine, group, sequences, decoding, setting, {
-        pools: decoding.firstSample + first === 0 ? wanted : [],
-        onStates(prompt, pool, pooled, offset, position) {
-          if (pool === 'prompt') {
-            const [start, end] = requireSpan(prompt);
-            states!.write('prompt', places[group.indexOf(prompt)]!, pooled, offset, end - start);
-          } else onToken!(promptToken(prompt, position, states!.ofToken(pooled, offset)));
-        },
-      });
-      await decode(engine, sequences, cache, decoding, {
+      const decodeSetting: DecodeSetting = {
         ...setting,
         onStates(sequence, pool, pooled, offset) {
           if (pool === 'tokens') {
@@ -119,6 +110,15 @@ export async function generate(
             states!.write(pool, sequence.row, pooled, offset, pool === 'continuation' ? sequence.tokens.length : 1);
         },
         onStep: report,
+      };
+      await continuePrompts(engine, group, sequences, decoding, decodeSetting, {
+        pools: decoding.firstSample + first === 0 ? wanted : [],
+        onStates(prompt, pool, pooled, offset, position) {
+          if (pool === 'prompt') {
+            const [start, end] = requireSpan(prompt);
+            states!.write('prompt', places[group.indexOf(prompt)]!, pooled, offset, end - start);
+          } else onToken!(promptToken(prompt, position, states!.ofToken(pooled, offset)));
+        },
       });
     } catch (error) {
       if (error instanceof NonFiniteStates) throw await explainNonFinite(model, engine, plan, group, error);

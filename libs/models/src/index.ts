@@ -7,6 +7,7 @@ export { type Forward, forward } from './forward.ts';
 export { generate } from './generate.ts';
 export { type Model, openModel } from './model.ts';
 export { perplexity } from './perplexity.ts';
+export { hasCudaLibrary, PROVIDERS, type Provider, tryProvider } from './providers.ts';
 export { DTYPES, QUANTIZATIONS, type Quantization, type WeightDtype } from './quantization/precision.ts';
 export { chooseAdapterFiles, chooseModelFiles, type RemoteFolder } from './remote-files.ts';
 export { drawReference, nucleusOf } from './sampling.ts';

@@ -38,6 +38,8 @@ export interface Changes {
 export interface Plan {
   /** How many changes there are at each site. */
   readonly stages: Readonly<Partial<Record<Site, number>>>;
+  /** Whether the changes of all tokens of all runs are the same. */
+  readonly constant: boolean;
   /**
    * The changes of a run.
    * @param tokens which token of which sequence each token of the run is; null for one that stands for nothing. Only
@@ -193,7 +195,8 @@ export function planInterventions(
         throw new ModelError(`There is no intervention "${String(kind)}".`);
     }
   }
-  return { stages, changes: (tokens) => ({ gates, edits: edits.flatMap((edit) => edit(tokens)) }) };
+  const constant = interventions.every(({ kind }) => kind !== 'replace');
+  return { stages, constant, changes: (tokens) => ({ gates, edits: edits.flatMap((edit) => edit(tokens)) }) };
 }
 
 /** The places of tokens of sequences read from their start, padded to `width`. */

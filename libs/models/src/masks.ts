@@ -63,3 +63,32 @@ export function stepMask(
   });
   return { dims, full, sliding };
 }
+
+/**
+ * The masks of all steps of a loop, [steps, prompts, promptCache + 1 + steps]: of step t the first
+ * promptCache + 2 + t keys count, which are the prompt's cache, a hidden slot, and the sequence's own tokens.
+ */
+export function loopMasks(
+  sizes: DecoderSizes,
+  promptLengths: readonly number[],
+  promptCache: number,
+  steps: number,
+): { readonly full: Float32Array; readonly sliding: Float32Array | null } {
+  const width = promptCache + 1 + steps;
+  const empty = (): Float32Array => new Float32Array(steps * promptLengths.length * width).fill(HIDDEN);
+  const [full, sliding] = [empty(), sizes.window === null ? null : empty()];
+  for (let step = 0; step < steps; step++) {
+    const mask = stepMask(sizes, promptLengths, promptCache, step, step);
+    const ofStep = promptCache + step + 1;
+    const place = (to: Float32Array, from: Float32Array): void => {
+      promptLengths.forEach((_, b) => {
+        const start = (step * promptLengths.length + b) * width;
+        to.set(from.subarray(b * ofStep, b * ofStep + promptCache), start);
+        to.set(from.subarray(b * ofStep + promptCache, (b + 1) * ofStep), start + promptCache + 1);
+      });
+    };
+    place(full, mask.full);
+    if (sliding) place(sliding, mask.sliding!);
+  }
+  return { full, sliding };
+}

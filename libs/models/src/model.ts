@@ -6,9 +6,10 @@ import { describeDecoder } from './architectures/registry.ts';
 import { type Checkpoint, hasWeights, openCheckpoint } from './checkpoint.ts';
 import type { Engine } from './engine.ts';
 import { ModelError } from './errors.ts';
+import { type DecodingForm, formOf, isProvider, type Placement, PROVIDERS } from './providers.ts';
 import { checkPrecision, type Precision } from './quantization/precision.ts';
 import { openReady } from './ready/open.ts';
-import { createSession } from './session.ts';
+import { planSession } from './session.ts';
 import { createEngine } from './session_engine.ts';
 import { covers, type Features, joinFeatures, PLAIN } from './sites.ts';
 import { openTokenizer } from './tokenizer/tokenizer.ts';
@@ -57,13 +58,11 @@ interface Opened {
   readonly sizes: DecoderSizes;
   /** @throws ModelError if no engine of it can have these features */
   check(features: Features): void;
-  build(features: Features, threads: number): Promise<Built>;
-}
-
-/** An engine, and how many numbers its weights are. */
-interface Built {
-  readonly engine: Engine;
+  /** Numbers in the weights. */
   readonly parameters: number;
+  /** Whether it shows only when it runs that it can be used: a graph made elsewhere. */
+  readonly unproven: boolean;
+  build(features: Features): Promise<Engine>;
 }
 
 /** Sums numbers by type. */
@@ -73,10 +72,16 @@ function countByType(counts: readonly (readonly [string, number])[]): Record<str
   return sums;
 }
 
-async function openWeights(folder: string, adapterFolder: string | undefined, precision: Precision): Promise<Opened> {
+async function openWeights(
+  folder: string,
+  adapterFolder: string | undefined,
+  precision: Precision,
+  placement: Placement,
+): Promise<Opened> {
   const checkpoint = await openCheckpoint(folder);
   const { architecture, decoder } = describeDecoder(folder, checkpoint.config);
   const adapter = adapterFolder === undefined ? null : await openAdapter(adapterFolder);
+  const weights = { checkpoint, adapter, precision };
   return {
     architecture,
     checkpoint,
@@ -84,17 +89,23 @@ async function openWeights(folder: string, adapterFolder: string | undefined, pr
     adapter,
     sizes: decoder.sizes,
     check: () => undefined,
-    async build(features, threads) {
-      const weights = { checkpoint, adapter, precision };
-      const { session, parameters } = await createSession(weights, decoder, features, threads);
-      return { engine: await createEngine(session, decoder, features), parameters };
+    parameters: planSession(weights, decoder, PLAIN, placement).parameters,
+    unproven: false,
+    async build(features) {
+      const session = await planSession(weights, decoder, features, placement).create();
+      return createEngine(session, decoder, features, placement);
     },
   };
 }
 
-async function openFolder(folder: string, adapterFolder: string | undefined, precision: Precision): Promise<Opened> {
+async function openFolder(
+  folder: string,
+  adapterFolder: string | undefined,
+  precision: Precision,
+  placement: Placement,
+): Promise<Opened> {
   const ready = (await hasWeights(folder)) ? null : await openReady(folder);
-  if (!ready) return openWeights(folder, adapterFolder, precision);
+  if (!ready) return openWeights(folder, adapterFolder, precision, placement);
   if (adapterFolder !== undefined) {
     throw new ModelError(
       `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
@@ -106,31 +117,38 @@ async function openFolder(folder: string, adapterFolder: string | undefined, pre
       `${folder} holds a ready graph, whose weights run as they are in it; ${option}: ${precision[option]} needs the model's safetensors checkpoint.`,
     );
   }
-  const dtypes = countByType(ready.weights);
-  const parameters = ready.weights.reduce((sum, [, count]) => sum + count, 0);
   return {
     ...ready,
-    dtypes,
+    dtypes: countByType(ready.weights),
     adapter: null,
-    build: async (features, threads) => ({ engine: await ready.build(features, threads), parameters }),
+    parameters: ready.weights.reduce((sum, [, count]) => sum + count, 0),
+    unproven: true,
+    build: (features) => ready.build(features, placement.provider, placement.threads),
   };
 }
 
 /**
- * Opens a model folder in the hub's layout, with a PEFT LoRA adapter if given, and builds its session. The weights are
- * safetensors, or, where there are none, those of a ready decoder graph (model.onnx, onnx/model.onnx, or the one that
- * genai_config.json names).
+ * Opens a model folder in the hub's layout, with a PEFT LoRA adapter if given: reads and checks all but the weights'
+ * numbers, which are loaded when the model first runs. The weights are safetensors, or, where there are none, those of a
+ * ready decoder graph (model.onnx, onnx/model.onnx, or the one that genai_config.json names).
  * @throws ModelError if something is missing or not supported; TensorFormatError if a weight file is damaged
  */
-export async function openModel(folder: string, options: OpenOptions): Promise<Model> {
-  if (options.device !== 'cpu') {
-    throw new ModelError(`Device "${options.device}" is not available in this version; only cpu is.`);
+export function openModel(folder: string, options: OpenOptions): Promise<Model> {
+  return openModelAs(folder, options);
+}
+
+/** The same, decoding in the form given: for tests and measurements. */
+export async function openModelAs(folder: string, options: OpenOptions, form?: DecodingForm): Promise<Model> {
+  const { device, threads } = options;
+  if (!isProvider(device)) {
+    throw new ModelError(`There is no device "${device}"; expected one of ${PROVIDERS.join(', ')}.`);
   }
-  if (!Number.isInteger(options.threads) || options.threads < 1) {
-    throw new ModelError(`threads is ${options.threads}; expected an integer of 1 or more.`);
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new ModelError(`threads is ${threads}; expected an integer of 1 or more.`);
   }
+  const placement: Placement = { provider: device, threads, decoding: form ?? formOf(device) };
   const precision = checkPrecision(options);
-  const opened = await openFolder(folder, options.adapter, precision);
+  const opened = await openFolder(folder, options.adapter, precision, placement);
   const { architecture, checkpoint, adapter, sizes } = opened;
   const tokenizer = await openTokenizer(folder);
   const { generationConfig, config } = checkpoint;
@@ -144,8 +162,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
     );
   }
 
-  const first = await opened.build(PLAIN, options.threads);
-  let engine: Engine | null = first.engine;
+  let engine = opened.unproven ? await opened.build(PLAIN) : null;
   const model: Model = {
     folder,
     config: {
@@ -153,7 +170,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
       layers,
       hiddenSize,
       vocabSize,
-      parameters: first.parameters,
+      parameters: opened.parameters,
       maxPositions,
       bosTokenId: bos,
       eosTokenIds: eos.length > 0 ? eos : tokenIds(config.eos_token_id),
@@ -177,7 +194,7 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
       const wanted = engine ? joinFeatures(engine.features, features) : features;
       await engine?.release();
       engine = null;
-      ({ engine } = await opened.build(wanted, options.threads));
+      engine = await opened.build(wanted);
       return engine;
     },
   });

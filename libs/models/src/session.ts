@@ -7,6 +7,7 @@ import type { Adapter } from './adapter.ts';
 import type { Decoder } from './architectures/architecture.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { decoderGraph } from './graph/decoder_graph.ts';
+import { openSession, type Placement } from './providers.ts';
 import { planQuantizedFile } from './quantization/file.ts';
 import type { Precision } from './quantization/precision.ts';
 import type { Features } from './sites.ts';
@@ -49,19 +50,26 @@ export interface ModelWeights {
   readonly precision: Precision;
 }
 
+/** A session to be: its graph is built, its weights are not loaded. */
+export interface PlannedSession {
+  /** How many numbers the model's weights have. */
+  readonly parameters: number;
+  create(): Promise<InferenceSession>;
+}
+
 /**
- * Builds the session of a decoder over its checkpoint's own weight files. ONNX Runtime wants external data in the
- * graph's folder, so both meet in a temporary one, where quantised weights are written too. It is deleted again before this returns, for the files stay mapped;
- * a system that cannot delete mapped files keeps it until it clears its temporary files.
- * @returns the session, and how many numbers the model's weights have
+ * Plans the session of a decoder over its checkpoint's own weight files. ONNX Runtime wants external data in the graph's
+ * folder, so both meet in a temporary one, where quantised weights are written too. It is deleted again before the
+ * session is given, for the files stay mapped; a system that cannot delete mapped files keeps it until it clears its
+ * temporary files.
+ * @throws ModelError if the weights are not those that the decoder needs
  */
-export async function createSession(
+export function planSession(
   { checkpoint, adapter, precision }: ModelWeights,
   decoder: Decoder,
   features: Features,
-  threads: number,
-): Promise<{ session: InferenceSession; parameters: number }> {
-  const { InferenceSession: Session } = await import('onnxruntime-node');
+  placement: Placement,
+): PlannedSession {
   const files = new Map<string, string>();
   const locate = (path: string): string => {
     const name = files.get(path) ?? `weights-${files.size}.safetensors`;
@@ -71,25 +79,18 @@ export async function createSession(
   const { dtype, quantization } = precision;
   const quantized = quantization === null ? null : planQuantizedFile('quantized.bin', quantization, dtype);
   const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, dtype, quantized, locate };
-  const { graph, parameters } = decoderGraph(decoder, source, features);
-  const folder = await folderFor(files.keys().next().value);
-  try {
-    for (const [path, name] of files) await placeFile(path, join(folder, name));
-    await quantized?.write(join(folder, quantized.location));
-    const path = join(folder, 'model.onnx');
-    await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
-    const session = await Session.create(path, {
-      executionProviders: ['cpu'],
-      executionMode: 'sequential',
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-      // Shapes change from run to run; a memory plan would be kept for each.
-      enableMemPattern: false,
-    });
-    return { session, parameters };
-  } finally {
-    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
-  }
+  const { graph, parameters } = decoderGraph(decoder, source, features, placement);
+  const create = async (): Promise<InferenceSession> => {
+    const folder = await folderFor(files.keys().next().value);
+    try {
+      for (const [path, name] of files) await placeFile(path, join(folder, name));
+      await quantized?.write(join(folder, quantized.location));
+      const path = join(folder, 'model.onnx');
+      await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
+      return await openSession(path, placement.provider, placement.threads);
+    } finally {
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    }
+  };
+  return { parameters, create };
 }

@@ -1,16 +1,25 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Decoder } from './architectures/architecture.ts';
-import type { Cache, Engine, HeadRequest } from './engine.ts';
+import type { Cache, Engine, HeadRequest, LoopRequest, RunRequest, RunResult } from './engine.ts';
 import { drawFeeds } from './graph/draw_feeds.ts';
 import { editNames } from './graph/edits.ts';
+import { withHiddenSlots } from './hidden_slots.ts';
 import type { Edit } from './interventions.ts';
+import { loopFeeds } from './loop_feeds.ts';
+import type { Placement } from './providers.ts';
 import { rotaryTables } from './rotary.ts';
+import { shapeFeeds } from './shape_feeds.ts';
 import { type Features, poolLayout, SITES, siteSize } from './sites.ts';
 
 const EMPTY = new Float32Array(0);
 
 /** Wraps a session; the only place that knows the graph's input and output names. */
-export async function createEngine(session: InferenceSession, decoder: Decoder, features: Features): Promise<Engine> {
+export async function createEngine(
+  session: InferenceSession,
+  decoder: Decoder,
+  features: Features,
+  { provider, decoding }: Placement,
+): Promise<Engine> {
   const { Tensor } = await import('onnxruntime-node');
   const { sizes } = decoder;
   const { layers, heads, keyValueHeads, headSize, vocabSize } = sizes;
@@ -75,89 +84,102 @@ export async function createEngine(session: InferenceSession, decoder: Decoder, 
       [`${prefix}.${layer}.value`, f32(cache?.values[layer] ?? EMPTY, dims)],
     ]);
 
-  return {
-    sizes,
-    features,
-    layout,
-    release: () => session.release(),
-    async run(request) {
-      const { prompts: B, samples: K, tokens: T } = request;
-      const [H, G, D] = [keyValueHeads, groups, headSize];
-      const P = request.promptCache?.length ?? 0;
-      const S = request.rowCache?.length ?? 0;
-      const rows = B * K;
-      const Q = request.pool?.count ?? 0;
-      let furthest = 0n;
-      for (const position of request.positions) if (position > furthest) furthest = position;
-      const head = request.head ?? noHead;
-      const maskDims = [request.mask.dims[0], 1, 1, request.mask.dims[1], P + S + T];
+  /** What a run feeds and fetches, and how its result comes of that. */
+  const prepare = (asked: RunRequest, loop: LoopRequest | null) => {
+    const request = provider === 'cpu' ? asked : withHiddenSlots(asked, sizes);
+    const { prompts: B, samples: K, tokens: T } = request;
+    const [H, G, D] = [keyValueHeads, groups, headSize];
+    const P = request.promptCache?.length ?? 0;
+    const S = request.rowCache?.length ?? 0;
+    const rows = B * K;
+    const Q = request.pool?.count ?? 0;
+    let furthest = 0n;
+    for (const position of request.positions) if (position > furthest) furthest = position;
+    const head = request.head ?? noHead;
+    const maskDims = [request.mask.dims[0], 1, 1, request.mask.dims[1], P + S + T];
 
-      const feeds: Record<string, OrtTensor> = {
-        input_ids: new Tensor('int32', request.inputIds, [rows * T]),
-        position_ids: new Tensor('int64', request.positions, [rows, T]),
-        ...rotaryFeeds(Number(furthest) + 1),
-        row_shape: i64([rows, T, -1]),
-        split_query: i64([B, K, T, H, G, D]),
-        split_key: i64([B, K, T, H, D]),
-        query_for_prompt: i64([B, H, K * G * T, D]),
-        query_for_row: i64([B, H, K, G * T, D]),
-        prompt_scores: i64([B, H, K, G * T, P]),
-        prompt_weights: i64([B, H, K * G * T, P]),
-        split_attended: i64([B, H, K, G, T, D]),
-        lengths: i64([P, S, T]),
-        attention_mask: f32(request.mask.full, maskDims),
-        attention_gates: f32(request.changes.gates.attention, [layers]),
-        mlp_gates: f32(request.changes.gates.mlp, [layers]),
-        pool_weights: f32(request.pool?.weights ?? EMPTY, [rows, Q, T]),
-        pool_keep: f32(request.pool?.keep ?? new Float32Array(rows * Q), [rows, Q, 1]),
-        pool_in: f32(request.pool?.before ?? new Float32Array(rows * Q * pooledSize), [rows, Q, pooledSize]),
-        head_rows: new Tensor('int32', head.rows, [head.rows.length]),
-        ...drawFeeds(Tensor, head, vocabSize),
-        ...Object.fromEntries(editFeeds(request.changes.edits)),
-        ...Object.fromEntries(cacheFeeds('prompt', request.promptCache, [B, H, P, D])),
-        ...Object.fromEntries(cacheFeeds('past', request.rowCache, [B, H, K, S, D])),
-      };
-      if (request.mask.sliding) feeds.sliding_mask = f32(request.mask.sliding, maskDims);
-      if (features.maximum) {
-        feeds.maximum_bias = f32(request.maximum?.bias ?? new Float32Array(rows * T), [rows, T, 1]);
-        const none = (): Float32Array => new Float32Array(rows * pooledSize).fill(Number.NEGATIVE_INFINITY);
-        feeds.maximum_in = f32(request.maximum?.before ?? none(), [rows, pooledSize]);
-      }
+    const feeds: Record<string, OrtTensor> = {
+      input_ids: new Tensor('int32', request.inputIds, [rows * T]),
+      position_ids: new Tensor('int64', request.positions, [rows, T]),
+      ...rotaryFeeds(Number(furthest) + 1 + (loop?.steps ?? 0)),
+      ...shapeFeeds(Tensor, { B, K, T, H, G, D, P }),
+      ...(decoding === 'loop' ? loopFeeds(Tensor, sizes, features, pooledSize, loop) : {}),
+      lengths: i64([P, S, T]),
+      attention_mask: f32(request.mask.full, maskDims),
+      attention_gates: f32(request.changes.gates.attention, [layers]),
+      mlp_gates: f32(request.changes.gates.mlp, [layers]),
+      pool_weights: f32(request.pool?.weights ?? EMPTY, [rows, Q, T]),
+      pool_keep: f32(request.pool?.keep ?? new Float32Array(rows * Q), [rows, Q, 1]),
+      pool_in: f32(request.pool?.before ?? new Float32Array(rows * Q * pooledSize), [rows, Q, pooledSize]),
+      head_rows: new Tensor('int32', head.rows, [head.rows.length]),
+      ...drawFeeds(Tensor, head, vocabSize),
+      ...Object.fromEntries(editFeeds(request.changes.edits)),
+      ...Object.fromEntries(cacheFeeds('prompt', request.promptCache, [B, H, P, D])),
+      ...Object.fromEntries(cacheFeeds('past', request.rowCache, [B, H, K, S, D])),
+    };
+    if (request.mask.sliding) feeds.sliding_mask = f32(request.mask.sliding, maskDims);
+    if (features.maximum) {
+      feeds.maximum_bias = f32(request.maximum?.bias ?? new Float32Array(rows * T), [rows, T, 1]);
+      const none = (): Float32Array => new Float32Array(rows * pooledSize).fill(Number.NEGATIVE_INFINITY);
+      feeds.maximum_in = f32(request.maximum?.before ?? none(), [rows, pooledSize]);
+    }
 
-      const presentSize = request.last ? 0 : B * H * K * T * D;
-      const presentDims = [B, H, K, T, D];
-      const reuse = request.reusePresent && spare?.size === presentSize ? spare : undefined;
-      const fresh = (): Float32Array[] => Array.from({ length: layers }, () => new Float32Array(presentSize));
-      const present = reuse ?? { size: presentSize, keys: fresh(), values: fresh() };
-      if (request.reusePresent) spare = present;
-      const pooled = new Float32Array(rows * Q * pooledSize);
-      const maximum = features.maximum ? new Float32Array(rows * pooledSize) : null;
-      const tokens = new Int32Array(head.rows.length);
-      const logprobs = new Float32Array(head.rows.length);
-      const logits = request.logits ? new Float32Array(head.rows.length * vocabSize) : null;
-      const fetches: Record<string, OrtTensor | null> = {
-        pool_out: f32(pooled, [rows, Q, pooledSize]),
-        token: new Tensor('int32', tokens, [tokens.length]),
-        logprob: f32(logprobs, [logprobs.length]),
-        pending_rows: null,
-      };
-      for (let layer = 0; layer < layers && !request.last; layer++) {
-        fetches[`present.${layer}.key`] = f32(present.keys[layer]!, presentDims);
-        fetches[`present.${layer}.value`] = f32(present.values[layer]!, presentDims);
-      }
-      if (maximum) fetches.maximum_out = f32(maximum, [rows, pooledSize]);
-      if (logits) fetches.logits = f32(logits, [head.rows.length, vocabSize]);
+    const presentSize = request.last ? 0 : B * H * K * T * D;
+    const presentDims = [B, H, K, T, D];
+    const reuse = request.reusePresent && spare?.size === presentSize ? spare : undefined;
+    const fresh = (): Float32Array[] => Array.from({ length: layers }, () => new Float32Array(presentSize));
+    const present = reuse ?? { size: presentSize, keys: fresh(), values: fresh() };
+    if (request.reusePresent) spare = present;
+    const pooled = new Float32Array(rows * Q * pooledSize);
+    const maximum = features.maximum ? new Float32Array(rows * pooledSize) : null;
+    const tokens = new Int32Array(head.rows.length);
+    const logprobs = new Float32Array(head.rows.length);
+    const logits = request.logits ? new Float32Array(head.rows.length * vocabSize) : null;
+    const fetches: Record<string, OrtTensor | null> = {
+      pool_out: f32(pooled, [rows, Q, pooledSize]),
+      token: new Tensor('int32', tokens, [tokens.length]),
+      logprob: f32(logprobs, [logprobs.length]),
+      pending_rows: null,
+    };
+    for (let layer = 0; layer < layers && !request.last; layer++) {
+      fetches[`present.${layer}.key`] = f32(present.keys[layer]!, presentDims);
+      fetches[`present.${layer}.value`] = f32(present.values[layer]!, presentDims);
+    }
+    if (maximum) fetches.maximum_out = f32(maximum, [rows, pooledSize]);
+    if (logits) fetches.logits = f32(logits, [head.rows.length, vocabSize]);
 
-      const out = await session.run(feeds, fetches);
-      return {
-        present: { length: T, keys: present.keys, values: present.values },
-        pooled,
-        maximum,
-        tokens,
-        logprobs,
-        pending: Array.from(out.pending_rows!.data as BigInt64Array, Number),
-        logits,
-      };
-    },
+    const resultOf = (out: InferenceSession.OnnxValueMapType): RunResult => ({
+      present: { length: T, keys: present.keys, values: present.values },
+      pooled,
+      maximum,
+      tokens,
+      logprobs,
+      pending: Array.from((out.pending_rows as OrtTensor).data as BigInt64Array, Number),
+      logits,
+    });
+    return { feeds, fetches, resultOf };
   };
+
+  const run: Engine['run'] = async (request) => {
+    const { feeds, fetches, resultOf } = prepare(request, null);
+    return resultOf(await session.run(feeds, fetches));
+  };
+  const loop: Engine['loop'] = async (request) => {
+    const { feeds, fetches, resultOf } = prepare({ ...request.prefill, last: true }, request);
+    for (const name of ['token', 'logprob', 'undecided', 'pool_out']) fetches[`loop.${name}`] = null;
+    if (features.maximum) fetches['loop.maximum_out'] = null;
+    const out = await session.run(feeds, fetches);
+    const numbers = (name: string): Float32Array => out[`loop.${name}`]!.data as Float32Array;
+    return {
+      prefill: resultOf(out),
+      steps: out['loop.token']!.dims[0]!,
+      tokens: out['loop.token']!.data as Int32Array,
+      logprobs: numbers('logprob'),
+      undecided: numbers('undecided'),
+      pooled: numbers('pool_out'),
+      maximum: features.maximum ? numbers('maximum_out') : null,
+    };
+  };
+  const release = (): Promise<void> => session.release();
+  return { sizes, features, layout, run, ...(decoding === 'loop' ? { loop } : {}), release };
 }

@@ -31,7 +31,7 @@ export interface OpenOptions {
   readonly quantization?: Quantization;
   /** Threads of the session; results do not depend on it. */
   readonly threads: number;
-  /** Only `cpu` in this version. */
+  /** `cpu`, `cuda` or `webgpu`: the execution provider. A CUDA device is chosen by the process's `CUDA_VISIBLE_DEVICES`. */
   readonly device: string;
 }
 
@@ -201,6 +201,7 @@ export interface Progress {
 }
 
 export interface RunHooks {
+  /** Called as sequences end; on a device with its own memory once for each batch of them. */
   readonly onProgress?: (progress: Progress) => void;
   /** Ends the work between two steps with the signal's reason. */
   readonly signal?: AbortSignal;

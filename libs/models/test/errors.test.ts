@@ -122,9 +122,9 @@ describe('a checkpoint that cannot be used', () => {
     await broken.close();
   });
 
-  test('a device other than cpu', async () => {
-    const opening = openModel(model.folder, { threads: 1, device: 'cuda' });
-    expect(await messageOf(opening)).toContain('only cpu');
+  test('a device that does not exist', async () => {
+    const opening = openModel(model.folder, { threads: 1, device: 'tpu' });
+    expect(await messageOf(opening)).toContain('cpu, cuda, webgpu');
   });
 });
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSafetensors, readFloat32, readTensor, type SafetensorsFile } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TRIES } from '../src/graph/draw.ts';
+import { TRIES } from '../src/graph/nucleus.ts';
 import {
   drawReference,
   forward,

@@ -195,7 +195,8 @@ describe.each(['nf4', 'int8', 'int4'] as const)('a model in %s', (quantization) 
       files.path('nan'),
       changed((value, i, at) => (at === name && i === 5 ? Number.NaN : value)),
     );
-    expect(await messageOf(open(folder, { quantization }))).toContain(`weight "${name}" holds NaN`);
+    const model = await open(folder, { quantization });
+    expect(await messageOf(forward(model, ids))).toContain(`weight "${name}" holds NaN`);
   });
 });
 
@@ -219,7 +220,8 @@ describe('precision that cannot be had', () => {
       changed((value, i, at) => (at === name && i === 5 ? 70000 : value)),
     );
     const expected = `weight "${name}" holds 70000, which float16 cannot hold`;
-    expect(await messageOf(open(folder, { dtype: 'float16', quantization: 'nf4' }))).toContain(expected);
+    const quantised = await open(folder, { dtype: 'float16', quantization: 'nf4' });
+    expect(await messageOf(forward(quantised, ids))).toContain(expected);
     const model = await open(folder, { dtype: 'float16' });
     const found = await messageOf(generate(model, prompts, options));
     expect(found).toContain(`weight "${name}"`);

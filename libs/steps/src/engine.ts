@@ -1,14 +1,14 @@
 import { createRequire } from 'node:module';
-import { type InputArtifact, isInputArtifact, type RunConfig } from '@sonde/executor';
+import { type InputArtifact, isInputArtifact, type Provider, type RunConfig } from '@sonde/executor';
 import type { Quantization, WeightDtype } from '@sonde/models';
 import type { JsonObject } from '@sonde/pipeline';
 
 let version: string | undefined;
 
 /** What else than the config changes the bytes of a model's outputs: who executes it, in which version. */
-export const engineRuntime = (): JsonObject => {
+export const engineRuntime = (_config: RunConfig, provider: Provider): JsonObject => {
   version ??= (createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }).version;
-  return { provider: 'cpu', onnxruntime: version };
+  return { provider, onnxruntime: version };
 };
 
 /** What `model:` names, in either of its forms: checkpoint, adapter, and the precision of the weights. */

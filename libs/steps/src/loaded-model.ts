@@ -6,7 +6,7 @@ import { modelAffinity, modelInputs } from './engine.ts';
 let loaded: { readonly key: string; readonly model: Model } | undefined;
 
 export const loadedModel = async ({ config, device }: RunContext): Promise<Model> => {
-  const key = `${modelAffinity(config)} ${device.threads}`;
+  const key = `${modelAffinity(config)} ${device.provider} ${device.threads}`;
   if (loaded?.key === key) return loaded.model;
   const previous = loaded;
   loaded = undefined;

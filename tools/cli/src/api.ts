@@ -21,6 +21,7 @@ import {
 import { createDataSources, dataSources, STEP_KINDS } from '@sonde/steps';
 import { openStore, type Store } from '@sonde/store';
 import envPaths from 'env-paths';
+import { acceleratorsOf, tryAccelerator } from './devices.ts';
 import { UsageError } from './errors.ts';
 import { findUp, packageRoot, version } from './package.ts';
 
@@ -46,6 +47,8 @@ export interface StoreOptions extends LoadOptions {
   readonly frozen?: boolean;
   /** Refuse network access. */
   readonly offline?: boolean;
+  /** Where models compute: `cpu`, `cuda`, `cuda:0,1`, `webgpu` or `auto` (the default): CUDA if it works, else the CPU. */
+  readonly device?: string;
 }
 
 export interface RunPipelineOptions extends StoreOptions {
@@ -155,6 +158,7 @@ const planOptions = async (graph: Graph, options: StoreOptions, store: Store): P
     frozen: options.frozen === true,
     offline: options.offline === true,
   }),
+  accelerators: await acceleratorsOf(options.device),
   ...(options.targets === undefined ? {} : { targets: options.targets }),
   ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
 });
@@ -178,6 +182,7 @@ export const run = async (graph: Graph, options: RunPipelineOptions = {}): Promi
   return runGraph(graph, {
     ...(await planOptions(graph, options, store)),
     exports: Object.values(graph.outputs).flat(),
+    tryAccelerator,
     workerEntry: path.join(packageRoot(), 'dist', 'worker.js'),
     env: {
       ...freedAtOnce(),

@@ -104,10 +104,7 @@ export const readGraph = async (file: string, options: PipelineOptions): Promise
   return loaded.ok ? loaded.graph : exitWith(EXIT.invalid);
 };
 
-const checkMachine = ({ device, executor }: PipelineOptions): void => {
-  if (device !== undefined && device !== 'cpu' && device !== 'auto') {
-    throw new UsageError(`--device ${device} is not available in this version`, 'Use cpu or auto.');
-  }
+const checkMachine = ({ executor }: PipelineOptions): void => {
   if (executor !== undefined && executor !== 'local') {
     throw new UsageError(`--executor ${executor} is not available in this version`, 'Use local.');
   }
@@ -131,6 +128,7 @@ export const storeOptions = (options: PipelineOptions, targets?: readonly string
   ...(options.store === undefined ? {} : { store: options.store }),
   ...(options.module === undefined ? {} : { modules: options.module }),
   ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
+  ...(options.device === undefined ? {} : { device: options.device }),
   frozen: options.frozen === true,
   offline: options.offline === true,
   ...(targets === undefined || targets.length === 0 ? {} : { targets }),

@@ -56,16 +56,19 @@ const withFileOptions = (command: Command): Command =>
       .option('--params <file>', 'a YAML file of parameter values'),
   );
 
+const deviceOption = (): Option =>
+  new Option('--device <device>', 'cpu, cuda, cuda:0,1, webgpu, or auto: cuda if it works, else cpu').default('auto');
+
 const planOptions = (): Option[] => [
   new Option('--refresh <step>', 'run this step although its result is cached (repeatable)').argParser(collect),
   new Option('--frozen', 'refuse to resolve movable revisions anew'),
   new Option('--offline', 'refuse network access'),
-  new Option('--device <device>', 'cpu or auto').default('auto'),
+  deviceOption(),
   new Option('--executor <name>', 'local').default('local'),
 ];
 
 const runOptions = (): Option[] => [
-  new Option('--jobs <n>', 'worker processes at most (default: the cores)').argParser(positive('--jobs')),
+  new Option('--jobs <n>', 'worker processes on the CPU at most (default: the cores)').argParser(positive('--jobs')),
   new Option('--keep-going', 'after a failure, go on with what does not depend on it'),
   new Option('--out <dir>', 'where to write the results (default: results/<name>)'),
 ];
@@ -172,6 +175,7 @@ const buildProgram = (): Command => {
     .addOption(new Option('--dtype <type>', 'with weights rounded to it').choices(['float32', 'float16', 'bfloat16']))
     .addOption(new Option('--quantization <kind>', 'with quantised weights').choices(['nf4', 'int8', 'int4']))
     .option('--offline', 'use the hub’s cache alone')
+    .addOption(deviceOption())
     .action(async (ref, _options, command) =>
       (await import('./commands/models.ts')).check(ref, command.optsWithGlobals()),
     );
@@ -217,7 +221,7 @@ const buildProgram = (): Command => {
     );
   program
     .command('doctor')
-    .description('the machine: Node, ONNX Runtime and its providers, store, disk, hub')
+    .description('the machine: Node, ONNX Runtime and its providers, GPUs, store, disk, hub')
     .action(async (_options, command) => (await import('./commands/doctor.ts')).doctor(command.optsWithGlobals()));
   return program;
 };

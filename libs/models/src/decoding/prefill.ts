@@ -1,10 +1,10 @@
-import type { Cache, Engine, MaximumRequest, PoolRequest } from '../engine.ts';
+import type { Cache, Engine, MaximumRequest, PoolRequest, RunRequest, RunResult } from '../engine.ts';
 import { type Plan, placesOf } from '../interventions.ts';
 import { causalMask } from '../masks.ts';
 import type { Decoding } from '../options.ts';
 import { requireSpan, type TokenizedPrompt } from '../prompts.ts';
 import { runsOf, tokensPerRun } from './batches.ts';
-import { advance, type Sequence } from './sequence.ts';
+import { advance, type DrawRow, type Sequence } from './sequence.ts';
 
 /** Token ids and positions [sequences, longest] of sequences read from their start, padded at the end. */
 export function padTokens(sequences: readonly (readonly number[])[]): {
@@ -84,23 +84,29 @@ export function eachToken(length: number, width: number): (readonly [number, num
   return Array.from({ length: width }, (_, t) => (t < length ? [t, t + 1] : [0, 0]));
 }
 
-/**
- * Reads prompts, keeps their cache, and gives each of their sequences its first token.
- * @param sequences of each prompt, as many for each
- */
-export async function prefill(
+/** Runs over prompts, cut to size, that also decide the first token of each of their sequences. */
+export interface PrefillRun {
+  /** The prompts [start, end). */
+  readonly start: number;
+  readonly end: number;
+  readonly request: RunRequest;
+  /** The sequences that the head decides for, prompt by prompt. */
+  readonly rows: readonly DrawRow[];
+  /** Tells of the prompts' states in the result. */
+  report(result: RunResult): void;
+}
+
+/** @param sequences of each prompt, as many for each */
+export function prefillRuns(
   engine: Engine,
   prompts: readonly TokenizedPrompt[],
   sequences: readonly (readonly Sequence[])[],
-  decoding: Decoding,
-  setting: { readonly plan: Plan; readonly eos: readonly number[] },
+  plan: Plan,
   { pools, onStates }: PromptStates,
-): Promise<Cache> {
-  const { keyValueHeads, headSize } = engine.sizes;
+): PrefillRun[] {
   const [pooled, everyToken] = [pools.includes('prompt'), pools.includes('tokens')];
-  const caches: { cache: Cache; prompts: number }[] = [];
   const lengths = prompts.map((prompt) => prompt.ids.length);
-  for (const [start, end] of runsOf(lengths, tokensPerRun(engine, everyToken))) {
+  return runsOf(lengths, tokensPerRun(engine, everyToken)).map(([start, end]) => {
     const group = prompts.slice(start, end);
     const { tokens, inputIds, positions } = padTokens(group.map((prompt) => prompt.ids));
     const rows = group.flatMap((prompt, i) =>
@@ -118,18 +124,37 @@ export async function prefill(
       inputIds,
       positions,
       mask: causalMask(engine.sizes, tokens),
-      changes: setting.plan.changes(() => placesOf(group, tokens)),
+      changes: plan.changes(() => placesOf(group, tokens)),
       ...(count > 0 ? { pool: spanWeights(ranges, tokens) } : {}),
     };
-    const result = await advance(engine, request, rows, decoding, setting.eos);
-    for (const [i, prompt] of group.entries()) {
-      const offset = i * count * engine.layout.size;
-      if (pooled) onStates(prompt, 'prompt', result.pooled, offset, 0);
-      for (let t = 0; everyToken && t < prompt.ids.length; t++) {
-        onStates(prompt, 'tokens', result.pooled, offset + (count - tokens + t) * engine.layout.size, t);
+    const report = (result: RunResult): void => {
+      for (const [i, prompt] of group.entries()) {
+        const offset = i * count * engine.layout.size;
+        if (pooled) onStates(prompt, 'prompt', result.pooled, offset, 0);
+        for (let t = 0; everyToken && t < prompt.ids.length; t++) {
+          onStates(prompt, 'tokens', result.pooled, offset + (count - tokens + t) * engine.layout.size, t);
+        }
       }
-    }
-    caches.push({ cache: result.present, prompts: group.length });
+    };
+    return { start, end, request, rows, report };
+  });
+}
+
+/** Reads prompts, keeps their cache, and gives each of their sequences its first token. */
+export async function prefill(
+  engine: Engine,
+  prompts: readonly TokenizedPrompt[],
+  sequences: readonly (readonly Sequence[])[],
+  decoding: Decoding,
+  setting: { readonly plan: Plan; readonly eos: readonly number[] },
+  states: PromptStates,
+): Promise<Cache> {
+  const { keyValueHeads, headSize } = engine.sizes;
+  const caches: { cache: Cache; prompts: number }[] = [];
+  for (const run of prefillRuns(engine, prompts, sequences, setting.plan, states)) {
+    const result = await advance(engine, run.request, run.rows, decoding, setting.eos);
+    run.report(result);
+    caches.push({ cache: result.present, prompts: run.end - run.start });
   }
   return joinCaches(caches, keyValueHeads, headSize);
 }

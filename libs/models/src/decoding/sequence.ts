@@ -1,5 +1,5 @@
 import type { Engine, HeadRequest, RunRequest, RunResult } from '../engine.ts';
-import { TRIES } from '../graph/draw.ts';
+import { TRIES } from '../graph/nucleus.ts';
 import type { Decoding } from '../options.ts';
 import { fillUniforms } from '../philox.ts';
 import type { TokenizedPrompt } from '../prompts.ts';
@@ -25,7 +25,8 @@ export interface DrawRow {
   readonly token: number;
 }
 
-function seenTokens(rows: readonly DrawRow[]): { width: number; data: BigInt64Array } {
+/** The tokens that each row's sequence has, the prompt's among them, repeated to fill. */
+export function seenTokens(rows: readonly DrawRow[]): { width: number; data: BigInt64Array } {
   const lists = rows.map(({ sequence }) => [...sequence.prompt.ids, ...sequence.tokens]);
   const width = Math.max(...lists.map((list) => list.length));
   const data = new BigInt64Array(rows.length * width);
@@ -35,20 +36,43 @@ function seenTokens(rows: readonly DrawRow[]): { width: number; data: BigInt64Ar
   return { width, data };
 }
 
-function headRequest(rows: readonly DrawRow[], decoding: Decoding, round: number): HeadRequest {
+/**
+ * What decides the next token of each row.
+ * @param rounds how many rounds of numbers, from `round` on, the graph may use
+ */
+export function headRequest(rows: readonly DrawRow[], decoding: Decoding, round: number, rounds = 1): HeadRequest {
   const { sample, temperature, topK, topP, penalty } = decoding;
   const head = { rows: Int32Array.from(rows, (row) => row.token), sample, temperature, topK, topP, penalty };
   const seen = penalty === 1 ? {} : { seen: seenTokens(rows) };
   if (!sample) return { ...head, ...seen, temperature: 1, topK: 0 };
-  const uniforms = new Float32Array(rows.length * TRIES);
+  const uniforms = new Float32Array(rows.length * TRIES * rounds);
   rows.forEach(({ sequence }, row) => {
-    const draw = { sample: sequence.sample, token: sequence.tokens.length, round };
-    fillUniforms(uniforms, row * TRIES, TRIES, sequence.key, draw);
+    writeUniforms(uniforms, row * TRIES * rounds, sequence, sequence.tokens.length, round, rounds);
   });
   return { ...head, ...seen, uniforms };
 }
 
-function append(sequence: Sequence, token: number, logprob: number, decoding: Decoding, eos: readonly number[]): void {
+/** The numbers by which one token of a sequence is drawn, round by round. */
+export function writeUniforms(
+  out: Float32Array,
+  offset: number,
+  { sample, key }: Sequence,
+  token: number,
+  round: number,
+  rounds: number,
+): void {
+  for (let i = 0; i < rounds; i++)
+    fillUniforms(out, offset + i * TRIES, TRIES, key, { sample, token, round: round + i });
+}
+
+/** Gives a sequence its next token, which may end it. */
+export function append(
+  sequence: Sequence,
+  token: number,
+  logprob: number,
+  decoding: Decoding,
+  eos: readonly number[],
+): void {
   if (!Number.isFinite(logprob)) throw new NonFiniteStates('A log-probability is not finite.');
   sequence.tokens.push(token);
   sequence.logprob += logprob;

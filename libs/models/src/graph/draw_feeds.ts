@@ -1,6 +1,6 @@
 import type { Tensor as OrtTensor } from 'onnxruntime-node';
 import type { HeadRequest } from '../engine.ts';
-import { TRIES } from './draw.ts';
+import { TRIES } from './nucleus.ts';
 
 /** The class of tensors, given by whoever has loaded the runtime. */
 type TensorClass = typeof OrtTensor;
@@ -9,6 +9,7 @@ type TensorClass = typeof OrtTensor;
 export function drawFeeds(Tensor: TensorClass, head: HeadRequest, vocabSize: number): Record<string, OrtTensor> {
   const count = head.rows.length;
   const seen = head.penalty === 1 ? undefined : head.seen;
+  const uniforms = head.uniforms ?? new Float32Array(count * TRIES);
   const limited = head.topK > 0 && head.topK < vocabSize;
   const scalar = (value: number): OrtTensor => new Tensor('float32', Float32Array.of(value), []);
   const bool = (value: boolean): OrtTensor => new Tensor('bool', Uint8Array.of(value ? 1 : 0), []);
@@ -21,7 +22,7 @@ export function drawFeeds(Tensor: TensorClass, head: HeadRequest, vocabSize: num
     top_p: scalar(head.topP === 1 ? 2 : head.topP),
     repetition_penalty: scalar(head.penalty),
     seen: new Tensor('int64', seen?.data ?? new BigInt64Array(count), [count, seen?.width ?? 1]),
-    uniforms: new Tensor('float32', head.uniforms ?? new Float32Array(count * TRIES), [count, TRIES]),
+    uniforms: new Tensor('float32', uniforms, [count, uniforms.length / Math.max(1, count) || TRIES]),
     forced: new Tensor('int32', head.forced ?? new Int32Array(count).fill(-1), [count]),
   };
 }

@@ -79,7 +79,7 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
   };
   /** x Wᵀ + b; `transposed`: W is stored as [in, out]. */
   const product = (name: string, x: Value, shape: readonly [number, number], bias: boolean, transposed: boolean) => {
-    const quantized = weights.multiplyQuantized(`${name}.weight`, x, shape, transposed);
+    const quantized = weights.multiplyQuantized(graph, `${name}.weight`, x, shape, transposed);
     const whole = quantized ? [] : [x, weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape)];
     const added = bias ? [weights.get(`${name}.bias`, [shape[0]])] : [];
     if (!quantized) return graph.node('Gemm', [...whole, ...added], transposed ? {} : { transB: 1 });

@@ -33,9 +33,10 @@ export interface PlacedWeights {
   get(name: string, shape: readonly number[]): Value;
   /**
    * x Wᵀ with W [out, in] quantised; null where it is not to be: outside the blocks, or everywhere.
+   * @param into the graph of the product: the one that the weights are placed in, or one inside it
    * @param transposed whether W is stored as [in, out]
    */
-  multiplyQuantized(name: string, x: Value, shape: LinearShape, transposed: boolean): Value | null;
+  multiplyQuantized(into: GraphBuilder, name: string, x: Value, shape: LinearShape, transposed: boolean): Value | null;
   /** Refuses a weight that the configuration says is not there: leaving it out would give another model. */
   refuse(name: string): void;
   /** The low-rank path that the adapter adds to a linear layer, if it does. */
@@ -111,7 +112,7 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
       if (!placed.has(name)) parameters += elementCount(shape);
       return place(name, found, shape, source.dtype);
     },
-    multiplyQuantized(name, x, shape, transposed) {
+    multiplyQuantized(into, name, x, shape, transposed) {
       const file = source.quantized;
       if (!file || !IN_BLOCK.test(name)) return null;
       let at = quantized.get(name);
@@ -126,7 +127,7 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
         };
         quantized.set(name, at);
       }
-      return file.format.multiply(graph, x, at.codes, at.scales, shape);
+      return file.format.multiply(into, x, at.codes, at.scales, shape);
     },
     refuse(name) {
       if (find(name)) {

@@ -3,6 +3,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { HeadRequest } from '../engine.ts';
 import { addDraw } from '../graph/draw.ts';
 import { drawFeeds } from '../graph/draw_feeds.ts';
+import { sessionOptions } from '../providers.ts';
 
 export interface DrawnTokens {
   readonly tokens: Int32Array;
@@ -29,12 +30,11 @@ function drawGraph(vocabSize: number): Uint8Array {
 
 export async function openDrawSession(vocabSize: number, threads: number): Promise<DrawSession> {
   const { InferenceSession: Session, Tensor } = await import('onnxruntime-node');
-  const session: InferenceSession = await Session.create(drawGraph(vocabSize), {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: threads,
-    logSeverityLevel: 3,
-    enableMemPattern: false,
-  });
+  const session: InferenceSession = await Session.create(
+    drawGraph(vocabSize),
+    // The logits come from outside and their tokens go there: a device would gain nothing.
+    sessionOptions('cpu', threads),
+  );
   return {
     release: () => session.release(),
     async draw(logits, head) {

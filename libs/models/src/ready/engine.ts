@@ -1,6 +1,7 @@
 import type { Engine, RunResult } from '../engine.ts';
 import { ModelError } from '../errors.ts';
 import type { Gates } from '../interventions.ts';
+import type { Provider } from '../providers.ts';
 import { type Features, poolLayout } from '../sites.ts';
 import { openCore } from './core.ts';
 import { withoutGaps } from './dense.ts';
@@ -34,11 +35,12 @@ export async function createReadyEngine(
   decoder: ReadyDecoder,
   files: readonly DataFile[],
   features: Features,
+  provider: Provider,
   threads: number,
 ): Promise<Engine> {
   const { sizes } = decoder;
   const layout = poolLayout(sizes, []);
-  const session = await sessionOf(cutGraph(decoder, layout, features.maximum), files, threads);
+  const session = await sessionOf(cutGraph(decoder, layout, features.maximum), files, provider, threads);
   const drawing = await openDrawSession(sizes.vocabSize, threads);
   const open = await openCore(session, decoder, layout.size, features.maximum);
   const core = takesGaps(decoder) ? open : withoutGaps(open, sizes, layout.size);

@@ -7,6 +7,7 @@ import type { Engine } from '../engine.ts';
 import { ModelError } from '../errors.ts';
 import { noChanges } from '../interventions.ts';
 import { causalMask } from '../masks.ts';
+import type { Provider } from '../providers.ts';
 import type { Features } from '../sites.ts';
 import { createReadyEngine } from './engine.ts';
 import { checkExternalData } from './external.ts';
@@ -24,7 +25,7 @@ export interface OpenedReady {
   /** Type and count of each weight. */
   readonly weights: readonly (readonly [string, number])[];
   check(features: Features): void;
-  build(features: Features, threads: number): Promise<Engine>;
+  build(features: Features, provider: Provider, threads: number): Promise<Engine>;
 }
 
 /** A beginning of names that no value of a graph has. */
@@ -141,9 +142,9 @@ export async function openReady(folder: string): Promise<OpenedReady | null> {
       dims.reduce((product, size) => product * size, 1),
     ]),
     check: checkFeatures,
-    async build(features, threads) {
+    async build(features, provider, threads) {
       try {
-        const engine = await createReadyEngine(decoder, files, features, threads);
+        const engine = await createReadyEngine(decoder, files, features, provider, threads);
         await tryOut(engine);
         return engine;
       } catch (error) {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeModel, type OnnxModel, type TensorValue } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
+import { openSession, type Provider } from '../providers.ts';
 import { placeFile } from '../session.ts';
 import { byteLength, type DataFile } from './external.ts';
 
@@ -42,9 +43,9 @@ async function spill(folder: string, initializers: readonly TensorValue[]): Prom
 export async function sessionOf(
   model: OnnxModel,
   files: readonly DataFile[],
+  provider: Provider,
   threads: number,
 ): Promise<InferenceSession> {
-  const { InferenceSession: Session } = await import('onnxruntime-node');
   const folder = await mkdtemp(join(tmpdir(), 'sonde-model-'));
   try {
     const names = new Map(files.map(({ location }, i) => [location, `data-${i}.bin`]));
@@ -57,15 +58,7 @@ export async function sessionOf(
     });
     const path = join(folder, 'model.onnx');
     await writeFile(path, encodeModel({ ...model, graph: { ...model.graph, initializers } }));
-    return await Session.create(path, {
-      executionProviders: ['cpu'],
-      executionMode: 'sequential',
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-      enableMemPattern: false,
-    });
+    return await openSession(path, provider, threads);
   } finally {
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }

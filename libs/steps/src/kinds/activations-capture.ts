@@ -55,6 +55,7 @@ export const activationsCapture: StepKind = {
   },
   check: checkInterventions,
   runtime: engineRuntime,
+  usesDevice: true,
   affinity: modelAffinity,
   division: divisionBy(['prompts', 'continuations'], dividePairs),
   load: () => implementation(import('../run/activations-capture.ts')),

@@ -72,6 +72,7 @@ export const textGenerate: StepKind = {
       : []),
   ],
   runtime: engineRuntime,
+  usesDevice: true,
   affinity: modelAffinity,
   division: divisionBy(['prompts', 'num_return_sequences'], dividePrompts),
   load: () => implementation(import('../run/text-generate.ts')),

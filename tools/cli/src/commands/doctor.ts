@@ -1,5 +1,4 @@
 import { access, constants, mkdir, statfs } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import os from 'node:os';
 import { hubSettings } from '@sonde/hub';
 import { storeFolder } from '../api.ts';
@@ -8,42 +7,12 @@ import { formatBytes } from '../format.ts';
 import { findUp, version } from '../package.ts';
 import type { CommonOptions } from '../pipeline.ts';
 import { exitWith, openTerminal, printJson } from '../terminal.ts';
-
-interface Finding {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly found: string;
-  readonly advice?: string;
-}
+import { type Finding, gpus, onnxRuntime } from './doctor-devices.ts';
 
 const node = (): Finding => {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const ok = major > 20 || (major === 20 && minor >= 19);
   return { name: 'Node', ok, found: process.version, ...(ok ? {} : { advice: 'Sonde needs Node 20.19 or newer.' }) };
-};
-
-const onnxRuntime = async (): Promise<Finding> => {
-  const name = 'ONNX Runtime';
-  try {
-    const ort = await import('onnxruntime-node');
-    const packageFile = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
-    const { version: installed } = createRequire(import.meta.url)(packageFile) as { version: string };
-    const backends = ort.listSupportedBackends();
-    const providers = backends.filter(({ bundled }) => bundled).map((backend) => backend.name);
-    const others = backends.filter(({ bundled }) => !bundled).map((backend) => backend.name);
-    return {
-      name,
-      ok: providers.includes('cpu'),
-      found: `${installed}; providers: ${providers.join(', ')}${others.length > 0 ? `; not installed: ${others.join(', ')}` : ''} (Sonde uses cpu)`,
-    };
-  } catch (error) {
-    return {
-      name,
-      ok: false,
-      found: (error as Error).message,
-      advice: 'Reinstall: its binary did not load on this platform.',
-    };
-  }
 };
 
 const existingParent = (folder: string): string => findUp(folder, '.') ?? '/';
@@ -93,13 +62,13 @@ export const doctor = async (options: CommonOptions): Promise<void> => {
   const findings: Finding[] = [
     { name: 'Sonde', ok: true, found: version() },
     node(),
-    await onnxRuntime(),
+    ...(await onnxRuntime()),
     {
       name: 'Machine',
       ok: true,
       found: `${process.platform} ${process.arch}, ${os.availableParallelism()} cores, ${formatBytes(os.totalmem())} memory`,
     },
-    { name: 'GPU', ok: true, found: 'not used in this version' },
+    await gpus(),
     await storeFinding(folder),
     await disk(folder),
     hub(),

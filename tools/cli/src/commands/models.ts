@@ -1,8 +1,10 @@
 import os from 'node:os';
+import { deviceEnvironment, type Provider } from '@sonde/executor';
 import { HubError, hubSettings, listRevisions, parseReference } from '@sonde/hub';
 import type { Quantization, WeightDtype } from '@sonde/models';
 import { type ArtifactType, type DataRef, parseDataRef } from '@sonde/pipeline';
 import { createDataSources } from '@sonde/steps';
+import { acceleratorsOf } from '../devices.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
@@ -14,6 +16,7 @@ interface CheckOptions extends CommonOptions {
   readonly dtype?: WeightDtype;
   readonly quantization?: Quantization;
   readonly offline?: boolean;
+  readonly device?: string;
 }
 
 interface Found {
@@ -70,6 +73,15 @@ const FORESEEN = new Set([
   'UsageError',
 ]);
 
+/** Makes this process see the device alone; says which provider it is of. */
+const chooseDevice = async (device: string | undefined): Promise<Provider> => {
+  const [accelerator, ...others] = await acceleratorsOf(device);
+  if (others.length > 0) throw new UsageError(`--device ${device} names several devices; a check needs one`);
+  if (accelerator === undefined) return 'cpu';
+  Object.assign(process.env, deviceEnvironment(accelerator, process.env));
+  return accelerator.provider;
+};
+
 /** `sonde models check`. */
 export const check = async (ref: string, options: CheckOptions): Promise<void> => {
   const terminal = openTerminal(options);
@@ -77,16 +89,25 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
     const { path: folder, identity } = await bring(ref, 'model', options, terminal);
     const adapter =
       options.adapter === undefined ? undefined : await bring(options.adapter, 'adapter', options, terminal);
+    const provider = await chooseDevice(options.device);
     const { checkModel } = await import('@sonde/models');
     const report = await checkModel(folder, {
-      device: 'cpu',
+      device: provider,
       threads: os.availableParallelism(),
       ...(adapter && { adapter: adapter.path }),
       ...(options.dtype && { dtype: options.dtype }),
       ...(options.quantization && { quantization: options.quantization }),
     });
     if (options.json) {
-      printJson(terminal, { sonde: 1, ref, ok: true, folder, ...(identity && { identity }), ...report });
+      printJson(terminal, {
+        sonde: 1,
+        ref,
+        ok: true,
+        folder,
+        device: provider,
+        ...(identity && { identity }),
+        ...report,
+      });
       return;
     }
     const { green } = terminal.colors;
@@ -97,6 +118,7 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
     const rows: [string, string][] = [
       ['model', identity ?? folder],
       ...(adapter === undefined ? [] : ([['adapter', adapter.identity ?? adapter.path]] as [string, string][])),
+      ['device', provider],
       ['architecture', `${report.architecture} (supported)`],
       ['parameters', report.parameters.toLocaleString('en-US')],
       ['layers', `${report.layers} blocks, ${report.layers + 1} layers of states of ${report.hiddenSize} numbers`],

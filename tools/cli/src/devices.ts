@@ -1,0 +1,36 @@
+import type { Accelerator } from '@sonde/executor';
+import { deviceEnvironment } from '@sonde/executor';
+import { UsageError } from './errors.ts';
+
+const FORM = /^(?:cpu|auto|webgpu|cuda(?::(\d+(?:,\d+)*))?)$/;
+
+/**
+ * The devices that `--device` names: none for the CPU. `auto` takes the first CUDA device if the provider is installed
+ * and works.
+ */
+export const acceleratorsOf = async (device = 'auto'): Promise<readonly Accelerator[]> => {
+  const form = FORM.exec(device);
+  if (form === null) {
+    throw new UsageError(
+      `--device ${device} is no device`,
+      'Write cpu, cuda, cuda:0 or cuda:0,1 (one worker for each), webgpu, or auto.',
+    );
+  }
+  if (device === 'cpu') return [];
+  if (device === 'webgpu') return [{ provider: 'webgpu', index: 0 }];
+  const indices = (form[1] ?? '0').split(',').map(Number);
+  if (new Set(indices).size < indices.length) throw new UsageError(`--device ${device} names a device twice`);
+  const accelerators = indices.map((index): Accelerator => ({ provider: 'cuda', index }));
+  if (device !== 'auto') return accelerators;
+  const { hasCudaLibrary } = await import('@sonde/models');
+  return hasCudaLibrary() && (await tryAccelerator(accelerators[0]!)) === null ? accelerators : [];
+};
+
+/** What is wrong with a device, or null. */
+export const tryAccelerator = async (accelerator: Accelerator): Promise<string | null> => {
+  const { tryProvider } = await import('@sonde/models');
+  const problem = await tryProvider(accelerator.provider, deviceEnvironment(accelerator, process.env));
+  if (problem === null) return null;
+  const name = accelerator.provider === 'cuda' ? `cuda:${accelerator.index}` : accelerator.provider;
+  return `Device ${name} cannot be used. ${problem}`;
+};
