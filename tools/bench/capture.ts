@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import { type CaptureItem, capture, openModel } from '@sonde/models';
 import { compete, type Measured, measured, SHAPES } from './peer.ts';
 
-const USAGE = `Times teacher-forced capture (means of all layers' states) against transformers' forward without its output
-head, on random weights in known shapes.
+const USAGE = `Times teacher-forced capture (means of all layers' states) against transformers' forward with
+output_hidden_states, on random weights in known shapes.
   --python PATH   a Python with torch and transformers: makes the checkpoints and runs the peer (required)
   --shapes LIST   ${SHAPES} (all)
   --batches N     batches (10)
@@ -11,6 +11,7 @@ head, on random weights in known shapes.
   --length N      tokens of each (40)
   --threads N     (2)
   --rounds N      rounds of both; the best counts (2)
+  --headless      against the base model, which computes no logits
 `;
 
 interface Work {
@@ -48,6 +49,7 @@ export async function main(args: string[]): Promise<void> {
       length: { type: 'string', default: '40' },
       threads: { type: 'string', default: '2' },
       rounds: { type: 'string', default: '2' },
+      headless: { type: 'boolean', default: false },
       own: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -64,7 +66,7 @@ export async function main(args: string[]): Promise<void> {
     python: values.python,
     rounds: Number(values.rounds),
     own: ['--batches', batches, '--rows', rows, '--length', length, '--threads', threads],
-    peer: ['capture', batches, rows, length, threads],
+    peer: ['capture', batches, rows, length, threads, ...(values.headless ? ['headless'] : [])],
     total: Number(batches) * Number(rows),
     unit: 'sequences',
   });

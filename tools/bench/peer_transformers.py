@@ -2,7 +2,7 @@
 
     python peer_transformers.py make SHAPE FOLDER
     python peer_transformers.py generate FOLDER PROMPTS_JSON SAMPLES NEW_TOKENS THREADS
-    python peer_transformers.py capture FOLDER BATCHES ROWS LENGTH THREADS
+    python peer_transformers.py capture FOLDER BATCHES ROWS LENGTH THREADS [headless]
 """
 
 import json
@@ -73,12 +73,13 @@ def generate(folder, prompts, samples, new_tokens, threads):
 
 
 @torch.inference_mode()
-def capture(folder, batches, rows, length, threads):
-    """Means of all layers' states over sequences: the model without its output head, which transformers can leave out."""
+def capture(folder, batches, rows, length, threads, headless):
+    """Means of all layers' states over sequences; `headless`: by the base model, which has no output head."""
     torch.set_num_threads(threads)
-    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    kind = AutoModel if headless else AutoModelForCausalLM
+    model = kind.from_pretrained(folder, dtype=torch.float32).eval()
     ids = torch.arange(rows * length).reshape(rows, length) % 26 + 1
-    model(ids, output_hidden_states=True)
+    model(ids, output_hidden_states=True, use_cache=False)
     started = time.perf_counter()
     for _ in range(batches):
         out = model(ids, output_hidden_states=True, use_cache=False)
@@ -97,6 +98,6 @@ if __name__ == "__main__":
     if command == "make":
         make(folder, *rest)
     elif command == "capture":
-        capture(folder, *(int(value) for value in rest))
+        capture(folder, *(int(value) for value in rest[:4]), headless="headless" in rest)
     else:
         generate(folder, json.loads(rest[0]), *(int(value) for value in rest[1:]))

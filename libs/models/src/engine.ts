@@ -66,8 +66,11 @@ export interface RunRequest {
   readonly logits?: boolean;
   /** Whether nothing comes after these tokens, so that their keys and values need not leave the graph. */
   readonly last?: boolean;
-  /** Whether the result's `present` may be overwritten by the next run that says so. */
-  readonly reusePresent?: boolean;
+  /**
+   * Whether the result's `present`, `pooled` and `maximum` may be overwritten by later runs that say so: `present` by
+   * the next one, the others by the one after it.
+   */
+  readonly reuse?: boolean;
 }
 
 export interface RunResult {

@@ -27,11 +27,22 @@ export async function createEngine(
   const layout = poolLayout(sizes, features.sites);
   const pooledSize = layout.size;
   let rotary: { positions: number; feeds: Record<string, OrtTensor> } | undefined;
-  let spare: { size: number; keys: Float32Array[]; values: Float32Array[] } | undefined;
+  const spare = new Map<string, Float32Array[]>();
 
   const f32 = (data: Float32Array, dims: readonly number[]): OrtTensor => new Tensor('float32', data, dims);
   const i64 = (values: readonly number[]): OrtTensor =>
     new Tensor('int64', BigInt64Array.from(values, BigInt), [values.length]);
+
+  /**
+   * An array for an output: one that an earlier run filled where there is one of that size, other than `inUse`. Two of
+   * each are kept, so that a run's sums can be the next one's input.
+   */
+  const reused = (name: string, size: number, inUse?: Float32Array): Float32Array => {
+    const known = spare.get(name)?.filter((array) => array.length === size) ?? [];
+    const array = known.find((each) => each !== inUse) ?? new Float32Array(size);
+    spare.set(name, [array, ...known.filter((each) => each !== array)].slice(0, 2));
+    return array;
+  };
 
   /** Tables of cosines and sines that reach at least so far. */
   const rotaryFeeds = (positions: number): Record<string, OrtTensor> => {
@@ -126,12 +137,13 @@ export async function createEngine(
 
     const presentSize = request.last ? 0 : B * H * K * T * D;
     const presentDims = [B, H, K, T, D];
-    const reuse = request.reusePresent && spare?.size === presentSize ? spare : undefined;
-    const fresh = (): Float32Array[] => Array.from({ length: layers }, () => new Float32Array(presentSize));
-    const present = reuse ?? { size: presentSize, keys: fresh(), values: fresh() };
-    if (request.reusePresent) spare = present;
-    const pooled = new Float32Array(rows * Q * pooledSize);
-    const maximum = features.maximum ? new Float32Array(rows * pooledSize) : null;
+    const output = (name: string, size: number, inUse?: Float32Array): Float32Array =>
+      request.reuse ? reused(name, size, inUse) : new Float32Array(size);
+    const presents = (kind: string): Float32Array[] =>
+      Array.from({ length: layers }, (_, layer) => output(`${kind}.${layer}`, presentSize));
+    const present = { keys: presents('key'), values: presents('value') };
+    const pooled = output('pooled', rows * Q * pooledSize, request.pool?.before);
+    const maximum = features.maximum ? output('maximum', rows * pooledSize, request.maximum?.before) : null;
     const tokens = new Int32Array(head.rows.length);
     const logprobs = new Float32Array(head.rows.length);
     const logits = request.logits ? new Float32Array(head.rows.length * vocabSize) : null;

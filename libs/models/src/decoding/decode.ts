@@ -63,7 +63,7 @@ function stepRequest(
           : null,
       ),
     ),
-    reusePresent: true,
+    reuse: true,
     ...(summed.length > 0 ? { pool: { count: summed.length, weights, keep, before: grid.sums } } : {}),
     ...(setting.pools.includes('max') ? { maximum: { bias, before: grid.maxima } } : {}),
   };

@@ -45,12 +45,16 @@ export function storePresent(engine: Engine, grid: Grid, present: Cache, most: n
   if (filled === rowCache.length) {
     const [before, capacity] = [rowCache.length, Math.min(most, rowCache.length + SLOTS)];
     const rows = present.keys[0]!.length / size;
+    // All the room there will ever be is taken at once, and grown into from its end: no second copy, and no garbage.
+    const whole = rows * most * size;
     const grow = (array: Float32Array): Float32Array => {
-      const out = new Float32Array(rows * capacity * size);
-      for (let row = 0; before > 0 && row < rows; row++) {
-        out.set(array.subarray(row * before * size, (row + 1) * before * size), row * capacity * size);
+      const fits = array.buffer.byteLength >= 4 * whole;
+      const out = fits ? new Float32Array(array.buffer, 0, whole) : new Float32Array(whole);
+      if (!fits) out.set(array);
+      for (let row = rows - 1; before > 0 && row > 0; row--) {
+        out.copyWithin(row * capacity * size, row * before * size, (row + 1) * before * size);
       }
-      return out;
+      return out.subarray(0, rows * capacity * size);
     };
     rowCache = mapCache(rowCache, grow, capacity);
   }

@@ -98,7 +98,7 @@ export async function advance(
     });
     if (pending.size === 0) return first;
     current = current.filter((_, row) => pending.has(row));
-    const { pool: _pool, maximum: _maximum, reusePresent: _reuse, ...again } = request;
+    const { pool: _pool, maximum: _maximum, reuse: _reuse, ...again } = request;
     result = await engine.run({ ...again, head: headRequest(current, decoding, round) });
   }
 }

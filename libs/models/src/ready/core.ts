@@ -4,7 +4,7 @@ import { ModelError } from '../errors.ts';
 import type { ReadyDecoder } from './surgery.ts';
 
 /** A run of a cut graph, without the draw. */
-export interface CoreRequest extends Omit<RunRequest, 'head' | 'logits' | 'reusePresent'> {
+export interface CoreRequest extends Omit<RunRequest, 'head' | 'logits' | 'reuse'> {
   /** Tokens, counted over all sequences, whose logits are wanted. */
   readonly rows: Int32Array;
 }
