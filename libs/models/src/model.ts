@@ -10,7 +10,7 @@ import { type DecodingForm, formOf, isProvider, type Placement, PROVIDERS } from
 import { checkPrecision, type Precision } from './quantization/precision.ts';
 import { openReady } from './ready/open.ts';
 import { planSession } from './session.ts';
-import { createEngine } from './session_engine.ts';
+import { createEngine } from './session-engine.ts';
 import { covers, type Features, joinFeatures, PLAIN } from './sites.ts';
 import { openTokenizer } from './tokenizer/tokenizer.ts';
 import type { ModelConfig, OpenOptions, Tokenizer } from './types.ts';

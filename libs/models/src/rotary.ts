@@ -1,7 +1,7 @@
 import type { DecoderSizes } from './architectures/architecture.ts';
 import type { Fields } from './architectures/fields.ts';
 import { ModelError } from './errors.ts';
-import { llama3, longrope, yarn } from './rotary_scaling.ts';
+import { llama3, longrope, yarn } from './rotary-scaling.ts';
 
 /** Rotary position embedding (Su et al., arXiv 2104.09864): the angle of pair i at position p is p · inverseFrequencies[i]. */
 export interface RotarySpec {

@@ -6,7 +6,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { Adapter } from './adapter.ts';
 import type { Decoder } from './architectures/architecture.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { decoderGraph } from './graph/decoder_graph.ts';
+import { decoderGraph } from './graph/decoder-graph.ts';
 import { openSession, type Placement } from './providers.ts';
 import { planQuantizedFile } from './quantization/file.ts';
 import type { Precision } from './quantization/precision.ts';

@@ -13,7 +13,7 @@ import {
   openModel,
   type Site,
 } from '../src/index.ts';
-import { writeReady } from './ready_graph.ts';
+import { writeReady } from './ready-graph.ts';
 import { plain, scratch, TINY, writeTiny } from './tiny.ts';
 
 let files: Awaited<ReturnType<typeof scratch>>;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { buildGraph, type Graph, type GraphBuilder, type Node } from '@sonde/onnx';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forward, generate, listModelFiles, type Model, ModelError, openModel } from '../src/index.ts';
-import { type ReadyOptions, writeReady } from './ready_graph.ts';
+import { type ReadyOptions, writeReady } from './ready-graph.ts';
 import { relativeError } from './shared.ts';
 import { plain, scratch, writeTiny } from './tiny.ts';
 

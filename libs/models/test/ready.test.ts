@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { capture, forward, generate, type Model, openModel, perplexity } from '../src/index.ts';
-import { tinyOf, writeReady } from './ready_graph.ts';
+import { tinyOf, writeReady } from './ready-graph.ts';
 import { relativeError } from './shared.ts';
 import { plain, scratch, TINY, writeTiny } from './tiny.ts';
 

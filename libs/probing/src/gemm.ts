@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import { type GemmForm, gemmModel } from './gemm_model.ts';
+import { type GemmForm, gemmModel } from './gemm-model.ts';
 
 /** A matrix [rows, columns], row-major. */
 export interface Matrix {

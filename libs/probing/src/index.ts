@@ -2,6 +2,6 @@ export { bagOfWords, type Features, randomDirection, textLength } from './baseli
 export { ProbingError } from './errors.ts';
 export { type Groups, groupedFolds } from './folds.ts';
 export type { PenaltyChoice } from './nested.ts';
-export type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './probe_result.ts';
+export type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './probe-result.ts';
 export { DEFAULT_PENALTIES, type ProbeOptions, trainProbes } from './probes.ts';
 export type { ScoreReason } from './score.ts';

@@ -2,8 +2,8 @@ import { ProbingError, requireInteger } from './errors.ts';
 import { checkFolds, type Groups } from './folds.ts';
 import { openGemm } from './gemm.ts';
 import type { PenaltyChoice } from './nested.ts';
-import type { ProbeResult, ProbeTarget } from './probe_result.ts';
-import { probeTargets } from './probe_targets.ts';
+import type { ProbeResult, ProbeTarget } from './probe-result.ts';
+import { probeTargets } from './probe-targets.ts';
 import { rowCount, stateShift } from './rows.ts';
 
 export interface ProbeOptions {

@@ -3,7 +3,7 @@ import { ModelError } from '../errors.ts';
 import type { Decoder, DescribeDecoder } from './architecture.ts';
 import { fieldsOf } from './fields.ts';
 import { describeGemma2 } from './gemma2.ts';
-import { describeGptNeox } from './gpt_neox.ts';
+import { describeGptNeox } from './gpt-neox.ts';
 import { describeGpt2 } from './gpt2.ts';
 import { describeLlama } from './llama.ts';
 import { describeMistral } from './mistral.ts';

@@ -1,5 +1,5 @@
 import type { Engine, LoopRequest } from '../engine.ts';
-import { LOOP_ROUNDS } from '../graph/loop_graph.ts';
+import { LOOP_ROUNDS } from '../graph/loop-graph.ts';
 import { TRIES } from '../graph/nucleus.ts';
 import type { Decoding } from '../options.ts';
 import type { TokenizedPrompt } from '../prompts.ts';

@@ -5,7 +5,7 @@ import type { Provider } from '../providers.ts';
 import { type Features, poolLayout } from '../sites.ts';
 import { openCore } from './core.ts';
 import { withoutGaps } from './dense.ts';
-import { openDrawSession } from './draw_session.ts';
+import { openDrawSession } from './draw-session.ts';
 import type { DataFile } from './external.ts';
 import { sessionOf } from './session.ts';
 import { cutGraph, type ReadyDecoder } from './surgery.ts';

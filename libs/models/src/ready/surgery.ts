@@ -10,7 +10,7 @@ import {
 import type { DecoderSizes } from '../architectures/architecture.ts';
 import { ModelError } from '../errors.ts';
 import type { PoolLayout } from '../sites.ts';
-import { elementTypes } from './element_types.ts';
+import { elementTypes } from './element-types.ts';
 import type { PastLayer, ReadyInterface } from './interface.ts';
 import type { Stream } from './stream.ts';
 
@@ -129,7 +129,7 @@ function addCaches(g: GraphBuilder, decoder: ReadyDecoder): void {
   });
 }
 
-/** Sums and maxima over tokens of every state, as `decoder_graph.ts` has them. */
+/** Sums and maxima over tokens of every state, as `decoder-graph.ts` has them. */
 function addPools(g: GraphBuilder, decoder: ReadyDecoder, layout: PoolLayout, withMaximum: boolean): void {
   const { stream, prefix, model } = decoder;
   const states = layout.values.map(({ site, layer }) =>

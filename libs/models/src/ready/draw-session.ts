@@ -2,7 +2,7 @@ import { buildGraph, encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { HeadRequest } from '../engine.ts';
 import { addDraw } from '../graph/draw.ts';
-import { drawFeeds } from '../graph/draw_feeds.ts';
+import { drawFeeds } from '../graph/draw-feeds.ts';
 import { sessionOptions } from '../providers.ts';
 
 export interface DrawnTokens {

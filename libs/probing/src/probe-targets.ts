@@ -4,7 +4,7 @@ import type { Groups } from './folds.ts';
 import type { Gemm } from './gemm.ts';
 import { choosePenalties, fitColumns, innerErrors, type PenaltyChoice, splitsOfFolds } from './nested.ts';
 import { primalSolver } from './primal.ts';
-import type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './probe_result.ts';
+import type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './probe-result.ts';
 import type { RidgeSolver } from './ridge.ts';
 import { gatherTargets, type Problem, predict, rowsIn, type States } from './rows.ts';
 import { type HeldOutScore, scorePredictions } from './score.ts';

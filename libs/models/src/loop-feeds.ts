@@ -2,7 +2,7 @@ import type { Tensor as OrtTensor } from 'onnxruntime-node';
 import type { DecoderSizes } from './architectures/architecture.ts';
 import type { LoopRequest } from './engine.ts';
 import { loopMasks } from './masks.ts';
-import { shapeFeeds } from './shape_feeds.ts';
+import { shapeFeeds } from './shape-feeds.ts';
 import type { Features } from './sites.ts';
 
 const IDLE = { samples: 0, promptLengths: [], steps: 0, draws: 0, eos: [], pools: [] };

@@ -5,7 +5,7 @@ import type { Features } from '../sites.ts';
 import { shapeInputs } from './attention.ts';
 import { addDraw } from './draw.ts';
 import { declareEdits } from './edits.ts';
-import { addLoop, LOOP_ROUNDS } from './loop_graph.ts';
+import { addLoop, LOOP_ROUNDS } from './loop-graph.ts';
 import { transposedProduct } from './products.ts';
 import { poolMaxima, poolSums, traceDecoder } from './trace.ts';
 import { placeWeights, type WeightSource } from './weights.ts';

@@ -15,7 +15,7 @@ const FLOAT = 1;
 const INT32 = 6;
 const INT64 = 7;
 
-/** What the loop takes from outside and does not change. All names begin with `loop.`; `loop_feeds.ts` feeds them. */
+/** What the loop takes from outside and does not change. All names begin with `loop.`; `loop-feeds.ts` feeds them. */
 function declareInputs(graph: GraphBuilder, { sizes }: Decoder, width: number) {
   const { keyValueHeads, headSize, window } = sizes;
   const input = (name: string, type: 'float32' | 'int64' | 'int32' | 'bool', dims: readonly (string | number)[]) =>
