@@ -4,7 +4,7 @@ import type { Engine } from '../engine.ts';
 type Sizes = Pick<Engine, 'sizes' | 'layout'>;
 
 /** Most tokens in one run over whole sequences, padding included; a constant, so that results do not depend on the machine. */
-const TOKENS_PER_RUN = 4096;
+const TOKENS_PER_RUN = 2048;
 
 /** The order in which sequences of these lengths are batched with the least padding: the shortest first. */
 export function byLength(lengths: readonly number[]): number[] {
