@@ -17,7 +17,7 @@ import { internalsOf, openModelAs } from '../src/model.ts';
 import { checkDecoding } from '../src/options.ts';
 import { streamKey } from '../src/philox.ts';
 import { tokenizePrompt } from '../src/prompts.ts';
-import type { DecodingForm } from '../src/providers.ts';
+import type { DecodingForm } from '../src/session/providers.ts';
 import { PLAIN } from '../src/sites.ts';
 import { goldenModel, readGolden } from './goldens.ts';
 import { relativeError } from './shared.ts';

@@ -1,6 +1,6 @@
 import { buildGraph, type Graph, type Value } from '@sonde/onnx';
 import type { Decoder } from '../architectures/architecture.ts';
-import type { Placement } from '../providers.ts';
+import type { Placement } from '../session/providers.ts';
 import type { Features } from '../sites.ts';
 import { shapeInputs } from './attention.ts';
 import { addDraw } from './draw.ts';

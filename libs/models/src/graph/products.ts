@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
-import type { Provider } from '../providers.ts';
+import type { Provider } from '../session/providers.ts';
 
 /** a bᵀ over the last two axes; `rank` is b's. */
 export type TransposedProduct = (graph: GraphBuilder, a: Value, b: Value, rank: number) => Value;

@@ -3,7 +3,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { HeadRequest } from '../engine.ts';
 import { addDraw } from '../graph/draw.ts';
 import { drawFeeds } from '../graph/draw-feeds.ts';
-import { sessionOptions } from '../providers.ts';
+import { sessionOptions } from '../session/providers.ts';
 
 export interface DrawnTokens {
   readonly tokens: Int32Array;

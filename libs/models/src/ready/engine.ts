@@ -1,7 +1,7 @@
 import type { Engine, RunResult } from '../engine.ts';
 import { ModelError } from '../errors.ts';
 import type { Gates } from '../interventions.ts';
-import type { Provider } from '../providers.ts';
+import type { Provider } from '../session/providers.ts';
 import { type Features, poolLayout } from '../sites.ts';
 import { openCore } from './core.ts';
 import { withoutGaps } from './dense.ts';

@@ -7,7 +7,7 @@ import type { Engine } from '../engine.ts';
 import { ModelError } from '../errors.ts';
 import { noChanges } from '../interventions.ts';
 import { causalMask } from '../masks.ts';
-import type { Provider } from '../providers.ts';
+import type { Provider } from '../session/providers.ts';
 import type { Features } from '../sites.ts';
 import { createReadyEngine } from './engine.ts';
 import { checkExternalData } from './external.ts';

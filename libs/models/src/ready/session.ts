@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeModel, type OnnxModel, type TensorValue } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
-import { openSession, type Provider } from '../providers.ts';
-import { placeFile } from '../session.ts';
+import { openSession, type Provider } from '../session/providers.ts';
+import { placeFile } from '../session/session.ts';
 import { byteLength, type DataFile } from './external.ts';
 
 /** Initialisers smaller than this stay in the graph, where ONNX Runtime reads shapes and axes from them. */
@@ -38,7 +38,7 @@ async function spill(folder: string, initializers: readonly TensorValue[]): Prom
 
 /**
  * A session of a graph whose external data lie in the files given, and nowhere else. Graph and data meet in a temporary
- * folder, which is deleted before this returns, as in `session.ts` above.
+ * folder, which is deleted before this returns, as in `../session/session.ts`.
  */
 export async function sessionOf(
   model: OnnxModel,

@@ -1,9 +1,9 @@
 import type { Tensor as OrtTensor } from 'onnxruntime-node';
-import type { DecoderSizes } from './architectures/architecture.ts';
-import type { LoopRequest } from './engine.ts';
-import { loopMasks } from './masks.ts';
+import type { DecoderSizes } from '../architectures/architecture.ts';
+import type { LoopRequest } from '../engine.ts';
+import { loopMasks } from '../masks.ts';
+import type { Features } from '../sites.ts';
 import { shapeFeeds } from './shape-feeds.ts';
-import type { Features } from './sites.ts';
 
 const IDLE = { samples: 0, promptLengths: [], steps: 0, draws: 0, eos: [], pools: [] };
 

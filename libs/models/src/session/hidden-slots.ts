@@ -1,6 +1,6 @@
-import type { DecoderSizes } from './architectures/architecture.ts';
-import type { Cache, RunRequest } from './engine.ts';
-import type { Mask } from './masks.ts';
+import type { DecoderSizes } from '../architectures/architecture.ts';
+import type { Cache, RunRequest } from '../engine.ts';
+import type { Mask } from '../masks.ts';
 
 /** Puts a hidden key before those of the prompt's cache, or of the sequence's own, in each row of a mask. */
 function widen(mask: Mask, width: number, at: readonly number[]): Mask {

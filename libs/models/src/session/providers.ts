@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { buildGraph, encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
-import { ModelError } from './errors.ts';
+import { ModelError } from '../errors.ts';
 
 /** Who executes a graph: one of ONNX Runtime's execution providers. */
 export type Provider = 'cpu' | 'cuda' | 'webgpu';

@@ -1,15 +1,15 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import type { Decoder } from './architectures/architecture.ts';
-import type { Cache, Engine, HeadRequest, LoopRequest, RunRequest, RunResult } from './engine.ts';
-import { drawFeeds } from './graph/draw-feeds.ts';
-import { editNames } from './graph/edits.ts';
+import type { Decoder } from '../architectures/architecture.ts';
+import type { Cache, Engine, HeadRequest, LoopRequest, RunRequest, RunResult } from '../engine.ts';
+import { drawFeeds } from '../graph/draw-feeds.ts';
+import { editNames } from '../graph/edits.ts';
+import type { Edit } from '../interventions.ts';
+import { rotaryTables } from '../rotary.ts';
+import { type Features, poolLayout, SITES, siteSize } from '../sites.ts';
 import { withHiddenSlots } from './hidden-slots.ts';
-import type { Edit } from './interventions.ts';
 import { loopFeeds } from './loop-feeds.ts';
 import type { Placement } from './providers.ts';
-import { rotaryTables } from './rotary.ts';
 import { shapeFeeds } from './shape-feeds.ts';
-import { type Features, poolLayout, SITES, siteSize } from './sites.ts';
 
 const EMPTY = new Float32Array(0);
 
