@@ -7,6 +7,8 @@ import { hasCudaLibrary, PROVIDERS, type Provider, tryProvider } from '@sonde/mo
 export interface Finding {
   readonly name: string;
   readonly ok: boolean;
+  /** Something that a machine need not have, and this one has not. */
+  readonly absent?: boolean;
   readonly found: string;
   readonly advice?: string;
 }
@@ -33,7 +35,9 @@ export const onnxRuntime = async (): Promise<readonly Finding[]> => {
   };
   const rest = PROVIDERS.filter((provider) => provider !== 'cpu').map((provider): Finding => {
     const problem = problems.get(provider) ?? null;
-    return { name: `  ${provider}`, ok: true, found: problem === null ? 'works' : `not usable: ${problem}` };
+    const name = `  ${provider}`;
+    if (problem === null) return { name, ok: true, found: 'works' };
+    return { name, ok: true, absent: true, found: `not usable: ${problem}` };
   });
   return [first, ...rest];
 };
@@ -47,7 +51,7 @@ export const gpus = async (): Promise<Finding> => {
       .trim()
       .split('\n')
       .filter((line) => line !== '') ?? [];
-  if (lines.length === 0) return { name: 'GPU', ok: true, found: 'none that nvidia-smi lists' };
+  if (lines.length === 0) return { name: 'GPU', ok: true, absent: true, found: 'none that nvidia-smi lists' };
   const found = lines.map((line) => line.trim()).join('; ');
   return hasCudaLibrary()
     ? { name: 'GPU', ok: true, found }

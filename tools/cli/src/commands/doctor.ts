@@ -77,8 +77,9 @@ export const doctor = async (options: CommonOptions): Promise<void> => {
   if (options.json) printJson(terminal, { sonde: 1, ok, findings });
   else {
     const { green, red, dim } = terminal.colors;
+    const markOf = ({ ok, absent }: Finding): string => (absent ? dim('–') : ok ? green('✓') : red('✗'));
     for (const finding of findings) {
-      terminal.out(`${finding.ok ? green('✓') : red('✗')} ${finding.name.padEnd(13)} ${finding.found}`);
+      terminal.out(`${markOf(finding)} ${finding.name.padEnd(13)} ${finding.found}`);
       if (finding.advice !== undefined) terminal.out(dim(`  ${finding.advice}`));
     }
   }
