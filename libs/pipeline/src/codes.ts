@@ -93,6 +93,19 @@ export const CODES = {
     'not available in this version',
     'The key or word is part of the language; this version does not do it yet.',
   ],
+  SND201: [
+    'data that is not usable',
+    'A file, folder, hub reference or embedded name is not what the step takes: the message says what is there.',
+  ],
+  SND202: [
+    'code without consent',
+    "A step runs code (`command`, or a module's step kind). Read it, then run with `--allow-code`.",
+  ],
+  SND203: [
+    'device',
+    'The device asked for cannot be used here, or a step needs a GPU and none was given. `sonde doctor` says what there is, [Use a GPU](../how-to/use-a-gpu.md) how to install what is missing.',
+  ],
+  SND204: ['no such step', 'A step named on the command line is not in the file.'],
 } as const satisfies Readonly<Record<string, readonly [title: string, explanation: string]>>;
 
 export type Code = keyof typeof CODES;
