@@ -96,8 +96,7 @@ export async function capture(
   },
   { onProgress, onToken, signal }: RunHooks = {},
 ): Promise<CapturedStates> {
-  const wanted = checkCapture(options, model.config.layers);
-  if (wanted.tokens && !onToken) throw new ModelError('pool "tokens" needs onToken, which takes the states.');
+  const wanted = checkCapture(options, model.config.layers, onToken);
   const { engine: open, decoder } = internalsOf(model);
   const plan = planInterventions(options.interventions ?? [], decoder);
   const summed = SUMMED.filter((pool) => wanted.pools.includes(pool));

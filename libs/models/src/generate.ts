@@ -55,8 +55,7 @@ export async function generate(
   const decoding = checkDecoding(options);
   const { engine: open, decoder } = internalsOf(model);
   const plan = planInterventions(options.interventions ?? [], decoder);
-  const capture = options.capture ? checkCapture(options.capture, model.config.layers) : null;
-  if (capture?.tokens && !onToken) throw new ModelError('pool "tokens" needs onToken, which takes the states.');
+  const capture = options.capture ? checkCapture(options.capture, model.config.layers, onToken) : null;
   const tokenized = tokenizeAll(model, prompts, decoding.maxNewTokens);
   const wanted: ('prompt' | 'tokens')[] = [];
   if (capture?.pools.includes('prompt')) wanted.push('prompt');

@@ -1,7 +1,7 @@
 import { ModelError } from './errors.ts';
 import type { Plan } from './interventions.ts';
 import { CAPTURE_SITES, type CaptureSite, type Features, SITES } from './sites.ts';
-import type { CaptureOptions, GenerationOptions, Pool } from './types.ts';
+import type { CaptureOptions, GenerationOptions, Pool, RunHooks } from './types.ts';
 
 /** Generation options, checked and complete. */
 export interface Decoding {
@@ -59,7 +59,7 @@ export interface Capture {
 }
 
 /** Checks capture options for a model of so many blocks. @throws ModelError naming what is wrong */
-export function checkCapture(options: CaptureOptions, blocks: number): Capture {
+export function checkCapture(options: CaptureOptions, blocks: number, onToken: RunHooks['onToken']): Capture {
   const { sites = ['residual'] } = options;
   const strange = sites.find((name) => !CAPTURE_SITES.includes(name));
   if (strange !== undefined) {
@@ -75,10 +75,12 @@ export function checkCapture(options: CaptureOptions, blocks: number): Capture {
   if (outside !== undefined) {
     throw new ModelError(`Layer ${outside} does not exist; the model has layers 0 to ${blocks}.`);
   }
+  const tokens = options.pool.includes('tokens');
+  if (tokens && !onToken) throw new ModelError('pool "tokens" needs onToken, which takes the states.');
   return {
     sites: [...new Set(sites)].map((site) => ({ site, layers: layersAt(site, layers) })),
     pools: [...new Set(options.pool)].filter((name) => name !== 'tokens'),
-    tokens: options.pool.includes('tokens'),
+    tokens,
   };
 }
 

@@ -49,10 +49,7 @@ interface IndexRow extends StateRow {
 export type PoolRows = Readonly<Partial<Record<Pool, readonly StateRow[]>>>;
 
 /** How states are stored, by the name that the language has for it. */
-export const STATE_DTYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const satisfies Record<
-  string,
-  DType
->;
+const STATE_DTYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const satisfies Record<string, DType>;
 export type StateDType = keyof typeof STATE_DTYPES;
 
 const CONVENTIONS = {

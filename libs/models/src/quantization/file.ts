@@ -1,8 +1,9 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { ExternalData } from '@sonde/onnx';
 import { readFloat32 } from '@sonde/tensors';
 import { type Weight, weightName } from '../checkpoint.ts';
 import { ModelError } from '../errors.ts';
+import { writeAt } from '../write-at.ts';
 import { int4, int8 } from './blockwise.ts';
 import type { Format, LinearShape } from './format.ts';
 import { nf4 } from './nf4.ts';
@@ -54,13 +55,6 @@ async function* rowsOf(item: QuantizedWeight, step: number): AsyncGenerator<Floa
   const count = step * Math.max(1, Math.floor(CHUNK / (step * columns)));
   for (let row = 0; row < rows; row += count) {
     yield (await readFloat32(weight.file, name, [row, Math.min(rows, row + count)])).data;
-  }
-}
-
-async function writeAt(handle: FileHandle, data: Uint8Array | Float32Array, position: number): Promise<void> {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  for (let done = 0; done < bytes.length; ) {
-    done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
   }
 }
 

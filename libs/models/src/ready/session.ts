@@ -5,6 +5,7 @@ import { encodeModel, type OnnxModel, type TensorValue } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
 import { openSession, type Provider } from '../session/providers.ts';
 import { placeFile } from '../session/session.ts';
+import { writeAt } from '../write-at.ts';
 import { byteLength, type DataFile } from './external.ts';
 
 /** Initialisers smaller than this stay in the graph, where ONNX Runtime reads shapes and axes from them. */
@@ -23,9 +24,7 @@ async function spill(folder: string, initializers: readonly TensorValue[]): Prom
       if (!raw || raw.length < INLINE) moved.push(tensor);
       else {
         const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
-        for (let done = 0; done < raw.length; ) {
-          done += (await file.write(raw, done, raw.length - done, offset + done)).bytesWritten;
-        }
+        await writeAt(file, raw, offset);
         end = offset + raw.length;
         moved.push({ name, dataType, dims, external: { location: OWN, offset, length: raw.length } });
       }
