@@ -1,24 +1,38 @@
 // Which library may import which. The order of the libraries is the direction; what is not in this table is forbidden.
 const ALLOWED = {
-  pipeline: [],
-  store: [],
-  executor: ['pipeline', 'store'],
-  tables: [],
-  tensors: [],
-  onnx: [],
-  models: ['onnx', 'tensors'],
-  scoring: ['tensors'],
-  probing: [],
-  statistics: [],
-  embedded: [],
-  hub: [],
+  base: [],
+  numerics: ['base'],
+  tables: ['base'],
+  tensors: ['base'],
+  onnx: ['base'],
+  formats: ['base', 'tables', 'tensors'],
+  pipeline: ['base'],
+  store: ['base'],
+  hub: ['base'],
+  embedded: ['base'],
+  data: ['base', 'pipeline', 'store', 'hub', 'embedded'],
+  executor: ['base', 'pipeline', 'store', 'data'],
+  checkpoints: ['base', 'tensors'],
+  tokenizers: ['base', 'checkpoints'],
+  networks: ['base', 'onnx', 'tensors', 'checkpoints'],
+  engine: ['base', 'numerics', 'onnx', 'tensors', 'checkpoints', 'tokenizers', 'networks'],
+  models: ['base', 'numerics', 'onnx', 'tensors'],
+  scoring: ['base', 'tensors', 'engine'],
+  probing: ['base', 'numerics', 'onnx'],
+  statistics: ['base', 'numerics'],
+  report: ['base', 'tables', 'formats'],
   steps: [
+    'base',
     'executor',
     'pipeline',
     'store',
+    'data',
     'tables',
     'tensors',
     'onnx',
+    'formats',
+    'checkpoints',
+    'engine',
     'models',
     'scoring',
     'probing',
@@ -27,13 +41,29 @@ const ALLOWED = {
     'embedded',
     'hub',
   ],
-  report: ['tables'],
+  results: ['base', 'pipeline', 'store', 'executor', 'data'],
 };
 
 /** The npm packages of the mathematics: a library named here imports no other. */
-const ALLOWED_PACKAGES = { probing: ['onnxruntime-node'], statistics: [] };
+const ALLOWED_PACKAGES = { base: [], numerics: [], probing: ['onnxruntime-node'], statistics: [] };
 
-const TOOLS = { cli: ['executor', 'pipeline', 'store', 'steps', 'tables', 'tensors', 'models', 'hub'] };
+const TOOLS = {
+  cli: [
+    'base',
+    'results',
+    'data',
+    'formats',
+    'engine',
+    'executor',
+    'pipeline',
+    'store',
+    'steps',
+    'tables',
+    'tensors',
+    'models',
+    'hub',
+  ],
+};
 
 const anyOf = (names) => `(${names.join('|')})`;
 

@@ -119,7 +119,7 @@ describe('a repository in the cache', () => {
     expect(await cachedCommit(settings(), reference)).toBe(first);
     expect(hub.seen).toEqual([]);
     expect(
-      (await failure(resolveCommit(settings({ HF_HUB_OFFLINE: '1' }), parseReference('test/model@v1')))).code,
+      (await failure(resolveCommit(settings({ HF_HUB_OFFLINE: '1' }), parseReference('test/model@v1')))).problem,
     ).toBe('offline');
     expect(hub.seen).toEqual([]);
   });
@@ -169,7 +169,7 @@ describe('the token', () => {
     const said: string[] = [];
     fault(storage, 100, (_seen, response) => !!response.writeHead(500).end());
     const error = await failure(bring('test/model', { onRetry: (message) => said.push(message) }, { HF_TOKEN: TOKEN }));
-    expect(error.code).toBe('unreachable');
+    expect(error.problem).toBe('unreachable');
     expect([error.message, error.hint, error.stack, ...said].join()).not.toMatch(/hf_secret|SIGNED/);
     expect(JSON.stringify(settings({ HF_TOKEN: TOKEN }))).not.toContain(TOKEN);
   });
@@ -267,7 +267,7 @@ describe('a download', () => {
       return true;
     });
     const error = await failure(bring('test/model'));
-    expect(error.code).toBe('damaged');
+    expect(error.problem).toBe('damaged');
     expect(error.message).toContain('deep/weights.bin');
     expect(hub.seen.filter(storage)).toHaveLength(2);
     expect((await blobs()).some((name) => name.startsWith(sha256(large)))).toBe(false);
@@ -276,9 +276,9 @@ describe('a download', () => {
 
   it('that is longer or always shorter than the listing says is refused', async () => {
     fault(storage, 1, (_seen, response) => !!response.writeHead(200).end(Buffer.concat([large, large])));
-    expect((await failure(bring('test/model'))).code).toBe('damaged');
+    expect((await failure(bring('test/model'))).problem).toBe('damaged');
     fault(storage, 99, (_seen, response) => !!response.writeHead(200).end());
-    expect((await failure(bring('test/model'))).code).toBe('unreachable');
+    expect((await failure(bring('test/model'))).problem).toBe('unreachable');
     expect(existsSync(cache('blobs', sha256(large)))).toBe(false);
   });
 
@@ -313,7 +313,7 @@ describe('what is not there or not allowed', () => {
     expect((await failure(bring('test/model@v9'))).message).toBe('hf:test/model has no revision v9.');
     expect((await failure(bring('test/private'))).hint).toContain('set HF_TOKEN');
     const gated = await failure(bring('test/gated'));
-    expect(gated).toMatchObject({ code: 'refused' });
+    expect(gated).toMatchObject({ problem: 'refused' });
     expect(gated.hint).toContain(`${hub.endpoint}/test/gated`);
     const reference = parseReference('test/model');
     const ghost = { path: 'ghost.bin', size: 1, blob: '0'.repeat(40) };
@@ -328,7 +328,7 @@ describe('what is not there or not allowed', () => {
     for (const name of ['../../escape', '/etc/passwd', 'a/../../b', 'c:\\x']) {
       repo.commits[commitId(9)] = { [name]: small };
       repo.revisions.evil = commitId(9);
-      expect((await failure(bring('test/model@evil'))).code).toBe('unreachable');
+      expect((await failure(bring('test/model@evil'))).problem).toBe('unreachable');
     }
     fault(
       ({ url }) => url.includes('/tree/'),

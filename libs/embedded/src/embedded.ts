@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UserError } from '@sonde/base';
 import { closest } from 'fastest-levenshtein';
 
 export type EmbeddedKind = 'model' | 'adapter' | 'table' | 'scorer';
@@ -14,11 +15,6 @@ export interface EmbeddedAsset {
   readonly path: string;
   /** Of an adapter: the name of the model that it was trained on. */
   readonly base?: string;
-}
-
-/** A name that nothing embedded has. The message lists the nearest name and all names. */
-export class EmbeddedNameError extends Error {
-  override readonly name = 'EmbeddedNameError';
 }
 
 interface Entry {
@@ -39,14 +35,15 @@ const KINDS = [
 
 /**
  * The asset that `embedded:<ref>` names, e.g. `parlour-base`, `parlour-base@step-2`, `parlour-prompts`, `toxicity`.
- * Says where it is; does not open it. Throws `EmbeddedNameError` for a name that is not there.
+ * Says where it is; does not open it. Throws `UserError` for a name that is not there.
  */
 export function resolveEmbedded(ref: string): EmbeddedAsset {
   const assets = listEmbedded();
   const found = assets.find((asset) => asset.name === ref);
   if (found) return found;
   const names = assets.map((asset) => asset.name);
-  throw new EmbeddedNameError(
+  throw new UserError(
+    'data',
     `nothing is embedded under the name "${ref}"; did you mean "${closest(ref, names)}"? There are: ${names.join(', ')}.`,
   );
 }

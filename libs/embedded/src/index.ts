@@ -1,1 +1,1 @@
-export { type EmbeddedAsset, type EmbeddedKind, EmbeddedNameError, listEmbedded, resolveEmbedded } from './embedded.ts';
+export { type EmbeddedAsset, type EmbeddedKind, listEmbedded, resolveEmbedded } from './embedded.ts';

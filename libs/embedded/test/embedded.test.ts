@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import { describe, expect, it } from 'vitest';
-import { EmbeddedNameError, listEmbedded, resolveEmbedded } from '../src/index.ts';
+import { listEmbedded, resolveEmbedded } from '../src/index.ts';
 
 const MB = 1e6;
 const assets = join(resolveEmbedded('parlour-base').path, '..', '..');
@@ -49,10 +50,10 @@ describe('names', () => {
   });
 
   it('answers an unknown name with the nearest one and all of them', () => {
-    expect(() => resolveEmbedded('parlor-rud')).toThrow(EmbeddedNameError);
+    expect(() => resolveEmbedded('parlor-rud')).toThrow(UserError);
     expect(() => resolveEmbedded('parlor-rud')).toThrow(/did you mean "parlour-rude"\?.*parlour-kind-large.*toxicity/);
     expect(() => resolveEmbedded('parlour-base@step-9')).toThrow(/did you mean "parlour-base@step-\d"/);
-    expect(() => resolveEmbedded('../README.md')).toThrow(EmbeddedNameError);
+    expect(() => resolveEmbedded('../README.md')).toThrow(UserError);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { UserError } from '@sonde/base';
 import type { ArtifactType, DataRef } from '@sonde/pipeline';
 import { canonicalJson, type Digest, digestOf, type Store } from '@sonde/store';
 import PQueue from 'p-queue';
@@ -23,16 +24,6 @@ export interface OutsideData {
   readonly files: readonly OutsideFile[];
   /** Set for data whose bytes are brought here, and checked, when a task reads them. */
   readonly remote?: RemoteData;
-}
-
-/** Data that a person named and that is not usable: missing, of the wrong form, changed, not reachable. */
-export class DataProblem extends Error {
-  readonly hint: string | undefined;
-  constructor(message: string, hint?: string) {
-    super(message);
-    this.name = 'DataProblem';
-    this.hint = hint;
-  }
 }
 
 /** What a reference stands for can only be known by asking another machine, which planning does not do. */
@@ -80,7 +71,7 @@ async function describeRemote(
   ask: ResolveHooks | undefined,
 ): Promise<OutsideData> {
   const { remote } = sources;
-  if (remote === undefined) throw new DataProblem(`\`${ref.ref}\`: there is no source for such references here.`);
+  if (remote === undefined) throw new UserError('data', `\`${ref.ref}\`: there is no source for such references here.`);
   const found = await attempt(() => (ask === undefined ? remote.locate(ref) : remote.resolve(ref, ask))).catch(
     (error: unknown) => {
       if (ask?.signal.aborted === true) throw new DataUnknown(ref.ref, 'the run was interrupted');
@@ -106,14 +97,15 @@ export async function fetchRemote(
     const path = name === '' ? remote.path : join(remote.path, name);
     const file = data.files.find((one) => one.path === path);
     if (file !== undefined && file.digest !== digest) {
-      throw new DataProblem(
+      throw new UserError(
+        'data',
         `${path} is damaged: its digest is ${file.digest}, and \`${remote.identity}\` has ${digest}.`,
         'Delete the file that it points to; the next run downloads it again.',
       );
     }
   }
   if (remote.files !== undefined && data.digest !== digestOfFiles(remote.files)) {
-    throw new DataProblem(`${remote.path} does not hold what \`${remote.identity}\` lists.`);
+    throw new UserError('data', `${remote.path} does not hold what \`${remote.identity}\` lists.`);
   }
   return data;
 }
@@ -125,13 +117,14 @@ async function resolveData(ref: DataRef, store: Store, sources: DataSources): Pr
     case 'embedded': {
       const found = await attempt(() => sources.resolveEmbedded(ref.target));
       if (!ref.types.includes(found.type)) {
-        throw new DataProblem(`\`${ref.ref}\` is a ${found.type}; expected ${ref.types.join(' or ')}.`);
+        throw new UserError('data', `\`${ref.ref}\` is a ${found.type}; expected ${ref.types.join(' or ')}.`);
       }
       return readPath(ref, [found.type], found.path, store, sources);
     }
     case 'https':
       if (ref.sha256 === undefined) {
-        throw new DataProblem(
+        throw new UserError(
+          'data',
           `\`${ref.ref}\` has no digest.`,
           'Write the SHA-256 of its content behind it: `https://…#sha256=<hex>`.',
         );
@@ -148,7 +141,7 @@ async function resolveData(ref: DataRef, store: Store, sources: DataSources): Pr
 
 function addressOf(ref: DataRef): URL {
   const address = `https://${ref.target.replace(/^(https:)?\/\//, '')}`;
-  if (!URL.canParse(address)) throw new DataProblem(`\`${ref.ref}\` is not an address.`);
+  if (!URL.canParse(address)) throw new UserError('data', `\`${ref.ref}\` is not an address.`);
   return new URL(address);
 }
 
@@ -160,7 +153,7 @@ async function readPath(
   sources: DataSources,
 ): Promise<OutsideData> {
   const found = await stat(path).catch((error: unknown) => {
-    throw new DataProblem(`\`${ref.ref}\`: ${whyUnreadable(error)}.`, `Looked for ${path}.`);
+    throw new UserError('data', `\`${ref.ref}\`: ${whyUnreadable(error)}.`, `Looked for ${path}.`);
   });
   if (found.isFile()) {
     const file = await readOutsideFile(path, store);
@@ -183,7 +176,7 @@ function digestOfFiles(files: NonNullable<RemoteData['files']>): Digest {
 
 async function readOutsideFile(path: string, store: Store): Promise<OutsideFile> {
   const before = await stat(path, { bigint: true }).catch((error: unknown) => {
-    throw new DataProblem(`${path}: ${whyUnreadable(error)}.`);
+    throw new UserError('data', `${path}: ${whyUnreadable(error)}.`);
   });
   const { digest, size } = await store.digestOfFile(path);
   return { path, digest, size, before };
@@ -247,10 +240,9 @@ async function attempt<T>(action: () => T | Promise<T>): Promise<T> {
   }
 }
 
-function asProblem(error: unknown): DataProblem {
-  if (error instanceof DataProblem) return error;
-  const hint = error instanceof Error && 'hint' in error && typeof error.hint === 'string' ? error.hint : undefined;
-  return new DataProblem(error instanceof Error ? error.message : String(error), hint);
+function asProblem(error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  return new UserError('data', error instanceof Error ? error.message : String(error));
 }
 
 function whyUnreadable(error: unknown): string {

@@ -1,4 +1,5 @@
-import type { DataRef, JsonObject, TaskId, TaskNode } from '@sonde/pipeline';
+import type { JsonObject } from '@sonde/base';
+import type { DataRef, TaskId, TaskNode } from '@sonde/pipeline';
 import { type Key, keyOf, type ResultRecord, type Store } from '@sonde/store';
 import PQueue from 'p-queue';
 import { DataUnknown, type OutsideData } from './data.ts';

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '@sonde/pipeline';
+import type { JsonObject, JsonValue } from '@sonde/base';
 import type { FieldChange } from './events.ts';
 
 /**

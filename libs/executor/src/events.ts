@@ -1,4 +1,5 @@
-import type { JsonValue, TaskId } from '@sonde/pipeline';
+import type { Fault, JsonValue } from '@sonde/base';
+import type { TaskId } from '@sonde/pipeline';
 
 /** Why a task runs, or does not: the same answer in `plan`, `run` and `explain`. */
 export type Reason =
@@ -27,8 +28,7 @@ export type FieldChange = {
 };
 
 export type Failure = {
-  /** `step` (foreseen by the step), `crash`, `out-of-memory`, `timeout`, `stalled`, `input-changed`, `data`, `output`, `store`, `internal`. */
-  readonly code: string;
+  readonly code: Fault;
   readonly message: string;
   readonly hint?: string;
   /** The last lines that the worker process wrote to its standard error, where it died. */

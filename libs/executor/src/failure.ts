@@ -1,8 +1,6 @@
+import { isMachineFault, systemFailure, UserError } from '@sonde/base';
 import type { TaskId } from '@sonde/pipeline';
-import { StoreError } from '@sonde/store';
-import { DataProblem } from './data.ts';
 import type { Failure } from './events.ts';
-import { StepError } from './step.ts';
 
 /** A task cannot be completed; `trace` is for the run's log, never for the terminal. */
 export class TaskFailure extends Error {
@@ -29,16 +27,28 @@ export function asTaskFailure(error: unknown): TaskFailure {
   if (error instanceof TaskFailure) return error;
   if (!(error instanceof Error)) return new TaskFailure({ code: 'internal', message: String(error) });
   const { message } = error;
-  if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT' || error.code === 'EROFS')) {
-    return new TaskFailure({ code: 'store', message: `The store's disk cannot be written to: ${message}.` });
+  if (error instanceof UserError) {
+    return new TaskFailure({ code: error.code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
   }
-  if (error instanceof StepError || error instanceof DataProblem || error instanceof StoreError) {
-    const code = error instanceof StepError ? 'step' : error instanceof DataProblem ? 'data' : 'store';
-    return new TaskFailure({ code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
-  }
+  const machine = machineFailure(error);
+  if (machine !== undefined) return new TaskFailure(machine);
   return new TaskFailure({ code: 'internal', message }, error.stack);
 }
 
 /** What may go otherwise when tried again: all but what a change or the store's disk has decided. */
-export const isRetryable = (failure: Failure): boolean =>
-  failure.code !== 'input-changed' && failure.code !== 'store' && failure.code !== 'output';
+export const isRetryable = ({ code }: Failure): boolean =>
+  code !== 'input-changed' && code !== 'output' && !isMachineFault(code);
+
+/** A failed system call for which the machine is at fault, not what was asked of it. */
+export function machineFailure(error: unknown): Failure | undefined {
+  const failed = systemFailure(error);
+  if (failed === undefined || failed.kind === 'path') return undefined;
+  const place = failed.path === undefined ? 'A file' : failed.path;
+  return {
+    code: failed.kind,
+    message: `${place} cannot be used: ${failed.meaning}.`,
+    ...(failed.kind === 'no-space' && {
+      hint: 'Free some space, for example with `sonde store gc`, or choose another folder with --store.',
+    }),
+  };
+}

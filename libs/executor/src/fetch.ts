@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
+import { UserError } from '@sonde/base';
 import { BlobDamaged, type Digest, type Store } from '@sonde/store';
-import { DataProblem } from './data.ts';
 
 /** The path of an `https:` reference's content: from the store, else fetched, checked against its digest and kept. */
 export async function fetchBlob(
@@ -20,7 +20,7 @@ export async function fetchBlob(
     if (!(error instanceof BlobDamaged)) throw error;
   }
   if (options.offline) {
-    throw new DataProblem(`\`${ref}\` is not in the store, and --offline forbids fetching it.`);
+    throw new UserError('data', `\`${ref}\` is not in the store, and --offline forbids fetching it.`);
   }
   const folder = await store.scratch();
   try {
@@ -28,7 +28,8 @@ export async function fetchBlob(
     await download(ref, `https://${target.replace(/^(https:)?\/\//, '')}`, file, options.signal);
     const found = await store.putFile(file, { move: true });
     if (found.digest !== digest) {
-      throw new DataProblem(
+      throw new UserError(
+        'data',
         `\`${ref}\` gave ${found.size} bytes whose digest is ${found.digest}; expected ${digest}.`,
         'If the new content is what you want, write its digest behind the address.',
       );
@@ -45,10 +46,10 @@ async function download(ref: string, url: string, file: string, signal: AbortSig
     response = await fetch(url, { signal });
   } catch (error) {
     const why = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new DataProblem(`\`${ref}\` cannot be fetched: ${why}.`);
+    throw new UserError('data', `\`${ref}\` cannot be fetched: ${why}.`);
   }
   if (!response.ok || response.body === null) {
-    throw new DataProblem(`\`${ref}\` cannot be fetched: the server answers ${response.status}.`);
+    throw new UserError('data', `\`${ref}\` cannot be fetched: the server answers ${response.status}.`);
   }
   await pipeline(Readable.fromWeb(response.body as ReadableStream), createWriteStream(file), { signal });
 }

@@ -1,4 +1,5 @@
-import type { ConfigSchema, JsonObject, JsonValue } from '@sonde/pipeline';
+import type { JsonObject, JsonValue } from '@sonde/base';
+import type { ConfigSchema } from '@sonde/pipeline';
 import {
   type InputArtifact,
   isInputArtifact,

@@ -1,4 +1,5 @@
-import type { JsonObject, TaskNode } from '@sonde/pipeline';
+import type { JsonObject } from '@sonde/base';
+import type { TaskNode } from '@sonde/pipeline';
 import type { Key, ResultRecord, RunDetail, Store } from '@sonde/store';
 import { differences } from './differences.ts';
 import type { FieldChange } from './events.ts';

@@ -1,4 +1,4 @@
-import type { JsonValue } from '@sonde/pipeline';
+import type { Fault, JsonValue } from '@sonde/base';
 import type { Ancestor, Device, RunConfig } from './step.ts';
 
 /** One piece of work for a worker process: a whole task, a shard of it, or the joining of its shards. */
@@ -33,8 +33,8 @@ export type FromWorker =
   | { readonly type: 'done' }
   | {
       readonly type: 'failed';
-      /** `step`: a `StepError`; `store`: the disk is full; `internal`: a defect, whose `stack` is for the run's log. */
-      readonly code: 'step' | 'store' | 'internal';
+      /** `internal`: a defect, whose `stack` is for the run's log. */
+      readonly code: Fault;
       readonly message: string;
       readonly hint?: string;
       readonly stack?: string;

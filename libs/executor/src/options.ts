@@ -1,4 +1,5 @@
-import type { JsonObject, SourceRange, TaskId } from '@sonde/pipeline';
+import type { JsonObject } from '@sonde/base';
+import type { SourceRange, TaskId } from '@sonde/pipeline';
 import type { Key, ResultRecord, Store } from '@sonde/store';
 import type { Accelerator } from './devices.ts';
 import type { Counts, Failure, FieldChange, Reason, RunEvent } from './events.ts';

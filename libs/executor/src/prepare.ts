@@ -1,5 +1,6 @@
+import { UserError } from '@sonde/base';
 import { type DataRef, type Graph, isDataRef, type TaskId, type TaskNode } from '@sonde/pipeline';
-import { createDataResolver, DataProblem, DataUnknown } from './data.ts';
+import { createDataResolver, DataUnknown } from './data.ts';
 import { type DecideContext, type Decision, decideAll, kindOf } from './decide.ts';
 import { providerOf } from './devices.ts';
 import { createHistory } from './history.ts';
@@ -103,7 +104,7 @@ async function badData(tasks: readonly TaskNode[], context: DecideContext): Prom
       return [];
     } catch (error) {
       if (error instanceof DataUnknown) return [];
-      if (!(error instanceof DataProblem)) throw error;
+      if (!(error instanceof UserError)) throw error;
       const hint = error.hint === undefined ? {} : { hint: error.hint };
       return [{ code: 'data', message: error.message, ...hint, step: task.step, task: task.id, range: ref.range }];
     }

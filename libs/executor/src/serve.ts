@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
+import { machineFailure } from './failure.ts';
 import type { FromWorker, Job, ToWorker } from './messages.ts';
-import { StepError, type StepImplementation, type StepKind } from './step.ts';
+import type { StepImplementation, StepKind } from './step.ts';
 
 /** Progress is sent at most this often (ms): a step may report every row. */
 const PROGRESS_INTERVAL = 100;
@@ -104,13 +106,11 @@ function createProgress() {
 function failureMessage(error: unknown): FromWorker {
   if (!(error instanceof Error)) return { type: 'failed', code: 'internal', message: String(error) };
   const { message } = error;
-  if (error instanceof StepError) {
-    return { type: 'failed', code: 'step', message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+  if (error instanceof UserError) {
+    return { type: 'failed', code: error.code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
   }
-  if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
-    const hint = 'Free some space, for example with `sonde store gc`, or choose another folder with --store.';
-    return { type: 'failed', code: 'store', message: `No space is left on the store's disk (${message}).`, hint };
-  }
+  const machine = machineFailure(error);
+  if (machine !== undefined) return { type: 'failed', ...machine };
   const stack = error.cause === undefined ? error.stack : `${error.stack}\ncaused by: ${String(error.cause)}`;
   return { type: 'failed', code: 'internal', message, ...(stack === undefined ? {} : { stack }) };
 }

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@sonde/pipeline';
+import type { JsonObject } from '@sonde/base';
 import type { ResultRecord } from '@sonde/store';
 import type { Shard } from './step.ts';
 import type { JobListener } from './worker.ts';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@sonde/pipeline';
+import type { JsonObject } from '@sonde/base';
 import { BlobDamaged, keyOf, type ResultRecord } from '@sonde/store';
 import type { Failure } from './events.ts';
 import type { Execution, UnitResult } from './execution.ts';

@@ -1,4 +1,5 @@
-import type { ArtifactType, Axes, DataRef, JsonObject, JsonValue, StepKindSpec } from '@sonde/pipeline';
+import type { JsonObject, JsonValue } from '@sonde/base';
+import type { ArtifactType, Axes, DataRef, StepKindSpec } from '@sonde/pipeline';
 
 /** An input as a running step sees it: verified bytes at a path that must not be written to. */
 export interface InputArtifact {
@@ -149,16 +150,4 @@ export interface DataSources {
   resolveEmbedded(name: string): { readonly type: ArtifactType; readonly path: string };
   /** For `hf:` references. */
   readonly remote?: RemoteSource;
-}
-
-/** A failure that the step foresaw, to be shown to a person without a stack trace. */
-export class StepError extends Error {
-  readonly code: string;
-  readonly hint: string | undefined;
-  constructor(code: string, message: string, hint?: string) {
-    super(message);
-    this.name = 'StepError';
-    this.code = code;
-    this.hint = hint;
-  }
 }

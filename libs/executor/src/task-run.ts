@@ -1,4 +1,5 @@
-import type { JsonObject, TaskId, TaskNode } from '@sonde/pipeline';
+import { isMachineFault, type JsonObject } from '@sonde/base';
+import type { TaskId, TaskNode } from '@sonde/pipeline';
 import { BlobDamaged, type ResultRecord } from '@sonde/store';
 import { bringData } from './bring-data.ts';
 import { changedFile } from './data.ts';
@@ -66,7 +67,7 @@ export async function computeTask(
 
 /** Stops the run where a failure stops it. */
 export function stopAfter({ stop, options }: Execution, task: TaskId, failure: Failure): void {
-  if (failure.code === 'store') stop.set('store', task);
+  if (isMachineFault(failure.code)) stop.set('store', task);
   else if (options.keepGoing !== true) stop.set('failure', task);
 }
 

@@ -1,3 +1,4 @@
+import { memo } from '@sonde/base';
 import type { TaskId, TaskNode } from '@sonde/pipeline';
 import { BlobDamaged } from '@sonde/store';
 import { type Decision, decide } from './decide.ts';
@@ -134,7 +135,7 @@ export async function runTasks(
       for (const id of damaged.filter((other) => repairs.has(other))) {
         const message = 'Its stored result is damaged again after it was computed anew.';
         const hint = 'See whether the disk of the store is well.';
-        conclude(byId.get(id)!, new TaskFailure({ code: 'store', message, hint }));
+        conclude(byId.get(id)!, new TaskFailure({ code: 'corrupt', message, hint }));
       }
       await Promise.allSettled(damaged.map((id) => execution.repair(id)));
       await catchUp();
@@ -174,13 +175,4 @@ export async function runTasks(
   const counts = { cached: 0, ran: 0, failed: 0, skipped: 0 };
   for (const ending of endings.values()) counts[ending]++;
   return { counts, failures };
-}
-
-function memo<K, V>(known: Map<K, V>, key: K, make: () => V): V {
-  let value = known.get(key);
-  if (value === undefined) {
-    value = make();
-    known.set(key, value);
-  }
-  return value;
 }

@@ -1,6 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JsonObject, TaskNode } from '@sonde/pipeline';
+import type { JsonObject } from '@sonde/base';
+import type { TaskNode } from '@sonde/pipeline';
 import { type Key, type Lease, type ResultRecord, type StoredArtifact, StoreError } from '@sonde/store';
 import type { Failure } from './events.ts';
 import type { Execution, UnitResult } from './execution.ts';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { UserError } from '@sonde/base';
 import type { DataRef } from '@sonde/pipeline';
 import { describe, expect, it } from 'vitest';
 import { type RemoteSource, RunRefused } from '../src/index.ts';
@@ -24,7 +25,7 @@ function remoteText(text: string, options: { known?: boolean; sends?: string; fa
       fetched.push(name);
       retry('busy', 0);
       progress(0, text.length);
-      if (options.fails !== undefined) throw Object.assign(new Error(options.fails), { hint: 'Try later.' });
+      if (options.fails !== undefined) throw new UserError('data', options.fails, 'Try later.');
       rig().write(`${name}.txt`, options.sends ?? text);
       progress(text.length, text.length);
     },

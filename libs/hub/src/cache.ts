@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { codeOf } from '@sonde/base';
 import { HubError } from './errors.ts';
 import type { HubFile } from './protocol.ts';
 import { type HubReference, type HubRepo, isCommit, isInside } from './reference.ts';
@@ -104,9 +105,6 @@ export async function placeFile(settings: HubSettings, repo: HubRepo, commit: st
     throw cacheFailure(error, place);
   }
 }
-
-export const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 /** A failure of the file system in words; anything else as it is. */
 export function cacheFailure(error: unknown, path: string): unknown {

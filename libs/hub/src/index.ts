@@ -1,5 +1,5 @@
 export { cachedCommit, cachedListing, isHere, snapshotFolder } from './cache.ts';
-export { HubError, type HubErrorCode } from './errors.ts';
+export { HubError, type HubProblem } from './errors.ts';
 export { type HubFile, type HubRevision, listRevisions } from './protocol.ts';
 export { type HubReference, type HubRepo, isCommit, parseReference, repoName } from './reference.ts';
 export type { RequestHooks } from './request.ts';

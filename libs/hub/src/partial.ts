@@ -3,7 +3,7 @@ import { readdir, rename, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { codeOf } from './cache.ts';
+import { codeOf } from '@sonde/base';
 import type { RequestHooks } from './request.ts';
 
 /** A partial file that nothing was written to for so long has no writer, in milliseconds. */

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf, systemFailure } from '@sonde/base';
 import { HubError } from './errors.ts';
 import type { HubSettings } from './settings.ts';
 
@@ -145,8 +146,8 @@ function silenceTimer(): SilenceTimer {
 export function networkFailure(error: unknown, host: string, progressed = false): unknown {
   if (error instanceof HubError || error instanceof Refused || error instanceof Transient) return error;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
-  if (code !== undefined && /^(ENOSPC|EDQUOT|EACCES|EPERM|EROFS|ENOENT|EIO|EMFILE)$/.test(code)) return error;
+  const code = codeOf(cause);
+  if (systemFailure(cause)?.path !== undefined) return error;
   const hopeless = code === 'ENOTFOUND' || code === 'ECONNREFUSED';
   return new Transient(`the connection to ${host} failed (${code ?? 'cut'})`, { progressed, hopeless });
 }

@@ -1,6 +1,6 @@
+import { UserError } from '@sonde/base';
 import { byLength, runsOf, tokensPerRun } from './decoding/batches.ts';
 import { eachToken, padTokens, spanMaximum, spanWeights } from './decoding/prefill.ts';
-import { ModelError } from './errors.ts';
 import { explainNonFinite } from './finite.ts';
 import { placesOf, planInterventions } from './interventions.ts';
 import { causalMask } from './masks.ts';
@@ -40,12 +40,16 @@ function prepare(model: Model, item: CaptureItem, { pools }: Capture): Omit<Row,
   checkLength(model, id, prompt.ids.length, added.length);
   const ids = [...prompt.ids, ...added];
   if (item.continuation && added.length === 0) {
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `The continuation of prompt "${id}" is empty, so it has no state to pool; leave the pair out.`,
     );
   }
   if (!item.continuation && pools.includes('continuation')) {
-    throw new ModelError(`Prompt "${id}" has no continuation; capture "prompt", "last" or "max", or give pairs.`);
+    throw new UserError(
+      'model',
+      `Prompt "${id}" has no continuation; capture "prompt", "last" or "max", or give pairs.`,
+    );
   }
   const pooled = pools.includes('prompt') || (!item.continuation && pools.length > 0);
   const own = pooled ? requireSpan(prompt) : null;
@@ -54,7 +58,7 @@ function prepare(model: Model, item: CaptureItem, { pools }: Capture): Omit<Row,
   return { id, ids, sample: item.sample ?? null, prompt, promptTokens, own, tail };
 }
 
-/** Gives each prompt a number, at the first of its items. @throws ModelError if an id names two texts */
+/** Gives each prompt a number, at the first of its items. @throws UserError if an id names two texts */
 function numberPrompts(
   items: readonly CaptureItem[],
   rows: readonly Omit<Row, 'promptRow'>[],
@@ -65,7 +69,10 @@ function numberPrompts(
     const { id, rendered } = items[i]!.prompt;
     const known = seen.get(id);
     if (known !== undefined && known !== rendered) {
-      throw new ModelError(`Two items name the prompt "${id}" with different texts; ids name prompts and must differ.`);
+      throw new UserError(
+        'model',
+        `Two items name the prompt "${id}" with different texts; ids name prompts and must differ.`,
+      );
     }
     if (known === undefined) seen.set(id, rendered);
     return { ...row, promptRow: withPrompts && known === undefined ? seen.size - 1 : null };
@@ -84,7 +91,7 @@ function rangeOf(pool: Pool, { own, tail, promptRow }: Row): Range {
  * gave, the same states as it captured.
  * @returns tensors with a row for each item, in their order; in the pool `prompt`, a row for each prompt, in the order
  * in which they first come
- * @throws ModelError for an item that cannot be read, or a state that is not finite
+ * @throws UserError for an item that cannot be read, or a state that is not finite
  */
 export async function capture(
   model: Model,

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import { listModelFiles } from './checkpoint.ts';
-import { ModelError } from './errors.ts';
 import { generate } from './generate.ts';
 import { isRecord, readJson } from './json.ts';
 import { internalsOf, openModel } from './model.ts';
@@ -52,7 +52,7 @@ const NEW_TOKENS = 5;
 
 /**
  * Opens a checkpoint, describes it, and tries it: a few greedy tokens with the states of all layers.
- * @throws ModelError if something is missing, not supported, or does not come out as it must
+ * @throws UserError if something is missing, not supported, or does not come out as it must
  */
 export async function checkModel(folder: string, options: OpenOptions): Promise<ModelReport> {
   const names = await listModelFiles(folder);
@@ -70,16 +70,22 @@ export async function checkModel(folder: string, options: OpenOptions): Promise<
     });
     const [continuation] = continuations;
     if (continuation === undefined || continuation.tokenIds.length === 0) {
-      throw new ModelError(`The model of ${folder} generated no token.`);
+      throw new UserError('model', `The model of ${folder} generated no token.`);
     }
     for (const [pool, tensor] of Object.entries(states?.residual?.pools ?? {})) {
       const expected = [1, config.layers + 1, config.hiddenSize];
       if (tensor.shape.join() !== expected.join()) {
-        throw new ModelError(`The states of ${folder} (${pool}) have the shape ${tensor.shape}; expected ${expected}.`);
+        throw new UserError(
+          'model',
+          `The states of ${folder} (${pool}) have the shape ${tensor.shape}; expected ${expected}.`,
+        );
       }
       const at = tensor.data.findIndex((value) => !Number.isFinite(value));
       if (at >= 0) {
-        throw new ModelError(`The states of layer ${Math.floor(at / config.hiddenSize)} of ${folder} are not finite.`);
+        throw new UserError(
+          'model',
+          `The states of layer ${Math.floor(at / config.hiddenSize)} of ${folder} are not finite.`,
+        );
       }
     }
     return {

@@ -1,7 +1,7 @@
 import { access, constants, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import { openSafetensors, type SafetensorsFile, type TensorInfo } from '@sonde/tensors';
-import { ModelError } from './errors.ts';
 import { isRecord, readJson, readJsonIfThere } from './json.ts';
 import { listReadyFiles } from './ready/folder.ts';
 
@@ -14,7 +14,7 @@ export interface Weight {
 /** The name that a weight has in its file. */
 export function weightName({ file, info }: Weight): string {
   for (const [name, other] of file.tensors) if (other === info) return name;
-  throw new ModelError(`${file.path} does not hold the weight looked for in it.`);
+  throw new UserError('model', `${file.path} does not hold the weight looked for in it.`);
 }
 
 export interface Checkpoint {
@@ -51,27 +51,28 @@ async function weightFiles(folder: string): Promise<{ index: Record<string, stri
   if (!index) {
     const other = (await readdir(folder)).find((name) => OTHER_WEIGHTS.test(name));
     const advice = other === undefined ? '' : ` ${other} is not read; use the repository's safetensors, or convert it.`;
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `${folder} has no weights: neither ${SINGLE} nor ${INDEX} is there, nor a ready graph model.onnx.${advice}`,
     );
   }
   const { named, files } = shardsOf(index, join(folder, INDEX));
   for (const file of files) {
     if (!(await isFile(join(folder, file)))) {
-      throw new ModelError(`${folder} is incomplete: its index names ${file}, which is not there.`);
+      throw new UserError('model', `${folder} is incomplete: its index names ${file}, which is not there.`);
     }
   }
   return { index: named, files };
 }
 
-/** What an index (`where`) says: the file of each tensor, and all files, sorted. @throws ModelError */
+/** What an index (`where`) says: the file of each tensor, and all files, sorted. @throws UserError */
 export function shardsOf(index: unknown, where: string): { named: Record<string, string>; files: string[] } {
   const map = isRecord(index) ? index.weight_map : undefined;
-  if (!isRecord(map)) throw new ModelError(`${where} has no weight_map.`);
+  if (!isRecord(map)) throw new UserError('model', `${where} has no weight_map.`);
   const named: Record<string, string> = {};
   for (const [tensor, file] of Object.entries(map)) {
     if (typeof file !== 'string' || !/^[\w.-]+$/.test(file)) {
-      throw new ModelError(`${where}: the file of "${tensor}" is not a plain file name.`);
+      throw new UserError('model', `${where}: the file of "${tensor}" is not a plain file name.`);
     }
     named[tensor] = file;
   }
@@ -80,26 +81,27 @@ export function shardsOf(index: unknown, where: string): { named: Record<string,
 
 async function requireFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => null);
-  if (!found) throw new ModelError(`There is no model folder ${folder}.`);
-  if (!found.isDirectory()) throw new ModelError(`${folder} is not a folder; a model is a folder with config.json.`);
+  if (!found) throw new UserError('model', `There is no model folder ${folder}.`);
+  if (!found.isDirectory())
+    throw new UserError('model', `${folder} is not a folder; a model is a folder with config.json.`);
   const readable = await access(folder, constants.R_OK | constants.X_OK).then(
     () => true,
     () => false,
   );
-  if (!readable) throw new ModelError(`${folder} cannot be read: permission is denied.`);
+  if (!readable) throw new UserError('model', `${folder} cannot be read: permission is denied.`);
 }
 
 /**
  * The files of a model folder that loading it reads, as sorted names relative to the folder: what a model's
  * identity is taken over.
- * @throws ModelError if config.json, tokenizer.json or weights are missing
+ * @throws UserError if config.json, tokenizer.json or weights are missing
  */
 export async function listModelFiles(folder: string): Promise<string[]> {
   await requireFolder(folder);
   const ready = (await hasWeights(folder)) ? null : await listReadyFiles(folder);
   if (ready) return ready;
   for (const name of REQUIRED) {
-    if (!(await isFile(join(folder, name)))) throw new ModelError(`${folder} has no file ${name}.`);
+    if (!(await isFile(join(folder, name)))) throw new UserError('model', `${folder} has no file ${name}.`);
   }
   const { index, files } = await weightFiles(folder);
   const optional: string[] = [];
@@ -107,7 +109,7 @@ export async function listModelFiles(folder: string): Promise<string[]> {
   return [...REQUIRED, ...optional, ...files, ...(index ? [INDEX] : [])].sort();
 }
 
-/** Reads a checkpoint's configuration and the headers of its weights. @throws ModelError, TensorFormatError */
+/** Reads a checkpoint's configuration and the headers of its weights. @throws UserError, UserError */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   await requireFolder(folder);
   const config = await readJson(join(folder, 'config.json'), `The configuration of ${folder}`);
@@ -123,7 +125,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   }
   for (const [tensor, name] of Object.entries(index ?? {})) {
     if (!weights.has(tensor))
-      throw new ModelError(`${folder}: the index places "${tensor}" in ${name}, which lacks it.`);
+      throw new UserError('model', `${folder}: the index places "${tensor}" in ${name}, which lacks it.`);
   }
   return { folder, config, generationConfig, weights };
 }

@@ -1,8 +1,8 @@
+import { UserError } from '@sonde/base';
 import { readFloat32 } from '@sonde/tensors';
 import { weightName } from './checkpoint.ts';
 import { padTokens, spanWeights } from './decoding/prefill.ts';
 import type { Engine } from './engine.ts';
-import { ModelError } from './errors.ts';
 import { type Plan, placesOf } from './interventions.ts';
 import { causalMask } from './masks.ts';
 import { internalsOf, type Model } from './model.ts';
@@ -57,17 +57,18 @@ export async function explainNonFinite(
   plan: Plan,
   prompts: readonly { readonly id: string; readonly ids: readonly number[] }[],
   cause: Error,
-): Promise<ModelError> {
+): Promise<UserError> {
   const weight = await nonFiniteWeight(model);
-  if (weight) return new ModelError(`The model of ${model.folder} cannot be used: ${weight}.`);
+  if (weight) return new UserError('model', `The model of ${model.folder} cannot be used: ${weight}.`);
   const under = Object.keys(plan.stages).length > 0 ? ' under its interventions' : '';
   for (const prompt of prompts) {
     const layer = await nonFiniteLayer(engine, plan, prompt);
     if (layer !== null) {
-      return new ModelError(
+      return new UserError(
+        'model',
         `The model of ${model.folder} overflows${under}: the states of layer ${layer} are not finite for prompt "${prompt.id}".`,
       );
     }
   }
-  return new ModelError(`The model of ${model.folder} overflows${under} on generated text: ${cause.message}`);
+  return new UserError('model', `The model of ${model.folder} overflows${under} on generated text: ${cause.message}`);
 }

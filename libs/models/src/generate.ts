@@ -1,8 +1,8 @@
+import { UserError } from '@sonde/base';
 import { batchesOf, byLength, costOf } from './decoding/batches.ts';
 import { continuePrompts } from './decoding/continue.ts';
 import type { DecodeSetting } from './decoding/decode.ts';
 import type { Sequence } from './decoding/sequence.ts';
-import { ModelError } from './errors.ts';
 import { explainNonFinite } from './finite.ts';
 import { planInterventions } from './interventions.ts';
 import { internalsOf, type Model } from './model.ts';
@@ -16,7 +16,10 @@ function tokenizeAll(model: Model, prompts: readonly Prompt[], maxNewTokens: num
   const ids = new Set<string>();
   return prompts.map((prompt) => {
     if (ids.has(prompt.id)) {
-      throw new ModelError(`Two prompts have the id "${prompt.id}"; ids name the random streams and must differ.`);
+      throw new UserError(
+        'model',
+        `Two prompts have the id "${prompt.id}"; ids name the random streams and must differ.`,
+      );
     }
     ids.add(prompt.id);
     const tokenized = tokenizePrompt(model, prompt);
@@ -44,7 +47,7 @@ function finished(model: Model, sequence: Sequence): Continuation {
  * penalty, temperature and top_k in transformers' order. Each sequence draws from its own stream, named by seed, prompt
  * id and sample index, so a continuation does not depend on what else is drawn (up to rounding: which prompts are in
  * one call may change last bits).
- * @throws ModelError for an option or prompt that cannot be used, or a state that is not finite; the signal's reason
+ * @throws UserError for an option or prompt that cannot be used, or a state that is not finite; the signal's reason
  */
 export async function generate(
   model: Model,

@@ -2,7 +2,6 @@ export { listAdapterFiles } from './adapter.ts';
 export { capture } from './capture.ts';
 export { checkModel, type ModelReport } from './check.ts';
 export { listModelFiles } from './checkpoint.ts';
-export { ModelError } from './errors.ts';
 export { type Forward, forward } from './forward.ts';
 export { generate } from './generate.ts';
 export { type Model, openModel } from './model.ts';

@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import type { DecoderSizes } from './architectures/architecture.ts';
-import { ModelError } from './errors.ts';
 import { type Features, PLAIN, SITES, type Site, siteSize } from './sites.ts';
 import type { Intervention, TokenPlace } from './types.ts';
 
@@ -51,7 +51,7 @@ export interface Plan {
 type BlockEdit = (tokens: () => readonly (TokenPlace | null)[]) => Edit[];
 
 function fail(kind: string, message: string): never {
-  throw new ModelError(`Intervention "${kind}": ${message}`);
+  throw new UserError('model', `Intervention "${kind}": ${message}`);
 }
 
 /** An orthonormal basis of what some vectors span: Gram–Schmidt, twice over for accuracy. */
@@ -156,7 +156,7 @@ export function noChanges(layers: number): Changes {
 /**
  * Checks interventions and prepares them.
  * @param check throws for features that the model's engines cannot have
- * @throws ModelError naming what is wrong
+ * @throws UserError naming what is wrong
  */
 export function planInterventions(
   interventions: readonly Intervention[],
@@ -192,7 +192,7 @@ export function planInterventions(
         break;
       }
       default:
-        throw new ModelError(`There is no intervention "${String(kind)}".`);
+        throw new UserError('model', `There is no intervention "${String(kind)}".`);
     }
   }
   const constant = interventions.every(({ kind }) => kind !== 'replace');

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { ModelError } from './errors.ts';
+import { UserError } from '@sonde/base';
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -9,23 +9,24 @@ function isAbsent(error: unknown): boolean {
   return isRecord(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
 
-/** A JSON object from a text. @param where it comes from, for messages @throws ModelError if it is not such */
+/** A JSON object from a text. @param where it comes from, for messages @throws UserError if it is not such */
 export function parseJson(where: string, text: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    if (text.trim() === '') throw new ModelError(`${where} is empty; a JSON object was expected. Fetch it again.`);
-    throw new ModelError(`${where} is not JSON (${error instanceof Error ? error.message : String(error)}).`);
+    if (text.trim() === '')
+      throw new UserError('model', `${where} is empty; a JSON object was expected. Fetch it again.`);
+    throw new UserError('model', `${where} is not JSON (${error instanceof Error ? error.message : String(error)}).`);
   }
-  if (!isRecord(value)) throw new ModelError(`${where} is not a JSON object.`);
+  if (!isRecord(value)) throw new UserError('model', `${where} is not a JSON object.`);
   return value;
 }
 
-/** A JSON object from a file. @throws ModelError if the file is absent (`what` begins the message) or not such */
+/** A JSON object from a file. @throws UserError if the file is absent (`what` begins the message) or not such */
 export async function readJson(path: string, what: string): Promise<Record<string, unknown>> {
   const value = await readJsonIfThere(path);
-  if (!value) throw new ModelError(`${what} is missing: there is no ${path}.`);
+  if (!value) throw new UserError('model', `${what} is missing: there is no ${path}.`);
   return value;
 }
 

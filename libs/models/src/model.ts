@@ -1,11 +1,11 @@
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import { elementCount } from '@sonde/tensors';
 import { type Adapter, openAdapter } from './adapter.ts';
 import type { DecoderSizes } from './architectures/architecture.ts';
 import { describeDecoder } from './architectures/registry.ts';
 import { type Checkpoint, hasWeights, openCheckpoint } from './checkpoint.ts';
 import type { Engine } from './engine.ts';
-import { ModelError } from './errors.ts';
 import { checkPrecision, type Precision } from './quantization/precision.ts';
 import { openReady } from './ready/open.ts';
 import { type DecodingForm, formOf, isProvider, type Placement, PROVIDERS } from './session/providers.ts';
@@ -40,7 +40,7 @@ const internals = new WeakMap<Model, Internals>();
 
 export function internalsOf(model: Model): Internals {
   const found = internals.get(model);
-  if (!found) throw new ModelError(`The model of ${model.folder} is closed.`);
+  if (!found) throw new UserError('model', `The model of ${model.folder} is closed.`);
   return found;
 }
 
@@ -56,7 +56,7 @@ interface Opened {
   readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
   readonly sizes: DecoderSizes;
-  /** @throws ModelError if no engine of it can have these features */
+  /** @throws UserError if no engine of it can have these features */
   check(features: Features): void;
   /** Numbers in the weights. */
   readonly parameters: number;
@@ -107,13 +107,15 @@ async function openFolder(
   const ready = (await hasWeights(folder)) ? null : await openReady(folder);
   if (!ready) return openWeights(folder, adapterFolder, precision, placement);
   if (adapterFolder !== undefined) {
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
     );
   }
   const option = (['dtype', 'quantization'] as const).find((name) => precision[name] !== null);
   if (option) {
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `${folder} holds a ready graph, whose weights run as they are in it; ${option}: ${precision[option]} needs the model's safetensors checkpoint.`,
     );
   }
@@ -131,7 +133,7 @@ async function openFolder(
  * Opens a model folder in the hub's layout, with a PEFT LoRA adapter if given: reads and checks all but the weights'
  * numbers, which are loaded when the model first runs. The weights are safetensors, or, where there are none, those of a
  * ready decoder graph (model.onnx, onnx/model.onnx, or the one that genai_config.json names).
- * @throws ModelError if something is missing or not supported; TensorFormatError if a weight file is damaged
+ * @throws UserError if something is missing or not supported; UserError if a weight file is damaged
  */
 export function openModel(folder: string, options: OpenOptions): Promise<Model> {
   return openModelAs(folder, options);
@@ -141,10 +143,10 @@ export function openModel(folder: string, options: OpenOptions): Promise<Model> 
 export async function openModelAs(folder: string, options: OpenOptions, form?: DecodingForm): Promise<Model> {
   const { device, threads } = options;
   if (!isProvider(device)) {
-    throw new ModelError(`There is no device "${device}"; expected one of ${PROVIDERS.join(', ')}.`);
+    throw new UserError('model', `There is no device "${device}"; expected one of ${PROVIDERS.join(', ')}.`);
   }
   if (!Number.isInteger(threads) || threads < 1) {
-    throw new ModelError(`threads is ${threads}; expected an integer of 1 or more.`);
+    throw new UserError('model', `threads is ${threads}; expected an integer of 1 or more.`);
   }
   const placement: Placement = { provider: device, threads, decoding: form ?? formOf(device) };
   const precision = checkPrecision(options);
@@ -157,7 +159,8 @@ export async function openModelAs(folder: string, options: OpenOptions, form?: D
   const bos = tokenIds(config.bos_token_id ?? generationConfig.bos_token_id)[0] ?? null;
   const outside = [...eos, ...(bos === null ? [] : [bos])].find((id) => id < 0 || id >= vocabSize);
   if (outside !== undefined) {
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `${join(folder, 'config.json')}: special token ${outside} is not in a vocabulary of ${vocabSize}.`,
     );
   }

@@ -1,4 +1,4 @@
-import { ModelError } from './errors.ts';
+import { UserError } from '@sonde/base';
 import type { Plan } from './interventions.ts';
 import { CAPTURE_SITES, type CaptureSite, type Features, SITES } from './sites.ts';
 import type { CaptureOptions, GenerationOptions, Pool, RunHooks } from './types.ts';
@@ -18,7 +18,7 @@ export interface Decoding {
 }
 
 function check(name: string, value: number, valid: boolean, expected: string): number {
-  if (!valid) throw new ModelError(`${name} is ${value}; expected ${expected}.`);
+  if (!valid) throw new UserError('model', `${name} is ${value}; expected ${expected}.`);
   return value;
 }
 
@@ -27,7 +27,7 @@ const isCount = (value: number, least: number): boolean => Number.isSafeInteger(
 /** Beyond these bounds, logits would leave float32. */
 const isModerate = (value: number): boolean => value >= 1e-6 && value <= 1e6;
 
-/** Checks decoding options. @throws ModelError naming the option */
+/** Checks decoding options. @throws UserError naming the option */
 export function checkDecoding(options: GenerationOptions): Decoding {
   const { num_return_sequences: samples = 1, max_new_tokens: maxNewTokens = 20, do_sample: sample = true } = options;
   const { temperature = 1, top_p: topP = 1, top_k: topK = 0, repetition_penalty: penalty = 1, seed = 0 } = options;
@@ -41,7 +41,8 @@ export function checkDecoding(options: GenerationOptions): Decoding {
   check('repetition_penalty', penalty, isModerate(penalty), 'a number from 1e-6 to 1e6');
   check('seed', seed, Number.isSafeInteger(seed), 'an integer');
   if (!sample && samples > 1) {
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `num_return_sequences is ${samples} without do_sample: they would all be the same; ask for 1, or for do_sample: true.`,
     );
   }
@@ -58,25 +59,26 @@ export interface Capture {
   readonly tokens: boolean;
 }
 
-/** Checks capture options for a model of so many blocks. @throws ModelError naming what is wrong */
+/** Checks capture options for a model of so many blocks. @throws UserError naming what is wrong */
 export function checkCapture(options: CaptureOptions, blocks: number, onToken: RunHooks['onToken']): Capture {
   const { sites = ['residual'] } = options;
   const strange = sites.find((name) => !CAPTURE_SITES.includes(name));
   if (strange !== undefined) {
-    throw new ModelError(`There is no site "${strange}"; expected some of ${CAPTURE_SITES.join(', ')}.`);
+    throw new UserError('model', `There is no site "${strange}"; expected some of ${CAPTURE_SITES.join(', ')}.`);
   }
-  if (sites.length === 0) throw new ModelError(`capture needs at least one site: ${CAPTURE_SITES.join(', ')}.`);
+  if (sites.length === 0) throw new UserError('model', `capture needs at least one site: ${CAPTURE_SITES.join(', ')}.`);
   const pool = options.pool.find((name) => !POOLS.includes(name));
-  if (pool !== undefined) throw new ModelError(`There is no pool "${pool}"; expected some of ${POOLS.join(', ')}.`);
-  if (options.pool.length === 0) throw new ModelError(`capture needs at least one pool: ${POOLS.join(', ')}.`);
+  if (pool !== undefined)
+    throw new UserError('model', `There is no pool "${pool}"; expected some of ${POOLS.join(', ')}.`);
+  if (options.pool.length === 0) throw new UserError('model', `capture needs at least one pool: ${POOLS.join(', ')}.`);
   const layers = options.layers === 'all' ? Array.from({ length: blocks + 1 }, (_, layer) => layer) : options.layers;
-  if (layers.length === 0) throw new ModelError('capture needs at least one layer.');
+  if (layers.length === 0) throw new UserError('model', 'capture needs at least one layer.');
   const outside = layers.find((layer) => !Number.isInteger(layer) || layer < 0 || layer > blocks);
   if (outside !== undefined) {
-    throw new ModelError(`Layer ${outside} does not exist; the model has layers 0 to ${blocks}.`);
+    throw new UserError('model', `Layer ${outside} does not exist; the model has layers 0 to ${blocks}.`);
   }
   const tokens = options.pool.includes('tokens');
-  if (tokens && !onToken) throw new ModelError('pool "tokens" needs onToken, which takes the states.');
+  if (tokens && !onToken) throw new UserError('model', 'pool "tokens" needs onToken, which takes the states.');
   return {
     sites: [...new Set(sites)].map((site) => ({ site, layers: layersAt(site, layers) })),
     pools: [...new Set(options.pool)].filter((name) => name !== 'tokens'),
@@ -89,7 +91,7 @@ function layersAt(site: CaptureSite, layers: readonly number[]): number[] {
   if (site === 'residual' || site === 'residual_raw') return [...layers];
   const found = layers.filter((layer) => layer > 0);
   if (found.length > 0) return found;
-  throw new ModelError(`Site "${site}" has no layer 0, the embedding output; its layers count from 1.`);
+  throw new UserError('model', `Site "${site}" has no layer 0, the embedding output; its layers count from 1.`);
 }
 
 /** What a graph must do for a capture and interventions. */

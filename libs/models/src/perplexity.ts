@@ -16,7 +16,7 @@ const TOKENS_PER_RUN = 4096;
 /**
  * How well a model predicts texts: each token after the first, given those before it. Special tokens that the
  * tokenizer puts in front are read and not predicted.
- * @throws ModelError for a text longer than the model's context
+ * @throws UserError for a text longer than the model's context
  */
 export async function perplexity(
   model: Model,

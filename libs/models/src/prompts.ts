@@ -1,4 +1,4 @@
-import { ModelError } from './errors.ts';
+import { UserError } from '@sonde/base';
 import type { Model } from './model.ts';
 import type { Prompt, TokenStates } from './types.ts';
 
@@ -13,7 +13,8 @@ export interface TokenizedPrompt {
 function checkIds(ids: readonly number[], vocabSize: number, what: string, advice = ''): void {
   const outside = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
   if (outside !== undefined) {
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `${what} has token ${outside}, which is not in the model's vocabulary of ${vocabSize}.${advice}`,
     );
   }
@@ -21,7 +22,7 @@ function checkIds(ids: readonly number[], vocabSize: number, what: string, advic
 
 /**
  * Tokenises a prompt. An empty one is the beginning-of-text token alone, if the model has one.
- * @throws ModelError if nothing is left to read
+ * @throws UserError if nothing is left to read
  */
 export function tokenizePrompt(model: Model, prompt: Prompt): TokenizedPrompt {
   const { tokenizer, config } = model;
@@ -35,7 +36,8 @@ export function tokenizePrompt(model: Model, prompt: Prompt): TokenizedPrompt {
     return known;
   };
   if (ids.length === 0 && config.bosTokenId === null) {
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `Prompt "${prompt.id}" is empty and the model has no beginning-of-text token to start from; remove the prompt.`,
     );
   }
@@ -43,11 +45,12 @@ export function tokenizePrompt(model: Model, prompt: Prompt): TokenizedPrompt {
   return { id: prompt.id, ids: ids.length === 0 ? [config.bosTokenId!] : ids, span };
 }
 
-/** @throws ModelError if a prompt has no token of its own to pool over */
+/** @throws UserError if a prompt has no token of its own to pool over */
 export function requireSpan(prompt: Pick<TokenizedPrompt, 'id' | 'span'>): readonly [number, number] {
   const span = prompt.span();
   if (span) return span;
-  throw new ModelError(
+  throw new UserError(
+    'model',
     `Prompt "${prompt.id}" has no text of its own (its span is empty), so it has no state to pool; remove it or do not capture "prompt".`,
   );
 }
@@ -73,11 +76,12 @@ export function tokenizeContinuation(
   return ids;
 }
 
-/** @throws ModelError if a sequence does not fit the model's context */
+/** @throws UserError if a sequence does not fit the model's context */
 export function checkLength(model: Model, promptId: string, promptTokens: number, newTokens: number): void {
   const { maxPositions } = model.config;
   if (promptTokens + newTokens <= maxPositions) return;
-  throw new ModelError(
+  throw new UserError(
+    'model',
     `Prompt "${promptId}" has ${promptTokens} tokens; with ${newTokens} new ones that is more than the model's context of ${maxPositions}. Shorten or remove the prompt, or ask for fewer new tokens.`,
   );
 }

@@ -1,6 +1,6 @@
+import { UserError } from '@sonde/base';
 import { ADAPTER_FILES } from './adapter.ts';
 import { INDEX, OPTIONAL, REQUIRED, SINGLE, shardsOf } from './checkpoint.ts';
-import { ModelError } from './errors.ts';
 import { parseJson } from './json.ts';
 import { chooseReadyFiles } from './ready/folder.ts';
 
@@ -21,7 +21,7 @@ const listed = (names: readonly string[]): string => {
 
 /**
  * Of a folder elsewhere, the files that `listModelFiles` would list if all of it were here: what has to be fetched.
- * @throws ModelError if config.json, tokenizer.json or weights (safetensors, or a ready graph) are missing: it says what is there
+ * @throws UserError if config.json, tokenizer.json or weights (safetensors, or a ready graph) are missing: it says what is there
  */
 export async function chooseModelFiles(folder: RemoteFolder): Promise<string[]> {
   const { label, names, read } = folder;
@@ -30,26 +30,27 @@ export async function chooseModelFiles(folder: RemoteFolder): Promise<string[]> 
   const ready = hasWeights ? null : await chooseReadyFiles(folder);
   if (ready) return ready;
   for (const name of REQUIRED) {
-    if (!there.has(name)) throw new ModelError(`${label} has no ${name}. ${listed(names)}`);
+    if (!there.has(name)) throw new UserError('model', `${label} has no ${name}. ${listed(names)}`);
   }
   if (!hasWeights) {
-    throw new ModelError(`${label} has neither safetensors weights nor a graph model.onnx. ${listed(names)}`);
+    throw new UserError('model', `${label} has neither safetensors weights nor a graph model.onnx. ${listed(names)}`);
   }
   const small = [...REQUIRED, ...OPTIONAL.filter((name) => there.has(name))];
   if (there.has(SINGLE)) return [...small, SINGLE].sort();
   const index = parseJson(`${label}: ${INDEX}`, Buffer.from(await read(INDEX)).toString('utf8'));
   const { files } = shardsOf(index, `${label}: ${INDEX}`);
   for (const file of files) {
-    if (!there.has(file)) throw new ModelError(`${label} is incomplete: its index names ${file}, which is not there.`);
+    if (!there.has(file))
+      throw new UserError('model', `${label} is incomplete: its index names ${file}, which is not there.`);
   }
   return [...small, ...files, INDEX].sort();
 }
 
-/** The same for a PEFT LoRA adapter. @throws ModelError */
+/** The same for a PEFT LoRA adapter. @throws UserError */
 export function chooseAdapterFiles({ label, names }: RemoteFolder): string[] {
   for (const name of ADAPTER_FILES) {
     if (!names.includes(name))
-      throw new ModelError(`${label} is not a LoRA adapter: it has no ${name}. ${listed(names)}`);
+      throw new UserError('model', `${label} is not a LoRA adapter: it has no ${name}. ${listed(names)}`);
   }
   return [...ADAPTER_FILES];
 }

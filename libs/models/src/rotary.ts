@@ -1,6 +1,6 @@
+import { UserError } from '@sonde/base';
 import type { DecoderSizes } from './architectures/architecture.ts';
 import type { Fields } from './architectures/fields.ts';
-import { ModelError } from './errors.ts';
 import { llama3, longrope, yarn } from './rotary-scaling.ts';
 
 /** Rotary position embedding (Su et al., arXiv 2104.09864): the angle of pair i at position p is p · inverseFrequencies[i]. */
@@ -24,7 +24,7 @@ export const ROPE_TYPES = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'lo
 
 /**
  * Reads rotary settings in either form of config.json: `rope_parameters`, or `rope_theta` with `rope_scaling`.
- * @throws ModelError for a rope type that is not supported
+ * @throws UserError for a rope type that is not supported
  */
 export function readRotary(config: Fields, sizes: RotarySizes, defaults: RotaryDefaults = {}): RotarySpec {
   return rotaryOf(config, config.group('rope_parameters') ?? config.group('rope_scaling'), sizes, defaults);
@@ -44,7 +44,10 @@ export function rotaryOf(
   const theta = either('rope_theta', usualTheta);
   const dimensions = Math.floor(headSize * either('partial_rotary_factor', partialFactor));
   if (dimensions === 0 || dimensions % 2 !== 0 || dimensions > headSize) {
-    throw new ModelError(`${config.where}: rotary positions need an even part of ${headSize}; it is ${dimensions}.`);
+    throw new UserError(
+      'model',
+      `${config.where}: rotary positions need an even part of ${headSize}; it is ${dimensions}.`,
+    );
   }
   const base = Float32Array.from({ length: dimensions / 2 }, (_, i) => 1 / theta ** ((2 * i) / dimensions));
   const plain = { inverseFrequencies: base, attentionFactor: 1, maxPositions: null };
@@ -75,7 +78,8 @@ export function rotaryOf(
     case 'su':
       return { ...longrope(settings, { theta, dimensions, original, maxPositions }), maxPositions: original };
     default:
-      throw new ModelError(
+      throw new UserError(
+        'model',
         `${settings.where}: rope type "${type}" is not supported; supported: ${ROPE_TYPES.join(', ')}.`,
       );
   }

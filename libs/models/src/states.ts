@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import type { DecoderSizes } from './architectures/architecture.ts';
-import { ModelError } from './errors.ts';
 import type { Capture } from './options.ts';
 import { type CaptureSite, type PoolLayout, siteShape, siteSize } from './sites.ts';
 import type { CapturedStates, Pool, SiteStates, StateTensor } from './types.ts';
@@ -19,7 +19,11 @@ export interface StateCollector {
 }
 
 /** A state that is not a number or infinite; caught where its cause can be found. */
-export class NonFiniteStates extends ModelError {}
+export class NonFiniteStates extends UserError {
+  constructor(message: string) {
+    super('model', message);
+  }
+}
 
 /** @param rows number of rows of each pool */
 export function collectStates(

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ARCHITECTURES } from '../src/architectures/registry.ts';
 import {
@@ -9,7 +10,6 @@ import {
   type GenerationOptions,
   generate,
   type Model,
-  ModelError,
   openModel,
 } from '../src/index.ts';
 import { GOLDENS, type GoldenResults, goldenModel, readGolden, writeGoldenAdapter } from './goldens.ts';
@@ -205,8 +205,8 @@ describe('rotary positions whose frequencies change with the length of a text', 
 describe('a configuration that cannot be', () => {
   const message = async (name: string, config: Record<string, unknown>): Promise<string> => {
     const error = await open(name, { config }, 'bad').catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(ModelError);
-    return (error as ModelError).message;
+    expect(error).toBeInstanceOf(UserError);
+    return (error as UserError).message;
   };
 
   test.each([

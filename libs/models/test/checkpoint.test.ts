@@ -1,8 +1,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import { type TensorEntry, writeSafetensors } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { forward, generate, listAdapterFiles, listModelFiles, ModelError, openModel } from '../src/index.ts';
+import { forward, generate, listAdapterFiles, listModelFiles, openModel } from '../src/index.ts';
 import { relativeError } from './shared.ts';
 import { numbers, plain, randomWeights, scratch, TINY, type TinyOptions, writeTiny } from './tiny.ts';
 
@@ -172,6 +173,6 @@ describe('a LoRA adapter', () => {
     await expect(open(await writeAdapter('rank', { r: 4 }))).rejects.toThrow(
       /rank 2 and 2; adapter_config.json says 4/,
     );
-    await expect(open(base)).rejects.toThrow(ModelError);
+    await expect(open(base)).rejects.toThrow(UserError);
   });
 });

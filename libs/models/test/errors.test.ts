@@ -1,5 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type CaptureOptions,
@@ -9,7 +10,6 @@ import {
   type Intervention,
   listModelFiles,
   type Model,
-  ModelError,
   openModel,
   type Site,
 } from '../src/index.ts';
@@ -34,8 +34,8 @@ async function messageOf(work: Promise<unknown>): Promise<string> {
     () => null,
     (reason: unknown) => reason,
   );
-  expect(error).toBeInstanceOf(ModelError);
-  return (error as ModelError).message;
+  expect(error).toBeInstanceOf(UserError);
+  return (error as UserError).message;
 }
 
 describe('the files of a model', () => {

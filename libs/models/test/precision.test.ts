@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import {
   bfloat16ToFloat32,
   float16ToFloat32,
@@ -9,7 +10,7 @@ import {
   readTensor,
 } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { capture, forward, generate, type Model, ModelError, type OpenOptions, openModel } from '../src/index.ts';
+import { capture, forward, generate, type Model, type OpenOptions, openModel } from '../src/index.ts';
 import { GOLDENS, goldenModel, readGolden, writeGoldenAdapter } from './goldens.ts';
 import { fixtures, hasShared, relativeError } from './shared.ts';
 import { plain, scratch, TINY, type TinyOptions, writeTiny } from './tiny.ts';
@@ -28,8 +29,8 @@ const asOption = (mode: 'float16' | 'bfloat16' | 'nf4'): Precision =>
 
 async function messageOf(work: Promise<unknown>): Promise<string> {
   const error: unknown = await work.then(() => null).catch((reason: unknown) => reason);
-  expect(error).toBeInstanceOf(ModelError);
-  return (error as ModelError).message;
+  expect(error).toBeInstanceOf(UserError);
+  return (error as UserError).message;
 }
 
 const ids = [256, 72, 105, 33, 10, 200];

@@ -1,8 +1,9 @@
 import { link, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import { buildGraph, type Graph, type GraphBuilder, type Node } from '@sonde/onnx';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { forward, generate, listModelFiles, type Model, ModelError, openModel } from '../src/index.ts';
+import { forward, generate, listModelFiles, type Model, openModel } from '../src/index.ts';
 import { type ReadyOptions, writeReady } from './ready-graph.ts';
 import { relativeError } from './shared.ts';
 import { plain, scratch, writeTiny } from './tiny.ts';
@@ -28,8 +29,8 @@ async function messageOf(work: Promise<unknown>): Promise<string> {
     () => null,
     (reason: unknown) => reason,
   );
-  expect(error).toBeInstanceOf(ModelError);
-  return (error as ModelError).message;
+  expect(error).toBeInstanceOf(UserError);
+  return (error as UserError).message;
 }
 
 const ids = [256, 72, 105, 33, 10, 200];

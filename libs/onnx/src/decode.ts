@@ -1,3 +1,4 @@
+import { UserError } from '@sonde/base';
 import type { PbfReader } from 'pbf';
 import { BoundedReader } from './reader.ts';
 import {
@@ -8,7 +9,6 @@ import {
   type Graph,
   type Integer,
   type Node,
-  OnnxFormatError,
   type OnnxModel,
   type TensorValue,
   type ValueInfo,
@@ -18,14 +18,14 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function dataType(code: number): DataType {
   const name = dataTypeOf(code);
-  if (!name) throw new OnnxFormatError(`ONNX element type ${code} is not read here.`);
+  if (!name) throw new UserError('model', `ONNX element type ${code} is not read here.`);
   return name;
 }
 
 /**
  * Reads an ONNX model, from whoever it is: bytes that lie about their lengths are refused. Documentation strings, type
  * annotations of inner values and metadata are not kept. Bytes of tensors are views of `bytes`.
- * @throws OnnxFormatError if the bytes are not an ONNX model or use what is not read here (sequences, sparse tensors,
+ * @throws UserError if the bytes are not an ONNX model or use what is not read here (sequences, sparse tensors,
  * functions)
  */
 export function decodeModel(bytes: Uint8Array): OnnxModel {
@@ -40,13 +40,13 @@ export function decodeModel(bytes: Uint8Array): OnnxModel {
       else if (field === 8) {
         const { domain, version } = pbf.readMessage(readOpset, { domain: '', version: 0 });
         opsets.set(domain, version);
-      } else if (field === 25) throw new OnnxFormatError('Functions inside a model are not read here.');
+      } else if (field === 25) throw new UserError('model', 'Functions inside a model are not read here.');
     }, undefined);
   } catch (error) {
-    if (error instanceof OnnxFormatError) throw error;
-    throw new OnnxFormatError(`Not an ONNX model: ${error instanceof Error ? error.message : String(error)}`);
+    if (error instanceof UserError) throw error;
+    throw new UserError('model', `Not an ONNX model: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (!graph) throw new OnnxFormatError('Not an ONNX model: it has no graph.');
+  if (!graph) throw new UserError('model', 'Not an ONNX model: it has no graph.');
   return { ...model, opsets: Object.fromEntries(opsets), graph };
 }
 
@@ -69,7 +69,7 @@ function readGraph(pbf: PbfReader): Graph {
     else if (field === 5) result.initializers.push(readTensor(reader));
     else if (field === 11) result.inputs.push(readValueInfo(reader));
     else if (field === 12) result.outputs.push(readValueInfo(reader));
-    else if (field === 15) throw new OnnxFormatError('Sparse initialisers are not read here.');
+    else if (field === 15) throw new UserError('model', 'Sparse initialisers are not read here.');
   }, graph);
 }
 
@@ -123,7 +123,7 @@ function readAttribute(pbf: PbfReader): [string, Attribute] {
   }, value);
   const kind = ATTRIBUTE_KINDS[type - 1];
   if (!kind || value[kind] === undefined) {
-    throw new OnnxFormatError(`Attribute "${name}" has type ${type}, which is not read here.`);
+    throw new UserError('model', `Attribute "${name}" has type ${type}, which is not read here.`);
   }
   return [name, { kind, value: value[kind] } as Attribute];
 }
@@ -152,7 +152,7 @@ function packTyped(type: DataType, integers: readonly Integer[]): Uint8Array {
     case 'bool':
       return Uint8Array.from(values);
     case 'string':
-      throw new OnnxFormatError('Tensors of strings are not read here.');
+      throw new UserError('model', 'Tensors of strings are not read here.');
   }
 }
 
@@ -176,7 +176,7 @@ function readTensor(pbf: PbfReader): TensorValue {
   const base = { name: result.name, dataType: dataType(result.code), dims: result.dims };
   if (!result.external) return { ...base, raw: raw ?? packTyped(base.dataType, result.values) };
   const location = entries.get('location');
-  if (!location) throw new OnnxFormatError(`Initialiser "${result.name}" has external data without a location.`);
+  if (!location) throw new UserError('model', `Initialiser "${result.name}" has external data without a location.`);
   const [offset, length] = [Number(entries.get('offset') ?? 0), Number(entries.get('length') ?? 0)];
   return { ...base, external: { location, offset, length } };
 }

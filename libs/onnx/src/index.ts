@@ -12,7 +12,6 @@ export {
   type Graph,
   type Integer,
   type Node,
-  OnnxFormatError,
   type OnnxModel,
   type TensorValue,
   type ValueInfo,

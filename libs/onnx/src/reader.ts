@@ -1,5 +1,6 @@
+import { UserError } from '@sonde/base';
 import { PbfReader } from 'pbf';
-import { type Integer, OnnxFormatError } from './types.ts';
+import type { Integer } from './types.ts';
 
 /** Messages inside messages; the deepest ONNX models in use nest a few control-flow graphs. */
 const MOST_NESTED = 128;
@@ -24,7 +25,8 @@ export class BoundedReader extends PbfReader {
   #claim(): number {
     const length = this.readVarint();
     const end = this.pos + length;
-    if (!(length >= 0 && end <= this.#end)) throw new OnnxFormatError('Not an ONNX model, or one that is cut short.');
+    if (!(length >= 0 && end <= this.#end))
+      throw new UserError('model', 'Not an ONNX model, or one that is cut short.');
     return end;
   }
 
@@ -36,14 +38,14 @@ export class BoundedReader extends PbfReader {
 
   override readFields<T>(readField: (tag: number, result: T, pbf: PbfReader) => void, result: T, end = this.#end): T {
     super.readFields(readField, result, end);
-    if (this.pos !== end) throw new OnnxFormatError('Not an ONNX model, or one that is cut short.');
+    if (this.pos !== end) throw new UserError('model', 'Not an ONNX model, or one that is cut short.');
     return result;
   }
 
   override readMessage<T>(readField: (tag: number, result: T, pbf: PbfReader) => void, result: T): T {
     const outer = this.#end;
-    if (++this.#depth > MOST_NESTED) throw new OnnxFormatError(`An ONNX model nested deeper than ${MOST_NESTED}.`);
-    if (--this.#left < 0) throw new OnnxFormatError(`An ONNX model of more than ${MOST_MESSAGES} parts.`);
+    if (++this.#depth > MOST_NESTED) throw new UserError('model', `An ONNX model nested deeper than ${MOST_NESTED}.`);
+    if (--this.#left < 0) throw new UserError('model', `An ONNX model of more than ${MOST_MESSAGES} parts.`);
     this.#end = this.#claim();
     this.readFields(readField, result, this.#end);
     this.#end = outer;
@@ -74,7 +76,7 @@ export class BoundedReader extends PbfReader {
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return toInteger(BigInt.asIntN(64, value));
     }
-    throw new OnnxFormatError('Not an ONNX model: an integer does not end.');
+    throw new UserError('model', 'Not an ONNX model: an integer does not end.');
   }
 
   readPackedInt64(into: Integer[]): void {

@@ -104,8 +104,3 @@ export interface OnnxModel {
   readonly opsets: Readonly<Record<string, number>>;
   readonly graph: Graph;
 }
-
-/** Bytes that are not an ONNX model, or one that uses what is not read here. */
-export class OnnxFormatError extends Error {
-  override readonly name = 'OnnxFormatError';
-}

@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
-import { buildGraph, decodeModel, encodeModel, float, OnnxFormatError, type OnnxModel } from '../src/index.ts';
+import { buildGraph, decodeModel, encodeModel, float, type OnnxModel } from '../src/index.ts';
 
 function modelWithBranch(): OnnxModel {
   const graph = buildGraph('absolute_doubled');
@@ -53,7 +54,7 @@ describe('an ONNX model', () => {
   });
 
   test('is not what other bytes are', () => {
-    expect(() => decodeModel(Buffer.from('hello, I am a text file, not a model'))).toThrow(OnnxFormatError);
+    expect(() => decodeModel(Buffer.from('hello, I am a text file, not a model'))).toThrow(UserError);
     expect(() => decodeModel(new Uint8Array(0))).toThrow('it has no graph');
   });
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { JsonValue } from '@sonde/base';
 import canonicalize from 'canonicalize';
 import type { Axes } from './graph.ts';
-import type { JsonValue } from './json.ts';
 import { type Located, toJson } from './located.ts';
 import { shorten } from './words.ts';
 

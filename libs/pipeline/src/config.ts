@@ -1,3 +1,4 @@
+import type { JsonObject } from '@sonde/base';
 import { artifactIssues, markOf, type Plain, type PlainObject, toPlain } from './artifact.ts';
 import type { AxisValues } from './axes.ts';
 import { axesJson } from './axes.ts';
@@ -5,7 +6,6 @@ import { blame } from './blame.ts';
 import { parseDataRef } from './data-ref.ts';
 import { configIssues } from './explain.ts';
 import type { DataRef, OutputRef, Value, ValueObject } from './graph.ts';
-import type { JsonObject } from './json.ts';
 import { findReference, isBroken, type Located, type LocatedMap, locate, type Range } from './located.ts';
 import type { Problems } from './problems.ts';
 import type { OutputItem, Reference } from './reference.ts';

@@ -1,5 +1,5 @@
+import type { JsonObject, JsonValue } from '@sonde/base';
 import { describeTypes } from './artifact.ts';
-import type { JsonObject, JsonValue } from './json.ts';
 import type { ArtifactPlace, StepKinds } from './step-kind.ts';
 
 const EXPRESSION: JsonObject = {

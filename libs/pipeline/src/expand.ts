@@ -1,3 +1,4 @@
+import type { JsonObject } from '@sonde/base';
 import { type AxisValues, axesJson, taskId } from './axes.ts';
 import { checkFile } from './check.ts';
 import { checkConfig, outputRefs, refuseReferences } from './config.ts';
@@ -5,7 +6,6 @@ import type { StepDecl } from './document.ts';
 import { type Evaluator, evaluate, type Scope } from './evaluate.ts';
 import { allFiles, type LoadedFile } from './files.ts';
 import type { DataRef, OutputRef, TaskId, TaskNode } from './graph.ts';
-import type { JsonObject } from './json.ts';
 import { isBroken, type Located, type LocatedMap } from './located.ts';
 import { type Combination, expandMatrix, MAX_TASKS, NO_MATRIX } from './matrix.ts';
 import { readOutputs } from './outputs.ts';

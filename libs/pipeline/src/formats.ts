@@ -1,5 +1,5 @@
+import type { JsonObject } from '@sonde/base';
 import type { Graph, TaskNode } from './graph.ts';
-import type { JsonObject } from './json.ts';
 
 /** By step, its tasks counted, or task by task. */
 export type GraphView = 'steps' | 'tasks';

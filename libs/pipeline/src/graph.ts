@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from './json.ts';
+import type { JsonObject, JsonValue } from '@sonde/base';
 import type { SourceRange } from './source.ts';
 import type { ArtifactType, OutputSpec } from './step-kind.ts';
 

@@ -5,7 +5,6 @@ export { pipelineSchema } from './editor-schema.ts';
 export { type GraphView, graphToDot, graphToJson, graphToMermaid } from './formats.ts';
 export type { Axes, DataRef, Graph, OutputRef, Resources, TaskId, TaskNode, Value, ValueObject } from './graph.ts';
 export { isDataRef, isOutputRef } from './graph.ts';
-export type { JsonObject, JsonValue } from './json.ts';
 export { type LoadOptions, type LoadResult, loadPipeline, loadPipelineText } from './load.ts';
 export { parseSetValue } from './params.ts';
 export { renderDiagnostic } from './render.ts';

@@ -1,10 +1,10 @@
 import { dirname, resolve } from 'node:path';
+import type { JsonValue } from '@sonde/base';
 import type { Diagnostic } from './diagnostic.ts';
 import { expandPipeline } from './expand.ts';
 import { createTemplates } from './expression.ts';
 import { allFiles, loadFiles, readSource } from './files.ts';
 import type { DataRef, Graph } from './graph.ts';
-import type { JsonValue } from './json.ts';
 import { type LocatedEntry, type Source, toJson } from './located.ts';
 import { bindParams, type Given, locateSetValue, readParamsFile } from './params.ts';
 import { createProblems, type Problems } from './problems.ts';

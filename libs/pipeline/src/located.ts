@@ -1,4 +1,4 @@
-import type { JsonValue } from './json.ts';
+import type { JsonValue } from '@sonde/base';
 import type { Reference } from './reference.ts';
 import type { SourceFile, SourceRange } from './source.ts';
 

@@ -1,6 +1,6 @@
+import type { JsonValue } from '@sonde/base';
 import type { PipelineFile } from './document.ts';
 import { hasExpression } from './expression.ts';
-import type { JsonValue } from './json.ts';
 import { isBroken, type Located, type LocatedEntry, type Range, type Source, toJson } from './located.ts';
 import { describePlace } from './positions.ts';
 import type { Problems } from './problems.ts';

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from './json.ts';
+import type { JsonObject } from '@sonde/base';
 
 /** What an artifact or a data reference can be. `file` is any single file (a script, say). */
 export const ARTIFACT_TYPES = ['table', 'tensors', 'json', 'model', 'adapter', 'scorer', 'html', 'file'] as const;
@@ -61,4 +61,3 @@ export interface ConfigProblem {
 }
 
 export type StepKinds = ReadonlyMap<string, StepKindSpec>;
-export type { JsonObject, JsonValue };

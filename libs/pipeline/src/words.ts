@@ -1,5 +1,5 @@
+import type { JsonValue } from '@sonde/base';
 import { distance } from 'fastest-levenshtein';
-import type { JsonValue } from './json.ts';
 import type { Located } from './located.ts';
 
 /** Names of pipelines, steps, parameters, axes and outputs. */

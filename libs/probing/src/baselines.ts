@@ -1,4 +1,5 @@
-import { ProbingError, requireInteger } from './errors.ts';
+import { UserError } from '@sonde/base';
+import { requireInteger } from '@sonde/numerics';
 import { randomUnitVector, randomWords } from './random.ts';
 import { rowCount } from './rows.ts';
 
@@ -45,7 +46,10 @@ function fnv1a(text: string): number {
 /** Length of each text in code points, and in tokens where they are given: [texts, 1 or 2]. */
 export function textLength(texts: readonly string[], tokens?: ArrayLike<number>): Features {
   if (tokens !== undefined && tokens.length !== texts.length) {
-    throw new ProbingError(`There are ${tokens.length} token counts for ${texts.length} texts; give one a text.`);
+    throw new UserError(
+      'argument',
+      `There are ${tokens.length} token counts for ${texts.length} texts; give one a text.`,
+    );
   }
   const lengths = texts.map((text, row) => {
     const codePoints = [...text].length;

@@ -1,4 +1,5 @@
-import { ProbingError, requireInteger } from './errors.ts';
+import { UserError } from '@sonde/base';
+import { requireInteger } from '@sonde/numerics';
 import { rankOf } from './random.ts';
 
 /** The group of each row: the id of its prompt. */
@@ -9,14 +10,14 @@ export type Groups = readonly string[];
  * rows. Depends on the set of groups, their sizes and the seed, not on the order of rows: groups, larger ones first
  * and equal ones in the order of a hash of (seed, group), go to the fold with the fewest rows.
  *
- * @throws ProbingError where there are fewer groups than folds
+ * @throws UserError where there are fewer groups than folds
  */
 export function groupedFolds(groups: Groups, k: number, seed: number): Int32Array {
   requireInteger('The number of folds', k, 2);
   requireInteger('seed', seed, 0);
   const rows = rowsByGroup(groups);
   if (rows.size < k) {
-    throw new ProbingError(`${rows.size} groups cannot fill ${k} folds; give more prompts or fewer folds.`);
+    throw new UserError('argument', `${rows.size} groups cannot fill ${k} folds; give more prompts or fewer folds.`);
   }
   const ranked = rankGroups(rows.keys(), seed).sort((a, b) => rows.get(b)!.length - rows.get(a)!.length);
   const sizes = new Array<number>(k).fill(0);
@@ -51,11 +52,12 @@ export function rowsByGroup(groups: Groups): Map<string, number[]> {
 /**
  * The number of folds of an assignment.
  *
- * @throws ProbingError where rows and folds do not match, a fold is empty or a group straddles folds
+ * @throws UserError where rows and folds do not match, a fold is empty or a group straddles folds
  */
 export function checkFolds(folds: Int32Array, groups: Groups, rows: number): number {
   if (folds.length !== rows || groups.length !== rows) {
-    throw new ProbingError(
+    throw new UserError(
+      'argument',
       `There are ${rows} states, ${groups.length} groups and ${folds.length} fold numbers; give one of each a row.`,
     );
   }
@@ -63,17 +65,20 @@ export function checkFolds(folds: Int32Array, groups: Groups, rows: number): num
   const foldOf = new Map<string, number>();
   for (const [row, group] of groups.entries()) {
     const fold = folds[row]!;
-    if (fold < 0) throw new ProbingError(`Row ${row} has fold ${fold}; folds are numbered from 0.`);
+    if (fold < 0) throw new UserError('argument', `Row ${row} has fold ${fold}; folds are numbered from 0.`);
     sizes[fold] = (sizes[fold] ?? 0) + 1;
     const known = foldOf.get(group);
     if (known !== undefined && known !== fold) {
-      throw new ProbingError(`Group ${group} has rows in folds ${known} and ${fold}; keep a group in one fold.`);
+      throw new UserError(
+        'argument',
+        `Group ${group} has rows in folds ${known} and ${fold}; keep a group in one fold.`,
+      );
     }
     foldOf.set(group, fold);
   }
   for (let fold = 0; fold < sizes.length; fold++) {
-    if (sizes[fold] === undefined) throw new ProbingError(`Fold ${fold} of ${sizes.length} has no rows.`);
+    if (sizes[fold] === undefined) throw new UserError('argument', `Fold ${fold} of ${sizes.length} has no rows.`);
   }
-  if (sizes.length < 2) throw new ProbingError(`There are ${sizes.length} folds; a probe needs at least two.`);
+  if (sizes.length < 2) throw new UserError('argument', `There are ${sizes.length} folds; a probe needs at least two.`);
   return sizes.length;
 }

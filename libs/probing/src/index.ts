@@ -1,5 +1,4 @@
 export { bagOfWords, type Features, randomDirection, textLength } from './baselines.ts';
-export { ProbingError } from './errors.ts';
 export { type Groups, groupedFolds } from './folds.ts';
 export type { PenaltyChoice } from './nested.ts';
 export type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './probe-result.ts';

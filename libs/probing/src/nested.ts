@@ -1,4 +1,4 @@
-import { ProbingError } from './errors.ts';
+import { UserError } from '@sonde/base';
 import type { RidgeSolver, TrainingSet } from './ridge.ts';
 import { type LinearMaps, type Problem, rowsIn } from './rows.ts';
 
@@ -76,7 +76,7 @@ export type PenaltyChoice = 'target' | 'shared';
 /**
  * Index of the penalty with the smallest inner error, for each column; the first on ties.
  *
- * @throws ProbingError where every penalty makes the system singular
+ * @throws UserError where every penalty makes the system singular
  */
 export function choosePenalties(
   errors: readonly Float64Array[],
@@ -116,8 +116,9 @@ export async function fitColumns(set: TrainingSet, penalties: readonly number[])
   return { columns: penalties.map((_, column) => column), weights, intercepts };
 }
 
-function singular(penalties: readonly number[]): ProbingError {
-  return new ProbingError(
+function singular(penalties: readonly number[]): UserError {
+  return new UserError(
+    'argument',
     `The regression is singular at ${penalties.length === 1 ? 'penalty' : 'every penalty of'} ${penalties.join(', ')}; give a larger penalty.`,
   );
 }

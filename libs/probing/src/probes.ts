@@ -1,4 +1,5 @@
-import { ProbingError, requireInteger } from './errors.ts';
+import { UserError } from '@sonde/base';
+import { requireInteger } from '@sonde/numerics';
 import { checkFolds, type Groups } from './folds.ts';
 import { openGemm } from './gemm.ts';
 import type { PenaltyChoice } from './nested.ts';
@@ -40,7 +41,7 @@ export const DEFAULT_PENALTIES: readonly number[] = [1e-2, 1e-1, 1, 1e1, 1e2, 1e
  * Rows without a score are left out per target; targets that lack the same rows share every factorisation.
  *
  * @returns one result a target, in the order given
- * @throws ProbingError where shapes disagree, a state or target is infinite, or every penalty is singular
+ * @throws UserError where shapes disagree, a state or target is infinite, or every penalty is singular
  */
 export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]> {
   const states = { values: options.states, d: options.d };
@@ -76,14 +77,18 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
 }
 
 function checkPenalties(penalties: readonly number[], folds: number): readonly number[] {
-  if (penalties.length === 0) throw new ProbingError('There are no penalties to choose from; give at least one.');
+  if (penalties.length === 0)
+    throw new UserError('argument', 'There are no penalties to choose from; give at least one.');
   for (const penalty of penalties) {
     if (!(penalty >= 0 && penalty < Number.POSITIVE_INFINITY)) {
-      throw new ProbingError(`A penalty is ${penalty}; give finite numbers of at least 0.`);
+      throw new UserError('argument', `A penalty is ${penalty}; give finite numbers of at least 0.`);
     }
   }
   if (folds < 3 && penalties.length > 1) {
-    throw new ProbingError(`Choosing among ${penalties.length} penalties needs at least 3 folds, not ${folds}.`);
+    throw new UserError(
+      'argument',
+      `Choosing among ${penalties.length} penalties needs at least 3 folds, not ${folds}.`,
+    );
   }
   return penalties;
 }
@@ -93,13 +98,16 @@ function bySharedRows(targets: readonly ProbeTarget[], n: number): { members: nu
   const patterns = new Map<string, { members: number[]; rows: Int32Array }>();
   for (const [index, { name, values }] of targets.entries()) {
     if (values.length !== n) {
-      throw new ProbingError(`Target ${name} has ${values.length} values for ${n} states; give one a row.`);
+      throw new UserError('argument', `Target ${name} has ${values.length} values for ${n} states; give one a row.`);
     }
     const missing: number[] = [];
     for (const [row, value] of values.entries()) {
       if (Number.isNaN(value)) missing.push(row);
       else if (!Number.isFinite(value)) {
-        throw new ProbingError(`Target ${name} is ${value} in row ${row}; give a number, or NaN where it is missing.`);
+        throw new UserError(
+          'argument',
+          `Target ${name} is ${value} in row ${row}; give a number, or NaN where it is missing.`,
+        );
       }
     }
     const key = missing.join();

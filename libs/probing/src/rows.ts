@@ -1,4 +1,4 @@
-import { ProbingError } from './errors.ts';
+import { UserError } from '@sonde/base';
 import { type Gemm, matrix } from './gemm.ts';
 
 /** Hidden states of one layer: [n, d], row-major. */
@@ -38,7 +38,10 @@ const ROW_BAND = 16;
 
 export function rowCount(states: States): number {
   if (!Number.isInteger(states.d) || states.d < 1 || states.values.length % states.d !== 0) {
-    throw new ProbingError(`${states.values.length} numbers do not divide into states of ${states.d} dimensions.`);
+    throw new UserError(
+      'argument',
+      `${states.values.length} numbers do not divide into states of ${states.d} dimensions.`,
+    );
   }
   return states.values.length / states.d;
 }
@@ -47,7 +50,7 @@ export function rowCount(states: States): number {
  * The mean of all states rounded to float32: of float32 states less a float32 shift every difference is close to
  * exact in float64, and a constant column becomes exactly zero.
  *
- * @throws ProbingError that names the first row with a number that is not finite
+ * @throws UserError that names the first row with a number that is not finite
  */
 export function stateShift(states: States): Float64Array {
   const { values, d } = states;
@@ -61,7 +64,10 @@ export function stateShift(states: States): Float64Array {
       for (let row = 0; row < n; row++) {
         const value = values[row * d + j]!;
         if (!Number.isFinite(value)) {
-          throw new ProbingError(`Dimension ${j} of state ${row} is ${value}; leave such rows out before probing.`);
+          throw new UserError(
+            'argument',
+            `Dimension ${j} of state ${row} is ${value}; leave such rows out before probing.`,
+          );
         }
       }
     }

@@ -1,18 +1,17 @@
+import { UserError } from '@sonde/base';
 import type { ReportModel } from './model.ts';
 
-/** A report model that cannot be shown as it is: says where and what. */
-export class ReportError extends Error {
-  override readonly name = 'ReportError';
-}
-
-/** @throws ReportError naming the place of a number that is NaN or infinite: what is not known must be null. */
+/** @throws UserError naming the place of a number that is NaN or infinite: what is not known must be null. */
 export function requireFinite(report: ReportModel): void {
   visit(report, '');
 }
 
 function visit(value: unknown, path: string): void {
   if (typeof value === 'number' && !Number.isFinite(value)) {
-    throw new ReportError(`The report's ${path} is ${value}; a number that is not known must be null, with a reason.`);
+    throw new UserError(
+      'argument',
+      `The report's ${path} is ${value}; a number that is not known must be null, with a reason.`,
+    );
   }
   if (Array.isArray(value))
     value.forEach((item, i) => {

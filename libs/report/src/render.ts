@@ -15,7 +15,7 @@ import { timingSection } from './section-timings.ts';
  * Renders a report as one HTML document that needs no network and no other file. Equal models give equal texts.
  * A section without rows is left out like one that is not there.
  *
- * @throws ReportError if a number of the model is NaN or infinite.
+ * @throws UserError if a number of the model is NaN or infinite.
  */
 export async function renderReport(report: ReportModel): Promise<string> {
   requireFinite(report);

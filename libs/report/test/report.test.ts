@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { UserError } from '@sonde/base';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ReportError, type ReportModel, renderReport } from '../src/index.ts';
+import { type ReportModel, renderReport } from '../src/index.ts';
 import { sampleReport } from './sample.ts';
 
 /** The least a report can be. */
@@ -175,7 +176,8 @@ describe('numbers', () => {
   it('that are NaN are refused, naming the place', async () => {
     const timings = { kinds: [{ kind: 'k', tasks: 1, seconds: Number.NaN }] };
     await expect(renderReport({ ...bare, timings })).rejects.toThrow(
-      new ReportError(
+      new UserError(
+        'argument',
         "The report's timings.kinds[0].seconds is NaN; a number that is not known must be null, with a reason.",
       ),
     );

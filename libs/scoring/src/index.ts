@@ -1,5 +1,4 @@
 export { ATTRIBUTES, type Attribute } from './attributes.ts';
-export { ScorerError } from './errors.ts';
 export { listScorerFiles, openLocalScorer } from './local-scorer.ts';
 export { type ScoreTextsOptions, scoreTexts } from './score-texts.ts';
 export {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openSafetensors, readTensor, TensorFormatError } from '@sonde/tensors';
+import { UserError } from '@sonde/base';
+import { openSafetensors, readTensor } from '@sonde/tensors';
 import { ATTRIBUTES, type Attribute } from './attributes.ts';
-import { ScorerError } from './errors.ts';
 
 export const FORMAT = 'sonde-hashed-scorer';
 export const FORMAT_VERSION = 1;
@@ -57,7 +57,10 @@ interface Config {
 
 function parseConfig(bytes: Uint8Array, path: string): Config {
   const fail = (found: string) =>
-    new ScorerError(`${path}: ${found}; a scorer of the format ${FORMAT}, version ${FORMAT_VERSION}, was expected.`);
+    new UserError(
+      'scorer',
+      `${path}: ${found}; a scorer of the format ${FORMAT}, version ${FORMAT_VERSION}, was expected.`,
+    );
   let config: Partial<Record<string, unknown>>;
   try {
     config = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Record<string, unknown>>;
@@ -84,7 +87,8 @@ async function readPart(folder: string, name: string): Promise<Uint8Array> {
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const found = missing ? 'there is no such file' : (error as Error).message;
-    throw new ScorerError(
+    throw new UserError(
+      'scorer',
       `${join(folder, name)}: ${found}; a local scorer is a folder with ${localScorerFiles().join(', ')}.`,
     );
   }
@@ -92,7 +96,7 @@ async function readPart(folder: string, name: string): Promise<Uint8Array> {
 
 /**
  * Reads and checks all files of a local scorer.
- * @throws ScorerError that names the file and what is wrong with it
+ * @throws UserError that names the file and what is wrong with it
  */
 export async function readLocalModel(folder: string): Promise<LocalModel> {
   const hash = createHash('sha256');
@@ -115,8 +119,8 @@ export async function readLocalModel(folder: string): Promise<LocalModel> {
         tensors.set(name, tensor.data);
       }
     } catch (error) {
-      if (error instanceof TensorFormatError) {
-        throw new ScorerError(`${error.message} The scorer's file is damaged: restore or make it again.`);
+      if (error instanceof UserError) {
+        throw new UserError('scorer', `${error.message} The scorer's file is damaged: restore or make it again.`);
       }
       throw error;
     }
@@ -152,7 +156,8 @@ function checkShape(
     });
   if (fits) return;
   const known = dims.map((dim) => (dim === '2h' ? 2 * (sizes.h ?? 0) : (sizes[dim] ?? dim)));
-  throw new ScorerError(
+  throw new UserError(
+    'scorer',
     `${where} is ${found.dtype} [${found.shape.join(', ')}] where ${dtype} [${known.join(', ')}] was expected.`,
   );
 }

@@ -14,7 +14,7 @@ export function listScorerFiles(folder: string): string[] {
  * Its scores are multiples of 1e-6 and the same on every machine. A text without any token is `empty`, one of more than
  * the scorer's `max_units` UTF-16 units is `too_long`.
  * @param folder with config.json and the scorer's safetensors files
- * @throws ScorerError if a file is missing, damaged or of another format
+ * @throws UserError if a file is missing, damaged or of another format
  */
 export async function openLocalScorer(folder: string): Promise<Scorer> {
   const model = await readLocalModel(folder);

@@ -1,4 +1,4 @@
-import { ScorerError } from './errors.ts';
+import { UserError } from '@sonde/base';
 import type { ScoreOutcome, Scorer } from './scorer.ts';
 
 export interface ScoreTextsOptions {
@@ -13,7 +13,7 @@ const DEFAULT_BATCH = 1024;
 /**
  * Scores texts, each distinct text once.
  * @returns an outcome for each text, in the texts' order; equal texts share one object
- * @throws ScorerError if the scorer answers with another number of outcomes, or with a score outside [0, 1]
+ * @throws UserError if the scorer answers with another number of outcomes, or with a score outside [0, 1]
  */
 export async function scoreTexts(
   scorer: Scorer,
@@ -28,7 +28,8 @@ export async function scoreTexts(
     const batch = distinct.slice(start, start + size);
     const outcomes = await scorer.score(batch);
     if (outcomes.length !== batch.length) {
-      throw new ScorerError(
+      throw new UserError(
+        'scorer',
         `The scorer ${scorer.identity.kind} was given ${batch.length} texts and answered ${outcomes.length}.`,
       );
     }
@@ -46,7 +47,8 @@ function checkOutcome(scorer: Scorer, outcome: ScoreOutcome): void {
   const { scores } = outcome;
   const expected = scorer.attributes.length;
   if (scores.length === expected && scores.every((score) => score >= 0 && score <= 1)) return;
-  throw new ScorerError(
+  throw new UserError(
+    'scorer',
     `The scorer ${scorer.identity.kind} answered [${scores.join(', ')}] where ${expected} scores in [0, 1] were expected.`,
   );
 }

@@ -2,8 +2,9 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFil
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UserError } from '@sonde/base';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ATTRIBUTES, type Attribute, listScorerFiles, openLocalScorer, ScorerError, scoreTexts } from '../src/index.ts';
+import { ATTRIBUTES, type Attribute, listScorerFiles, openLocalScorer, scoreTexts } from '../src/index.ts';
 
 const FOLDER = fileURLToPath(new URL('../../embedded/assets/scorers/toxicity', import.meta.url));
 const scorer = await openLocalScorer(FOLDER);
@@ -114,14 +115,14 @@ describe('a folder that is not a whole scorer', () => {
   it('is named with the file that is missing', async () => {
     const folder = copy();
     rmSync(join(folder, 'network.safetensors'));
-    await expect(openLocalScorer(folder)).rejects.toThrow(ScorerError);
+    await expect(openLocalScorer(folder)).rejects.toThrow(UserError);
     await expect(openLocalScorer(folder)).rejects.toThrow(/network\.safetensors: there is no such file/);
   });
 
   it('is named with the file that was cut short', async () => {
     const folder = copy();
     truncateSync(join(folder, 'ngram-weights.safetensors'), 1000);
-    await expect(openLocalScorer(folder)).rejects.toThrow(ScorerError);
+    await expect(openLocalScorer(folder)).rejects.toThrow(UserError);
     await expect(openLocalScorer(folder)).rejects.toThrow(/ngram-weights\.safetensors/);
   });
 

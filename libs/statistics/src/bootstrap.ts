@@ -1,4 +1,5 @@
-import { requireInteger, requireLevel, StatisticsError } from './errors.ts';
+import { UserError } from '@sonde/base';
+import { requireInteger, requireLevel } from '@sonde/numerics';
 import { randomStream } from './philox.ts';
 import { quantile } from './quantile.ts';
 
@@ -107,6 +108,9 @@ function standardDeviation(values: Float64Array): number | null {
 
 function requireUnits(values: number, resamples: Resamples): void {
   if (values !== resamples.units) {
-    throw new StatisticsError(`There are ${values} values but resamples of ${resamples.units} units; they must agree.`);
+    throw new UserError(
+      'argument',
+      `There are ${values} values but resamples of ${resamples.units} units; they must agree.`,
+    );
   }
 }

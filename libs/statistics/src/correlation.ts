@@ -1,4 +1,5 @@
-import { requireLevel, StatisticsError } from './errors.ts';
+import { UserError } from '@sonde/base';
+import { requireLevel } from '@sonde/numerics';
 import { incompleteBeta, normalQuantile } from './special.ts';
 
 /** Why a correlation is undefined: fewer than two pairs, or one of the two sides does not vary. */
@@ -32,7 +33,7 @@ export type Values = ArrayLike<number | null>;
  * Pearson's correlation of n pairs. p is exact under bivariate normality: (r + 1)/2 has a Beta(n/2 − 1, n/2 − 1)
  * distribution. Pairs with a missing value (null, NaN) are left out and counted.
  *
- * @throws StatisticsError where lengths differ or a value is infinite
+ * @throws UserError where lengths differ or a value is infinite
  */
 export function pearson(x: Values, y: Values, options: CorrelationOptions = {}): Correlation {
   const pairs = completePairs(x, y);
@@ -43,7 +44,7 @@ export function pearson(x: Values, y: Values, options: CorrelationOptions = {}):
  * Spearman's rank correlation: Pearson's correlation of mid-ranks; p from Student's t with n − 2 degrees of freedom.
  * Pairs with a missing value (null, NaN) are left out before ranking, and counted.
  *
- * @throws StatisticsError where lengths differ or a value is infinite
+ * @throws UserError where lengths differ or a value is infinite
  */
 export function spearman(x: Values, y: Values, options: CorrelationOptions = {}): Correlation {
   const pairs = completePairs(x, y);
@@ -119,7 +120,10 @@ function standardise(values: Float64Array): boolean {
 
 function completePairs(x: Values, y: Values): { x: Float64Array; y: Float64Array; missing: number } {
   if (x.length !== y.length) {
-    throw new StatisticsError(`The two sides of a correlation have ${x.length} and ${y.length} values; give pairs.`);
+    throw new UserError(
+      'argument',
+      `The two sides of a correlation have ${x.length} and ${y.length} values; give pairs.`,
+    );
   }
   const kept = { x: [] as number[], y: [] as number[] };
   for (let i = 0; i < x.length; i++) {
@@ -127,7 +131,7 @@ function completePairs(x: Values, y: Values): { x: Float64Array; y: Float64Array
     const b = y[i] ?? Number.NaN;
     if (Number.isNaN(a) || Number.isNaN(b)) continue;
     if (!Number.isFinite(a) || !Number.isFinite(b)) {
-      throw new StatisticsError(`Pair ${i} of a correlation is (${a}, ${b}); give finite numbers.`);
+      throw new UserError('argument', `Pair ${i} of a correlation is (${a}, ${b}); give finite numbers.`);
     }
     kept.x.push(a);
     kept.y.push(b);

@@ -1,4 +1,4 @@
-import { requireInteger } from './errors.ts';
+import { requireInteger } from '@sonde/numerics';
 
 export interface DistinctShare {
   /** Distinct n-grams divided by all n-grams; null where there is none. */

@@ -31,7 +31,6 @@ export {
   type Values,
 } from './correlation.ts';
 export { type DistinctShare, distinctNgrams } from './distinct.ts';
-export { StatisticsError } from './errors.ts';
 export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
 export { type RandomStream, randomStream } from './philox.ts';

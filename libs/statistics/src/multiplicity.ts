@@ -1,4 +1,4 @@
-import { StatisticsError } from './errors.ts';
+import { UserError } from '@sonde/base';
 
 /** A p-value, or null where the test was undefined; nulls do not count as tests. */
 export type PValues = readonly (number | null)[];
@@ -48,7 +48,7 @@ function ascending(p: PValues): number[] {
   for (const [index, value] of p.entries()) {
     if (value === null) continue;
     if (!(value >= 0 && value <= 1)) {
-      throw new StatisticsError(`p-value ${index} is ${value}; give a number from 0 to 1, or null.`);
+      throw new UserError('argument', `p-value ${index} is ${value}; give a number from 0 to 1, or null.`);
     }
     defined.push(index);
   }

@@ -1,4 +1,5 @@
-import { requireInteger, StatisticsError } from './errors.ts';
+import { UserError } from '@sonde/base';
+import { requireInteger } from '@sonde/numerics';
 import { randomStream } from './philox.ts';
 
 /**
@@ -40,7 +41,10 @@ export function permutationPValues(observed: ArrayLike<number>, nulls: readonly 
   const family_wise = new Array<number>(m).fill(1);
   for (const [k, row] of nulls.entries()) {
     if (row.length !== m) {
-      throw new StatisticsError(`Permutation ${k} has ${row.length} statistics but ${m} were observed; give the same.`);
+      throw new UserError(
+        'argument',
+        `Permutation ${k} has ${row.length} statistics but ${m} were observed; give the same.`,
+      );
     }
     let largest = 0;
     for (let j = 0; j < m; j++) largest = Math.max(largest, Math.abs(row[j]!));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { requireInteger } from './errors.ts';
+import { requireInteger } from '@sonde/numerics';
 
 /**
  * The counter-based generator Philox 4x32-10: block `counter` of the stream `key`, four unsigned 32-bit words.

@@ -1,4 +1,4 @@
-import { StatisticsError } from './errors.ts';
+import { UserError } from '@sonde/base';
 
 /**
  * Quantile of sorted values with linear interpolation between order statistics (type 7 of Hyndman and Fan 1996, the
@@ -8,8 +8,10 @@ import { StatisticsError } from './errors.ts';
  * @param level 0 ≤ level ≤ 1
  */
 export function quantile(sorted: ArrayLike<number>, level: number): number {
-  if (sorted.length === 0) throw new StatisticsError('A quantile of no values is undefined; give at least one value.');
-  if (!(level >= 0 && level <= 1)) throw new StatisticsError(`Quantile level is ${level}; give a number from 0 to 1.`);
+  if (sorted.length === 0)
+    throw new UserError('argument', 'A quantile of no values is undefined; give at least one value.');
+  if (!(level >= 0 && level <= 1))
+    throw new UserError('argument', `Quantile level is ${level}; give a number from 0 to 1.`);
   const position = level * (sorted.length - 1);
   const below = Math.floor(position);
   const low = sorted[below]!;

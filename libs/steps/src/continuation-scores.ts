@@ -1,4 +1,5 @@
-import { type InputArtifact, StepError } from '@sonde/executor';
+import { UserError } from '@sonde/base';
+import type { InputArtifact } from '@sonde/executor';
 import { floatColumn, hasColumn, readTable, type Table } from '@sonde/tables';
 import { fullTextColumn, scoreColumn } from './prompts.ts';
 
@@ -21,8 +22,8 @@ export const readContinuationGrid = async (source: InputArtifact): Promise<Conti
   const what = source.ref ?? 'the scores';
   for (const name of ['prompt_id', 'sample']) {
     if (!hasColumn(table, name)) {
-      throw new StepError(
-        'step',
+      throw new UserError(
+        'input',
         `${what}: there is no column \`${name}\``,
         'Scores of continuations are needed, not of prompts or other texts.',
       );
@@ -36,7 +37,7 @@ export const readContinuationGrid = async (source: InputArtifact): Promise<Conti
   const grid = new Int32Array(promptIds.length * k).fill(-1);
   for (const [row, id] of ids.entries()) {
     const at = indexOf.get(id)! * k + samples[row]!;
-    if (grid[at] !== -1) throw new StepError('step', `${what}: prompt ${id} has two rows for sample ${samples[row]}`);
+    if (grid[at] !== -1) throw new UserError('ids', `${what}: prompt ${id} has two rows for sample ${samples[row]}`);
     grid[at] = row;
   }
   return {

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type RunConfig, type Shard, StepError } from '@sonde/executor';
+import { UserError } from '@sonde/base';
+import type { RunConfig, Shard } from '@sonde/executor';
 import { input, optionalInput } from './inputs.ts';
 
 /**
@@ -54,7 +55,7 @@ const promptRows = async (config: RunConfig): Promise<[string, ...unknown[]][]> 
     for (const row of rows(table)) {
       const id = String(row.prompt_id);
       if (ids.has(id)) {
-        throw new StepError('step', `two prompts have the id "${id}"; ids name the random streams and must differ`);
+        throw new UserError('ids', `two prompts have the id "${id}"; ids name the random streams and must differ`);
       }
       ids.add(id);
       found.push([id, ...PROMPT_COLUMNS.slice(1).map((name) => plain(row[name]))]);

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
+import type { JsonObject } from '@sonde/base';
 import { type InputArtifact, isInputArtifact, type Provider, type RunConfig } from '@sonde/executor';
 import type { Quantization, WeightDtype } from '@sonde/models';
-import type { JsonObject } from '@sonde/pipeline';
 
 let version: string | undefined;
 

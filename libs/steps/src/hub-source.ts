@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type RemoteData, type RemoteSource, type ResolveHooks, StepError } from '@sonde/executor';
+import { UserError } from '@sonde/base';
+import type { RemoteData, RemoteSource, ResolveHooks } from '@sonde/executor';
 import {
   cachedCommit,
   cachedListing,
@@ -93,7 +94,7 @@ async function describe(
     await fetchFiles(settings, repo, commit, [file], request ?? {});
     const bytes = await readFile(path.join(root, file.path));
     if (file.sha256 === undefined && gitDigest(bytes) !== file.blob) {
-      throw new StepError(
+      throw new UserError(
         'hub',
         `${path.join(root, file.path)} is damaged: it is not what ${identity} lists.`,
         'Delete the file that it points to; the next run downloads it again.',
@@ -217,7 +218,7 @@ async function choose(ref: DataRef, folder: Folder): Promise<{ type: ArtifactTyp
       if (type === 'scorer') return { type, chosen: await scorerFiles(ref, folder) };
       complaint ??= problem(ref, 'is a folder; expected a file', 'Name a file in it: hf:owner/name@revision/file.');
     } catch (error) {
-      if (!(error instanceof Error) || error.name !== 'ModelError') throw error;
+      if (!(error instanceof UserError)) throw error;
       complaint ??= error;
     }
   }
@@ -231,8 +232,8 @@ async function scorerFiles(ref: DataRef, { names }: Folder): Promise<string[]> {
   return files;
 }
 
-const problem = (ref: DataRef, what: string, hint?: string): StepError =>
-  new StepError('hub', `\`${ref.ref}\` ${what}.`, hint);
+const problem = (ref: DataRef, what: string, hint?: string): UserError =>
+  new UserError('hub', `\`${ref.ref}\` ${what}.`, hint);
 
 /** What git calls a file's content: the SHA-1 of "blob <size>\\0" and its bytes. */
 const gitDigest = (bytes: Buffer): string =>

@@ -1,9 +1,10 @@
-import { type InputArtifact, isInputArtifact, type RunConfig, type RunValue, StepError } from '@sonde/executor';
+import { UserError } from '@sonde/base';
+import { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from '@sonde/executor';
 
 /** The artifact at this key; the schema has made sure that a required one is there. */
 export const input = (config: RunConfig, key: string): InputArtifact => {
   const value = config[key];
-  if (!isInputArtifact(value)) throw new StepError('step', `\`${key}\` is missing`);
+  if (!isInputArtifact(value)) throw new UserError('input', `\`${key}\` is missing`);
   return value;
 };
 

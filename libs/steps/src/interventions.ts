@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { type InputArtifact, type RunContext, StepError } from '@sonde/executor';
+import { UserError } from '@sonde/base';
+import type { InputArtifact, RunContext } from '@sonde/executor';
 import type { Intervention, ModelConfig, Pool, Site, TokenPlace } from '@sonde/models';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { allPromptIds } from './model-prompts.ts';
@@ -20,7 +21,7 @@ interface InterventionConfig {
 }
 
 const fail = (kind: string, message: string): never => {
-  throw new StepError('step', `intervention ${kind}: ${message}`);
+  throw new UserError('config', `intervention ${kind}: ${message}`);
 };
 
 const listed = (names: readonly string[]): string =>
@@ -195,7 +196,7 @@ const single = (kind: string, vectors: readonly Float32Array[][]): Float32Array[
     return each[0]!;
   });
 
-/** The interventions of a step with the vectors that its artifacts hold. @throws StepError naming what does not fit */
+/** The interventions of a step with the vectors that its artifacts hold. @throws UserError naming what does not fit */
 export const interventionsOf = async (
   context: RunContext,
   { layers: blocks }: ModelConfig,

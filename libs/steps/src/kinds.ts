@@ -1,14 +1,14 @@
 import type { StepKind } from '@sonde/executor';
-import { activationsCapture } from './kinds/activations-capture.ts';
-import { behaviorSummarize } from './kinds/behavior-summarize.ts';
-import { command } from './kinds/command.ts';
-import { correlateModels } from './kinds/correlate-models.ts';
-import { probeTrain } from './kinds/probe-train.ts';
-import { promptsSample } from './kinds/prompts-sample.ts';
-import { reportHtml } from './kinds/report-html.ts';
-import { tableConcat, tableFilter, tableImport, tableJoin } from './kinds/tables.ts';
-import { textGenerate } from './kinds/text-generate.ts';
-import { textScore } from './kinds/text-score.ts';
+import { activationsCapture } from './activations-capture/kind.ts';
+import { behaviorSummarize } from './behavior-summarize/kind.ts';
+import { command } from './command/kind.ts';
+import { correlateModels } from './correlate-models/kind.ts';
+import { probeTrain } from './probe-train/kind.ts';
+import { promptsSample } from './prompts-sample/kind.ts';
+import { reportHtml } from './report-html/kind.ts';
+import { tableConcat, tableFilter, tableImport, tableJoin } from './tables/kind.ts';
+import { textGenerate } from './text-generate/kind.ts';
+import { textScore } from './text-score/kind.ts';
 
 /** The step kinds that come with Sonde, in the order in which an experiment uses them. */
 export const STEP_KINDS: ReadonlyMap<string, StepKind> = new Map(

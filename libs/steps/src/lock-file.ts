@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { StepError } from '@sonde/executor';
+import { UserError } from '@sonde/base';
 
 /** The commits that movable revisions stand for, beside the pipeline file: `hf:owner/name@revision` → commit. */
 export interface LockFile {
@@ -9,7 +9,7 @@ export interface LockFile {
   set(name: string, commit: string): Promise<void>;
 }
 
-const failure = (message: string, hint: string): StepError => new StepError('lock', message, hint);
+const failure = (message: string, hint: string): UserError => new UserError('lock', message, hint);
 
 async function read(path: string): Promise<Record<string, string>> {
   let text: string;

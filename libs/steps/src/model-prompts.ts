@@ -1,4 +1,5 @@
-import { type RunContext, StepError } from '@sonde/executor';
+import { UserError } from '@sonde/base';
+import type { RunContext } from '@sonde/executor';
 import type { Prompt } from '@sonde/models';
 import { column, concatTables, floatColumn, hasColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
 import type { RowRange } from './division.ts';
@@ -16,7 +17,7 @@ export const modelPrompts = async ({ config, shard }: RunContext): Promise<Promp
   const parts: Table[] = [];
   for await (const part of readTableParts(source.path, range && { rows: [range.start, range.end] })) parts.push(part);
   const table = concatTables(parts);
-  if (table.rowCount === 0) throw new StepError('step', `${what}: there are no prompts`);
+  if (table.rowCount === 0) throw new UserError('input', `${what}: there are no prompts`);
   const ids = fullTextColumn(table, 'prompt_id', what);
   const rendered = stringColumn(table, 'rendered').map((value) => value ?? '');
   const starts = floatColumn(table, 'span_start');
@@ -26,7 +27,7 @@ export const modelPrompts = async ({ config, shard }: RunContext): Promise<Promp
     const [start, end, length] = [starts[row]!, ends[row]!, [...rendered[row]!].length];
     if (start >= 0 && start <= end && end <= length) continue;
     const span = Number.isNaN(start + end) ? 'is missing' : `is ${start} to ${end}, outside its ${length} characters`;
-    throw new StepError('step', `${what}: the span of prompt ${id} ${span}`, SPAN);
+    throw new UserError('input', `${what}: the span of prompt ${id} ${span}`, SPAN);
   }
   return ids.map((id, row) => ({
     id,

@@ -1,4 +1,5 @@
-import { type RunConfig, StepError } from '@sonde/executor';
+import { UserError } from '@sonde/base';
+import type { RunConfig } from '@sonde/executor';
 import type { CaptureSite, Pool } from '@sonde/models';
 import type { ProbeTarget } from '@sonde/probing';
 import { readTable, rows } from '@sonde/tables';
@@ -44,10 +45,10 @@ const chooseScenarios = (config: RunConfig, states: StatesFile): Scenario[] => {
   };
   for (const scenario of asked ?? []) {
     const why = lacking(scenario);
-    if (why !== undefined) throw new StepError('step', `the scenario ${scenario} cannot be probed: ${why}`);
+    if (why !== undefined) throw new UserError('config', `the scenario ${scenario} cannot be probed: ${why}`);
   }
   const chosen = (asked ?? SCENARIOS).filter((scenario) => lacking(scenario) === undefined);
-  if (chosen.length === 0) throw new StepError('step', 'there is nothing to probe: the states fit no scenario');
+  if (chosen.length === 0) throw new UserError('input', 'there is nothing to probe: the states fit no scenario');
   return chosen;
 };
 
@@ -77,7 +78,7 @@ export const readProbeData = async (config: RunConfig): Promise<ProbeData> => {
   const promptRow = ({ promptId }: StateRow): number => {
     const row = prompts.rowOf.get(promptId);
     if (row === undefined)
-      throw new StepError('step', `the states know a prompt ${promptId} that the prompts do not have`);
+      throw new UserError('ids', `the states know a prompt ${promptId} that the prompts do not have`);
     return row;
   };
   const gridIndex = new Map(grid?.promptIds.map((id, p) => [id, p]));

@@ -1,4 +1,5 @@
-import { type InputArtifact, StepError } from '@sonde/executor';
+import { UserError } from '@sonde/base';
+import type { InputArtifact } from '@sonde/executor';
 import { floatColumn, hasColumn, readTable, stringColumn, type Table } from '@sonde/tables';
 
 /** A table of prompts, as `prompts/sample` writes it. */
@@ -14,7 +15,7 @@ export interface Prompts {
 export const fullTextColumn = (table: Table, name: string, what: string): readonly string[] => {
   const values = stringColumn(table, name);
   const missing = values.indexOf(null);
-  if (missing >= 0) throw new StepError('step', `${what}: row ${missing} has no \`${name}\``);
+  if (missing >= 0) throw new UserError('input', `${what}: row ${missing} has no \`${name}\``);
   return values as readonly string[];
 };
 
@@ -33,7 +34,7 @@ export const chooseAttributes = (
   const known = attributesOf(table);
   for (const attribute of asked ?? []) {
     if (!known.includes(attribute)) {
-      throw new StepError('step', `${what} has no scores of ${attribute}`, `It has: ${known.join(', ') || 'none'}.`);
+      throw new UserError('input', `${what} has no scores of ${attribute}`, `It has: ${known.join(', ') || 'none'}.`);
     }
   }
   return asked ?? known;
@@ -50,8 +51,8 @@ export const readPrompts = async (source: InputArtifact): Promise<Prompts> => {
   const what = source.ref ?? 'the prompts';
   const ids = fullTextColumn(table, 'prompt_id', what);
   const rowOf = new Map(ids.map((id, row) => [id, row]));
-  if (rowOf.size !== ids.length) throw new StepError('step', `${what}: prompt ids are not unique`);
-  if (ids.length === 0) throw new StepError('step', `${what}: there are no prompts`);
+  if (rowOf.size !== ids.length) throw new UserError('ids', `${what}: prompt ids are not unique`);
+  if (ids.length === 0) throw new UserError('input', `${what}: there are no prompts`);
   return { table, ids, texts: fullTextColumn(table, 'text', what), rowOf };
 };
 

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { StepError } from '@sonde/executor';
+import { UserError } from '@sonde/base';
 import type { CapturedStates, CaptureSite, Pool } from '@sonde/models';
 import {
   floatColumn,
@@ -126,8 +126,8 @@ const FLOAT16_MOST = 65_504;
 const checkRange = (data: Float32Array, site: CaptureSite, dtype: StateDType): Float32Array => {
   const beyond = dtype === 'float16' ? data.find((value) => Math.abs(value) > FLOAT16_MOST) : undefined;
   if (beyond === undefined) return data;
-  throw new StepError(
-    'step',
+  throw new UserError(
+    'input',
     `a state at the site ${site} holds ${beyond}, which float16 cannot store; use dtype: bfloat16 or float32`,
   );
 };
@@ -157,7 +157,7 @@ async function* storedBlocks(file: SafetensorsFile, name: string): AsyncGenerato
 const readFully = async (handle: FileHandle, into: Uint8Array, position: number, path: string): Promise<void> => {
   for (let done = 0; done < into.length; ) {
     const { bytesRead } = await handle.read(into, done, into.length - done, position + done);
-    if (bytesRead === 0) throw new StepError('step', `${path} was cut short while it was in use`);
+    if (bytesRead === 0) throw new UserError('input', `${path} was cut short while it was in use`);
     done += bytesRead;
   }
 };
@@ -222,14 +222,14 @@ const readLayer = async (
   const bytes = size * bytesPerElement(dtype);
   const widened = WIDENED[dtype];
   if (widened === undefined)
-    throw new StepError('step', `the tensor ${name} of the states is ${dtype}, no kind of float`);
+    throw new UserError('input', `the tensor ${name} of the states is ${dtype}, no kind of float`);
   const stored = new Uint8Array(rows.length * bytes);
   const handle = openSync(file.path, 'r');
   try {
     for (const [i, { row }] of rows.entries()) {
       const at = offset + (row * layers + layerIndex) * bytes;
       const count = readSync(handle, stored, i * bytes, bytes, at);
-      if (count !== bytes) throw new StepError('step', `${file.path} was cut short while it was in use`);
+      if (count !== bytes) throw new UserError('input', `${file.path} was cut short while it was in use`);
       if (i % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await setImmediate();
     }
   } finally {
@@ -238,16 +238,16 @@ const readLayer = async (
   return widened(stored.buffer);
 };
 
-/** The tensors of an artifact of states. @throws StepError if it is none */
+/** The tensors of an artifact of states. @throws UserError if it is none */
 export const statesTensors = async (folder: string): Promise<SafetensorsFile> => {
   const file = path.join(folder, TENSOR_FILE);
   const found = await stat(file).catch(() => undefined);
   if (found?.isFile() !== true)
-    throw new StepError('step', `${folder} is not an artifact of states: it has no ${TENSOR_FILE}`);
+    throw new UserError('input', `${folder} is not an artifact of states: it has no ${TENSOR_FILE}`);
   return openSafetensors(file);
 };
 
-/** Opens an artifact of states, at one of its sites. @throws StepError if it is not one or lacks the site */
+/** Opens an artifact of states, at one of its sites. @throws UserError if it is not one or lacks the site */
 export const openStates = async (folder: string, site: CaptureSite = 'residual'): Promise<StatesFile> => {
   const file = await statesTensors(folder);
   const index = await readTable(path.join(folder, INDEX_FILE));
@@ -255,10 +255,10 @@ export const openStates = async (folder: string, site: CaptureSite = 'residual')
   const tensor = file.tensors.get(name);
   if (tensor === undefined) {
     const found = (Object.keys(CONVENTIONS) as CaptureSite[]).filter((each) => file.tensors.has(tensorOf(each)));
-    throw new StepError('step', `the states have no site ${site}; they have ${found.join(', ') || 'none'}`);
+    throw new UserError('input', `the states have no site ${site}; they have ${found.join(', ') || 'none'}`);
   }
   if (tensor.shape.length < 3 || tensor.shape[0] !== index.rowCount) {
-    throw new StepError('step', `${folder} is not an artifact of states: the tensor and its row index do not fit`);
+    throw new UserError('input', `${folder} is not an artifact of states: the tensor and its row index do not fit`);
   }
   const ids = stringColumn(index, 'prompt_id');
   const spans = stringColumn(index, 'span');

@@ -1,8 +1,9 @@
 import { constants, statSync } from 'node:fs';
 import { chmod, copyFile, lstat, rename, rm, stat } from 'node:fs/promises';
+import { codeOf } from '@sonde/base';
 import type { Context } from './context.ts';
 import { digestFile, digestOf } from './digest.ts';
-import { BlobDamaged, codeOf, StoreError } from './errors.ts';
+import { BlobDamaged, StoreError } from './errors.ts';
 import { publish, syncFile, tolerate, writeFlushed } from './files.ts';
 import { type FileState, quarantine, sameState } from './quarantine.ts';
 import type { BlobInfo, Digest } from './types.ts';

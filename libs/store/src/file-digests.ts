@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { type BigIntStats, readFileSync } from 'node:fs';
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { codeOf } from '@sonde/base';
 import { checkedText, parseChecked } from './checked.ts';
 import type { Context } from './context.ts';
 import { digestFile, isDigest } from './digest.ts';
-import { codeOf, StoreError } from './errors.ts';
+import { StoreError } from './errors.ts';
 import type { BlobInfo } from './types.ts';
 
 /**

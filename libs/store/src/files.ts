@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf } from './errors.ts';
+import { codeOf } from '@sonde/base';
 
 /** File systems that cannot flush a folder say so by one of these; then there is nothing more to be done. */
 const NO_FOLDER_SYNC = new Set(['EINVAL', 'EISDIR', 'EPERM', 'EBADF', 'ENOTSUP', 'ENOSYS']);

@@ -1,7 +1,8 @@
 import { mkdir, readFile, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { codeOf, StoreError } from './errors.ts';
+import { codeOf } from '@sonde/base';
+import { StoreError } from './errors.ts';
 import { namesIn, tolerate } from './files.ts';
 import type { Holder } from './holder.ts';
 import type { Layout } from './layout.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { codeOf } from './errors.ts';
+import { codeOf } from '@sonde/base';
 
 /** Who a process is, so that another one can tell whether it still lives. */
 export interface ProcessIdentity {

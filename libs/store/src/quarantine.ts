@@ -1,7 +1,7 @@
 import { rename, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { codeOf } from '@sonde/base';
 import type { Context } from './context.ts';
-import { codeOf } from './errors.ts';
 
 /** Tells one state of a file from another without reading it. */
 export interface FileState {

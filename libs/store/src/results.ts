@@ -2,11 +2,12 @@ import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:f
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf } from '@sonde/base';
 import { artifactPresent } from './artifacts.ts';
 import type { Blobs } from './blobs.ts';
 import { checkedText, parseChecked } from './checked.ts';
 import type { Context } from './context.ts';
-import { BlobDamaged, codeOf } from './errors.ts';
+import { BlobDamaged } from './errors.ts';
 import { namesIn, publish, writeFlushed } from './files.ts';
 import { canonicalJson, keyOf } from './json.ts';
 import { quarantine } from './quarantine.ts';

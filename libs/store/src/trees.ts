@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
 import { chmod, copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { codeOf } from '@sonde/base';
 import type { Blobs } from './blobs.ts';
 import type { Context } from './context.ts';
 import { digestFile, digestOf } from './digest.ts';
-import { codeOf, StoreError } from './errors.ts';
+import { StoreError } from './errors.ts';
 import { tolerate } from './files.ts';
 import { canonicalJson } from './json.ts';
 import { quarantine } from './quarantine.ts';

@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import { rename, rm, stat, utimes } from 'node:fs/promises';
-import { codeOf } from './errors.ts';
+import { codeOf } from '@sonde/base';
 
 /** What was used within this many milliseconds is not marked again: a hit then costs no write. */
 export const MARK_AGAIN = 600_000;

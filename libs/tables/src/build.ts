@@ -1,4 +1,4 @@
-import { TableError } from './error.ts';
+import { UserError } from '@sonde/base';
 import { type Column, type ColumnType, isInt32, type Json, show, type Table, type Value } from './table.ts';
 
 /** Where a value came from, for messages: "file.jsonl:12" or "row 3". */
@@ -30,7 +30,7 @@ export function tableBuilder(describe: Describe): TableBuilder {
           drafts.set(name, draft);
         }
         if (draft.values.length > rowCount)
-          throw new TableError(`${describe(at)}: column "${name}" appears twice in a row.`);
+          throw new UserError('table', `${describe(at)}: column "${name}" appears twice in a row.`);
         while (draft.values.length < rowCount) draft.values.push(null);
         addValue(draft, value, at, describe);
       }
@@ -57,11 +57,12 @@ function addValue(draft: ColumnDraft, value: unknown, at: number, describe: Desc
   const type = typeOf(value);
   if (type === undefined) {
     const what = Number.isNaN(value) ? 'NaN; a missing value must be null' : `${show(value)}, which no column can hold`;
-    throw new TableError(`${describe(at)}: column "${draft.name}" is ${what}.`);
+    throw new UserError('table', `${describe(at)}: column "${draft.name}" is ${what}.`);
   }
   const widened = draft.type === null ? type : widen(draft.type, type);
   if (widened === undefined) {
-    throw new TableError(
+    throw new UserError(
+      'table',
       `${describe(at)}: column "${draft.name}" is ${show(value)} (${type}), but ${show(draft.sample)} (${draft.type}) at ${describe(draft.typedAt)}; one column must hold one type.`,
     );
   }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
+import { UserError } from '@sonde/base';
 import { CsvError, parse } from 'csv-parse';
 import { columnOf, wellFormed } from './build.ts';
-import { TableError } from './error.ts';
 import { lineBlocks } from './lines.ts';
 import { type Column, isInt32, type Table, tableFromColumns } from './table.ts';
 
@@ -9,7 +9,7 @@ import { type Column, isInt32, type Table, tableFromColumns } from './table.ts';
  * Reads comma- or tab-separated text with a header line. An empty field is null, a quoted empty field (`""`) an
  * empty text. A column is of numbers or booleans where every field is one; a number with leading zeros is text.
  *
- * @throws TableError with file and line for a row of another length than the header, a broken quote or a
+ * @throws UserError with file and line for a row of another length than the header, a broken quote or a
  *   header that names a column twice.
  */
 export async function readCsv(path: string, delimiter: ',' | '\t' = ','): Promise<Table> {
@@ -35,10 +35,10 @@ export async function readCsv(path: string, delimiter: ',' | '\t' = ','): Promis
       });
     }
   } catch (error) {
-    if (error instanceof CsvError) throw new TableError(`${path}:${lineOf(error)}: not CSV: ${error.message}.`);
+    if (error instanceof CsvError) throw new UserError('table', `${path}:${lineOf(error)}: not CSV: ${error.message}.`);
     throw error;
   }
-  if (!names) throw new TableError(`${path} is empty; a header line was expected.`);
+  if (!names) throw new UserError('table', `${path} is empty; a header line was expected.`);
   return tableFromColumns(names.map((name, index) => typedColumn(name, fields[index] as (string | null)[])));
 }
 

@@ -1,4 +1,4 @@
-import { TableError } from './error.ts';
+import { UserError } from '@sonde/base';
 import { selectRows } from './select.ts';
 import { type Column, column, type Json, show, type Table, type Value } from './table.ts';
 
@@ -30,7 +30,7 @@ export type FilterSpec = {
  * The rows for which every comparison holds, in their order. A null satisfies only `is null`. Texts compare by
  * code unit, so that the result does not depend on the locale.
  *
- * @throws TableError for an unknown column or operator, or a value of another type than the column's.
+ * @throws UserError for an unknown column or operator, or a value of another type than the column's.
  */
 export function filterTable(table: Table, specs: readonly FilterSpec[]): Table {
   const tests = specs.map((spec) => {
@@ -60,7 +60,7 @@ function predicate(found: Column, spec: FilterSpec): (value: Value) => boolean {
   }
   const compare = COMPARISONS[op];
   if (!compare) {
-    throw new TableError(`"${op}" is not a comparison; expected one of ${FILTER_OPERATORS.join(', ')}.`);
+    throw new UserError('table', `"${op}" is not a comparison; expected one of ${FILTER_OPERATORS.join(', ')}.`);
   }
   return (value) => value !== null && compare(plain(value), wanted);
 }
@@ -90,7 +90,10 @@ function comparable(found: Column, spec: FilterSpec, value: Json | undefined): P
       if (typeof value === 'number' && !Number.isNaN(value)) return value;
       throw mismatch(found, spec, 'a number');
     default:
-      throw new TableError(`Column "${found.name}" is of type ${found.type}, which can only be tested for null.`);
+      throw new UserError(
+        'table',
+        `Column "${found.name}" is of type ${found.type}, which can only be tested for null.`,
+      );
   }
 }
 
@@ -99,9 +102,10 @@ function plain(value: Value): Plain {
   return typeof value === 'bigint' ? Number(value) : (value as Plain);
 }
 
-function mismatch(found: Column, spec: FilterSpec, expected: string): TableError {
+function mismatch(found: Column, spec: FilterSpec, expected: string): UserError {
   const given = spec.value === undefined ? 'none was given' : `${show(spec.value)} was given`;
-  return new TableError(
+  return new UserError(
+    'table',
     `"${spec.op}" on column "${found.name}" (${found.type}) needs ${expected} as its value; ${given}.`,
   );
 }

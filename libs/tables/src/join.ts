@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import { columnOf } from './build.ts';
-import { TableError } from './error.ts';
 import { take } from './select.ts';
 import { type Column, column, hasColumn, type Table, tableFromColumns, type Value } from './table.ts';
 
@@ -10,16 +10,17 @@ export type JoinKind = 'inner' | 'left' | 'outer';
  * the right rows that found no partner; several matches give several rows in the right table's order. A null key
  * matches nothing.
  *
- * @throws TableError if a key column is missing, the keys' types differ, or both tables have another column of
+ * @throws UserError if a key column is missing, the keys' types differ, or both tables have another column of
  *   the same name.
  */
 export function joinTables(left: Table, right: Table, on: string | readonly string[], how: JoinKind = 'inner'): Table {
   const keys = typeof on === 'string' ? [on] : on;
-  if (keys.length === 0) throw new TableError('A join needs at least one column to join on.');
+  if (keys.length === 0) throw new UserError('table', 'A join needs at least one column to join on.');
   for (const key of keys) {
     const [a, b] = [column(left, key), column(right, key)];
     if (family(a) !== family(b)) {
-      throw new TableError(
+      throw new UserError(
+        'table',
         `Column "${key}" is ${a.type} on the left and ${b.type} on the right; they cannot be joined.`,
       );
     }
@@ -27,7 +28,8 @@ export function joinTables(left: Table, right: Table, on: string | readonly stri
   const added = right.columns.filter((item) => !keys.includes(item.name));
   const clash = added.find((item) => hasColumn(left, item.name));
   if (clash) {
-    throw new TableError(
+    throw new UserError(
+      'table',
       `Both tables have a column "${clash.name}" that is not joined on; rename or leave out one of them.`,
     );
   }

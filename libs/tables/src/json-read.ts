@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import { type TableBuilder, tableBuilder } from './build.ts';
-import { TableError } from './error.ts';
 import { lineBlocks } from './lines.ts';
 import { flatten } from './rows.ts';
 import { show, type Table } from './table.ts';
@@ -7,7 +7,7 @@ import { show, type Table } from './table.ts';
 /**
  * Reads JSON Lines: one object a line, blank lines skipped, nested objects flattened with dots.
  *
- * @throws TableError "file:317: not JSON: …" for the first bad line.
+ * @throws UserError "file:317: not JSON: …" for the first bad line.
  */
 export async function readJsonLines(path: string): Promise<Table> {
   const builder = tableBuilder((line) => `${path}:${line}`);
@@ -20,21 +20,21 @@ export async function readJsonLines(path: string): Promise<Table> {
       start = end;
     }
   }
-  if (builder.rowCount === 0) throw new TableError(`${path} holds no rows.`);
+  if (builder.rowCount === 0) throw new UserError('table', `${path} holds no rows.`);
   return builder.finish();
 }
 
 /**
  * Reads a JSON array of objects, one element after the other, so that the whole text is never one string.
  *
- * @throws TableError with file and line.
+ * @throws UserError with file and line.
  */
 export async function readJsonArray(path: string): Promise<Table> {
   const builder = tableBuilder((line) => `${path}:${line}`);
   const splitter = elementSplitter(path, (text, line) => addObject(builder, path, text, line));
   for await (const { bytes } of lineBlocks(path)) splitter.push(bytes.toString('utf8'));
   splitter.end();
-  if (builder.rowCount === 0) throw new TableError(`${path} holds no rows.`);
+  if (builder.rowCount === 0) throw new UserError('table', `${path} holds no rows.`);
   return builder.finish();
 }
 
@@ -43,10 +43,13 @@ function addObject(builder: TableBuilder, path: string, text: string, line: numb
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new TableError(`${path}:${line}: not JSON: ${(error as Error).message.split('\n')[0]}.`);
+    throw new UserError('table', `${path}:${line}: not JSON: ${(error as Error).message.split('\n')[0]}.`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TableError(`${path}:${line}: ${show(value)} is not a row; an object like {"text": "…"} was expected.`);
+    throw new UserError(
+      'table',
+      `${path}:${line}: ${show(value)} is not a row; an object like {"text": "…"} was expected.`,
+    );
   }
   builder.addRow(flatten(value as Record<string, unknown>), line);
 }
@@ -79,14 +82,14 @@ function elementSplitter(path: string, element: (text: string, line: number) => 
         } else if (pending === undefined && c.trim() === '') {
           // Space between elements.
         } else if (depth === 0) {
-          if (c !== '[' || done) throw new TableError(`${path}:${line}: not JSON: unexpected ${show(c)}.`);
+          if (c !== '[' || done) throw new UserError('table', `${path}:${line}: not JSON: unexpected ${show(c)}.`);
           depth = 1;
         } else if (depth === 1 && (c === ',' || c === ']')) {
           if (pending !== undefined) {
             elements++;
             element(pending + text.slice(start, i), elementLine);
           } else if (c === ',' || elements > 0) {
-            throw new TableError(`${path}:${line}: not JSON: a row was expected before ${show(c)}.`);
+            throw new UserError('table', `${path}:${line}: not JSON: a row was expected before ${show(c)}.`);
           }
           pending = undefined;
           if (c === ']') {
@@ -107,7 +110,8 @@ function elementSplitter(path: string, element: (text: string, line: number) => 
       if (pending !== undefined) pending += text.slice(start);
     },
     end(): void {
-      if (!done) throw new TableError(`${path}:${line}: not JSON: the array does not end (${elements} rows read).`);
+      if (!done)
+        throw new UserError('table', `${path}:${line}: not JSON: the array does not end (${elements} rows read).`);
     },
   };
 }

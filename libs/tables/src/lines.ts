@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
-import { TableError } from './error.ts';
+import { UserError } from '@sonde/base';
 
 /** Whole lines of a text file, with the number (from 1) of the first of them. */
 export type LineBlock = { readonly bytes: Buffer; readonly firstLine: number };
@@ -13,7 +13,7 @@ const NEWLINE = 0x0a;
  * Reads a UTF-8 file in blocks of whole lines, so that a file of any size is read with a few megabytes. A byte
  * order mark is dropped; lines keep their endings.
  *
- * @throws TableError with file and line if the bytes are not UTF-8 or a line is longer than 256 MiB.
+ * @throws UserError with file and line if the bytes are not UTF-8 or a line is longer than 256 MiB.
  */
 export async function* lineBlocks(path: string): AsyncGenerator<LineBlock> {
   let carried: Buffer[] = [];
@@ -39,7 +39,7 @@ export async function* lineBlocks(path: string): AsyncGenerator<LineBlock> {
       carried.push(chunk.subarray(end));
       carriedBytes += chunk.length - end;
       if (carriedBytes > MAX_LINE_BYTES)
-        throw new TableError(`${path}:${line}: the line is longer than 256 MiB; is this a text file?`);
+        throw new UserError('table', `${path}:${line}: the line is longer than 256 MiB; is this a text file?`);
     }
   }
   if (carriedBytes > 0) yield block(Buffer.concat(carried));
@@ -48,7 +48,7 @@ export async function* lineBlocks(path: string): AsyncGenerator<LineBlock> {
 function withoutMark(path: string, bytes: Buffer): Buffer {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return bytes.subarray(3);
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    throw new TableError(`${path} is UTF-16 text; save it as UTF-8.`);
+    throw new UserError('table', `${path} is UTF-16 text; save it as UTF-8.`);
   }
   return bytes;
 }
@@ -61,7 +61,7 @@ function requireUtf8(path: string, bytes: Buffer, firstLine: number): void {
     if (!isUtf8(bytes.subarray(start, end))) break;
     start = end;
   }
-  throw new TableError(`${path}:${line}: not UTF-8 text; save the file as UTF-8.`);
+  throw new UserError('table', `${path}:${line}: not UTF-8 text; save the file as UTF-8.`);
 }
 
 function countLines(bytes: Buffer): number {

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { codeOf, UserError } from '@sonde/base';
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
 import { columnOf } from './build.ts';
-import { TableError } from './error.ts';
 import { type LeafColumn, leafColumns } from './parquet-types.ts';
 import { sliceRows } from './select.ts';
 import { type Column, type ColumnInfo, column, type Table, tableFromColumns, type Value } from './table.ts';
@@ -18,7 +18,7 @@ export type ParquetInfo = {
  * Reads a Parquet file of any writer. Structs become dotted columns (`a.b`), lists that are not of 32-bit integers
  * become json, dates and times become ISO 8601 texts, NaN becomes null.
  *
- * @throws TableError if the file is damaged, encrypted, compressed in a way that is not read, or holds raw bytes.
+ * @throws UserError if the file is damaged, encrypted, compressed in a way that is not read, or holds raw bytes.
  */
 export async function readParquet(path: string): Promise<Table> {
   const { file, metadata, close } = await openParquet(path);
@@ -39,7 +39,7 @@ export interface PartOptions {
   readonly rows?: readonly [number, number];
 }
 
-/** Of a table's columns, those that are wanted, in the table's order. @throws TableError for one that is not there */
+/** Of a table's columns, those that are wanted, in the table's order. @throws UserError for one that is not there */
 export function wantedColumns(all: readonly ColumnInfo[], { columns, optional = [] }: PartOptions): Set<string> {
   if (columns === undefined) return new Set(all.map(({ name }) => name));
   const empty = { columns: all.map(({ name }): Column => ({ name, type: 'json', values: [] })), rowCount: 0 };
@@ -48,7 +48,7 @@ export function wantedColumns(all: readonly ColumnInfo[], { columns, optional = 
   return new Set(all.map(({ name }) => name).filter((name) => wanted.has(name)));
 }
 
-/** Reads a Parquet file row group by row group: only one is in memory at a time. @throws TableError as `readParquet` */
+/** Reads a Parquet file row group by row group: only one is in memory at a time. @throws UserError as `readParquet` */
 export async function* readParquetParts(path: string, options: PartOptions = {}): AsyncGenerator<Table> {
   const { file, metadata, close } = await openParquet(path);
   try {
@@ -116,7 +116,7 @@ async function readChunks(
   for (const list of chunks.values()) list.sort((a, b) => a.start - b.start);
 }
 
-/** What a Parquet file holds, without reading its values. @throws TableError if it is damaged. */
+/** What a Parquet file holds, without reading its values. @throws UserError if it is damaged. */
 export async function readParquetInfo(path: string): Promise<ParquetInfo> {
   const { metadata, close } = await openParquet(path);
   await close();
@@ -135,7 +135,7 @@ async function openParquet(
   const close = () => handle.close();
   try {
     const { size: byteLength } = await handle.stat();
-    if (byteLength === 0) throw new TableError(`${path} is empty; a table was expected.`);
+    if (byteLength === 0) throw new UserError('table', `${path} is empty; a table was expected.`);
     const slice = async (start: number, end = byteLength): Promise<ArrayBuffer> => {
       const bytes = new Uint8Array(end - start);
       for (let done = 0; done < bytes.length; ) {
@@ -157,10 +157,9 @@ async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof TableError || (error instanceof Error && 'code' in error && error.code === 'ENOENT'))
-      throw error;
+    if (error instanceof UserError || codeOf(error) === 'ENOENT') throw error;
     const reason = (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
-    throw new TableError(`${path} cannot be read as Parquet: ${reason}.`, { cause: error });
+    throw new UserError('table', `${path} cannot be read as Parquet: ${reason}.`, undefined, { cause: error });
   }
 }
 

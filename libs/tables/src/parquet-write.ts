@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { UserError } from '@sonde/base';
 import type { SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
-import { TableError } from './error.ts';
 import { type Column, type ColumnInfo, type ColumnType, checkValues, type Table } from './table.ts';
 
 /** Rows of the first row group, and of each one after it: what is buffered while a table is written. */
@@ -13,7 +13,7 @@ const GROUP_ROWS = 16_384;
  * The file appears whole or not at all.
  *
  * @param metadata Texts kept in the file's footer under their names.
- * @throws TableError naming the column and row of a NaN or of another value that its column cannot hold.
+ * @throws UserError naming the column and row of a NaN or of another value that its column cannot hold.
  */
 export function writeParquet(
   path: string,
@@ -27,7 +27,7 @@ export function writeParquet(
  * Writes a table that need not be in memory at once: `work` appends its rows, tables one below the other, of which no
  * more than a row group is kept. The bytes are those of `writeParquet` with the whole table.
  *
- * @throws TableError as `writeParquet`, and where a table's columns are not those of the first; what `work` throws
+ * @throws UserError as `writeParquet`, and where a table's columns are not those of the first; what `work` throws
  */
 export async function writeParquetParts(
   path: string,
@@ -59,7 +59,8 @@ function rowGroups(file: FileHandle, metadata: Readonly<Record<string, string>>)
   let rowsBefore = 0;
 
   const begin = (table: Table): void => {
-    if (table.columns.length === 0) throw new TableError('A table without columns cannot be written as Parquet.');
+    if (table.columns.length === 0)
+      throw new UserError('table', 'A table without columns cannot be written as Parquet.');
     columns = table.columns.map(({ name, type }) => ({ info: { name, type }, values: [] }));
     writer = new ParquetWriter({
       writer: bytes,
@@ -107,7 +108,7 @@ function rowGroups(file: FileHandle, metadata: Readonly<Record<string, string>>)
       }
     },
     async finish(): Promise<void> {
-      if (columns === undefined) throw new TableError('A table without columns cannot be written as Parquet.');
+      if (columns === undefined) throw new UserError('table', 'A table without columns cannot be written as Parquet.');
       const pending = columns[0]!.values.length;
       if (pending > 0) await writeGroup(pending);
       writer!.finish();
@@ -116,12 +117,15 @@ function rowGroups(file: FileHandle, metadata: Readonly<Record<string, string>>)
   };
 }
 
-/** @throws TableError where a table's columns are others than expected, or a value is none of its column's type */
+/** @throws UserError where a table's columns are others than expected, or a value is none of its column's type */
 function requireColumns(table: Table, expected: readonly ColumnInfo[]): void {
   const list = (columns: readonly ColumnInfo[]): string =>
     columns.map(({ name, type }) => `${name} (${type})`).join(', ');
   if (list(table.columns) !== list(expected)) {
-    throw new TableError(`Rows with the columns ${list(table.columns)} cannot follow rows with ${list(expected)}.`);
+    throw new UserError(
+      'table',
+      `Rows with the columns ${list(table.columns)} cannot follow rows with ${list(expected)}.`,
+    );
   }
   for (const item of table.columns) checkValues(item);
 }

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { UserError } from '@sonde/base';
 import { readCsv } from './csv-read.ts';
-import { TableError } from './error.ts';
 import { readJsonArray, readJsonLines } from './json-read.ts';
 import { type PartOptions, readParquet, readParquetParts, wantedColumns } from './parquet-read.ts';
 import { selectColumns, sliceRows } from './select.ts';
@@ -13,7 +13,7 @@ export type TableFormat = 'parquet' | 'jsonl' | 'json' | 'csv' | 'tsv';
  * Reads a table from Parquet, JSON Lines, a JSON array of objects, CSV or TSV. The format is seen from the
  * content first (Parquet's magic bytes, `[`, `{`) and then from the file's extension, unless it is given.
  *
- * @throws TableError if the file is missing, empty, broken (with file:line where it is text) or of no known format.
+ * @throws UserError if the file is missing, empty, broken (with file:line where it is text) or of no known format.
  */
 export async function readTable(path: string, format?: TableFormat): Promise<Table> {
   switch (format ?? (await detectFormat(path))) {
@@ -34,7 +34,7 @@ export async function readTable(path: string, format?: TableFormat): Promise<Tab
  * Reads a table part by part: Parquet by row groups, of which one is in memory at a time; other formats whole. At least
  * one table is given, so that the columns are known.
  *
- * @throws TableError as `readTable`, and for a column of `columns` that is not there
+ * @throws UserError as `readTable`, and for a column of `columns` that is not there
  */
 export async function* readTableParts(path: string, options: PartOptions = {}): AsyncGenerator<Table> {
   if ((await detectFormat(path)) === 'parquet') {
@@ -46,27 +46,31 @@ export async function* readTableParts(path: string, options: PartOptions = {}): 
   yield options.rows === undefined ? chosen : sliceRows(chosen, ...options.rows);
 }
 
-/** @throws TableError if the file is missing, a folder, empty or of no known format. */
+/** @throws UserError if the file is missing, a folder, empty or of no known format. */
 export async function detectFormat(path: string): Promise<TableFormat> {
   const head = await readHead(path);
   const extension = extname(path).toLowerCase();
   if (head.subarray(0, 4).toString('latin1') === 'PAR1') return 'parquet';
   if (extension === '.parquet')
-    throw new TableError(`${path} is named .parquet but does not begin as a Parquet file does.`);
-  if (head[0] === 0x1f && head[1] === 0x8b) throw new TableError(`${path} is compressed (gzip); decompress it first.`);
+    throw new UserError('table', `${path} is named .parquet but does not begin as a Parquet file does.`);
+  if (head[0] === 0x1f && head[1] === 0x8b)
+    throw new UserError('table', `${path} is compressed (gzip); decompress it first.`);
   if (extension === '.csv') return 'csv';
   if (extension === '.tsv' || extension === '.tab') return 'tsv';
   const text = head
     .toString('utf8')
     .replace(/^\uFEFF/, '')
     .trimStart();
-  if (text === '') throw new TableError(`${path} is empty; a table was expected.`);
+  if (text === '') throw new UserError('table', `${path} is empty; a table was expected.`);
   if (text.startsWith('[')) return 'json';
   if (text.startsWith('{') || ['.jsonl', '.ndjson', '.json'].includes(extension)) return 'jsonl';
   const [firstLine = ''] = text.split('\n', 1);
   if (firstLine.includes('\t')) return 'tsv';
   if (firstLine.includes(',')) return 'csv';
-  throw new TableError(`${path} is of no known format; expected Parquet, JSON Lines, a JSON array, CSV or TSV.`);
+  throw new UserError(
+    'table',
+    `${path} is of no known format; expected Parquet, JSON Lines, a JSON array, CSV or TSV.`,
+  );
 }
 
 async function readHead(path: string): Promise<Buffer> {
@@ -74,16 +78,16 @@ async function readHead(path: string): Promise<Buffer> {
     const file = await open(path);
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
-      if (bytesRead === 0) throw new TableError(`${path} is empty; a table was expected.`);
+      if (bytesRead === 0) throw new UserError('table', `${path} is empty; a table was expected.`);
       return buffer.subarray(0, bytesRead);
     } finally {
       await file.close();
     }
   } catch (error) {
     if (error instanceof Error && 'code' in error) {
-      if (error.code === 'ENOENT') throw new TableError(`There is no file ${path}.`);
-      if (error.code === 'EISDIR') throw new TableError(`${path} is a folder; a table file was expected.`);
-      if (error.code === 'EACCES') throw new TableError(`${path} cannot be read: permission denied.`);
+      if (error.code === 'ENOENT') throw new UserError('table', `There is no file ${path}.`);
+      if (error.code === 'EISDIR') throw new UserError('table', `${path} is a folder; a table file was expected.`);
+      if (error.code === 'EACCES') throw new UserError('table', `${path} cannot be read: permission denied.`);
     }
     throw error;
   }

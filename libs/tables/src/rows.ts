@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import { columnOf, tableBuilder, wellFormed } from './build.ts';
-import { TableError } from './error.ts';
 import { type Column, type ColumnInfo, column, type Table, tableFromColumns, type Value } from './table.ts';
 
 /** Nested objects deeper than this stay json, so that hostile data cannot exhaust the stack. */
@@ -10,7 +10,7 @@ const MAX_DEPTH = 16;
  * Without a schema the columns come in the order in which they first appear and their types are inferred;
  * with one they are exactly its columns, and a key that it lacks is an error.
  *
- * @throws TableError naming the row (from 0) and column for mixed types, NaN or a key that is not in the schema.
+ * @throws UserError naming the row (from 0) and column for mixed types, NaN or a key that is not in the schema.
  */
 export function tableFromRows(
   rows: Iterable<Readonly<Record<string, unknown>>>,
@@ -29,7 +29,10 @@ function tableOfSchema(rows: readonly Readonly<Record<string, unknown>>[], schem
     for (const [name, value] of flatten(row, whole)) {
       const values = columns.get(name);
       if (!values) {
-        throw new TableError(`row ${index}: "${name}" is not a column of the schema (${[...whole].join(', ')}).`);
+        throw new UserError(
+          'table',
+          `row ${index}: "${name}" is not a column of the schema (${[...whole].join(', ')}).`,
+        );
       }
       values[index] = typeof value === 'string' ? wellFormed(value) : ((value ?? null) as Value);
     }
@@ -76,10 +79,10 @@ export function rows(table: Table): Record<string, Value>[] {
   return result;
 }
 
-/** One cell. @throws TableError if there is no such column or row. */
+/** One cell. @throws UserError if there is no such column or row. */
 export function cell(table: Table, name: string, row: number): Value {
   const { values } = column(table, name);
   if (!(row >= 0 && row < table.rowCount))
-    throw new TableError(`There is no row ${row}; the table has ${table.rowCount} rows.`);
+    throw new UserError('table', `There is no row ${row}; the table has ${table.rowCount} rows.`);
   return values[row] as Value;
 }

@@ -1,17 +1,17 @@
+import { UserError } from '@sonde/base';
 import { columnOf, widen } from './build.ts';
-import { TableError } from './error.ts';
 import { type Column, type ColumnType, column, hasColumn, type Table, tableFromColumns, type Value } from './table.ts';
 
 /**
  * The rows at the given indices, in that order; an index may come several times.
  *
- * @throws TableError if an index is not a row of the table.
+ * @throws UserError if an index is not a row of the table.
  */
 export function selectRows(table: Table, indices: ArrayLike<number>): Table {
   for (let i = 0; i < indices.length; i++) {
     const index = indices[i] as number;
     if (!Number.isInteger(index) || index < 0 || index >= table.rowCount) {
-      throw new TableError(`There is no row ${index}; the table has ${table.rowCount} rows.`);
+      throw new UserError('table', `There is no row ${index}; the table has ${table.rowCount} rows.`);
     }
   }
   return { columns: table.columns.map((item) => take(item, indices)), rowCount: indices.length };
@@ -29,17 +29,17 @@ export function sliceRows(table: Table, start: number, end?: number): Table {
   return { columns, rowCount: columns[0]?.values.length ?? 0 };
 }
 
-/** The named columns, in the order given. @throws TableError for a name that is not there. */
+/** The named columns, in the order given. @throws UserError for a name that is not there. */
 export function selectColumns(table: Table, names: readonly string[]): Table {
   return tableFromColumns(names.map((name) => column(table, name)));
 }
 
-/** The table with one more column at its end. @throws TableError if its name is taken or its length differs. */
+/** The table with one more column at its end. @throws UserError if its name is taken or its length differs. */
 export function addColumn(table: Table, added: Column): Table {
   return tableFromColumns([...table.columns, added]);
 }
 
-/** The table with columns renamed: old name to new. @throws TableError for a name that is not there or is taken. */
+/** The table with columns renamed: old name to new. @throws UserError for a name that is not there or is taken. */
 export function renameColumns(table: Table, names: Readonly<Record<string, string>>): Table {
   for (const name of Object.keys(names)) column(table, name);
   return tableFromColumns(table.columns.map((item) => ({ ...item, name: names[item.name] ?? item.name })));
@@ -49,7 +49,7 @@ export function renameColumns(table: Table, names: Readonly<Record<string, strin
  * Tables one below the other, in order. Integers widen to floats where tables differ.
  *
  * @param options.fill `true` gives null to columns that a table lacks; otherwise that is an error.
- * @throws TableError naming the table (from 0) and column where columns or types do not agree.
+ * @throws UserError naming the table (from 0) and column where columns or types do not agree.
  */
 export function concatTables(tables: readonly Table[], options: { fill?: boolean } = {}): Table {
   const types = new Map<string, ColumnType>();
@@ -58,7 +58,10 @@ export function concatTables(tables: readonly Table[], options: { fill?: boolean
       const known = types.get(item.name);
       const type = known === undefined || isEmpty(item) ? (known ?? item.type) : widen(known, item.type);
       if (type === undefined) {
-        throw new TableError(`Column "${item.name}" is ${item.type} in table ${index}, but ${known} before it.`);
+        throw new UserError(
+          'table',
+          `Column "${item.name}" is ${item.type} in table ${index}, but ${known} before it.`,
+        );
       }
       types.set(item.name, type);
     }
@@ -84,7 +87,10 @@ function requireSameColumns(tables: readonly Table[], names: readonly string[]):
   tables.forEach((table, index) => {
     const missing = names.find((name) => !hasColumn(table, name));
     if (missing !== undefined) {
-      throw new TableError(`Table ${index} of ${tables.length} has no column "${missing}", which another table has.`);
+      throw new UserError(
+        'table',
+        `Table ${index} of ${tables.length} has no column "${missing}", which another table has.`,
+      );
     }
   });
 }

@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import { closest, distance } from 'fastest-levenshtein';
-import { TableError } from './error.ts';
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
@@ -40,17 +40,19 @@ export type ColumnInfo = { readonly name: string; readonly type: ColumnType };
  * Makes a table of columns of equal length with unique names, after checking every value against its
  * column's type (NaN is refused: missing is null).
  *
- * @throws TableError naming the column and the row (counted from 0).
+ * @throws UserError naming the column and the row (counted from 0).
  */
 export function tableFromColumns(columns: readonly Column[]): Table {
   const rowCount = columns[0]?.values.length ?? 0;
   const seen = new Set<string>();
   for (const item of columns) {
-    if (seen.has(item.name)) throw new TableError(`Two columns are named "${item.name}"; names must be unique.`);
+    if (seen.has(item.name))
+      throw new UserError('table', `Two columns are named "${item.name}"; names must be unique.`);
     seen.add(item.name);
     if (item.values.length !== rowCount) {
       const first = columns[0] as Column;
-      throw new TableError(
+      throw new UserError(
+        'table',
         `Column "${item.name}" has ${item.values.length} rows where column "${first.name}" has ${rowCount}; all columns must have the same length.`,
       );
     }
@@ -59,7 +61,7 @@ export function tableFromColumns(columns: readonly Column[]): Table {
   return { columns, rowCount };
 }
 
-/** @throws TableError for the first value that its column's type does not allow. */
+/** @throws UserError for the first value that its column's type does not allow. */
 export function checkValues(item: Column): void {
   const { values } = item;
   if (values instanceof Int32Array || values instanceof BigInt64Array) return;
@@ -68,7 +70,8 @@ export function checkValues(item: Column): void {
     const value = values[row] as unknown;
     if (value === null || allowed(value)) continue;
     const advice = Number.isNaN(value) || value === undefined ? '; a missing value must be null' : '';
-    throw new TableError(
+    throw new UserError(
+      'table',
       `Column "${item.name}", row ${row}: ${show(value)} is not a value of type ${item.type}${advice}.`,
     );
   }
@@ -97,7 +100,7 @@ export function show(value: unknown): string {
   return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }
 
-/** @throws TableError with the nearest name if there is no such column. */
+/** @throws UserError with the nearest name if there is no such column. */
 export function column(table: Table, name: string): Column {
   const found = table.columns.find((item) => item.name === name);
   if (found) return found;
@@ -105,7 +108,8 @@ export function column(table: Table, name: string): Column {
   const nearest = names.length > 0 ? closest(name, names) : '';
   const near = nearest !== '' && distance(name, nearest) <= Math.max(2, Math.floor(name.length / 3));
   const listed = names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length})` : names.join(', ');
-  throw new TableError(
+  throw new UserError(
+    'table',
     `There is no column "${name}"${near ? `; did you mean "${nearest}"?` : '.'} The table has ${names.length > 0 ? listed : 'no columns'}.`,
   );
 }
@@ -114,7 +118,7 @@ export function hasColumn(table: Table, name: string): boolean {
   return table.columns.some((item) => item.name === name);
 }
 
-/** A text column's values. @throws TableError if there is no such column or it is of another type. */
+/** A text column's values. @throws UserError if there is no such column or it is of another type. */
 export function stringColumn(table: Table, name: string): readonly (string | null)[] {
   const found = column(table, name);
   if (found.type !== 'string') throw wrongType(found, 'text (string)');
@@ -125,7 +129,7 @@ export function stringColumn(table: Table, name: string): readonly (string | nul
  * A numeric column as floats [rowCount], NaN where it is null (the only place where NaN stands for missing;
  * it is refused when a table is made of it).
  *
- * @throws TableError if there is no such column, or it is neither numeric nor boolean nor empty of values.
+ * @throws UserError if there is no such column, or it is neither numeric nor boolean nor empty of values.
  */
 export function floatColumn(table: Table, name: string): Float64Array {
   const found = column(table, name);
@@ -142,6 +146,6 @@ export function floatColumn(table: Table, name: string): Float64Array {
   return result;
 }
 
-function wrongType(found: Column, expected: string): TableError {
-  return new TableError(`Column "${found.name}" is of type ${found.type}; ${expected} was expected.`);
+function wrongType(found: Column, expected: string): UserError {
+  return new UserError('table', `Column "${found.name}" is of type ${found.type}; ${expected} was expected.`);
 }

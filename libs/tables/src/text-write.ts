@@ -2,20 +2,20 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { TableError } from './error.ts';
+import { UserError } from '@sonde/base';
 import type { Table, Value } from './table.ts';
 
 /**
  * Writes a header line and a line a row (RFC 4180, but with LF). Null is an empty field, an empty text `""`; lists
  * and json are written as JSON.
  *
- * @throws TableError naming column and row for NaN or an infinite number.
+ * @throws UserError naming column and row for NaN or an infinite number.
  */
 export async function writeCsv(path: string, table: Table, delimiter: ',' | '\t' = ','): Promise<void> {
   await writeText(path, csvLines(table, delimiter));
 }
 
-/** Writes an object a line with every column, null where it is missing. @throws TableError as `writeCsv`. */
+/** Writes an object a line with every column, null where it is missing. @throws UserError as `writeCsv`. */
 export async function writeJsonl(path: string, table: Table): Promise<void> {
   await writeText(path, jsonLines(table));
 }
@@ -48,7 +48,8 @@ export function* jsonLines(table: Table): Generator<string> {
 function jsonText(value: Value, name: string, row: number): string {
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'number' && !Number.isFinite(value)) {
-    throw new TableError(
+    throw new UserError(
+      'table',
       `Column "${name}", row ${row}: ${value} cannot be written as text; a missing value must be null.`,
     );
   }

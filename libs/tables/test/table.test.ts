@@ -1,3 +1,4 @@
+import { UserError } from '@sonde/base';
 import { describe, expect, it } from 'vitest';
 import {
   addColumn,
@@ -14,7 +15,6 @@ import {
   selectRows,
   sliceRows,
   stringColumn,
-  TableError,
   tableFromColumns,
   tableFromRows,
 } from '../src/index.ts';
@@ -53,7 +53,10 @@ describe('making a table', () => {
 
   it('names both places where one column holds two types', () => {
     expect(() => tableFromRows([{ a: 1 }, { a: 2 }, { a: 'n/a' }])).toThrow(
-      new TableError('row 2: column "a" is "n/a" (string), but 1 (int32) at row 0; one column must hold one type.'),
+      new UserError(
+        'table',
+        'row 2: column "a" is "n/a" (string), but 1 (int32) at row 0; one column must hold one type.',
+      ),
     );
   });
 

@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import { bytesPerElement, type DType, elementCount, isDType } from './dtypes.ts';
-import { TensorFormatError } from './errors.ts';
 
 /** Where a tensor lies in its file. `offset` counts from the file's first byte. */
 export interface TensorInfo {
@@ -19,16 +19,18 @@ export const MAX_HEADER_BYTES = 100_000_000;
  */
 export function headerLength(first: Uint8Array, fileSize: number, path: string): number {
   if (first.length < 8) {
-    throw new TensorFormatError(`${path}: not a safetensors file: it has ${first.length} bytes, 8 are needed.`);
+    throw new UserError('tensors', `${path}: not a safetensors file: it has ${first.length} bytes, 8 are needed.`);
   }
   const length = new DataView(first.buffer, first.byteOffset).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES)) {
-    throw new TensorFormatError(
+    throw new UserError(
+      'tensors',
       `${path}: the header claims ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed. Is this a safetensors file?`,
     );
   }
   if (length + 8n > BigInt(fileSize)) {
-    throw new TensorFormatError(
+    throw new UserError(
+      'tensors',
       `${path}: the header claims ${length} bytes, but the file has ${fileSize} in all. It is truncated; fetch it again.`,
     );
   }
@@ -62,9 +64,9 @@ function parseObject(json: Uint8Array, path: string): Record<string, unknown> {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new TensorFormatError(`${path}: the header is not JSON (${reason.slice(0, 80)}).`);
+    throw new UserError('tensors', `${path}: the header is not JSON (${reason.slice(0, 80)}).`);
   }
-  if (!isRecord(header)) throw new TensorFormatError(`${path}: the header is not a JSON object.`);
+  if (!isRecord(header)) throw new UserError('tensors', `${path}: the header is not a JSON object.`);
   return header;
 }
 
@@ -73,10 +75,10 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function parseMetadata(value: unknown, path: string): Record<string, string> {
-  if (!isRecord(value)) throw new TensorFormatError(`${path}: __metadata__ is not an object of strings.`);
+  if (!isRecord(value)) throw new UserError('tensors', `${path}: __metadata__ is not an object of strings.`);
   const metadata: Record<string, string> = {};
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw new TensorFormatError(`${path}: __metadata__ "${key}" is not a string.`);
+    if (typeof text !== 'string') throw new UserError('tensors', `${path}: __metadata__ "${key}" is not a string.`);
     metadata[key] = text;
   }
   return metadata;
@@ -88,24 +90,26 @@ function isSize(value: unknown): value is number {
 
 function parseEntry(name: string, entry: unknown, dataStart: number, fileSize: number, path: string): TensorInfo {
   const where = `${path}: tensor "${name}"`;
-  if (!isRecord(entry)) throw new TensorFormatError(`${where}: its description is not an object.`);
+  if (!isRecord(entry)) throw new UserError('tensors', `${where}: its description is not an object.`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (!isDType(dtype)) throw new TensorFormatError(`${where}: unknown dtype ${JSON.stringify(dtype)}.`);
+  if (!isDType(dtype)) throw new UserError('tensors', `${where}: unknown dtype ${JSON.stringify(dtype)}.`);
   if (!Array.isArray(shape) || !shape.every(isSize)) {
-    throw new TensorFormatError(`${where}: shape ${JSON.stringify(shape)} is not a list of sizes.`);
+    throw new UserError('tensors', `${where}: shape ${JSON.stringify(shape)} is not a list of sizes.`);
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0]! > offsets[1]!) {
-    throw new TensorFormatError(`${where}: data_offsets ${JSON.stringify(offsets)} are not [begin, end].`);
+    throw new UserError('tensors', `${where}: data_offsets ${JSON.stringify(offsets)} are not [begin, end].`);
   }
   const [begin, end] = offsets as [number, number];
   const expected = elementCount(shape) * bytesPerElement(dtype);
   if (end - begin !== expected) {
-    throw new TensorFormatError(
+    throw new UserError(
+      'tensors',
       `${where}: ${dtype} ${JSON.stringify(shape)} needs ${expected} bytes, data_offsets give ${end - begin}.`,
     );
   }
   if (dataStart + end > fileSize) {
-    throw new TensorFormatError(
+    throw new UserError(
+      'tensors',
       `${where}: its data ends at byte ${dataStart + end}, but the file has ${fileSize}. It is truncated; fetch it again.`,
     );
   }
@@ -118,11 +122,11 @@ function checkLayout(tensors: Map<string, TensorInfo>, dataStart: number, fileSi
   for (const [name, info] of inOrder) {
     if (info.offset !== expected) {
       const what = info.offset < expected ? 'overlaps the tensor before it' : 'leaves a gap before it';
-      throw new TensorFormatError(`${path}: tensor "${name}" ${what} (byte ${info.offset}, expected ${expected}).`);
+      throw new UserError('tensors', `${path}: tensor "${name}" ${what} (byte ${info.offset}, expected ${expected}).`);
     }
     expected += info.byteLength;
   }
   if (expected !== fileSize) {
-    throw new TensorFormatError(`${path}: ${fileSize - expected} bytes after the last tensor belong to none.`);
+    throw new UserError('tensors', `${path}: ${fileSize - expected} bytes after the last tensor belong to none.`);
   }
 }

@@ -1,5 +1,4 @@
 export { bytesPerElement, type DType, elementCount, type TypedArray } from './dtypes.ts';
-export { TensorFormatError } from './errors.ts';
 export {
   bfloat16ToFloat32,
   float16ToFloat32,

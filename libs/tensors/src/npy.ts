@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import { bytesPerElement, type DType, elementCount, viewOf } from './dtypes.ts';
-import { TensorFormatError } from './errors.ts';
 import { widenBfloat16 } from './half.ts';
 import type { Tensor } from './read.ts';
 
@@ -21,14 +21,14 @@ const NPY_NAMES: readonly (readonly [DType, string])[] = [
 
 /**
  * The bytes of a `.npy` file (format version 1.0, C order). BF16 is widened to float32, which holds it exactly.
- * @throws TensorFormatError for a dtype without a NumPy name
+ * @throws UserError for a dtype without a NumPy name
  */
 export function encodeNpy(tensor: Tensor): Uint8Array {
   if (tensor.dtype === 'BF16') {
     return encodeNpy({ dtype: 'F32', shape: tensor.shape, data: widenBfloat16(tensor.data as Uint16Array) });
   }
   const descr = NPY_NAMES.find(([dtype]) => dtype === tensor.dtype)?.[1];
-  if (!descr) throw new TensorFormatError(`${tensor.dtype} has no NumPy type.`);
+  if (!descr) throw new UserError('tensors', `${tensor.dtype} has no NumPy type.`);
   const shape = tensor.shape.length === 1 ? `(${tensor.shape[0]},)` : `(${tensor.shape.join(', ')})`;
   const dictionary = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${shape}, }`;
   const header = `${dictionary.padEnd(Math.ceil((dictionary.length + 11) / 64) * 64 - 11)}\n`;
@@ -42,12 +42,12 @@ export function encodeNpy(tensor: Tensor): Uint8Array {
 
 /**
  * Reads the bytes of a `.npy` file (versions 1–3, little endian, C order).
- * @throws TensorFormatError if they are of another form
+ * @throws UserError if they are of another form
  */
 export function decodeNpy(bytes: Uint8Array): Tensor {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length < 12 || buffer.toString('latin1', 0, 6) !== '\x93NUMPY') {
-    throw new TensorFormatError('Not a .npy file: it does not start with \\x93NUMPY.');
+    throw new UserError('tensors', 'Not a .npy file: it does not start with \\x93NUMPY.');
   }
   const wide = buffer[6]! > 1;
   const start = wide ? 12 : 10;
@@ -57,12 +57,13 @@ export function decodeNpy(bytes: Uint8Array): Tensor {
   const dimensions = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
   const dtype = NPY_NAMES.find(([, name]) => name === descr || name.replace('|', '<') === descr)?.[0];
   if (!dtype || dimensions === undefined || !/'fortran_order':\s*False/.test(header)) {
-    throw new TensorFormatError(`A .npy file of a form not read here: ${header.trim().slice(0, 120)}`);
+    throw new UserError('tensors', `A .npy file of a form not read here: ${header.trim().slice(0, 120)}`);
   }
   const shape = dimensions.split(',').flatMap((size) => (size.trim() ? [Number(size)] : []));
   const length = elementCount(shape) * bytesPerElement(dtype);
   if (buffer.length - end !== length) {
-    throw new TensorFormatError(
+    throw new UserError(
+      'tensors',
       `A .npy file of ${descr} (${dimensions}) needs ${length} bytes, has ${buffer.length - end}.`,
     );
   }

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { UserError } from '@sonde/base';
 import { bytesPerElement, type DType, elementCount, type TypedArray, viewOf } from './dtypes.ts';
-import { TensorFormatError } from './errors.ts';
 import { widenBfloat16, widenFloat16 } from './half.ts';
 import { headerLength, parseHeader, type TensorInfo } from './header.ts';
 
@@ -23,14 +23,15 @@ async function readExactly(handle: FileHandle, into: Uint8Array, position: numbe
   while (done < into.length) {
     const length = Math.min(into.length - done, 1 << 30);
     const { bytesRead } = await handle.read(into, done, length, position + done);
-    if (bytesRead === 0) throw new TensorFormatError(`${what}: the file ends at byte ${position + done}, too early.`);
+    if (bytesRead === 0)
+      throw new UserError('tensors', `${what}: the file ends at byte ${position + done}, too early.`);
     done += bytesRead;
   }
 }
 
 /**
  * Opens a safetensors file: reads and checks its header, not its data.
- * @throws TensorFormatError if the file is not valid; the system's error if it cannot be read
+ * @throws UserError if the file is not valid; the system's error if it cannot be read
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const handle = await open(path, 'r');
@@ -50,7 +51,7 @@ function infoOf(file: SafetensorsFile, name: string): TensorInfo {
   const info = file.tensors.get(name);
   if (info) return info;
   const some = [...file.tensors.keys()].slice(0, 5).join(', ');
-  throw new TensorFormatError(`${file.path}: no tensor "${name}"; it has ${some || 'none'}.`);
+  throw new UserError('tensors', `${file.path}: no tensor "${name}"; it has ${some || 'none'}.`);
 }
 
 async function readBytes(file: SafetensorsFile, name: string, offset: number, length: number): Promise<ArrayBuffer> {
@@ -64,7 +65,7 @@ async function readBytes(file: SafetensorsFile, name: string, offset: number, le
   return buffer;
 }
 
-/** Reads a whole tensor. @throws TensorFormatError if there is none of that name or the file has shrunk */
+/** Reads a whole tensor. @throws UserError if there is none of that name or the file has shrunk */
 export async function readTensor(file: SafetensorsFile, name: string): Promise<Tensor> {
   const { dtype, shape, offset, byteLength } = infoOf(file, name);
   return { dtype, shape, data: viewOf(dtype, await readBytes(file, name, offset, byteLength)) };
@@ -73,7 +74,7 @@ export async function readTensor(file: SafetensorsFile, name: string): Promise<T
 /**
  * Reads a floating-point tensor as float32 (F64 is rounded).
  * @param rows [start, end) along the first axis; all of it if absent
- * @throws TensorFormatError if the tensor is not of a floating-point type or the rows lie outside
+ * @throws UserError if the tensor is not of a floating-point type or the rows lie outside
  */
 export async function readFloat32(
   file: SafetensorsFile,
@@ -95,14 +96,17 @@ export async function readFloat32(
       to < from ||
       to > count
     ) {
-      throw new TensorFormatError(`${where}: rows [${from}, ${to}) lie outside its shape ${JSON.stringify(shape)}.`);
+      throw new UserError('tensors', `${where}: rows [${from}, ${to}) lie outside its shape ${JSON.stringify(shape)}.`);
     }
     const rowBytes = elementCount(shape.slice(1)) * bytesPerElement(dtype);
     [start, length] = [offset + from * rowBytes, (to - from) * rowBytes];
     outShape[0] = to - from;
   }
   if (dtype !== 'F32' && dtype !== 'F64' && dtype !== 'F16' && dtype !== 'BF16') {
-    throw new TensorFormatError(`${where} is ${dtype}, not of a floating-point type read here (F64, F32, F16, BF16).`);
+    throw new UserError(
+      'tensors',
+      `${where} is ${dtype}, not of a floating-point type read here (F64, F32, F16, BF16).`,
+    );
   }
   const buffer = await readBytes(file, name, start, length);
   if (dtype === 'F32') return { shape: outShape, data: new Float32Array(buffer) };

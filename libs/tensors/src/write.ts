@@ -1,6 +1,6 @@
 import { open, rm } from 'node:fs/promises';
+import { UserError } from '@sonde/base';
 import { bytesPerElement, type DType, elementCount, type TypedArray } from './dtypes.ts';
-import { TensorFormatError } from './errors.ts';
 import { float32ToBfloat16, float32ToFloat16 } from './half.ts';
 
 /**
@@ -33,7 +33,7 @@ function encode(name: string, dtype: DType, data: TypedArray): Uint8Array {
   }
   const isFloat = data instanceof Float32Array || data instanceof Float64Array || dtype === 'F32' || dtype === 'F64';
   if (isFloat || data.BYTES_PER_ELEMENT !== bytesPerElement(dtype)) {
-    throw new TensorFormatError(`Tensor "${name}": a ${data.constructor.name} cannot be written as ${dtype}.`);
+    throw new UserError('tensors', `Tensor "${name}": a ${data.constructor.name} cannot be written as ${dtype}.`);
   }
   return bytesOf(data);
 }
@@ -47,7 +47,7 @@ async function* chunksOf(data: TensorEntry['data']): AsyncIterable<TypedArray> {
  * Writes a safetensors file; the same tensors and metadata give the same bytes. As in the reference implementation,
  * tensors lie by falling element size (so that each is aligned), then by name; metadata keys are sorted.
  * A failure leaves no file.
- * @throws TensorFormatError if an array does not fit its dtype or shape
+ * @throws UserError if an array does not fit its dtype or shape
  */
 export async function writeSafetensors(
   path: string,
@@ -63,7 +63,7 @@ export async function writeSafetensors(
   if (keys.length) header.__metadata__ = Object.fromEntries(keys.map((key) => [key, metadata[key]]));
   let end = 0;
   for (const [name, { dtype, shape }] of inOrder) {
-    if (name === '__metadata__') throw new TensorFormatError('"__metadata__" cannot be the name of a tensor.');
+    if (name === '__metadata__') throw new UserError('tensors', '"__metadata__" cannot be the name of a tensor.');
     const begin = end;
     end += elementCount(shape) * bytesPerElement(dtype);
     header[name] = { dtype, shape, data_offsets: [begin, end] };
@@ -85,7 +85,8 @@ export async function writeSafetensors(
         written += bytes.length;
       }
       if (written !== expected) {
-        throw new TensorFormatError(
+        throw new UserError(
+          'tensors',
           `Tensor "${name}": ${dtype} ${JSON.stringify(shape)} needs ${expected} bytes, ${written} were given.`,
         );
       }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -14,7 +15,6 @@ import {
   openSafetensors,
   readFloat32,
   readTensor,
-  TensorFormatError,
   writeSafetensors,
 } from '../src/index.ts';
 
@@ -110,20 +110,20 @@ describe('hostile files', () => {
     ['a gap', file({ a: entry(0, 4), b: entry(8, 12) }, 12), /"b" leaves a gap/],
     ['bytes of nobody', file({ a: entry(0, 4) }, 9), /5 bytes after the last tensor/],
     ['metadata that is no text', file({ __metadata__: { a: 1 } }), /"a" is not a string/],
-  ])('%s: a TensorFormatError that says so', async (_, bytes, message) => {
+  ])('%s: a UserError that says so', async (_, bytes, message) => {
     const failure = await openBytes(bytes).then(
       () => undefined,
       (error: unknown) => error,
     );
-    expect(failure).toBeInstanceOf(TensorFormatError);
+    expect(failure).toBeInstanceOf(UserError);
     expect(String(failure)).toMatch(message);
     expect(String(failure)).toContain('hostile.safetensors');
   });
 
-  test('whatever the bytes, opening gives a file or a TensorFormatError', async () => {
+  test('whatever the bytes, opening gives a file or a UserError', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), async (bytes) => {
-        await openBytes(bytes).catch((error: unknown) => expect(error).toBeInstanceOf(TensorFormatError));
+        await openBytes(bytes).catch((error: unknown) => expect(error).toBeInstanceOf(UserError));
       }),
       { numRuns: 50, seed: 1 },
     );

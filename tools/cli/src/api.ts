@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { type JsonObject, type JsonValue, UserError } from '@sonde/base';
 import {
   explainTask,
   type Plan,
@@ -10,19 +11,11 @@ import {
   runGraph,
   type StepKind,
 } from '@sonde/executor';
-import {
-  type DataRef,
-  type Graph,
-  type JsonObject,
-  type JsonValue,
-  type LoadResult,
-  loadPipeline as loadPipelineFile,
-} from '@sonde/pipeline';
+import { type DataRef, type Graph, type LoadResult, loadPipeline as loadPipelineFile } from '@sonde/pipeline';
 import { createDataSources, dataSources, STEP_KINDS } from '@sonde/steps';
 import { openStore, type Store } from '@sonde/store';
 import envPaths from 'env-paths';
 import { acceleratorsOf, tryAccelerator } from './devices.ts';
-import { UsageError } from './errors.ts';
 import { findUp, packageRoot, version } from './package.ts';
 
 /** How a pipeline file is read. */
@@ -94,22 +87,23 @@ export const defineStep = (kind: StepKind): StepKind => {
 const isStepKind = (value: unknown): value is StepKind =>
   typeof value === 'object' && value !== null && 'kind' in value && 'revision' in value;
 
-/** The step kinds that a module exports. What is wrong with the module is a `UsageError` that names it. */
+/** The step kinds that a module exports. What is wrong with the module is a `UserError` that names it. */
 const kindsOf = async (file: string): Promise<readonly StepKind[]> => {
   const target = path.resolve(file);
-  if (!existsSync(target)) throw new UsageError(`there is no module ${file}`);
+  if (!existsSync(target)) throw new UserError('usage', `there is no module ${file}`);
   let found: readonly StepKind[];
   try {
     const exported: Record<string, unknown> = await import(pathToFileURL(target).href);
     found = Object.values(exported).filter(isStepKind).map(defineStep);
   } catch (error) {
-    throw new UsageError(
+    throw new UserError(
+      'usage',
       `the module ${file} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
       'It is a JavaScript file that exports step kinds made by defineStep.',
     );
   }
   if (found.length === 0)
-    throw new UsageError(`the module ${file} exports no step kind`, 'Export what defineStep gives.');
+    throw new UserError('usage', `the module ${file} exports no step kind`, 'Export what defineStep gives.');
   return found;
 };
 
@@ -119,7 +113,8 @@ export const stepKinds = async (modules: readonly string[] = []): Promise<Readon
   const kinds = new Map(STEP_KINDS);
   for (const file of modules) {
     for (const kind of await kindsOf(file)) {
-      if (kinds.has(kind.kind)) throw new UsageError(`the module ${file}: there is a step kind "${kind.kind}" already`);
+      if (kinds.has(kind.kind))
+        throw new UserError('usage', `the module ${file}: there is a step kind "${kind.kind}" already`);
       kinds.set(kind.kind, kind);
     }
   }

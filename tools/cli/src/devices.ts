@@ -1,6 +1,6 @@
+import { UserError } from '@sonde/base';
 import type { Accelerator } from '@sonde/executor';
 import { deviceEnvironment } from '@sonde/executor';
-import { UsageError } from './errors.ts';
 
 const FORM = /^(?:cpu|auto|webgpu|cuda(?::(\d+(?:,\d+)*))?)$/;
 
@@ -11,7 +11,8 @@ const FORM = /^(?:cpu|auto|webgpu|cuda(?::(\d+(?:,\d+)*))?)$/;
 export const acceleratorsOf = async (device = 'auto'): Promise<readonly Accelerator[]> => {
   const form = FORM.exec(device);
   if (form === null) {
-    throw new UsageError(
+    throw new UserError(
+      'usage',
       `--device ${device} is no device`,
       'Write cpu, cuda, cuda:0 or cuda:0,1 (one worker for each), webgpu, or auto.',
     );
@@ -19,7 +20,7 @@ export const acceleratorsOf = async (device = 'auto'): Promise<readonly Accelera
   if (device === 'cpu') return [];
   if (device === 'webgpu') return [{ provider: 'webgpu', index: 0 }];
   const indices = (form[1] ?? '0').split(',').map(Number);
-  if (new Set(indices).size < indices.length) throw new UsageError(`--device ${device} names a device twice`);
+  if (new Set(indices).size < indices.length) throw new UserError('usage', `--device ${device} names a device twice`);
   const accelerators = indices.map((index): Accelerator => ({ provider: 'cuda', index }));
   if (device !== 'auto') return accelerators;
   const { hasCudaLibrary } = await import('@sonde/models');

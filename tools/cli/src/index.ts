@@ -1,4 +1,5 @@
 // The programming interface of the package `sonde`: what the command line does, from code.
+export { type Fault, UserError } from '@sonde/base';
 export type {
   Explanation,
   InputArtifact,
@@ -12,7 +13,7 @@ export type {
   StepImplementation,
   StepKind,
 } from '@sonde/executor';
-export { RunRefused, StepError } from '@sonde/executor';
+export { RunRefused } from '@sonde/executor';
 export type { Diagnostic, Graph, LoadResult, TaskNode } from '@sonde/pipeline';
 export { renderDiagnostic } from '@sonde/pipeline';
 export { StoreError } from '@sonde/store';

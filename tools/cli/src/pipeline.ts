@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { type JsonValue, UserError } from '@sonde/base';
 import type { RunRefused } from '@sonde/executor';
-import { type Diagnostic, type Graph, type JsonValue, parseSetValue, renderDiagnostic } from '@sonde/pipeline';
+import { type Diagnostic, type Graph, parseSetValue, renderDiagnostic } from '@sonde/pipeline';
 import { loadPipeline } from './api.ts';
-import { EXIT, UsageError } from './errors.ts';
+import { EXIT } from './errors.ts';
 import { exitWith, openTerminal, printJson, type Terminal, type TerminalOptions } from './terminal.ts';
 
 /** Options that every command takes. */
@@ -31,11 +32,11 @@ export const parseSet = (assignments: readonly string[] = []): Record<string, Js
   const values: Record<string, JsonValue> = {};
   for (const assignment of assignments) {
     const equals = assignment.indexOf('=');
-    if (equals < 1) throw new UsageError(`--set takes NAME=VALUE, not "${assignment}"`);
+    if (equals < 1) throw new UserError('usage', `--set takes NAME=VALUE, not "${assignment}"`);
     try {
       values[assignment.slice(0, equals)] = parseSetValue(assignment.slice(equals + 1));
     } catch (error) {
-      throw new UsageError(`--set ${assignment}: the value is not YAML: ${(error as Error).message}`);
+      throw new UserError('usage', `--set ${assignment}: the value is not YAML: ${(error as Error).message}`);
     }
   }
   return values;
@@ -71,7 +72,7 @@ export interface ModuleOptions extends CommonOptions {
 /** The modules of `--module`; they are code, so they need consent. */
 export const checkConsent = (options: ModuleOptions): void => {
   if ((options.module?.length ?? 0) > 0 && options.allowCode === undefined) {
-    throw new UsageError('--module runs the code of that file', 'Read it, then add --allow-code.');
+    throw new UserError('usage', '--module runs the code of that file', 'Read it, then add --allow-code.');
   }
 };
 
@@ -81,7 +82,8 @@ export const consents = (graph: Graph, allowCode: boolean | string | undefined):
   const wanted = allowCode.replace(/^sha256:/, '');
   const digest = createHash('sha256').update(readFileSync(graph.files[0]!.path)).digest('hex');
   if (digest === wanted) return true;
-  throw new UsageError(
+  throw new UserError(
+    'usage',
     `--allow-code=${allowCode} is for another file: ${graph.files[0]!.path} has the digest sha256:${digest}`,
     'Read the file again before you consent to it.',
   );
@@ -106,7 +108,7 @@ export const readGraph = async (file: string, options: PipelineOptions): Promise
 
 const checkMachine = ({ executor }: PipelineOptions): void => {
   if (executor !== undefined && executor !== 'local') {
-    throw new UsageError(`--executor ${executor} is not available in this version`, 'Use local.');
+    throw new UserError('usage', `--executor ${executor} is not available in this version`, 'Use local.');
   }
 };
 

@@ -1,7 +1,7 @@
+import { isMachineFault, UserError } from '@sonde/base';
 import { RunRefused } from '@sonde/executor';
-import { StoreError } from '@sonde/store';
 import { Command, CommanderError, Option } from 'commander';
-import { EXIT, Exit, systemFailure, UsageError } from './errors.ts';
+import { EXIT, Exit, systemFailure } from './errors.ts';
 import { version } from './package.ts';
 import { printRefusal } from './pipeline.ts';
 import { endOnClosedPipe, openTerminal } from './terminal.ts';
@@ -12,7 +12,8 @@ const positive =
   (option: string) =>
   (value: string): number => {
     const n = Number(value);
-    if (!Number.isInteger(n) || n < 1) throw new UsageError(`${option} takes a whole number from 1, not "${value}"`);
+    if (!Number.isInteger(n) || n < 1)
+      throw new UserError('usage', `${option} takes a whole number from 1, not "${value}"`);
     return n;
   };
 
@@ -25,14 +26,15 @@ const separateConsent = (argv: readonly string[]): string[] =>
     if (word !== '--allow-code') return word;
     const next = argv[at + 1];
     if (next !== undefined && (DIGEST.test(next) || next.startsWith('sha256:')))
-      throw new UsageError('a digest is written with `=`', `--allow-code=${next}`);
+      throw new UserError('usage', 'a digest is written with `=`', `--allow-code=${next}`);
     return `--allow-code=${CONSENT}`;
   });
 
 const readConsent = (value: string): true | string => {
   if (value === CONSENT) return true;
   if (DIGEST.test(value)) return value.toLowerCase();
-  throw new UsageError(
+  throw new UserError(
+    'usage',
     `--allow-code=${value}: that is no digest (sha256: and 64 hexadecimal digits)`,
     'Alone, --allow-code consents to what the command names; with the digest of the pipeline file, to that very file.',
   );
@@ -253,13 +255,9 @@ const statusOf = (error: unknown, argv: readonly string[]): number => {
     printRefusal(error, terminal);
     return EXIT.invalid;
   }
-  if (error instanceof StoreError) {
+  if (error instanceof UserError) {
     say(error.message, error.hint);
-    return EXIT.machine;
-  }
-  if (error instanceof UsageError) {
-    say(error.message, error.hint);
-    return EXIT.invalid;
+    return isMachineFault(error.code) ? EXIT.machine : EXIT.invalid;
   }
   const failure = systemFailure(error);
   if (failure !== undefined) {

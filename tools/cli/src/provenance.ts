@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { JsonObject, JsonValue } from '@sonde/base';
 import type { RunResult } from '@sonde/executor';
-import type { Graph, JsonObject, JsonValue, TaskNode } from '@sonde/pipeline';
+import type { Graph, TaskNode } from '@sonde/pipeline';
 import { canonicalJson, type StoredArtifact } from '@sonde/store';
 import { version } from './package.ts';
 

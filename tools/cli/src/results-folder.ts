@@ -1,14 +1,14 @@
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { UserError } from '@sonde/base';
 import { asStoreError, StoreError } from '@sonde/store';
-import { UsageError } from './errors.ts';
 
 /** Enough to see that a full disk is full. */
 const PROBE_BYTES = 1 << 16;
 
 /**
  * Makes sure, before anything is computed, that the results can be written to a folder that may not be there yet.
- * Leaves nothing behind. Throws a UsageError where a file is in the way, a StoreError where rights or space are missing.
+ * Leaves nothing behind. Throws a UserError where a file is in the way, a StoreError where rights or space are missing.
  */
 export const checkResultsFolder = async (folder: string): Promise<void> => {
   try {
@@ -58,7 +58,8 @@ const nearestFolder = async (folder: string): Promise<string> => {
     });
     if (found?.isDirectory()) return place;
     if (found !== undefined) {
-      throw new UsageError(
+      throw new UserError(
+        'usage',
         place === folder
           ? `the results cannot be written to ${folder}: it is a file`
           : `the results cannot be written to ${folder}: ${place} is a file, not a folder`,

@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { JsonObject, JsonValue } from '@sonde/base';
 import type { RunResult } from '@sonde/executor';
-import type { Graph, JsonObject, JsonValue, OutputRef } from '@sonde/pipeline';
+import type { Graph, OutputRef } from '@sonde/pipeline';
 import type { ResultRecord, Store, StoredArtifact } from '@sonde/store';
 import {
   type EarlierOutput,

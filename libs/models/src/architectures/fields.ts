@@ -1,4 +1,4 @@
-import { ModelError } from '../errors.ts';
+import { UserError } from '@sonde/base';
 import { isRecord } from '../json.ts';
 
 /** Reads fields of a config.json; each failure names the file and the field. */
@@ -30,7 +30,7 @@ export interface Fields {
 export function fieldsOf(values: Readonly<Record<string, unknown>>, where: string): Fields {
   const fail = (name: string, expected: string): never => {
     const found = values[name] === undefined ? 'is missing' : `is ${JSON.stringify(values[name])}`;
-    throw new ModelError(`${where}: ${name} ${found}; expected ${expected}.`);
+    throw new UserError('model', `${where}: ${name} ${found}; expected ${expected}.`);
   };
   const isCount = (value: unknown): value is number =>
     typeof value === 'number' && Number.isSafeInteger(value) && value > 0;

@@ -1,4 +1,4 @@
-import { ModelError } from '../errors.ts';
+import { UserError } from '@sonde/base';
 import { readRotary } from '../rotary.ts';
 import type { DescribeDecoder } from './architecture.ts';
 import { gatedMlp, type Norm, readActivation, selfAttention, sequentialBlock, tokenTables } from './blocks.ts';
@@ -10,7 +10,10 @@ import { readSizes, readSliding } from './sizes.ts';
  */
 export const describeGemma2: DescribeDecoder = (config) => {
   if (config.flag('use_bidirectional_attention', false)) {
-    throw new ModelError(`${config.where}: use_bidirectional_attention is not supported; text is read from its start.`);
+    throw new UserError(
+      'model',
+      `${config.where}: use_bidirectional_attention is not supported; text is read from its start.`,
+    );
   }
   const window = config.optionalCount('sliding_window', 4096);
   const sizes = readSizes(config, { headSize: 256, maxPositions: 8192, window });

@@ -1,4 +1,4 @@
-import { ModelError } from '../errors.ts';
+import { UserError } from '@sonde/base';
 import type { DescribeDecoder } from './architecture.ts';
 import { type Norm, readActivation, sequentialBlock } from './blocks.ts';
 import { headSizeOf } from './sizes.ts';
@@ -9,7 +9,7 @@ import { headSizeOf } from './sizes.ts';
  */
 export const describeGpt2: DescribeDecoder = (config) => {
   if (config.flag('add_cross_attention', false)) {
-    throw new ModelError(`${config.where}: add_cross_attention is not supported; a decoder alone has none.`);
+    throw new UserError('model', `${config.where}: add_cross_attention is not supported; a decoder alone has none.`);
   }
   const hiddenSize = config.count('n_embd', 768);
   const heads = config.count('n_head', 12);

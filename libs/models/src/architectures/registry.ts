@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ModelError } from '../errors.ts';
+import { UserError } from '@sonde/base';
 import type { Decoder, DescribeDecoder } from './architecture.ts';
 import { fieldsOf } from './fields.ts';
 import { describeGemma2 } from './gemma2.ts';
@@ -32,7 +32,7 @@ export const ARCHITECTURES: Readonly<Record<string, DescribeDecoder>> = {
 /** More cannot be meant, and building the graph would not end. */
 const MOST_LAYERS = 10_000;
 
-/** The architecture that a config.json names and its description. @throws ModelError if it is not a supported one */
+/** The architecture that a config.json names and its description. @throws UserError if it is not a supported one */
 export function describeDecoder(
   folder: string,
   config: Readonly<Record<string, unknown>>,
@@ -40,16 +40,24 @@ export function describeDecoder(
   const where = join(folder, 'config.json');
   const named: unknown = Array.isArray(config.architectures) ? config.architectures[0] : undefined;
   const supported = Object.keys(ARCHITECTURES).join(', ');
-  if (typeof named !== 'string') throw new ModelError(`${where} names no architecture; supported: ${supported}.`);
+  if (typeof named !== 'string')
+    throw new UserError('model', `${where} names no architecture; supported: ${supported}.`);
   const describe = Object.hasOwn(ARCHITECTURES, named) ? ARCHITECTURES[named] : undefined;
-  if (!describe) throw new ModelError(`${where}: architecture ${named} is not supported; supported: ${supported}.`);
+  if (!describe)
+    throw new UserError('model', `${where}: architecture ${named} is not supported; supported: ${supported}.`);
   if (config.quantization_config !== undefined) {
-    throw new ModelError(`${where}: checkpoints with quantised weights (quantization_config) are not supported.`);
+    throw new UserError(
+      'model',
+      `${where}: checkpoints with quantised weights (quantization_config) are not supported.`,
+    );
   }
   const decoder = withinRotary(describe(fieldsOf(config, where)));
   const { layers } = decoder.sizes;
   if (layers > MOST_LAYERS) {
-    throw new ModelError(`${where}: the model would have ${layers} layers; at most ${MOST_LAYERS} are supported.`);
+    throw new UserError(
+      'model',
+      `${where}: the model would have ${layers} layers; at most ${MOST_LAYERS} are supported.`,
+    );
   }
   return { architecture: named, decoder };
 }

@@ -1,4 +1,4 @@
-import { ModelError } from '../errors.ts';
+import { UserError } from '@sonde/base';
 import type { DecoderSizes } from './architecture.ts';
 import type { Fields } from './fields.ts';
 
@@ -12,18 +12,24 @@ export interface SizeDefaults {
 /** More cannot be meant, and the tables of angles would not fit in memory. */
 const MOST_HEAD_SIZE = 65_536;
 
-/** The sizes under the names that most config.json files use. @throws ModelError if they cannot be */
+/** The sizes under the names that most config.json files use. @throws UserError if they cannot be */
 export function readSizes(config: Fields, defaults: SizeDefaults = {}): DecoderSizes {
   const hiddenSize = config.count('hidden_size');
   const heads = config.count('num_attention_heads');
   const keyValueHeads = config.count('num_key_value_heads', heads);
   if (heads % keyValueHeads !== 0) {
-    throw new ModelError(`${config.where}: ${heads} attention heads cannot share ${keyValueHeads} key–value heads.`);
+    throw new UserError(
+      'model',
+      `${config.where}: ${heads} attention heads cannot share ${keyValueHeads} key–value heads.`,
+    );
   }
   const ownHeadSize = config.has('head_dim') || defaults.headSize !== undefined;
   const headSize = ownHeadSize ? config.count('head_dim', defaults.headSize) : headSizeOf(config, hiddenSize, heads);
   if (headSize > MOST_HEAD_SIZE) {
-    throw new ModelError(`${config.where}: heads of ${headSize} numbers; at most ${MOST_HEAD_SIZE} are supported.`);
+    throw new UserError(
+      'model',
+      `${config.where}: heads of ${headSize} numbers; at most ${MOST_HEAD_SIZE} are supported.`,
+    );
   }
   return {
     layers: config.count('num_hidden_layers'),
@@ -37,10 +43,10 @@ export function readSizes(config: Fields, defaults: SizeDefaults = {}): DecoderS
   };
 }
 
-/** The size of heads that share the hidden size among them. @throws ModelError if they cannot */
+/** The size of heads that share the hidden size among them. @throws UserError if they cannot */
 export function headSizeOf(config: Fields, hiddenSize: number, heads: number): number {
   if (hiddenSize % heads !== 0) {
-    throw new ModelError(`${config.where}: a hidden size of ${hiddenSize} cannot be shared by ${heads} heads.`);
+    throw new UserError('model', `${config.where}: a hidden size of ${hiddenSize} cannot be shared by ${heads} heads.`);
   }
   return hiddenSize / heads;
 }

@@ -1,8 +1,8 @@
+import { UserError } from '@sonde/base';
 import { DATA_TYPES, type DataType, type GraphBuilder, type Value } from '@sonde/onnx';
 import { type DType, elementCount } from '@sonde/tensors';
 import type { Adapter } from '../adapter.ts';
 import type { Weight } from '../checkpoint.ts';
-import { ModelError } from '../errors.ts';
 import type { QuantizedFile } from '../quantization/file.ts';
 import type { LinearShape } from '../quantization/format.ts';
 import type { WeightDtype } from '../quantization/precision.ts';
@@ -29,7 +29,7 @@ const FLOAT_TYPES: Partial<Record<DType, DataType>> = {
 
 /** The weights of a graph, each placed once, where it lies, and read as float32. */
 export interface PlacedWeights {
-  /** @throws ModelError if the weight is missing or has another shape or type */
+  /** @throws UserError if the weight is missing or has another shape or type */
   get(name: string, shape: readonly number[]): Value;
   /**
    * x Wᵀ with W [out, in] quantised; null where it is not to be: outside the blocks, or everywhere.
@@ -75,13 +75,14 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
   const check = (name: string, { file, info }: Weight, shape: readonly number[]): DataType => {
     if (info.shape.length !== shape.length || info.shape.some((size, i) => size !== shape[i])) {
       const advice = /\.lora_[AB]$/.test(name) ? ' Is the adapter for another model?' : '';
-      throw new ModelError(
+      throw new UserError(
+        'model',
         `${file.path}: "${name}" has shape [${info.shape.join(', ')}]; the configuration makes it [${shape.join(', ')}].${advice}`,
       );
     }
     const dataType = FLOAT_TYPES[info.dtype];
     if (!dataType)
-      throw new ModelError(`${file.path}: "${name}" is ${info.dtype}; weights must be F32, F16, BF16 or F64.`);
+      throw new UserError('model', `${file.path}: "${name}" is ${info.dtype}; weights must be F32, F16, BF16 or F64.`);
     return dataType;
   };
 
@@ -102,7 +103,8 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
 
   const require = (name: string): Weight => {
     const found = find(name);
-    if (!found) throw new ModelError(`${source.folder}: the weights lack "${name}", which the configuration needs.`);
+    if (!found)
+      throw new UserError('model', `${source.folder}: the weights lack "${name}", which the configuration needs.`);
     return found;
   };
 
@@ -131,7 +133,8 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
     },
     refuse(name) {
       if (find(name)) {
-        throw new ModelError(
+        throw new UserError(
+          'model',
           `${source.folder}: the weights have "${name}", which the configuration says is not there.`,
         );
       }
@@ -148,14 +151,16 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
       for (const name of [...placed.keys(), ...quantized.keys()]) {
         const next = name.replace('.0.', `.${layers}.`);
         if (next !== name && find(next)) {
-          throw new ModelError(
+          throw new UserError(
+            'model',
             `${source.folder}: the weights have "${next}", but the configuration gives the model ${layers} layers, numbered from 0.`,
           );
         }
       }
       for (const module of source.adapter?.modules.keys() ?? []) {
         if (!usedAdapters.has(module)) {
-          throw new ModelError(
+          throw new UserError(
+            'model',
             `${source.adapter!.folder} is an adapter for another model: it changes "${module}", which ${source.folder} does not have.`,
           );
         }

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
+import { UserError } from '@sonde/base';
 import type { ExternalData } from '@sonde/onnx';
 import { readFloat32 } from '@sonde/tensors';
 import { type Weight, weightName } from '../checkpoint.ts';
-import { ModelError } from '../errors.ts';
 import { writeAt } from '../write-at.ts';
 import { int4, int8 } from './blockwise.ts';
 import type { Format, LinearShape } from './format.ts';
@@ -31,7 +31,7 @@ export interface QuantizedFile {
   readonly location: string;
   readonly format: Format;
   place(weight: QuantizedWeight): { codes: ExternalData; scales: ExternalData };
-  /** Quantises the weights that were placed, a part at a time. @throws ModelError if one holds what is not finite */
+  /** Quantises the weights that were placed, a part at a time. @throws UserError if one holds what is not finite */
   write(path: string): Promise<void>;
 }
 
@@ -93,7 +93,8 @@ export function planQuantizedFile(
             const rounded = roundTo(dtype, stored);
             if (!areFinite(rounded)) {
               const what = findNonFinite(stored, dtype)!.what;
-              throw new ModelError(
+              throw new UserError(
+                'model',
                 `${item.weight.file.path} cannot be quantised: weight "${item.name}" holds ${what}.`,
               );
             }

@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import { float32ToBfloat16, float32ToFloat16, widenBfloat16, widenFloat16 } from '@sonde/tensors';
-import { ModelError } from '../errors.ts';
 
 /** The types to which weights can be rounded, named as in PyTorch and config.json. */
 export const DTYPES = ['float32', 'float16', 'bfloat16'] as const;
@@ -17,10 +17,10 @@ export interface Precision {
 function oneOf<T extends string>(name: string, value: string, known: readonly T[]): T {
   const found = known.find((word) => word === value);
   if (found) return found;
-  throw new ModelError(`${name} is "${value}"; expected one of ${known.join(', ')}.`);
+  throw new UserError('model', `${name} is "${value}"; expected one of ${known.join(', ')}.`);
 }
 
-/** Checks what the options say of precision. @throws ModelError naming the option */
+/** Checks what the options say of precision. @throws UserError naming the option */
 export function checkPrecision(options: { readonly dtype?: string; readonly quantization?: string }): Precision {
   const { dtype, quantization } = options;
   return {

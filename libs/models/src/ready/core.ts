@@ -1,6 +1,6 @@
+import { UserError } from '@sonde/base';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Cache, RunRequest } from '../engine.ts';
-import { ModelError } from '../errors.ts';
 import type { ReadyDecoder } from './surgery.ts';
 
 /** A run of a cut graph, without the draw. */
@@ -74,7 +74,8 @@ export async function openCore(
     const { prompts: B, samples: K, tokens: T } = request;
     const [P, S] = [request.promptCache?.length ?? 0, request.rowCache?.length ?? 0];
     if (P + S > 0 && io.past.length === 0) {
-      throw new ModelError(
+      throw new UserError(
+        'model',
         'This graph keeps no cache (it has no past inputs), so it can be captured from but not generate; use one exported with past.',
       );
     }
@@ -140,7 +141,8 @@ export async function openCore(
         io.past.length > 0 ? floats(`present.${layer}.${part}`) : new Float32Array(rows * T),
       );
     if (logits.length !== Math.max(1, request.rows.length) * vocabSize) {
-      throw new ModelError(
+      throw new UserError(
+        'model',
         `The graph gives ${logits.length} logits for ${Math.max(1, request.rows.length)} tokens; expected ${vocabSize} for each.`,
       );
     }

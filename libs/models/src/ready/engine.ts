@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import type { Engine, RunResult } from '../engine.ts';
-import { ModelError } from '../errors.ts';
 import type { Gates } from '../interventions.ts';
 import type { Provider } from '../session/providers.ts';
 import { type Features, poolLayout } from '../sites.ts';
@@ -23,7 +23,8 @@ export function takesGaps({ io, graph }: Pick<ReadyDecoder, 'io' | 'graph'>): bo
 function checkGates(decoder: ReadyDecoder, { attention, mlp }: Gates): void {
   for (const { block, part } of decoder.stream.adds) {
     if (part === 'both' && attention[block] !== mlp[block]) {
-      throw new ModelError(
+      throw new UserError(
+        'model',
         `This ready graph adds attention and MLP of block ${block} to the residual stream at once, so only bypass is available there, not bypass_attention or bypass_mlp.`,
       );
     }

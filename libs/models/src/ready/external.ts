@@ -1,7 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { UserError } from '@sonde/base';
 import { ELEMENT_SIZES, type ExternalData, type Graph, type TensorValue } from '@sonde/onnx';
-import { ModelError } from '../errors.ts';
 
 /** A file beside a graph that holds initialisers of it. */
 export interface DataFile {
@@ -30,10 +30,11 @@ function tensorsOf(graph: Graph): { initializers: readonly TensorValue[]; inner:
 
 /** Bytes of an initialiser, by its type and shape. */
 export function byteLength({ name, dataType, dims }: TensorValue): number {
-  if (dataType === 'string') throw new ModelError(`Its initialiser "${name}" holds strings, which are not read here.`);
+  if (dataType === 'string')
+    throw new UserError('model', `Its initialiser "${name}" holds strings, which are not read here.`);
   const bytes = dims.reduce((product, size) => product * size, ELEMENT_SIZES[dataType]);
   if (dims.every((size) => size >= 0) && Number.isSafeInteger(bytes)) return bytes;
-  throw new ModelError(`Its initialiser "${name}" has an impossible shape: [${dims.join(', ')}].`);
+  throw new UserError('model', `Its initialiser "${name}" has an impossible shape: [${dims.join(', ')}].`);
 }
 
 /**
@@ -43,7 +44,8 @@ export function byteLength({ name, dataType, dims }: TensorValue): number {
 async function resolve(graphPath: string, location: string): Promise<string> {
   const folder = dirname(graphPath);
   const refuse = (why: string): never => {
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `${graphPath} names external data in "${location}", ${why}; external data must lie in the graph's folder.`,
     );
   };
@@ -53,7 +55,8 @@ async function resolve(graphPath: string, location: string): Promise<string> {
   if (location.split('/').includes('..')) refuse('which leads out of its folder');
   const path = join(folder, location);
   const real = await realpath(path).catch(() => null);
-  if (real === null) throw new ModelError(`${graphPath} names external data in "${location}", which is not there.`);
+  if (real === null)
+    throw new UserError('model', `${graphPath} names external data in "${location}", which is not there.`);
   const folders = [await realpath(folder), dirname(await realpath(graphPath))];
   if (!folders.some((own) => inside(own, real))) refuse(`which is a link to ${real}`);
   if (!(await stat(real)).isFile()) refuse('which is not a file');
@@ -69,13 +72,16 @@ export function externalLocations(graph: Graph): string[] {
 /**
  * Checks where a graph's external data lie before anything else opens them.
  * @returns the files, by location in sorted order
- * @throws ModelError if a location leads out of the graph's folder or a range out of its file
+ * @throws UserError if a location leads out of the graph's folder or a range out of its file
  */
 export async function checkExternalData(graphPath: string, graph: Graph): Promise<DataFile[]> {
   const { initializers, inner } = tensorsOf(graph);
   const misplaced = inner.find((tensor) => tensor.external);
   if (misplaced) {
-    throw new ModelError(`${graphPath}: "${misplaced.name}" has external data inside a node, which is not read here.`);
+    throw new UserError(
+      'model',
+      `${graphPath}: "${misplaced.name}" has external data inside a node, which is not read here.`,
+    );
   }
   const files = new Map<string, { path: string; size: number }>();
   for (const tensor of initializers) {
@@ -87,7 +93,8 @@ export async function checkExternalData(graphPath: string, graph: Graph): Promis
     const bytes = byteLength(tensor);
     const fits = Number.isSafeInteger(offset) && offset >= 0 && offset + bytes <= size;
     if (!fits || (length !== 0 && length !== bytes)) {
-      throw new ModelError(
+      throw new UserError(
+        'model',
         `${graphPath}: "${tensor.name}" [${tensor.dims.join(', ')}] needs ${bytes} bytes; the file says ${length} at ${offset} of "${location}", which has ${size}.`,
       );
     }

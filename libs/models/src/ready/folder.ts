@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeModel, OnnxFormatError, type OnnxModel } from '@sonde/onnx';
-import { ModelError } from '../errors.ts';
+import { UserError } from '@sonde/base';
+import { decodeModel, type OnnxModel } from '@sonde/onnx';
 import { isRecord, parseJson, readJsonIfThere } from '../json.ts';
 import type { RemoteFolder } from '../remote-files.ts';
 import { checkExternalData, externalLocations } from './external.ts';
@@ -37,12 +37,12 @@ async function namesIn(folder: string): Promise<string[]> {
 
 /**
  * The graph among a folder's names: the one that genai_config.json names, else model.onnx, else the only one; null if
- * there is none. @throws ModelError
+ * there is none. @throws UserError
  */
 function chooseGraph(folder: string, names: readonly string[], named: unknown): string | null {
   if (named !== undefined) {
     if (typeof named !== 'string' || !/^[\w.-]+$/.test(named)) {
-      throw new ModelError(`${join(folder, GENAI)}: the decoder's filename is not a plain file name.`);
+      throw new UserError('model', `${join(folder, GENAI)}: the decoder's filename is not a plain file name.`);
     }
     return named;
   }
@@ -50,7 +50,8 @@ function chooseGraph(folder: string, names: readonly string[], named: unknown): 
   const usual = ['model.onnx', `${SUBFOLDER}/model.onnx`].find((name) => all.includes(name));
   if (usual) return usual;
   if (all.length > 1) {
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `${folder} has ${all.length} graphs (${all.join(', ')}) and none is named model.onnx; keep one of them.`,
     );
   }
@@ -86,16 +87,17 @@ export async function findReady(folder: string): Promise<ReadyFolder | null> {
   const file = chooseGraph(folder, await namesIn(folder), decoder.filename);
   if (file === null) return null;
   const found = await stat(join(folder, file)).catch(() => null);
-  if (!found?.isFile()) throw new ModelError(`${join(folder, GENAI)} names the graph ${file}, which is not there.`);
+  if (!found?.isFile())
+    throw new UserError('model', `${join(folder, GENAI)} names the graph ${file}, which is not there.`);
   const own = await readJsonIfThere(join(folder, 'config.json'));
   if (!own && Object.keys(genai).length === 0) {
-    throw new ModelError(`${folder} has a graph ${file}, but neither config.json nor ${GENAI}.`);
+    throw new UserError('model', `${folder} has a graph ${file}, but neither config.json nor ${GENAI}.`);
   }
   const generationConfig = (await readJsonIfThere(join(folder, 'generation_config.json'))) ?? {};
   return { folder, file, config: { ...translate(model, decoder), ...own }, generationConfig, decoder };
 }
 
-/** Reads the graph of a folder. @throws ModelError if it is not a graph that can be read */
+/** Reads the graph of a folder. @throws UserError if it is not a graph that can be read */
 export async function readGraphFile({ folder, file }: ReadyFolder): Promise<OnnxModel> {
   const path = join(folder, file);
   return decodeGraph(await readFile(path), path);
@@ -105,14 +107,14 @@ function decodeGraph(bytes: Uint8Array, where: string): OnnxModel {
   try {
     return decodeModel(bytes);
   } catch (error) {
-    if (error instanceof OnnxFormatError) throw new ModelError(`${where} cannot be read: ${error.message}`);
+    if (error instanceof UserError) throw new UserError('model', `${where} cannot be read: ${error.message}`);
     throw error;
   }
 }
 
 /**
  * The files that loading a ready graph reads, sorted; null if the folder has no graph.
- * @throws ModelError if one is missing, or a file of external data lies elsewhere
+ * @throws UserError if one is missing, or a file of external data lies elsewhere
  */
 export async function listReadyFiles(folder: string): Promise<string[] | null> {
   const found = await findReady(folder);
@@ -120,7 +122,7 @@ export async function listReadyFiles(folder: string): Promise<string[] | null> {
   const there: string[] = [];
   for (const name of OPTIONAL) {
     if ((await stat(join(folder, name)).catch(() => null))?.isFile()) there.push(name);
-    else if (name === 'tokenizer.json') throw new ModelError(`${folder} has no ${name}.`);
+    else if (name === 'tokenizer.json') throw new UserError('model', `${folder} has no ${name}.`);
   }
   const { graph } = await readGraphFile(found);
   const data = await checkExternalData(join(folder, found.file), graph);
@@ -139,7 +141,7 @@ const besideGraph = (graph: string, locations: readonly string[]): string[] =>
 
 /**
  * The same for a folder elsewhere, whose files can be read one by one.
- * @throws ModelError if something is missing or the graph cannot be read
+ * @throws UserError if something is missing or the graph cannot be read
  */
 export async function chooseReadyFiles({ label, names, read }: RemoteFolder): Promise<string[] | null> {
   const there = new Set(names);
@@ -149,13 +151,16 @@ export async function chooseReadyFiles({ label, names, read }: RemoteFolder): Pr
   const file = chooseGraph(label, names, decoder.filename);
   if (file === null) return null;
   for (const name of [file, 'tokenizer.json']) {
-    if (!there.has(name)) throw new ModelError(`${label} has no ${name}.`);
+    if (!there.has(name)) throw new UserError('model', `${label} has no ${name}.`);
   }
   const { graph } = decodeGraph(await read(file), `${label}: ${file}`);
   const data = besideGraph(file, externalLocations(graph));
   const missing = data.find((name) => !there.has(name));
   if (missing !== undefined) {
-    throw new ModelError(`${label} is incomplete: ${file} names external data in ${missing}, which is not there.`);
+    throw new UserError(
+      'model',
+      `${label} is incomplete: ${file} names external data in ${missing}, which is not there.`,
+    );
   }
   return [...OPTIONAL.filter((name) => there.has(name)), file, ...data].sort();
 }

@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import type { DataType, Graph, ValueInfo } from '@sonde/onnx';
-import { ModelError } from '../errors.ts';
 import { isRecord } from '../json.ts';
 
 /** How one block's keys and values come and go: as two tensors [B, H, P, D], or as one [2, B, H, P, D]. */
@@ -76,7 +76,7 @@ function readPast(graph: Graph, inputs: readonly ValueInfo[], reads: Names, give
     const missing = parts.find((_, i) => !ins![i] || !outs![i]);
     if (missing) {
       const list = [...past.values(), ...present.values()].map(({ name }) => name).join(', ');
-      throw new ModelError(`Its cache is not a past and a present for each of ${layers} blocks: ${list}.`);
+      throw new UserError('model', `Its cache is not a past and a present for each of ${layers} blocks: ${list}.`);
     }
     return {
       stacked,
@@ -92,21 +92,24 @@ function readLogits(graph: Graph, gives: Names): ValueInfo {
   const found = graph.outputs.find((output) => output.name === name);
   if (found) return found;
   const list = graph.outputs.map((output) => output.name).join(', ');
-  throw new ModelError(`It has no output "${name}", so it is not a decoder with its head; its outputs are ${list}.`);
+  throw new UserError(
+    'model',
+    `It has no output "${name}", so it is not a decoder with its head; its outputs are ${list}.`,
+  );
 }
 
 function sizeOf(past: ValueInfo | undefined, axisFromEnd: number, otherwise: unknown, what: string): number {
   const dim = past?.dims?.at(-axisFromEnd);
   const size = typeof dim === 'number' && dim > 0 ? dim : otherwise;
   if (Number.isSafeInteger(size) && Number(size) > 0) return Number(size);
-  throw new ModelError(`Neither the shape of its past nor its configuration says ${what}.`);
+  throw new UserError('model', `Neither the shape of its past nor its configuration says ${what}.`);
 }
 
 /**
  * Reads what the inputs and outputs of a decoder graph mean.
  * @param genai `model.decoder` of a genai_config.json, or empty
  * @param config num_key_value_heads and head_dim, where the shapes do not say them
- * @throws ModelError if there are no logits, or an input of unknown meaning
+ * @throws UserError if there are no logits, or an input of unknown meaning
  */
 export function readInterface(
   graph: Graph,
@@ -129,20 +132,22 @@ export function readInterface(
   const unknown = inputs.find(({ name }) => !known.has(name));
   if (unknown) {
     const merged = unknown.name === 'use_cache_branch';
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `Its input "${unknown.name}" has no meaning here; expected input_ids, attention_mask, position_ids and a past for each block${merged ? ' (a merged decoder has two graphs in one; export one with past alone)' : ''}.`,
     );
   }
-  if (!inputIds) throw new ModelError('It has no input_ids.');
+  if (!inputIds) throw new UserError('model', 'It has no input_ids.');
   for (const input of [inputIds, attentionMask, positionIds, keepLogits]) {
     if (input && input.dataType !== 'int64' && input.dataType !== 'int32') {
-      throw new ModelError(`Its input "${input.name}" is ${input.dataType}; expected int64 or int32.`);
+      throw new UserError('model', `Its input "${input.name}" is ${input.dataType}; expected int64 or int32.`);
     }
   }
   const first = inputs.find(({ name }) => name === past[0]?.inputs[0]);
   const rank = past[0]?.stacked ? 5 : 4;
   if (first?.dims && first.dims.length !== rank) {
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `Its past "${first.name}" has the shape [${first.dims.join(', ')}]; expected [batch, heads, length, head size] or, for keys and values in one, [2, batch, heads, length, head size].`,
     );
   }

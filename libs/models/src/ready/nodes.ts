@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import type { Graph, Node } from '@sonde/onnx';
-import { ModelError } from '../errors.ts';
 
 /** Names of values that a node reads, those used inside its subgraphs among them. */
 export function readsOf(node: Node): string[] {
@@ -28,7 +28,7 @@ export function producersOf(nodes: readonly Node[]): Map<string, number> {
   return producers;
 }
 
-/** Nodes so that each comes after those whose values it reads. @throws ModelError if they go in a circle */
+/** Nodes so that each comes after those whose values it reads. @throws UserError if they go in a circle */
 export function sortNodes(nodes: readonly Node[]): Node[] {
   const producers = producersOf(nodes);
   const waiting = nodes.map(() => 0);
@@ -44,6 +44,6 @@ export function sortNodes(nodes: readonly Node[]): Node[] {
   for (const index of ready) {
     for (const reader of readers[index]!) if (--waiting[reader]! === 0) ready.push(reader);
   }
-  if (ready.length < nodes.length) throw new ModelError('Its nodes feed each other in a circle.');
+  if (ready.length < nodes.length) throw new UserError('model', 'Its nodes feed each other in a circle.');
   return ready.map((index) => nodes[index]!);
 }

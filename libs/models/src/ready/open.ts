@@ -1,10 +1,10 @@
 import { join } from 'node:path';
+import { UserError } from '@sonde/base';
 import type { Graph } from '@sonde/onnx';
 import type { DecoderSizes } from '../architectures/architecture.ts';
 import { type Fields, fieldsOf } from '../architectures/fields.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { Engine } from '../engine.ts';
-import { ModelError } from '../errors.ts';
 import { noChanges } from '../interventions.ts';
 import { causalMask } from '../masks.ts';
 import type { Provider } from '../session/providers.ts';
@@ -58,7 +58,7 @@ function sizesOf(graph: Graph, io: ReadyInterface, stream: Stream, config: Field
   const dim = io.logits.dims?.at(-1);
   const require = (value: number | null, what: string): number => {
     if (value !== null) return value;
-    throw new ModelError(`Neither it nor ${config.where} says ${what}.`);
+    throw new UserError('model', `Neither it nor ${config.where} says ${what}.`);
   };
   return {
     layers: stream.states.length - 1,
@@ -86,7 +86,8 @@ function sizesOf(graph: Graph, io: ReadyInterface, stream: Stream, config: Field
 function checkFeatures({ sites, edits }: Features): void {
   const site = [...sites, ...Object.keys(edits)][0];
   if (site === undefined) return;
-  throw new ModelError(
+  throw new UserError(
+    'model',
     `In a ready graph only the residual stream can be read and only bypass, bypass_attention and bypass_mlp can be done; for ${site} use the model's safetensors checkpoint.`,
   );
 }
@@ -108,7 +109,7 @@ async function tryOut(engine: Engine): Promise<void> {
 
 /**
  * Opens the ready graph of a folder; null if it has none.
- * @throws ModelError if the graph cannot be used, saying what was found in it
+ * @throws UserError if the graph cannot be used, saying what was found in it
  */
 export async function openReady(folder: string): Promise<OpenedReady | null> {
   const found = await findReady(folder);
@@ -119,7 +120,7 @@ export async function openReady(folder: string): Promise<OpenedReady | null> {
   const files = await checkExternalData(path, model.graph);
   const fields = fieldsOf(found.config, `the configuration of ${folder}`);
   const explain = (error: unknown): unknown =>
-    error instanceof ModelError ? new ModelError(`${path} cannot be used as a model. ${error.message}`) : error;
+    error instanceof UserError ? new UserError('model', `${path} cannot be used as a model. ${error.message}`) : error;
 
   let decoder: ReadyDecoder;
   try {
@@ -148,8 +149,8 @@ export async function openReady(folder: string): Promise<OpenedReady | null> {
         await tryOut(engine);
         return engine;
       } catch (error) {
-        const reason = error instanceof ModelError ? error.message : `ONNX Runtime refuses it: ${String(error)}`;
-        throw new ModelError(`${path} cannot be used as a model. ${reason}`);
+        const reason = error instanceof UserError ? error.message : `ONNX Runtime refuses it: ${String(error)}`;
+        throw new UserError('model', `${path} cannot be used as a model. ${reason}`);
       }
     },
   };

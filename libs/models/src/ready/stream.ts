@@ -1,5 +1,5 @@
+import { UserError } from '@sonde/base';
 import type { Graph, Node } from '@sonde/onnx';
-import { ModelError } from '../errors.ts';
 import type { ReadyInterface } from './interface.ts';
 import { producersOf, readsOf } from './nodes.ts';
 
@@ -134,16 +134,16 @@ function skipOf(
  * whose other side reads a block's past are the attention of that block.
  * @param graph sorted, with the sums of fused additions as outputs
  * @param expected the number of blocks, where something beside the graph says it
- * @throws ModelError that says what was found where the stream cannot be recognised
+ * @throws UserError that says what was found where the stream cannot be recognised
  */
 export function findStream(graph: Graph, io: ReadyInterface, expected: number | null): Stream {
   const { nodes } = graph;
   const producers = producersOf(nodes);
   const { values, made } = spread(nodes, io.inputIds.name);
   const end = producers.get(io.logits.name);
-  if (made.size === 0) throw new ModelError('No embedding of input_ids was found in it.');
+  if (made.size === 0) throw new UserError('model', 'No embedding of input_ids was found in it.');
   if (end === undefined || !made.has(end))
-    throw new ModelError('Its logits do not depend on the embedding of input_ids.');
+    throw new UserError('model', 'Its logits do not depend on the embedding of input_ids.');
   const leads = new Set([end]);
   for (let index = end; index >= 0; index--) {
     if (!leads.has(index)) continue;
@@ -173,7 +173,8 @@ export function findStream(graph: Graph, io: ReadyInterface, expected: number | 
       block++;
       const wrong = [...blocks].find((other) => other !== block);
       if (wrong !== undefined) {
-        throw new ModelError(
+        throw new UserError(
+          'model',
           `What is added to its residual stream at "${node.name || node.outputs[0]}" reads the past of block ${wrong}; expected block ${block}. ${summary(found.length, block)}`,
         );
       }
@@ -187,7 +188,8 @@ export function findStream(graph: Graph, io: ReadyInterface, expected: number | 
       ...(io.past.length > 0 ? [`it keeps a cache for ${io.past.length}`] : []),
       ...(expected === null ? [] : [`its configuration says ${expected}`]),
     ];
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `Its residual stream cannot be recognised: ${summary(found.length, blocks)}${says.length > 0 ? ` But ${says.join(' and ')}.` : ''}`,
     );
   }
@@ -240,7 +242,8 @@ function headInput(nodes: readonly Node[], onPath: readonly number[], narrow: re
   const product = onPath.find((index) => index > last && HEADS.has(nodes[index]!.opType));
   if (product === undefined) {
     const after = onPath.filter((index) => index > last).map((index) => nodes[index]!.opType);
-    throw new ModelError(
+    throw new UserError(
+      'model',
       `No output head was found after its last block; what follows is ${after.join(', ') || 'nothing'}.`,
     );
   }

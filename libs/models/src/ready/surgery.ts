@@ -1,3 +1,4 @@
+import { UserError } from '@sonde/base';
 import {
   buildGraph,
   DATA_TYPES,
@@ -8,7 +9,6 @@ import {
   type Value,
 } from '@sonde/onnx';
 import type { DecoderSizes } from '../architectures/architecture.ts';
-import { ModelError } from '../errors.ts';
 import type { PoolLayout } from '../sites.ts';
 import { elementTypes } from './element-types.ts';
 import type { PastLayer, ReadyInterface } from './interface.ts';
@@ -39,7 +39,8 @@ function addGates(g: GraphBuilder, { graph, stream, sizes, prefix }: ReadyDecode
     const fused = node.outputs.length > 3;
     const value = node.inputs.find((name, i) => i !== skip && name !== '')!;
     const type = typeOf(value);
-    if (!type) throw new ModelError(`The element type of "${value}", which block ${block} adds, cannot be told.`);
+    if (!type)
+      throw new UserError('model', `The element type of "${value}", which block ${block} adds, cannot be told.`);
     const gate = g.node('Gather', [part === 'mlp' ? mlp! : attention!, g.constant([block], [])], { axis: 0 });
     const typed = type === 'float32' ? gate : g.node('Cast', [gate], { to: DATA_TYPES[type] });
     // Of a fused addition, input 4 is a bias that is added too; 2 and 3 belong to its norm.
@@ -172,11 +173,12 @@ export function opsetOf(model: OnnxModel): number {
  * once a prompt, and each sequence's own), only the new keys and values leave it, states leave it pooled, the head reads
  * the wanted tokens alone, and each block's attention and MLP have a gate. What is added uses operators that mean the
  * same in every operator set from 11.
- * @throws ModelError if the graph is of an older operator set
+ * @throws UserError if the graph is of an older operator set
  */
 export function cutGraph(decoder: ReadyDecoder, layout: PoolLayout, withMaximum: boolean): OnnxModel {
   const { model, graph, io, stream, prefix } = decoder;
-  if (opsetOf(model) < 11) throw new ModelError(`It is of operator set ${opsetOf(model)}; expected 11 or later.`);
+  if (opsetOf(model) < 11)
+    throw new UserError('model', `It is of operator set ${opsetOf(model)}; expected 11 or later.`);
   const g = buildGraph('added', prefix);
   const gated = addGates(g, decoder);
   addCaches(g, decoder);

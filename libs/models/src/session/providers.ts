@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { UserError } from '@sonde/base';
 import { buildGraph, encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
-import { ModelError } from '../errors.ts';
 
 /** Who executes a graph: one of ONNX Runtime's execution providers. */
 export type Provider = 'cpu' | 'cuda' | 'webgpu';
@@ -83,11 +83,11 @@ function explain(provider: Provider, said: string): string {
 
 /**
  * Opens a session of a graph, given by its path.
- * @throws ModelError if the provider cannot be used, saying what is missing
+ * @throws UserError if the provider cannot be used, saying what is missing
  */
 export async function openSession(path: string, provider: Provider, threads: number): Promise<InferenceSession> {
-  const refusal = (said: string): ModelError =>
-    new ModelError(`Device ${provider} cannot be used. ${explain(provider, said)}`);
+  const refusal = (said: string): UserError =>
+    new UserError('model', `Device ${provider} cannot be used. ${explain(provider, said)}`);
   if (provider === 'cuda' && !hasCudaLibrary()) throw refusal('');
   // ONNX Runtime lets CUDA round products to TF32 (10 bits), and its Node binding has no option against that.
   if (provider === 'cuda') process.env.NVIDIA_TF32_OVERRIDE = '0';

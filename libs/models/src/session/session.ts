@@ -62,7 +62,7 @@ export interface PlannedSession {
  * folder, so both meet in a temporary one, where quantised weights are written too. It is deleted again before the
  * session is given, for the files stay mapped; a system that cannot delete mapped files keeps it until it clears its
  * temporary files.
- * @throws ModelError if the weights are not those that the decoder needs
+ * @throws UserError if the weights are not those that the decoder needs
  */
 export function planSession(
   { checkpoint, adapter, precision }: ModelWeights,

@@ -1,4 +1,4 @@
-import { ModelError } from '../errors.ts';
+import { UserError } from '@sonde/base';
 import type { Prompt } from '../types.ts';
 import type { ChatMessage, Tokenizer } from './tokenizer.ts';
 
@@ -19,7 +19,7 @@ const codePoints = (text: string): number => [...text].length;
  * Renders an instructed prompt through the chat template if the tokenizer has one, else as plain text (the system text
  * on a line of its own in front), and says where the prompt lies in it. A template that trims messages may cut spaces
  * off the prompt's ends.
- * @throws ModelError if the template fails or leaves the prompt out
+ * @throws UserError if the template fails or leaves the prompt out
  */
 export function renderPrompt(tokenizer: Tokenizer, parts: InstructedPrompt): Omit<Prompt, 'id'> {
   const { system, before, prompt, after } = parts;
@@ -33,7 +33,7 @@ export function renderPrompt(tokenizer: Tokenizer, parts: InstructedPrompt): Omi
   const at = render(MARK).indexOf(MARK);
   const forms = [prompt, prompt.trimEnd(), prompt.trimStart(), prompt.trim()];
   const found = at < 0 ? undefined : forms.find((form) => rendered.startsWith(form, at));
-  if (found === undefined) throw new ModelError('The chat template leaves the prompt out or changes it.');
+  if (found === undefined) throw new UserError('model', 'The chat template leaves the prompt out or changes it.');
   const spanStart = codePoints(rendered.slice(0, at));
   const spanEnd = spanStart + codePoints(found);
   return { rendered, spanStart, spanEnd, addSpecialTokens: !tokenizer.hasChatTemplate };

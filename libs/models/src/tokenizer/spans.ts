@@ -1,4 +1,4 @@
-import { ModelError } from '../errors.ts';
+import { UserError } from '@sonde/base';
 import { isRecord } from '../json.ts';
 
 /** How a tokenizer's tokens spell the text, as far as finding them in it needs. */
@@ -95,7 +95,7 @@ function matches(text: readonly number[], at: number, token: readonly number[]):
 /**
  * The code points [from, to) of a text that each of its tokens covers, as Hugging Face's tokenizers report offsets.
  * @param tokens the tokens of `text` without those that a post-processor adds
- * @throws ModelError if the tokens do not spell the text
+ * @throws UserError if the tokens do not spell the text
  */
 export function alignTokens(text: string, tokens: readonly string[], surface: Surface): [number, number][] {
   const { bytes, from, to } = spell(text, surface.compose);
@@ -120,7 +120,10 @@ export function alignTokens(text: string, tokens: readonly string[], surface: Su
       wanted = bytes.slice(at, endOfUnknown(bytes, to, at, tokens[index + 1], surface));
     }
     if (!matches(bytes, at, wanted)) {
-      throw new ModelError(`The tokens do not spell the text: token ${index} ("${token}") is not at byte ${at}.`);
+      throw new UserError(
+        'model',
+        `The tokens do not spell the text: token ${index} ("${token}") is not at byte ${at}.`,
+      );
     }
     const last = Math.max(at, at + wanted.length - 1);
     const range: [number, number] = [from[at] ?? [...text].length, to[last] ?? [...text].length];

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PreTrainedTokenizer } from '@huggingface/transformers';
-import { ModelError } from '../errors.ts';
+import { UserError } from '@sonde/base';
 import { isRecord, readJson, readJsonIfThere } from '../json.ts';
 import { decodeStrictBytes } from './byte-fallback.ts';
 import { alignTokens, describeSurface } from './spans.ts';
@@ -32,7 +32,7 @@ export interface Tokenizer {
   /**
    * A conversation through the checkpoint's chat template, ready for the answer. A system message goes in front of
    * the first user message, on a line of its own, if the template refuses or ignores the system role.
-   * @throws ModelError if there is no template or it fails
+   * @throws UserError if there is no template or it fails
    */
   renderChat(messages: readonly ChatMessage[]): string;
 }
@@ -53,7 +53,7 @@ async function readTemplate(folder: string, config: Record<string, unknown>): Pr
   return isRecord(named) && typeof named.template === 'string' ? named.template : null;
 }
 
-/** Reads the tokenizer of a checkpoint folder. @throws ModelError if its files are absent or not understood */
+/** Reads the tokenizer of a checkpoint folder. @throws UserError if its files are absent or not understood */
 export async function openTokenizer(folder: string): Promise<Tokenizer> {
   const path = join(folder, 'tokenizer.json');
   const json = await readJson(path, 'The tokenizer');
@@ -64,14 +64,14 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
   try {
     hub = new PreTrainedTokenizer(json, config);
   } catch (error) {
-    throw new ModelError(`${path} is not a tokenizer that can be read: ${reason(error)}`);
+    throw new UserError('model', `${path} is not a tokenizer that can be read: ${reason(error)}`);
   }
   decodeStrictBytes(hub._tokenizer.decoder);
   const surface = describeSurface(json);
   const source = await readTemplate(folder, config);
   const cleanUp = config.clean_up_tokenization_spaces === true;
   const renderOnce = (messages: readonly ChatMessage[]): string => {
-    if (source === null) throw new ModelError(`${folder} has no chat template.`);
+    if (source === null) throw new UserError('model', `${folder} has no chat template.`);
     const options = { chat_template: source, tokenize: false, add_generation_prompt: true } as const;
     return withTimeLimit(() => hub.apply_chat_template([...messages], options));
   };
@@ -119,7 +119,7 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function templateFailure(folder: string, error: unknown): ModelError {
-  if (error instanceof ModelError) return error;
-  return new ModelError(`The chat template of ${folder} failed: ${reason(error)}`);
+function templateFailure(folder: string, error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  return new UserError('model', `The chat template of ${folder} failed: ${reason(error)}`);
 }

@@ -1,9 +1,9 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { UserError } from '@sonde/base';
 import type { Store, StoredArtifact } from '@sonde/store';
 import { readTable, type Table, writeCsv, writeJsonl, writeParquet } from '@sonde/tables';
 import { encodeNpy, openSafetensors, readTensor } from '@sonde/tensors';
-import { UsageError } from '../errors.ts';
 
 /** Where the safetensors file of an artifact of tensors lies, materialized at `file`. */
 export const tensorsFile = (artifact: StoredArtifact, file: string): string =>
@@ -30,14 +30,15 @@ const chooseTensor = (names: readonly string[], wanted: string | undefined): str
   const known = `Its tensors: ${names.join(', ')}.`;
   if (wanted !== undefined) {
     if (names.includes(wanted)) return wanted;
-    throw new UsageError(`there is no tensor "${wanted}"`, known);
+    throw new UserError('usage', `there is no tensor "${wanted}"`, known);
   }
   if (names.length > 1)
-    throw new UsageError(
+    throw new UserError(
+      'usage',
       `a .npy file holds one tensor, and here are ${names.length}`,
       `Name one with --tensor NAME, or export .safetensors. ${known}`,
     );
-  if (names[0] === undefined) throw new UsageError('this artifact holds no tensor');
+  if (names[0] === undefined) throw new UserError('usage', 'this artifact holds no tensor');
   return names[0];
 };
 
@@ -55,12 +56,13 @@ export const exportArtifact = async (
   const write = formatsOf(artifact)[extension];
   if (write === undefined) {
     const possible = Object.keys(formatsOf(artifact));
-    throw new UsageError(
+    throw new UserError(
+      'usage',
       `an artifact of type ${artifact.type} cannot be written as "${extension}"`,
       possible.length > 0 ? `Possible: ${possible.join(', ')}.` : 'It is a folder; --json says where it is.',
     );
   }
-  if (tensor !== undefined && extension !== '.npy') throw new UsageError('--tensor goes with --out FILE.npy');
+  if (tensor !== undefined && extension !== '.npy') throw new UserError('usage', '--tensor goes with --out FILE.npy');
   await mkdir(path.dirname(path.resolve(target)), { recursive: true });
   return write(target, await store.materialize(artifact), tensor);
 };

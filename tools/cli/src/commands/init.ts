@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { UsageError } from '../errors.ts';
+import { UserError } from '@sonde/base';
 import { packageRoot } from '../package.ts';
 import type { CommonOptions } from '../pipeline.ts';
 import { openTerminal, printJson } from '../terminal.ts';
@@ -13,7 +13,11 @@ export const init = async (folder = '.', options: CommonOptions): Promise<void> 
   const existing = new Set(await readdir(target));
   for (const name of ['pipeline.yaml', '.gitignore']) {
     if (existing.has(name))
-      throw new UsageError(`${path.join(folder, name)} exists already`, 'Choose another folder: sonde init DIR.');
+      throw new UserError(
+        'usage',
+        `${path.join(folder, name)} exists already`,
+        'Choose another folder: sonde init DIR.',
+      );
   }
   await copyFile(path.join(packageRoot(), 'pipelines', 'template.yaml'), path.join(target, 'pipeline.yaml'));
   await writeFile(path.join(target, '.gitignore'), 'cache/\nresults/\n');

@@ -1,11 +1,12 @@
 import os from 'node:os';
+import { UserError } from '@sonde/base';
 import { deviceEnvironment, type Provider } from '@sonde/executor';
-import { HubError, hubSettings, listRevisions, parseReference } from '@sonde/hub';
+import { hubSettings, listRevisions, parseReference } from '@sonde/hub';
 import type { Quantization, WeightDtype } from '@sonde/models';
 import { type ArtifactType, type DataRef, parseDataRef } from '@sonde/pipeline';
 import { createDataSources } from '@sonde/steps';
 import { acceleratorsOf } from '../devices.ts';
-import { EXIT, UsageError } from '../errors.ts';
+import { EXIT } from '../errors.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
 import type { CommonOptions } from '../pipeline.ts';
@@ -28,15 +29,16 @@ interface Found {
 /** Brings what a reference names to this machine, telling of downloads. Its errors have a `hint` where there is one. */
 const bring = async (text: string, type: ArtifactType, options: CheckOptions, terminal: Terminal): Promise<Found> => {
   const parsed = parseDataRef(text, process.cwd());
-  if ('code' in parsed) throw new UsageError(parsed.message, parsed.hint);
+  if ('code' in parsed) throw new UserError('usage', parsed.message, parsed.hint);
   if (parsed.scheme === 'path') return { path: parsed.target };
   const sources = createDataSources({ offline: options.offline === true });
   if (parsed.scheme === 'embedded') {
     const found = sources.resolveEmbedded(parsed.target);
-    if (found.type !== type) throw new UsageError(`\`${text}\` is a ${found.type}; expected ${type}`);
+    if (found.type !== type) throw new UserError('usage', `\`${text}\` is a ${found.type}; expected ${type}`);
     return { path: found.path };
   }
-  if (parsed.scheme === 'https') throw new UsageError(`\`${text}\`: an address names one file; a ${type} is a folder`);
+  if (parsed.scheme === 'https')
+    throw new UserError('usage', `\`${text}\`: an address names one file; a ${type} is a folder`);
   const range = { file: { path: '', text }, start: 0, end: text.length };
   const ref: DataRef = { $: 'data', scheme: 'hf', ref: text, target: parsed.target, types: [type], range };
   const time = new Date().toISOString();
@@ -63,20 +65,10 @@ const bring = async (text: string, type: ArtifactType, options: CheckOptions, te
   return { path: remote.path, identity: remote.identity };
 };
 
-/** Names of errors that say what is wrong with a checkpoint or a reference; everything else is a fault of Sonde's. */
-const FORESEEN = new Set([
-  'ModelError',
-  'TensorFormatError',
-  'HubError',
-  'StepError',
-  'EmbeddedNameError',
-  'UsageError',
-]);
-
 /** Makes this process see the device alone; says which provider it is of. */
 const chooseDevice = async (device: string | undefined): Promise<Provider> => {
   const [accelerator, ...others] = await acceleratorsOf(device);
-  if (others.length > 0) throw new UsageError(`--device ${device} names several devices; a check needs one`);
+  if (others.length > 0) throw new UserError('usage', `--device ${device} names several devices; a check needs one`);
   if (accelerator === undefined) return 'cpu';
   Object.assign(process.env, deviceEnvironment(accelerator, process.env));
   return accelerator.provider;
@@ -143,10 +135,9 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
     ];
     for (const line of alignColumns(rows)) terminal.out(line);
   } catch (error) {
-    if (!(error instanceof Error) || !FORESEEN.has(error.name)) throw error;
-    const hint = 'hint' in error && typeof error.hint === 'string' ? error.hint : undefined;
-    if (!options.json) throw new UsageError(error.message, hint);
-    printJson(terminal, { sonde: 1, ref, ok: false, problem: { message: error.message, ...(hint && { hint }) } });
+    if (!(error instanceof UserError) || !options.json) throw error;
+    const { message, hint } = error;
+    printJson(terminal, { sonde: 1, ref, ok: false, problem: { message, ...(hint && { hint }) } });
     exitWith(EXIT.invalid);
   }
 };
@@ -167,18 +158,13 @@ const matcher = (pattern: string): RegExp =>
 /** `sonde models revisions`. */
 export const revisions = async (ref: string, options: RevisionsOptions): Promise<void> => {
   const terminal = openTerminal(options);
-  try {
-    const { repo } = parseReference(ref.replace(/^hf:/, ''));
-    const wanted = matcher(options.pattern ?? '*');
-    const all = await listRevisions(hubSettings(), repo, {
-      onRetry: (message, seconds) => terminal.note(`${ref}: ${message}; again in ${formatSeconds(seconds)}`),
-    });
-    const found = all.filter(({ name }) => wanted.test(name));
-    if (options.json) printJson(terminal, { sonde: 1, ref, revisions: found });
-    else for (const { name } of found) terminal.out(name);
-    if (found.length === 0) terminal.note(`None of ${count(all.length, 'revision')} matches ${options.pattern}.`);
-  } catch (error) {
-    if (error instanceof HubError) throw new UsageError(error.message, error.hint);
-    throw error;
-  }
+  const { repo } = parseReference(ref.replace(/^hf:/, ''));
+  const wanted = matcher(options.pattern ?? '*');
+  const all = await listRevisions(hubSettings(), repo, {
+    onRetry: (message, seconds) => terminal.note(`${ref}: ${message}; again in ${formatSeconds(seconds)}`),
+  });
+  const found = all.filter(({ name }) => wanted.test(name));
+  if (options.json) printJson(terminal, { sonde: 1, ref, revisions: found });
+  else for (const { name } of found) terminal.out(name);
+  if (found.length === 0) terminal.note(`None of ${count(all.length, 'revision')} matches ${options.pattern}.`);
 };

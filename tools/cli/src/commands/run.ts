@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { isMachineFault } from '@sonde/base';
 import type { RunEvent, RunResult } from '@sonde/executor';
 import type { Graph } from '@sonde/pipeline';
 import { openStore } from '@sonde/store';
@@ -142,7 +143,7 @@ const earlierText = (earlier: readonly EarlierOutput[], folder: string, partial:
 const statusOfRun = (result: RunResult, signal: NodeJS.Signals | undefined): number => {
   if (result.status === 'interrupted') return signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
   if (result.status === 'succeeded') return EXIT.done;
-  return [...result.failures.values()].some(({ code }) => code === 'store') ? EXIT.machine : EXIT.failed;
+  return [...result.failures.values()].some(({ code }) => isMachineFault(code)) ? EXIT.machine : EXIT.failed;
 };
 
 /** `sonde run`. */

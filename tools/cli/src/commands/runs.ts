@@ -1,7 +1,7 @@
+import { UserError } from '@sonde/base';
 import type { RunEvent } from '@sonde/executor';
 import { openStore, type RunSummary, type Store } from '@sonde/store';
 import { storeFolder } from '../api.ts';
-import { UsageError } from '../errors.ts';
 import { formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
 import type { CommonOptions } from '../pipeline.ts';
@@ -45,13 +45,17 @@ export const logs = async (id: string, step: string | undefined, options: Common
   const list = await store.runs.list();
   const name = id === 'last' ? list[0]?.id : id;
   if (name === undefined || !list.some((run) => run.id === name)) {
-    throw new UsageError(`there is no run "${id}" in ${store.dir}`, 'sonde runs lists them; `last` names the newest.');
+    throw new UserError(
+      'usage',
+      `there is no run "${id}" in ${store.dir}`,
+      'sonde runs lists them; `last` names the newest.',
+    );
   }
   const { events } = await store.runs.open(name);
   const told = events as unknown as readonly RunEvent[];
   if (step !== undefined && !told.some((event) => isOf(event, step))) {
     const steps = [...new Set(told.flatMap((event) => ('step' in event ? [event.step] : [])))];
-    throw new UsageError(`run ${name} has no step "${step}"`, `Its steps: ${steps.join(', ')}.`);
+    throw new UserError('usage', `run ${name} has no step "${step}"`, `Its steps: ${steps.join(', ')}.`);
   }
   for (const event of told) {
     if (step !== undefined && !isOf(event, step)) continue;

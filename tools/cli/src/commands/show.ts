@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import { UserError } from '@sonde/base';
 import type { Graph } from '@sonde/pipeline';
 import { openStore, type Store, type StoredArtifact } from '@sonde/store';
 import { readTable, type Table, rows as tableRows } from '@sonde/tables';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { plan, storeFolder } from '../api.ts';
-import { EXIT, UsageError } from '../errors.ts';
+import { EXIT } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
 import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '../terminal.ts';
@@ -31,13 +32,18 @@ const chooseOutputs = (graph: Graph, name: string): { task: string; output: stri
   const [step, output] = [name.slice(0, dot), name.slice(dot + 1)];
   const tasks = dot < 0 ? [] : graph.tasks.filter((task) => task.id === step || task.step === step);
   if (tasks.length === 0) {
-    throw new UsageError(
+    throw new UserError(
+      'usage',
       `${graph.name} has no step or output "${name}"`,
       `Its steps: ${[...new Set(graph.tasks.map((task) => task.step))].join(', ')}.`,
     );
   }
   if (!tasks.some((task) => output in task.outputs)) {
-    throw new UsageError(`${step} has no output "${output}"`, `It has: ${Object.keys(tasks[0]!.outputs).join(', ')}.`);
+    throw new UserError(
+      'usage',
+      `${step} has no output "${output}"`,
+      `It has: ${Object.keys(tasks[0]!.outputs).join(', ')}.`,
+    );
   }
   return tasks.map((task) => ({ task: task.id, output }));
 };
@@ -137,7 +143,8 @@ export const show = async (file: string, name: string, options: ShowOptions): Pr
   const store = await openStore(storeFolder(options.store));
   if (options.out !== undefined) {
     if (found.length > 1) {
-      throw new UsageError(
+      throw new UserError(
+        'usage',
         `${name} names ${found.length} outputs`,
         `Export one: ${found
           .slice(0, 3)
@@ -150,7 +157,7 @@ export const show = async (file: string, name: string, options: ShowOptions): Pr
     else for (const file of files) terminal.out(file);
     return;
   }
-  if (options.tensor !== undefined) throw new UsageError('--tensor goes with --out FILE.npy');
+  if (options.tensor !== undefined) throw new UserError('usage', '--tensor goes with --out FILE.npy');
   if (options.json) {
     return printJson(terminal, {
       sonde: 1,

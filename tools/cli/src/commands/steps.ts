@@ -1,6 +1,6 @@
+import { UserError } from '@sonde/base';
 import { type ConfigSchema, nearest, type StepKindSpec } from '@sonde/pipeline';
 import { stepKinds } from '../api.ts';
-import { UsageError } from '../errors.ts';
 import { checkConsent, type ModuleOptions } from '../pipeline.ts';
 import { alignColumns, openTerminal, printJson, type Terminal, wrapText } from '../terminal.ts';
 
@@ -88,7 +88,8 @@ export const steps = async (name: string | undefined, options: ModuleOptions): P
   const kind = kinds.get(name);
   if (kind === undefined) {
     const near = nearest(name, kinds.keys());
-    throw new UsageError(
+    throw new UserError(
+      'usage',
       `there is no step kind "${name}"`,
       near === undefined ? `There are: ${[...kinds.keys()].join(', ')}.` : `Did you mean ${near}?`,
     );

@@ -1,6 +1,7 @@
+import { UserError } from '@sonde/base';
 import { openStore } from '@sonde/store';
 import { plan, storeFolder } from '../api.ts';
-import { EXIT, UsageError } from '../errors.ts';
+import { EXIT } from '../errors.ts';
 import { count, formatBytes, formatPeriod } from '../format.ts';
 import { type CommonOptions, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
 import { alignColumns, exitWith, openTerminal, printJson } from '../terminal.ts';
@@ -89,7 +90,8 @@ export const pin = async (file: string, options: PipelineOptions & { readonly re
   }
   const { tasks } = await plan(graph, storeOptions(options));
   const keys = tasks.flatMap(({ state, key }) => (state === 'cached' && key !== undefined ? [key] : []));
-  if (keys.length === 0) throw new UsageError(`${graph.name} has no results to pin yet`, 'sonde run computes them.');
+  if (keys.length === 0)
+    throw new UserError('usage', `${graph.name} has no results to pin yet`, 'sonde run computes them.');
   await store.pin(graph.name, keys);
   if (options.json) return printJson(terminal, { sonde: 1, pipeline: graph.name, pinned: keys });
   terminal.out(`${graph.name}: ${count(keys.length, 'result')} pinned`);

@@ -1,0 +1,4 @@
+export { isRecord, type JsonObject, type JsonValue } from './json.ts';
+export { memo } from './memo.ts';
+export { codeOf, type SystemFailure, systemFailure } from './system-error.ts';
+export { FAULTS, type Fault, isMachineFault, UserError } from './user-error.ts';

@@ -1,0 +1,1 @@
+export { requireInteger, requireLevel } from './arguments.ts';

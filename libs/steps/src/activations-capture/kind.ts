@@ -1,0 +1,61 @@
+import type { StepKind } from '@sonde/executor';
+import { dividePairs } from '../division.ts';
+import { engineRuntime, modelAffinity } from '../engine.ts';
+import {
+  checkInterventions,
+  closed,
+  interventions,
+  layers,
+  model,
+  one,
+  poolWithoutDefault,
+  sites,
+  stateDtype,
+} from '../schemas.ts';
+
+/** Hidden states of given texts by one teacher-forced pass. */
+export const activationsCapture: StepKind = {
+  kind: 'activations/capture',
+  revision: 3,
+  summary: 'Reads hidden states of prompts, or of prompts with given continuations, in one teacher-forced pass.',
+  config: closed(
+    {
+      model,
+      prompts: one('A table with `prompt_id`, `rendered`, `span_start`, `span_end`.', 'table'),
+      continuations: one('A table with `prompt_id`, `sample`, `token_ids`; without it only prompts are read.', 'table'),
+      layers,
+      pool: poolWithoutDefault,
+      sites,
+      dtype: stateDtype,
+      interventions,
+      losses: {
+        type: 'boolean',
+        default: false,
+        description: 'Also gives the negative log-likelihood of each prompt under the same interventions: perplexity.',
+      },
+    },
+    ['model', 'prompts'],
+  ),
+  outputs: {
+    states: {
+      type: 'tensors',
+      description:
+        '`hidden_states` [n, L+1, d], and a tensor for each other site, with a row index (`prompt_id`, `sample`, `span`, and `position` of single tokens).',
+    },
+    losses: {
+      type: 'table',
+      description:
+        '`prompt_id`, `tokens`, `nll`: tokens predicted and their summed negative log-likelihood (nats); only with `losses`.',
+    },
+  },
+  outputsOf: (config) => {
+    const { states, losses } = activationsCapture.outputs;
+    return config.losses === true ? { states: states!, losses: losses! } : { states: states! };
+  },
+  check: checkInterventions,
+  runtime: engineRuntime,
+  usesDevice: true,
+  affinity: modelAffinity,
+  division: { inputs: ['prompts', 'continuations'], divide: dividePairs },
+  load: () => import('./run.ts'),
+};

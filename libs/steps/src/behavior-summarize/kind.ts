@@ -1,0 +1,33 @@
+import type { StepKind } from '@sonde/executor';
+import { attributes, bootstrap, closed, mode, one } from '../schemas.ts';
+
+/** How toxic a model's continuations are: expected maximum toxicity and toxicity probability. */
+export const behaviorSummarize: StepKind = {
+  kind: 'behavior/summarize',
+  revision: 2,
+  summary: 'Summarises scores: expected maximum toxicity (EMT), toxicity probability, with bootstrap intervals.',
+  config: closed(
+    {
+      scores: one('The continuations’ scores.', 'table'),
+      prompts: one('The prompts with their own scores: gives the groups `toxic` and `nontoxic`.', 'table'),
+      continuations: one('The continuations: adds their length, distinct-n and log-probability.', 'table'),
+      losses: one('Losses of `activations/capture`: adds perplexity.', 'table'),
+      reference: one(
+        'Scores of the same prompts by a model to compare with (without the intervention, say): adds the change of EMT.',
+        'table',
+      ),
+      attributes,
+      mode,
+      bootstrap,
+    },
+    ['scores'],
+  ),
+  outputs: {
+    summary: {
+      type: 'table',
+      description:
+        '`attribute`, `group` (`all`, `toxic`, `nontoxic`), `metric` (`emt`, `toxicity_probability`, `mean_score`, `delta_emt`, and with `attribute` null `perplexity`, `distinct_1` … `tokens`), `value`, `low`, `high`, `k`, `prompts`, `scored`, `missing`, `mode`, `reason`.',
+    },
+  },
+  load: () => import('./run.ts'),
+};

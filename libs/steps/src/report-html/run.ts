@@ -1,0 +1,80 @@
+import { writeFile } from 'node:fs/promises';
+import type { Ancestor, RunContext } from '@sonde/executor';
+import { type ProbeSection, type ReportModel, renderReport } from '@sonde/report';
+import { readTable, rows } from '@sonde/tables';
+import { inputs, number, optionalInput, text } from '../inputs.ts';
+import { readPrompts } from '../prompts.ts';
+import { behaviorSection, bypassSection } from './behavior.ts';
+import { exampleSection } from './examples.ts';
+import { correlationSection, probeSection } from './internals.ts';
+import { labelsOf } from './labels.ts';
+import { configOfKind, modeOf, provenanceRows, runFacts, timingRows } from './provenance.ts';
+import { readCollected } from './rows.ts';
+
+const softwareOf = (ancestors: readonly Ancestor[]): ReportModel['software'] => {
+  const runtimes = new Set(
+    ancestors.map(({ fingerprint }) => (fingerprint.runtime as { onnxruntime?: string } | undefined)?.onnxruntime),
+  );
+  runtimes.delete(undefined);
+  const { SONDE_VERSION: sonde } = process.env;
+  return [
+    ...(sonde === undefined ? [] : [{ name: 'Sonde', version: sonde }]),
+    { name: 'Node', version: process.versions.node },
+    ...[...runtimes].map((version) => ({ name: 'ONNX Runtime', version: version! })),
+  ];
+};
+
+/** A model has a layer more than it has blocks. */
+const blocksOf = (model: string, probes: ProbeSection | undefined): { blocks?: number } => {
+  const layers = (probes?.rows ?? []).filter((row) => row.model === model).map(({ layer }) => layer);
+  return layers.length === 0 ? {} : { blocks: Math.max(...layers) };
+};
+
+/** `report/html`. */
+export const run = async ({ config, output, pipeline, ancestors = [] }: RunContext): Promise<void> => {
+  const [summaries, probes, bypassed, continuations, scores] = await Promise.all(
+    ['summaries', 'probes', 'bypassed', 'continuations', 'scores'].map((key) => readCollected(inputs(config, key))),
+  );
+  const correlations = optionalInput(config, 'correlations');
+  const promptSource = optionalInput(config, 'prompts');
+  const prompts = promptSource && (await readPrompts(promptSource));
+  const names = [...new Set([summaries!, probes!, continuations!, bypassed!].flat().map(({ model }) => model))];
+  const labels = labelsOf(names);
+  const collected = ['summaries', 'probes', 'bypassed', 'continuations', 'scores'].flatMap((key) =>
+    inputs(config, key),
+  );
+  const summaryConfig = configOfKind(ancestors, 'behavior/summarize');
+  const scorer = String(scores![0]?.rows[0]?.scorer ?? 'as recorded in the scores');
+  const behavior = behaviorSection(summaries!, summaryConfig, scorer);
+  const probeResults = probeSection(probes!, configOfKind(ancestors, 'probe/train'));
+  const correlation =
+    correlations &&
+    correlationSection(rows(await readTable(correlations.path)), configOfKind(ancestors, 'correlate/models'));
+  const bypass = bypassSection(bypassed!, summaries!, summaryConfig);
+  const examples =
+    prompts &&
+    exampleSection(
+      prompts,
+      rows(prompts.table),
+      continuations!,
+      scores!,
+      text(config, 'attribute'),
+      number(config, 'examples'),
+    );
+  const model: ReportModel = {
+    title: typeof config.title === 'string' ? config.title : (pipeline?.name ?? 'Report'),
+    ...(pipeline?.description && { description: pipeline.description }),
+    mode: modeOf(ancestors),
+    facts: runFacts(ancestors),
+    software: softwareOf(ancestors),
+    models: names.map((name) => ({ name, label: labels.get(name)!, ...blocksOf(name, probeResults) })),
+    provenance: provenanceRows(ancestors, collected),
+    ...(behavior && { behavior }),
+    ...(probeResults && { probes: probeResults }),
+    ...(correlation && { correlation }),
+    ...(bypass && { bypass }),
+    ...(examples && { examples }),
+    timings: { kinds: timingRows(ancestors) },
+  };
+  await writeFile(output('report'), await renderReport(model));
+};
