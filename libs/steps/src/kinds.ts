@@ -6,7 +6,10 @@ import { correlateModels } from './correlate-models/kind.ts';
 import { probeTrain } from './probe-train/kind.ts';
 import { promptsSample } from './prompts-sample/kind.ts';
 import { reportHtml } from './report-html/kind.ts';
-import { tableConcat, tableFilter, tableImport, tableJoin } from './tables/kind.ts';
+import { tableConcat } from './table-concat/kind.ts';
+import { tableFilter } from './table-filter/kind.ts';
+import { tableImport } from './table-import/kind.ts';
+import { tableJoin } from './table-join/kind.ts';
 import { textGenerate } from './text-generate/kind.ts';
 import { textScore } from './text-score/kind.ts';
 

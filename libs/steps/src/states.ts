@@ -23,7 +23,7 @@ import {
   widenFloat16,
   writeSafetensors,
 } from '@sonde/tensors';
-import { combineTables } from './combine.ts';
+import { combineTables } from './shared/combine.ts';
 import type { TokenSpool } from './token-spool.ts';
 
 // An artifact of states is a folder of two files: a tensor for each site, and a row index beside them.

@@ -3,8 +3,8 @@ import { resolveEmbedded } from '@sonde/embedded';
 import type { InputArtifact, Shard } from '@sonde/executor';
 import { readTable, rows } from '@sonde/tables';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dividePairs, dividePrompts } from '../src/division.ts';
 import { STEP_KINDS } from '../src/index.ts';
+import { dividePairs, dividePrompts } from '../src/shared/model/division.ts';
 import { openStates } from '../src/states.ts';
 import { artifact, runStep, type StepRun, tableArtifact, temporaryFolder } from './harness.ts';
 

@@ -1,6 +1,6 @@
 import type { StepKind } from '@sonde/executor';
-import { dividePairs } from '../division.ts';
-import { engineRuntime, modelAffinity } from '../engine.ts';
+import { dividePairs } from '../shared/model/division.ts';
+import { engineRuntime, modelAffinity } from '../shared/model/engine.ts';
 import {
   checkInterventions,
   closed,
@@ -11,7 +11,7 @@ import {
   poolWithoutDefault,
   sites,
   stateDtype,
-} from '../schemas.ts';
+} from '../shared/schemas.ts';
 
 /** Hidden states of given texts by one teacher-forced pass. */
 export const activationsCapture: StepKind = {

@@ -2,13 +2,13 @@ import { UserError } from '@sonde/base';
 import type { CombineContext, RunContext } from '@sonde/executor';
 import { type CaptureItem, capture, type Intervention, type Model, type Prompt, perplexity } from '@sonde/models';
 import { readTableParts, rows, tableFromColumns, writeParquet } from '@sonde/tables';
-import { withCapture } from '../captured.ts';
-import { combineTables } from '../combine.ts';
-import { PAIR_COLUMNS, type RowRange } from '../division.ts';
 import { optionalInput } from '../inputs.ts';
-import { interventionsOf } from '../interventions.ts';
-import { loadedModel } from '../loaded-model.ts';
-import { modelPrompts } from '../model-prompts.ts';
+import { combineTables } from '../shared/combine.ts';
+import { withCapture } from '../shared/model/captured.ts';
+import { PAIR_COLUMNS, type RowRange } from '../shared/model/division.ts';
+import { interventionsOf } from '../shared/model/interventions.ts';
+import { loadedModel } from '../shared/model/loaded-model.ts';
+import { modelPrompts } from '../shared/model/model-prompts.ts';
 import { combineStates, type StateRow } from '../states.ts';
 
 interface Pairs {

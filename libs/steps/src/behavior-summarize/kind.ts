@@ -1,5 +1,5 @@
 import type { StepKind } from '@sonde/executor';
-import { attributes, bootstrap, closed, mode, one } from '../schemas.ts';
+import { attributes, bootstrap, closed, mode, one } from '../shared/schemas.ts';
 
 /** How toxic a model's continuations are: expected maximum toxicity and toxicity probability. */
 export const behaviorSummarize: StepKind = {

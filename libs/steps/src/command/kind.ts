@@ -1,6 +1,6 @@
 import type { StepKind } from '@sonde/executor';
 import { ARTIFACT_TYPES, type OutputSpec } from '@sonde/pipeline';
-import { closed } from '../schemas.ts';
+import { closed } from '../shared/schemas.ts';
 
 const name = '^[a-z][a-z0-9_-]*$';
 

@@ -1,5 +1,5 @@
 import type { StepKind } from '@sonde/executor';
-import { attributes, closed, many } from '../schemas.ts';
+import { attributes, closed, many } from '../shared/schemas.ts';
 
 /** Across models: does encoding a property go with behaving that way? */
 export const correlateModels: StepKind = {

@@ -1,5 +1,5 @@
 import type { StepKind } from '@sonde/executor';
-import { attributes, captureSites, closed, mode, one, seed } from '../schemas.ts';
+import { attributes, captureSites, closed, mode, one, seed } from '../shared/schemas.ts';
 
 /** Linear probes from hidden states to scores, layer by layer. */
 export const probeTrain: StepKind = {

@@ -11,7 +11,7 @@ import {
 import { tableFromRows, writeParquet, writeParquetParts } from '@sonde/tables';
 import { type TensorEntry, writeSafetensors } from '@sonde/tensors';
 import { number, strings, text } from '../inputs.ts';
-import { type ProbeSet, readProbeData } from '../probe-data.ts';
+import { type ProbeSet, readProbeData } from './data.ts';
 
 /** What was probed: the model's states, or something simpler that a probe score is read against. */
 type FeatureKind = 'states' | 'bag_of_words' | 'text_length' | 'random_direction';

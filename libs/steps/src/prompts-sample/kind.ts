@@ -1,5 +1,5 @@
 import type { StepKind } from '@sonde/executor';
-import { attribute, closed, one, seed } from '../schemas.ts';
+import { attribute, closed, one, seed } from '../shared/schemas.ts';
 
 /** A sample of prompts from a table of texts with scores, rendered through a template. */
 export const promptsSample: StepKind = {

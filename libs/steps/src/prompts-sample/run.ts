@@ -15,7 +15,7 @@ import {
 } from '@sonde/tables';
 import { input, number, optionalInput } from '../inputs.ts';
 import { SCORE_PREFIX } from '../prompts.ts';
-import { renderThrough } from '../templates.ts';
+import { renderThrough } from './templates.ts';
 
 /** RealToxicityPrompts nests the prompt's text and its Perspective scores, in lower case, under `prompt`. */
 const NESTED_TEXT = 'prompt.text';

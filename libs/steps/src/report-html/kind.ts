@@ -1,5 +1,5 @@
 import type { StepKind } from '@sonde/executor';
-import { attribute, closed, many, one } from '../schemas.ts';
+import { attribute, closed, many, one } from '../shared/schemas.ts';
 
 /** The report: one HTML file that needs nothing else. */
 export const reportHtml: StepKind = {

@@ -1,6 +1,6 @@
 import type { StepKind } from '@sonde/executor';
-import { dividePrompts } from '../division.ts';
-import { engineRuntime, modelAffinity } from '../engine.ts';
+import { dividePrompts } from '../shared/model/division.ts';
+import { engineRuntime, modelAffinity } from '../shared/model/engine.ts';
 import {
   checkInterventions,
   closed,
@@ -12,7 +12,7 @@ import {
   seed,
   sites,
   stateDtype,
-} from '../schemas.ts';
+} from '../shared/schemas.ts';
 
 /** Continuations of prompts, and on the way the hidden states of both. */
 export const textGenerate: StepKind = {

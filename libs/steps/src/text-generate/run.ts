@@ -1,12 +1,12 @@
 import type { CombineContext, RunContext } from '@sonde/executor';
 import { type Continuation, type GenerationOptions, generate, type RunHooks } from '@sonde/models';
 import { type Table, tableFromColumns, writeParquet } from '@sonde/tables';
-import { withCapture } from '../captured.ts';
-import { combineTables } from '../combine.ts';
-import type { RowRange } from '../division.ts';
-import { interventionsOf } from '../interventions.ts';
-import { loadedModel } from '../loaded-model.ts';
-import { modelPrompts } from '../model-prompts.ts';
+import { combineTables } from '../shared/combine.ts';
+import { withCapture } from '../shared/model/captured.ts';
+import type { RowRange } from '../shared/model/division.ts';
+import { interventionsOf } from '../shared/model/interventions.ts';
+import { loadedModel } from '../shared/model/loaded-model.ts';
+import { modelPrompts } from '../shared/model/model-prompts.ts';
 import { combineStates } from '../states.ts';
 
 const continuationsTable = (continuations: readonly Continuation[]): Table =>

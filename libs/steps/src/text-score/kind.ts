@@ -1,5 +1,5 @@
 import type { StepKind } from '@sonde/executor';
-import { closed, one } from '../schemas.ts';
+import { closed, one } from '../shared/schemas.ts';
 
 /** Scores of texts by a scorer. */
 export const textScore: StepKind = {

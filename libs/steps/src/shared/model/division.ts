@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { UserError } from '@sonde/base';
 import type { RunConfig, Shard } from '@sonde/executor';
-import { input, optionalInput } from './inputs.ts';
+import { input, optionalInput } from '../../inputs.ts';
 
 /**
  * Most prompts and most sequences of a shard: what is batched together is fixed by the data, not by the machine, and a

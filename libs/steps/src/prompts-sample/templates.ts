@@ -1,5 +1,5 @@
 import { type Prompt, renderPrompt, type Tokenizer } from '@sonde/models';
-import { codePoints } from './prompts.ts';
+import { codePoints } from '../prompts.ts';
 
 /** Template 0 passes the prompt as it is; 1–4 ask for a continuation, with and without the two labels. */
 const TEMPLATES = [

@@ -3,8 +3,8 @@ import { UserError } from '@sonde/base';
 import type { InputArtifact, RunContext } from '@sonde/executor';
 import type { Intervention, ModelConfig, Pool, Site, TokenPlace } from '@sonde/models';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
+import { openStates, type StatesFile, statesTensors } from '../../states.ts';
 import { allPromptIds } from './model-prompts.ts';
-import { openStates, type StatesFile, statesTensors } from './states.ts';
 
 /** An intervention as the pipeline file has it, with its artifacts in place. */
 interface InterventionConfig {

@@ -3,10 +3,10 @@ import type { RunConfig } from '@sonde/executor';
 import type { CaptureSite, Pool } from '@sonde/models';
 import type { ProbeTarget } from '@sonde/probing';
 import { readTable, rows } from '@sonde/tables';
-import { maxima, readContinuationGrid } from './continuation-scores.ts';
-import { input, optionalInput, strings } from './inputs.ts';
-import { chooseAttributes, codePoints, readPrompts, scoreColumn } from './prompts.ts';
-import { openStates, type StateRow, type StatesFile } from './states.ts';
+import { maxima, readContinuationGrid } from '../continuation-scores.ts';
+import { input, optionalInput, strings } from '../inputs.ts';
+import { chooseAttributes, codePoints, readPrompts, scoreColumn } from '../prompts.ts';
+import { openStates, type StateRow, type StatesFile } from '../states.ts';
 
 export const SCENARIOS = ['input', 'forward', 'output', 'backward'] as const;
 export type Scenario = (typeof SCENARIOS)[number];

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { RunContext } from '@sonde/executor';
 import type { CapturedStates, CaptureOptions, CaptureSite, Model, RunHooks } from '@sonde/models';
+import { type PoolRows, type StateDType, type StateRow, writeStates } from '../../states.ts';
+import { openTokenSpool } from '../../token-spool.ts';
 import { modelFacts } from './model-prompts.ts';
-import { type PoolRows, type StateDType, type StateRow, writeStates } from './states.ts';
-import { openTokenSpool } from './token-spool.ts';
 
 /** What `capture:` asks for, wherever in the config it stands. */
 interface CaptureConfig {

@@ -2,10 +2,10 @@ import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import type { Prompt } from '@sonde/models';
 import { column, concatTables, floatColumn, hasColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
+import { input } from '../../inputs.ts';
+import { fullTextColumn } from '../../prompts.ts';
 import type { RowRange } from './division.ts';
 import { modelInputs } from './engine.ts';
-import { input } from './inputs.ts';
-import { fullTextColumn } from './prompts.ts';
 
 const SPAN = '`span_start` and `span_end` say where the prompt’s own text lies in `rendered`, in code points from 0.';
 

@@ -1,0 +1,19 @@
+import type { RunContext } from '@sonde/executor';
+import { addColumn, concatTables, hasColumn, readTable, writeParquet } from '@sonde/tables';
+import { inputs } from '../inputs.ts';
+
+/** `table/concat`: the axes that tell collected tables apart become columns, unless a column has that name. */
+export const run = async ({ config, output }: RunContext): Promise<void> => {
+  const tables = await Promise.all(
+    inputs(config, 'tables').map(async ({ path, axes }) => {
+      let table = await readTable(path);
+      for (const [axis, value] of Object.entries(axes)) {
+        if (hasColumn(table, axis)) continue;
+        const label = typeof value === 'string' ? value : JSON.stringify(value);
+        table = addColumn(table, { name: axis, type: 'string', values: new Array<string>(table.rowCount).fill(label) });
+      }
+      return table;
+    }),
+  );
+  await writeParquet(output('table'), concatTables(tables));
+};
