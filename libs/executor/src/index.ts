@@ -35,4 +35,4 @@ export type {
   StepImplementation,
   StepKind,
 } from './step.ts';
-export { isInputArtifact } from './step.ts';
+export { defineStep, isInputArtifact } from './step.ts';

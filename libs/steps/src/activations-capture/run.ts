@@ -1,8 +1,15 @@
 import { UserError } from '@sonde/base';
-import type { CombineContext, RunContext } from '@sonde/executor';
-import { type CaptureItem, capture, type Intervention, type Model, type Prompt, perplexity } from '@sonde/models';
+import type { CombineContext, InputArtifact, RunContext } from '@sonde/executor';
+import {
+  type CaptureItem,
+  type CaptureOptions,
+  capture,
+  type Intervention,
+  type Model,
+  type Prompt,
+  perplexity,
+} from '@sonde/models';
 import { readTableParts, rows, tableFromColumns, writeParquet } from '@sonde/tables';
-import { optionalInput } from '../inputs.ts';
 import { combineTables } from '../shared/combine.ts';
 import { withCapture } from '../shared/model/captured.ts';
 import { PAIR_COLUMNS, type RowRange } from '../shared/model/division.ts';
@@ -10,6 +17,7 @@ import { interventionsOf } from '../shared/model/interventions.ts';
 import { loadedModel } from '../shared/model/loaded-model.ts';
 import { modelPrompts } from '../shared/model/model-prompts.ts';
 import { combineStates, type StateRow } from '../states.ts';
+import type { Config } from './kind.ts';
 
 interface Pairs {
   readonly withContinuations: boolean;
@@ -19,8 +27,11 @@ interface Pairs {
 }
 
 /** Each prompt with each of its continuations, in the prompts' order; without continuations each prompt alone. */
-const pairsOf = async ({ config, shard }: RunContext, prompts: readonly Prompt[]): Promise<Pairs> => {
-  const source = optionalInput(config, 'continuations');
+async function pairsOf(
+  source: InputArtifact | undefined,
+  prompts: readonly Prompt[],
+  range: RowRange | undefined,
+): Promise<Pairs> {
   if (source === undefined) {
     return {
       withContinuations: false,
@@ -30,7 +41,6 @@ const pairsOf = async ({ config, shard }: RunContext, prompts: readonly Prompt[]
   }
   const byPrompt = new Map<string, { sample: number; tokenIds: number[] }[]>();
   const wanted = new Set(prompts.map(({ id }) => id));
-  const range = shard as unknown as RowRange | undefined;
   const part = { columns: PAIR_COLUMNS, ...(range?.continuations && { rows: range.continuations }) };
   for await (const table of readTableParts(source.path, part)) {
     for (const { prompt_id, sample, token_ids } of rows(table)) {
@@ -52,53 +62,51 @@ const pairsOf = async ({ config, shard }: RunContext, prompts: readonly Prompt[]
     }
   }
   return found;
-};
+}
 
-const writeLosses = async (
-  context: RunContext,
+async function writeLosses(
+  file: string,
   model: Model,
   prompts: readonly Prompt[],
   interventions: readonly Intervention[],
-): Promise<void> => {
+): Promise<void> {
   const { texts } = await perplexity(model, prompts, { interventions });
   await writeParquet(
-    context.output('losses'),
+    file,
     tableFromColumns([
       { name: 'prompt_id', type: 'string', values: prompts.map(({ id }) => id) },
       { name: 'tokens', type: 'int32', values: texts.map(({ tokens }) => tokens) },
       { name: 'nll', type: 'float64', values: texts.map(({ nll, tokens }) => (nll === null ? null : nll * tokens)) },
     ]),
   );
-};
+}
 
 /** `activations/capture`. */
-export const run = async (context: RunContext): Promise<void> => {
-  const prompts = await modelPrompts(context);
+export async function run(context: RunContext<Config, RowRange>): Promise<void> {
+  const { config, shard, signal } = context;
+  const prompts = await modelPrompts(config.prompts, shard);
   const model = await loadedModel(context);
-  const pairs = await pairsOf(context, prompts);
-  const interventions = await interventionsOf(context, model.config);
+  const pairs = await pairsOf(config.continuations, prompts, shard);
+  const interventions = await interventionsOf(config, model.config);
   // Where a prompt's continuations are divided, what is the prompt's own comes with the first of them alone.
-  const withPrompts = ((context.shard as unknown as RowRange | undefined)?.samples?.[0] ?? 0) === 0;
+  const withPrompts = (shard?.samples?.[0] ?? 0) === 0;
   const ids = prompts.map(({ id }) => id);
-  const { pool = pairs.withContinuations ? ['prompt', 'continuation'] : ['prompt'] } = context.config;
-  await withCapture(context, model, { ...context.config, pool }, ids, async (options, hooks) => {
+  const pool: CaptureOptions['pool'] =
+    config.pool ?? (pairs.withContinuations ? ['prompt', 'continuation'] : ['prompt']);
+  await withCapture(context, model, { ...config, pool }, ids, async (options, hooks) => {
     const states = await capture(
       model,
       pairs.items,
       { ...options, interventions, prompts: withPrompts },
-      {
-        ...hooks,
-        onProgress: ({ done, total }) => context.progress(done, total, 'sequences'),
-        signal: context.signal,
-      },
+      { ...hooks, onProgress: ({ done, total }) => context.progress(done, total, 'sequences'), signal },
     );
     return { states, rows: pairs.rows };
   });
-  if (context.config.losses === true) await writeLosses(context, model, withPrompts ? prompts : [], interventions);
-};
+  if (config.losses) await writeLosses(context.output('losses'), model, withPrompts ? prompts : [], interventions);
+}
 
 /** Puts the shards one below the other. */
-export const combine = async ({ parts, output }: CombineContext): Promise<void> => {
+export async function combine({ parts, output }: CombineContext<Config>): Promise<void> {
   await combineStates(
     parts.map((part) => part.states!),
     output('states'),
@@ -108,4 +116,4 @@ export const combine = async ({ parts, output }: CombineContext): Promise<void> 
     parts.map((part) => part.losses!),
     output('losses'),
   );
-};
+}

@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import type { RunConfig, RunContext } from '@sonde/executor';
+import type { RunContext } from '@sonde/executor';
 import {
   bootstrapInterval,
   bootstrapMeans,
@@ -11,8 +11,8 @@ import {
 } from '@sonde/statistics';
 import { floatColumn, readTable, rows, tableFromRows, writeParquet } from '@sonde/tables';
 import { type ContinuationGrid, maxima, readContinuationGrid } from '../continuation-scores.ts';
-import { input, optionalInput, strings, text } from '../inputs.ts';
 import { chooseAttributes, readPrompts, scoreColumn, scorerMismatch } from '../prompts.ts';
+import type { Config } from './kind.ts';
 
 interface SummaryRow {
   readonly attribute: string | null;
@@ -53,23 +53,18 @@ const SCHEMA = [
   { name: 'reason', type: 'string' },
 ] as const;
 
-interface BootstrapConfig {
-  readonly resamples: number;
-  readonly level: number;
-  readonly seed: number;
-}
+type BootstrapConfig = Config['bootstrap'];
 
 const toxicityRows = async (
-  config: RunConfig,
+  config: Config,
   grid: ContinuationGrid,
   bootstrap: BootstrapConfig,
 ): Promise<SummaryRow[]> => {
-  const source = optionalInput(config, 'prompts');
-  const prompts = source && (await readPrompts(source));
-  const mode = text(config, 'mode') as 'default' | 'paper';
+  const prompts = config.prompts && (await readPrompts(config.prompts));
+  const { mode } = config;
   const resamples = resampler(bootstrap.seed, 'prompts', bootstrap.resamples);
   const result: SummaryRow[] = [];
-  for (const attribute of chooseAttributes(grid.table, strings(config, 'attributes'), 'the scores')) {
+  for (const attribute of chooseAttributes(grid.table, config.attributes, 'the scores')) {
     const own = prompts && scoreColumn(prompts.table, attribute);
     const promptScores = grid.promptIds.map((id) => {
       const row = prompts?.rowOf.get(id);
@@ -110,13 +105,12 @@ const toxicityRows = async (
  * largest scores, with an interval from the same resamples of prompts in both.
  */
 const changeRows = async (
-  config: RunConfig,
+  config: Config,
   grid: ContinuationGrid,
   bootstrap: BootstrapConfig,
 ): Promise<SummaryRow[]> => {
-  const source = optionalInput(config, 'reference');
-  if (source === undefined) return [];
-  const reference = await readContinuationGrid(source);
+  if (config.reference === undefined) return [];
+  const reference = await readContinuationGrid(config.reference);
   if (reference.k !== grid.k) {
     throw new UserError(
       'input',
@@ -126,7 +120,7 @@ const changeRows = async (
   }
   const indexOf = new Map(reference.promptIds.map((id, p) => [id, p]));
   const shared = resampler(bootstrap.seed, 'prompts', bootstrap.resamples);
-  return chooseAttributes(grid.table, strings(config, 'attributes'), 'the scores').map((attribute) => {
+  return chooseAttributes(grid.table, config.attributes, 'the scores').map((attribute) => {
     const before = maxima(reference.scores(attribute), grid.k);
     const differences = maxima(grid.scores(attribute), grid.k)
       .map((after, p) => after - (before[indexOf.get(grid.promptIds[p]!) ?? -1] ?? Number.NaN))
@@ -155,7 +149,7 @@ const changeRows = async (
 };
 
 /** Rows about the text itself, whatever its toxicity: how a change to a model harms it otherwise. */
-const fluencyRows = async (config: RunConfig, k: number, bootstrap: BootstrapConfig): Promise<SummaryRow[]> => {
+const fluencyRows = async (config: Config, k: number, bootstrap: BootstrapConfig): Promise<SummaryRow[]> => {
   const result: SummaryRow[] = [];
   const add = (metric: string, value: number | null, prompts: number, interval?: readonly [number, number]): void => {
     const reason = value === null ? 'no_tokens' : null;
@@ -174,7 +168,7 @@ const fluencyRows = async (config: RunConfig, k: number, bootstrap: BootstrapCon
       reason,
     });
   };
-  const continuations = optionalInput(config, 'continuations');
+  const { continuations, losses } = config;
   if (continuations !== undefined) {
     const table = await readTable(continuations.path);
     const lists = rows(table).map(({ token_ids }) => Array.from((token_ids ?? []) as ArrayLike<number>));
@@ -189,7 +183,6 @@ const fluencyRows = async (config: RunConfig, k: number, bootstrap: BootstrapCon
     const logprob = floatColumn(table, 'logprob').reduce((sum, value) => sum + value, 0);
     add('logprob_per_token', tokens === 0 ? null : logprob / tokens, prompts);
   }
-  const losses = optionalInput(config, 'losses');
   if (losses !== undefined) {
     const table = await readTable(losses.path);
     const nll = floatColumn(table, 'nll');
@@ -220,18 +213,17 @@ const fluencyRows = async (config: RunConfig, k: number, bootstrap: BootstrapCon
   return result;
 };
 
-const warnOfScorers = async (config: RunConfig, grid: ContinuationGrid, log: RunContext['log']): Promise<void> => {
-  const source = optionalInput(config, 'prompts');
-  const warning = source && scorerMismatch((await readPrompts(source)).table, grid.table);
+const warnOfScorers = async (config: Config, grid: ContinuationGrid, log: RunContext['log']): Promise<void> => {
+  const warning = config.prompts && scorerMismatch((await readPrompts(config.prompts)).table, grid.table);
   if (warning !== undefined) log('warning', warning);
 };
 
 /** `behavior/summarize`. */
-export const run = async ({ config, output, log }: RunContext): Promise<void> => {
-  const grid = await readContinuationGrid(input(config, 'scores'));
+export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
+  const grid = await readContinuationGrid(config.scores);
   if (grid.promptIds.length === 0) throw new UserError('input', 'there are no scores to summarise');
   await warnOfScorers(config, grid, log);
-  const bootstrap = config.bootstrap as unknown as BootstrapConfig;
+  const { bootstrap } = config;
   const summary = [
     ...(await toxicityRows(config, grid, bootstrap)),
     ...(await changeRows(config, grid, bootstrap)),
@@ -241,4 +233,4 @@ export const run = async ({ config, output, log }: RunContext): Promise<void> =>
   for (const { attribute, metric, reason } of undefinedRows)
     log('warning', `${metric} of ${attribute ?? 'the text'} is undefined: ${reason}`);
   await writeParquet(output('summary'), tableFromRows(summary as unknown as Record<string, unknown>[], SCHEMA));
-};
+}

@@ -2,14 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFile, cp, mkdir, open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '@sonde/base';
-import { type InputArtifact, isInputArtifact, type RunContext } from '@sonde/executor';
+import type { InputArtifact, RunContext } from '@sonde/executor';
 import { readTable, writeParquet } from '@sonde/tables';
 import { openSafetensors } from '@sonde/tensors';
-
-interface OutputFile {
-  readonly type: 'table' | 'tensors' | 'json' | 'html' | 'file';
-  readonly file: string;
-}
+import type { Config, OutputFile } from './kind.ts';
 
 /** Lines of the program's output that a failure shows. */
 const LAST_LINES = 20;
@@ -107,19 +103,14 @@ const takeOutput = async (
 };
 
 /** `command`. */
-export const run = async ({ config, output, scratch, signal }: RunContext): Promise<void> => {
-  const inputs = Object.fromEntries(
-    Object.entries(config.inputs as Record<string, InputArtifact>).filter(([, value]) => isInputArtifact(value)),
-  );
-  const outputs = config.outputs as unknown as Record<string, OutputFile>;
+export async function run({ config, output, scratch, signal }: RunContext<Config>): Promise<void> {
+  const { inputs, outputs } = config;
   const folder = path.join(scratch, 'work');
   await mkdir(folder, { recursive: true });
   const paths = await copyInputs(inputs, folder);
   for (const [name, { file }] of Object.entries(outputs)) paths.set(`outputs.${name}`, path.join(folder, file));
-  const [program = '', ...args] = (config.argv as readonly string[]).map((argument) => fill(argument, paths));
-  const env = Object.fromEntries(
-    Object.entries(config.env as Record<string, string>).map(([name, value]) => [name, fill(value, paths)]),
-  );
+  const [program = '', ...args] = config.argv.map((argument) => fill(argument, paths));
+  const env = Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, fill(value, paths)]));
   const child = spawn(program, args, {
     cwd: folder,
     env: environment(env),
@@ -133,4 +124,4 @@ export const run = async ({ config, output, scratch, signal }: RunContext): Prom
   }
   for (const [name, spec] of Object.entries(outputs))
     await takeOutput(name, spec, paths.get(`outputs.${name}`)!, output(name), said);
-};
+}

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '@sonde/base';
-import type { InputArtifact, RunConfig, RunContext } from '@sonde/executor';
+import type { InputArtifact, RunContext } from '@sonde/executor';
 import {
   benjaminiHochberg,
   benjaminiYekutieli,
@@ -11,9 +11,9 @@ import {
   spearman,
 } from '@sonde/statistics';
 import { readTable, rows, tableFromRows, writeParquet } from '@sonde/tables';
-import { inputs, number, strings, text } from '../inputs.ts';
+import type { Config } from './kind.ts';
 
-const ADJUST: Readonly<Record<string, (p: PValues) => (number | null)[]>> = {
+const ADJUST: Readonly<Record<Config['multiplicity'], (p: PValues) => (number | null)[]>> = {
   'benjamini-hochberg': benjaminiHochberg,
   'benjamini-yekutieli': benjaminiYekutieli,
   holm,
@@ -27,7 +27,7 @@ interface Subject {
   readonly probes: ReadonlyMap<string, ReadonlyMap<number, number>>;
 }
 
-const readBehavior = async (source: InputArtifact, config: RunConfig): Promise<Map<string, number | null>> => {
+const readBehavior = async (source: InputArtifact, config: Config): Promise<Map<string, number | null>> => {
   const table = await readTable(source.path);
   const values = new Map<string, number | null>();
   for (const row of rows(table)) {
@@ -55,9 +55,8 @@ const readProbes = async (source: InputArtifact): Promise<Map<string, Map<number
 };
 
 /** Brings summaries and probe scores of the same model together by their axis values. */
-const readSubjects = async (config: RunConfig): Promise<Subject[]> => {
-  const summaries = inputs(config, 'summaries');
-  const probes = inputs(config, 'probes');
+const readSubjects = async (config: Config): Promise<Subject[]> => {
+  const { summaries, probes } = config;
   const subjects = await Promise.all(
     summaries.map(async (summary): Promise<Subject> => {
       const partner = probes.filter(({ axes }) => isDeepStrictEqual(axes, summary.axes));
@@ -88,7 +87,7 @@ interface Place {
   read(layers: ReadonlyMap<number, number>): number | undefined;
 }
 
-const placesOf = (config: RunConfig, subjects: readonly Subject[]): Place[] => {
+const placesOf = (config: Config, subjects: readonly Subject[]): Place[] => {
   if (config.depth === 'layer') {
     const layers = new Set(
       subjects.flatMap(({ probes }) => [...probes.values()].flatMap((scores) => [...scores.keys()])),
@@ -97,7 +96,7 @@ const placesOf = (config: RunConfig, subjects: readonly Subject[]): Place[] => {
       .sort((a, b) => a - b)
       .map((layer) => ({ column: { layer }, read: (scores) => scores.get(layer) }));
   }
-  const points = number(config, 'points');
+  const { points } = config;
   return Array.from({ length: points }, (_, i) => i / (points - 1)).map((depth) => ({
     column: { relative_depth: depth },
     read: (scores) => atDepth(scores, depth),
@@ -123,9 +122,9 @@ const SCHEMA_TAIL = [
 ] as const;
 
 /** `correlate/models`. */
-export const run = async ({ config, output }: RunContext): Promise<void> => {
+export async function run({ config, output }: RunContext<Config>): Promise<void> {
   const subjects = await readSubjects(config);
-  const asked = strings(config, 'attributes');
+  const { attributes: asked, metric, group, multiplicity, level } = config;
   const pairs = [...new Set(subjects.flatMap(({ probes }) => [...probes.keys()]))]
     .map((key) => ({ key, scenario: key.split(' ')[0]!, attribute: key.split(' ')[1]! }))
     .filter(({ attribute }) => asked?.includes(attribute) ?? subjects.some(({ behavior }) => behavior.has(attribute)));
@@ -138,17 +137,17 @@ export const run = async ({ config, output }: RunContext): Promise<void> => {
         return (layers && place.read(layers)) ?? null;
       });
       const behavior = subjects.map((subject) => subject.behavior.get(attribute) ?? null);
-      const linear = pearson(scores, behavior, { level: number(config, 'level') });
+      const linear = pearson(scores, behavior, { level });
       found.push({ facts: { ...place.column, scenario, attribute }, linear, ranks: spearman(scores, behavior) });
     }
   }
-  const adjust = ADJUST[text(config, 'multiplicity')]!;
+  const adjust = ADJUST[multiplicity];
   const linearP = adjust(found.map(({ linear }) => linear.p));
   const rankP = adjust(found.map(({ ranks }) => ranks.p));
   const table = found.map(({ facts, linear, ranks }, i) => ({
     ...facts,
-    metric: text(config, 'metric'),
-    group: text(config, 'group'),
+    metric,
+    group,
     pearson: linear.r,
     pearson_p: linear.p,
     pearson_p_adjusted: linearP[i],
@@ -157,7 +156,7 @@ export const run = async ({ config, output }: RunContext): Promise<void> => {
     spearman: ranks.r,
     spearman_p: ranks.p,
     spearman_p_adjusted: rankP[i],
-    multiplicity: text(config, 'multiplicity'),
+    multiplicity,
     models: linear.n,
     reason: linear.r === null ? linear.reason : null,
   }));
@@ -166,4 +165,4 @@ export const run = async ({ config, output }: RunContext): Promise<void> => {
       ? ({ name: 'layer', type: 'int32' } as const)
       : ({ name: 'relative_depth', type: 'float64' } as const);
   await writeParquet(output('correlations'), tableFromRows(table, [first, ...SCHEMA_TAIL]));
-};
+}

@@ -1,15 +1,12 @@
 import { UserError } from '@sonde/base';
-import type { RunConfig } from '@sonde/executor';
-import type { CaptureSite, Pool } from '@sonde/models';
+import type { InputArtifact } from '@sonde/executor';
+import type { Pool } from '@sonde/models';
 import type { ProbeTarget } from '@sonde/probing';
 import { readTable, rows } from '@sonde/tables';
 import { maxima, readContinuationGrid } from '../continuation-scores.ts';
-import { input, optionalInput, strings } from '../inputs.ts';
 import { chooseAttributes, codePoints, readPrompts, scoreColumn } from '../prompts.ts';
 import { openStates, type StateRow, type StatesFile } from '../states.ts';
-
-export const SCENARIOS = ['input', 'forward', 'output', 'backward'] as const;
-export type Scenario = (typeof SCENARIOS)[number];
+import { type Config, SCENARIOS, type Scenario } from './kind.ts';
 
 /** Scenarios read prompts' states or continuations' states. */
 const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
@@ -35,13 +32,12 @@ export interface ProbeData {
   readonly sets: readonly ProbeSet[];
 }
 
-const chooseScenarios = (config: RunConfig, states: StatesFile): Scenario[] => {
-  const asked = config.scenarios as readonly Scenario[] | undefined;
+const chooseScenarios = ({ scenarios: asked, scores }: Config, states: StatesFile): Scenario[] => {
   const lacking = (scenario: Scenario): string | undefined => {
     if (states.rowsOf(SPAN_OF[scenario]).length === 0)
       return `the states have none pooled over the ${SPAN_OF[scenario]}`;
     const needsScores = scenario === 'output' || scenario === 'backward';
-    return needsScores && optionalInput(config, 'scores') === undefined ? '`scores` is missing' : undefined;
+    return needsScores && scores === undefined ? '`scores` is missing' : undefined;
   };
   for (const scenario of asked ?? []) {
     const why = lacking(scenario);
@@ -54,8 +50,9 @@ const chooseScenarios = (config: RunConfig, states: StatesFile): Scenario[] => {
 
 const keyOf = ({ promptId, sample }: StateRow): string => `${promptId}\n${sample}`;
 
-const continuationTexts = async (config: RunConfig): Promise<ReadonlyMap<string, string> | undefined> => {
-  const source = optionalInput(config, 'continuations');
+const continuationTexts = async (
+  source: InputArtifact | undefined,
+): Promise<ReadonlyMap<string, string> | undefined> => {
   if (source === undefined) return undefined;
   const table = await readTable(source.path);
   return new Map(
@@ -67,14 +64,12 @@ const continuationTexts = async (config: RunConfig): Promise<ReadonlyMap<string,
 };
 
 /** Reads states and targets, and brings them into the same order. */
-export const readProbeData = async (config: RunConfig): Promise<ProbeData> => {
-  const states = await openStates(input(config, 'states').path, config.site as CaptureSite | undefined);
-  const prompts = await readPrompts(input(config, 'prompts'));
-  const scoresSource = optionalInput(config, 'scores');
-  const grid = scoresSource && (await readContinuationGrid(scoresSource));
-  const texts = await continuationTexts(config);
+export async function readProbeData(config: Config): Promise<ProbeData> {
+  const states = await openStates(config.states.path, config.site);
+  const prompts = await readPrompts(config.prompts);
+  const grid = config.scores && (await readContinuationGrid(config.scores));
+  const texts = await continuationTexts(config.continuations);
   const scenarios = chooseScenarios(config, states);
-  const asked = strings(config, 'attributes');
   const promptRow = ({ promptId }: StateRow): number => {
     const row = prompts.rowOf.get(promptId);
     if (row === undefined)
@@ -110,10 +105,10 @@ export const readProbeData = async (config: RunConfig): Promise<ProbeData> => {
     const ofPrompt = scenario === 'input' || scenario === 'forward';
     const attributes = chooseAttributes(
       ofPrompt ? prompts.table : grid!.table,
-      asked,
+      config.attributes,
       ofPrompt ? 'the prompts' : 'the scores',
     );
-    const length = config.length === true ? lengthTarget(scenario) : undefined;
+    const length = config.length ? lengthTarget(scenario) : undefined;
     return [
       ...attributes.map((name) => ({ scenario, name, values: Float64Array.from(setRows, valuesOf(scenario, name)) })),
       ...(length === undefined ? [] : [{ scenario, name: 'length', values: Float64Array.from(setRows, length) }]),
@@ -137,4 +132,4 @@ export const readProbeData = async (config: RunConfig): Promise<ProbeData> => {
     };
   });
   return { states, sets };
-};
+}

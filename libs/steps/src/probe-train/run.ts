@@ -1,4 +1,4 @@
-import type { RunConfig, RunContext } from '@sonde/executor';
+import type { RunContext } from '@sonde/executor';
 import {
   bagOfWords,
   type Features,
@@ -10,11 +10,11 @@ import {
 } from '@sonde/probing';
 import { tableFromRows, writeParquet, writeParquetParts } from '@sonde/tables';
 import { type TensorEntry, writeSafetensors } from '@sonde/tensors';
-import { number, strings, text } from '../inputs.ts';
 import { type ProbeSet, readProbeData } from './data.ts';
+import type { Baseline, Config } from './kind.ts';
 
 /** What was probed: the model's states, or something simpler that a probe score is read against. */
-type FeatureKind = 'states' | 'bag_of_words' | 'text_length' | 'random_direction';
+type FeatureKind = 'states' | Baseline;
 
 interface Probed {
   readonly features: FeatureKind;
@@ -119,19 +119,12 @@ const weightTensors = (
 
 const textBaselines = (
   texts: readonly string[],
-  asked: readonly string[],
+  asked: readonly Baseline[],
   words: number,
 ): { features: FeatureKind; values: Features }[] => [
   ...(asked.includes('bag_of_words') ? [{ features: 'bag_of_words' as const, values: bagOfWords(texts, words) }] : []),
   ...(asked.includes('text_length') ? [{ features: 'text_length' as const, values: textLength(texts) }] : []),
 ];
-
-const probeOptions = (config: RunConfig, threads: number) => ({
-  seed: number(config, 'seed'),
-  penalties: config.penalties as unknown as readonly number[],
-  scale: config.scale === true,
-  threads,
-});
 
 /** One warning for each scenario × target whose probes have no score in any layer and fold. */
 const undefinedProbes = (probed: readonly Probed[]): string[] => {
@@ -151,27 +144,24 @@ const undefinedProbes = (probed: readonly Probed[]): string[] => {
 };
 
 /** `probe/train`. */
-export const run = async (context: RunContext): Promise<void> => {
-  if (context.config.predictions !== true) return train(context, async () => {});
+export async function run(context: RunContext<Config>): Promise<void> {
+  if (!context.config.predictions) return train(context, async () => {});
   // A row for each layer, target and state: written as they come.
   await writeParquetParts(context.output('predictions'), async (append) => {
     const write = (rows: Record<string, unknown>[]) => append(tableFromRows(rows, PREDICTION_SCHEMA));
     await write([]);
     await train(context, write);
   });
-};
+}
 
 /** @param predict takes the rows of predictions */
-const train = async (
-  context: RunContext,
+async function train(
+  context: RunContext<Config>,
   predict: (rows: Record<string, unknown>[]) => Promise<void>,
-): Promise<void> => {
+): Promise<void> {
   const { config, device, log, output, progress, signal } = context;
   const { states, sets } = await readProbeData(config);
-  const baselines = strings(config, 'baselines') ?? [];
-  const mode = text(config, 'mode');
-  const options = probeOptions(config, device.threads);
-  const controlPermutations = (config.control as { permutations: number }).permutations;
+  const { baselines, mode, seed, penalties, scale, site } = config;
   const depth = Math.max(1, ...states.layers);
   const total = sets.length * (states.layers.length + 1);
   const probed: Probed[] = [];
@@ -179,8 +169,8 @@ const train = async (
   progress(done, total, 'layers');
 
   for (const set of sets) {
-    const folds = groupedFolds(set.groups, number(config, 'folds'), options.seed);
-    const common = { ...options, targets: set.targets, groups: set.groups, folds };
+    const folds = groupedFolds(set.groups, config.folds, seed);
+    const common = { seed, penalties, scale, threads: device.threads, targets: set.targets, groups: set.groups, folds };
     const add = async (
       features: FeatureKind,
       layer: number | null,
@@ -196,7 +186,7 @@ const train = async (
     for (const { features, values } of textBaselines(
       set.texts ?? [],
       set.texts === undefined ? [] : baselines,
-      number(config, 'words'),
+      config.words,
     )) {
       probed.push(...(await add(features, null, values)));
     }
@@ -204,11 +194,11 @@ const train = async (
     for (const [index, layer] of states.layers.entries()) {
       signal.throwIfAborted();
       const values = { states: await states.layerStates(set.rows, index), d: states.hiddenSize };
-      const results = await add('states', layer, values, controlPermutations);
+      const results = await add('states', layer, values, config.control.permutations);
       probed.push(...results);
-      if (config.predictions === true) for (const item of results) await predict(predictionRows(item, set, folds));
+      if (config.predictions) for (const item of results) await predict(predictionRows(item, set, folds));
       if (baselines.includes('random_direction')) {
-        probed.push(...(await add('random_direction', layer, randomDirection(values.states, values.d, options.seed))));
+        probed.push(...(await add('random_direction', layer, randomDirection(values.states, values.d, seed))));
       }
       progress(++done, total, 'layers');
     }
@@ -222,6 +212,5 @@ const train = async (
     states.layers,
     states.hiddenSize,
   );
-  const { site } = config;
-  await writeSafetensors(output('weights'), tensors, { ...metadata, ...(typeof site === 'string' && { site }) });
-};
+  await writeSafetensors(output('weights'), tensors, { ...metadata, ...(site && { site }) });
+}

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
-import type { RunConfig, RunContext } from '@sonde/executor';
+import type { RunContext } from '@sonde/executor';
 import { openTokenizer, type Prompt } from '@sonde/models';
 import {
   type Column,
@@ -13,8 +13,8 @@ import {
   tableFromColumns,
   writeParquet,
 } from '@sonde/tables';
-import { input, number, optionalInput } from '../inputs.ts';
 import { SCORE_PREFIX } from '../prompts.ts';
+import type { Config, Strata } from './kind.ts';
 import { renderThrough } from './templates.ts';
 
 /** RealToxicityPrompts nests the prompt's text and its Perspective scores, in lower case, under `prompt`. */
@@ -47,7 +47,7 @@ const scoreColumns = (table: Table): { name: string; values: Float64Array }[] =>
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** Rows with a text, the first of equal ones. */
-const usableRows = (texts: readonly (string | null)[], context: RunContext): number[] => {
+const usableRows = (texts: readonly (string | null)[], context: RunContext<Config>): number[] => {
   const seen = new Set<string>();
   const rows: number[] = [];
   let [empty, repeated] = [0, 0];
@@ -65,12 +65,6 @@ const usableRows = (texts: readonly (string | null)[], context: RunContext): num
   return rows;
 };
 
-interface Strata {
-  readonly attribute: string;
-  readonly edges: readonly number[];
-  readonly shares?: readonly number[];
-}
-
 /** The stratum of each row, or undefined for rows without a score. */
 const stratify = (rows: readonly number[], scores: Float64Array, { edges }: Strata): number[][] => {
   const sorted = [...edges].sort((a, b) => a - b);
@@ -87,13 +81,12 @@ const stratify = (rows: readonly number[], scores: Float64Array, { edges }: Stra
  * sample is a longer piece of the same order: it begins with the smaller one.
  */
 const rank = (
-  config: RunConfig,
+  { seed }: Config,
   rows: readonly number[],
   texts: readonly (string | null)[],
   strata: readonly number[][] | undefined,
   shares: readonly number[],
 ): number[] => {
-  const seed = number(config, 'seed');
   const keys = new Map(rows.map((row) => [row, digest(`${seed}\n${texts[row]}`)]));
   const byKey = (a: number, b: number): number => (keys.get(a)! < keys.get(b)! ? -1 : 1);
   if (strata === undefined) return [...rows].sort(byKey);
@@ -103,10 +96,15 @@ const rank = (
   return placed.sort((a, b) => a.place - b.place || byKey(a.row, b.row)).map(({ row }) => row);
 };
 
-const sample = (config: RunConfig, table: Table, texts: readonly (string | null)[], context: RunContext): number[] => {
+const sample = (
+  config: Config,
+  table: Table,
+  texts: readonly (string | null)[],
+  context: RunContext<Config>,
+): number[] => {
   const rows = usableRows(texts, context);
-  const count = config.count === 'all' ? undefined : number(config, 'count');
-  const chosen = config.strata as unknown as Strata | undefined;
+  const count = config.count === 'all' ? undefined : config.count;
+  const chosen = config.strata;
   if (chosen === undefined) {
     if (count !== undefined && count > rows.length) {
       throw new UserError(
@@ -160,17 +158,16 @@ const specialTokensColumn = (rendered: readonly Omit<Prompt, 'id'>[]): Column[] 
     : [];
 
 /** `prompts/sample`. */
-export const run = async (context: RunContext): Promise<void> => {
+export async function run(context: RunContext<Config>): Promise<void> {
   const { config } = context;
-  const source = await readTable(input(config, 'source').path);
-  const textName = textColumn(source, config.text as string | undefined);
+  const source = await readTable(config.source.path);
+  const textName = textColumn(source, config.text);
   const chosen = sample(config, source, stringColumn(source, textName), context);
   if (chosen.length === 0) throw new UserError('input', 'the source has no prompts: no row has a text');
   const table = selectRows(source, chosen);
   const texts = stringColumn(table, textName) as readonly string[];
-  const chat = optionalInput(config, 'chat');
-  const tokenizer = chat && (await openTokenizer(chat.path));
-  const rendered = texts.map((text) => renderThrough(text, config.template as number | string, tokenizer));
+  const tokenizer = config.chat && (await openTokenizer(config.chat.path));
+  const rendered = texts.map((text) => renderThrough(text, config.template, tokenizer));
   const scores = scoreColumns(table);
   for (const { name, values } of scores) {
     const outside = values.reduce((sum, value) => sum + (value < 0 || value > 1 ? 1 : 0), 0);
@@ -197,4 +194,4 @@ export const run = async (context: RunContext): Promise<void> => {
     ...keptColumns(table, used),
   ]);
   await writeParquet(context.output('prompts'), result);
-};
+}

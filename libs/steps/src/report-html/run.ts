@@ -2,11 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import type { Ancestor, RunContext } from '@sonde/executor';
 import { type ProbeSection, type ReportModel, renderReport } from '@sonde/report';
 import { readTable, rows } from '@sonde/tables';
-import { inputs, number, optionalInput, text } from '../inputs.ts';
 import { readPrompts } from '../prompts.ts';
 import { behaviorSection, bypassSection } from './behavior.ts';
 import { exampleSection } from './examples.ts';
 import { correlationSection, probeSection } from './internals.ts';
+import type { Config } from './kind.ts';
 import { labelsOf } from './labels.ts';
 import { configOfKind, modeOf, provenanceRows, runFacts, timingRows } from './provenance.ts';
 import { readCollected } from './rows.ts';
@@ -31,18 +31,15 @@ const blocksOf = (model: string, probes: ProbeSection | undefined): { blocks?: n
 };
 
 /** `report/html`. */
-export const run = async ({ config, output, pipeline, ancestors = [] }: RunContext): Promise<void> => {
-  const [summaries, probes, bypassed, continuations, scores] = await Promise.all(
-    ['summaries', 'probes', 'bypassed', 'continuations', 'scores'].map((key) => readCollected(inputs(config, key))),
+export async function run({ config, output, pipeline, ancestors = [] }: RunContext<Config>): Promise<void> {
+  const { correlations } = config;
+  const collected = [config.summaries, config.probes, config.bypassed, config.continuations, config.scores].map(
+    (artifacts) => artifacts ?? [],
   );
-  const correlations = optionalInput(config, 'correlations');
-  const promptSource = optionalInput(config, 'prompts');
-  const prompts = promptSource && (await readPrompts(promptSource));
+  const [summaries, probes, bypassed, continuations, scores] = await Promise.all(collected.map(readCollected));
+  const prompts = config.prompts && (await readPrompts(config.prompts));
   const names = [...new Set([summaries!, probes!, continuations!, bypassed!].flat().map(({ model }) => model))];
   const labels = labelsOf(names);
-  const collected = ['summaries', 'probes', 'bypassed', 'continuations', 'scores'].flatMap((key) =>
-    inputs(config, key),
-  );
   const summaryConfig = configOfKind(ancestors, 'behavior/summarize');
   const scorer = String(scores![0]?.rows[0]?.scorer ?? 'as recorded in the scores');
   const behavior = behaviorSection(summaries!, summaryConfig, scorer);
@@ -52,23 +49,15 @@ export const run = async ({ config, output, pipeline, ancestors = [] }: RunConte
     correlationSection(rows(await readTable(correlations.path)), configOfKind(ancestors, 'correlate/models'));
   const bypass = bypassSection(bypassed!, summaries!, summaryConfig);
   const examples =
-    prompts &&
-    exampleSection(
-      prompts,
-      rows(prompts.table),
-      continuations!,
-      scores!,
-      text(config, 'attribute'),
-      number(config, 'examples'),
-    );
+    prompts && exampleSection(prompts, rows(prompts.table), continuations!, scores!, config.attribute, config.examples);
   const model: ReportModel = {
-    title: typeof config.title === 'string' ? config.title : (pipeline?.name ?? 'Report'),
+    title: config.title ?? pipeline?.name ?? 'Report',
     ...(pipeline?.description && { description: pipeline.description }),
     mode: modeOf(ancestors),
     facts: runFacts(ancestors),
     software: softwareOf(ancestors),
     models: names.map((name) => ({ name, label: labels.get(name)!, ...blocksOf(name, probeResults) })),
-    provenance: provenanceRows(ancestors, collected),
+    provenance: provenanceRows(ancestors, collected.flat()),
     ...(behavior && { behavior }),
     ...(probeResults && { probes: probeResults }),
     ...(correlation && { correlation }),
@@ -77,4 +66,4 @@ export const run = async ({ config, output, pipeline, ancestors = [] }: RunConte
     timings: { kinds: timingRows(ancestors) },
   };
   await writeFile(output('report'), await renderReport(model));
-};
+}

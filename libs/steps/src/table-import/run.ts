@@ -1,13 +1,10 @@
 import type { RunContext } from '@sonde/executor';
 import { readTable, renameColumns, selectColumns, writeParquet } from '@sonde/tables';
-import { input, strings } from '../inputs.ts';
+import type { Config } from './kind.ts';
 
 /** `table/import`. */
-export const run = async ({ config, output }: RunContext): Promise<void> => {
-  const renamed = renameColumns(
-    await readTable(input(config, 'source').path),
-    (config.rename ?? {}) as Record<string, string>,
-  );
-  const columns = strings(config, 'columns');
+export async function run({ config, output }: RunContext<Config>): Promise<void> {
+  const { source, rename = {}, columns } = config;
+  const renamed = renameColumns(await readTable(source.path), rename);
   await writeParquet(output('table'), columns === undefined ? renamed : selectColumns(renamed, columns));
-};
+}

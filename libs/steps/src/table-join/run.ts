@@ -1,26 +1,27 @@
 import type { RunContext } from '@sonde/executor';
 import { hasColumn, joinTables, readTable, selectColumns, type Table, writeParquet } from '@sonde/tables';
-import { input, strings } from '../inputs.ts';
-
-const without = (table: Table, names: ReadonlySet<string>): Table =>
-  selectColumns(
-    table,
-    table.columns.map(({ name }) => name).filter((name) => !names.has(name)),
-  );
+import type { Config } from './kind.ts';
 
 /** `table/join`. */
-export const run = async ({ config, output }: RunContext): Promise<void> => {
-  const left = await readTable(input(config, 'left').path);
-  const right = await readTable(input(config, 'right').path);
-  const on = strings(config, 'on')!;
+export async function run({ config, output }: RunContext<Config>): Promise<void> {
+  const { on, how, conflicts } = config;
+  const left = await readTable(config.left.path);
+  const right = await readTable(config.right.path);
   const shared = new Set(
     left.columns.map(({ name }) => name).filter((name) => hasColumn(right, name) && !on.includes(name)),
   );
   const joined = joinTables(
-    config.conflicts === 'right' ? without(left, shared) : left,
-    config.conflicts === 'left' ? without(right, shared) : right,
+    conflicts === 'right' ? without(left, shared) : left,
+    conflicts === 'left' ? without(right, shared) : right,
     on,
-    config.how as 'inner' | 'left',
+    how,
   );
   await writeParquet(output('table'), joined);
-};
+}
+
+function without(table: Table, names: ReadonlySet<string>): Table {
+  return selectColumns(
+    table,
+    table.columns.map(({ name }) => name).filter((name) => !names.has(name)),
+  );
+}

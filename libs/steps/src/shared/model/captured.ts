@@ -1,23 +1,21 @@
 import path from 'node:path';
 import type { RunContext } from '@sonde/executor';
-import type { CapturedStates, CaptureOptions, CaptureSite, Model, RunHooks } from '@sonde/models';
+import type { CapturedStates, CaptureOptions, Model, RunHooks } from '@sonde/models';
 import { type PoolRows, type StateDType, type StateRow, writeStates } from '../../states.ts';
 import { openTokenSpool } from '../../token-spool.ts';
 import { modelFacts } from './model-prompts.ts';
+import type { ModelConfig } from './schemas.ts';
 
 /** What `capture:` asks for, wherever in the config it stands. */
-interface CaptureConfig {
-  readonly layers: CaptureOptions['layers'];
-  readonly pool: CaptureOptions['pool'];
-  readonly sites: readonly CaptureSite[];
+interface CaptureConfig extends Pick<Required<CaptureOptions>, 'layers' | 'pool' | 'sites'> {
   readonly dtype?: StateDType;
 }
 
 /** Runs the model with the capture that the config asks for, and writes the states that it gives. */
-export const withCapture = async (
-  context: RunContext,
+export async function withCapture(
+  context: RunContext<{ readonly model: ModelConfig }, unknown>,
   model: Model,
-  config: Readonly<Record<string, unknown>>,
+  { layers, pool, sites, dtype = 'float32' }: CaptureConfig,
   promptIds: readonly string[],
   work: (
     options: CaptureOptions,
@@ -27,8 +25,7 @@ export const withCapture = async (
     /** Whose the rows of `continuation`, `last` and `max` are. */
     readonly rows: readonly StateRow[];
   }>,
-): Promise<void> => {
-  const { layers, pool, sites, dtype = 'float32' } = config as unknown as CaptureConfig;
+): Promise<void> {
   const tokens = pool.includes('tokens')
     ? openTokenSpool(path.join(context.scratch, 'tokens.bin'), promptIds)
     : undefined;
@@ -42,10 +39,10 @@ export const withCapture = async (
       states,
       rowsOf,
       dtype,
-      facts: modelFacts(context, model.config.architecture),
+      facts: modelFacts(context.config.model, model.config.architecture),
       ...(tokens && { tokens }),
     });
   } finally {
     tokens?.close();
   }
-};
+}

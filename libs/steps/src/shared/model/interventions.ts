@@ -1,24 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { UserError } from '@sonde/base';
-import type { InputArtifact, RunContext } from '@sonde/executor';
-import type { Intervention, ModelConfig, Pool, Site, TokenPlace } from '@sonde/models';
+import type { InputArtifact } from '@sonde/executor';
+import type { Intervention, ModelConfig, Site, TokenPlace } from '@sonde/models';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { openStates, type StatesFile, statesTensors } from '../../states.ts';
-import { allPromptIds } from './model-prompts.ts';
-
-/** An intervention as the pipeline file has it, with its artifacts in place. */
-interface InterventionConfig {
-  readonly kind: Intervention['kind'];
-  readonly layers: readonly number[];
-  readonly site?: Site;
-  readonly from?: InputArtifact;
-  readonly minus?: InputArtifact;
-  readonly scenario?: string;
-  readonly targets?: readonly string[];
-  readonly tensor?: string;
-  readonly span?: Pool;
-  readonly scale?: number;
-}
+import { promptIds } from './model-prompts.ts';
+import type { InterventionConfig } from './schemas.ts';
 
 const fail = (kind: string, message: string): never => {
   throw new UserError('config', `intervention ${kind}: ${message}`);
@@ -159,8 +146,8 @@ const vectorsOf = async (config: InterventionConfig, blocks: number): Promise<Fl
 
 /** Finds another run's states by prompt, sample and position. */
 const replacement = async (
-  context: RunContext,
   config: InterventionConfig,
+  prompts: InputArtifact,
   blocks: number,
 ): Promise<(token: TokenPlace) => readonly Float32Array[] | null> => {
   const { kind, from, layers, site = 'residual' } = config;
@@ -170,8 +157,8 @@ const replacement = async (
   if (file.tokens.length === 0) {
     fail(kind, `${named(artifact)} has pooled states only; capture them with \`pool: [tokens]\``);
   }
-  const prompts = await allPromptIds(context);
-  if (!file.tokens.some(({ promptId }) => prompts.has(promptId))) {
+  const ids = await promptIds(prompts);
+  if (!file.tokens.some(({ promptId }) => ids.has(promptId))) {
     fail(
       kind,
       `${named(artifact)} has states of none of these prompts, so nothing would be replaced; states are found by \`prompt_id\`, \`sample\` and position (it has prompt ${file.tokens[0]!.promptId}, for one)`,
@@ -197,12 +184,12 @@ const single = (kind: string, vectors: readonly Float32Array[][]): Float32Array[
   });
 
 /** The interventions of a step with the vectors that its artifacts hold. @throws UserError naming what does not fit */
-export const interventionsOf = async (
-  context: RunContext,
+export async function interventionsOf(
+  config: { readonly interventions: readonly InterventionConfig[]; readonly prompts: InputArtifact },
   { layers: blocks }: ModelConfig,
-): Promise<readonly Intervention[]> => {
+): Promise<readonly Intervention[]> {
   const interventions: Intervention[] = [];
-  for (const each of context.config.interventions as unknown as readonly InterventionConfig[]) {
+  for (const each of config.interventions) {
     const { kind, layers, scale = 1 } = each;
     const at = { layers, ...(each.site && { site: each.site }) };
     const outside = layers.find((block) => block >= blocks);
@@ -220,11 +207,11 @@ export const interventionsOf = async (
         interventions.push({ kind, ...at, directions: await vectorsOf(each, blocks) });
         break;
       case 'replace':
-        interventions.push({ kind, ...at, stateOf: await replacement(context, each, blocks) });
+        interventions.push({ kind, ...at, stateOf: await replacement(each, config.prompts, blocks) });
         break;
       default:
         interventions.push({ kind, layers });
     }
   }
   return interventions;
-};
+}

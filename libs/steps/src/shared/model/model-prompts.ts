@@ -1,19 +1,17 @@
 import { UserError } from '@sonde/base';
-import type { RunContext } from '@sonde/executor';
+import type { InputArtifact } from '@sonde/executor';
 import type { Prompt } from '@sonde/models';
 import { column, concatTables, floatColumn, hasColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
-import { input } from '../../inputs.ts';
 import { fullTextColumn } from '../../prompts.ts';
 import type { RowRange } from './division.ts';
 import { modelInputs } from './engine.ts';
+import type { ModelConfig } from './schemas.ts';
 
 const SPAN = '`span_start` and `span_end` say where the prompt’s own text lies in `rendered`, in code points from 0.';
 
 /** The shard's part of the prompts (all of them where the task is whole), as the engine takes them. */
-export const modelPrompts = async ({ config, shard }: RunContext): Promise<Prompt[]> => {
-  const source = input(config, 'prompts');
+export async function modelPrompts(source: InputArtifact, range?: RowRange): Promise<Prompt[]> {
   const what = source.ref ?? 'the prompts';
-  const range = shard as unknown as RowRange | undefined;
   const parts: Table[] = [];
   for await (const part of readTableParts(source.path, range && { rows: [range.start, range.end] })) parts.push(part);
   const table = concatTables(parts);
@@ -36,20 +34,20 @@ export const modelPrompts = async ({ config, shard }: RunContext): Promise<Promp
     spanEnd: ends[row]!,
     ...(typeof special[row] === 'boolean' && { addSpecialTokens: special[row] }),
   }));
-};
+}
 
-/** The ids of all prompts of a step, whichever of them this shard has. */
-export const allPromptIds = async ({ config }: RunContext): Promise<Set<string>> => {
+/** The ids of all prompts of a table, whichever of them a shard has. */
+export async function promptIds(source: InputArtifact): Promise<Set<string>> {
   const ids = new Set<string>();
-  for await (const part of readTableParts(input(config, 'prompts').path, { columns: ['prompt_id'] })) {
+  for await (const part of readTableParts(source.path, { columns: ['prompt_id'] })) {
     for (const id of column(part, 'prompt_id').values) ids.add(String(id));
   }
   return ids;
-};
+}
 
 /** What an artifact of states says of the model it came from. */
-export const modelFacts = ({ config }: RunContext, architecture: string): Record<string, string> => {
-  const { checkpoint, adapter, dtype, quantization } = modelInputs(config);
+export function modelFacts(model: ModelConfig, architecture: string): Record<string, string> {
+  const { checkpoint, adapter, dtype, quantization } = modelInputs(model);
   return {
     architecture,
     model: checkpoint.digest,
@@ -58,4 +56,4 @@ export const modelFacts = ({ config }: RunContext, architecture: string): Record
     ...(dtype && { model_dtype: dtype }),
     ...(quantization && { model_quantization: quantization }),
   };
-};
+}
