@@ -5,8 +5,8 @@ import type { ColumnSpec } from './column.ts';
 const KINDS: Readonly<Record<ColumnSpec['type'], { readonly name: string; is(value: unknown): boolean }>> = {
   string: { name: 'text', is: (value) => typeof value === 'string' },
   boolean: { name: 'true or false', is: (value) => typeof value === 'boolean' },
-  int32: { name: 'a whole number', is: Number.isInteger },
-  int64: { name: 'a whole number', is: Number.isInteger },
+  int32: { name: 'a whole number', is: Number.isSafeInteger },
+  int64: { name: 'a whole number', is: Number.isSafeInteger },
   float64: { name: 'a number', is: (value) => typeof value === 'number' },
   'list<int32>': {
     name: 'a list of whole numbers',
