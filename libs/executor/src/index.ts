@@ -1,3 +1,4 @@
+export { defineStep } from './define-step.ts';
 export { type Accelerator, deviceEnvironment } from './devices.ts';
 export type { Counts, Failure, FieldChange, Reason, RunEvent } from './events.ts';
 export type { FingerprintParts } from './fingerprint.ts';
@@ -35,4 +36,4 @@ export type {
   StepImplementation,
   StepKind,
 } from './step.ts';
-export { defineStep, isInputArtifact } from './step.ts';
+export { isInputArtifact } from './step.ts';

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
-import type { ArtifactType, ConfigSchema, DataRef, RunConfig, StepKindSpec } from '@sonde/pipeline';
+import type { ArtifactType, DataRef, RunConfig, StepKindSpec } from '@sonde/pipeline';
 
 export { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from '@sonde/pipeline';
 
@@ -130,11 +130,4 @@ export interface DataSources {
   resolveEmbedded(name: string): { readonly type: ArtifactType; readonly path: string };
   /** For `hf:` references. */
   readonly remote?: RemoteSource;
-}
-
-/** A step kind, whose config has the type that its schema says. */
-export function defineStep<Config = RunConfig, Range = JsonValue>(
-  kind: StepKind<NoInfer<Config>, Range> & { readonly config: ConfigSchema<Config> },
-): StepKind<Config, Range> {
-  return kind;
 }

@@ -136,8 +136,9 @@ export function map<Value>(
 }
 
 type Properties = Readonly<Record<string, ConfigSchema>>;
+type PresenceOf<Schema> = Schema extends { readonly [PRESENCE]?: infer P } ? P : never;
 type OptionalKey<P extends Properties> = {
-  [Key in keyof P]: P[Key] extends { readonly [PRESENCE]?: 'optional' } ? Key : never;
+  [Key in keyof P]: PresenceOf<P[Key]> extends 'optional' ? Key : never;
 }[keyof P];
 type ObjectOf<P extends Properties> = {
   readonly [Key in Exclude<keyof P, OptionalKey<P>>]: ConfigOf<P[Key]>;

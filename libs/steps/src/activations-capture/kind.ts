@@ -1,4 +1,5 @@
 import { defineStep } from '@sonde/executor';
+import { LOSSES, STATES, tableProse, tensorsProse } from '@sonde/formats/columns';
 import { artifact, boolean, type ConfigOf, object, optional } from '@sonde/pipeline';
 import { dividePairs } from '../shared/model/division.ts';
 import { engineRuntime, modelAffinity } from '../shared/model/engine.ts';
@@ -34,17 +35,9 @@ const config = object({
 
 export type Config = ConfigOf<typeof config>;
 
-const states = {
-  type: 'tensors',
-  description:
-    '`hidden_states` [n, L+1, d], and a tensor for each other site, with a row index (`prompt_id`, `sample`, `span`, and `position` of single tokens).',
-} as const;
+const states = { type: 'tensors', description: tensorsProse(STATES) } as const;
 
-const losses = {
-  type: 'table',
-  description:
-    '`prompt_id`, `tokens`, `nll`: tokens predicted and their summed negative log-likelihood (nats); only with `losses`.',
-} as const;
+const losses = { type: 'table', description: tableProse(LOSSES, 'Only with `losses`.') } as const;
 
 /** Hidden states of given texts by one teacher-forced pass. */
 export const activationsCapture = defineStep({

@@ -1,4 +1,5 @@
 import { defineStep } from '@sonde/executor';
+import { SUMMARY, tableProse } from '@sonde/formats/columns';
 import { artifact, type ConfigOf, object, optional } from '@sonde/pipeline';
 import { attributes, bootstrap, mode } from '../shared/schemas.ts';
 
@@ -30,12 +31,6 @@ export const behaviorSummarize = defineStep({
   revision: 2,
   summary: 'Summarises scores: expected maximum toxicity (EMT), toxicity probability, with bootstrap intervals.',
   config,
-  outputs: {
-    summary: {
-      type: 'table',
-      description:
-        '`attribute`, `group` (`all`, `toxic`, `nontoxic`), `metric` (`emt`, `toxicity_probability`, `mean_score`, `delta_emt`, and with `attribute` null `perplexity`, `distinct_1` … `tokens`), `value`, `low`, `high`, `k`, `prompts`, `scored`, `missing`, `mode`, `reason`.',
-    },
-  },
+  outputs: { summary: { type: 'table', description: tableProse(SUMMARY) } },
   load: () => import('./run.ts'),
 });

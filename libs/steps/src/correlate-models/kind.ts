@@ -1,4 +1,5 @@
 import { defineStep } from '@sonde/executor';
+import { CORRELATIONS, tableProse } from '@sonde/formats/columns';
 import { artifacts, type ConfigOf, integer, number, object, words } from '@sonde/pipeline';
 import { attributes } from '../shared/schemas.ts';
 
@@ -34,12 +35,6 @@ export const correlateModels = defineStep({
   revision: 1,
   summary: 'Correlates, across models, the probe score of each layer with a behaviour metric.',
   config,
-  outputs: {
-    correlations: {
-      type: 'table',
-      description:
-        '`layer` or `relative_depth`, `scenario`, `attribute`, `metric`, `pearson`, `pearson_p`, `pearson_p_adjusted`, `low`, `high`, `spearman`, `spearman_p`, `spearman_p_adjusted`, `models`, `reason`.',
-    },
-  },
+  outputs: { correlations: { type: 'table', description: tableProse(CORRELATIONS) } },
   load: () => import('./run.ts'),
 });

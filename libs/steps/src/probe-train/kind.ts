@@ -1,4 +1,5 @@
 import { defineStep } from '@sonde/executor';
+import { PREDICTIONS, PROBE_SCORES, PROBE_WEIGHTS, tableProse, tensorsProse } from '@sonde/formats/columns';
 import { artifact, boolean, type ConfigOf, integer, list, number, object, optional, words } from '@sonde/pipeline';
 import { CAPTURE_SITES } from '../shared/model/schemas.ts';
 import { attributes, mode, seed } from '../shared/schemas.ts';
@@ -78,22 +79,11 @@ const config = object({
 
 export type Config = ConfigOf<typeof config>;
 
-const scores = {
-  type: 'table',
-  description:
-    'One row for each features × layer × scenario × target × fold: `features` (`states` or a baseline), `layer`, `relative_depth`, `scenario`, `target`, `fold`, `pearson`, `mse`, `selectivity`, `compression`, `n`, `penalty`, `mode`, `reason` (why a value is null).',
-} as const;
+const scores = { type: 'table', description: tableProse(PROBE_SCORES) } as const;
 
-const weights = {
-  type: 'tensors',
-  description: '`<scenario>.weights` [L+1, targets, d] and `<scenario>.intercepts` [L+1, targets] in raw units.',
-} as const;
+const weights = { type: 'tensors', description: tensorsProse(PROBE_WEIGHTS) } as const;
 
-const predictions = {
-  type: 'table',
-  description:
-    'Only with `predictions`: `prompt_id`, `sample`, `scenario`, `target`, `layer`, `fold`, `truth`, `prediction`.',
-} as const;
+const predictions = { type: 'table', description: tableProse(PREDICTIONS, 'Only with `predictions`.') } as const;
 
 /** Linear probes from hidden states to scores, layer by layer. */
 export const probeTrain = defineStep({

@@ -1,4 +1,5 @@
 import { defineStep } from '@sonde/executor';
+import { PROMPTS, tableProse } from '@sonde/formats/columns';
 import {
   artifact,
   type ConfigOf,
@@ -67,11 +68,7 @@ export const promptsSample = defineStep({
   summary: 'Samples prompts from a table of texts with scores and renders them through a template.',
   config,
   outputs: {
-    prompts: {
-      type: 'table',
-      description:
-        '`prompt_id`, `text`, `rendered`, `span_start`, `span_end`, `score.<ATTRIBUTE>`; source columns kept.',
-    },
+    prompts: { type: 'table', description: tableProse(PROMPTS, 'The source’s other columns are kept.') },
   },
   check({ strata }) {
     if (strata?.shares === undefined) return [];

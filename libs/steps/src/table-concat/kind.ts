@@ -9,7 +9,7 @@ export type Config = ConfigOf<typeof config>;
 /** Puts tables under each other, with the axes that tell them apart as columns. */
 export const tableConcat = defineStep({
   kind: 'table/concat',
-  revision: 2,
+  revision: 3,
   summary: 'Puts tables under each other; axis values of collected tables become columns.',
   config,
   outputs: tableOutput,

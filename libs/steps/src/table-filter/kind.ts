@@ -33,7 +33,7 @@ export type Config = ConfigOf<typeof config>;
 /** Keeps the rows that fulfil every condition. */
 export const tableFilter = defineStep({
   kind: 'table/filter',
-  revision: 2,
+  revision: 3,
   summary: 'Keeps the rows that fulfil every condition.',
   config,
   outputs: tableOutput,

@@ -19,7 +19,7 @@ export type Config = ConfigOf<typeof config>;
 /** Reads a file into a table. */
 export const tableImport = defineStep({
   kind: 'table/import',
-  revision: 2,
+  revision: 3,
   summary: 'Reads Parquet, JSONL, JSON or CSV into a table.',
   config,
   outputs: tableOutput,

@@ -18,7 +18,7 @@ export type Config = ConfigOf<typeof config>;
 /** Joins two tables on equal columns. */
 export const tableJoin = defineStep({
   kind: 'table/join',
-  revision: 2,
+  revision: 3,
   summary: 'Joins two tables on columns that both have.',
   config,
   outputs: tableOutput,

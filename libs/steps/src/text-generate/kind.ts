@@ -1,4 +1,5 @@
 import { defineStep } from '@sonde/executor';
+import { CONTINUATIONS, STATES, tableProse, tensorsProse } from '@sonde/formats/columns';
 import { boolean, type ConfigOf, integer, number, object, optional } from '@sonde/pipeline';
 import { dividePrompts } from '../shared/model/division.ts';
 import { engineRuntime, modelAffinity } from '../shared/model/engine.ts';
@@ -41,16 +42,9 @@ const config = object({
 
 export type Config = ConfigOf<typeof config>;
 
-const continuations = {
-  type: 'table',
-  description: '`prompt_id`, `sample`, `text`, `token_ids`, `finish`, `logprob`.',
-} as const;
+const continuations = { type: 'table', description: tableProse(CONTINUATIONS) } as const;
 
-const states = {
-  type: 'tensors',
-  description:
-    '`hidden_states` [n, L+1, d], and a tensor for each other site, with a row index (`prompt_id`, `sample`, `span`, and `position` of single tokens); only with `capture`.',
-} as const;
+const states = { type: 'tensors', description: tensorsProse(STATES, 'Only with `capture`.') } as const;
 
 /** Continuations of prompts, and on the way the hidden states of both. */
 export const textGenerate = defineStep({

@@ -1,4 +1,5 @@
 import { defineStep } from '@sonde/executor';
+import { SCORES, tableProse } from '@sonde/formats/columns';
 import { artifact, type ConfigOf, object, text } from '@sonde/pipeline';
 
 const config = object({
@@ -15,12 +16,6 @@ export const textScore = defineStep({
   revision: 3,
   summary: 'Scores texts (toxicity and its kin). What cannot be scored has an outcome that says why, not a number.',
   config,
-  outputs: {
-    scores: {
-      type: 'table',
-      description:
-        '`text_id` or (`prompt_id`, `sample`), `score.<ATTRIBUTE>` (null where not scored), `outcome`, `scorer`.',
-    },
-  },
+  outputs: { scores: { type: 'table', description: tableProse(SCORES) } },
   load: () => import('./run.ts'),
 });
