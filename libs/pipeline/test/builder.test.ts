@@ -65,7 +65,7 @@ it('types the config of a running step: defaults are there, optional keys may be
   expectTypeOf<Config['bootstrap']['level']>().toEqualTypeOf<number>();
   expectTypeOf<Config['names']>().toEqualTypeOf<readonly string[]>();
   expectTypeOf<Config['env']>().toEqualTypeOf<Readonly<Record<string, string>>>();
-  expectTypeOf<Config['plain']>().toBeAny();
+  expectTypeOf<Config['plain']>().toBeUnknown();
   expectTypeOf<Pick<Config, 'tables'>>().toEqualTypeOf<{ readonly tables?: readonly InputArtifact[] }>();
   expectTypeOf<Planned<Config>['source']['$']>().toEqualTypeOf<'output' | 'data'>();
 });
