@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { appendFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Context } from './context.ts';
-import { isDigest } from './digest.ts';
-import { tolerate } from './files.ts';
-import { allResults, readRecord } from './results.ts';
-import type { Json, Key, ResultRecord } from './types.ts';
+import type { JsonValue } from '@sonde/base';
+import type { Context } from '../context.ts';
+import type { ResultRecord } from './types.ts';
+import { isDigest, type Key } from '../disk/digest.ts';
+import { allResults, readRecord } from './read.ts';
+import { tolerate } from '../disk/files.ts';
 
 /** So much of an index's end is read: several hundred results. */
 const TAIL = 1 << 16;
@@ -91,7 +92,7 @@ async function newestKeys(path: string): Promise<Set<Key>> {
 
 function keyIn(line: string): Key | undefined {
   try {
-    const { key } = JSON.parse(line) as { key?: Json };
+    const { key } = JSON.parse(line) as { key?: JsonValue };
     return isDigest(key) ? key : undefined;
   } catch {
     return undefined;

@@ -1,13 +1,13 @@
+import type { JsonValue } from '@sonde/base';
 import { digestOf } from './digest.ts';
 import { serialize } from './json.ts';
-import type { Json } from './types.ts';
 
 const PREFIX = '{"check":"';
 const MIDDLE = '","record":';
 const BODY = PREFIX.length + 71 + MIDDLE.length;
 
 /** One line of JSON that shows any change to itself: `{"check":"sha256:…","record":…}`, the digest of what `record` is. */
-export function checkedText(record: Json): string {
+export function checkedText(record: JsonValue): string {
   const body = serialize(record);
   return `${PREFIX}${digestOf(body)}${MIDDLE}${body}}\n`;
 }

@@ -2,17 +2,25 @@ import { mkdir, readFile, rename, rm, rmdir, stat, unlink, writeFile } from 'nod
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf } from '@sonde/base';
-import { StoreError } from './errors.ts';
-import { namesIn, tolerate } from './files.ts';
+import type { Context } from '../context.ts';
+import type { Key } from '../disk/digest.ts';
+import { StoreError } from '../disk/errors.ts';
+import { namesIn, tolerate } from '../disk/files.ts';
+import type { Layout } from '../disk/layout.ts';
 import type { Holder } from './holder.ts';
-import type { Layout } from './layout.ts';
 import type { Watch } from './life.ts';
-import type { AcquireOptions, Key, Lease } from './types.ts';
+import type { AcquireOptions, Lease, Leases } from './types.ts';
 
 const FIRST_WAIT = 20;
 const LONGEST_WAIT = 1000;
 /** A failed rename onto a folder that is empty a moment later is tried so often before it counts as a real failure. */
 const ATTEMPTS = 10;
+
+export function createLeases(context: Context): Leases {
+  return {
+    acquire: async (key, options) => acquireLease(context.layout, await context.holder(), context.watch, key, options),
+  };
+}
 
 /**
  * A lease is a folder `leases/<key>/` with one file in it, named for its holder and this very lease. To take it, a

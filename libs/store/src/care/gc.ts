@@ -1,18 +1,19 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Blobs } from './blobs.ts';
+import { treeDigests } from '../artifacts/tree-folders.ts';
+import type { BlobFolder } from '../blobs/folder.ts';
+import { blobFiles } from '../blobs/list.ts';
+import type { Context } from '../context.ts';
+import { type Digest, digestOf } from '../disk/digest.ts';
+import { bytesBelow, namesIn, tolerate } from '../disk/files.ts';
+import { MARK_AGAIN, removeUnused } from '../disk/use.ts';
+import { type HolderFile, removeDead } from '../leases/holder.ts';
+import { acquireLease } from '../leases/leases.ts';
+import { rebuildIndex } from '../results/index-files.ts';
+import { digestsOf, readRecord, recordKeys } from '../results/read.ts';
 import { type Candidate, chooseRemovals } from './budget.ts';
-import type { Context } from './context.ts';
-import { digestOf } from './digest.ts';
-import { namesIn, tolerate } from './files.ts';
-import { type HolderFile, removeDead } from './holder.ts';
-import { rebuildIndex } from './index-files.ts';
-import { acquireLease } from './leases.ts';
 import { keysOfRuns, pinned } from './reachable.ts';
-import { digestsOf, readRecord, recordKeys } from './results.ts';
-import { blobFiles, bytesBelow, treeDigests } from './sizes.ts';
-import type { Digest, GcOptions, GcReport } from './types.ts';
-import { MARK_AGAIN, removeUnused } from './use.ts';
+import type { GcOptions, GcReport } from './types.ts';
 
 /** The lease under which garbage is collected: one at a time. */
 const GC = digestOf('sonde gc');
@@ -31,7 +32,7 @@ interface Moment {
  * written or used since the oldest living process began, or within the grace period, stays; what somebody uses at the
  * very moment is put back. Records go before their blobs, so that no record loses its blobs on purpose.
  */
-export async function collectGarbage(context: Context, blobs: Blobs, options: GcOptions = {}): Promise<GcReport> {
+export async function collectGarbage(context: Context, blobs: BlobFolder, options: GcOptions = {}): Promise<GcReport> {
   const own = await context.currentHolder();
   const idle = own === undefined || own.working() === 0;
   const others = (live: readonly HolderFile[]) => live.filter(({ id }) => !(idle && id === own?.id));
@@ -53,7 +54,7 @@ export async function collectGarbage(context: Context, blobs: Blobs, options: Gc
   }
 }
 
-async function collect(context: Context, blobs: Blobs, options: GcOptions, moment: Moment): Promise<GcReport> {
+async function collect(context: Context, blobs: BlobFolder, options: GcOptions, moment: Moment): Promise<GcReport> {
   const { layout } = context;
   const { dryRun = false, keepRuns = 20, olderThanDays = 0, maxBytes, graceSeconds = 3600 } = options;
   // A living process may have marked what it uses a little before it began to count as living.

@@ -3,13 +3,15 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Context } from './context.ts';
-import { StoreError } from './errors.ts';
-import { namesIn, publish, syncFolder, tolerate, writeFlushed } from './files.ts';
-import { readHolder, SILENT_BEATS } from './holder.ts';
-import { canonicalJson } from './json.ts';
-import { lifeOf } from './process.ts';
-import type { Json, RunDetail, RunFinish, RunLog, RunMeta, RunSummary, Runs } from './types.ts';
+import type { JsonValue } from '@sonde/base';
+import type { Context } from '../context.ts';
+import { StoreError } from '../disk/errors.ts';
+import { namesIn, publish, syncFolder, tolerate, writeFlushed } from '../disk/files.ts';
+import { guarded } from '../disk/guarded.ts';
+import { canonicalJson } from '../disk/json.ts';
+import { readHolder, SILENT_BEATS } from '../leases/holder.ts';
+import { lifeOf } from '../leases/process.ts';
+import type { RunDetail, RunFinish, RunLog, RunMeta, RunSummary, Runs } from './types.ts';
 
 const FLUSH_AFTER = 200;
 const RUN_ID = /^\d{8}-\d{6}-[a-z0-9]{6}$/;
@@ -23,7 +25,7 @@ interface RunFile {
 
 export function createRuns(context: Context): Runs {
   return {
-    create: (meta) => createRun(context, meta),
+    create: async (meta) => guarded(await createRun(context, meta), context.layout.dir),
     async list() {
       const found: RunSummary[] = [];
       for (const id of (await runIds(context)).reverse()) {
@@ -39,12 +41,12 @@ export function createRuns(context: Context): Runs {
           hint: '`sonde runs` lists them.',
         });
       }
-      const events: Json[] = [];
+      const events: JsonValue[] = [];
       let damagedLines = 0;
       for await (const line of eventLines(context, id)) {
         const event = parse(line);
         if (event === undefined) damagedLines += 1;
-        else events.push(event as Json);
+        else events.push(event as JsonValue);
       }
       return { ...(await summaryOf(context, run)), meta: run.meta, events, damagedLines };
     },

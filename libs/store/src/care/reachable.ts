@@ -1,13 +1,12 @@
 import { stat } from 'node:fs/promises';
-import type { Blobs } from './blobs.ts';
-import type { Context } from './context.ts';
-import { isDigest } from './digest.ts';
-import { tolerate } from './files.ts';
-import type { HolderFile } from './holder.ts';
+import { filesOfTree } from '../artifacts/trees.ts';
+import type { LocalBlobs } from '../blobs/types.ts';
+import type { Context } from '../context.ts';
+import { type Digest, isDigest } from '../disk/digest.ts';
+import { tolerate } from '../disk/files.ts';
+import type { HolderFile } from '../leases/holder.ts';
+import { eventLines, readRun, runIds } from '../runs/runs.ts';
 import { readPins } from './pins.ts';
-import { eventLines, readRun, runIds } from './runs.ts';
-import { filesOfTree } from './trees.ts';
-import type { Digest } from './types.ts';
 
 /** Larger ones are no lists of files. */
 const LARGEST_MANIFEST = 64 << 20;
@@ -33,7 +32,7 @@ export async function keysOfRuns(
 }
 
 /** What pins name, and the files of pinned trees. Each may be a key or a blob: nothing tells them apart. */
-export async function pinned(context: Context, blobs: Blobs): Promise<Set<Digest>> {
+export async function pinned(context: Context, blobs: LocalBlobs): Promise<Set<Digest>> {
   const targets = new Set((await readPins(context)).flatMap((pin) => pin.targets));
   for (const target of [...targets]) {
     const found = await tolerate(['ENOENT'], stat(blobs.path(target)));

@@ -1,4 +1,4 @@
-import type { Digest, Key } from './types.ts';
+import type { Digest, Key } from '../disk/digest.ts';
 
 /** A result that may be removed. */
 export interface Candidate {

@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { tolerate } from './files.ts';
+import { tolerate } from '../disk/files.ts';
+import type { Layout } from '../disk/layout.ts';
 import { type HolderFile, holderIds, readHolder, SILENT_BEATS } from './holder.ts';
-import type { Layout } from './layout.ts';
 import { lifeOf } from './process.ts';
 
 /**

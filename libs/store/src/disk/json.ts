@@ -1,6 +1,6 @@
+import type { JsonObject, JsonValue } from '@sonde/base';
 import canonicalize from 'canonicalize';
-import { digestOf } from './digest.ts';
-import type { Json, Key } from './types.ts';
+import { digestOf, type Key } from './digest.ts';
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -8,20 +8,20 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
  * The one text of a JSON value, whatever the order of its fields: RFC 8785. Throws a TypeError that names the path of
  * anything that is not JSON: NaN, an infinity, undefined, half of a surrogate pair, a Date, a cycle.
  */
-export function canonicalJson(value: Json): string {
+export function canonicalJson(value: JsonValue): string {
   check(value, '$', []);
   return serialize(value);
 }
 
 /** As `canonicalJson`, for what JSON.parse gave. */
-export function serialize(value: Json): string {
+export function serialize(value: JsonValue): string {
   const text = canonicalize(value);
   if (text === undefined) throw new TypeError('$ is undefined, which is not JSON.');
   return text;
 }
 
 /** The key of a task: the digest of its fingerprint's canonical JSON. */
-export function keyOf(fingerprint: { readonly [field: string]: Json }): Key {
+export function keyOf(fingerprint: JsonObject): Key {
   return digestOf(canonicalJson(fingerprint));
 }
 

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { type Fault, systemFailure, UserError } from '@sonde/base';
-import type { Digest } from './types.ts';
+import type { Digest } from './digest.ts';
 
 export type StoreErrorCode = Extract<
   Fault,

@@ -1,16 +1,19 @@
 import { stat } from 'node:fs/promises';
-import { artifactPresent } from './artifacts.ts';
-import type { Blobs } from './blobs.ts';
-import type { Context } from './context.ts';
-import { digestFile, digestOf } from './digest.ts';
-import { tolerate } from './files.ts';
-import { rebuildIndex } from './index-files.ts';
-import { serialize } from './json.ts';
-import { quarantine } from './quarantine.ts';
-import { readRecord, recordKeys } from './results.ts';
-import { blobFiles, countRecords, treeDigests } from './sizes.ts';
-import { filesOfTree, treeIsWhole } from './trees.ts';
-import type { Digest, Problem, ResultRecord, VerifyProgress, VerifyReport } from './types.ts';
+import { treeDigests, treeIsWhole } from '../artifacts/tree-folders.ts';
+import { filesOfTree } from '../artifacts/trees.ts';
+import type { Artifacts } from '../artifacts/types.ts';
+import type { BlobFolder } from '../blobs/folder.ts';
+import { blobFiles } from '../blobs/list.ts';
+import { isObtainable } from '../blobs/presence.ts';
+import type { Context } from '../context.ts';
+import { type Digest, digestFile, digestOf } from '../disk/digest.ts';
+import { tolerate } from '../disk/files.ts';
+import { serialize } from '../disk/json.ts';
+import { quarantine } from '../quarantine.ts';
+import { rebuildIndex } from '../results/index-files.ts';
+import { countRecords, readRecord, recordKeys } from '../results/read.ts';
+import type { ResultRecord } from '../results/types.ts';
+import type { Problem, VerifyProgress, VerifyReport } from './types.ts';
 
 /**
  * Reads everything: each blob against its digest, each record against its check, its key and its blobs, each tree
@@ -18,7 +21,8 @@ import type { Digest, Problem, ResultRecord, VerifyProgress, VerifyReport } from
  */
 export async function verifyStore(
   context: Context,
-  blobs: Blobs,
+  blobs: BlobFolder,
+  artifacts: Artifacts,
   onProgress: (progress: VerifyProgress) => void = () => {},
 ): Promise<VerifyReport> {
   const problems: Problem[] = [];
@@ -46,7 +50,7 @@ export async function verifyStore(
   for await (const key of recordKeys(context)) {
     const found = readRecord(context, key);
     const problem =
-      found.state === 'bad' ? found.problem : found.state === 'good' ? flaw(blobs, found.record) : undefined;
+      found.state === 'bad' ? found.problem : found.state === 'good' ? await flaw(artifacts, found.record) : undefined;
     if (problem !== undefined) await report('result', context.layout.result(key), problem, 'damaged');
     results += 1;
     onProgress({ phase: 'results', done: results, total: records, bytes });
@@ -75,10 +79,11 @@ async function checkBlob(path: string, digest: Digest): Promise<{ size: number; 
   return { size: found.size, problem: `its content has the digest ${content.digest}` };
 }
 
-function flaw(blobs: Blobs, record: ResultRecord): string | undefined {
+async function flaw(artifacts: Artifacts, record: ResultRecord): Promise<string | undefined> {
   if (digestOf(serialize(record.fingerprint)) !== record.key) return 'its fingerprint is not that of its key';
-  const missing = Object.entries(record.outputs).filter(([, artifact]) => !artifactPresent(blobs, artifact));
-  return missing.length === 0
-    ? undefined
-    : `content is missing or damaged: ${missing.map(([name]) => name).join(', ')}`;
+  const lost: string[] = [];
+  for (const [name, artifact] of Object.entries(record.outputs)) {
+    if (!isObtainable(await artifacts.presence(artifact))) lost.push(name);
+  }
+  return lost.length === 0 ? undefined : `content is missing or damaged: ${lost.join(', ')}`;
 }

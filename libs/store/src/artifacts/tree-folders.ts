@@ -1,52 +1,16 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '@sonde/base';
-import type { Blobs } from './blobs.ts';
-import type { Context } from './context.ts';
-import { digestFile, digestOf } from './digest.ts';
-import { StoreError } from './errors.ts';
-import { tolerate } from './files.ts';
-import { canonicalJson } from './json.ts';
-import { quarantine } from './quarantine.ts';
-import type { Digest, Json, StoredArtifact } from './types.ts';
-import { markUsed } from './use.ts';
-
-export type TreeFiles = NonNullable<StoredArtifact['files']>;
-
-/** The canonical JSON of this is a tree's blob; its digest is the tree's. */
-export function treeManifest(files: TreeFiles): { readonly [field: string]: Json } {
-  const entries = Object.entries(files).map(([name, { digest, size }]) => [name, { digest, size }] as const);
-  return { sonde: 'tree', files: Object.fromEntries(entries) };
-}
-
-/** The digest of a tree of these files, in the store or outside. */
-export function treeDigest(files: TreeFiles): Digest {
-  return digestOf(canonicalJson(treeManifest(files)));
-}
-
-/** Whether a name of a tree's file stays inside the tree: relative, with `/`, without `.` and `..`. */
-export function isSafeName(name: string): boolean {
-  if (name === '' || name.includes('\0') || name.includes('\\')) return false;
-  return name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
-}
-
-/** The files below a folder as names with `/`, sorted by UTF-16 code units. Links and special files are refused. */
-export async function filesBelow(folder: string, prefix = ''): Promise<string[]> {
-  const names: string[] = [];
-  for (const entry of await readdir(join(folder, prefix), { withFileTypes: true })) {
-    const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
-    if (entry.isDirectory()) names.push(...(await filesBelow(folder, name)));
-    else if (entry.isFile() && isSafeName(name)) names.push(name);
-    else {
-      throw new StoreError('io', `${join(folder, name)} is neither a file nor a folder (a link, perhaps).`, {
-        hint: 'Put the file itself there.',
-        path: join(folder, name),
-      });
-    }
-  }
-  return names.sort();
-}
+import type { BlobFolder } from '../blobs/folder.ts';
+import type { Context } from '../context.ts';
+import { type Digest, digestFile } from '../disk/digest.ts';
+import { StoreError } from '../disk/errors.ts';
+import { namesIn, tolerate } from '../disk/files.ts';
+import { markUsed } from '../disk/use.ts';
+import { quarantine } from '../quarantine.ts';
+import { filesBelow } from './trees.ts';
+import type { TreeFiles } from './types.ts';
 
 /**
  * The folder of a tree's files, made whole beside and renamed into place. Its files are hard links to blobs, or copies
@@ -54,13 +18,13 @@ export async function filesBelow(folder: string, prefix = ''): Promise<string[]>
  */
 export async function materializeTree(
   context: Context,
-  blobs: Blobs,
+  blobs: BlobFolder,
   digest: Digest,
   files: TreeFiles,
 ): Promise<string> {
   const folder = context.layout.tree(digest);
   const sources: (readonly [string, string])[] = [];
-  for (const [name, file] of Object.entries(files)) sources.push([name, await blobs.openVerified(file.digest)]);
+  for (const [name, file] of Object.entries(files)) sources.push([name, await blobs.open(file.digest)]);
   if (await usable(context, blobs, folder, files)) return folder;
   const beside = (await context.holder()).temporary();
   try {
@@ -89,7 +53,7 @@ export async function materializeTree(
   return folder;
 }
 
-async function usable(context: Context, blobs: Blobs, folder: string, files: TreeFiles): Promise<boolean> {
+async function usable(context: Context, blobs: BlobFolder, folder: string, files: TreeFiles): Promise<boolean> {
   const found = await tolerate(['ENOENT'], stat(folder));
   if (found === undefined) return false;
   if (await treeIsWhole(folder, files, (digest, state) => blobs.isVerified(digest, state))) {
@@ -136,14 +100,8 @@ async function linkOrCopy(source: string, destination: string): Promise<void> {
   }
 }
 
-/** The files that a tree's blob names; undefined where it is no such blob. */
-export async function filesOfTree(path: string, digest: Digest): Promise<TreeFiles | undefined> {
-  const text = await tolerate(['ENOENT'], readFile(path, 'utf8'));
-  if (text === undefined || digestOf(text) !== digest) return undefined;
-  try {
-    const value = JSON.parse(text) as { sonde?: unknown; files?: TreeFiles };
-    return value.sonde === 'tree' ? value.files : undefined;
-  } catch {
-    return undefined;
-  }
+/** The trees that are materialised. */
+export async function treeDigests(context: Context): Promise<Digest[]> {
+  const names = await namesIn(context.layout.trees);
+  return names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((name): Digest => `sha256:${name}`);
 }

@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '@sonde/base';
-import { hexOf } from './digest.ts';
+import { type Digest, hexOf } from './digest.ts';
 import { StoreError } from './errors.ts';
 import { syncFolder } from './files.ts';
-import type { Digest } from './types.ts';
 
 export const LAYOUT = 1;
 

@@ -1,6 +1,17 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import type { BlobInfo, Digest } from './types.ts';
+
+/** `sha256:` and 64 lower-case hex digits. */
+export type Digest = `sha256:${string}`;
+/** The digest of a task's fingerprint. */
+export type Key = Digest;
+
+/** What is known of content without reading it. */
+export interface BlobInfo {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const CHUNK = 1 << 20;

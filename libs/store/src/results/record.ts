@@ -1,6 +1,8 @@
-import { isDigest } from './digest.ts';
-import { isSafeName } from './trees.ts';
-import type { ResultRecord, StoredArtifact } from './types.ts';
+import { isSafeName } from '../artifacts/trees.ts';
+import type { StoredArtifact } from '../artifacts/types.ts';
+import { isDigest } from '../disk/digest.ts';
+import type { ResultRecord } from './types.ts';
+
 
 /** Whether parsed JSON is a result record, field by field: a record may come from another program. */
 export function isResultRecord(value: unknown): value is ResultRecord {

@@ -1,11 +1,11 @@
 import { readFile, rm } from 'node:fs/promises';
-import type { Context } from './context.ts';
-import { digestOf, isDigest } from './digest.ts';
-import { StoreError } from './errors.ts';
-import { publish, tolerate, writeFlushed } from './files.ts';
-import { serialize } from './json.ts';
-import { acquireLease } from './leases.ts';
-import type { Digest, Pin } from './types.ts';
+import type { Context } from '../context.ts';
+import { type Digest, digestOf, isDigest } from '../disk/digest.ts';
+import { StoreError } from '../disk/errors.ts';
+import { publish, tolerate, writeFlushed } from '../disk/files.ts';
+import { serialize } from '../disk/json.ts';
+import { acquireLease } from '../leases/leases.ts';
+import type { Pin } from './types.ts';
 
 /** The lease under which pins are changed. */
 const PINS = digestOf('sonde pins');

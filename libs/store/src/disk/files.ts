@@ -1,5 +1,5 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { codeOf } from '@sonde/base';
 
 /** File systems that cannot flush a folder say so by one of these; then there is nothing more to be done. */
@@ -74,4 +74,14 @@ export async function tolerate<T>(codes: readonly string[], work: Promise<T>): P
     if (codes.includes(codeOf(error) ?? '')) return undefined;
     throw error;
   }
+}
+
+/** Bytes of a file, or of all files below a folder; 0 where nothing is. */
+export async function bytesBelow(path: string): Promise<number> {
+  const found = await tolerate(['ENOENT'], stat(path));
+  if (found === undefined) return 0;
+  if (!found.isDirectory()) return found.size;
+  let sum = 0;
+  for (const name of await namesIn(path)) sum += await bytesBelow(join(path, name));
+  return sum;
 }

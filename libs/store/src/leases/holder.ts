@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open as openFile, readFile, rename, rm, rmdir, stat, unlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '@sonde/base';
-
-import { namesIn, tolerate } from './files.ts';
-import { createLayout, type Layout } from './layout.ts';
+import { namesIn, tolerate } from '../disk/files.ts';
+import { createLayout, type Layout } from '../disk/layout.ts';
 import { identify, lifeOf, type ProcessIdentity } from './process.ts';
 
 /** After so many beats without a sign of life a process on another host counts as dead. */
