@@ -206,15 +206,16 @@ async function asItLies(
   return { type: folder ?? type, identity, path: place, fetch: async () => undefined };
 }
 
-type Folder = Parameters<typeof import('@sonde/models').chooseModelFiles>[0];
+type Folder = Parameters<typeof import('@sonde/checkpoints').chooseModelFiles>[0];
 
 /** The first of the possible types that the folder is, with its files; where it is none, the first one's complaint. */
 async function choose(ref: DataRef, folder: Folder): Promise<{ type: ArtifactType; chosen: readonly string[] }> {
   let complaint: unknown;
   for (const type of ref.types) {
     try {
-      if (type === 'model') return { type, chosen: await (await import('@sonde/models')).chooseModelFiles(folder) };
-      if (type === 'adapter') return { type, chosen: (await import('@sonde/models')).chooseAdapterFiles(folder) };
+      if (type === 'model')
+        return { type, chosen: await (await import('@sonde/checkpoints')).chooseModelFiles(folder) };
+      if (type === 'adapter') return { type, chosen: (await import('@sonde/checkpoints')).chooseAdapterFiles(folder) };
       if (type === 'scorer') return { type, chosen: await scorerFiles(ref, folder) };
       complaint ??= problem(ref, 'is a folder; expected a file', 'Name a file in it: hf:owner/name@revision/file.');
     } catch (error) {

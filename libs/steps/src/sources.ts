@@ -11,9 +11,9 @@ import { openLockFile } from './lock-file.ts';
 const listFiles = async (type: ArtifactType, folder: string): Promise<readonly string[]> => {
   switch (type) {
     case 'model':
-      return (await import('@sonde/models')).listModelFiles(folder);
+      return (await import('@sonde/checkpoints')).listModelFiles(folder);
     case 'adapter':
-      return (await import('@sonde/models')).listAdapterFiles(folder);
+      return (await import('@sonde/checkpoints')).listAdapterFiles(folder);
     case 'scorer':
       return (await import('@sonde/scoring')).listScorerFiles(folder).map((file) => path.relative(folder, file));
     default: {

@@ -1,5 +1,4 @@
 import { UserError } from '@sonde/base';
-import type { CombineContext, InputArtifact, RunContext } from '@sonde/executor';
 import {
   type CaptureItem,
   type CaptureOptions,
@@ -8,7 +7,8 @@ import {
   type Model,
   type Prompt,
   perplexity,
-} from '@sonde/models';
+} from '@sonde/engine';
+import type { CombineContext, InputArtifact, RunContext } from '@sonde/executor';
 import { readTableParts, rows, tableFromColumns, writeParquet } from '@sonde/tables';
 import { combineTables } from '../shared/combine.ts';
 import { withCapture } from '../shared/model/captured.ts';

@@ -3,10 +3,10 @@ import { appendFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JsonValue } from '@sonde/base';
 import type { Context } from '../context.ts';
-import type { ResultRecord } from './types.ts';
 import { isDigest, type Key } from '../disk/digest.ts';
-import { allResults, readRecord } from './read.ts';
 import { tolerate } from '../disk/files.ts';
+import { allResults, readRecord } from './read.ts';
+import type { ResultRecord } from './types.ts';
 
 /** So much of an index's end is read: several hundred results. */
 const TAIL = 1 << 16;

@@ -3,7 +3,6 @@ import type { StoredArtifact } from '../artifacts/types.ts';
 import { isDigest } from '../disk/digest.ts';
 import type { ResultRecord } from './types.ts';
 
-
 /** Whether parsed JSON is a result record, field by field: a record may come from another program. */
 export function isResultRecord(value: unknown): value is ResultRecord {
   if (!isObject(value)) return false;

@@ -75,4 +75,3 @@ function plain(record: ResultRecord): JsonValue {
   const fields = { key, fingerprint, outputs: Object.fromEntries(described) as JsonValue, created, seconds, run };
   return notes === undefined ? fields : { ...fields, notes };
 }
-

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { JsonObject } from '@sonde/base';
+import type { Quantization, WeightDtype } from '@sonde/checkpoints';
 import { type InputArtifact, isInputArtifact, type Provider } from '@sonde/executor';
-import type { Quantization, WeightDtype } from '@sonde/models';
 import type { ModelConfig } from './schemas.ts';
 
 let version: string | undefined;

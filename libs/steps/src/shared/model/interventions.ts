@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { UserError } from '@sonde/base';
+import type { Intervention, ModelConfig, Site, TokenPlace } from '@sonde/engine';
 import type { InputArtifact } from '@sonde/executor';
-import type { Intervention, ModelConfig, Site, TokenPlace } from '@sonde/models';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { openStates, type StatesFile, statesTensors } from '../../states.ts';
 import { promptIds } from './model-prompts.ts';

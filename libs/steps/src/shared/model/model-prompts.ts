@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
+import type { Prompt } from '@sonde/engine';
 import type { InputArtifact } from '@sonde/executor';
-import type { Prompt } from '@sonde/models';
 import { column, concatTables, floatColumn, hasColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
 import { fullTextColumn } from '../../prompts.ts';
 import type { RowRange } from './division.ts';

@@ -1,4 +1,5 @@
-import type { CaptureSite, Pool, Quantization, Site, WeightDtype } from '@sonde/models';
+import type { Quantization, WeightDtype } from '@sonde/checkpoints';
+import type { CaptureSite, Pool, Site } from '@sonde/engine';
 import {
   artifact,
   type ConfigOf,
