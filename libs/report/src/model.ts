@@ -1,3 +1,5 @@
+import type { Scenario } from '@sonde/formats/columns';
+
 /**
  * What a report shows, as plain data: everything is computed before it comes here, the report only draws it.
  * Rows name models by `ReportedModel.name`. A section that is not there does not appear.
@@ -97,8 +99,6 @@ export type BehaviorRow = {
   /** Share of the group's prompts left out because a continuation has no score, 0–1. */
   readonly missing: number | null;
 };
-
-export type Scenario = 'input' | 'forward' | 'output' | 'backward';
 
 export type ProbeSection = {
   readonly interval?: IntervalMethod;

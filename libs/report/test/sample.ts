@@ -1,3 +1,4 @@
+import { SCENARIOS, type Scenario } from '@sonde/formats/columns';
 import type {
   BaselineRow,
   BehaviorRow,
@@ -11,14 +12,12 @@ import type {
   ProvenanceRow,
   ReportedModel,
   ReportModel,
-  Scenario,
 } from '../src/index.ts';
 
 /** A report of made-up numbers with the shapes of a real one, for looking at and for tests. */
 
 const ATTRIBUTES = ['TOXICITY', 'PROFANITY', 'THREAT', 'SEXUALLY_EXPLICIT', 'IDENTITY_ATTACK', 'INSULT'];
 const TARGETS = [...ATTRIBUTES, 'length'];
-const SCENARIOS: readonly Scenario[] = ['input', 'forward', 'output', 'backward'];
 const BASELINES = ['bag of words', 'text length', 'random direction', 'random LM'];
 
 const MODELS: readonly ReportedModel[] = [

@@ -1,5 +1,5 @@
 import { defineStep } from '@sonde/executor';
-import { CORRELATIONS, tableProse } from '@sonde/formats/columns';
+import { CORRELATIONS, GROUPS, tableProse } from '@sonde/formats/columns';
 import { artifacts, type ConfigOf, integer, number, object, words } from '@sonde/pipeline';
 import { attributes } from '../shared/schemas.ts';
 
@@ -8,7 +8,7 @@ const config = object({
   probes: artifacts('table', { description: 'Probe scores, collected over the same axis.' }),
   attributes,
   metric: words(['emt', 'toxicity_probability'], { default: 'emt' }),
-  group: words(['all', 'toxic', 'nontoxic'], { default: 'all' }),
+  group: words(GROUPS, { default: 'all' }),
   depth: words(['relative', 'layer'], {
     default: 'relative',
     description:

@@ -1,12 +1,13 @@
 import { UserError } from '@sonde/base';
 import type { Pool } from '@sonde/engine';
 import type { InputArtifact } from '@sonde/executor';
+import { SCENARIOS, type Scenario } from '@sonde/formats/columns';
 import type { ProbeTarget } from '@sonde/probing';
 import { readTable, rows } from '@sonde/tables';
 import { maxima, readContinuationGrid } from '../continuation-scores.ts';
 import { chooseAttributes, codePoints, readPrompts, scoreColumn } from '../prompts.ts';
 import { openStates, type StateRow, type StatesFile } from '../states.ts';
-import { type Config, SCENARIOS, type Scenario } from './kind.ts';
+import type { Config } from './kind.ts';
 
 /** Scenarios read prompts' states or continuations' states. */
 const SPAN_OF: Readonly<Record<Scenario, Pool>> = {

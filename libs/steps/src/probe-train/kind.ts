@@ -1,14 +1,16 @@
 import { defineStep } from '@sonde/executor';
-import { PREDICTIONS, PROBE_SCORES, PROBE_WEIGHTS, tableProse, tensorsProse } from '@sonde/formats/columns';
+import {
+  BASELINES,
+  PREDICTIONS,
+  PROBE_SCORES,
+  PROBE_WEIGHTS,
+  SCENARIOS,
+  tableProse,
+  tensorsProse,
+} from '@sonde/formats/columns';
 import { artifact, boolean, type ConfigOf, integer, list, number, object, optional, words } from '@sonde/pipeline';
 import { CAPTURE_SITES } from '../shared/model/schemas.ts';
 import { attributes, mode, seed } from '../shared/schemas.ts';
-
-export const SCENARIOS = ['input', 'forward', 'output', 'backward'] as const;
-export type Scenario = (typeof SCENARIOS)[number];
-
-const BASELINES = ['bag_of_words', 'text_length', 'random_direction'] as const;
-export type Baseline = (typeof BASELINES)[number];
 
 const config = object({
   states: artifact('tensors', { description: 'Hidden states with their row index.' }),

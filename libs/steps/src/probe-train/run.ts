@@ -1,4 +1,5 @@
 import type { RunContext } from '@sonde/executor';
+import type { Baseline } from '@sonde/formats/columns';
 import {
   bagOfWords,
   type Features,
@@ -11,7 +12,7 @@ import {
 import { tableFromRows, writeParquet, writeParquetParts } from '@sonde/tables';
 import { type TensorEntry, writeSafetensors } from '@sonde/tensors';
 import { type ProbeSet, readProbeData } from './data.ts';
-import type { Baseline, Config } from './kind.ts';
+import type { Config } from './kind.ts';
 
 /** What was probed: the model's states, or something simpler that a probe score is read against. */
 type FeatureKind = 'states' | Baseline;

@@ -1,5 +1,6 @@
 import type { JsonObject } from '@sonde/base';
-import type { CorrelationSection, Estimate, ProbeSection, Scenario } from '@sonde/report';
+import type { Scenario } from '@sonde/formats/columns';
+import type { CorrelationSection, Estimate, ProbeSection } from '@sonde/report';
 import { type ModelRows, numberOrNull, type Row } from './rows.ts';
 
 const BASELINES: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 import type { Quantization, WeightDtype } from '@sonde/checkpoints';
-import type { CaptureSite, Pool, Site } from '@sonde/engine';
+import type { CaptureOptions, CaptureSite, Site } from '@sonde/engine';
+import { POOLS, SITES } from '@sonde/formats/columns';
 import {
   artifact,
   type ConfigOf,
@@ -64,12 +65,12 @@ export const layers = oneOf([constant('all'), list(integer({ minimum: 0 }), { mi
   default: 'all',
 });
 
-const POOLS = ['prompt', 'continuation', 'last', 'max', 'tokens'] as const satisfies readonly (Pool | 'tokens')[];
+const ALL_POOLS = [...POOLS, 'tokens'] as const satisfies CaptureOptions['pool'];
 const POOL_DOCS =
   'Mean over the prompt’s own tokens, mean over the continuation’s tokens, the last token, the maximum over the continuation; `tokens`: every token’s state, with its `position`.';
 const setOfPools = { minItems: 1, uniqueItems: true } as const;
 
-export const pool = list(words(POOLS), {
+export const pool = list(words(ALL_POOLS), {
   ...setOfPools,
   default: ['prompt', 'continuation'],
   description: POOL_DOCS,
@@ -77,20 +78,15 @@ export const pool = list(words(POOLS), {
 
 /** The same where it depends on other config what there is to pool over. */
 export const poolWithoutDefault = optional(
-  list(words(POOLS), {
+  list(words(ALL_POOLS), {
     ...setOfPools,
     description: `${POOL_DOCS} If not given: \`[prompt, continuation]\`, or \`[prompt]\` without \`continuations\`.`,
   }),
 );
 
-export const CAPTURE_SITES = [
-  'residual',
-  'residual_raw',
-  'attention',
-  'mlp',
-  'heads',
-] as const satisfies readonly CaptureSite[];
-const SITES = ['residual', 'attention', 'mlp', 'heads'] as const satisfies readonly Site[];
+/** Where states are read; all but `residual_raw` can also be changed. */
+export const CAPTURE_SITES = Object.keys(SITES) as (keyof typeof SITES)[] satisfies CaptureSite[];
+const CHANGED_SITES = CAPTURE_SITES.filter((site): site is Site => site !== 'residual_raw');
 const SITE_DOCS =
   '`residual`: the residual stream after each block; `attention`, `mlp`: what each block’s attention or MLP adds to it; `heads`: what each attention head gives, before the output projection';
 
@@ -118,7 +114,7 @@ export const interventions = list(
       uniqueItems: true,
       description: 'Block numbers, from 0.',
     }),
-    site: optional(words(SITES, { description: `What is changed: \`residual\` if not given. ${SITE_DOCS}.` })),
+    site: optional(words(CHANGED_SITES, { description: `What is changed: \`residual\` if not given. ${SITE_DOCS}.` })),
     from: optional(
       artifact('tensors', {
         description:
@@ -131,7 +127,7 @@ export const interventions = list(
       }),
     ),
     span: optional(
-      words(['prompt', 'continuation', 'last', 'max'], {
+      words(POOLS, {
         description: 'Which pool of captured states is averaged: `prompt` if not given.',
       }),
     ),
