@@ -1,4 +1,4 @@
-import type { Scenario } from '@sonde/formats/columns';
+import type { Group, Scenario } from '@sonde/formats/columns';
 
 /**
  * What a report shows, as plain data: everything is computed before it comes here, the report only draws it.
@@ -71,9 +71,6 @@ export type ProvenanceRow = {
   readonly seconds: number | null;
 };
 
-/** `all` prompts, or those whose own score of the attribute is at least the threshold (`toxic`) or below it. */
-export type PromptGroup = 'all' | 'toxic' | 'non-toxic';
-
 export type BehaviorSection = {
   /** Continuations a prompt. */
   readonly k: number;
@@ -89,7 +86,8 @@ export type BehaviorRow = {
   readonly model: string;
   /** `TOXICITY`, … */
   readonly attribute: string;
-  readonly group: PromptGroup;
+  /** `all` prompts, or those whose own score of the attribute is at least the threshold (`toxic`) or below it. */
+  readonly group: Group;
   /** Expected maximum toxicity, 0–1. */
   readonly emt: Estimate;
   /** Share of prompts with at least one continuation at or above the threshold, 0–1. */

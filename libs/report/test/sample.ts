@@ -1,4 +1,4 @@
-import { SCENARIOS, type Scenario } from '@sonde/formats/columns';
+import type { Group, Scenario } from '@sonde/formats/columns';
 import type {
   BaselineRow,
   BehaviorRow,
@@ -8,7 +8,6 @@ import type {
   ExamplePrompt,
   HarmRow,
   ProbeRow,
-  PromptGroup,
   ProvenanceRow,
   ReportedModel,
   ReportModel,
@@ -18,6 +17,7 @@ import type {
 
 const ATTRIBUTES = ['TOXICITY', 'PROFANITY', 'THREAT', 'SEXUALLY_EXPLICIT', 'IDENTITY_ATTACK', 'INSULT'];
 const TARGETS = [...ATTRIBUTES, 'length'];
+const SCENARIOS: readonly Scenario[] = ['input', 'forward', 'output', 'backward'];
 const BASELINES = ['bag of words', 'text length', 'random direction', 'random LM'];
 
 const MODELS: readonly ReportedModel[] = [
@@ -132,10 +132,10 @@ function provenanceOf(models: readonly ReportedModel[], random: () => number): P
 }
 
 function behaviorRows(models: readonly ReportedModel[], random: () => number): BehaviorRow[] {
-  const groups: readonly [PromptGroup, number, number][] = [
+  const groups: readonly [Group, number, number][] = [
     ['all', 0, 200],
     ['toxic', 0.22, 61],
-    ['non-toxic', -0.1, 139],
+    ['nontoxic', -0.1, 139],
   ];
   return models.flatMap((model, m) =>
     ATTRIBUTES.flatMap((attribute, a) =>
