@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import type { Ancestor, RunContext } from '@sonde/executor';
+import type { RunContext } from '@sonde/executor';
 import { CONTINUATIONS, CORRELATIONS, PROBE_SCORES, readPrompts, readRows, SCORES, SUMMARY } from '@sonde/formats';
 import { type ProbeSection, type ReportModel, renderReport } from '@sonde/report';
 import { behaviorSection, bypassSection } from './behavior.ts';
@@ -7,21 +7,8 @@ import { exampleSection } from './examples.ts';
 import { correlationSection, probeSection } from './internals.ts';
 import type { Config } from './kind.ts';
 import { labelsOf } from './labels.ts';
-import { configOfKind, modeOf, provenanceRows, runFacts, timingRows } from './provenance.ts';
+import { configOfKind, modeOf, provenanceRows, runFacts, softwareOf } from './provenance.ts';
 import { readCollected } from './rows.ts';
-
-const softwareOf = (ancestors: readonly Ancestor[]): ReportModel['software'] => {
-  const runtimes = new Set(
-    ancestors.map(({ fingerprint }) => (fingerprint.runtime as { onnxruntime?: string } | undefined)?.onnxruntime),
-  );
-  runtimes.delete(undefined);
-  const { SONDE_VERSION: sonde } = process.env;
-  return [
-    ...(sonde === undefined ? [] : [{ name: 'Sonde', version: sonde }]),
-    { name: 'Node', version: process.versions.node },
-    ...[...runtimes].map((version) => ({ name: 'ONNX Runtime', version: version! })),
-  ];
-};
 
 /** A model has a layer more than it has blocks. */
 const blocksOf = (model: string, probes: ProbeSection | undefined): { blocks?: number } => {
@@ -70,7 +57,6 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     ...(correlation && { correlation }),
     ...(bypass && { bypass }),
     ...(examples && { examples }),
-    timings: { kinds: timingRows(ancestors) },
   };
   await writeFile(output('report'), await renderReport(model));
 }
