@@ -14,6 +14,9 @@ export interface WriteOptions {
   readonly families?: Readonly<Record<string, readonly string[]>>;
   /** Which of the columns that are not in every table it has. */
   readonly with?: readonly string[];
+  /** Columns of a source, kept as they are: before its own, and after them. */
+  readonly before?: readonly Column[];
+  readonly after?: readonly Column[];
 }
 
 /** A table of rows, with the columns of its format. */
@@ -42,7 +45,7 @@ export function tableOf<C extends Columns>(
       ),
     );
   });
-  return tableFromColumns(columns);
+  return tableFromColumns([...(options.before ?? []), ...columns, ...(options.after ?? [])]);
 }
 
 /** Writes rows as a Parquet file. @throws UserError naming column and row of a value that the column cannot hold */

@@ -1,7 +1,7 @@
 import path from 'node:path';
+import { writeStates } from '@sonde/formats';
 import { openSafetensors } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeStates } from '../src/states.ts';
 import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
 
 let folder: string;

@@ -1,3 +1,4 @@
+export { concatTableFiles } from './concat-files.ts';
 export { FILTER_OPERATORS, type FilterOperator, type FilterSpec, filterTable } from './filter.ts';
 export { type JoinKind, joinTables } from './join.ts';
 export { type ParquetInfo, type PartOptions, readParquet, readParquetInfo } from './parquet-read.ts';

@@ -23,6 +23,7 @@ export const PROMPTS = tableFormat({
       only: 'with a chat template',
     },
     'score.<ATTRIBUTE>': { type: 'float64', nullable: true, what: 'the source’s score, 0 to 1, or null' },
+    scorer: { type: 'string', nullable: true, what: 'who gave the scores', only: 'where the source says it' },
   },
   notes:
     'The source’s other columns are kept; one whose name is taken becomes `source.<name>`. RealToxicityPrompts’ nested\n`prompt.text`, `prompt.toxicity`, … become `text`, `score.TOXICITY`, …',

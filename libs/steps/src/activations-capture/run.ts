@@ -9,14 +9,13 @@ import {
   perplexity,
 } from '@sonde/engine';
 import type { CombineContext, InputArtifact, RunContext } from '@sonde/executor';
-import { readTableParts, rows, tableFromColumns, writeParquet } from '@sonde/tables';
-import { combineTables } from '../shared/combine.ts';
+import { CONTINUATIONS, concatStates, LOSSES, readRowParts, type StateRow, writeRows } from '@sonde/formats';
+import { concatTableFiles } from '@sonde/tables';
 import { withCapture } from '../shared/model/captured.ts';
-import { PAIR_COLUMNS, type RowRange } from '../shared/model/division.ts';
+import type { RowRange } from '../shared/model/division.ts';
 import { interventionsOf } from '../shared/model/interventions.ts';
 import { loadedModel } from '../shared/model/loaded-model.ts';
 import { modelPrompts } from '../shared/model/model-prompts.ts';
-import { combineStates, type StateRow } from '../states.ts';
 import type { Config } from './kind.ts';
 
 interface Pairs {
@@ -39,16 +38,19 @@ async function pairsOf(
       rows: prompts.map(({ id }) => ({ promptId: id, sample: null })),
     };
   }
-  const byPrompt = new Map<string, { sample: number; tokenIds: number[] }[]>();
+  const byPrompt = new Map<string, { sample: number; tokenIds: readonly number[] }[]>();
   const wanted = new Set(prompts.map(({ id }) => id));
-  const part = { columns: PAIR_COLUMNS, ...(range?.continuations && { rows: range.continuations }) };
-  for await (const table of readTableParts(source.path, part)) {
-    for (const { prompt_id, sample, token_ids } of rows(table)) {
-      const id = String(prompt_id);
-      if (!wanted.has(id)) continue;
-      const list = byPrompt.get(id) ?? [];
-      list.push({ sample: Number(sample), tokenIds: Array.from((token_ids ?? []) as ArrayLike<number>) });
-      byPrompt.set(id, list);
+  const parts = readRowParts(source.path, CONTINUATIONS, {
+    columns: ['prompt_id', 'sample', 'token_ids'],
+    ...(range?.continuations && { rows: range.continuations }),
+    ...(source.ref !== undefined && { what: source.ref }),
+  });
+  for await (const rows of parts) {
+    for (const { prompt_id, sample, token_ids } of rows) {
+      if (!wanted.has(prompt_id)) continue;
+      const list = byPrompt.get(prompt_id) ?? [];
+      list.push({ sample, tokenIds: token_ids });
+      byPrompt.set(prompt_id, list);
     }
   }
   const found: Pairs = { withContinuations: true, items: [], rows: [] };
@@ -71,14 +73,12 @@ async function writeLosses(
   interventions: readonly Intervention[],
 ): Promise<void> {
   const { texts } = await perplexity(model, prompts, { interventions });
-  await writeParquet(
-    file,
-    tableFromColumns([
-      { name: 'prompt_id', type: 'string', values: prompts.map(({ id }) => id) },
-      { name: 'tokens', type: 'int32', values: texts.map(({ tokens }) => tokens) },
-      { name: 'nll', type: 'float64', values: texts.map(({ nll, tokens }) => (nll === null ? null : nll * tokens)) },
-    ]),
-  );
+  const rows = texts.map(({ nll, tokens }, i) => ({
+    prompt_id: prompts[i]!.id,
+    tokens,
+    nll: nll === null ? null : nll * tokens,
+  }));
+  await writeRows(file, LOSSES, rows);
 }
 
 /** `activations/capture`. */
@@ -107,12 +107,12 @@ export async function run(context: RunContext<Config, RowRange>): Promise<void> 
 
 /** Puts the shards one below the other. */
 export async function combine({ parts, output }: CombineContext<Config>): Promise<void> {
-  await combineStates(
+  await concatStates(
     parts.map((part) => part.states!),
     output('states'),
   );
   if (parts[0]?.losses === undefined) return;
-  await combineTables(
+  await concatTableFiles(
     parts.map((part) => part.losses!),
     output('losses'),
   );

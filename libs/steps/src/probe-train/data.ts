@@ -1,12 +1,22 @@
 import { UserError } from '@sonde/base';
-import type { Pool } from '@sonde/engine';
 import type { InputArtifact } from '@sonde/executor';
-import { SCENARIOS, type Scenario } from '@sonde/formats/columns';
+import {
+  CONTINUATIONS,
+  chooseAttributes,
+  codePoints,
+  openStates,
+  type Pool,
+  readPrompts,
+  readRows,
+  readScoreGrid,
+  SCENARIOS,
+  type Scenario,
+  type ScoredPrompt,
+  type StateRow,
+  type StatesFile,
+} from '@sonde/formats';
 import type { ProbeTarget } from '@sonde/probing';
-import { readTable, rows } from '@sonde/tables';
-import { maxima, readContinuationGrid } from '../continuation-scores.ts';
-import { chooseAttributes, codePoints, readPrompts, scoreColumn } from '../prompts.ts';
-import { openStates, type StateRow, type StatesFile } from '../states.ts';
+import { promptMaxima } from '@sonde/statistics';
 import type { Config } from './kind.ts';
 
 /** Scenarios read prompts' states or continuations' states. */
@@ -55,27 +65,25 @@ const continuationTexts = async (
   source: InputArtifact | undefined,
 ): Promise<ReadonlyMap<string, string> | undefined> => {
   if (source === undefined) return undefined;
-  const table = await readTable(source.path);
-  return new Map(
-    rows(table).map(({ prompt_id, sample, text }) => [
-      keyOf({ promptId: String(prompt_id), sample: Number(sample) }),
-      String(text ?? ''),
-    ]),
-  );
+  const rows = await readRows(source.path, CONTINUATIONS, {
+    columns: ['prompt_id', 'sample', 'text'],
+    what: source.ref ?? 'the continuations',
+  });
+  return new Map(rows.map(({ prompt_id, sample, text }) => [keyOf({ promptId: prompt_id, sample }), text]));
 };
 
 /** Reads states and targets, and brings them into the same order. */
 export async function readProbeData(config: Config): Promise<ProbeData> {
   const states = await openStates(config.states.path, config.site);
-  const prompts = await readPrompts(config.prompts);
-  const grid = config.scores && (await readContinuationGrid(config.scores));
+  const prompts = await readPrompts(config.prompts.path, config.prompts.ref);
+  const grid = config.scores && (await readScoreGrid(config.scores.path, config.scores.ref));
   const texts = await continuationTexts(config.continuations);
   const scenarios = chooseScenarios(config, states);
-  const promptRow = ({ promptId }: StateRow): number => {
-    const row = prompts.rowOf.get(promptId);
-    if (row === undefined)
+  const promptOf = ({ promptId }: StateRow): ScoredPrompt => {
+    const prompt = prompts.byId.get(promptId);
+    if (prompt === undefined)
       throw new UserError('ids', `the states know a prompt ${promptId} that the prompts do not have`);
-    return row;
+    return prompt;
   };
   const gridIndex = new Map(grid?.promptIds.map((id, p) => [id, p]));
   const lengthOf = (row: StateRow): number => {
@@ -85,27 +93,24 @@ export async function readProbeData(config: Config): Promise<ProbeData> {
 
   /** How each scenario reads its target for a row of states. */
   const valuesOf = (scenario: Scenario, attribute: string): ((row: StateRow) => number) => {
-    if (scenario === 'input' || scenario === 'forward') {
-      const scores = scoreColumn(prompts.table, attribute);
-      return (row) => scores[promptRow(row)]!;
-    }
+    if (scenario === 'input' || scenario === 'forward') return (row) => promptOf(row).score[attribute] ?? Number.NaN;
     const { k } = grid!;
     const scores = grid!.scores(attribute);
     if (scenario === 'output')
       return ({ promptId, sample }) =>
         scores[(gridIndex.get(promptId) ?? Number.NaN) * k + (sample ?? Number.NaN)] ?? Number.NaN;
-    const largest = maxima(scores, k);
+    const largest = promptMaxima({ scores, k });
     return ({ promptId }) => largest[gridIndex.get(promptId) ?? -1] ?? Number.NaN;
   };
   const lengthTarget = (scenario: Scenario): ((row: StateRow) => number) | undefined => {
-    if (scenario === 'input' || scenario === 'forward') return (row) => codePoints(prompts.texts[promptRow(row)]!);
+    if (scenario === 'input' || scenario === 'forward') return (row) => codePoints(promptOf(row).text);
     return scenario === 'output' && texts !== undefined ? lengthOf : undefined;
   };
 
   const targetsOf = (scenario: Scenario, setRows: readonly StateRow[]): ProbeTarget[] => {
     const ofPrompt = scenario === 'input' || scenario === 'forward';
     const attributes = chooseAttributes(
-      ofPrompt ? prompts.table : grid!.table,
+      (ofPrompt ? prompts : grid!).attributes,
       config.attributes,
       ofPrompt ? 'the prompts' : 'the scores',
     );
@@ -125,7 +130,7 @@ export async function readProbeData(config: Config): Promise<ProbeData> {
       rows: setRows,
       groups: setRows.map(({ promptId }) => promptId),
       texts: ofPrompt
-        ? setRows.map((row) => prompts.texts[promptRow(row)]!)
+        ? setRows.map((row) => promptOf(row).text)
         : texts && setRows.map((row) => texts.get(keyOf(row)) ?? ''),
       targets: scenarios
         .filter((scenario) => SPAN_OF[scenario] === span)

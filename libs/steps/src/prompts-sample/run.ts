@@ -1,20 +1,9 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
-import type { Prompt } from '@sonde/engine';
 import type { RunContext } from '@sonde/executor';
-import {
-  type Column,
-  floatColumn,
-  hasColumn,
-  readTable,
-  selectRows,
-  stringColumn,
-  type Table,
-  tableFromColumns,
-  writeParquet,
-} from '@sonde/tables';
+import { PROMPTS, SCORE_PREFIX, writeRows } from '@sonde/formats';
+import { type Column, floatColumn, hasColumn, readTable, selectRows, stringColumn, type Table } from '@sonde/tables';
 import { openTokenizer } from '@sonde/tokenizers';
-import { SCORE_PREFIX } from '../prompts.ts';
 import type { Config, Strata } from './kind.ts';
 import { renderThrough } from './templates.ts';
 
@@ -35,14 +24,12 @@ const textColumn = (table: Table, asked: string | undefined): string => {
   );
 };
 
-/** The score columns under their canonical names. */
-const scoreColumns = (table: Table): { name: string; values: Float64Array }[] =>
+/** The scores by attribute, in the order of their columns. */
+const scoreColumns = (table: Table): { attribute: string; values: Float64Array }[] =>
   table.columns.flatMap(({ name }) => {
-    const nested = NESTED_SCORE.exec(name);
-    if (nested === null && !name.startsWith(SCORE_PREFIX)) return [];
-    return [
-      { name: nested === null ? name : SCORE_PREFIX + nested[1]!.toUpperCase(), values: floatColumn(table, name) },
-    ];
+    const nested = NESTED_SCORE.exec(name)?.[1]?.toUpperCase();
+    const attribute = nested ?? (name.startsWith(SCORE_PREFIX) ? name.slice(SCORE_PREFIX.length) : undefined);
+    return attribute === undefined ? [] : [{ attribute, values: floatColumn(table, name) }];
   });
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -116,7 +103,7 @@ const sample = (
     }
     return rank(config, rows, texts, undefined, []).slice(0, count);
   }
-  const column = scoreColumns(table).find(({ name }) => name === SCORE_PREFIX + chosen.attribute);
+  const column = scoreColumns(table).find(({ attribute }) => attribute === chosen.attribute);
   if (column === undefined)
     throw new UserError('input', `the source has no scores of ${chosen.attribute} to form strata by`);
   const strata = stratify(rows, column.values, chosen);
@@ -144,19 +131,21 @@ const sample = (
   return order;
 };
 
+const OWN_COLUMNS: ReadonlySet<string> = new Set([
+  'prompt_id',
+  'text',
+  'rendered',
+  'span_start',
+  'span_end',
+  'add_special_tokens',
+] satisfies (keyof typeof PROMPTS.columns)[]);
+
 /** Columns of the source that are kept beside the sample's own, under names that do not clash. */
 const keptColumns = (table: Table, used: ReadonlySet<string>): Column[] => {
-  const own = new Set(['prompt_id', 'text', 'rendered', 'span_start', 'span_end', 'add_special_tokens']);
   return table.columns
     .filter(({ name }) => !used.has(name))
-    .map((item) => (own.has(item.name) ? { ...item, name: `source.${item.name}` } : item));
+    .map((item) => (OWN_COLUMNS.has(item.name) ? { ...item, name: `source.${item.name}` } : item));
 };
-
-/** A chat template writes its special tokens itself: then the tokenizer must not add them again. */
-const specialTokensColumn = (rendered: readonly Omit<Prompt, 'id'>[]): Column[] =>
-  rendered.some((item) => item.addSpecialTokens !== undefined)
-    ? [{ name: 'add_special_tokens', type: 'boolean', values: rendered.map((item) => item.addSpecialTokens ?? null) }]
-    : [];
 
 /** `prompts/sample`. */
 export async function run(context: RunContext<Config>): Promise<void> {
@@ -170,29 +159,36 @@ export async function run(context: RunContext<Config>): Promise<void> {
   const tokenizer = config.chat && (await openTokenizer(config.chat.path));
   const rendered = texts.map((text) => renderThrough(text, config.template, tokenizer));
   const scores = scoreColumns(table);
-  for (const { name, values } of scores) {
+  for (const { attribute, values } of scores) {
     const outside = values.reduce((sum, value) => sum + (value < 0 || value > 1 ? 1 : 0), 0);
-    if (outside > 0) context.log('warning', `${outside} values of ${name} lie outside 0 to 1, the range of a score`);
+    if (outside > 0)
+      context.log(
+        'warning',
+        `${outside} values of ${SCORE_PREFIX}${attribute} lie outside 0 to 1, the range of a score`,
+      );
   }
   const used = new Set([
     textName,
     ...table.columns.map(({ name }) => name).filter((name) => NESTED_SCORE.test(name) || name.startsWith(SCORE_PREFIX)),
   ]);
-  const result = tableFromColumns([
-    { name: 'prompt_id', type: 'string', values: texts.map((text) => digest(text).slice(0, 16)) },
-    { name: 'text', type: 'string', values: texts },
-    { name: 'rendered', type: 'string', values: rendered.map((item) => item.rendered) },
-    { name: 'span_start', type: 'int32', values: rendered.map(({ spanStart }) => spanStart) },
-    { name: 'span_end', type: 'int32', values: rendered.map(({ spanEnd }) => spanEnd) },
-    ...specialTokensColumn(rendered),
-    ...scores.map(
-      ({ name, values }): Column => ({
-        name,
-        type: 'float64',
-        values: Array.from(values, (value) => (Number.isNaN(value) ? null : value)),
-      }),
-    ),
-    ...keptColumns(table, used),
-  ]);
-  await writeParquet(context.output('prompts'), result);
+  const rows = texts.map((text, row) => {
+    const { rendered: whole, spanStart, spanEnd, addSpecialTokens = null } = rendered[row]!;
+    return {
+      prompt_id: digest(text).slice(0, 16),
+      text,
+      rendered: whole,
+      span_start: spanStart,
+      span_end: spanEnd,
+      add_special_tokens: addSpecialTokens,
+      score: Object.fromEntries(scores.map(({ attribute, values }) => [attribute, numberOrNull(values[row]!)])),
+    };
+  });
+  await writeRows(context.output('prompts'), PROMPTS, rows, {
+    families: { score: scores.map(({ attribute }) => attribute) },
+    // A chat template writes its special tokens itself: then the tokenizer must not add them again.
+    with: rows.some(({ add_special_tokens }) => add_special_tokens !== null) ? ['add_special_tokens'] : [],
+    after: keptColumns(table, used),
+  });
 }
+
+const numberOrNull = (value: number): number | null => (Number.isNaN(value) ? null : value);

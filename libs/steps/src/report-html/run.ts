@@ -1,28 +1,14 @@
 import { writeFile } from 'node:fs/promises';
-import type { Ancestor, RunContext } from '@sonde/executor';
+import type { RunContext } from '@sonde/executor';
+import { CONTINUATIONS, CORRELATIONS, PROBE_SCORES, readPrompts, readRows, SCORES, SUMMARY } from '@sonde/formats';
 import { type ProbeSection, type ReportModel, renderReport } from '@sonde/report';
-import { readTable, rows } from '@sonde/tables';
-import { readPrompts } from '../prompts.ts';
 import { behaviorSection, bypassSection } from './behavior.ts';
 import { exampleSection } from './examples.ts';
 import { correlationSection, probeSection } from './internals.ts';
 import type { Config } from './kind.ts';
 import { labelsOf } from './labels.ts';
-import { configOfKind, modeOf, provenanceRows, runFacts, timingRows } from './provenance.ts';
+import { configOfKind, modeOf, provenanceRows, runFacts, softwareOf } from './provenance.ts';
 import { readCollected } from './rows.ts';
-
-const softwareOf = (ancestors: readonly Ancestor[]): ReportModel['software'] => {
-  const runtimes = new Set(
-    ancestors.map(({ fingerprint }) => (fingerprint.runtime as { onnxruntime?: string } | undefined)?.onnxruntime),
-  );
-  runtimes.delete(undefined);
-  const { SONDE_VERSION: sonde } = process.env;
-  return [
-    ...(sonde === undefined ? [] : [{ name: 'Sonde', version: sonde }]),
-    { name: 'Node', version: process.versions.node },
-    ...[...runtimes].map((version) => ({ name: 'ONNX Runtime', version: version! })),
-  ];
-};
 
 /** A model has a layer more than it has blocks. */
 const blocksOf = (model: string, probes: ProbeSection | undefined): { blocks?: number } => {
@@ -32,24 +18,32 @@ const blocksOf = (model: string, probes: ProbeSection | undefined): { blocks?: n
 
 /** `report/html`. */
 export async function run({ config, output, pipeline, ancestors = [] }: RunContext<Config>): Promise<void> {
-  const { correlations } = config;
-  const collected = [config.summaries, config.probes, config.bypassed, config.continuations, config.scores].map(
-    (artifacts) => artifacts ?? [],
-  );
-  const [summaries, probes, bypassed, continuations, scores] = await Promise.all(collected.map(readCollected));
-  const prompts = config.prompts && (await readPrompts(config.prompts));
-  const names = [...new Set([summaries!, probes!, continuations!, bypassed!].flat().map(({ model }) => model))];
+  const [summaries, probes, bypassed, continuations, scores] = await Promise.all([
+    readCollected(config.summaries, SUMMARY),
+    readCollected(config.probes, PROBE_SCORES),
+    readCollected(config.bypassed, SUMMARY),
+    readCollected(config.continuations, CONTINUATIONS, { columns: ['prompt_id', 'sample', 'text'] }),
+    readCollected(config.scores, SCORES, {
+      columns: ['prompt_id', 'sample', 'score.<ATTRIBUTE>'],
+      optional: ['outcome', 'scorer'],
+    }),
+  ]);
+  const prompts = config.prompts && (await readPrompts(config.prompts.path, config.prompts.ref));
+  const names = [...new Set([summaries, probes, continuations, bypassed].flat().map(({ model }) => model))];
   const labels = labelsOf(names);
+  const collected = [summaries, probes, bypassed, continuations, scores].flat().map(({ source }) => source);
   const summaryConfig = configOfKind(ancestors, 'behavior/summarize');
-  const scorer = String(scores![0]?.rows[0]?.scorer ?? 'as recorded in the scores');
-  const behavior = behaviorSection(summaries!, summaryConfig, scorer);
-  const probeResults = probeSection(probes!, configOfKind(ancestors, 'probe/train'));
+  const scorer = scores[0]?.rows[0]?.scorer ?? 'as recorded in the scores';
+  const behavior = behaviorSection(summaries, summaryConfig, scorer);
+  const probeResults = probeSection(probes, configOfKind(ancestors, 'probe/train'));
   const correlation =
-    correlations &&
-    correlationSection(rows(await readTable(correlations.path)), configOfKind(ancestors, 'correlate/models'));
-  const bypass = bypassSection(bypassed!, summaries!, summaryConfig);
-  const examples =
-    prompts && exampleSection(prompts, rows(prompts.table), continuations!, scores!, config.attribute, config.examples);
+    config.correlations &&
+    correlationSection(
+      await readRows(config.correlations.path, CORRELATIONS, { what: config.correlations.ref ?? 'the correlations' }),
+      configOfKind(ancestors, 'correlate/models'),
+    );
+  const bypass = bypassSection(bypassed, summaries, summaryConfig);
+  const examples = prompts && exampleSection(prompts, continuations, scores, config.attribute, config.examples);
   const model: ReportModel = {
     title: config.title ?? pipeline?.name ?? 'Report',
     ...(pipeline?.description && { description: pipeline.description }),
@@ -57,13 +51,12 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     facts: runFacts(ancestors),
     software: softwareOf(ancestors),
     models: names.map((name) => ({ name, label: labels.get(name)!, ...blocksOf(name, probeResults) })),
-    provenance: provenanceRows(ancestors, collected.flat()),
+    provenance: provenanceRows(ancestors, collected),
     ...(behavior && { behavior }),
     ...(probeResults && { probes: probeResults }),
     ...(correlation && { correlation }),
     ...(bypass && { bypass }),
     ...(examples && { examples }),
-    timings: { kinds: timingRows(ancestors) },
   };
   await writeFile(output('report'), await renderReport(model));
 }

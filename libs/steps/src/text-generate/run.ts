@@ -1,24 +1,16 @@
 import { type Continuation, type GenerationOptions, generate, type RunHooks } from '@sonde/engine';
 import type { CombineContext, RunContext } from '@sonde/executor';
-import { type Table, tableFromColumns, writeParquet } from '@sonde/tables';
-import { combineTables } from '../shared/combine.ts';
+import { CONTINUATIONS, concatStates, writeRows } from '@sonde/formats';
+import { concatTableFiles } from '@sonde/tables';
 import { withCapture } from '../shared/model/captured.ts';
 import type { RowRange } from '../shared/model/division.ts';
 import { interventionsOf } from '../shared/model/interventions.ts';
 import { loadedModel } from '../shared/model/loaded-model.ts';
 import { modelPrompts } from '../shared/model/model-prompts.ts';
-import { combineStates } from '../states.ts';
 import type { Config } from './kind.ts';
 
-function continuationsTable(continuations: readonly Continuation[]): Table {
-  return tableFromColumns([
-    { name: 'prompt_id', type: 'string', values: continuations.map(({ promptId }) => promptId) },
-    { name: 'sample', type: 'int32', values: continuations.map(({ sample }) => sample) },
-    { name: 'text', type: 'string', values: continuations.map(({ text }) => text) },
-    { name: 'token_ids', type: 'list<int32>', values: continuations.map(({ tokenIds }) => [...tokenIds]) },
-    { name: 'finish', type: 'string', values: continuations.map(({ finish }) => finish) },
-    { name: 'logprob', type: 'float64', values: continuations.map(({ logprob }) => logprob) },
-  ]);
+function continuationRow({ promptId, tokenIds, sample, text, finish, logprob }: Continuation) {
+  return { prompt_id: promptId, sample, text, token_ids: tokenIds, finish, logprob };
 }
 
 /** `text/generate`. */
@@ -43,7 +35,7 @@ export async function run(context: RunContext<Config, RowRange>): Promise<void> 
   };
   const hooks: RunHooks = { onProgress: ({ done, total }) => context.progress(done, total, 'continuations'), signal };
   const write = (continuations: readonly Continuation[]): Promise<void> =>
-    writeParquet(context.output('continuations'), continuationsTable(continuations));
+    writeRows(context.output('continuations'), CONTINUATIONS, continuations.map(continuationRow));
   if (config.capture === undefined) return write((await generate(model, prompts, options, hooks)).continuations);
   const ids = prompts.map(({ id }) => id);
   await withCapture(context, model, config.capture, ids, async (capture, { onToken }) => {
@@ -56,12 +48,12 @@ export async function run(context: RunContext<Config, RowRange>): Promise<void> 
 
 /** Puts the shards one below the other. */
 export async function combine({ parts, output }: CombineContext<Config>): Promise<void> {
-  await combineTables(
+  await concatTableFiles(
     parts.map((part) => part.continuations!),
     output('continuations'),
   );
   if (parts[0]?.states !== undefined)
-    await combineStates(
+    await concatStates(
       parts.map((part) => part.states!),
       output('states'),
     );

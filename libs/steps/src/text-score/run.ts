@@ -1,18 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { RunContext } from '@sonde/executor';
+import { SCORES, writeRows } from '@sonde/formats';
 import { openLocalScorer, scorerLabel, scoreTexts } from '@sonde/scoring';
-import {
-  type Column,
-  column,
-  concatTables,
-  hasColumn,
-  readTableParts,
-  stringColumn,
-  type Table,
-  tableFromColumns,
-  writeParquet,
-} from '@sonde/tables';
-import { SCORE_PREFIX } from '../prompts.ts';
+import { type Column, column, concatTables, hasColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
 import type { Config } from './kind.ts';
 
 const ID_COLUMNS = ['prompt_id', 'sample', 'text_id'];
@@ -38,19 +28,14 @@ export async function run({ config, output, progress, signal }: RunContext<Confi
     onProgress: (done, total) => progress(done, total, 'texts'),
     signal,
   });
-  await writeParquet(
-    output('scores'),
-    tableFromColumns([
-      ...idColumns(table, texts),
-      ...scorer.attributes.map(
-        (attribute, i): Column => ({
-          name: SCORE_PREFIX + attribute,
-          type: 'float64',
-          values: outcomes.map((item) => (item.outcome === 'ok' ? item.scores[i]! : null)),
-        }),
-      ),
-      { name: 'outcome', type: 'string', values: outcomes.map(({ outcome }) => outcome) },
-      { name: 'scorer', type: 'string', values: outcomes.map(() => scorerLabel(scorer.identity)) },
-    ]),
-  );
+  const { attributes } = scorer;
+  const label = scorerLabel(scorer.identity);
+  const rows = outcomes.map((item) => ({
+    score: Object.fromEntries(
+      attributes.map((attribute, i) => [attribute, item.outcome === 'ok' ? item.scores[i]! : null]),
+    ),
+    outcome: item.outcome,
+    scorer: label,
+  }));
+  await writeRows(output('scores'), SCORES, rows, { before: idColumns(table, texts), families: { score: attributes } });
 }

@@ -1,8 +1,7 @@
 import path from 'node:path';
 import type { CapturedStates, CaptureOptions, Model, RunHooks } from '@sonde/engine';
 import type { RunContext } from '@sonde/executor';
-import { type PoolRows, type StateDType, type StateRow, writeStates } from '../../states.ts';
-import { openTokenSpool } from '../../token-spool.ts';
+import { openTokenSpool, type StateDType, type StateRow, type StatesToWrite, writeStates } from '@sonde/formats';
 import { modelFacts } from './model-prompts.ts';
 import type { ModelConfig } from './schemas.ts';
 
@@ -34,7 +33,7 @@ export async function withCapture(
     // Where a prompt's samples are divided, its own states come with the first of them alone.
     const none = Object.values(states).every(({ pools }) => pools.prompt?.shape[0] === 0);
     const ofPrompts = none ? [] : promptIds.map((promptId) => ({ promptId, sample: null }));
-    const rowsOf: PoolRows = { prompt: ofPrompts, continuation: rows, last: rows, max: rows };
+    const rowsOf: StatesToWrite['rowsOf'] = { prompt: ofPrompts, continuation: rows, last: rows, max: rows };
     await writeStates(context.output('states'), {
       states,
       rowsOf,

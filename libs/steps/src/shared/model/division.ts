@@ -90,7 +90,7 @@ export async function dividePrompts(config: {
   });
 }
 
-export const PAIR_COLUMNS = ['prompt_id', 'sample', 'token_ids'];
+const PAIR_COLUMNS = ['prompt_id', 'sample', 'token_ids'];
 
 /** A prompt's continuations, as a table of them goes by. */
 interface Seen {

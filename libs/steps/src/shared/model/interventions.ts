@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 import { UserError } from '@sonde/base';
 import type { Intervention, ModelConfig, Site, TokenPlace } from '@sonde/engine';
 import type { InputArtifact } from '@sonde/executor';
+import { openProbeWeights, openStates, type ProbeWeights, type StatesFile, sitesOf } from '@sonde/formats';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
-import { openStates, type StatesFile, statesTensors } from '../../states.ts';
 import { promptIds } from './model-prompts.ts';
 import type { InterventionConfig } from './schemas.ts';
 
@@ -39,8 +39,7 @@ const layerIndex = (kind: string, layers: readonly number[], block: number, raw:
 /** The states of an artifact at an intervention's site, raw where the artifact has them so. */
 const statesAt = async (artifact: InputArtifact, site: Site): Promise<{ file: StatesFile; raw: boolean }> => {
   if (site !== 'residual') return { file: await openStates(artifact.path, site), raw: true };
-  const { tensors } = await statesTensors(artifact.path);
-  const raw = tensors.has('residual_raw');
+  const raw = (await sitesOf(artifact.path)).has('residual_raw');
   return { file: await openStates(artifact.path, raw ? 'residual_raw' : 'residual'), raw };
 };
 
@@ -71,31 +70,26 @@ const meansOf = async (
 const probeVectors = async (
   config: InterventionConfig,
   artifact: InputArtifact,
+  probes: ProbeWeights,
   blocks: number,
 ): Promise<Float32Array[][]> => {
   const { kind, layers, scenario, targets: asked, site = 'residual' } = config;
-  const file = await openSafetensors(artifact.path);
-  const targetsOf = JSON.parse(file.metadata.targets!) as Record<string, string[]>;
-  const scenarios = Object.keys(targetsOf);
+  const scenarios = Object.keys(probes.targets);
   const chosen = scenario ?? (scenarios.length === 1 ? scenarios[0]! : undefined);
   if (chosen === undefined || !scenarios.includes(chosen)) {
     return fail(kind, `\`scenario\` must say which probes of ${named(artifact)} are meant: ${scenarios.join(', ')}`);
   }
-  const targets = targetsOf[chosen]!;
+  const targets = probes.targets[chosen]!;
   const strange = asked?.find((name) => !targets.includes(name));
   if (strange !== undefined) return fail(kind, `there is no probe for ${strange}; there are ${targets.join(', ')}`);
-  const probed = file.metadata.site ?? 'residual';
-  if (probed !== site && !(probed === 'residual_raw' && site === 'residual')) {
-    return fail(kind, `the probes read the site ${probed}, but the intervention is at ${site}`);
+  if (probes.site !== site && !(probes.site === 'residual_raw' && site === 'residual')) {
+    return fail(kind, `the probes read the site ${probes.site}, but the intervention is at ${site}`);
   }
-  const layerList = JSON.parse(file.metadata.layers!) as number[];
-  const { data, shape } = await readFloat32(file, `${chosen}.weights`);
-  const [, count, d] = shape as [number, number, number];
+  const vectorOf = await probes.vectors(chosen);
   return layers.map((block) => {
-    const index = layerIndex(kind, layerList, block, probed !== 'residual', blocks);
+    const index = layerIndex(kind, probes.layers, block, probes.site !== 'residual', blocks);
     return (asked ?? targets).map((target) => {
-      const start = (index * count + targets.indexOf(target)) * d;
-      const vector = data.slice(start, start + d);
+      const vector = vectorOf(target, index);
       if (vector.every((value) => value === 0)) {
         fail(kind, `the probe for ${target} in layer ${block + 1} could not be fitted, so it has no direction`);
       }
@@ -140,8 +134,8 @@ const vectorsOf = async (config: InterventionConfig, blocks: number): Promise<Fl
     return means.map((mean, i) => [others ? mean.map((value, j) => value - others[i]![j]!) : mean]);
   }
   if (minus !== undefined) return fail(kind, '`minus` needs states in `from`');
-  const { metadata } = await openSafetensors(artifact.path);
-  return metadata.targets === undefined ? fileVectors(config, artifact) : probeVectors(config, artifact, blocks);
+  const probes = await openProbeWeights(artifact.path);
+  return probes === undefined ? fileVectors(config, artifact) : probeVectors(config, artifact, probes, blocks);
 };
 
 /** Finds another run's states by prompt, sample and position. */

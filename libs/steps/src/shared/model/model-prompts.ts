@@ -1,47 +1,30 @@
-import { UserError } from '@sonde/base';
 import type { Prompt } from '@sonde/engine';
 import type { InputArtifact } from '@sonde/executor';
-import { column, concatTables, floatColumn, hasColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
-import { fullTextColumn } from '../../prompts.ts';
+import { PROMPTS, readRenderedPrompts, readRowParts } from '@sonde/formats';
 import type { RowRange } from './division.ts';
 import { modelInputs } from './engine.ts';
 import type { ModelConfig } from './schemas.ts';
 
-const SPAN = '`span_start` and `span_end` say where the prompt’s own text lies in `rendered`, in code points from 0.';
-
 /** The shard's part of the prompts (all of them where the task is whole), as the engine takes them. */
 export async function modelPrompts(source: InputArtifact, range?: RowRange): Promise<Prompt[]> {
-  const what = source.ref ?? 'the prompts';
-  const parts: Table[] = [];
-  for await (const part of readTableParts(source.path, range && { rows: [range.start, range.end] })) parts.push(part);
-  const table = concatTables(parts);
-  if (table.rowCount === 0) throw new UserError('input', `${what}: there are no prompts`);
-  const ids = fullTextColumn(table, 'prompt_id', what);
-  const rendered = stringColumn(table, 'rendered').map((value) => value ?? '');
-  const starts = floatColumn(table, 'span_start');
-  const ends = floatColumn(table, 'span_end');
-  const special = hasColumn(table, 'add_special_tokens') ? column(table, 'add_special_tokens').values : [];
-  for (const [row, id] of ids.entries()) {
-    const [start, end, length] = [starts[row]!, ends[row]!, [...rendered[row]!].length];
-    if (start >= 0 && start <= end && end <= length) continue;
-    const span = Number.isNaN(start + end) ? 'is missing' : `is ${start} to ${end}, outside its ${length} characters`;
-    throw new UserError('input', `${what}: the span of prompt ${id} ${span}`, SPAN);
-  }
-  return ids.map((id, row) => ({
-    id,
-    rendered: rendered[row]!,
-    spanStart: starts[row]!,
-    spanEnd: ends[row]!,
-    ...(typeof special[row] === 'boolean' && { addSpecialTokens: special[row] }),
+  const prompts = await readRenderedPrompts(source.path, {
+    ...(source.ref !== undefined && { what: source.ref }),
+    ...(range && { rows: [range.start, range.end] }),
+  });
+  return prompts.map(({ prompt_id, rendered, span_start, span_end, add_special_tokens }) => ({
+    id: prompt_id,
+    rendered,
+    spanStart: span_start,
+    spanEnd: span_end,
+    ...(typeof add_special_tokens === 'boolean' && { addSpecialTokens: add_special_tokens }),
   }));
 }
 
 /** The ids of all prompts of a table, whichever of them a shard has. */
 export async function promptIds(source: InputArtifact): Promise<Set<string>> {
   const ids = new Set<string>();
-  for await (const part of readTableParts(source.path, { columns: ['prompt_id'] })) {
-    for (const id of column(part, 'prompt_id').values) ids.add(String(id));
-  }
+  for await (const rows of readRowParts(source.path, PROMPTS, { columns: ['prompt_id'] }))
+    for (const { prompt_id } of rows) ids.add(prompt_id);
   return ids;
 }
 
