@@ -15,6 +15,7 @@ export type {
 } from './options.ts';
 export { RunRefused } from './options.ts';
 export { explainTask, planGraph } from './plan.ts';
+export { endMarkedProcesses, type FoundProcess, markedProcesses, type ProcessMark } from './processes.ts';
 export { runGraph } from './run.ts';
 export { serveWorker } from './serve.ts';
 export type {

@@ -12,12 +12,15 @@ export interface ScoreGrid {
   readonly attributes: readonly string[];
   /** Who gave the scores, as far as the table says so. */
   readonly scorers: readonly string[];
+  /** The rows of the table, in its order. */
+  pairs(): IterableIterator<{ readonly promptId: string; readonly sample: number }>;
   /**
    * Scores of an attribute [prompts, k], NaN where there is none.
    *
    * @param promptIds of these prompts, in this order; of all, in the table's, if not given
+   * @param k of so many continuations a prompt; of the table's if not given
    */
-  scores(attribute: string, promptIds?: readonly string[]): Float64Array;
+  scores(attribute: string, promptIds?: readonly string[], k?: number): Float64Array;
 }
 
 /** Reads a table that has a row for each (`prompt_id`, `sample`). @throws UserError if it is none, or has one twice */
@@ -58,13 +61,16 @@ export async function readScoreGrid(path: string, what = 'the scores'): Promise<
     k,
     attributes: [...columns.keys()],
     scorers: [...scorers].sort(),
-    scores(attribute, wanted = promptIds) {
+    *pairs() {
+      for (const { prompt, sample } of places) yield { promptId: promptIds[prompt]!, sample };
+    },
+    scores(attribute, wanted = promptIds, wide = k) {
       const column = columns.get(attribute);
-      const scores = new Float64Array(wanted.length * k).fill(Number.NaN);
+      const scores = new Float64Array(wanted.length * wide).fill(Number.NaN);
       for (const [p, id] of wanted.entries()) {
         const first = (index.get(id) ?? Number.NaN) * k;
-        for (let sample = 0; sample < k; sample++)
-          scores[p * k + sample] = column?.[rowAt[first + sample] ?? -1] ?? Number.NaN;
+        for (let sample = 0; sample < Math.min(k, wide); sample++)
+          scores[p * wide + sample] = column?.[rowAt[first + sample] ?? -1] ?? Number.NaN;
       }
       return scores;
     },

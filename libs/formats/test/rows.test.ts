@@ -99,6 +99,7 @@ describe('tables of other programs', () => {
         prompts: 3,
         scored: 3,
         missing: null,
+        unmatched: null,
         mode: 'default',
         reason: null,
       },

@@ -127,4 +127,33 @@ describe('probe/train', () => {
       'the scenario backward cannot be probed: `scores` is missing',
     );
   });
+
+  it('refuses scores of other continuations than the states are of, and says of how many', async () => {
+    const strange = await tableArtifact(folder, [{ prompt_id: 'stranger', sample: 0, 'score.TOXICITY': 0.5 }]);
+    const config = { states: await states('s7'), prompts: await prompts(), scores: strange, scenarios: ['output'] };
+    await expect(runStep('probe/train', folder, config)).rejects.toThrow(
+      '120 of 120 states of continuations match none of the rows of the scores (prompt p0, sample 0; prompt p0, sample 1, …); 1 of 1 rows of the scores match none of the states of continuations',
+    );
+    const { warnings } = await runStep('probe/train', folder, { ...config, length: false, unmatched: 'report' });
+    expect(warnings).toContain(
+      '1 of 1 rows of the scores match none of the states of continuations (prompt stranger, sample 0)',
+    );
+  });
+
+  it('keeps prompts of equal text in one fold', async () => {
+    const twins = await tableArtifact(
+      folder,
+      ids.map((prompt_id, i) => ({ prompt_id, text: `text ${i >> 1}`, 'score.TOXICITY': score(i) })),
+    );
+    const config = {
+      states: await states('s8'),
+      prompts: twins,
+      scenarios: ['input'],
+      length: false,
+      predictions: true,
+    };
+    const rows = await (await runStep('probe/train', folder, config)).rows('predictions');
+    const foldOf = new Map(rows.map((row) => [row.prompt_id, row.fold]));
+    for (let i = 0; i < PROMPTS; i += 2) expect(foldOf.get(`p${i}`)).toBe(foldOf.get(`p${i + 1}`));
+  });
 });

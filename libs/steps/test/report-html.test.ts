@@ -20,6 +20,7 @@ const summaryRow: RowOf<typeof SUMMARY> = {
   k: 2,
   prompts: 8,
   scored: 8,
+  unmatched: 0,
   missing: 0,
   mode: 'default',
   reason: null,

@@ -1,6 +1,7 @@
 import { defineStep } from '@sonde/executor';
 import { SUMMARY, tableProse } from '@sonde/formats/columns';
 import { artifact, type ConfigOf, object, optional } from '@sonde/pipeline';
+import { unmatched } from '../shared/matching.ts';
 import { attributes, bootstrap, mode } from '../shared/schemas.ts';
 
 const config = object({
@@ -20,6 +21,7 @@ const config = object({
   ),
   attributes,
   mode,
+  unmatched,
   bootstrap,
 });
 
@@ -28,7 +30,7 @@ export type Config = ConfigOf<typeof config>;
 /** How toxic a model's continuations are: expected maximum toxicity and toxicity probability. */
 export const behaviorSummarize = defineStep({
   kind: 'behavior/summarize',
-  revision: 2,
+  revision: 3,
   summary: 'Summarises scores: expected maximum toxicity (EMT), toxicity probability, with bootstrap intervals.',
   config,
   outputs: { summary: { type: 'table', description: tableProse(SUMMARY) } },

@@ -1,12 +1,14 @@
 import { defineStep } from '@sonde/executor';
 import { CORRELATIONS, GROUPS, tableProse } from '@sonde/formats/columns';
 import { artifacts, type ConfigOf, integer, number, object, words } from '@sonde/pipeline';
+import { unmatched } from '../shared/matching.ts';
 import { attributes } from '../shared/schemas.ts';
 
 const config = object({
   summaries: artifacts('table', { description: 'Summaries of behaviour, collected over an axis.' }),
   probes: artifacts('table', { description: 'Probe scores, collected over the same axis.' }),
   attributes,
+  unmatched,
   metric: words(['emt', 'toxicity_probability'], { default: 'emt' }),
   group: words(GROUPS, { default: 'all' }),
   depth: words(['relative', 'layer'], {
@@ -32,7 +34,7 @@ export type Config = ConfigOf<typeof config>;
 /** Across models: does encoding a property go with behaving that way? */
 export const correlateModels = defineStep({
   kind: 'correlate/models',
-  revision: 1,
+  revision: 2,
   summary: 'Correlates, across models, the probe score of each layer with a behaviour metric.',
   config,
   outputs: { correlations: { type: 'table', description: tableProse(CORRELATIONS) } },

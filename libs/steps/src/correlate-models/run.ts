@@ -1,9 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
-import { UserError } from '@sonde/base';
+import { type JsonValue, UserError } from '@sonde/base';
 import type { InputArtifact, RunContext } from '@sonde/executor';
 import { CORRELATIONS, PROBE_SCORES, type RowOf, readRows, type Scenario, SUMMARY, writeRows } from '@sonde/formats';
 import { depthPoints, type LayerCurve, layerCurve, scoreAtDepth } from '@sonde/probing';
 import { correlateFamily } from '@sonde/statistics';
+import { matchIds, sayMatch } from '../shared/matching.ts';
 import type { Config } from './kind.ts';
 
 /** What was probed: its scores of all models are correlated with their behaviour. */
@@ -48,21 +48,37 @@ async function readProbes(source: InputArtifact): Promise<Subject['probes']> {
 }
 
 /** Brings summaries and probe scores of the same model together by their axis values. */
-function readSubjects(config: Config): Promise<Subject[]> {
-  const { summaries, probes } = config;
+function readSubjects(config: Config, log: RunContext['log']): Promise<Subject[]> {
+  const probes = new Map(config.probes.map((source) => [axesOf(source), source]));
+  if (probes.size < config.probes.length) {
+    throw new UserError(
+      'ids',
+      `${config.probes.length} tables of probe scores have ${probes.size} different axes; each model needs one table`,
+      'Give `summaries` and `probes` that are collected over the same axes.',
+    );
+  }
+  const summaries = { what: 'summaries', ids: config.summaries.map(axesOf) };
+  sayMatch(matchIds(summaries, { what: 'tables of probe scores', ids: probes.keys() }), config.unmatched, log);
+  const pairs = config.summaries.flatMap((summary) => {
+    const partner = probes.get(axesOf(summary));
+    return partner === undefined ? [] : [{ summary, partner }];
+  });
   return Promise.all(
-    summaries.map(async (summary): Promise<Subject> => {
-      const partner = probes.filter(({ axes }) => isDeepStrictEqual(axes, summary.axes));
-      if (partner.length !== 1) {
-        throw new UserError(
-          'input',
-          `${partner.length} tables of probe scores belong to the summary with the axes ${JSON.stringify(summary.axes)}; one is needed`,
-          'Give `summaries` and `probes` that are collected over the same axes.',
-        );
-      }
-      return { behavior: await readBehavior(summary, config), probes: await readProbes(partner[0]!) };
-    }),
+    pairs.map(async ({ summary, partner }) => ({
+      behavior: await readBehavior(summary, config),
+      probes: await readProbes(partner),
+    })),
   );
+}
+
+/** What tells models apart: the axes that both were collected over. */
+function axesOf({ axes }: InputArtifact): string {
+  const sorted = Object.entries(axes).sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.length === 0 ? 'without axes' : sorted.map(([name, value]) => `${name}=${labelOf(value)}`).join(', ');
+}
+
+function labelOf(value: JsonValue): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** Where in a model's depth scores are compared. */
@@ -94,8 +110,8 @@ function probedIn(subjects: readonly Subject[], asked: readonly string[] | undef
 }
 
 /** `correlate/models`. */
-export async function run({ config, output }: RunContext<Config>): Promise<void> {
-  const subjects = await readSubjects(config);
+export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
+  const subjects = await readSubjects(config, log);
   const places = placesOf(config, subjects);
   const cells = probedIn(subjects, config.attributes).flatMap((probed) =>
     places.map(({ column, read }) => ({

@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import type { InputArtifact } from '@sonde/executor';
+import type { InputArtifact, RunContext } from '@sonde/executor';
 import {
   CONTINUATIONS,
   chooseAttributes,
@@ -12,11 +12,13 @@ import {
   SCENARIOS,
   type Scenario,
   type ScoredPrompt,
+  type ScoreGrid,
   type StateRow,
   type StatesFile,
 } from '@sonde/formats';
 import type { ProbeTarget } from '@sonde/probing';
 import { promptMaxima } from '@sonde/statistics';
+import { matchIds, pairId, sayMatch } from '../shared/matching.ts';
 import type { Config } from './kind.ts';
 
 /** Scenarios read prompts' states or continuations' states. */
@@ -31,7 +33,7 @@ const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
 export interface ProbeSet {
   readonly span: Pool;
   readonly rows: readonly (StateRow & { readonly row: number })[];
-  /** The prompt of each row. */
+  /** The prompt of each row: the first of those with its text, so that no fold is tested on a text it was trained on. */
   readonly groups: readonly string[];
   /** The text that each row's states were read from, for the text baselines; absent where it is not known. */
   readonly texts: readonly string[] | undefined;
@@ -59,7 +61,7 @@ const chooseScenarios = ({ scenarios: asked, scores }: Config, states: StatesFil
   return chosen;
 };
 
-const keyOf = ({ promptId, sample }: StateRow): string => `${promptId}\n${sample}`;
+const keyOf = ({ promptId, sample }: StateRow): string => pairId(promptId, sample);
 
 const continuationTexts = async (
   source: InputArtifact | undefined,
@@ -69,16 +71,49 @@ const continuationTexts = async (
     columns: ['prompt_id', 'sample', 'text'],
     what: source.ref ?? 'the continuations',
   });
-  return new Map(rows.map(({ prompt_id, sample, text }) => [keyOf({ promptId: prompt_id, sample }), text]));
+  const texts = new Map<string, string>();
+  for (const { prompt_id, sample, text } of rows) {
+    const key = pairId(prompt_id, sample);
+    if (texts.has(key))
+      throw new UserError('ids', `the continuations have prompt ${prompt_id}, sample ${sample} twice`);
+    texts.set(key, text);
+  }
+  return texts;
 };
 
+/** Holds scores and texts against the states that they are read for. */
+function sayMatches(
+  { unmatched }: Config,
+  states: StatesFile,
+  scenarios: readonly Scenario[],
+  { grid, texts }: { readonly grid: ScoreGrid | undefined; readonly texts: ReadonlyMap<string, string> | undefined },
+  log: RunContext['log'],
+): void {
+  const continuations = { what: 'states of continuations', ids: states.rowsOf('continuation').map(keyOf) };
+  if (grid !== undefined && scenarios.includes('output')) {
+    const ids = [...grid.pairs()].map(({ promptId, sample }) => pairId(promptId, sample));
+    sayMatch(matchIds(continuations, { what: 'rows of the scores', ids }), unmatched, log);
+  }
+  if (grid !== undefined && scenarios.includes('backward')) {
+    const prompts = { what: 'states of prompts', ids: states.rowsOf('prompt').map(({ promptId }) => promptId) };
+    sayMatch(matchIds(prompts, { what: 'prompts of the scores', ids: grid.promptIds }), unmatched, log, {
+      mayBeMore: true,
+    });
+  }
+  if (texts !== undefined && continuations.ids.length > 0) {
+    const given = { what: 'continuations', ids: texts.keys() };
+    sayMatch(matchIds(continuations, given), unmatched, log, { mayBeMore: true });
+  }
+}
+
 /** Reads states and targets, and brings them into the same order. */
-export async function readProbeData(config: Config): Promise<ProbeData> {
+export async function readProbeData(config: Config, log: RunContext['log']): Promise<ProbeData> {
   const states = await openStates(config.states.path, config.site);
   const prompts = await readPrompts(config.prompts.path, config.prompts.ref);
   const grid = config.scores && (await readScoreGrid(config.scores.path, config.scores.ref));
   const texts = await continuationTexts(config.continuations);
   const scenarios = chooseScenarios(config, states);
+  sayMatches(config, states, scenarios, { grid, texts }, log);
   const promptOf = ({ promptId }: StateRow): ScoredPrompt => {
     const prompt = prompts.byId.get(promptId);
     if (prompt === undefined)
@@ -121,6 +156,9 @@ export async function readProbeData(config: Config): Promise<ProbeData> {
     ];
   };
 
+  const firstWithText = new Map<string, string>();
+  for (const { prompt_id, text } of prompts.byId.values())
+    if (!firstWithText.has(text)) firstWithText.set(text, prompt_id);
   const spans = [...new Set(scenarios.map((scenario) => SPAN_OF[scenario]))];
   const sets = spans.map((span): ProbeSet => {
     const setRows = states.rowsOf(span);
@@ -128,7 +166,7 @@ export async function readProbeData(config: Config): Promise<ProbeData> {
     return {
       span,
       rows: setRows,
-      groups: setRows.map(({ promptId }) => promptId),
+      groups: setRows.map((row) => firstWithText.get(promptOf(row).text)!),
       texts: ofPrompt
         ? setRows.map((row) => promptOf(row).text)
         : texts && setRows.map((row) => texts.get(keyOf(row)) ?? ''),

@@ -9,6 +9,7 @@ import {
   tensorsProse,
 } from '@sonde/formats/columns';
 import { artifact, boolean, type ConfigOf, integer, list, number, object, optional, words } from '@sonde/pipeline';
+import { unmatched } from '../shared/matching.ts';
 import { CAPTURE_SITES } from '../shared/model/schemas.ts';
 import { attributes, mode, seed } from '../shared/schemas.ts';
 
@@ -39,6 +40,7 @@ const config = object({
     description: 'Also probes the text’s length (code points), a harmless target.',
   }),
   mode,
+  unmatched,
   folds: integer({ minimum: 2, maximum: 20, default: 4, description: 'Outer folds, grouped by prompt.' }),
   seed,
   penalties: list(number({ exclusiveMinimum: 0 }), {
@@ -90,7 +92,7 @@ const predictions = { type: 'table', description: tableProse(PREDICTIONS, 'Only 
 /** Linear probes from hidden states to scores, layer by layer. */
 export const probeTrain = defineStep({
   kind: 'probe/train',
-  revision: 2,
+  revision: 3,
   summary: 'Trains linear probes from hidden states to scores: layer × scenario × target × fold, with baselines.',
   config,
   outputs: { scores, weights, predictions },

@@ -114,7 +114,7 @@ async function train(
   predict: (rows: readonly PredictionRow[]) => Promise<void>,
 ): Promise<void> {
   const { config, device, log, output, progress, signal } = context;
-  const { states, sets } = await readProbeData(config);
+  const { states, sets } = await readProbeData(config, log);
   const { baselines, mode, seed, penalties, scale, site } = config;
   const depth = Math.max(1, ...states.layers);
   const total = sets.length * (states.layers.length + 1);

@@ -37,7 +37,8 @@ const config = object({
     description: 'Parquet, JSONL, JSON or CSV; columns `text` and `score.<ATTRIBUTE>`, or RealToxicityPrompts’ layout.',
   }),
   count: oneOf([integer({ minimum: 1 }), constant('all')], {
-    description: 'How many prompts, or `all`. A larger count keeps the smaller sample and appends to it.',
+    description:
+      'How many prompts: a larger number keeps the smaller sample and appends to it. Or `all`: every row, in the order of the source.',
     default: 'all',
   }),
   seed,
@@ -45,6 +46,13 @@ const config = object({
     text({
       minLength: 1,
       description: 'The column that holds the prompt; found by itself by default.',
+    }),
+  ),
+  id: optional(
+    text({
+      minLength: 1,
+      description:
+        'The column that holds the prompts’ ids; `prompt_id` where the source has it, else made of the text.',
     }),
   ),
   strata: optional(strata),
@@ -64,7 +72,7 @@ export type Strata = ConfigOf<typeof strata>;
 /** A sample of prompts from a table of texts with scores, rendered through a template. */
 export const promptsSample = defineStep({
   kind: 'prompts/sample',
-  revision: 2,
+  revision: 3,
   summary: 'Samples prompts from a table of texts with scores and renders them through a template.',
   config,
   outputs: {

@@ -40,8 +40,24 @@ export const behaviorSection = (
   );
   const k = tables[0]?.rows[0]?.k;
   if (rows.length === 0 || k === undefined) return undefined;
-  return { k, threshold: 0.5, scorer, rows, ...(interval && { interval }) };
+  const notes = tables.flatMap(notesOf);
+  return { k, threshold: 0.5, scorer, rows, ...(interval && { interval }), ...(notes.length > 0 && { notes }) };
 };
+
+/** What the numbers of a model do not cover. */
+function notesOf({ model, rows }: ModelRows<SummaryRow>): string[] {
+  const emt = rows.filter(({ metric, group }) => metric === 'emt' && group === 'all');
+  const missing = Math.max(0, ...emt.map((row) => row.missing ?? 0));
+  const unmatched = Math.max(0, ...emt.map((row) => row.unmatched ?? 0));
+  return [
+    ...(missing > 0 ? [`${model}: ${percent(missing)} of the continuations have no score.`] : []),
+    ...(unmatched > 0 ? [`${model}: ${unmatched} rows of scores belong to no continuation and were left out.`] : []),
+  ];
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+}
 
 const MEASURES = [
   { name: 'perplexity', label: 'Perplexity of the prompts' },

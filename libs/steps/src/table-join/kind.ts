@@ -1,5 +1,6 @@
 import { defineStep } from '@sonde/executor';
 import { artifact, type ConfigOf, list, object, words } from '@sonde/pipeline';
+import { unmatched } from '../shared/matching.ts';
 import { columnName, tableOutput } from '../shared/tables.ts';
 
 const config = object({
@@ -7,6 +8,7 @@ const config = object({
   right: artifact('table', { description: 'The right table.' }),
   on: list(columnName, { minItems: 1, uniqueItems: true }),
   how: words(['inner', 'left'], { default: 'inner' }),
+  unmatched,
   conflicts: words(['error', 'left', 'right'], {
     default: 'error',
     description: 'Which table a column is taken from that both have besides those joined on.',

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { RunContext } from '@sonde/executor';
 import { SCORES, writeRows } from '@sonde/formats';
 import { openLocalScorer, scorerLabel, scoreTexts } from '@sonde/scoring';
-import { type Column, column, concatTables, hasColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
+import { type Column, column, concatTables, hasColumn, readTableParts, type Table } from '@sonde/tables';
+import { oneTextARow } from '../shared/texts.ts';
 import type { Config } from './kind.ts';
 
 const ID_COLUMNS = ['prompt_id', 'sample', 'text_id'];
@@ -23,7 +24,7 @@ export async function run({ config, output, progress, signal }: RunContext<Confi
   const columns = { columns: [name], optional: ID_COLUMNS };
   for await (const part of readTableParts(config.texts.path, columns)) parts.push(part);
   const table = concatTables(parts);
-  const texts = stringColumn(table, name).map((value) => value ?? '');
+  const texts = oneTextARow(table, name, config.texts.ref ?? '`texts`').map((value) => value ?? '');
   const outcomes = await scoreTexts(scorer, texts, {
     onProgress: (done, total) => progress(done, total, 'texts'),
     signal,
