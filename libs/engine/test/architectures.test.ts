@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@sonde/base';
-import { ARCHITECTURES } from '@sonde/networks';
+import { LANGUAGE_MODELS } from '@sonde/networks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   capture,
@@ -50,7 +50,7 @@ describe('the architectures', () => {
   test('are those that the documentation lists, and each has a golden', () => {
     const page = readFileSync(join(import.meta.dirname, '../../../docs/reference/models.md'), 'utf8');
     const listed = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
-    const supported = Object.keys(ARCHITECTURES).sort();
+    const supported = Object.keys(LANGUAGE_MODELS).sort();
     expect(listed.sort()).toEqual(supported);
     const tried = GOLDENS.flatMap((name) => readGolden(name).config.architectures as string[]);
     expect([...new Set(tried)].sort()).toEqual(supported);

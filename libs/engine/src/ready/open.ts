@@ -8,10 +8,9 @@ import {
   findReady,
   readGraphFile,
 } from '@sonde/checkpoints';
-import { causalMask, type DecoderSizes, type Features } from '@sonde/networks';
+import { causalMask, type Features, noChanges, plainHead, type TrunkSizes } from '@sonde/networks';
 import type { Graph } from '@sonde/onnx';
 import type { Engine } from '../engine.ts';
-import { noChanges } from '../interventions.ts';
 import type { Provider } from '../session/providers.ts';
 import { createReadyEngine } from './engine.ts';
 import { type ReadyInterface, readInterface } from './interface.ts';
@@ -23,7 +22,7 @@ import type { ReadyDecoder } from './surgery.ts';
 export interface OpenedReady {
   readonly architecture: string;
   readonly checkpoint: Checkpoint;
-  readonly sizes: DecoderSizes;
+  readonly sizes: TrunkSizes;
   /** Type and count of each weight. */
   readonly weights: readonly (readonly [string, number])[];
   check(features: Features): void;
@@ -56,7 +55,7 @@ function widthByWeights(graph: Graph, stream: Stream): number | null {
   return scale?.[0] ?? (product ? (shapes.get(product.inputs[1]!)?.[0] ?? null) : null);
 }
 
-function sizesOf(graph: Graph, io: ReadyInterface, stream: Stream, config: Fields): DecoderSizes {
+function sizesOf(graph: Graph, io: ReadyInterface, stream: Stream, config: Fields): TrunkSizes {
   const dim = io.logits.dims?.at(-1);
   const require = (value: number | null, what: string): number => {
     if (value !== null) return value;
@@ -105,7 +104,7 @@ async function tryOut(engine: Engine): Promise<void> {
     mask: causalMask(engine.sizes, 2),
     changes: noChanges(engine.sizes.layers),
     pool: { count: 1, weights: Float32Array.of(1, 1) },
-    head: { rows: Int32Array.of(1), sample: false, temperature: 1, topK: 0, topP: 1, penalty: 1 },
+    head: plainHead(Int32Array.of(1)),
   });
 }
 
