@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import { checkPrecision } from '@sonde/checkpoints';
+import { checkPrecision, localFolder } from '@sonde/checkpoints';
 import {
   classifierGraph,
   describeClassifier,
@@ -68,7 +68,12 @@ export function classifierInternals(model: ClassifierModel): Internals {
  */
 export async function openClassifier(folder: string, options: OpenOptions): Promise<ClassifierModel> {
   const placement = placementOf(options);
-  const opened = await openWeights(folder, options.adapter, checkPrecision(options), describeClassifier);
+  const opened = await openWeights(
+    await localFolder(folder),
+    options.adapter,
+    checkPrecision(options),
+    describeClassifier,
+  );
   const { network, architecture, weights } = opened;
   const { product } = graphFormOf(placement);
   const plan = (features: Features) =>

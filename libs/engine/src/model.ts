@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 import { UserError } from '@sonde/base';
-import { type Adapter, type Checkpoint, checkPrecision, hasWeights, type Precision } from '@sonde/checkpoints';
+import {
+  type Adapter,
+  type Checkpoint,
+  checkPrecision,
+  hasWeights,
+  type LocalFolder,
+  localFolder,
+  type Precision,
+} from '@sonde/checkpoints';
 import {
   type DecodingForm,
   describeLanguageModel,
@@ -70,7 +78,7 @@ interface Opened {
 }
 
 async function openLanguageModel(
-  folder: string,
+  folder: LocalFolder,
   adapterFolder: string | undefined,
   precision: Precision,
   placement: Placement,
@@ -102,8 +110,9 @@ async function openFolder(
   precision: Precision,
   placement: Placement,
 ): Promise<Opened> {
-  const ready = (await hasWeights(folder)) ? null : await openReady(folder);
-  if (!ready) return openLanguageModel(folder, adapterFolder, precision, placement);
+  const local = await localFolder(folder);
+  const ready = hasWeights(local) ? null : await openReady(local);
+  if (!ready) return openLanguageModel(local, adapterFolder, precision, placement);
   if (adapterFolder !== undefined) {
     throw new UserError(
       'model',

@@ -1,4 +1,4 @@
-import { type Adapter, openAdapter, openCheckpoint, type Precision } from '@sonde/checkpoints';
+import { type Adapter, type LocalFolder, openAdapter, openCheckpoint, type Precision } from '@sonde/checkpoints';
 import type { Network } from '@sonde/networks';
 import { elementCount } from '@sonde/tensors';
 import type { ModelWeights } from './session/session.ts';
@@ -14,7 +14,7 @@ export interface OpenedWeights<Head> {
 
 /** @param describe what to make of config.json @throws UserError if something is missing or not supported */
 export async function openWeights<Head>(
-  folder: string,
+  folder: LocalFolder,
   adapterFolder: string | undefined,
   precision: Precision,
   describe: (
@@ -23,7 +23,7 @@ export async function openWeights<Head>(
   ) => { readonly architecture: string; readonly network: Network<Head> },
 ): Promise<OpenedWeights<Head>> {
   const checkpoint = await openCheckpoint(folder);
-  const { architecture, network } = describe(folder, checkpoint.config);
+  const { architecture, network } = describe(folder.path, checkpoint.config);
   const adapter: Adapter | null = adapterFolder === undefined ? null : await openAdapter(adapterFolder);
   const stored = [...checkpoint.weights.values()].map(({ info }) => [info.dtype, elementCount(info.shape)] as const);
   return { architecture, network, weights: { checkpoint, adapter, precision }, dtypes: countByType(stored) };

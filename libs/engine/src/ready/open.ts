@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { UserError } from '@sonde/base';
 import {
   type Checkpoint,
@@ -6,6 +5,7 @@ import {
   type Fields,
   fieldsOf,
   findReady,
+  type LocalFolder,
   readGraphFile,
 } from '@sonde/checkpoints';
 import { causalMask, type Features, noChanges, plainHead, type TrunkSizes } from '@sonde/networks';
@@ -112,14 +112,14 @@ async function tryOut(engine: Engine): Promise<void> {
  * Opens the ready graph of a folder; null if it has none.
  * @throws UserError if the graph cannot be used, saying what was found in it
  */
-export async function openReady(folder: string): Promise<OpenedReady | null> {
+export async function openReady(folder: LocalFolder): Promise<OpenedReady | null> {
   const found = await findReady(folder);
   if (!found) return null;
-  const path = join(folder, found.file);
+  const path = folder.where(found.file);
   const model = await readGraphFile(found);
   // Before anything that opens files by what the graph says.
   const files = await checkExternalData(path, model.graph);
-  const fields = fieldsOf(found.config, `the configuration of ${folder}`);
+  const fields = fieldsOf(found.config, `the configuration of ${folder.path}`);
   const explain = (error: unknown): unknown =>
     error instanceof UserError ? new UserError('model', `${path} cannot be used as a model. ${error.message}`) : error;
 
@@ -137,7 +137,12 @@ export async function openReady(folder: string): Promise<OpenedReady | null> {
   const named: unknown = Array.isArray(found.config.architectures) ? found.config.architectures[0] : undefined;
   return {
     architecture: typeof named === 'string' ? named : 'unknown',
-    checkpoint: { folder, config: found.config, generationConfig: found.generationConfig, weights: new Map() },
+    checkpoint: {
+      folder: folder.path,
+      config: found.config,
+      generationConfig: found.generationConfig,
+      weights: new Map(),
+    },
     sizes,
     weights: model.graph.initializers.map(({ dataType, dims }) => [
       dataType,
