@@ -15,7 +15,7 @@ export async function fetchBlob(
   options: { readonly offline: boolean; readonly signal: AbortSignal },
 ): Promise<string> {
   try {
-    return await store.openVerified(digest);
+    return await store.blobs.open(digest);
   } catch (error) {
     if (!(error instanceof BlobDamaged)) throw error;
   }
@@ -26,7 +26,7 @@ export async function fetchBlob(
   try {
     const file = join(folder, 'fetched');
     await download(ref, `https://${target.replace(/^(https:)?\/\//, '')}`, file, options.signal);
-    const found = await store.putFile(file, { move: true });
+    const found = await store.blobs.putFile(file, { move: true });
     if (found.digest !== digest) {
       throw new UserError(
         'data',
@@ -37,7 +37,7 @@ export async function fetchBlob(
   } finally {
     await store.removeScratch(folder);
   }
-  return store.openVerified(digest);
+  return store.blobs.open(digest);
 }
 
 async function download(ref: string, url: string, file: string, signal: AbortSignal): Promise<void> {

@@ -107,7 +107,7 @@ async function readInputs(execution: Execution, task: TaskNode, first: MissedDec
 
 async function locate(execution: Execution, source: InputSource): Promise<string> {
   const { store, reading } = execution;
-  if (source.from === 'task') return reading.add(() => store.materialize(source.artifact));
+  if (source.from === 'task') return reading.add(() => store.artifacts.open(source.artifact));
   const { url, data } = source;
   if (data.remote !== undefined) return (await bringData(execution, source.ref, data)).path!;
   if (url === undefined) return data.path!;
@@ -196,8 +196,8 @@ function ancestorsOf(execution: Execution, task: TaskId): Ancestor[] {
   const byKey = new Map(execution.recordsUpstream(task).map((record) => [record.key, record]));
   const keys = [...byKey.keys()].sort();
   return keys.map((key) => {
-    const { fingerprint, outputs, created, seconds } = byKey.get(key)!;
+    const { fingerprint, outputs } = byKey.get(key)!;
     const described = Object.entries(outputs).map(([name, { type, digest, size }]) => [name, { type, digest, size }]);
-    return { key, fingerprint, outputs: Object.fromEntries(described), created, seconds };
+    return { key, fingerprint, outputs: Object.fromEntries(described) };
   });
 }

@@ -8,6 +8,7 @@ export {
   type IntervalOptions,
   PROMPT_SUBSETS,
   type PromptSubset,
+  promptMaxima,
   summarizeBehavior,
   toxicityProbability,
 } from './behavior.ts';
@@ -21,6 +22,7 @@ export {
   type Resamples,
   resampler,
 } from './bootstrap.ts';
+export { type EmtChange, emtChange } from './change.ts';
 export {
   type Correlation,
   type CorrelationOptions,
@@ -30,8 +32,18 @@ export {
   spearman,
   type Values,
 } from './correlation.ts';
+export { correlateFamily, type FamilyMember, type Multiplicity } from './correlation-family.ts';
 export { type CorrelationDifference, independentCorrelationsTest, steigerTest } from './dependent-correlations.ts';
 export { type DistinctShare, distinctNgrams } from './distinct.ts';
+export {
+  type FluencyReason,
+  type GeneratedText,
+  logprobPerToken,
+  meanLength,
+  type Perplexity,
+  perplexity,
+  type TextLoss,
+} from './fluency.ts';
 export { type KendallCorrelation, kendall } from './kendall.ts';
 export { expectedMaximum, probabilityOfReaching } from './maximum.ts';
 export { type PooledCorrelation, poolCorrelations } from './meta-analysis.ts';

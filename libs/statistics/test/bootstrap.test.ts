@@ -35,7 +35,12 @@ describe.each(cases.bootstrap)('$method interval of the $statistic at $level', (
     const distribution = distributionOf(c.statistic);
     for (const [i, want] of c.distribution_first_8.entries()) expect(distribution[i]).toBeCloseTo(want, 12);
     const all = Uint32Array.from({ length: 20 }, (_, unit) => unit);
-    const without = Array.from(all, (left) => statisticOf(c.statistic, all.filter((unit) => unit !== left)));
+    const without = Array.from(all, (left) =>
+      statisticOf(
+        c.statistic,
+        all.filter((unit) => unit !== left),
+      ),
+    );
     const method = c.method === 'BCa' ? 'bca' : c.method;
     const got = bootstrapInterval(distribution, estimate, { level: c.level, method, jackknife: without })!;
     expect(got.low).toBeCloseTo(c.low, 10);

@@ -1,12 +1,12 @@
 import path from 'node:path';
+import { DTYPES, QUANTIZATIONS } from '@sonde/checkpoints';
 import { resolveEmbedded } from '@sonde/embedded';
 import type { RunValue } from '@sonde/executor';
-import { DTYPES, QUANTIZATIONS } from '@sonde/models';
 import type { ConfigSchema } from '@sonde/pipeline';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { STEP_KINDS } from '../src/index.ts';
-import { model as schema } from '../src/shared/schemas.ts';
+import { model as schema } from '../src/shared/model/schemas.ts';
 import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
 
 describe('the precision of a model', () => {

@@ -47,17 +47,23 @@ export interface PartOptions {
   readonly columns?: readonly string[];
   /** With `columns`: these too, where the table has them. */
   readonly optional?: readonly string[];
+  /** With `columns`: all whose names begin with one of these, too. */
+  readonly prefixes?: readonly string[];
   /** Rows [start, end). */
   readonly rows?: readonly [number, number];
 }
 
 /** Of a table's columns, those that are wanted, in the table's order. @throws UserError for one that is not there */
-export function wantedColumns(all: readonly ColumnInfo[], { columns, optional = [] }: PartOptions): Set<string> {
+export function wantedColumns(
+  all: readonly ColumnInfo[],
+  { columns, optional = [], prefixes = [] }: PartOptions,
+): Set<string> {
   if (columns === undefined) return new Set(all.map(({ name }) => name));
   const empty = { columns: all.map(({ name }): Column => ({ name, type: 'json', values: [] })), rowCount: 0 };
   for (const name of columns) column(empty, name);
   const wanted = new Set([...columns, ...optional]);
-  return new Set(all.map(({ name }) => name).filter((name) => wanted.has(name)));
+  const isWanted = (name: string): boolean => wanted.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
+  return new Set(all.map(({ name }) => name).filter(isWanted));
 }
 
 /** Reads a Parquet file row group by row group: only one is in memory at a time. @throws UserError as `readParquet` */

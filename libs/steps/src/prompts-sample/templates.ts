@@ -1,5 +1,6 @@
-import { type Prompt, renderPrompt, type Tokenizer } from '@sonde/models';
-import { codePoints } from '../prompts.ts';
+import type { Prompt } from '@sonde/engine';
+import { codePoints } from '@sonde/formats';
+import { renderPrompt, type Tokenizer } from '@sonde/tokenizers';
 
 /** Template 0 passes the prompt as it is; 1–4 ask for a continuation, with and without the two labels. */
 const TEMPLATES = [

@@ -1,8 +1,8 @@
 import os from 'node:os';
 import { UserError } from '@sonde/base';
+import type { OpenOptions } from '@sonde/engine';
 import { deviceEnvironment, type Provider } from '@sonde/executor';
 import { hubSettings, listRevisions, parseReference } from '@sonde/hub';
-import type { Quantization, WeightDtype } from '@sonde/models';
 import { type ArtifactType, type DataRef, parseDataRef } from '@sonde/pipeline';
 import { createDataSources } from '@sonde/steps';
 import { acceleratorsOf } from '../devices.ts';
@@ -12,10 +12,7 @@ import { lineOf } from '../lines.ts';
 import type { CommonOptions } from '../pipeline.ts';
 import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '../terminal.ts';
 
-interface CheckOptions extends CommonOptions {
-  readonly adapter?: string;
-  readonly dtype?: WeightDtype;
-  readonly quantization?: Quantization;
+interface CheckOptions extends CommonOptions, Pick<OpenOptions, 'adapter' | 'dtype' | 'quantization'> {
   readonly offline?: boolean;
   readonly device?: string;
 }
@@ -82,7 +79,7 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
     const adapter =
       options.adapter === undefined ? undefined : await bring(options.adapter, 'adapter', options, terminal);
     const provider = await chooseDevice(options.device);
-    const { checkModel } = await import('@sonde/models');
+    const { checkModel } = await import('@sonde/engine');
     const report = await checkModel(folder, {
       device: provider,
       threads: os.availableParallelism(),

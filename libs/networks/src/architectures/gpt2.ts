@@ -1,0 +1,69 @@
+import { UserError } from '@sonde/base';
+import type { Fields } from '@sonde/checkpoints';
+import { type Norm, readActivation, sequentialBlock } from './blocks.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { headSizeOf } from './read-sizes.ts';
+
+/**
+ * GPT-2 (`GPT2LMHeadModel`): learned positions, LayerNorm before attention and MLP, weights stored transposed.
+ * Radford et al., Language Models are Unsupervised Multitask Learners, 2019.
+ */
+export function describeGpt2(config: Fields): LanguageModel {
+  if (config.flag('add_cross_attention', false)) {
+    throw new UserError('model', `${config.where}: add_cross_attention is not supported; a decoder alone has none.`);
+  }
+  const hiddenSize = config.count('n_embd', 768);
+  const heads = config.count('n_head', 12);
+  const headSize = headSizeOf(config, hiddenSize, heads);
+  const intermediateSize = config.count('n_inner', 4 * hiddenSize);
+  const vocabSize = config.count('vocab_size', 50257);
+  const maxPositions = config.count('n_positions', 1024);
+  const activation = readActivation(config, 'activation_function', 'gelu_new');
+  const scale = config.flag('scale_attn_weights', true) ? 1 / Math.sqrt(headSize) : 1;
+  const scaleByLayer = config.flag('scale_attn_by_inverse_layer_idx', false);
+  const epsilon = config.positive('layer_norm_epsilon', 1e-5);
+  const norm: Norm = (parts, name, x) => parts.layerNorm(name, x, hiddenSize, { epsilon });
+  const embedding = 'transformer.wte';
+  const head = config.flag('tie_word_embeddings', true) ? embedding : 'lm_head';
+  return languageModel({
+    sizes: {
+      layers: config.count('n_layer', 12),
+      hiddenSize,
+      vocabSize,
+      maxPositions,
+      heads,
+      keyValueHeads: heads,
+      headSize,
+      window: null,
+    },
+    rotary: [],
+    embed: (parts, inputIds) =>
+      parts.add(
+        parts.embedding(embedding, inputIds, [vocabSize, hiddenSize]),
+        parts.positionEmbedding('transformer.wpe', [maxPositions, hiddenSize]),
+      ),
+    block(parts, layer, hidden) {
+      const at = `transformer.h.${layer}`;
+      return sequentialBlock(parts, layer, hidden, {
+        attention(x) {
+          const normed = norm(parts, `${at}.ln_1`, x);
+          const fused = parts.conv1d(`${at}.attn.c_attn`, normed, [3 * hiddenSize, hiddenSize]);
+          const [query, key, value] = parts.split(fused, [hiddenSize, hiddenSize, hiddenSize]);
+          const attended = parts.attention(
+            layer,
+            { query: query!, key: key!, value: value! },
+            { scale: scaleByLayer ? scale / (layer + 1) : scale },
+          );
+          return parts.conv1d(`${at}.attn.c_proj`, attended, [hiddenSize, hiddenSize]);
+        },
+        mlp(x) {
+          const normed = norm(parts, `${at}.ln_2`, x);
+          const wide = parts.conv1d(`${at}.mlp.c_fc`, normed, [intermediateSize, hiddenSize]);
+          return parts.conv1d(`${at}.mlp.c_proj`, parts.activation(activation, wide), [hiddenSize, intermediateSize]);
+        },
+      });
+    },
+    finalNorm: (parts, hidden) => norm(parts, 'transformer.ln_f', hidden),
+    logits: (parts, states) => parts.linear(head, states, [vocabSize, hiddenSize], false),
+  });
+}

@@ -1,0 +1,117 @@
+import type { GraphBuilder, Value } from '@sonde/onnx';
+import type { CacheInputs } from '../ports/caches.ts';
+import type { MaskInputs } from '../ports/masks.ts';
+import type { TokenShapes } from '../ports/shapes.ts';
+import type { TrunkSizes } from '../sizes.ts';
+import type { TransposedProduct } from './products.ts';
+
+/** Queries, keys and values of the new tokens, [tokens, heads · headSize] (or with the tokens axis split). */
+export interface Projections {
+  readonly query: Value;
+  readonly key: Value;
+  readonly value: Value;
+}
+
+/** How a block's attention differs from the usual. */
+export interface AttentionOptions {
+  /** Whether a token sees only the last `window` tokens. */
+  readonly sliding?: boolean;
+  /** What scores are multiplied by; 1 / √headSize if not given. */
+  readonly scale?: number;
+  /** Scores are limited to most · tanh(score / most). */
+  readonly softcap?: number | null;
+}
+
+/** most · tanh(x / most) */
+export function softcap(graph: GraphBuilder, x: Value, most: number): Value {
+  const bounded = graph.node('Tanh', [graph.node('Div', [x, graph.scalar(most)])]);
+  return graph.node('Mul', [bounded, graph.scalar(most)]);
+}
+
+/** What attention reads beside the projections. */
+export interface AttentionInputs extends MaskInputs {
+  readonly shapes: TokenShapes;
+  readonly product: TransposedProduct;
+  /** null where nothing comes before the new tokens. */
+  readonly caches: CacheInputs | null;
+}
+
+/** Values of the new tokens as attention takes them. */
+interface Split {
+  /** [B, H, K, G, T, D] */
+  readonly queries: Value;
+  /** [B, H, K, G·T, D] */
+  readonly perRow: Value;
+  /** [B, H, K, T, D] */
+  readonly keys: Value;
+  readonly values: Value;
+}
+
+/** Attention of T new tokens, to one another and to what was cached before them. */
+export function attend(
+  graph: GraphBuilder,
+  sizes: TrunkSizes,
+  layer: number,
+  { query, key, value }: Projections,
+  run: AttentionInputs,
+  options: AttentionOptions,
+): Value {
+  const { shapes, caches } = run;
+  // Scaled before the products: a product of one row has a fast kernel that knows no factor.
+  const scaled = graph.node('Mul', [query, graph.scalar(options.scale ?? 1 / Math.sqrt(sizes.headSize))]);
+  const queries = graph.node('Transpose', [reshape(graph, scaled, shapes.splitQuery)], { perm: [0, 3, 1, 4, 2, 5] });
+  const split: Split = {
+    queries,
+    perRow: reshape(graph, queries, shapes.queryForRow),
+    keys: graph.node('Transpose', [reshape(graph, key, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
+    values: graph.node('Transpose', [reshape(graph, value, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
+  };
+  const attended = caches
+    ? attendWithCaches(graph, layer, split, { ...run, caches }, options)
+    : graph.node('MatMul', [weigh(graph, run.product(graph, split.perRow, split.keys, 5), run, options), split.values]);
+  const back = graph.node('Transpose', [reshape(graph, attended, shapes.splitAttended)], { perm: [0, 2, 4, 1, 3, 5] });
+  return graph.node('Reshape', [back, graph.constant([-1, sizes.heads * sizes.headSize])]);
+}
+
+function reshape(graph: GraphBuilder, x: Value, shape: Value): Value {
+  return graph.node('Reshape', [x, shape], { allowzero: 1 });
+}
+
+/** Scores, limited and masked, as weights. */
+function weigh(graph: GraphBuilder, scores: Value, run: MaskInputs, options: AttentionOptions): Value {
+  const limited = options.softcap ? softcap(graph, scores, options.softcap) : scores;
+  const masked = graph.node('Add', [limited, options.sliding ? run.slidingMask! : run.mask]);
+  return graph.node('Softmax', [masked], { axis: -1 });
+}
+
+/**
+ * Attention over three parts: the prompt's cache, kept once for all K sequences of the prompt; the sequence's own cache;
+ * the new tokens. One softmax runs over all three.
+ */
+function attendWithCaches(
+  graph: GraphBuilder,
+  layer: number,
+  { queries, perRow, keys, values }: Split,
+  run: AttentionInputs & { readonly caches: CacheInputs },
+  options: AttentionOptions,
+): Value {
+  const { shapes, caches } = run;
+  const kept = caches.keep(layer, keys, values);
+  const onPrompt = run.product(graph, reshape(graph, queries, caches.queryForPrompt), caches.promptKeys[layer]!, 4);
+  const parts = [
+    reshape(graph, onPrompt, caches.promptScores),
+    run.product(graph, perRow, caches.rowKeys[layer]!, 5),
+    run.product(graph, perRow, kept.keys, 5),
+  ];
+  const weights = weigh(graph, graph.node('Concat', parts, { axis: -1 }), run, options);
+  const [ofPrompt, ofRow, ofNew] = graph.nodes(3, 'Split', [weights, caches.lengths], { axis: -1 });
+  const fromPrompt = graph.node('MatMul', [
+    reshape(graph, ofPrompt!, caches.promptWeights),
+    caches.promptValues[layer]!,
+  ]);
+  const onCaches = graph.node('Add', [
+    reshape(graph, fromPrompt, shapes.queryForRow),
+    graph.node('MatMul', [ofRow!, caches.rowValues[layer]!]),
+  ]);
+  return graph.node('Add', [onCaches, graph.node('MatMul', [ofNew!, kept.values])]);
+}

@@ -1,0 +1,145 @@
+import { float, type GraphBuilder, type Value } from '@sonde/onnx';
+import type { RotaryTables, TokenInputs } from '../ports/tokens.ts';
+import type { Site } from '../sites.ts';
+import type { TrunkSizes } from '../sizes.ts';
+import { type Activation, activate } from './activations.ts';
+import { type AttentionInputs, type AttentionOptions, attend, type Projections, softcap } from './attention.ts';
+import type { PlacedWeights } from './weights.ts';
+
+/** How a norm divides: by the root of mean square (or deviation) of x plus epsilon. */
+export interface NormOptions {
+  readonly epsilon: number;
+  /** What is added to the stored weight; 0 if not given. */
+  readonly offset?: number;
+}
+
+/** The building parts of which architectures are described. Hidden values have shape [tokens, size]. */
+export interface Parts {
+  /** Rows of a table [vocabulary, size] for token ids. */
+  embedding(name: string, ids: Value, shape: readonly [number, number]): Value;
+  /** Rows of a table [positions, size] for each token's position. */
+  positionEmbedding(name: string, shape: readonly [number, number]): Value;
+  /** Rows of a table [types, size] for each token's type: of a trunk that has `tokenTypes`. */
+  typeEmbedding(name: string, shape: readonly [number, number]): Value;
+  /** x Wᵀ (+ b), with W [out, in], plus the adapter's low-rank path if it has one for this layer. */
+  linear(name: string, x: Value, shape: readonly [number, number], bias: boolean): Value;
+  /** The same with W stored as [in, out], always with a bias: GPT-2's `Conv1D`. `shape` is [out, in] all the same. */
+  conv1d(name: string, x: Value, shape: readonly [number, number]): Value;
+  rmsNorm(name: string, x: Value, size: number, options: NormOptions): Value;
+  /** With weight and bias, or with neither where `name` is null. */
+  layerNorm(name: string | null, x: Value, size: number, options: NormOptions): Value;
+  /** Cuts [tokens, sum of sizes] into pieces [tokens, size]. */
+  split(x: Value, sizes: readonly number[]): Value[];
+  /** [tokens, heads · size] as [tokens, heads, size]; what takes heads takes both. */
+  splitHeads(x: Value, heads: number): Value;
+  /** Cuts each head's part of [tokens, heads · count · size] into `count` pieces [tokens, heads, 1, size]. */
+  splitEachHead(x: Value, heads: number, count: number): Value[];
+  /** Rotates the heads of queries or keys to their positions, by one of the decoder's rotary embeddings. */
+  rotate(x: Value, heads: number, rotary?: number): Value;
+  attention(layer: number, projections: Projections, options?: AttentionOptions): Value;
+  add(a: Value, b: Value): Value;
+  multiply(a: Value, b: Value): Value;
+  scale(x: Value, factor: number): Value;
+  /** Limits x to ±most. */
+  clip(x: Value, most: number): Value;
+  /** most · tanh(x / most): a smooth limit to ±most. */
+  softcap(x: Value, most: number): Value;
+  activation(name: Activation, x: Value): Value;
+  /** The contribution of a block's attention; nothing where the block or its attention is bypassed. */
+  gateAttention(layer: number, x: Value): Value;
+  /** The contribution of a block's MLP; nothing where the block or its MLP is bypassed. */
+  gateMlp(layer: number, x: Value): Value;
+}
+
+/** The values of a run that the parts use. */
+export interface RunValues {
+  readonly tokens: TokenInputs;
+  readonly rotary: readonly RotaryTables[];
+  readonly attention: AttentionInputs;
+  /** A scalar for each block, 1 or 0. */
+  readonly attentionGates: readonly Value[];
+  readonly mlpGates: readonly Value[];
+  /** Takes a block's value [tokens, size] at a site, changes it where that is asked for, and notes it for pooling. */
+  readonly passSite: (site: Site, block: number, x: Value) => Value;
+}
+
+export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: TrunkSizes, run: RunValues): Parts {
+  const ones = new Map<number, Value>();
+  const onesOf = (size: number): Value => {
+    const known = ones.get(size) ?? graph.constant(new Float32Array(size).fill(1));
+    ones.set(size, known);
+    return known;
+  };
+  /** x Wᵀ + b; `transposed`: W is stored as [in, out]. */
+  const product = (name: string, x: Value, shape: readonly [number, number], bias: boolean, transposed: boolean) => {
+    const quantized = weights.multiplyQuantized(graph, `${name}.weight`, x, shape, transposed);
+    const whole = quantized ? [] : [x, weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape)];
+    const added = bias ? [weights.get(`${name}.bias`, [shape[0]])] : [];
+    if (!quantized) return graph.node('Gemm', [...whole, ...added], transposed ? {} : { transB: 1 });
+    return bias ? graph.node('Add', [quantized, ...added]) : quantized;
+  };
+  const lowRank = (name: string, x: Value, shape: readonly [number, number], y: Value): Value => {
+    const low = weights.adapterOf(name, shape);
+    if (!low) return y;
+    const narrow = graph.node('Gemm', [x, low.a], { transB: 1 });
+    return graph.node('Gemm', [narrow, low.b, y], { transB: 1, alpha: float(low.scale) });
+  };
+
+  return {
+    embedding: (name, ids, shape) => graph.node('Gather', [weights.get(`${name}.weight`, shape), ids], { axis: 0 }),
+
+    positionEmbedding(name, shape) {
+      const rows = graph.node('Gather', [weights.get(`${name}.weight`, shape), run.tokens.positionIds], { axis: 0 });
+      return graph.node('Reshape', [rows, graph.constant([-1, shape[1]])]);
+    },
+
+    typeEmbedding: (name, shape) =>
+      graph.node('Gather', [weights.get(`${name}.weight`, shape), run.tokens.tokenTypes!], { axis: 0 }),
+
+    linear(name, x, shape, bias) {
+      if (!bias) weights.refuse(`${name}.bias`);
+      return lowRank(name, x, shape, product(name, x, shape, bias, false));
+    },
+
+    conv1d: (name, x, shape) => lowRank(name, x, shape, product(name, x, shape, true, true)),
+
+    rmsNorm(name, x, size, { epsilon, offset = 0 }) {
+      const stored = weights.get(`${name}.weight`, [size]);
+      const weight = offset === 0 ? stored : graph.node('Add', [stored, graph.scalar(offset)]);
+      return graph.node('RMSNormalization', [x, weight], { axis: -1, epsilon: float(epsilon) });
+    },
+
+    layerNorm(name, x, size, { epsilon }) {
+      const learned =
+        name === null ? [onesOf(size)] : [weights.get(`${name}.weight`, [size]), weights.get(`${name}.bias`, [size])];
+      return graph.node('LayerNormalization', [x, ...learned], { axis: -1, epsilon: float(epsilon) });
+    },
+
+    split: (x, pieces) => graph.nodes(pieces.length, 'Split', [x, graph.constant(pieces)], { axis: -1 }),
+
+    splitHeads: (x, heads) => graph.node('Reshape', [x, graph.constant([0, heads, -1])]),
+
+    splitEachHead(x, heads, count) {
+      const each = graph.node('Reshape', [x, graph.constant([0, heads, count, -1])]);
+      return graph.nodes(count, 'Split', [each], { axis: 2, num_outputs: count });
+    },
+
+    rotate(x, heads, rotary = 0) {
+      const { cos, sin, pairs } = run.rotary[rotary]!;
+      const rows = graph.node('Reshape', [x, run.attention.shapes.rowShape]);
+      const partial = 2 * pairs < sizes.headSize ? { rotary_embedding_dim: 2 * pairs, num_heads: heads } : {};
+      return graph.node('com.microsoft::RotaryEmbedding', [rows, run.tokens.positionIds, cos, sin], partial);
+    },
+
+    attention: (layer, projections, options = {}) =>
+      run.passSite('heads', layer, attend(graph, sizes, layer, projections, run.attention, options)),
+    add: (a, b) => graph.node('Add', [a, b]),
+    multiply: (a, b) => graph.node('Mul', [a, b]),
+    scale: (x, factor) => graph.node('Mul', [x, graph.scalar(factor)]),
+    clip: (x, most) => graph.node('Clip', [x, graph.scalar(-most), graph.scalar(most)]),
+    softcap: (x, most) => softcap(graph, x, most),
+    activation: (name, x) => activate(graph, name, x),
+    gateAttention: (layer, x) => run.passSite('attention', layer, graph.node('Mul', [x, run.attentionGates[layer]!])),
+    gateMlp: (layer, x) => run.passSite('mlp', layer, graph.node('Mul', [x, run.mlpGates[layer]!])),
+  };
+}
