@@ -10,10 +10,12 @@ import { type Ended, runProgram } from './program.ts';
 /** Lines of the program's output that a failure shows. */
 const LAST_LINES = 20;
 
-/** The environment is small and stated: what else a program needs, `env` says. */
+/** The environment is small and stated: what else a program needs, `env` says. By `SONDE_WORKER` its worker finds it. */
 const environment = (added: Readonly<Record<string, string>>): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(
-    ['PATH', 'HOME', 'LANG'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+    ['PATH', 'HOME', 'LANG', 'SONDE_WORKER'].flatMap((name) =>
+      process.env[name] === undefined ? [] : [[name, process.env[name]]],
+    ),
   ),
   ...added,
 });
