@@ -14,14 +14,16 @@ const pipeline = async (script: string, ...settings: readonly string[]): Promise
   const file = path.join(folder, 'pipeline.yaml');
   await writeFile(
     file,
-    ['sonde: 1', 'name: own', 'steps:', '  a:', '    uses: command', ...settings.map((line) => `    ${line}`)]
-      .concat([
-        '    with:',
-        `      argv: [sh, -c, ${JSON.stringify(script)}, sh, "\${{ outputs.t }}"]`,
-        '      outputs: { t: { type: file, file: t.txt } }',
-        'outputs: { t: "${{ steps.a.outputs.t }}" }',
-      ])
-      .join('\n'),
+    `sonde: 1
+name: own
+steps:
+  a:
+    uses: command
+${settings.map((line) => `    ${line}\n`).join('')}    with:
+      argv: [sh, -c, ${JSON.stringify(script)}, sh, "\${{ outputs.t }}"]
+      outputs: { t: { type: file, file: t.txt } }
+outputs: { t: "\${{ steps.a.outputs.t }}" }
+`,
   );
   return file;
 };

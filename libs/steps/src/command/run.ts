@@ -2,6 +2,7 @@ import { chmod, copyFile, cp, lstat, mkdir, readFile, realpath, stat } from 'nod
 import path from 'node:path';
 import { UserError } from '@sonde/base';
 import type { InputArtifact, RunContext } from '@sonde/executor';
+import type { ArtifactType } from '@sonde/pipeline';
 import { readTable, writeParquet } from '@sonde/tables';
 import { openSafetensors } from '@sonde/tensors';
 import type { Config, OutputFile } from './kind.ts';
@@ -27,6 +28,13 @@ const fill = (text: string, paths: ReadonlyMap<string, string>): string =>
     (_, group: string, name: string) => paths.get(`${group}.${name}`)!,
   );
 
+const EXTENSIONS: Readonly<Partial<Record<ArtifactType, string>>> = {
+  table: '.parquet',
+  tensors: '.safetensors',
+  json: '.json',
+  html: '.html',
+};
+
 /** A copy of each input in the program's own folder, under its own name, that it may not write to. */
 const copyInputs = async (
   inputs: Readonly<Record<string, InputArtifact>>,
@@ -35,10 +43,7 @@ const copyInputs = async (
   const paths = new Map<string, string>();
   await mkdir(path.join(folder, 'inputs'), { recursive: true });
   for (const [name, artifact] of Object.entries(inputs)) {
-    const extension =
-      artifact.ref === undefined
-        ? ({ table: '.parquet', tensors: '.safetensors', json: '.json', html: '.html' }[artifact.type as string] ?? '')
-        : path.extname(artifact.ref);
+    const extension = artifact.ref === undefined ? (EXTENSIONS[artifact.type] ?? '') : path.extname(artifact.ref);
     const isFolder = (await stat(artifact.path)).isDirectory();
     const target = path.join(folder, 'inputs', isFolder ? name : name + extension);
     if (isFolder) await cp(artifact.path, target, { recursive: true });
