@@ -12,13 +12,14 @@ export interface Device {
   readonly threads: number;
 }
 
-/** How one ancestor of a step was made: for reports and provenance. Names no steps, so that renaming changes nothing. */
+/**
+ * How one ancestor of a step was made: for reports. Names no steps, so that renaming changes nothing, and no times, so
+ * that equal results are told alike.
+ */
 export interface Ancestor {
   readonly key: string;
   readonly fingerprint: JsonObject;
   readonly outputs: Readonly<Record<string, { readonly type: string; readonly digest: string; readonly size: number }>>;
-  readonly created: string;
-  readonly seconds: number;
 }
 
 /** What `run` is given. `Config` is what the kind's schema says, `Range` what its `divide` gives. */

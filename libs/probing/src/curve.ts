@@ -1,3 +1,5 @@
+import { groupBy } from '@sonde/base';
+
 /** A probe's score in each fold: null where it is undefined. */
 export type FoldScores = readonly (number | null)[];
 
@@ -16,15 +18,9 @@ export type LayerCurve = ReadonlyMap<number, number>;
 
 /** The mean over folds of each layer's scores. */
 export function layerCurve(scores: readonly { readonly layer: number; readonly score: number | null }[]): LayerCurve {
-  const byLayer = new Map<number, (number | null)[]>();
-  for (const { layer, score } of scores) {
-    const folds = byLayer.get(layer);
-    if (folds === undefined) byLayer.set(layer, [score]);
-    else folds.push(score);
-  }
   const curve = new Map<number, number>();
-  for (const [layer, folds] of byLayer) {
-    const over = overFolds(folds);
+  for (const [layer, folds] of groupBy(scores, (each) => each.layer)) {
+    const over = overFolds(folds.map(({ score }) => score));
     if (over !== null) curve.set(layer, over.mean);
   }
   return curve;

@@ -84,18 +84,6 @@ export function distinct<T>(values: Iterable<T>): T[] {
   return [...new Set(values)];
 }
 
-/** Items by key, in the order of their first appearance. */
-export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const name = key(item);
-    const group = groups.get(name);
-    if (group) group.push(item);
-    else groups.set(name, [item]);
-  }
-  return groups;
-}
-
 /** Text for the intervals of a section, or nothing. */
 export function intervalText(interval: { level?: number; method: string; resamples?: number } | undefined): string {
   if (!interval) return '';

@@ -1,6 +1,7 @@
+import { groupBy } from '@sonde/base';
 import { SCENARIOS, type Scenario } from '@sonde/formats/columns';
 import { DEPTH_AXIS, domainOf, layerAxis } from './axes.ts';
-import { attributeLabel, distinct, groupBy, intervalText, labeller, number } from './format.ts';
+import { attributeLabel, distinct, intervalText, labeller, number } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { BaselineRow, ProbeRow, ProbeSection, ReportModel } from './model.ts';
 import { seriesColor, seriesDash } from './palette.ts';

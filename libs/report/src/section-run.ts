@@ -1,4 +1,5 @@
-import { count, groupBy, labeller, missing, plural } from './format.ts';
+import { groupBy } from '@sonde/base';
+import { count, labeller, missing, plural } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { ProvenanceRow, ReportModel } from './model.ts';
 import { type Section, tableMarkup } from './parts.ts';

@@ -36,14 +36,12 @@ const ancestor = (key: string, kind: string, config: JsonObject, output: string)
   key: `sha256:${key}`,
   fingerprint: { sonde: 1, kind, revision: 1, config },
   outputs: { table: { type: 'table', digest: output, size: 1 } },
-  created: '2026-01-02T03:04:05.000Z',
-  seconds: 1,
 });
 
 const reportWith = async (summaries: readonly InputArtifact[], ancestors: readonly Ancestor[]): Promise<string> =>
   readFile((await runStep('report/html', folder, { summaries }, { ancestors })).path('report'), 'utf8');
 
-it('a report is the same however often, fast, late and in whatever order its results were computed', async () => {
+it('a report is the same in whatever order its results were computed and stored', async () => {
   const summaries = [await summaryOf('a'), await summaryOf('b')];
   const config = { scores: { input: 'sha256:scores' }, mode: 'default', bootstrap: { seed: 0, resamples: 100 } };
   const ancestors = [
@@ -53,11 +51,10 @@ it('a report is the same however often, fast, late and in whatever order its res
   ];
   const page = await reportWith(summaries, ancestors);
   expect(page.indexOf('text/score')).toBeLessThan(page.indexOf('behavior/summarize'));
-  const again = ancestors.toReversed().map((each, i): Ancestor => {
+  const again = ancestors.toReversed().map((each): Ancestor => {
     const { bootstrap, ...rest } = each.fingerprint.config as JsonObject;
     const reordered = { ...(bootstrap !== undefined && { bootstrap }), ...rest };
-    const created = `2027-0${i + 1}-02T00:00:00.000Z`;
-    return { ...each, fingerprint: { ...each.fingerprint, config: reordered }, created, seconds: 70 * i };
+    return { ...each, fingerprint: { ...each.fingerprint, config: reordered } };
   });
   expect(await reportWith(summaries, again)).toBe(page);
 });

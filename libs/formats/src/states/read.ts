@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { UserError } from '@sonde/base';
+import { groupBy, UserError } from '@sonde/base';
 import { openSafetensors, readFloat32At, type SafetensorsFile } from '@sonde/tensors';
 import { type Pool, SITES, STATES_INDEX, type StateSite } from '../columns/states.ts';
 import { readRows } from '../rows-read.ts';
@@ -43,19 +43,21 @@ export async function openStates(folder: string, site: StateSite = 'residual'): 
     throw new UserError('input', `${folder} is not an artifact of states: the tensor and its row index do not fit`);
   }
   const [, layerCount, ...rest] = tensor.shape as [number, number, ...number[]];
-  const pooled = new Map<string, FoundRow[]>();
-  const tokens: (FoundRow & { position: number })[] = [];
-  for (const [row, { prompt_id, sample, span, position = null }] of index.entries()) {
-    const found = { row, promptId: prompt_id, sample };
-    if (position !== null) tokens.push({ ...found, position });
-    else (pooled.get(span) ?? startOf(pooled, span)).push(found);
-  }
+  const rows = index.map(({ prompt_id, sample, span, position = null }, row) => ({
+    span,
+    position,
+    found: { row, promptId: prompt_id, sample },
+  }));
+  const pooled = groupBy(
+    rows.filter(({ position }) => position === null),
+    ({ span }) => span,
+  );
   const layers = file.metadata[metadataKey('layers', site)];
   return {
     layers: layers === undefined ? Array.from({ length: layerCount }, (_, i) => i) : (JSON.parse(layers) as number[]),
     hiddenSize: rest.reduce((product, each) => product * each, 1),
-    rowsOf: (span) => pooled.get(span) ?? [],
-    tokens,
+    rowsOf: (span) => (pooled.get(span) ?? []).map(({ found }) => found),
+    tokens: rows.flatMap(({ position, found }) => (position === null ? [] : [{ ...found, position }])),
     layerStates: (rows, layerIndex) =>
       readFloat32At(
         file,
@@ -77,10 +79,4 @@ async function openTensors(folder: string): Promise<SafetensorsFile> {
 function presentSites(file: SafetensorsFile): Set<StateSite> {
   const sites = Object.keys(SITES) as StateSite[];
   return new Set(sites.filter((site) => file.tensors.has(tensorOf(site))));
-}
-
-function startOf<K, V>(lists: Map<K, V[]>, key: K): V[] {
-  const list: V[] = [];
-  lists.set(key, list);
-  return list;
 }

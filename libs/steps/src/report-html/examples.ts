@@ -1,3 +1,4 @@
+import { groupBy } from '@sonde/base';
 import type { CONTINUATIONS, Prompts, ReadRow, SCORES, ScoredPrompt } from '@sonde/formats';
 import type { ExampleContinuation, ExamplePrompt, ExampleSection, Scores } from '@sonde/report';
 import { type ModelRows, reasonText } from './rows.ts';
@@ -25,16 +26,6 @@ const choosePrompts = (prompts: Prompts, attribute: string, count: number): Scor
   return Array.from({ length: count }, (_, i) => order[Math.round((i * (order.length - 1)) / Math.max(1, count - 1))]!);
 };
 
-const groupByPrompt = (rows: readonly ContinuationText[]): Map<string, ContinuationText[]> => {
-  const groups = new Map<string, ContinuationText[]>();
-  for (const row of rows) {
-    const group = groups.get(row.prompt_id);
-    if (group === undefined) groups.set(row.prompt_id, [row]);
-    else group.push(row);
-  }
-  return groups;
-};
-
 /** For some prompts, each model's mildest and most toxic continuation, with their scores. */
 export const exampleSection = (
   prompts: Prompts,
@@ -47,7 +38,7 @@ export const exampleSection = (
   const { attributes } = prompts;
   const byModel = continuations.map(({ model, rows }) => {
     const scoreOf = new Map(scores.find((table) => table.model === model)?.rows.map((row) => [keyOf(row), row]));
-    return { model, scoreOf, byPrompt: groupByPrompt(rows) };
+    return { model, scoreOf, byPrompt: groupBy(rows, ({ prompt_id }) => prompt_id) };
   });
   const examples = choosePrompts(prompts, attribute, count).map((prompt): ExamplePrompt => {
     const shown = byModel.flatMap(({ model, scoreOf, byPrompt }) => {

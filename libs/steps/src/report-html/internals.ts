@@ -1,4 +1,4 @@
-import type { JsonObject } from '@sonde/base';
+import { groupBy, type JsonObject } from '@sonde/base';
 import type { Baseline, CORRELATIONS, PROBE_SCORES, RowOf } from '@sonde/formats';
 import { overFolds } from '@sonde/probing';
 import type { CorrelationSection, Estimate, ProbeSection } from '@sonde/report';
@@ -21,16 +21,11 @@ const foldEstimate = (rows: readonly ProbeRow[], column: 'pearson' | 'selectivit
 };
 
 /** The folds of each probe: rows that differ in nothing but the fold. */
-const byProbe = (rows: readonly ProbeRow[]): ProbeRow[][] => {
-  const groups = new Map<string, ProbeRow[]>();
-  for (const row of rows) {
-    const key = JSON.stringify([row.features, row.scenario, row.target, row.layer]);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [row]);
-    else group.push(row);
-  }
-  return [...groups.values()];
-};
+const byProbe = (rows: readonly ProbeRow[]): ProbeRow[][] => [
+  ...groupBy(rows, ({ features, scenario, target, layer }) =>
+    JSON.stringify([features, scenario, target, layer]),
+  ).values(),
+];
 
 /** Probe scores by layer, with the baselines they are read against. */
 export const probeSection = (tables: readonly ModelRows<ProbeRow>[], config: JsonObject): ProbeSection | undefined => {

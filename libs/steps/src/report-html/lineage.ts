@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '@sonde/base';
+import { groupBy, type JsonObject, type JsonValue } from '@sonde/base';
 import type { Ancestor, InputArtifact } from '@sonde/executor';
 
 /** Every digest that a fingerprint names as an input. */
@@ -11,12 +11,11 @@ export function* inputDigests(value: JsonValue | undefined): Generator<string> {
 
 /** Who made each digest. */
 const producersOf = (ancestors: readonly Ancestor[]): Map<string, Ancestor[]> => {
-  const producers = new Map<string, Ancestor[]>();
-  for (const ancestor of ancestors) {
-    for (const { digest } of Object.values(ancestor.outputs))
-      producers.set(digest, [...(producers.get(digest) ?? []), ancestor]);
-  }
-  return producers;
+  const made = ancestors.flatMap((ancestor) =>
+    Object.values(ancestor.outputs).map(({ digest }) => ({ ancestor, digest })),
+  );
+  const groups = groupBy(made, ({ digest }) => digest);
+  return new Map([...groups].map(([digest, group]) => [digest, group.map(({ ancestor }) => ancestor)]));
 };
 
 /** How many results each ancestor stands on, one above the other, by its key: 0 where it stands on none. */

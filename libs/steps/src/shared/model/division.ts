@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { UserError } from '@sonde/base';
 import type { InputArtifact, Shard } from '@sonde/executor';
+import type { CONTINUATIONS, PROMPTS } from '@sonde/formats/columns';
 
 /**
  * Most prompts and most sequences of a shard: what is batched together is fixed by the data, not by the machine, and a
@@ -40,7 +41,13 @@ const cut = (
   return runs;
 };
 
-const PROMPT_COLUMNS = ['prompt_id', 'rendered', 'span_start', 'span_end', 'add_special_tokens'];
+const PROMPT_COLUMNS = [
+  'prompt_id',
+  'rendered',
+  'span_start',
+  'span_end',
+  'add_special_tokens',
+] satisfies (keyof typeof PROMPTS.columns)[];
 
 /** Whole numbers of other programs' tables often have 64 bits, which JSON does not know. */
 const plain = (value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : (value ?? null));
@@ -90,7 +97,7 @@ export async function dividePrompts(config: {
   });
 }
 
-const PAIR_COLUMNS = ['prompt_id', 'sample', 'token_ids'];
+const PAIR_COLUMNS = ['prompt_id', 'sample', 'token_ids'] satisfies (keyof typeof CONTINUATIONS.columns)[];
 
 /** A prompt's continuations, as a table of them goes by. */
 interface Seen {
