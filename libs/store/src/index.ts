@@ -1,5 +1,4 @@
-export { treeDigest } from './artifacts/trees.ts';
-export type { Artifacts, StoredArtifact, TreeFiles } from './artifacts/types.ts';
+export type { Artifacts, StoredArtifact } from './artifacts/types.ts';
 export { isObtainable } from './blobs/presence.ts';
 export type { Blobs, LocalBlobs, Presence } from './blobs/types.ts';
 export type {
@@ -13,7 +12,7 @@ export type {
   VerifyProgress,
   VerifyReport,
 } from './care/types.ts';
-export { type BlobInfo, type Digest, digestFile, digestOf, isDigest, type Key } from './disk/digest.ts';
+export { type BlobInfo, type Digest, digestOf, type Key } from './disk/digest.ts';
 export { asStoreError, BlobDamaged, StoreError, type StoreErrorCode } from './disk/errors.ts';
 export { canonicalJson, keyOf } from './disk/json.ts';
 export { repairMarker } from './disk/marker.ts';
