@@ -1,4 +1,5 @@
 export { bagOfWords, type Features, randomDirection, textLength } from './baselines.ts';
+export { depthPoints, type FoldScores, type LayerCurve, layerCurve, overFolds, scoreAtDepth } from './curve.ts';
 export { type Groups, groupedFolds } from './folds.ts';
 export type { PenaltyChoice } from './nested.ts';
 export type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './probe-result.ts';
