@@ -3,5 +3,5 @@ export { depthPoints, type FoldScores, type LayerCurve, layerCurve, overFolds, s
 export { type Groups, groupedFolds } from './folds.ts';
 export type { PenaltyChoice } from './nested.ts';
 export type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './probe-result.ts';
-export { DEFAULT_PENALTIES, type ProbeOptions, trainProbes } from './probes.ts';
+export { type ProbeOptions, trainProbes } from './probes.ts';
 export type { ScoreReason } from './score.ts';
