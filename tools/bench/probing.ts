@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { randomStream } from '@sonde/numerics';
 import { groupedFolds, trainProbes } from '@sonde/probing';
-import { randomStream } from '@sonde/statistics';
 
 const USAGE = `Times nested ridge probes of one layer on seeded synthetic states, one thread.
   --rows N       rows (10000)

@@ -1,6 +1,5 @@
 import { UserError } from '@sonde/base';
-import { requireInteger } from '@sonde/numerics';
-import { randomUnitVector, randomWords } from './random.ts';
+import { digestStream, randomUnitVector, requireInteger } from '@sonde/numerics';
 import { rowCount } from './rows.ts';
 
 /** Features to be probed as if they were hidden states: [n, d], row-major. */
@@ -62,7 +61,7 @@ export function textLength(texts: readonly string[], tokens?: ArrayLike<number>)
 export function randomDirection(states: Float32Array, d: number, seed: number): Features {
   requireInteger('seed', seed, 0);
   const n = rowCount({ values: states, d });
-  const direction = randomUnitVector(randomWords(seed, `direction/${d}`), d);
+  const direction = randomUnitVector(digestStream(seed, `direction/${d}`), d);
   const projected = new Float32Array(n);
   for (let row = 0; row < n; row++) {
     let sum = 0;

@@ -1,5 +1,5 @@
+import { digestStream, randomPermutation } from '@sonde/numerics';
 import { type Groups, rankGroups, rowsByGroup } from './folds.ts';
-import { randomPermutation, randomWords } from './random.ts';
 
 /**
  * The control task of selectivity: labels permuted over groups, so that a group's rows move together. Hewitt and
@@ -13,7 +13,7 @@ export function controlSources(groups: Groups, rows: Int32Array, permutations: n
   const members = rowsByGroup(Array.from(rows, (row) => groups[row]!));
   const ranked = rankGroups(members.keys(), seed);
   return Array.from({ length: permutations }, (_, p) => {
-    const order = randomPermutation(randomWords(seed, `control/${p}`), ranked.length);
+    const order = randomPermutation(digestStream(seed, `control/${p}`), ranked.length);
     const sources = new Int32Array(groups.length).fill(-1);
     for (const [i, group] of ranked.entries()) {
       const from = members.get(ranked[order[i]!]!)!;

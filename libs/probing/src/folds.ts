@@ -1,6 +1,5 @@
 import { UserError } from '@sonde/base';
-import { requireInteger } from '@sonde/numerics';
-import { rankOf } from './random.ts';
+import { rankOf, requireInteger } from '@sonde/numerics';
 
 /** The group of each row: the id of its prompt. */
 export type Groups = readonly string[];

@@ -1,3 +1,5 @@
+import { columnMoments, columnPearson } from '@sonde/numerics';
+
 /** Why a held-out score is undefined. */
 export type ScoreReason = 'too_few_rows' | 'constant_target' | 'constant_prediction';
 
@@ -14,13 +16,12 @@ export type HeldOutScore =
 export function scorePredictions(target: Float64Array, predicted: Float64Array, columns: number): HeldOutScore[] {
   const n = target.length / columns;
   const squares = new Float64Array(columns);
-  const x = moments(target, columns);
-  const y = moments(predicted, columns);
-  const products = new Float64Array(columns);
+  const x = columnMoments(target, columns);
+  const y = columnMoments(predicted, columns);
+  const pearson = columnPearson(target, predicted, columns, x, y);
   for (let row = 0, at = 0; row < n; row++) {
     for (let c = 0; c < columns; c++, at++) {
       squares[c] = squares[c]! + (target[at]! - predicted[at]!) ** 2;
-      products[c] = products[c]! + (target[at]! - x.mean[c]!) * (predicted[at]! - y.mean[c]!);
     }
   }
   return Array.from({ length: columns }, (_, c): HeldOutScore => {
@@ -29,23 +30,6 @@ export function scorePredictions(target: Float64Array, predicted: Float64Array, 
     if (n < 3) return { pearson: null, mse, reason: 'too_few_rows' };
     if (x.constant(c)) return { pearson: null, mse, reason: 'constant_target' };
     if (y.constant(c)) return { pearson: null, mse, reason: 'constant_prediction' };
-    const r = products[c]! / Math.sqrt(x.squares[c]!) / Math.sqrt(y.squares[c]!);
-    return { pearson: Math.max(-1, Math.min(1, r)), mse };
+    return { pearson: pearson[c]!, mse };
   });
-}
-
-/** Mean and Σ(value − mean)² of each column, and whether it varies beyond rounding. */
-function moments(values: Float64Array, columns: number) {
-  const n = values.length / columns;
-  const mean = new Float64Array(columns);
-  const squares = new Float64Array(columns);
-  for (let row = 0, at = 0; row < n; row++) {
-    for (let c = 0; c < columns; c++, at++) mean[c] = mean[c]! + (values[at]! - values[c]!) / n;
-  }
-  for (let c = 0; c < columns && n > 0; c++) mean[c] = values[c]! + mean[c]!;
-  for (let row = 0, at = 0; row < n; row++) {
-    for (let c = 0; c < columns; c++, at++) squares[c] = squares[c]! + (values[at]! - mean[c]!) ** 2;
-  }
-  const constant = (c: number) => !(Math.sqrt(squares[c]! / n) > 1e-13 * Math.abs(mean[c]!));
-  return { mean, squares, constant };
 }

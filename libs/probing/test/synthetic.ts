@@ -1,10 +1,10 @@
+import { digestStream } from '@sonde/numerics';
 import { groupedFolds, type ProbeOptions, trainProbes } from '../src/index.ts';
-import { randomWords } from '../src/random.ts';
 
 /** Seeded uniform numbers in (−1, 1). */
 export function noise(seed: number, name: string): () => number {
-  const next = randomWords(seed, name);
-  return () => (next() / 0x100000000) * 2 - 1;
+  const stream = digestStream(seed, name);
+  return () => (stream.word() / 0x100000000) * 2 - 1;
 }
 
 /** Prompts with some rows each, random states, and a target that the first dimensions tell. */

@@ -1,6 +1,5 @@
 import { UserError } from '@sonde/base';
-import { requireInteger, requireLevel } from '@sonde/numerics';
-import { randomStream } from './philox.ts';
+import { randomStream, requireInteger, requireLevel, standardDeviation } from '@sonde/numerics';
 import { quantile } from './quantile.ts';
 
 /** B resamples of n units with replacement; the units are prompts wherever prompts are what was sampled. */
@@ -95,15 +94,6 @@ export function bootstrapInterval(
   const common = { standard_error: standardDeviation(sorted), resamples: sorted.length };
   if ((options.method ?? 'percentile') === 'percentile') return { low, high, ...common };
   return { low: 2 * estimate - high, high: 2 * estimate - low, ...common };
-}
-
-function standardDeviation(values: Float64Array): number | null {
-  if (values.length < 2) return null;
-  let mean = 0;
-  for (const value of values) mean += value / values.length;
-  let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
-  return Math.sqrt(squares / (values.length - 1));
 }
 
 function requireUnits(values: number, resamples: Resamples): void {

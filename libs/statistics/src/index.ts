@@ -33,5 +33,4 @@ export {
 export { type DistinctShare, distinctNgrams } from './distinct.ts';
 export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
-export { type RandomStream, randomStream } from './philox.ts';
 export { quantile } from './quantile.ts';
