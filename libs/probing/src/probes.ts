@@ -1,10 +1,10 @@
 import { UserError } from '@sonde/base';
 import { requireInteger } from '@sonde/numerics';
-import { checkFolds, type Groups } from './folds.ts';
-import { openGemm } from './gemm.ts';
-import type { PenaltyChoice } from './nested.ts';
-import type { ProbeResult, ProbeTarget } from './probe-result.ts';
-import { probeTargets } from './probe-targets.ts';
+import { openGemm } from './algebra/gemm.ts';
+import { probeTargets } from './evaluate/evaluate.ts';
+import { checkFolds, type Groups } from './evaluate/folds.ts';
+import type { ProbeResult, ProbeTarget } from './evaluate/result.ts';
+import type { PenaltyChoice } from './learners/ridge/nested.ts';
 import { rowCount, stateShift } from './rows.ts';
 
 export interface ProbeOptions {

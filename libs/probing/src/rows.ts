@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import { type Gemm, matrix } from './gemm.ts';
+import { type Gemm, matrix } from './algebra/gemm.ts';
 
 /** Hidden states of one layer: [n, d], row-major. */
 export interface States {

@@ -100,7 +100,7 @@ describe('selectivity', () => {
     expect(Math.abs(mean('selectivity', 1))).toBeLessThan(0.15);
   });
   test('labels move with their prompt: a target that is the same within a prompt stays so', async () => {
-    const { controlSources } = await import('../src/control.ts');
+    const { controlSources } = await import('../src/evaluate/permutations.ts');
     const groups = ['a', 'a', 'b', 'b', 'c', 'd', 'd', 'd'];
     const rows = Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7);
     for (const sources of controlSources(groups, rows, 20, 1)) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { matrix, openGemm } from '../src/gemm.ts';
-import { noise } from './synthetic.ts';
+import { matrix, openGemm } from '../../src/algebra/gemm.ts';
+import { noise } from '../synthetic.ts';
 
 describe.each([
   ['a small', 7, 5, 3],

@@ -1,8 +1,8 @@
-import { factorise, solve } from './cholesky.ts';
-import { type Gemm, matrix } from './gemm.ts';
-import { addDiagonal, addSelfProduct, copyPanels, zeroPanels } from './panels.ts';
+import { factorise, solve } from '../../algebra/cholesky.ts';
+import { type Gemm, matrix } from '../../algebra/gemm.ts';
+import { addDiagonal, addSelfProduct, copyPanels, zeroPanels } from '../../algebra/panels.ts';
+import { gather, gatherTargets, isConstant, type Problem, predict } from '../../rows.ts';
 import { CONSTANT_SHARE, interceptsOf, type RidgeSolver, type TrainingSet } from './ridge.ts';
-import { gather, gatherTargets, isConstant, type Problem, predict } from './rows.ts';
 
 /**
  * The solver for n < d: the kernel Z·Zᵀ of the centred (and scaled) training rows, factorised at size n; weights are

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { dualSolver } from '../src/dual.ts';
-import { openGemm } from '../src/gemm.ts';
-import { choosePenalties, fitColumns, innerErrors, type OuterSplit } from '../src/nested.ts';
-import { primalSolver } from '../src/primal.ts';
-import { type LinearMaps, type Problem, predict, stateShift } from '../src/rows.ts';
-import { scorePredictions } from '../src/score.ts';
-import { cases, fixtureStates, fixtureTargets } from './cases.ts';
-import { readNpy } from './npy.ts';
+import { openGemm } from '../../src/algebra/gemm.ts';
+import { scorePredictions } from '../../src/evaluate/metrics.ts';
+import { dualSolver } from '../../src/learners/ridge/dual.ts';
+import { choosePenalties, fitColumns, innerErrors, type OuterSplit } from '../../src/learners/ridge/nested.ts';
+import { primalSolver } from '../../src/learners/ridge/primal.ts';
+import { type LinearMaps, type Problem, predict, stateShift } from '../../src/rows.ts';
+import { cases, fixtureStates, fixtureTargets } from '../cases.ts';
+import { readNpy } from '../npy.ts';
 
 const TARGETS = 6;
 const gemm = await openGemm(1);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { groupedFolds } from '../src/index.ts';
+import { groupedFolds } from '../../src/index.ts';
 
 const groupsOf = fc
   .array(fc.integer({ min: 0, max: 30 }), { minLength: 40, maxLength: 120 })

@@ -1,13 +1,19 @@
-import { controlSources } from './control.ts';
-import { dualSolver } from './dual.ts';
+import type { Gemm } from '../algebra/gemm.ts';
+import { dualSolver } from '../learners/ridge/dual.ts';
+import {
+  choosePenalties,
+  fitColumns,
+  innerErrors,
+  type PenaltyChoice,
+  splitsOfFolds,
+} from '../learners/ridge/nested.ts';
+import { primalSolver } from '../learners/ridge/primal.ts';
+import type { RidgeSolver } from '../learners/ridge/ridge.ts';
+import { gatherTargets, type Problem, predict, rowsIn, type States } from '../rows.ts';
 import type { Groups } from './folds.ts';
-import type { Gemm } from './gemm.ts';
-import { choosePenalties, fitColumns, innerErrors, type PenaltyChoice, splitsOfFolds } from './nested.ts';
-import { primalSolver } from './primal.ts';
-import type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './probe-result.ts';
-import type { RidgeSolver } from './ridge.ts';
-import { gatherTargets, type Problem, predict, rowsIn, type States } from './rows.ts';
-import { type HeldOutScore, scorePredictions } from './score.ts';
+import { type HeldOutScore, scorePredictions } from './metrics.ts';
+import { controlSources } from './permutations.ts';
+import type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './result.ts';
 
 /** Targets that have scores for the same rows. */
 export interface SharedTargets {

@@ -1,4 +1,4 @@
-import type { ScoreReason } from './score.ts';
+import type { ScoreReason } from './metrics.ts';
 
 /** What a probe is to read from a state. */
 export interface ProbeTarget {

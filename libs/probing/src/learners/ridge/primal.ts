@@ -1,5 +1,5 @@
-import { factorise, solve } from './cholesky.ts';
-import { type Gemm, matrix } from './gemm.ts';
+import { factorise, solve } from '../../algebra/cholesky.ts';
+import { type Gemm, matrix } from '../../algebra/gemm.ts';
 import {
   addDiagonal,
   addInto,
@@ -12,9 +12,9 @@ import {
   subtractOuter,
   symmetricProduct,
   zeroPanels,
-} from './panels.ts';
+} from '../../algebra/panels.ts';
+import { chunks, gatherTargets, gatherTransposed, isConstant, type Problem } from '../../rows.ts';
 import { CONSTANT_SHARE, interceptsOf, type RidgeSolver, type TrainingSet } from './ridge.ts';
-import { chunks, gatherTargets, gatherTransposed, isConstant, type Problem } from './rows.ts';
 
 /** Sums over rows of shifted states x and targets y. */
 interface Moments {

@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
+import { type LinearMaps, type Problem, rowsIn } from '../../rows.ts';
 import type { RidgeSolver, TrainingSet } from './ridge.ts';
-import { type LinearMaps, type Problem, rowsIn } from './rows.ts';
 
 /** A training and a test set, as cells. */
 export interface Split {
