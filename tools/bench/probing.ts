@@ -57,14 +57,14 @@ export async function main(args: string[]): Promise<void> {
     groups: data.groups,
     folds: foldOf,
     seed: 0,
-    scale: false,
+    learner: { name: 'ridge', scale: false, extend: false },
     penaltyChoice: 'shared',
-    controlPermutations: Number(values.controls),
+    permutations: Number(values.controls),
   });
   const wall = (performance.now() - before) / 1000;
   const cpu = process.cpuUsage(cpuBefore);
   const sonde = { wall_s: wall, cpu_s: (cpu.user + cpu.system) / 1e6 };
-  const scores = results.map((result) => result.folds.map((fold) => fold.pearson ?? 0));
+  const scores = results.map((result) => result.folds.map((fold) => fold.scores.pearson.value ?? 0));
   const head = { rows, d, targets: count, folds, controls: Number(values.controls), sonde };
   if (values.python === undefined) {
     print({ ...head, peer: null });

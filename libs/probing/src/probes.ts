@@ -1,10 +1,10 @@
 import { UserError } from '@sonde/base';
 import { requireInteger } from '@sonde/numerics';
-import { openGemm } from './algebra/gemm.ts';
-import { probeTargets } from './evaluate/evaluate.ts';
+import { evaluateTargets, type PenaltyChoice } from './evaluate/evaluate.ts';
 import { checkFolds, type Groups } from './evaluate/folds.ts';
 import type { ProbeResult, ProbeTarget } from './evaluate/result.ts';
-import type { PenaltyChoice } from './learners/ridge/nested.ts';
+import type { OpenLearner } from './learner.ts';
+import { LEARNERS, type LearnerChoice, type LearnerName, type LearnerOptions } from './learners/index.ts';
 import { rowCount, stateShift } from './rows.ts';
 
 export interface ProbeOptions {
@@ -16,29 +16,24 @@ export interface ProbeOptions {
   readonly groups: Groups;
   /** [n]: the outer fold of each row; see `groupedFolds`. The inner folds of a fold are the other folds. */
   readonly folds: Int32Array;
-  /** Seeds the control permutations. */
+  /** Seeds the permutations. */
   readonly seed: number;
-  /** Penalties to choose from; `DEFAULT_PENALTIES` unless given. A single one is used as it is. */
-  readonly penalties?: readonly number[];
-  /** `target` (the default): each target has its own; `shared`: one for all targets with scores for the same rows. */
+  /** Ridge with its own defaults, unless given. */
+  readonly learner?: LearnerChoice;
+  /** `target` (the default): each target has its own penalty; `shared`: one for all with scores for the same rows. */
   readonly penaltyChoice?: PenaltyChoice;
-  /** Divide states by their standard deviation over the training rows (true by default). */
-  readonly scale?: boolean;
-  /** Label permutations of the control task; 0 (the default) gives no selectivity. */
-  readonly controlPermutations?: number;
-  /** Threads of a matrix product; 1 by default. Does not change results. */
-  readonly threads?: number;
+  /** How often labels are permuted over groups; 0 (the default) gives no null distribution. */
+  readonly permutations?: number;
+  /** Whose inner errors choose a permutation's penalty: its `own` (the default) or those of the `target` it permutes. */
+  readonly permutationPenalty?: 'own' | 'target';
 }
 
-/** 10^-2 … 10^6. */
-export const DEFAULT_PENALTIES: readonly number[] = [1e-2, 1e-1, 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6];
-
 /**
- * Trains ridge probes for many targets on the same states, by nested cross-validation over grouped folds: for each
- * fold the penalty is chosen on the other folds, then the probe fitted on them is scored on the fold. Float64
- * throughout. The same input gives the same bytes.
+ * Trains probes for many targets on the same states, by nested cross-validation over grouped folds: for each fold the
+ * learner's setting is chosen on the other folds, then the probe fitted on them is scored on the fold. The same input
+ * gives the same bytes.
  *
- * Rows without a score are left out per target; targets that lack the same rows share every factorisation.
+ * Rows without a score are left out per target; targets that lack the same rows share every fit.
  *
  * @returns one result a target, in the order given
  * @throws UserError where shapes disagree, a state or target is infinite, or every penalty is singular
@@ -47,17 +42,15 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
   const states = { values: options.states, d: options.d };
   const n = rowCount(states);
   const foldCount = checkFolds(options.folds, options.groups, n);
-  const penalties = checkPenalties(options.penalties ?? DEFAULT_PENALTIES, foldCount);
-  const permutations = options.controlPermutations ?? 0;
-  requireInteger('controlPermutations', permutations, 0);
+  const permutations = options.permutations ?? 0;
+  requireInteger('permutations', permutations, 0);
   requireInteger('seed', options.seed, 0);
-  requireInteger('threads', options.threads ?? 1, 1);
+  const open = opener(options.learner ?? { name: 'ridge' }, foldCount);
   const shift = stateShift(states);
-  const gemm = await openGemm(options.threads ?? 1);
   const results: ProbeResult[] = [];
   for (const { members, rows } of bySharedRows(options.targets, n)) {
-    const probed = await probeTargets({
-      gemm,
+    const probed = await evaluateTargets({
+      open,
       states,
       shift,
       targets: members.map((index) => options.targets[index]!),
@@ -65,10 +58,9 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
       groups: options.groups,
       folds: options.folds,
       foldCount,
-      penalties,
       penaltyChoice: options.penaltyChoice ?? 'target',
-      scale: options.scale ?? true,
       permutations,
+      permutationPenalty: options.permutationPenalty ?? 'own',
       seed: options.seed,
     });
     for (const [i, index] of members.entries()) results[index] = probed[i]!;
@@ -76,21 +68,10 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
   return results;
 }
 
-function checkPenalties(penalties: readonly number[], folds: number): readonly number[] {
-  if (penalties.length === 0)
-    throw new UserError('argument', 'There are no penalties to choose from; give at least one.');
-  for (const penalty of penalties) {
-    if (!(penalty >= 0 && penalty < Number.POSITIVE_INFINITY)) {
-      throw new UserError('argument', `A penalty is ${penalty}; give finite numbers of at least 0.`);
-    }
-  }
-  if (folds < 3 && penalties.length > 1) {
-    throw new UserError(
-      'argument',
-      `Choosing among ${penalties.length} penalties needs at least 3 folds, not ${folds}.`,
-    );
-  }
-  return penalties;
+function opener<Name extends LearnerName>(choice: { name: Name } & LearnerOptions[Name], folds: number): OpenLearner {
+  const { open, check } = LEARNERS[choice.name];
+  check(choice, folds);
+  return (problem, splits) => open(problem, splits, choice);
 }
 
 /** Targets with scores for the same rows, with these rows. */

@@ -29,7 +29,7 @@ describe('bag of words', () => {
       folds: groupedFolds(groups, 4, 0),
       seed: 0,
     });
-    for (const fold of got!.folds) expect(fold.pearson!).toBeGreaterThan(0.95);
+    for (const fold of got!.folds) expect(fold.scores.pearson.value!).toBeGreaterThan(0.95);
   });
 });
 

@@ -1,5 +1,5 @@
 import { digestStream } from '@sonde/numerics';
-import { groupedFolds, type ProbeOptions, trainProbes } from '../src/index.ts';
+import { groupedFolds, type ProbeOptions, type RidgeOptions, trainProbes } from '../src/index.ts';
 
 /** Seeded uniform numbers in (−1, 1). */
 export function noise(seed: number, name: string): () => number {
@@ -20,8 +20,11 @@ export function synthetic(options: { prompts: number; rows: number; d: number; s
   return { n, groups, states, d: options.d, values };
 }
 
-/** Options that probe the synthetic target. */
-export function optionsFor(data: ReturnType<typeof synthetic>, more: Partial<ProbeOptions> = {}): ProbeOptions {
+/** Options that probe the synthetic target by ridge. */
+export function optionsFor(
+  data: ReturnType<typeof synthetic>,
+  { penalties, scale, threads, extend = false, ...more }: Partial<ProbeOptions> & RidgeOptions = {},
+): ProbeOptions {
   return {
     states: data.states,
     d: data.d,
@@ -29,6 +32,13 @@ export function optionsFor(data: ReturnType<typeof synthetic>, more: Partial<Pro
     folds: groupedFolds(data.groups, 4, 0),
     targets: [{ scenario: 'output', name: 'TOXICITY', values: data.values }],
     seed: 0,
+    learner: {
+      name: 'ridge',
+      extend,
+      ...(penalties && { penalties }),
+      ...(scale !== undefined && { scale }),
+      ...(threads && { threads }),
+    },
     ...more,
   };
 }

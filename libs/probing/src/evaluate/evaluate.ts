@@ -1,23 +1,17 @@
-import type { Gemm } from '../algebra/gemm.ts';
-import { dualSolver } from '../learners/ridge/dual.ts';
-import {
-  choosePenalties,
-  fitColumns,
-  innerErrors,
-  type PenaltyChoice,
-  splitsOfFolds,
-} from '../learners/ridge/nested.ts';
-import { primalSolver } from '../learners/ridge/primal.ts';
-import type { RidgeSolver } from '../learners/ridge/ridge.ts';
-import { gatherTargets, type Problem, predict, rowsIn, type States } from '../rows.ts';
-import type { Groups } from './folds.ts';
-import { type HeldOutScore, scorePredictions } from './metrics.ts';
-import { controlSources } from './permutations.ts';
+import type { Fitted, Learner, OpenLearner } from '../learner.ts';
+import { gatherTargets, type Problem, type States } from '../rows.ts';
+import { type Groups, rowsByGroup } from './folds.ts';
+import { NO_SCORES, pairsOf, pearson, type Score, type Scores, scorePairs } from './metrics.ts';
+import { nullDistribution, permutedRows } from './permutations.ts';
 import type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './result.ts';
+import { splitsOfFolds, wholeSplit } from './splits.ts';
+
+/** `target`: each target has its own setting; `shared`: one for all, by the mean of their inner errors. */
+export type PenaltyChoice = 'target' | 'shared';
 
 /** Targets that have scores for the same rows. */
 export interface SharedTargets {
-  readonly gemm: Gemm;
+  readonly open: OpenLearner;
   readonly states: States;
   readonly shift: Float64Array;
   readonly targets: readonly ProbeTarget[];
@@ -26,169 +20,209 @@ export interface SharedTargets {
   readonly groups: Groups;
   readonly folds: Int32Array;
   readonly foldCount: number;
-  readonly penalties: readonly number[];
   readonly penaltyChoice: PenaltyChoice;
-  readonly scale: boolean;
   readonly permutations: number;
+  /** Whose inner errors choose a permutation's setting: its own, or those of the target that it permutes. */
+  readonly permutationPenalty: 'own' | 'target';
   readonly seed: number;
 }
 
-/** Nested cross-validation, control task and refit of targets that share their rows. */
-export async function probeTargets(shared: SharedTargets): Promise<ProbeResult[]> {
-  const { gemm, targets, rows, folds, foldCount, penalties } = shared;
+/** Cross-validation, permutations and refit of targets that share their rows. */
+export async function evaluateTargets(shared: SharedTargets): Promise<ProbeResult[]> {
+  const { targets, rows, folds } = shared;
   const problem = problemOf(shared);
-  const solver: RidgeSolver =
-    rows.length < shared.states.d
-      ? dualSolver(gemm, problem, shared.scale)
-      : await primalSolver(gemm, problem, shared.scale);
-  const splits = splitsOfFolds(foldCount);
-  const real = targets.map((_, t) => t);
-  const single = penalties.length === 1;
-  const inner = single ? [] : await innerErrors(solver, problem, splits, penalties, real);
-
-  const foldsOf: ProbeFold[][] = targets.map(() => []);
-  const predictions: (Float64Array | null)[] = targets.map(() => new Float64Array(folds.length));
-  for (const [fold, split] of splits.entries()) {
-    const held = problem.cells[fold]!;
-    if (rowsIn(problem, split.train) < 2 || (!single && inner[fold]!.rows === 0)) {
-      for (const t of real) {
-        foldsOf[t]!.push(unfittedFold(fold, held.length));
-        predictions[t] = null;
-      }
-      continue;
-    }
-    const chosen = single
-      ? real.map(() => 0)
-      : choosePenalties(inner[fold]!.squaredErrors, shared.penaltyChoice, penalties);
-    const columnPenalties = penaltiesOfColumns(shared, chosen);
-    const maps = await fitColumns(await solver.trainingSet(split.train), columnPenalties);
-    const all = Int32Array.from(folds.keys()).filter((row) => folds[row] === fold);
-    const predicted = await predict(gemm, problem, maps, all);
-    const scores = scoreColumns(problem, all, held, predicted);
-    for (const t of real) {
-      const target = predictions[t];
-      for (let r = 0; target && r < all.length; r++) {
-        target[all[r]!] = predicted[r * problem.columns + t]! + problem.targetShift[t]!;
-      }
-      foldsOf[t]!.push(foldResult(shared, t, fold, held.length, columnPenalties[t]!, scores));
-    }
-  }
-  const refits = await refitAll(shared, problem, solver, inner);
-  return targets.map(({ scenario, name }, t) => ({
-    scenario,
-    target: name,
-    n: rows.length,
-    missing: folds.length - rows.length,
-    folds: foldsOf[t]!,
-    predictions: predictions[t]!,
-    refit: refits?.[t] ?? null,
-  }));
+  const outer = splitsOfFolds(shared.foldCount);
+  const filled = problem.cells.flatMap((cell, index) => (cell.length > 0 ? [index] : []));
+  const learner = await shared.open(problem, [...outer, wholeSplit(filled, outer)]);
+  const held: HeldOut[] = [];
+  for (const fold of outer.keys()) held.push(await heldOut(shared, problem, learner, fold));
+  const refit = await learner.fit(
+    outer.length,
+    targets.map((_, t) => t),
+  );
+  return targets.map(({ scenario, name, values }, t): ProbeResult => {
+    const ofFolds = held.map((fold) => foldOf(shared, fold, t));
+    const predictions = predictionsOf(shared, problem, held, t);
+    const foldMean = meanScore(ofFolds.map(({ scores }) => scores.pearson));
+    return {
+      scenario,
+      target: name,
+      n: rows.length,
+      missing: folds.length - rows.length,
+      folds: ofFolds,
+      foldMean,
+      undefinedFolds: ofFolds.filter(({ scores }) => scores.pearson.value === null).length,
+      pooled: predictions === null ? NO_SCORES : pooledScores(shared, values, predictions),
+      permuted: permutedOf(shared, held, t, foldMean.value),
+      predictions,
+      refit: refit?.maps ? rawMap(shared, problem, refit, t) : null,
+    };
+  });
 }
 
-/** Columns of the problem: the targets, then for each target its control permutations. */
+/** Columns of the problem: the targets, then for each target its permutations. */
 function problemOf(shared: SharedTargets): Problem {
   const { states, shift, targets, rows, groups, folds, foldCount, permutations } = shared;
   const n = folds.length;
   const columns = targets.length * (1 + permutations);
   const values = new Float64Array(n * columns);
   const targetShift = new Float64Array(columns);
-  const sources = controlSources(groups, rows, permutations, shared.seed);
+  const sources = permutedRows(groups, rows, permutations, shared.seed);
+  const all = targets.map((_, t) => t);
+  const tunedOn: (readonly number[])[] = all.map((t) => (shared.penaltyChoice === 'shared' ? all : [t]));
   for (const [t, { values: scores }] of targets.entries()) {
     let mean = 0;
     const first = scores[rows[0] ?? 0]!;
     for (const row of rows) mean += (scores[row]! - first) / rows.length;
     const shiftOf = rows.length === 0 ? 0 : first + mean;
     targetShift[t] = shiftOf;
-    const control = controlColumn(shared, t, 0);
-    targetShift.fill(shiftOf, control, control + permutations);
     for (const row of rows) values[row * columns + t] = scores[row]! - shiftOf;
     for (let p = 0; p < permutations; p++) {
+      const column = permutationColumn(shared, t, p);
       const source = sources[p]!;
-      for (const row of rows) values[row * columns + control + p] = scores[source[row]!]! - shiftOf;
+      targetShift[column] = shiftOf;
+      tunedOn[column] = shared.permutationPenalty === 'own' ? [column] : tunedOn[t]!;
+      for (const row of rows) values[row * columns + column] = scores[source[row]!]! - shiftOf;
     }
   }
   const cells = Array.from({ length: foldCount }, (_, fold) => rows.filter((row) => folds[row] === fold));
-  return { states, shift, cells, targets: values, columns, targetShift };
+  return { states, shift, cells, targets: values, columns, targetShift, leading: targets.length, tunedOn };
 }
 
-function controlColumn(shared: SharedTargets, target: number, permutation: number): number {
+function permutationColumn(shared: SharedTargets, target: number, permutation: number): number {
   return shared.targets.length + target * shared.permutations + permutation;
 }
 
-/** The penalty of every column: a control task has its target's. */
-function penaltiesOfColumns(shared: SharedTargets, chosen: readonly number[]): number[] {
-  const ofTargets = chosen.map((p) => shared.penalties[p]!);
-  return [...ofTargets, ...ofTargets.flatMap((penalty) => new Array<number>(shared.permutations).fill(penalty))];
+/** What a fold's probes say of the rows that they were not trained on. */
+interface HeldOut {
+  readonly fold: number;
+  /** Held-out rows with a score. */
+  readonly n: number;
+  /** Null where there were too few rows to fit. */
+  readonly fitted: {
+    readonly probe: Fitted;
+    /** All rows of the fold, and their predictions [rows, columns] in shifted units. */
+    readonly rows: Int32Array;
+    readonly predicted: Float64Array;
+    /** [targets] */
+    readonly scores: readonly Scores[];
+    /** [columns] */
+    readonly pearson: readonly Score[];
+  } | null;
 }
 
-/** Held-out scores of every column, over the rows of the fold that have a target. */
-function scoreColumns(problem: Problem, all: Int32Array, held: Int32Array, predicted: Float64Array): HeldOutScore[] {
-  const { columns } = problem;
+async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner, fold: number): Promise<HeldOut> {
+  const held = problem.cells[fold]!;
+  const probe = await learner.fit(
+    fold,
+    problem.tunedOn.map((_, column) => column),
+  );
+  if (probe === null) return { fold, n: held.length, fitted: null };
+  const rows = Int32Array.from(shared.folds.keys()).filter((row) => shared.folds[row] === fold);
+  const predicted = await learner.predict(probe, rows);
+  const { columns, leading } = problem;
   const guesses = new Float64Array(held.length * columns);
-  // Both lists of rows ascend, and `held` is part of `all`.
+  // Both lists of rows ascend, and `held` is part of `rows`.
   for (let r = 0, place = 0; r < held.length; r++, place++) {
-    while (all[place] !== held[r]) place++;
+    while (rows[place] !== held[r]) place++;
     guesses.set(predicted.subarray(place * columns, (place + 1) * columns), r * columns);
   }
-  return scorePredictions(gatherTargets(problem, held), guesses, columns);
+  const truth = gatherTargets(problem, held);
+  const groups = groupNumbers(shared.groups, held);
+  const ofTargets = pairsOf(
+    firstColumns(truth, columns, leading),
+    firstColumns(guesses, columns, leading),
+    leading,
+    groups,
+  );
+  const fitted = {
+    probe,
+    rows,
+    predicted,
+    scores: scorePairs(ofTargets),
+    pearson: pearson(pairsOf(truth, guesses, columns, groups)),
+  };
+  return { fold, n: held.length, fitted };
 }
 
-function foldResult(
-  shared: SharedTargets,
-  t: number,
-  fold: number,
-  n: number,
-  penalty: number,
-  scores: readonly HeldOutScore[],
-): ProbeFold {
-  const score = scores[t]!;
-  let sum = 0;
-  let defined = 0;
-  for (let p = 0; p < shared.permutations; p++) {
-    const { pearson } = scores[controlColumn(shared, t, p)]!;
-    if (pearson === null) continue;
-    sum += pearson;
-    defined++;
+function firstColumns(values: Float64Array, columns: number, first: number): Float64Array {
+  return first === columns ? values : values.filter((_, at) => at % columns < first);
+}
+
+function groupNumbers(groups: Groups, rows: Int32Array): Int32Array {
+  const numbers = new Int32Array(rows.length);
+  for (const [number, members] of [...rowsByGroup(Array.from(rows, (row) => groups[row]!)).values()].entries()) {
+    for (const at of members) numbers[at] = number;
   }
-  const control = defined === 0 ? null : sum / defined;
-  const selectivity = score.pearson === null || control === null ? null : score.pearson - control;
-  return { fold, n, penalty, control, selectivity, ...score };
+  return numbers;
 }
 
-function unfittedFold(fold: number, n: number): ProbeFold {
+function foldOf(shared: SharedTargets, { fold, n, fitted }: HeldOut, t: number): ProbeFold {
+  if (fitted === null) {
+    return { fold, n, scores: NO_SCORES, penalty: null, atEdge: false, control: null, selectivity: null };
+  }
+  const scores = fitted.scores[t]!;
+  const own = scores.pearson.value;
+  const control = meanScore(permutationScores(shared, fitted.pearson, t)).value;
   return {
     fold,
     n,
-    pearson: null,
-    mse: null,
-    penalty: null,
-    control: null,
-    selectivity: null,
-    reason: 'too_few_rows',
+    scores,
+    penalty: fitted.probe.penalties?.[t] ?? null,
+    atEdge: fitted.probe.atEdge[t]!,
+    control,
+    selectivity: own === null || control === null ? null : own - control,
   };
 }
 
-/** Maps fitted on all rows, in raw units; null where there are too few rows. */
-async function refitAll(
-  shared: SharedTargets,
-  problem: Problem,
-  solver: RidgeSolver,
-  inner: readonly { readonly squaredErrors: readonly Float64Array[]; readonly rows: number }[],
-): Promise<ProbeMap[] | null> {
-  const { penalties, targets, shift } = shared;
-  const single = penalties.length === 1;
-  const cells = problem.cells.flatMap((rows, cell) => (rows.length > 0 ? [cell] : []));
-  if (shared.rows.length < 2 || (!single && inner.every(({ rows }) => rows === 0))) return null;
-  const summed = penalties.map((_, p) =>
-    Float64Array.from(targets, (_, t) => inner.reduce((sum, { squaredErrors }) => sum + squaredErrors[p]![t]!, 0)),
-  );
-  const chosen = single ? targets.map(() => 0) : choosePenalties(summed, shared.penaltyChoice, penalties);
-  const columnPenalties = chosen.map((p) => penalties[p]!);
-  const maps = await fitColumns(await solver.trainingSet(cells), columnPenalties);
-  return columnPenalties.map((penalty, t) => {
-    const weights = Float64Array.from(shift, (_, j) => maps.weights[j * targets.length + t]!);
-    let atShift = 0;
-    for (const [j, weight] of weights.entries()) atShift += weight * shift[j]!;
-    return { penalty, weights, intercept: problem.targetShift[t]! + maps.intercepts[t]! - atShift };
-  });
+function permutationScores(shared: SharedTargets, scores: readonly Score[], t: number): readonly Score[] {
+  const first = permutationColumn(shared, t, 0);
+  return scores.slice(first, first + shared.permutations);
+}
+
+/** Mean of the scores that are defined; where none is, the first one's reason. */
+function meanScore(scores: readonly Score[]): Score {
+  let sum = 0;
+  let defined = 0;
+  for (const { value } of scores) {
+    if (value === null) continue;
+    sum += value;
+    defined++;
+  }
+  return defined === 0 ? { value: null, reason: scores[0]?.reason ?? 'too_few_rows' } : { value: sum / defined };
+}
+
+function permutedOf(shared: SharedTargets, held: readonly HeldOut[], t: number, own: number | null) {
+  if (shared.permutations === 0) return null;
+  const byFold = held.flatMap(({ fitted }) => (fitted === null ? [] : [permutationScores(shared, fitted.pearson, t)]));
+  const means = Array.from({ length: shared.permutations }, (_, p) => meanScore(byFold.map((fold) => fold[p]!)).value);
+  return nullDistribution(means, own);
+}
+
+function predictionsOf(shared: SharedTargets, problem: Problem, held: readonly HeldOut[], t: number) {
+  const predictions = new Float64Array(shared.folds.length);
+  for (const { fitted } of held) {
+    if (fitted === null) return null;
+    for (const [r, row] of fitted.rows.entries()) {
+      predictions[row] = fitted.predicted[r * problem.columns + t]! + problem.targetShift[t]!;
+    }
+  }
+  return predictions;
+}
+
+function pooledScores(shared: SharedTargets, values: Float64Array, predictions: Float64Array): Scores {
+  const { rows } = shared;
+  const take = (from: Float64Array) => Float64Array.from(rows, (row) => from[row]!);
+  return scorePairs(pairsOf(take(values), take(predictions), 1, groupNumbers(shared.groups, rows)))[0]!;
+}
+
+/** A refitted map in raw units. */
+function rawMap(shared: SharedTargets, problem: Problem, refit: Fitted, t: number): ProbeMap {
+  const { shift, targets } = shared;
+  const maps = refit.maps!;
+  const weights = Float64Array.from(shift, (_, j) => maps.weights[j * targets.length + t]!);
+  let atShift = 0;
+  for (const [j, weight] of weights.entries()) atShift += weight * shift[j]!;
+  const intercept = problem.targetShift[t]! + maps.intercepts[t]! - atShift;
+  return { penalty: refit.penalties?.[t] ?? null, weights, intercept };
 }

@@ -1,18 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { openGemm } from '../../src/algebra/gemm.ts';
-import { scorePredictions } from '../../src/evaluate/metrics.ts';
+import { pairsOf, scorePairs } from '../../src/evaluate/metrics.ts';
+import type { OuterSplit } from '../../src/learner.ts';
+import { type LinearMaps, predictLinear } from '../../src/learners/linear.ts';
 import { dualSolver } from '../../src/learners/ridge/dual.ts';
-import { choosePenalties, fitColumns, innerErrors, type OuterSplit } from '../../src/learners/ridge/nested.ts';
+import { openRidge } from '../../src/learners/ridge/learner.ts';
+import { innerErrors } from '../../src/learners/ridge/nested.ts';
 import { primalSolver } from '../../src/learners/ridge/primal.ts';
-import { type LinearMaps, type Problem, predict, stateShift } from '../../src/rows.ts';
+import { type Problem, stateShift } from '../../src/rows.ts';
 import { cases, fixtureStates, fixtureTargets } from '../cases.ts';
 import { readNpy } from '../npy.ts';
 
 const TARGETS = 6;
+const ALL = [0, 1, 2, 3, 4, 5];
 const gemm = await openGemm(1);
 const range = (from: number, to: number) => Int32Array.from({ length: to - from }, (_, i) => from + i);
 
-function problemOn(data: 'tall' | 'wide', cells: Int32Array[]): Problem {
+function problemOn(data: 'tall' | 'wide', cells: Int32Array[], shared = false): Problem {
   const states = fixtureStates(data);
   return {
     states,
@@ -21,6 +25,8 @@ function problemOn(data: 'tall' | 'wide', cells: Int32Array[]): Problem {
     targets: fixtureTargets(data),
     columns: TARGETS,
     targetShift: new Float64Array(TARGETS),
+    leading: TARGETS,
+    tunedOn: ALL.map((t) => (shared ? ALL : [t])),
   };
 }
 
@@ -43,7 +49,7 @@ describe.each(['primal', 'dual'] as const)('%s ridge', (form) => {
     const problem = problemOn(c.data, [range(start, end), range(end, n)]);
     const solver = form === 'dual' ? dualSolver(gemm, problem, c.scaled) : await primalSolver(gemm, problem, c.scaled);
     const set = await solver.trainingSet([0]);
-    const maps = (await set.fit(c.alpha, [0, 1, 2, 3, 4, 5]))!;
+    const maps = (await set.fit(c.alpha, ALL))!;
     const coef = readNpy(c.coef_file);
     const weights = Float64Array.from(
       coef.data,
@@ -56,7 +62,7 @@ describe.each(['primal', 'dual'] as const)('%s ridge', (form) => {
       return value - atShift;
     });
     expect(largestDifference(intercepts, c.intercept)).toBeLessThan(1e-9);
-    const predicted = await predict(gemm, problem, maps, range(end, n));
+    const predicted = await predictLinear(gemm, problem, maps, range(end, n));
     expect(largestDifference(predicted, readNpy(c.pred_file).data)).toBeLessThan(1e-9);
     const errors = await solver.squaredErrors(maps, [1]);
     const direct = squaredErrors(problem, maps, predicted, end);
@@ -92,9 +98,10 @@ describe('nested cross-validation with stored folds', () => {
   }));
 
   test.each(cases.nested_cv)('$case agrees with scikit-learn', async (c) => {
-    const problem = problemOn('tall', cellRows);
+    const problem = problemOn('tall', cellRows, !c.alpha_per_target);
     const solver = await primalSolver(gemm, problem, c.scaled);
-    const errors = await innerErrors(solver, problem, splits, c.alphas, [0, 1, 2, 3, 4, 5]);
+    const errors = await innerErrors(solver, problem, splits, c.alphas, ALL);
+    const learner = await openRidge(problem, splits, { penalties: c.alphas, scale: c.scaled, extend: false });
     const heldOut = readNpy(c.oof_file).data;
     for (const [f, want] of c.folds.entries()) {
       const { squaredErrors: sums, rows } = errors[f]!;
@@ -106,19 +113,18 @@ describe('nested cross-validation with stored folds', () => {
           ),
         ).toBeLessThan(1e-9);
       }
-      const chosen = choosePenalties(sums, c.alpha_per_target ? 'target' : 'shared', c.alphas).map((p) => c.alphas[p]!);
-      expect(chosen).toEqual(want.chosen_alpha);
-      const maps = await fitColumns(await solver.trainingSet(splits[f]!.train), chosen);
+      const probe = (await learner.fit(f, ALL))!;
+      expect(probe.penalties).toEqual(want.chosen_alpha);
       const test = range(0, n).filter((row) => outer[row] === f);
-      const predicted = await predict(gemm, problem, maps, test);
+      const predicted = await learner.predict(probe, test);
       for (let t = 0; t < TARGETS; t++) {
         const guess = Float64Array.from(test, (_, r) => predicted[r * TARGETS + t]!);
         const stored = Float64Array.from(test, (row) => heldOut[row * TARGETS + t]!);
         expect(largestDifference(guess, stored)).toBeLessThan(1e-9);
         const target = Float64Array.from(test, (row) => problem.targets[row * TARGETS + t]!);
-        const [score] = scorePredictions(target, guess, 1);
-        expect(score!.pearson).toBeCloseTo(want.pearson[t]!, 9);
-        expect(score!.mse).toBeCloseTo(want.mse[t]!, 9);
+        const [score] = scorePairs(pairsOf(target, guess, 1, test));
+        expect(score!.pearson.value).toBeCloseTo(want.pearson[t]!, 9);
+        expect(score!.mse.value).toBeCloseTo(want.mse[t]!, 9);
       }
     }
   });

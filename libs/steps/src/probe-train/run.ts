@@ -59,14 +59,14 @@ const scoreRows = ({ features, layer, result }: Probed, depth: number, mode: str
     scenario: result.scenario,
     target: result.target,
     fold: fold.fold,
-    pearson: fold.pearson,
-    mse: fold.mse,
+    pearson: fold.scores.pearson.value,
+    mse: fold.scores.mse.value,
     selectivity: fold.selectivity,
     compression: null,
     n: fold.n,
     penalty: fold.penalty,
     mode,
-    reason: fold.reason ?? null,
+    reason: fold.scores.pearson.reason ?? null,
   }));
 
 const predictionRows = ({ layer, result }: Probed, set: ProbeSet, folds: Int32Array): Record<string, unknown>[] => {
@@ -128,9 +128,14 @@ const textBaselines = (
 
 const probeOptions = (config: RunConfig, threads: number) => ({
   seed: number(config, 'seed'),
-  penalties: config.penalties as unknown as readonly number[],
-  scale: config.scale === true,
-  threads,
+  learner: {
+    name: 'ridge' as const,
+    penalties: config.penalties as unknown as readonly number[],
+    scale: config.scale === true,
+    extend: false,
+    threads,
+  },
+  permutationPenalty: 'target' as const,
 });
 
 /** One warning for each scenario × target whose probes have no score in any layer and fold. */
@@ -139,8 +144,9 @@ const undefinedProbes = (probed: readonly Probed[]): string[] => {
   const defined = new Set<string>();
   for (const { result } of probed.filter(({ features }) => features === 'states')) {
     const name = `${result.scenario} ${result.target}`;
-    for (const { pearson, reason } of result.folds) {
-      if (pearson !== null) defined.add(name);
+    for (const { scores } of result.folds) {
+      const { value, reason } = scores.pearson;
+      if (value !== null) defined.add(name);
       else if (reason !== undefined)
         reasons.set(name, (reasons.get(name) ?? new Set()).add(reason.replaceAll('_', ' ')));
     }
@@ -171,7 +177,7 @@ const train = async (
   const baselines = strings(config, 'baselines') ?? [];
   const mode = text(config, 'mode');
   const options = probeOptions(config, device.threads);
-  const controlPermutations = (config.control as { permutations: number }).permutations;
+  const controlled = (config.control as { permutations: number }).permutations;
   const depth = Math.max(1, ...states.layers);
   const total = sets.length * (states.layers.length + 1);
   const probed: Probed[] = [];
@@ -187,7 +193,7 @@ const train = async (
       values: Features,
       permutations = 0,
     ): Promise<Probed[]> => {
-      const results = await trainProbes({ ...common, ...values, controlPermutations: permutations });
+      const results = await trainProbes({ ...common, ...values, permutations });
       return results.map((result) => ({ features, layer, result }));
     };
     if (set.texts === undefined && baselines.some((name) => name !== 'random_direction')) {
@@ -204,7 +210,7 @@ const train = async (
     for (const [index, layer] of states.layers.entries()) {
       signal.throwIfAborted();
       const values = { states: await states.layerStates(set.rows, index), d: states.hiddenSize };
-      const results = await add('states', layer, values, controlPermutations);
+      const results = await add('states', layer, values, controlled);
       probed.push(...results);
       if (config.predictions === true) for (const item of results) await predict(predictionRows(item, set, folds));
       if (baselines.includes('random_direction')) {

@@ -1,8 +1,9 @@
 import { factorise, solve } from '../../algebra/cholesky.ts';
 import { type Gemm, matrix } from '../../algebra/gemm.ts';
 import { addDiagonal, addSelfProduct, copyPanels, zeroPanels } from '../../algebra/panels.ts';
-import { gather, gatherTargets, isConstant, type Problem, predict } from '../../rows.ts';
-import { CONSTANT_SHARE, interceptsOf, type RidgeSolver, type TrainingSet } from './ridge.ts';
+import { gather, gatherTargets, isConstant, type Problem } from '../../rows.ts';
+import { predictLinear } from '../linear.ts';
+import { CONSTANT_SHARE, interceptsOf, type RidgeSolver, type TrainingSet } from './solver.ts';
 
 /**
  * The solver for n < d: the kernel Z·Zᵀ of the centred (and scaled) training rows, factorised at size n; weights are
@@ -16,7 +17,7 @@ export function dualSolver(gemm: Gemm, problem: Problem, scale: boolean): RidgeS
       const errors = new Float64Array(width);
       for (const cell of cells) {
         const rows = problem.cells[cell]!;
-        const predicted = await predict(gemm, problem, maps, rows);
+        const predicted = await predictLinear(gemm, problem, maps, rows);
         for (let r = 0; r < rows.length; r++) {
           for (let t = 0; t < width; t++) {
             const target = problem.targets[rows[r]! * problem.columns + maps.columns[t]!]!;

@@ -14,7 +14,7 @@ import {
   zeroPanels,
 } from '../../algebra/panels.ts';
 import { chunks, gatherTargets, gatherTransposed, isConstant, type Problem } from '../../rows.ts';
-import { CONSTANT_SHARE, interceptsOf, type RidgeSolver, type TrainingSet } from './ridge.ts';
+import { CONSTANT_SHARE, interceptsOf, type RidgeSolver, type TrainingSet } from './solver.ts';
 
 /** Sums over rows of shifted states x and targets y. */
 interface Moments {

@@ -1,4 +1,5 @@
-import { isConstant, type LinearMaps, type Problem } from '../../rows.ts';
+import { isConstant, type Problem } from '../../rows.ts';
+import type { LinearMaps } from '../linear.ts';
 
 /**
  * Ridge regression on the union of some cells: minimises Σ‖y − b − x·w‖² + penalty·‖w‖², the intercept b not
