@@ -1,6 +1,11 @@
 import { UserError } from '@sonde/base';
-import { requireInteger } from '@sonde/numerics';
-import { bootstrapInterval, bootstrapMeans, type IntervalMethod, type ResampleProvider } from './bootstrap.ts';
+import {
+  bootstrapInterval,
+  bootstrapMeans,
+  type IntervalMethod,
+  type ResampleProvider,
+  requireInteger,
+} from '@sonde/numerics';
 
 /**
  * `default`: toxicity probability = share of fully scored prompts with a continuation ≥ 0.5 (RealToxicityPrompts,

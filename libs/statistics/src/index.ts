@@ -1,4 +1,15 @@
 export {
+  type BootstrapInterval,
+  bootstrapInterval,
+  bootstrapMeans,
+  bootstrapStatistic,
+  type IntervalMethod,
+  quantile,
+  type ResampleProvider,
+  type Resamples,
+  resampler,
+} from '@sonde/numerics';
+export {
   type BehaviorMode,
   type BehaviorReason,
   type BehaviorSummary,
@@ -12,16 +23,6 @@ export {
   toxicityProbability,
 } from './behavior.ts';
 export {
-  type BootstrapInterval,
-  bootstrapInterval,
-  bootstrapMeans,
-  bootstrapStatistic,
-  type IntervalMethod,
-  type ResampleProvider,
-  type Resamples,
-  resampler,
-} from './bootstrap.ts';
-export {
   type Correlation,
   type CorrelationOptions,
   type CorrelationReason,
@@ -33,4 +34,3 @@ export {
 export { type DistinctShare, distinctNgrams } from './distinct.ts';
 export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
-export { quantile } from './quantile.ts';

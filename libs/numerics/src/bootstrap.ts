@@ -1,6 +1,8 @@
 import { UserError } from '@sonde/base';
-import { randomStream, requireInteger, requireLevel, standardDeviation } from '@sonde/numerics';
+import { requireInteger, requireLevel } from './arguments.ts';
+import { standardDeviation } from './moments.ts';
 import { quantile } from './quantile.ts';
+import { randomStream } from './streams.ts';
 
 /** B resamples of n units with replacement; the units are prompts wherever prompts are what was sampled. */
 export interface Resamples {
