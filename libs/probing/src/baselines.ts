@@ -19,10 +19,7 @@ export function bagOfWords(texts: readonly string[], dimensions = 1024): Feature
   const states = new Float32Array(texts.length * dimensions);
   const columnOf = new Map<string, number>();
   for (const [row, text] of texts.entries()) {
-    for (const [word] of text
-      .normalize('NFC')
-      .toLowerCase()
-      .matchAll(/[\p{L}\p{M}\p{N}']+/gu)) {
+    for (const word of wordsOf(text)) {
       let column = columnOf.get(word);
       if (column === undefined) {
         column = fnv1a(word) % dimensions;
@@ -33,6 +30,16 @@ export function bagOfWords(texts: readonly string[], dimensions = 1024): Feature
     }
   }
   return { states, d: dimensions };
+}
+
+/** The words of a text, in lower case. */
+export function* wordsOf(text: string): Generator<string> {
+  for (const [word] of text
+    .normalize('NFC')
+    .toLowerCase()
+    .matchAll(/[\p{L}\p{M}\p{N}']+/gu)) {
+    yield word;
+  }
 }
 
 /** The Fowler–Noll–Vo hash FNV-1a, 32 bits, of the text's UTF-8 bytes. */

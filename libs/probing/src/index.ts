@@ -1,8 +1,24 @@
 export { bagOfWords, type Features, randomDirection, textLength } from './baselines.ts';
+export { controlTask } from './evaluate/control-task.ts';
+export {
+  codingOrder,
+  type DescriptionLength,
+  type DescriptionOptions,
+  descriptionLength,
+  halvingBoundaries,
+  type Loss,
+} from './evaluate/description-length.ts';
 export type { PenaltyChoice } from './evaluate/evaluate.ts';
 export { type Groups, groupedFolds } from './evaluate/folds.ts';
+export {
+  type HeldOutPredictions,
+  type ProbeIntervals,
+  probeIntervals,
+  type ScoreInterval,
+} from './evaluate/intervals.ts';
 export type { MetricName, Score, ScoreReason, Scores } from './evaluate/metrics.ts';
 export type { NullDistribution, ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './evaluate/result.ts';
-export type { LearnerChoice, LearnerName } from './learners/index.ts';
+export { type LearnerChoice, type LearnerName, openLearner } from './learners/index.ts';
 export { DEFAULT_PENALTIES, type RidgeOptions } from './learners/ridge/learner.ts';
+export type { SgdOptions } from './learners/sgd/learner.ts';
 export { type ProbeOptions, trainProbes } from './probes.ts';

@@ -3,8 +3,7 @@ import { requireInteger } from '@sonde/numerics';
 import { evaluateTargets, type PenaltyChoice } from './evaluate/evaluate.ts';
 import { checkFolds, type Groups } from './evaluate/folds.ts';
 import type { ProbeResult, ProbeTarget } from './evaluate/result.ts';
-import type { OpenLearner } from './learner.ts';
-import { LEARNERS, type LearnerChoice, type LearnerName, type LearnerOptions } from './learners/index.ts';
+import { type LearnerChoice, openLearner } from './learners/index.ts';
 import { rowCount, stateShift } from './rows.ts';
 
 export interface ProbeOptions {
@@ -45,7 +44,7 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
   const permutations = options.permutations ?? 0;
   requireInteger('permutations', permutations, 0);
   requireInteger('seed', options.seed, 0);
-  const open = opener(options.learner ?? { name: 'ridge' }, foldCount);
+  const open = openLearner(options.learner ?? { name: 'ridge' }, foldCount);
   const shift = stateShift(states);
   const results: ProbeResult[] = [];
   for (const { members, rows } of bySharedRows(options.targets, n)) {
@@ -66,12 +65,6 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
     for (const [i, index] of members.entries()) results[index] = probed[i]!;
   }
   return results;
-}
-
-function opener<Name extends LearnerName>(choice: { name: Name } & LearnerOptions[Name], folds: number): OpenLearner {
-  const { open, check } = LEARNERS[choice.name];
-  check(choice, folds);
-  return (problem, splits) => open(problem, splits, choice);
 }
 
 /** Targets with scores for the same rows, with these rows. */
