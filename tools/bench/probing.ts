@@ -57,7 +57,12 @@ export async function main(args: string[]): Promise<void> {
     groups: data.groups,
     folds: foldOf,
     seed: 0,
-    learner: { name: 'ridge', scale: false, extend: false },
+    learner: {
+      name: 'ridge',
+      penalties: Array.from({ length: 9 }, (_, i) => 10 ** (i - 2)),
+      scale: false,
+      extend: false,
+    },
     penaltyChoice: 'shared',
     permutations: Number(values.controls),
   });

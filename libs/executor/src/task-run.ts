@@ -196,8 +196,8 @@ function ancestorsOf(execution: Execution, task: TaskId): Ancestor[] {
   const byKey = new Map(execution.recordsUpstream(task).map((record) => [record.key, record]));
   const keys = [...byKey.keys()].sort();
   return keys.map((key) => {
-    const { fingerprint, outputs, created, seconds } = byKey.get(key)!;
+    const { fingerprint, outputs } = byKey.get(key)!;
     const described = Object.entries(outputs).map(([name, { type, digest, size }]) => [name, { type, digest, size }]);
-    return { key, fingerprint, outputs: Object.fromEntries(described), created, seconds };
+    return { key, fingerprint, outputs: Object.fromEntries(described) };
   });
 }

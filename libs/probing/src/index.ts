@@ -1,4 +1,5 @@
 export { bagOfWords, type Features, randomDirection, textLength } from './baselines.ts';
+export { depthPoints, type FoldScores, type LayerCurve, layerCurve, overFolds, scoreAtDepth } from './curve.ts';
 export { controlTask } from './evaluate/control-task.ts';
 export {
   codingOrder,
@@ -19,6 +20,6 @@ export {
 export type { MetricName, Score, ScoreReason, Scores } from './evaluate/metrics.ts';
 export type { NullDistribution, ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './evaluate/result.ts';
 export { type LearnerChoice, type LearnerName, openLearner } from './learners/index.ts';
-export { DEFAULT_PENALTIES, type RidgeOptions } from './learners/ridge/learner.ts';
+export type { RidgeOptions } from './learners/ridge/learner.ts';
 export type { SgdOptions } from './learners/sgd/learner.ts';
 export { type ProbeOptions, trainProbes } from './probes.ts';

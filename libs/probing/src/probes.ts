@@ -17,8 +17,7 @@ export interface ProbeOptions {
   readonly folds: Int32Array;
   /** Seeds the permutations. */
   readonly seed: number;
-  /** Ridge with its own defaults, unless given. */
-  readonly learner?: LearnerChoice;
+  readonly learner: LearnerChoice;
   /** `target` (the default): each target has its own penalty; `shared`: one for all with scores for the same rows. */
   readonly penaltyChoice?: PenaltyChoice;
   /** How often labels are permuted over groups; 0 (the default) gives no null distribution. */
@@ -44,7 +43,7 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
   const permutations = options.permutations ?? 0;
   requireInteger('permutations', permutations, 0);
   requireInteger('seed', options.seed, 0);
-  const open = openLearner(options.learner ?? { name: 'ridge' }, foldCount);
+  const open = openLearner(options.learner, foldCount);
   const shift = stateShift(states);
   const results: ProbeResult[] = [];
   for (const { members, rows } of bySharedRows(options.targets, n)) {

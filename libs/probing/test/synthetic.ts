@@ -20,10 +20,13 @@ export function synthetic(options: { prompts: number; rows: number; d: number; s
   return { n, groups, states, d: options.d, values };
 }
 
+/** From far too little to far too much for such data. */
+export const PENALTIES = [0.01, 0.1, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
+
 /** Options that probe the synthetic target by ridge. */
 export function optionsFor(
   data: ReturnType<typeof synthetic>,
-  { penalties, scale, threads, extend = false, ...more }: Partial<ProbeOptions> & RidgeOptions = {},
+  { penalties = PENALTIES, scale, threads, extend = false, ...more }: Partial<ProbeOptions & RidgeOptions> = {},
 ): ProbeOptions {
   return {
     states: data.states,
@@ -34,8 +37,8 @@ export function optionsFor(
     seed: 0,
     learner: {
       name: 'ridge',
+      penalties,
       extend,
-      ...(penalties && { penalties }),
       ...(scale !== undefined && { scale }),
       ...(threads && { threads }),
     },

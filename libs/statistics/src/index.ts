@@ -19,9 +19,11 @@ export {
   type IntervalOptions,
   PROMPT_SUBSETS,
   type PromptSubset,
+  promptMaxima,
   summarizeBehavior,
   toxicityProbability,
 } from './behavior.ts';
+export { type EmtChange, emtChange } from './change.ts';
 export {
   type Correlation,
   type CorrelationOptions,
@@ -31,6 +33,16 @@ export {
   spearman,
   type Values,
 } from './correlation.ts';
+export { correlateFamily, type FamilyMember, type Multiplicity } from './correlation-family.ts';
 export { type DistinctShare, distinctNgrams } from './distinct.ts';
+export {
+  type FluencyReason,
+  type GeneratedText,
+  logprobPerToken,
+  meanLength,
+  type Perplexity,
+  perplexity,
+  type TextLoss,
+} from './fluency.ts';
 export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';

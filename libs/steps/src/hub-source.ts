@@ -206,17 +206,18 @@ async function asItLies(
   return { type: folder ?? type, identity, path: place, fetch: async () => undefined };
 }
 
-type Folder = Parameters<typeof import('@sonde/checkpoints').chooseModelFiles>[0];
+/** A folder of the hub: what it is called, its files, and a way to read one. */
+type Listing = Parameters<typeof import('@sonde/checkpoints').remoteFolder>[0];
 
 /** The first of the possible types that the folder is, with its files; where it is none, the first one's complaint. */
-async function choose(ref: DataRef, folder: Folder): Promise<{ type: ArtifactType; chosen: readonly string[] }> {
+async function choose(ref: DataRef, listing: Listing): Promise<{ type: ArtifactType; chosen: readonly string[] }> {
   let complaint: unknown;
+  const { listAdapterFiles, listModelFiles, remoteFolder } = await import('@sonde/checkpoints');
   for (const type of ref.types) {
     try {
-      if (type === 'model')
-        return { type, chosen: await (await import('@sonde/checkpoints')).chooseModelFiles(folder) };
-      if (type === 'adapter') return { type, chosen: (await import('@sonde/checkpoints')).chooseAdapterFiles(folder) };
-      if (type === 'scorer') return { type, chosen: await scorerFiles(ref, folder) };
+      if (type === 'model') return { type, chosen: await listModelFiles(remoteFolder(listing)) };
+      if (type === 'adapter') return { type, chosen: listAdapterFiles(remoteFolder(listing)) };
+      if (type === 'scorer') return { type, chosen: await scorerFiles(ref, listing) };
       complaint ??= problem(ref, 'is a folder; expected a file', 'Name a file in it: hf:owner/name@revision/file.');
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
@@ -226,7 +227,7 @@ async function choose(ref: DataRef, folder: Folder): Promise<{ type: ArtifactTyp
   throw complaint;
 }
 
-async function scorerFiles(ref: DataRef, { names }: Folder): Promise<string[]> {
+async function scorerFiles(ref: DataRef, { names }: Listing): Promise<string[]> {
   const files = (await import('@sonde/scoring')).listScorerFiles('');
   const missing = files.find((name) => !names.includes(name));
   if (missing !== undefined) throw problem(ref, `is not a scorer: it has no ${missing}`);

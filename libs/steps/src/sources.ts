@@ -10,10 +10,14 @@ import { openLockFile } from './lock-file.ts';
 /** The relative paths of a folder's files that count, for the types of data that are folders. */
 const listFiles = async (type: ArtifactType, folder: string): Promise<readonly string[]> => {
   switch (type) {
-    case 'model':
-      return (await import('@sonde/checkpoints')).listModelFiles(folder);
-    case 'adapter':
-      return (await import('@sonde/checkpoints')).listAdapterFiles(folder);
+    case 'model': {
+      const { listModelFiles, localFolder } = await import('@sonde/checkpoints');
+      return listModelFiles(await localFolder(folder));
+    }
+    case 'adapter': {
+      const { listAdapterFiles, localFolder } = await import('@sonde/checkpoints');
+      return listAdapterFiles(await localFolder(folder));
+    }
     case 'scorer':
       return (await import('@sonde/scoring')).listScorerFiles(folder).map((file) => path.relative(folder, file));
     default: {

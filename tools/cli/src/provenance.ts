@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { lstat, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { JsonObject, JsonValue } from '@sonde/base';
 import type { RunResult } from '@sonde/executor';
@@ -7,7 +6,7 @@ import type { Graph, TaskNode } from '@sonde/pipeline';
 import { canonicalJson, type StoredArtifact } from '@sonde/store';
 import { version } from './package.ts';
 
-const FILE = 'provenance.json';
+export const FILE = 'provenance.json';
 
 /** An output and its place in the results' folder. */
 export interface Placed {
@@ -110,15 +109,11 @@ export const earlierOutputs = async (folder: string, before: JsonObject): Promis
     if (!inside || typeof digest !== 'string') return [];
     return [{ file, digest, task: String(task ?? ''), run: String(run ?? '') }];
   });
-  return stillThere(folder, outputs, []);
+  return stillThere(folder, outputs);
 };
 
-/** Those of the earlier outputs that have not been removed or replaced. */
-export const stillThere = async (
-  folder: string,
-  earlier: readonly EarlierOutput[],
-  written: readonly Placed[],
-): Promise<EarlierOutput[]> => {
+/** Those of the earlier outputs that nobody has removed. */
+async function stillThere(folder: string, earlier: readonly EarlierOutput[]): Promise<EarlierOutput[]> {
   const there = await Promise.all(
     earlier.map(({ file }) =>
       lstat(path.join(folder, file)).then(
@@ -127,8 +122,8 @@ export const stillThere = async (
       ),
     ),
   );
-  return earlier.filter(({ file }, index) => there[index] && !written.some((now) => now.file === file));
-};
+  return earlier.filter((_, index) => there[index]);
+}
 
 /** Earlier outputs that are a folder where a file must go, or the other way round. */
 export const inTheWay = (earlier: readonly EarlierOutput[], outputs: readonly Placed[]): EarlierOutput[] =>
@@ -136,26 +131,8 @@ export const inTheWay = (earlier: readonly EarlierOutput[], outputs: readonly Pl
     outputs.some((now) => now.file.startsWith(`${file}/`) || file.startsWith(`${now.file}/`)),
   );
 
-/** Removes outputs, and the folders in which nothing is left. */
-export const removeOutputs = async (folder: string, outputs: readonly EarlierOutput[]): Promise<void> => {
-  for (const { file } of outputs) {
-    await rm(path.join(folder, file), { recursive: true, force: true });
-    for (let parent = path.dirname(file); parent !== '.'; parent = path.dirname(parent)) {
-      const names = await readdir(path.join(folder, parent)).catch(() => ['?']);
-      if (names.length > 0) break;
-      await rmdir(path.join(folder, parent));
-    }
-  }
-};
-
-/** Writes `provenance.json` beside and renames it into place: at any moment there is a whole one. */
-export const writeProvenance = async (folder: string, provenance: Provenance): Promise<void> => {
+/** The text of `provenance.json`. */
+export function provenanceText(provenance: Provenance): string {
   const sorted: unknown = JSON.parse(canonicalJson(provenance as never));
-  const beside = path.join(folder, `.${FILE}-${randomUUID()}`);
-  try {
-    await writeFile(beside, `${JSON.stringify(sorted, null, 2)}\n`);
-    await rename(beside, path.join(folder, FILE));
-  } finally {
-    await rm(beside, { force: true });
-  }
-};
+  return `${JSON.stringify(sorted, null, 2)}\n`;
+}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bagOfWords, controlTask, groupedFolds, trainProbes } from '../../src/index.ts';
-import { noise, one, optionsFor, synthetic } from '../synthetic.ts';
+import { noise, one, optionsFor, PENALTIES, synthetic } from '../synthetic.ts';
 
 describe('permuted labels', () => {
   const data = synthetic({ prompts: 80, rows: 2, d: 6, seed: 51 });
@@ -61,6 +61,7 @@ describe('the control task', () => {
       groups,
       folds: groupedFolds(groups, 4, 0),
       seed: 0,
+      learner: { name: 'ridge', penalties: PENALTIES },
       permutations: 20,
       targets: [{ scenario: 'input', name: 'control', values: target }],
     });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { codingOrder, descriptionLength, halvingBoundaries, openLearner } from '../../src/index.ts';
 import { cases, fixtureStates, fixtureTargets } from '../cases.ts';
-import { synthetic } from '../synthetic.ts';
+import { PENALTIES, synthetic } from '../synthetic.ts';
 
 describe('description length', () => {
   test.each(cases.mdl_online.map((c, number) => ({ ...c, number })))(
@@ -39,7 +39,7 @@ describe('description length', () => {
       boundaries,
       loss: 'squared_error',
       middle: 0,
-      open: openLearner({ name: 'ridge' }, 3),
+      open: openLearner({ name: 'ridge', penalties: PENALTIES }, 3),
     });
     expect(got.compression!).toBeGreaterThan(3);
     const variance =

@@ -9,8 +9,8 @@ import { fitColumns, type InnerErrors, innerErrors, leastError, singular } from 
 import { primalSolver } from './primal.ts';
 
 export interface RidgeOptions {
-  /** Penalties to choose from; `DEFAULT_PENALTIES` unless given. A single one is used as it is. */
-  readonly penalties?: readonly number[];
+  /** Penalties to choose from. A single one is used as it is. */
+  readonly penalties: readonly number[];
   /** Divide states by their standard deviation over the training rows (true by default). */
   readonly scale?: boolean;
   /** Where a target's choice lies at the grid's edge, try up to three decades beyond it (true by default). */
@@ -18,9 +18,6 @@ export interface RidgeOptions {
   /** Threads of a matrix product; 1 by default. Does not change results. */
   readonly threads?: number;
 }
-
-/** 10^-2 … 10^6. */
-export const DEFAULT_PENALTIES: readonly number[] = [1e-2, 1e-1, 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6];
 
 const EXTENSIONS = 3;
 
@@ -50,7 +47,7 @@ export async function openRidge(
   const solver = wide ? dualSolver(gemm, problem, scale) : await primalSolver(gemm, problem, scale);
   const columns = [...new Set(problem.tunedOn.flat())].sort((a, b) => a - b);
   const placeOf = new Map(columns.map((column, place) => [column, place]));
-  const given = options.penalties ?? DEFAULT_PENALTIES;
+  const given = options.penalties;
   const single = given.length === 1;
 
   const errorOf = (inner: InnerErrors, column: number) => (p: number) =>
@@ -108,7 +105,7 @@ function joined(a: Search, b: Search): Search {
 }
 
 /** @throws UserError where threads or penalties cannot be used, or cannot be chosen among so few folds */
-export function checkRidge({ penalties = DEFAULT_PENALTIES, threads = 1 }: RidgeOptions, folds: number): void {
+export function checkRidge({ penalties, threads = 1 }: RidgeOptions, folds: number): void {
   requireInteger('threads', threads, 1);
   if (penalties.length === 0)
     throw new UserError('argument', 'There are no penalties to choose from; give at least one.');
