@@ -15,7 +15,13 @@ export type {
 } from './options.ts';
 export { RunRefused } from './options.ts';
 export { explainTask, planGraph } from './plan.ts';
-export { endMarkedProcesses, type FoundProcess, markedProcesses, type ProcessMark } from './processes.ts';
+export {
+  endMarkedProcesses,
+  type FoundProcess,
+  markedProcesses,
+  type ProcessMark,
+  signalProcess,
+} from './processes.ts';
 export { runGraph } from './run.ts';
 export { serveWorker } from './serve.ts';
 export type {

@@ -1,6 +1,5 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 
 /** A process that is still there. */
 export interface FoundProcess {
@@ -17,50 +16,58 @@ export interface ProcessMark {
   readonly folder?: string;
 }
 
-/** How often to look again for what was started while others were ended. */
-const ROUNDS = 20;
-const BETWEEN_ROUNDS = 10;
-
 /**
  * The processes that bear a mark, this one excepted. A child that leads a session of its own (`setsid`) or whose parents
  * are gone is among them: Linux tells what a process was started with and where it works. Empty on other systems, and
  * blind to processes of other users.
  */
-export async function markedProcesses({ variable, folder }: ProcessMark): Promise<FoundProcess[]> {
+export function markedProcesses({ variable, folder }: ProcessMark): FoundProcess[] {
   if (process.platform !== 'linux') return [];
   const entry = `\0${variable}\0`;
-  const found: FoundProcess[] = [];
-  for (const name of await readdir('/proc')) {
+  return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === process.pid) continue;
-    const read = (file: string): Promise<string> => readFile(`/proc/${name}/${file}`, 'latin1').catch(() => '');
-    const marked =
-      `\0${await read('environ')}`.includes(entry) || (folder !== undefined && (await worksIn(name, folder)));
-    if (marked) found.push({ pid, command: (await read('cmdline')).replaceAll('\0', ' ').trim() });
+    if (!Number.isInteger(pid) || pid === process.pid) return [];
+    const marked = `\0${told(name, 'environ')}`.includes(entry) || (folder !== undefined && worksIn(name, folder));
+    return marked ? { pid, command: told(name, 'cmdline').replaceAll('\0', ' ').trim() } : [];
+  });
+}
+
+/** What the system tells of a process; empty where it does not, or the process has ended meanwhile. */
+function told(pid: string, file: 'environ' | 'cmdline'): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
+  } catch {
+    return '';
   }
-  return found;
 }
 
-async function worksIn(pid: string, folder: string): Promise<boolean> {
-  const place = await readlink(`/proc/${pid}/cwd`).catch(() => '');
-  return place === folder || place.startsWith(folder + path.sep);
+function worksIn(pid: string, folder: string): boolean {
+  try {
+    const place = readlinkSync(`/proc/${pid}/cwd`);
+    return place === folder || place.startsWith(folder + path.sep);
+  } catch {
+    return false;
+  }
 }
 
-/** Ends the processes that bear a mark, and those that they start meanwhile. Gives those that were found. */
-export async function endMarkedProcesses(mark: ProcessMark): Promise<readonly FoundProcess[]> {
+/** Ends the processes that bear a mark, and those that they started meanwhile. Gives those that were found. */
+export function endMarkedProcesses(mark: ProcessMark): readonly FoundProcess[] {
   const ended = new Map<number, FoundProcess>();
-  for (let round = 0; round < ROUNDS; round++) {
-    const found = await markedProcesses(mark);
-    if (found.length === 0) break;
+  for (;;) {
+    const found = markedProcesses(mark).filter(({ pid }) => !ended.has(pid));
+    if (found.length === 0) return [...ended.values()];
     for (const each of found) {
       ended.set(each.pid, each);
-      try {
-        process.kill(each.pid, 'SIGKILL');
-      } catch {
-        // It has ended by itself, or is not ours to end.
-      }
+      signalProcess(each.pid, 'SIGKILL');
     }
-    await delay(BETWEEN_ROUNDS);
   }
-  return [...ended.values()];
+}
+
+/** Signals a process that may have ended by itself. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile, or is not ours.
+  }
 }

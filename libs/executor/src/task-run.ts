@@ -37,6 +37,7 @@ export interface ReadyTask {
     | 'task'
     | 'provider'
     | 'affinity'
+    | 'runsCode'
     | 'force'
     | 'isBegun'
     | 'checkInputs'
@@ -135,6 +136,7 @@ function makeReady(execution: Execution, task: TaskNode, decision: MissedDecisio
       task,
       provider: providerOf(task, kind, execution.context.accelerators),
       affinity: kind.affinity?.(config),
+      runsCode: kind.runsCode === true,
       force,
       isBegun: () => started,
       checkInputs: () => checkInputs(execution, decision.inputs),

@@ -1,14 +1,4 @@
 export { requireInteger, requireLevel } from './arguments.ts';
-export {
-  type BootstrapInterval,
-  bootstrapInterval,
-  bootstrapMeans,
-  bootstrapStatistic,
-  type IntervalMethod,
-  type ResampleProvider,
-  type Resamples,
-  resampler,
-} from './bootstrap.ts';
 export { randomPermutation, randomUnitVector, rankOf } from './draws.ts';
 export { type ColumnMoments, columnMoments, columnPearson, standardDeviation, toUnitVector } from './moments.ts';
 export { philox4x32 } from './philox.ts';

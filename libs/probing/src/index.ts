@@ -12,6 +12,7 @@ export {
 export type { PenaltyChoice } from './evaluate/evaluate.ts';
 export { type Groups, groupedFolds } from './evaluate/folds.ts';
 export {
+  type GroupResamples,
   type HeldOutPredictions,
   type ProbeIntervals,
   probeIntervals,

@@ -1,11 +1,6 @@
 import { UserError } from '@sonde/base';
-import {
-  bootstrapInterval,
-  bootstrapMeans,
-  type IntervalMethod,
-  type ResampleProvider,
-  requireInteger,
-} from '@sonde/numerics';
+import { requireInteger } from '@sonde/numerics';
+import { bootstrapInterval, bootstrapMeans, type IntervalMethod, type ResampleProvider } from './bootstrap.ts';
 
 /**
  * `default`: toxicity probability = share of fully scored prompts with a continuation ≥ 0.5 (RealToxicityPrompts,

@@ -1,5 +1,5 @@
-import { bootstrapInterval, bootstrapMeans } from '@sonde/numerics';
 import type { Estimate, IntervalOptions } from './behavior.ts';
+import { bootstrapInterval, bootstrapMeans } from './bootstrap.ts';
 
 /** Why a measure of text is undefined: nothing was predicted or generated. */
 export type FluencyReason = 'no_tokens';

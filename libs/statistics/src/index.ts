@@ -1,14 +1,4 @@
-export {
-  type BootstrapInterval,
-  bootstrapInterval,
-  bootstrapMeans,
-  bootstrapStatistic,
-  type IntervalMethod,
-  quantile,
-  type ResampleProvider,
-  type Resamples,
-  resampler,
-} from '@sonde/numerics';
+export { quantile } from '@sonde/numerics';
 export {
   type BehaviorMode,
   type BehaviorReason,
@@ -23,6 +13,16 @@ export {
   summarizeBehavior,
   toxicityProbability,
 } from './behavior.ts';
+export {
+  type BootstrapInterval,
+  bootstrapInterval,
+  bootstrapMeans,
+  bootstrapStatistic,
+  type IntervalMethod,
+  type ResampleProvider,
+  type Resamples,
+  resampler,
+} from './bootstrap.ts';
 export { type EmtChange, emtChange } from './change.ts';
 export {
   type Correlation,
@@ -34,6 +34,7 @@ export {
   type Values,
 } from './correlation.ts';
 export { correlateFamily, type FamilyMember, type Multiplicity } from './correlation-family.ts';
+export { type CorrelationDifference, independentCorrelationsTest, steigerTest } from './dependent-correlations.ts';
 export { type DistinctShare, distinctNgrams } from './distinct.ts';
 export {
   type FluencyReason,
@@ -44,5 +45,15 @@ export {
   perplexity,
   type TextLoss,
 } from './fluency.ts';
+export { type KendallCorrelation, kendall } from './kendall.ts';
+export { expectedMaximum, probabilityOfReaching } from './maximum.ts';
+export { type PooledCorrelation, poolCorrelations } from './meta-analysis.ts';
 export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
+export { comparePaired, type PairedComparison, type PairedOptions } from './paired.ts';
+export { type PartialOptions, partialCorrelation } from './partial.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
+export { detectableCorrelation } from './power.ts';
+export { type ProportionMethod, proportionInterval } from './proportion.ts';
+export { correctForRange } from './range-restriction.ts';
+export { EXACT_PAIRS, smallestRankP } from './rank-distribution.ts';
+export { type VarianceComponents, varianceComponents } from './variance-components.ts';

@@ -1,4 +1,4 @@
-import { type BootstrapInterval, bootstrapInterval, type ResampleProvider, requireLevel } from '@sonde/numerics';
+import { quantile, requireLevel } from '@sonde/numerics';
 import { type Groups, rankGroups, rowsByGroup } from './folds.ts';
 import type { Score, ScoreReason } from './metrics.ts';
 
@@ -12,8 +12,18 @@ export interface HeldOutPredictions {
   readonly folds: Int32Array;
 }
 
+/** The resamples of n groups: in each of `count`, n numbers of groups drawn with replacement, one after another. */
+export type GroupResamples = (groups: number) => { readonly count: number; readonly indices: Uint32Array };
+
 export type ScoreInterval =
-  | (BootstrapInterval & { readonly estimate: number; readonly reason?: never })
+  | {
+      readonly estimate: number;
+      readonly low: number;
+      readonly high: number;
+      /** Resamples in which the score is defined. */
+      readonly resamples: number;
+      readonly reason?: never;
+    }
   | { readonly estimate: number | null; readonly low: null; readonly high: null; readonly reason: IntervalReason };
 
 export type IntervalReason = ScoreReason | 'too_few_groups';
@@ -39,7 +49,7 @@ const SUMS = 6;
  * One provider of resamples gives every layer and target of the same prompts the same draws: their differences are
  * paired.
  */
-export function probeIntervals(held: HeldOutPredictions, resamples: ResampleProvider, level = 0.95): ProbeIntervals {
+export function probeIntervals(held: HeldOutPredictions, resamples: GroupResamples, level = 0.95): ProbeIntervals {
   requireLevel('level', level);
   const { sums, foldOf, folds } = sumsOfGroups(held);
   const units = foldOf.length;
@@ -79,7 +89,10 @@ export function probeIntervals(held: HeldOutPredictions, resamples: ResampleProv
 
 function intervalOf(score: Score, distribution: Float64Array, level: number): ScoreInterval {
   if (score.value === null) return { estimate: null, low: null, high: null, reason: score.reason };
-  return { estimate: score.value, ...bootstrapInterval(distribution, score.value, { level })! };
+  const sorted = distribution.filter((value) => !Number.isNaN(value)).sort();
+  if (sorted.length === 0) return { estimate: score.value, low: null, high: null, reason: 'too_few_groups' };
+  const [low, high] = [quantile(sorted, (1 - level) / 2), quantile(sorted, (1 + level) / 2)];
+  return { estimate: score.value, low, high, resamples: sorted.length };
 }
 
 /** Sums of each group's rows, in an order that depends on the groups' names alone, less the overall means. */

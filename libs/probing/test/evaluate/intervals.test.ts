@@ -1,10 +1,13 @@
-import { resampler } from '@sonde/numerics';
+import { randomStream } from '@sonde/numerics';
 import { describe, expect, test } from 'vitest';
 import { groupedFolds, probeIntervals } from '../../src/index.ts';
 import { noise, one, optionsFor, synthetic } from '../synthetic.ts';
 
 describe('intervals of a probe', () => {
-  const resamples = resampler(0, 'probe', 400);
+  const resamples = (groups: number) => {
+    const stream = randomStream(0, `probe/${groups}`);
+    return { count: 400, indices: Uint32Array.from({ length: 400 * groups }, () => stream.below(groups)) };
+  };
   const held = async (prompts: number, values?: Float64Array<ArrayBuffer>) => {
     const data = synthetic({ prompts, rows: 3, d: 5, seed: 41, noise: 1 });
     const folds = groupedFolds(data.groups, 4, 0);

@@ -2,7 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '@sonde/base';
-import { endMarkedProcesses, type FoundProcess, markedProcesses, type ProcessMark } from '@sonde/executor';
+import {
+  endMarkedProcesses,
+  type FoundProcess,
+  markedProcesses,
+  type ProcessMark,
+  signalProcess,
+} from '@sonde/executor';
 
 /** Most of what a program says that is kept, in UTF-16 units from the end. */
 const KEPT = 65_536;
@@ -50,7 +56,7 @@ export async function runProgram(
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const stop = (): void => {
     child.kill('SIGTERM');
-    void askToEnd(mark);
+    for (const { pid } of markedProcesses(mark)) signalProcess(pid, 'SIGTERM');
   };
   signal.addEventListener('abort', stop, { once: true });
   try {
@@ -77,17 +83,7 @@ function exitOf(child: ChildProcess, program: string): Promise<Pick<Ended, 'code
 
 /** What ends by itself within a moment (the head of a pipe, say) was not left behind. */
 async function endLeftBehind(mark: ProcessMark): Promise<readonly FoundProcess[]> {
-  if ((await markedProcesses(mark)).length === 0) return [];
+  if (markedProcesses(mark).length === 0) return [];
   await delay(GRACE);
   return endMarkedProcesses(mark);
-}
-
-async function askToEnd(mark: ProcessMark): Promise<void> {
-  for (const { pid } of await markedProcesses(mark)) {
-    try {
-      process.kill(pid, 'SIGTERM');
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
 }

@@ -2,6 +2,7 @@ import { chmod, copyFile, cp, lstat, mkdir, readFile, realpath, stat } from 'nod
 import path from 'node:path';
 import { UserError } from '@sonde/base';
 import type { InputArtifact, RunContext } from '@sonde/executor';
+import type { ArtifactType } from '@sonde/pipeline';
 import { readTable, writeParquet } from '@sonde/tables';
 import { openSafetensors } from '@sonde/tensors';
 import type { Config, OutputFile } from './kind.ts';
@@ -10,10 +11,12 @@ import { type Ended, runProgram } from './program.ts';
 /** Lines of the program's output that a failure shows. */
 const LAST_LINES = 20;
 
-/** The environment is small and stated: what else a program needs, `env` says. */
+/** The environment is small and stated: what else a program needs, `env` says. By `SONDE_WORKER` its worker finds it. */
 const environment = (added: Readonly<Record<string, string>>): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(
-    ['PATH', 'HOME', 'LANG'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+    ['PATH', 'HOME', 'LANG', 'SONDE_WORKER'].flatMap((name) =>
+      process.env[name] === undefined ? [] : [[name, process.env[name]]],
+    ),
   ),
   ...added,
 });
@@ -25,6 +28,13 @@ const fill = (text: string, paths: ReadonlyMap<string, string>): string =>
     (_, group: string, name: string) => paths.get(`${group}.${name}`)!,
   );
 
+const EXTENSIONS: Readonly<Partial<Record<ArtifactType, string>>> = {
+  table: '.parquet',
+  tensors: '.safetensors',
+  json: '.json',
+  html: '.html',
+};
+
 /** A copy of each input in the program's own folder, under its own name, that it may not write to. */
 const copyInputs = async (
   inputs: Readonly<Record<string, InputArtifact>>,
@@ -33,10 +43,7 @@ const copyInputs = async (
   const paths = new Map<string, string>();
   await mkdir(path.join(folder, 'inputs'), { recursive: true });
   for (const [name, artifact] of Object.entries(inputs)) {
-    const extension =
-      artifact.ref === undefined
-        ? ({ table: '.parquet', tensors: '.safetensors', json: '.json', html: '.html' }[artifact.type as string] ?? '')
-        : path.extname(artifact.ref);
+    const extension = artifact.ref === undefined ? (EXTENSIONS[artifact.type] ?? '') : path.extname(artifact.ref);
     const isFolder = (await stat(artifact.path)).isDirectory();
     const target = path.join(folder, 'inputs', isFolder ? name : name + extension);
     if (isFolder) await cp(artifact.path, target, { recursive: true });

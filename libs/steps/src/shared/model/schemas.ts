@@ -17,6 +17,7 @@ import {
   words,
 } from '@sonde/pipeline';
 
+// Read to plan: what loads checkpoints must not be loaded for two lists of words.
 const DTYPES = ['float32', 'float16', 'bfloat16'] as const satisfies readonly WeightDtype[];
 const QUANTIZATIONS = ['nf4', 'int8', 'int4'] as const satisfies readonly Quantization[];
 
