@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type JsonObject, type JsonValue, UserError } from '@sonde/base';
+import { createDataSources, dataProblem } from '@sonde/data';
 import {
   explainTask,
   type Plan,
@@ -11,8 +12,8 @@ import {
   runGraph,
   type StepKind,
 } from '@sonde/executor';
-import { type DataRef, type Graph, type LoadResult, loadPipeline as loadPipelineFile } from '@sonde/pipeline';
-import { createDataSources, dataSources, STEP_KINDS } from '@sonde/steps';
+import { type Graph, type LoadResult, loadPipeline as loadPipelineFile } from '@sonde/pipeline';
+import { FOLDER_READERS, STEP_KINDS } from '@sonde/steps';
 import { openStore, type Store } from '@sonde/store';
 import envPaths from 'env-paths';
 import { acceleratorsOf, tryAccelerator } from './devices.ts';
@@ -121,17 +122,6 @@ export const stepKinds = async (modules: readonly string[] = []): Promise<Readon
   return kinds;
 };
 
-const dataProblem = (ref: DataRef): string | undefined => {
-  if (ref.scheme === 'path') return existsSync(ref.target) ? undefined : `there is no file or folder ${ref.target}`;
-  if (ref.scheme !== 'embedded') return undefined;
-  try {
-    dataSources.resolveEmbedded(ref.target);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-};
-
 /** Reads, checks and expands a pipeline file. Runs no code of it, opens no network. */
 export const loadPipeline = async (file: string, options: LoadOptions = {}): Promise<LoadResult> =>
   loadPipelineFile(file, {
@@ -149,6 +139,7 @@ const planOptions = async (graph: Graph, options: StoreOptions, store: Store): P
   store,
   kinds: await stepKinds(options.modules),
   sources: createDataSources({
+    folders: FOLDER_READERS,
     lock: path.join(path.dirname(graph.files[0]!.path), LOCK),
     frozen: options.frozen === true,
     offline: options.offline === true,
@@ -173,7 +164,7 @@ export const explain = async (graph: Graph, task: string, options: StoreOptions 
 /** Runs what is not cached. The pipeline's named outputs are read back at the end, and made again where damaged. */
 export const run = async (graph: Graph, options: RunPipelineOptions = {}): Promise<RunHandle> => {
   const store = await openStore(storeFolder(options.store));
-  const { jobs, keepGoing, allowCode, offline, signal, killSignal } = options;
+  const { jobs, keepGoing, allowCode, signal, killSignal } = options;
   return runGraph(graph, {
     ...(await planOptions(graph, options, store)),
     exports: Object.values(graph.outputs).flat(),
@@ -187,7 +178,6 @@ export const run = async (graph: Graph, options: RunPipelineOptions = {}): Promi
     ...(jobs === undefined ? {} : { jobs }),
     ...(keepGoing === undefined ? {} : { keepGoing }),
     ...(allowCode === undefined ? {} : { allowCode }),
-    ...(offline === undefined ? {} : { offline }),
     ...(signal === undefined ? {} : { signal }),
     ...(killSignal === undefined ? {} : { killSignal }),
   });
