@@ -56,7 +56,11 @@ function addValue(draft: ColumnDraft, value: unknown, at: number, describe: Desc
   }
   const type = typeOf(value);
   if (type === undefined) {
-    const what = Number.isNaN(value) ? 'NaN; a missing value must be null' : `${show(value)}, which no column can hold`;
+    const what = Number.isNaN(value)
+      ? 'NaN; a missing value must be null'
+      : typeof value === 'bigint'
+        ? `${value}, which is beyond 64 bits; write it as text, in quotes`
+        : `${show(value)}, which no column can hold`;
     throw new UserError('table', `${describe(at)}: column "${draft.name}" is ${what}.`);
   }
   const widened = draft.type === null ? type : widen(draft.type, type);
@@ -67,12 +71,37 @@ function addValue(draft: ColumnDraft, value: unknown, at: number, describe: Desc
     );
   }
   const known = value as Value;
+  requireExact(draft, known, at, describe);
   if (draft.type === null) {
     draft.typedAt = at;
     draft.sample = known;
   }
   draft.type = widened;
-  draft.values.push(typeof known === 'string' ? wellFormed(known) : known);
+  draft.values.push(known);
+}
+
+/** Refuses what a column of its type would change: half a character, a long integer among floats or in a list. */
+function requireExact(draft: ColumnDraft, value: Value, at: number, describe: Describe): void {
+  const place = `${describe(at)}: column "${draft.name}"`;
+  if (typeof value === 'string' && /\p{Surrogate}/u.test(value)) {
+    throw new UserError(
+      'table',
+      `${place} holds half of a surrogate pair (${JSON.stringify(value.match(/\p{Surrogate}/u)?.[0])}), which is no text.`,
+      'The text was cut inside a character; replace the half, for example by U+FFFD.',
+    );
+  }
+  if (typeof value === 'object' && value !== null && holdsBigint(value)) {
+    throw new UserError(
+      'table',
+      `${place} holds a whole number beyond ±(2^53 − 1) in a list; write it as text, in quotes.`,
+    );
+  }
+}
+
+function holdsBigint(value: unknown): boolean {
+  if (typeof value === 'bigint') return true;
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  return Object.values(value).some(holdsBigint);
 }
 
 function typeOf(value: unknown): ColumnType | undefined {
@@ -115,7 +144,7 @@ export function columnOf(name: string, type: ColumnType, values: readonly Value[
     case 'int32':
       return { name, type, values: complete ? Int32Array.from(values as number[]) : (values as (number | null)[]) };
     case 'float64': {
-      const numbers = values.map((value) => (value === null ? null : Number(value)));
+      const numbers = values.map((value) => (value === null ? null : toFloat(name, value)));
       return { name, type, values: complete ? Float64Array.from(numbers as number[]) : numbers };
     }
     case 'int64': {
@@ -131,6 +160,16 @@ export function columnOf(name: string, type: ColumnType, values: readonly Value[
     case 'list<int32>':
       return { name, type, values: values as (number[] | Int32Array | null)[] };
   }
+}
+
+function toFloat(name: string, value: Value): number {
+  const number = Number(value);
+  if (typeof value !== 'bigint' || BigInt(number) === value) return number;
+  throw new UserError(
+    'table',
+    `Column "${name}" holds ${value} among numbers with fractions, and no float is exactly that.`,
+    'If these are ids, write them as text, in quotes.',
+  );
 }
 
 /** Half a surrogate pair is not text and no UTF-8 file can hold it: it becomes U+FFFD. */

@@ -1,24 +1,28 @@
 import { Readable } from 'node:stream';
 import { UserError } from '@sonde/base';
 import { CsvError, parse } from 'csv-parse';
-import { columnOf, wellFormed } from './build.ts';
+import { columnOf } from './build.ts';
 import { lineBlocks } from './lines.ts';
 import { type Column, isInt32, type Table, tableFromColumns } from './table.ts';
 
 /**
- * Reads comma- or tab-separated text with a header line. An empty field is null, a quoted empty field (`""`) an
- * empty text. A column is of numbers or booleans where every field is one; a number with leading zeros is text.
+ * Reads comma- or tab-separated text with a header line; where the header has semicolons and no comma, those separate.
+ * An empty field is null, a quoted empty field (`""`) an empty text. A column is of numbers or booleans where every
+ * field is one, quoted or not; a number with leading zeros is text. Names of columns lose the spaces around them; where
+ * the header has a space after each comma, values lose it too.
  *
  * @throws UserError with file and line for a row of another length than the header, a broken quote or a
  *   header that names a column twice.
  */
-export async function readCsv(path: string, delimiter: ',' | '\t' = ','): Promise<Table> {
+export async function readCsv(path: string, separator: ',' | '\t' = ','): Promise<Table> {
+  const { delimiter, spaced } = styleOf(await firstLine(path), separator);
   let names: string[] | undefined;
   const fields: (string | null)[][] = [];
   const parser = parse({
     delimiter,
     skip_empty_lines: true,
-    cast: (value, { quoting }) => (value === '' && !quoting ? null : wellFormed(value)),
+    ltrim: spaced,
+    cast: (value, { quoting }) => (value === '' && !quoting ? null : value),
   });
   const source = Readable.from(blockBytes(path));
   source.on('error', (error) => parser.destroy(error));
@@ -26,7 +30,7 @@ export async function readCsv(path: string, delimiter: ',' | '\t' = ','): Promis
   try {
     for await (const record of parser as AsyncIterable<(string | null)[]>) {
       if (!names) {
-        names = record.map((name, index) => name ?? `column_${index + 1}`);
+        names = record.map((name, index) => name?.trim() || `column_${index + 1}`);
         fields.push(...names.map(() => []));
         continue;
       }
@@ -35,11 +39,33 @@ export async function readCsv(path: string, delimiter: ',' | '\t' = ','): Promis
       });
     }
   } catch (error) {
-    if (error instanceof CsvError) throw new UserError('table', `${path}:${lineOf(error)}: not CSV: ${error.message}.`);
-    throw error;
+    if (!(error instanceof CsvError)) throw error;
+    throw new UserError(
+      'table',
+      `${path}:${lineOf(error)}: not CSV: ${error.message.replace(/\.$/, '')}.`,
+      'A field that holds a comma, a quote or a line break stands in double quotes, with no space before them.',
+    );
   }
   if (!names) throw new UserError('table', `${path} is empty; a header line was expected.`);
   return tableFromColumns(names.map((name, index) => typedColumn(name, fields[index] as (string | null)[])));
+}
+
+async function firstLine(path: string): Promise<string> {
+  for await (const { bytes } of lineBlocks(path)) return bytes.toString('utf8').trimStart().split('\n', 1)[0] ?? '';
+  return '';
+}
+
+function styleOf(header: string, separator: ',' | '\t'): { delimiter: string; spaced: boolean } {
+  const bare = header.replace(/"[^"]*"/g, '""');
+  const delimiter = separator === ',' && !bare.includes(',') && bare.includes(';') ? ';' : separator;
+  const spaced =
+    delimiter !== '\t' &&
+    bare.includes(delimiter) &&
+    bare
+      .split(delimiter)
+      .slice(1)
+      .every((name) => /^ /.test(name));
+  return { delimiter, spaced };
 }
 
 async function* blockBytes(path: string): AsyncGenerator<Buffer> {

@@ -1,4 +1,5 @@
 import { UserError } from '@sonde/base';
+import { isInteger, parse as parseLossless } from 'lossless-json';
 import { type TableBuilder, tableBuilder } from './build.ts';
 import { lineBlocks } from './lines.ts';
 import { flatten } from './rows.ts';
@@ -39,12 +40,7 @@ export async function readJsonArray(path: string): Promise<Table> {
 }
 
 function addObject(builder: TableBuilder, path: string, text: string, line: number): void {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new UserError('table', `${path}:${line}: not JSON: ${(error as Error).message.split('\n')[0]}.`);
-  }
+  const value = parseRow(path, text, line);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new UserError(
       'table',
@@ -52,6 +48,29 @@ function addObject(builder: TableBuilder, path: string, text: string, line: numb
     );
   }
   builder.addRow(flatten(value as Record<string, unknown>), line);
+}
+
+/** Where a text may hold a whole number that no float holds exactly. */
+const LONG_INTEGER = /(?<![.\d])\d{16,}(?![\d.eE])/;
+
+/** Parses a row; whole numbers that a float would change become bigints. */
+function parseRow(path: string, text: string, line: number): unknown {
+  try {
+    return LONG_INTEGER.test(text) ? parseLossless(text, null, exactNumber) : JSON.parse(text);
+  } catch (error) {
+    const said = (error as Error).message.split('\n')[0]?.replace(/\.$/, '');
+    const word = /[:[,]\s*(-?Infinity|NaN)\b/.exec(text)?.[1];
+    throw new UserError(
+      'table',
+      `${path}:${line}: not JSON: ${word === undefined ? said : `${word} is no value of JSON`}.`,
+      word === undefined ? undefined : 'Write null for a missing value, and leave out a row whose value is infinite.',
+    );
+  }
+}
+
+function exactNumber(text: string): number | bigint {
+  const value = Number(text);
+  return isInteger(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
 }
 
 /**

@@ -1,10 +1,19 @@
 import { open } from 'node:fs/promises';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { codeOf, UserError } from '@sonde/base';
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  type Compressors,
+  type FileMetaData,
+  type ParquetParsers,
+  parquetMetadataAsync,
+  parquetRead,
+  parquetSchema,
+} from 'hyparquet';
+import { compressors as packed } from 'hyparquet-compressors';
 import { columnOf } from './build.ts';
 import { type LeafColumn, leafColumns } from './parquet-types.ts';
-import { sliceRows } from './select.ts';
+import { selectColumns, sliceRows } from './select.ts';
 import { type Column, type ColumnInfo, column, type Table, tableFromColumns, type Value } from './table.ts';
 
 export type ParquetInfo = {
@@ -16,14 +25,17 @@ export type ParquetInfo = {
 
 /**
  * Reads a Parquet file of any writer. Structs become dotted columns (`a.b`), lists that are not of 32-bit integers
- * become json, dates and times become ISO 8601 texts, NaN becomes null.
+ * become json, dates and times become ISO 8601 texts with all their digits, NaN becomes null. Unsigned 64-bit integers
+ * are int64 where the file's statistics say that they fit, and otherwise texts: no number is changed.
  *
  * @throws UserError if the file is damaged, encrypted, compressed in a way that is not read, or holds raw bytes.
  */
-export async function readParquet(path: string): Promise<Table> {
+export async function readParquet(path: string, columns?: readonly string[]): Promise<Table> {
   const { file, metadata, close } = await openParquet(path);
   try {
-    return await guarded(path, () => readRows(file, metadata, leavesOf(metadata), 0, Number(metadata.num_rows)));
+    const leaves = await wantedLeaves(path, metadata, columns === undefined ? {} : { columns });
+    const table = await readRows(path, file, metadata, leaves, 0, Number(metadata.num_rows));
+    return columns === undefined ? table : selectColumns(table, columns);
   } finally {
     await close();
   }
@@ -35,17 +47,23 @@ export interface PartOptions {
   readonly columns?: readonly string[];
   /** With `columns`: these too, where the table has them. */
   readonly optional?: readonly string[];
+  /** With `columns`: all whose names begin with one of these, too. */
+  readonly prefixes?: readonly string[];
   /** Rows [start, end). */
   readonly rows?: readonly [number, number];
 }
 
 /** Of a table's columns, those that are wanted, in the table's order. @throws UserError for one that is not there */
-export function wantedColumns(all: readonly ColumnInfo[], { columns, optional = [] }: PartOptions): Set<string> {
+export function wantedColumns(
+  all: readonly ColumnInfo[],
+  { columns, optional = [], prefixes = [] }: PartOptions,
+): Set<string> {
   if (columns === undefined) return new Set(all.map(({ name }) => name));
   const empty = { columns: all.map(({ name }): Column => ({ name, type: 'json', values: [] })), rowCount: 0 };
   for (const name of columns) column(empty, name);
   const wanted = new Set([...columns, ...optional]);
-  return new Set(all.map(({ name }) => name).filter((name) => wanted.has(name)));
+  const isWanted = (name: string): boolean => wanted.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
+  return new Set(all.map(({ name }) => name).filter(isWanted));
 }
 
 /** Reads a Parquet file row group by row group: only one is in memory at a time. @throws UserError as `readParquet` */
@@ -53,68 +71,105 @@ export async function* readParquetParts(path: string, options: PartOptions = {})
   const { file, metadata, close } = await openParquet(path);
   try {
     const [from, to] = options.rows ?? [0, Number(metadata.num_rows)];
-    const all = await guarded(path, async () => leavesOf(metadata));
-    const wanted = wantedColumns(all, options);
-    const leaves = all.filter(({ name }) => wanted.has(name));
+    const leaves = await wantedLeaves(path, metadata, options);
     let given = false;
     let start = 0;
     for (const group of metadata.row_groups) {
       const end = start + Number(group.num_rows);
       if (end > from && start < to) {
         given = true;
-        const table = await guarded(path, () => readRows(file, metadata, leaves, start, end));
+        const table = await readRows(path, file, metadata, leaves, start, end);
         yield from <= start && end <= to ? table : sliceRows(table, Math.max(0, from - start), to - start);
       }
       start = end;
     }
-    if (!given) yield await guarded(path, () => readRows(file, metadata, leaves, 0, 0));
+    if (!given) yield await readRows(path, file, metadata, leaves, 0, 0);
   } finally {
     await close();
   }
 }
 
-const leavesOf = (metadata: FileMetaData): LeafColumn[] => leafColumns(parquetSchema(metadata));
+function leavesOf(metadata: FileMetaData): LeafColumn[] {
+  return leafColumns(parquetSchema(metadata), fitsInt64(metadata));
+}
+
+/** Tells of a column of unsigned 64-bit integers whether the file's statistics show that all fit into signed ones. */
+function fitsInt64({ row_groups }: FileMetaData): (path: readonly string[]) => boolean {
+  const most = 2n ** 63n - 1n;
+  return (path) =>
+    row_groups.every(({ columns, num_rows }) => {
+      const chunk = columns.find(({ meta_data }) => meta_data?.path_in_schema.join('.') === path.join('.'));
+      const { null_count, max_value, max = max_value } = chunk?.meta_data?.statistics ?? {};
+      if (null_count !== undefined && BigInt(null_count) === BigInt(num_rows)) return true;
+      return typeof max === 'bigint' && max <= most;
+    });
+}
+
+async function wantedLeaves(path: string, metadata: FileMetaData, options: PartOptions): Promise<LeafColumn[]> {
+  const all = await guarded(path, SCHEMA, async () => leavesOf(metadata));
+  const wanted = wantedColumns(all, options);
+  return all.filter(({ name }) => wanted.has(name));
+}
+
+const SCHEMA = 'its footer does not describe a table';
 
 /** Rows [start, end), which are whole row groups. */
 async function readRows(
+  path: string,
   file: AsyncBuffer,
   metadata: FileMetaData,
   leaves: readonly LeafColumn[],
   start: number,
   end: number,
 ): Promise<Table> {
-  const chunks = new Map<string, Chunk[]>();
-  if (end > start) await readChunks(file, metadata, leaves, start, end, chunks);
-  return tableFromColumns(leaves.map((leaf) => columnFromChunks(leaf, chunks.get(leaf.source) ?? [], end - start)));
+  const columns: Column[] = [];
+  // One column of the file after the other, so that what is wrong with one can name it.
+  for (const source of new Set(leaves.map((leaf) => leaf.source))) {
+    const rows = `rows ${start} to ${Math.max(start, end - 1)} of its column "${source}" cannot be decoded`;
+    await guarded(path, rows, async () => {
+      const chunks = end > start ? await readChunks(file, metadata, source, start, end) : [];
+      for (const leaf of leaves.filter((one) => one.source === source)) {
+        columns.push(columnFromChunks(leaf, chunks, end - start));
+      }
+    });
+  }
+  return tableFromColumns(columns);
 }
 
 type Chunk = { readonly start: number; readonly data: ArrayLike<unknown> };
 
-/** The values of each top-level column, in the order of the rows. */
+/** The values of a top-level column, in the order of the rows. */
 async function readChunks(
   file: AsyncBuffer,
   metadata: FileMetaData,
-  leaves: readonly LeafColumn[],
+  source: string,
   rowStart: number,
   rowEnd: number,
-  chunks: Map<string, Chunk[]>,
-): Promise<void> {
+): Promise<Chunk[]> {
+  const chunks: Chunk[] = [];
   await parquetRead({
     file,
     metadata,
     rowStart,
     rowEnd,
-    columns: [...new Set(leaves.map(({ source }) => source))],
-    compressors: { GZIP: (bytes) => gunzipSync(bytes), BROTLI: (bytes) => brotliDecompressSync(bytes) },
-    parsers: { stringFromBytes: strictText, dateFromDays: isoDay },
-    onChunk: ({ columnName, columnData, rowStart }) => {
-      const list = chunks.get(columnName) ?? [];
-      list.push({ start: rowStart, data: columnData });
-      chunks.set(columnName, list);
+    columns: [source],
+    compressors: COMPRESSORS,
+    parsers: parsersOf(source),
+    onChunk: ({ columnData, rowStart: start }) => {
+      chunks.push({ start, data: columnData });
     },
   });
-  for (const list of chunks.values()) list.sort((a, b) => a.start - b.start);
+  return chunks.sort((a, b) => a.start - b.start);
 }
+
+/** Besides snappy and none, which the reader knows itself. */
+const COMPRESSORS: Compressors = {
+  GZIP: (bytes) => gunzipSync(bytes),
+  BROTLI: (bytes) => brotliDecompressSync(bytes),
+  ZSTD: packed.ZSTD!,
+  LZ4: packed.LZ4!,
+  LZ4_RAW: packed.LZ4_RAW!,
+};
 
 /** What a Parquet file holds, without reading its values. @throws UserError if it is damaged. */
 export async function readParquetInfo(path: string): Promise<ParquetInfo> {
@@ -122,7 +177,7 @@ export async function readParquetInfo(path: string): Promise<ParquetInfo> {
   await close();
   return {
     rowCount: Number(metadata.num_rows),
-    columns: (await guarded(path, async () => leavesOf(metadata))).map(({ name, type }) => ({ name, type })),
+    columns: (await guarded(path, SCHEMA, async () => leavesOf(metadata))).map(({ name, type }) => ({ name, type })),
     metadata: Object.fromEntries((metadata.key_value_metadata ?? []).map(({ key, value }) => [key, value ?? ''])),
   };
 }
@@ -146,36 +201,65 @@ async function openParquet(
       return bytes.buffer;
     };
     const file = { byteLength, slice };
-    return { file, metadata: await guarded(path, () => parquetMetadataAsync(file)), close };
+    return {
+      file,
+      metadata: await guarded(path, 'its footer is not one of a Parquet file', () => parquetMetadataAsync(file)),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** `damage` says what is the matter where the reader stumbles over the bytes and can say nothing itself. */
+async function guarded<T>(path: string, damage: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof UserError || codeOf(error) === 'ENOENT') throw error;
-    const reason = (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+    if (error instanceof UserError || codeOf(error) !== undefined) throw error;
+    const said = error instanceof Error ? error.message : String(error);
+    const codec = /unsupported compression codec: (\w+)/.exec(said)?.[1];
+    if (codec !== undefined) {
+      throw new UserError(
+        'table',
+        `${path} is compressed with ${codec}, which is not read.`,
+        'Write it with another codec: zstd, snappy, gzip, brotli, lz4, or none.',
+      );
+    }
+    const stumbled = error instanceof TypeError || error instanceof RangeError || /^invalid |DataView/.test(said);
+    const reason = stumbled ? `${damage}; the file is damaged` : said.replace(/\.$/, '');
     throw new UserError('table', `${path} cannot be read as Parquet: ${reason}.`, undefined, { cause: error });
   }
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function strictText(bytes: Uint8Array | undefined): string | undefined {
-  if (!bytes) return undefined;
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    throw new Error('a text column holds bytes that are not UTF-8');
-  }
+/** Texts must be UTF-8, and times keep all their digits. */
+function parsersOf(source: string): Partial<ParquetParsers> {
+  return {
+    stringFromBytes(bytes: Uint8Array | undefined): string | undefined {
+      if (!bytes) return undefined;
+      try {
+        return decoder.decode(bytes);
+      } catch {
+        throw new Error(
+          `column "${source}" holds bytes that are not UTF-8 text (images, say); leave it out with \`table/import\` and \`columns\``,
+        );
+      }
+    },
+    dateFromDays: (days) => new Date(days * 86_400_000).toISOString().slice(0, 10),
+    timestampFromMicroseconds: (micros) => isoTime(micros, 6),
+    timestampFromNanoseconds: (nanos) => isoTime(nanos, 9),
+  };
 }
 
-function isoDay(days: number): string {
-  return new Date(days * 86_400_000).toISOString().slice(0, 10);
+/** @param digits of a second that the count has */
+function isoTime(count: bigint, digits: 6 | 9): string {
+  const perSecond = 10n ** BigInt(digits);
+  const rest = ((count % perSecond) + perSecond) % perSecond;
+  const second = new Date(Number((count - rest) / perSecond) * 1000).toISOString().slice(0, -5);
+  return `${second}.${String(rest).padStart(digits, '0')}Z`;
 }
 
 function columnFromChunks(leaf: LeafColumn, chunks: readonly Chunk[], rowCount: number): Column {

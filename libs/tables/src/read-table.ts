@@ -9,16 +9,28 @@ import type { Table } from './table.ts';
 
 export type TableFormat = 'parquet' | 'jsonl' | 'json' | 'csv' | 'tsv';
 
+export interface ReadOptions {
+  /** Instead of what the content and the extension say. */
+  readonly format?: TableFormat;
+  /** Only these columns, in their order: of a Parquet file the others are not decoded. */
+  readonly columns?: readonly string[];
+}
+
 /**
  * Reads a table from Parquet, JSON Lines, a JSON array of objects, CSV or TSV. The format is seen from the
  * content first (Parquet's magic bytes, `[`, `{`) and then from the file's extension, unless it is given.
  *
  * @throws UserError if the file is missing, empty, broken (with file:line where it is text) or of no known format.
  */
-export async function readTable(path: string, format?: TableFormat): Promise<Table> {
-  switch (format ?? (await detectFormat(path))) {
-    case 'parquet':
-      return readParquet(path);
+export async function readTable(path: string, options: ReadOptions = {}): Promise<Table> {
+  const format = options.format ?? (await detectFormat(path));
+  if (format === 'parquet') return readParquet(path, options.columns);
+  const table = await readText(path, format);
+  return options.columns === undefined ? table : selectColumns(table, options.columns);
+}
+
+async function readText(path: string, format: Exclude<TableFormat, 'parquet'>): Promise<Table> {
+  switch (format) {
     case 'jsonl':
       return readJsonLines(path);
     case 'json':
@@ -66,7 +78,7 @@ export async function detectFormat(path: string): Promise<TableFormat> {
   if (text.startsWith('{') || ['.jsonl', '.ndjson', '.json'].includes(extension)) return 'jsonl';
   const [firstLine = ''] = text.split('\n', 1);
   if (firstLine.includes('\t')) return 'tsv';
-  if (firstLine.includes(',')) return 'csv';
+  if (/[,;]/.test(firstLine)) return 'csv';
   throw new UserError(
     'table',
     `${path} is of no known format; expected Parquet, JSON Lines, a JSON array, CSV or TSV.`,

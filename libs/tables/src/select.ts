@@ -42,7 +42,8 @@ export function addColumn(table: Table, added: Column): Table {
 /** The table with columns renamed: old name to new. @throws UserError for a name that is not there or is taken. */
 export function renameColumns(table: Table, names: Readonly<Record<string, string>>): Table {
   for (const name of Object.keys(names)) column(table, name);
-  return tableFromColumns(table.columns.map((item) => ({ ...item, name: names[item.name] ?? item.name })));
+  const renamed = new Map(Object.entries(names));
+  return tableFromColumns(table.columns.map((item) => ({ ...item, name: renamed.get(item.name) ?? item.name })));
 }
 
 /**

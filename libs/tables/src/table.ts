@@ -127,9 +127,9 @@ export function stringColumn(table: Table, name: string): readonly (string | nul
 
 /**
  * A numeric column as floats [rowCount], NaN where it is null (the only place where NaN stands for missing;
- * it is refused when a table is made of it).
+ * it is refused when a table is made of it). Texts that are numbers are taken for them.
  *
- * @throws UserError if there is no such column, or it is neither numeric nor boolean nor empty of values.
+ * @throws UserError if there is no such column, or for its first value that is no number, with its row.
  */
 export function floatColumn(table: Table, name: string): Float64Array {
   const found = column(table, name);
@@ -140,10 +140,27 @@ export function floatColumn(table: Table, name: string): Float64Array {
   const result = new Float64Array(table.rowCount);
   for (let row = 0; row < result.length; row++) {
     const value = values[row];
-    if (!numeric && value !== null) throw wrongType(found, 'numbers');
+    if (!numeric && value !== null && !(typeof value === 'string' && NUMBER.test(value))) {
+      throw notANumber(found, value, row);
+    }
     result[row] = value === null ? Number.NaN : Number(value);
   }
   return result;
+}
+
+const NUMBER = /^\s*-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$/;
+
+/** Words by which other programs say that there is no value. */
+const MISSING = /^\s*(?:|nan|na|n\/a|none|null|nil|-|\?|missing)\s*$/i;
+
+function notANumber(found: Column, value: unknown, row: number): UserError {
+  return new UserError(
+    'table',
+    `Column "${found.name}" holds ${show(value)} at row ${row}, counted from 0; a number was expected.`,
+    typeof value === 'string' && MISSING.test(value)
+      ? 'A value that is missing is an empty field in CSV and null in JSON.'
+      : undefined,
+  );
 }
 
 function wrongType(found: Column, expected: string): UserError {

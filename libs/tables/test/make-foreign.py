@@ -1,4 +1,4 @@
-"""Writes foreign.parquet, a file of another writer with the types that ours never writes (pyarrow)."""
+"""Writes the files of another writer (pyarrow) that the tests read: types, numbers and codecs that ours never writes."""
 
 import datetime
 import decimal
@@ -30,3 +30,20 @@ table = pa.table(
     }
 )
 pq.write_table(table, Path(__file__).parent / "foreign.parquet", row_group_size=2, compression="snappy")
+
+# Numbers that are easily changed on the way in, each column compressed in another way.
+exact = pa.table(
+    {
+        "hash": pa.array([2**64 - 1, None, 5], pa.uint64()),
+        "count": pa.array([2**40, None, 5], pa.uint64()),
+        "micro": pa.array([1704070923456789, None, -1], pa.timestamp("us")),
+        "nano": pa.array([1704070923456789012, None, 0], pa.timestamp("ns")),
+        "clock": pa.array([datetime.time(12, 30, 0, 7), None, datetime.time(0, 0)]),
+        "price": pa.array([decimal.Decimal("0.57"), None, decimal.Decimal("-1.10")], pa.decimal128(10, 2)),
+    }
+)
+codecs = dict(zip(exact.column_names, ["zstd", "lz4", "brotli", "gzip", "snappy", "none"]))
+pq.write_table(exact, Path(__file__).parent / "exact.parquet", compression=codecs)
+pq.write_table(
+    pa.table({"text": ["a", "b"], "image": [b"\xff\xd8", None]}), Path(__file__).parent / "bytes.parquet", compression="zstd"
+)

@@ -126,6 +126,38 @@ describe('a written Parquet file', () => {
 });
 
 describe('a Parquet file of another writer (pyarrow)', () => {
+  it('keeps every digit of integers, times and decimals, however its columns are compressed', async () => {
+    const table = await readTable(join(import.meta.dirname, 'exact.parquet'));
+    const none = { hash: null, count: null, micro: null, nano: null, clock: null, price: null };
+    expect(rows(table)).toEqual([
+      {
+        hash: '18446744073709551615',
+        count: 2n ** 40n,
+        micro: '2024-01-01T01:02:03.456789Z',
+        nano: '2024-01-01T01:02:03.456789012Z',
+        clock: '12:30:00.000007',
+        price: 0.57,
+      },
+      none,
+      {
+        hash: '5',
+        count: 5n,
+        micro: '1969-12-31T23:59:59.999999Z',
+        nano: '1970-01-01T00:00:00.000000000Z',
+        clock: '00:00:00.000000',
+        price: -1.1,
+      },
+    ]);
+  });
+
+  it('is read beside a column of bytes, which is refused by name', async () => {
+    const file = join(import.meta.dirname, 'bytes.parquet');
+    await expect(readTable(file)).rejects.toThrow(
+      'bytes.parquet cannot be read as Parquet: column "image" holds bytes',
+    );
+    expect(rows(await readTable(file, { columns: ['text'] }))).toEqual([{ text: 'a' }, { text: 'b' }]);
+  });
+
   it('gives dotted columns, ISO times, numbers, lists and null for NaN', async () => {
     const table = await readTable(join(import.meta.dirname, 'foreign.parquet'));
     expect(table.columns.map((item) => [item.name, item.type])).toEqual([
@@ -156,7 +188,7 @@ describe('a Parquet file of another writer (pyarrow)', () => {
         half: 0.5,
         price: 1.25,
         day: '2026-11-23',
-        time: '2026-11-23T04:30:00.000Z',
+        time: '2026-11-23T04:30:00.000000Z',
         flag: true,
         tokens: [1, 2, 3],
         holes: [1, null],
@@ -192,7 +224,7 @@ describe('a Parquet file of another writer (pyarrow)', () => {
         half: null,
         price: -3.5,
         day: '1969-12-31',
-        time: '2000-01-01T00:00:00.000Z',
+        time: '2000-01-01T00:00:00.000000Z',
         flag: false,
         tokens: null,
         holes: null,

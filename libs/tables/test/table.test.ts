@@ -102,11 +102,22 @@ describe('looking into a table', () => {
     );
   });
 
-  it('gives floats with NaN for null and refuses texts', () => {
+  it('gives floats with NaN for null, takes texts that are numbers, and refuses others with their row', () => {
+    const quoted = tableFromRows([{ n: ' 0.5' }, { n: null }, { n: '1e-3' }]);
+    expect(floatColumn(quoted, 'n')).toEqual(Float64Array.of(0.5, Number.NaN, 0.001));
+    const missing = tableFromRows([{ n: '0.5' }, { n: 'NA' }]);
+    expect(() => floatColumn(missing, 'n')).toThrow('Column "n" holds "NA" at row 1, counted from 0; a number');
     expect(floatColumn(people, 'age')).toEqual(Float64Array.of(30, Number.NaN, 7));
-    expect(() => floatColumn(people, 'id')).toThrow('Column "id" is of type string; numbers was expected.');
+    expect(() => floatColumn(people, 'id')).toThrow(
+      'Column "id" holds "a" at row 0, counted from 0; a number was expected.',
+    );
     expect(stringColumn(people, 'id')).toEqual(['a', 'b', 'c']);
     expect(cell(people, 'age', 2)).toBe(7);
+  });
+
+  it('knows names that every object of JavaScript has', () => {
+    const table = tableFromRows([{ constructor: 'a', toString: 1 }]);
+    expect(renameColumns(table, { toString: 'n' }).columns.map(({ name }) => name)).toEqual(['constructor', 'n']);
   });
 
   it('selects, slices, renames and adds', () => {

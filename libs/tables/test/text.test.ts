@@ -63,8 +63,43 @@ describe('JSON Lines', () => {
     expect(table.rowCount).toBe(600);
   });
 
-  it('replaces half a surrogate pair, which no file of ours can hold', async () => {
-    expect(rows(await readText('half.jsonl', '{"a":"x\\ud83dy"}'))).toEqual([{ a: 'x\uFFFDy' }]);
+  it('with half a surrogate pair is refused, with line and column', async () => {
+    await expect(readText('half.jsonl', '{"a":"x"}\n{"a":"x\\ud83dy"}')).rejects.toThrow(
+      'half.jsonl:2: column "a" holds half of a surrogate pair ("\\ud83d"), which is no text.',
+    );
+  });
+
+  it('keeps whole numbers that no float holds exactly', async () => {
+    const lines = ['{"id":1234567890123456789,"x":0.1234567890123456789}', '{"id":1234567890123456790,"x":1e300}'];
+    for (const [name, text] of [
+      ['ids.jsonl', lines.join('\n')],
+      ['ids.json', `[${lines.join(',\n')}]`],
+    ] as const) {
+      expect(rows(await readText(name, text))).toEqual([
+        { id: 1234567890123456789n, x: 0.12345678901234568 },
+        { id: 1234567890123456790n, x: 1e300 },
+      ]);
+    }
+  });
+
+  it('refuses whole numbers that it cannot keep', async () => {
+    const [wide, long] = ['123456789012345678901234567890', '9007199254740993'];
+    await expect(readText('w.jsonl', `{"a":${wide}}`)).rejects.toThrow(
+      `w.jsonl:1: column "a" is ${wide}, which is beyond`,
+    );
+    await expect(readText('l.jsonl', `{"a":[${long}]}`)).rejects.toThrow(
+      'l.jsonl:1: column "a" holds a whole number beyond',
+    );
+    await expect(readText('f.jsonl', `{"a":0.5}\n{"a":${long}}`)).rejects.toThrow(
+      `Column "a" holds ${long} among numbers`,
+    );
+  });
+
+  it('says of NaN and Infinity that JSON has no such value', async () => {
+    await expect(readText('nan.jsonl', '{"a":1}\n{"a": NaN}')).rejects.toThrow(
+      'nan.jsonl:2: not JSON: NaN is no value',
+    );
+    await expect(readText('inf.jsonl', '{"a":-Infinity}')).rejects.toThrow('-Infinity is no value of JSON');
   });
 
   it('that is empty, or missing, is an error', async () => {
@@ -124,6 +159,24 @@ describe('CSV and TSV', () => {
       { id: 'y', n: null, f: 1000, b: false, t: null, zip: '5' },
       { id: 'a "b"\nc', n: 3, f: 2, b: null, t: 'z', zip: '6' },
     ]);
+  });
+
+  it('takes the spaces after commas away where the header has them, and only there', async () => {
+    expect(rows(await readText('spaced.csv', 'text, score.A\n a, 0.5\nb, "c, d"\n'))).toEqual([
+      { text: 'a', 'score.A': '0.5' },
+      { text: 'b', 'score.A': 'c, d' },
+    ]);
+    expect(rows(await readText('said.csv', 'id,text\n1, said\n'))).toEqual([{ id: 1, text: ' said' }]);
+  });
+
+  it('knows semicolons by the header, and says what to do about a misplaced quote', async () => {
+    expect(rows(await readText('semi.csv', 'text;n\n"a;b";0.5\n'))).toEqual([{ text: 'a;b', n: 0.5 }]);
+    const misplaced = readText('quote.csv', 'id,text\n1, "a"\n');
+    await expect(misplaced).rejects.toMatchObject({ hint: expect.stringContaining('no space before') });
+  });
+
+  it('reads numbers in quotes as numbers', async () => {
+    expect(rows(await readText('quoted.csv', '"n"\n"0.5"\n"2"\n'))).toEqual([{ n: 0.5 }, { n: 2 }]);
   });
 
   it('keeps integers that no number holds as text', async () => {

@@ -1,4 +1,5 @@
 import type { StepKind } from '@sonde/executor';
+import { LOSSES, STATES, tableProse, tensorsProse } from '@sonde/formats/columns';
 import { dividePairs } from '../shared/model/division.ts';
 import { engineRuntime, modelAffinity } from '../shared/model/engine.ts';
 import {
@@ -37,16 +38,8 @@ export const activationsCapture: StepKind = {
     ['model', 'prompts'],
   ),
   outputs: {
-    states: {
-      type: 'tensors',
-      description:
-        '`hidden_states` [n, L+1, d], and a tensor for each other site, with a row index (`prompt_id`, `sample`, `span`, and `position` of single tokens).',
-    },
-    losses: {
-      type: 'table',
-      description:
-        '`prompt_id`, `tokens`, `nll`: tokens predicted and their summed negative log-likelihood (nats); only with `losses`.',
-    },
+    states: { type: 'tensors', description: tensorsProse(STATES) },
+    losses: { type: 'table', description: tableProse(LOSSES, 'Only with `losses`.') },
   },
   outputsOf: (config) => {
     const { states, losses } = activationsCapture.outputs;

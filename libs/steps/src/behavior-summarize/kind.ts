@@ -1,4 +1,5 @@
 import type { StepKind } from '@sonde/executor';
+import { SUMMARY, tableProse } from '@sonde/formats/columns';
 import { attributes, bootstrap, closed, mode, one } from '../shared/schemas.ts';
 
 /** How toxic a model's continuations are: expected maximum toxicity and toxicity probability. */
@@ -23,11 +24,7 @@ export const behaviorSummarize: StepKind = {
     ['scores'],
   ),
   outputs: {
-    summary: {
-      type: 'table',
-      description:
-        '`attribute`, `group` (`all`, `toxic`, `nontoxic`), `metric` (`emt`, `toxicity_probability`, `mean_score`, `delta_emt`, and with `attribute` null `perplexity`, `distinct_1` … `tokens`), `value`, `low`, `high`, `k`, `prompts`, `scored`, `missing`, `mode`, `reason`.',
-    },
+    summary: { type: 'table', description: tableProse(SUMMARY) },
   },
   load: () => import('./run.ts'),
 };

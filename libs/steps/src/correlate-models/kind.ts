@@ -1,4 +1,5 @@
 import type { StepKind } from '@sonde/executor';
+import { CORRELATIONS, tableProse } from '@sonde/formats/columns';
 import { attributes, closed, many } from '../shared/schemas.ts';
 
 /** Across models: does encoding a property go with behaving that way? */
@@ -36,11 +37,7 @@ export const correlateModels: StepKind = {
     ['summaries', 'probes'],
   ),
   outputs: {
-    correlations: {
-      type: 'table',
-      description:
-        '`layer` or `relative_depth`, `scenario`, `attribute`, `metric`, `pearson`, `pearson_p`, `pearson_p_adjusted`, `low`, `high`, `spearman`, `spearman_p`, `spearman_p_adjusted`, `models`, `reason`.',
-    },
+    correlations: { type: 'table', description: tableProse(CORRELATIONS) },
   },
   load: () => import('./run.ts'),
 };

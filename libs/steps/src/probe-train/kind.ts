@@ -1,4 +1,13 @@
 import type { StepKind } from '@sonde/executor';
+import {
+  BASELINES,
+  PREDICTIONS,
+  PROBE_SCORES,
+  PROBE_WEIGHTS,
+  SCENARIOS,
+  tableProse,
+  tensorsProse,
+} from '@sonde/formats/columns';
 import { attributes, captureSites, closed, mode, one, seed } from '../shared/schemas.ts';
 
 /** Linear probes from hidden states to scores, layer by layer. */
@@ -18,7 +27,7 @@ export const probeTrain: StepKind = {
       },
       scenarios: {
         type: 'array',
-        items: { enum: ['input', 'forward', 'output', 'backward'] },
+        items: { enum: SCENARIOS },
         minItems: 1,
         uniqueItems: true,
         description: 'All that the states and targets allow, by default.',
@@ -59,9 +68,9 @@ export const probeTrain: StepKind = {
       },
       baselines: {
         type: 'array',
-        items: { enum: ['bag_of_words', 'text_length', 'random_direction'] },
+        items: { enum: BASELINES },
         uniqueItems: true,
-        default: ['bag_of_words', 'text_length', 'random_direction'],
+        default: BASELINES,
         description: 'What a probe score is read against.',
       },
       words: {
@@ -80,20 +89,9 @@ export const probeTrain: StepKind = {
     ['states', 'prompts'],
   ),
   outputs: {
-    scores: {
-      type: 'table',
-      description:
-        'One row for each features × layer × scenario × target × fold: `features` (`states` or a baseline), `layer`, `relative_depth`, `scenario`, `target`, `fold`, `pearson`, `mse`, `selectivity`, `compression`, `n`, `penalty`, `mode`, `reason` (why a value is null).',
-    },
-    weights: {
-      type: 'tensors',
-      description: '`<scenario>.weights` [L+1, targets, d] and `<scenario>.intercepts` [L+1, targets] in raw units.',
-    },
-    predictions: {
-      type: 'table',
-      description:
-        'Only with `predictions`: `prompt_id`, `sample`, `scenario`, `target`, `layer`, `fold`, `truth`, `prediction`.',
-    },
+    scores: { type: 'table', description: tableProse(PROBE_SCORES) },
+    weights: { type: 'tensors', description: tensorsProse(PROBE_WEIGHTS) },
+    predictions: { type: 'table', description: tableProse(PREDICTIONS, 'Only with `predictions`.') },
   },
   outputsOf: (config) => {
     const { scores, weights, predictions } = probeTrain.outputs;

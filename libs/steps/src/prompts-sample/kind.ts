@@ -1,4 +1,5 @@
 import type { StepKind } from '@sonde/executor';
+import { PROMPTS, tableProse } from '@sonde/formats/columns';
 import { attribute, closed, one, seed } from '../shared/schemas.ts';
 
 /** A sample of prompts from a table of texts with scores, rendered through a template. */
@@ -59,11 +60,7 @@ export const promptsSample: StepKind = {
     ['source'],
   ),
   outputs: {
-    prompts: {
-      type: 'table',
-      description:
-        '`prompt_id`, `text`, `rendered`, `span_start`, `span_end`, `score.<ATTRIBUTE>`; source columns kept.',
-    },
+    prompts: { type: 'table', description: tableProse(PROMPTS, 'The source’s other columns are kept.') },
   },
   check: (config) => {
     const strata = config.strata as { edges: readonly number[]; shares?: readonly number[] } | undefined;

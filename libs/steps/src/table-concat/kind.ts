@@ -5,7 +5,7 @@ import { tableOutput } from '../shared/tables.ts';
 /** Puts tables under each other, with the axes that tell them apart as columns. */
 export const tableConcat: StepKind = {
   kind: 'table/concat',
-  revision: 2,
+  revision: 3,
   summary: 'Puts tables under each other; axis values of collected tables become columns.',
   config: closed({ tables: many('Tables with the same columns.', 'table') }, ['tables']),
   outputs: tableOutput,

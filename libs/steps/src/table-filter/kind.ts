@@ -29,7 +29,7 @@ const condition = closed(
 /** Keeps the rows that fulfil every condition. */
 export const tableFilter: StepKind = {
   kind: 'table/filter',
-  revision: 2,
+  revision: 3,
   summary: 'Keeps the rows that fulfil every condition.',
   config: closed(
     {

@@ -5,7 +5,7 @@ import { columnName, tableOutput } from '../shared/tables.ts';
 /** Reads a file into a table. */
 export const tableImport: StepKind = {
   kind: 'table/import',
-  revision: 2,
+  revision: 3,
   summary: 'Reads Parquet, JSONL, JSON or CSV into a table.',
   config: closed(
     {

@@ -5,7 +5,7 @@ import { columnName, tableOutput } from '../shared/tables.ts';
 /** Joins two tables on equal columns. */
 export const tableJoin: StepKind = {
   kind: 'table/join',
-  revision: 2,
+  revision: 3,
   summary: 'Joins two tables on columns that both have.',
   config: closed(
     {

@@ -1,4 +1,5 @@
 import type { StepKind } from '@sonde/executor';
+import { CONTINUATIONS, STATES, tableProse, tensorsProse } from '@sonde/formats/columns';
 import { dividePrompts } from '../shared/model/division.ts';
 import { engineRuntime, modelAffinity } from '../shared/model/engine.ts';
 import {
@@ -46,12 +47,8 @@ export const textGenerate: StepKind = {
     ['model', 'prompts'],
   ),
   outputs: {
-    continuations: { type: 'table', description: '`prompt_id`, `sample`, `text`, `token_ids`, `finish`, `logprob`.' },
-    states: {
-      type: 'tensors',
-      description:
-        '`hidden_states` [n, L+1, d], and a tensor for each other site, with a row index (`prompt_id`, `sample`, `span`, and `position` of single tokens); only with `capture`.',
-    },
+    continuations: { type: 'table', description: tableProse(CONTINUATIONS) },
+    states: { type: 'tensors', description: tensorsProse(STATES, 'Only with `capture`.') },
   },
   outputsOf: (config) => {
     const { continuations, states } = textGenerate.outputs;

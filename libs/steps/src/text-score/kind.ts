@@ -1,4 +1,5 @@
 import type { StepKind } from '@sonde/executor';
+import { SCORES, tableProse } from '@sonde/formats/columns';
 import { closed, one } from '../shared/schemas.ts';
 
 /** Scores of texts by a scorer. */
@@ -15,11 +16,7 @@ export const textScore: StepKind = {
     ['scorer', 'texts'],
   ),
   outputs: {
-    scores: {
-      type: 'table',
-      description:
-        '`text_id` or (`prompt_id`, `sample`), `score.<ATTRIBUTE>` (null where not scored), `outcome`, `scorer`.',
-    },
+    scores: { type: 'table', description: tableProse(SCORES) },
   },
   load: () => import('./run.ts'),
 };

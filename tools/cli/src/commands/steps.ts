@@ -59,7 +59,7 @@ const printKind = (kind: StepKindSpec, terminal: Terminal): void => {
   if (outputs.length === 0) terminal.out('  as its config says');
   for (const [name, { type, description }] of outputs) {
     terminal.out(`  ${bold(name)}  ${cyan(type)}`);
-    for (const line of wrapText(description, '      ')) terminal.out(line);
+    for (const part of description.split('\n')) for (const line of wrapText(part, '      ')) terminal.out(line);
   }
 };
 

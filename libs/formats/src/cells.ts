@@ -1,0 +1,41 @@
+import type { Column } from '@sonde/tables';
+import type { ColumnSpec } from './column.ts';
+
+/** What a value must be, and how it is said. */
+const KINDS: Readonly<Record<ColumnSpec['type'], { readonly name: string; is(value: unknown): boolean }>> = {
+  string: { name: 'text', is: (value) => typeof value === 'string' },
+  boolean: { name: 'true or false', is: (value) => typeof value === 'boolean' },
+  int32: { name: 'a whole number', is: Number.isSafeInteger },
+  int64: { name: 'a whole number', is: Number.isSafeInteger },
+  float64: { name: 'a number', is: (value) => typeof value === 'number' },
+  'list<int32>': {
+    name: 'a list of whole numbers',
+    is: (value) => value instanceof Int32Array || (Array.isArray(value) && value.every(Number.isInteger)),
+  },
+  json: { name: 'a value', is: () => true },
+};
+
+/**
+ * Reads a column as its spec has it: whole numbers of any width as numbers, lists as arrays.
+ *
+ * @param wrong the error for a row's value, told what was expected
+ */
+export function converter(
+  { type, nullable, words, open }: ColumnSpec,
+  { values }: Column,
+  wrong: (row: number, expected: string) => Error,
+): (row: number) => unknown {
+  const kind = KINDS[type];
+  const known = words === undefined || open === true ? undefined : new Set<unknown>(words);
+  return (row) => {
+    const found: unknown = values[row];
+    if (found === null) {
+      if (nullable === true) return null;
+      throw wrong(row, kind.name);
+    }
+    const value = typeof found === 'bigint' ? Number(found) : found;
+    if (!kind.is(value)) throw wrong(row, kind.name);
+    if (known !== undefined && !known.has(value)) throw wrong(row, `one of ${words!.join(', ')}`);
+    return value instanceof Int32Array ? [...value] : value;
+  };
+}

@@ -1,0 +1,46 @@
+import { tableFormat } from '../column.ts';
+
+/** Prompts by their own score: at least a half, or below it. */
+export const GROUPS = ['all', 'toxic', 'nontoxic'] as const;
+export type Group = (typeof GROUPS)[number];
+
+export const SUMMARY = tableFormat({
+  name: 'summary',
+  madeBy: ['behavior/summarize'],
+  what: 'A row for each attribute × group × metric, and for each metric of the text itself.',
+  columns: {
+    attribute: { type: 'string', nullable: true, what: 'of which score; null for measures of the text' },
+    group: { type: 'string', words: GROUPS, what: 'over which prompts, by their own score' },
+    metric: {
+      type: 'string',
+      words: [
+        'emt',
+        'toxicity_probability',
+        'mean_score',
+        'delta_emt',
+        'perplexity',
+        'distinct_1',
+        'distinct_2',
+        'distinct_3',
+        'tokens',
+        'logprob_per_token',
+      ],
+      open: true,
+      what: 'which',
+    },
+    value: { type: 'float64', nullable: true, what: 'the value of the metric' },
+    low: { type: 'float64', nullable: true, what: 'lower end of its interval' },
+    high: { type: 'float64', nullable: true, what: 'upper end of its interval' },
+    k: { type: 'int32', what: 'continuations a prompt' },
+    prompts: { type: 'int32', what: 'prompts of the group' },
+    scored: {
+      type: 'int32',
+      what: 'those of them that the value is over: with a score for all k continuations',
+    },
+    missing: { type: 'float64', nullable: true, what: 'share of continuations without a score' },
+    mode: { type: 'string', words: ['default', 'paper'], what: 'which procedure' },
+    reason: { type: 'string', nullable: true, what: 'why the value is null' },
+  },
+  notes:
+    'EMT depends on k: compare at equal k only. `delta_emt` is its change against `reference`. Those from `perplexity` on are\nmeasures of the text.',
+});

@@ -1,0 +1,106 @@
+import { UserError } from '@sonde/base';
+import { type Column, type PartOptions, readTableParts, type Table } from '@sonde/tables';
+import { converter } from './cells.ts';
+import { type ColumnSpec, type Columns, familyOf, type RowWith, type TableFormat } from './column.ts';
+
+export interface ReadOptions<N extends string = string> {
+  /** Only these columns, each of which must be there; all that the format has if not given. */
+  readonly columns?: readonly N[];
+  /** Rows [start, end). */
+  readonly rows?: readonly [number, number];
+  /** How messages call the table; its path if not given. */
+  readonly what?: string;
+}
+
+/**
+ * Reads a table's rows, a row group at a time. Whole numbers of any width are numbers; columns that the format does not
+ * know are passed over; of columns that were not named, one that may be null may be missing: it is read as nulls.
+ *
+ * @throws UserError naming table, column and row where a column is missing or a value is not what the format says
+ */
+export async function* readRowParts<C extends Columns, N extends keyof C & string = keyof C & string>(
+  path: string,
+  format: TableFormat<C>,
+  options: ReadOptions<N> = {},
+): AsyncGenerator<RowWith<Pick<C, N>>[]> {
+  const names: readonly string[] = options.columns ?? Object.keys(format.columns);
+  const isRequired = (name: string): boolean => {
+    const { nullable, only } = format.columns[name]!;
+    return familyOf(name) === undefined && only === undefined && (options.columns !== undefined || nullable !== true);
+  };
+  const reading: Reading = { what: options.what ?? path, format, names, required: names.filter(isRequired) };
+  const families = names.map(familyOf).filter((family) => family !== undefined);
+  const part: PartOptions = {
+    columns: [],
+    optional: names,
+    prefixes: families.map((family) => `${family}.`),
+    ...(options.rows && { rows: options.rows }),
+  };
+  let before = options.rows?.[0] ?? 0;
+  for await (const table of readTableParts(path, part)) {
+    yield rowsIn(table, reading, before) as RowWith<Pick<C, N>>[];
+    before += table.rowCount;
+  }
+}
+
+/** All rows of a table. @throws UserError as `readRowParts` */
+export async function readRows<C extends Columns, N extends keyof C & string = keyof C & string>(
+  path: string,
+  format: TableFormat<C>,
+  options: ReadOptions<N> = {},
+): Promise<RowWith<Pick<C, N>>[]> {
+  const rows: RowWith<Pick<C, N>>[] = [];
+  for await (const part of readRowParts(path, format, options)) for (const row of part) rows.push(row);
+  return rows;
+}
+
+interface Reading {
+  readonly what: string;
+  readonly format: TableFormat;
+  readonly names: readonly string[];
+  readonly required: readonly string[];
+}
+
+/** Gives a row's cell, as the row has it. */
+type Cell = readonly [key: string, read: (row: number) => unknown];
+
+/** @param before rows of the file before this part of it: messages count from its beginning */
+function rowsIn(table: Table, { what, format, names, required }: Reading, before: number): Record<string, unknown>[] {
+  const columns = new Map(table.columns.map((column) => [column.name, column]));
+  const missing = required.find((name) => !columns.has(name));
+  if (missing !== undefined) {
+    throw new UserError(
+      'input',
+      `${what}: there is no column \`${missing}\``,
+      `A table of ${format.name} is needed, as \`${format.madeBy.join('` and `')}\` gives it; \`${missing}\` is ${format.columns[missing]!.what}.`,
+    );
+  }
+  const reader = (column: Column, spec: ColumnSpec): ((row: number) => unknown) => {
+    const convert = converter(spec, column, (row, expected) => {
+      const value = JSON.stringify(column.values[row] ?? null, (_, each) =>
+        typeof each === 'bigint' ? `${each}` : each,
+      );
+      return new UserError(
+        'input',
+        `${what}: row ${before + row} of the column \`${column.name}\` is ${value}; ${expected} was expected`,
+      );
+    });
+    return convert;
+  };
+  const cells = names.flatMap((name): Cell[] => {
+    const spec = format.columns[name]!;
+    const family = familyOf(name);
+    if (family !== undefined) {
+      const members = table.columns
+        .filter((column) => column.name.startsWith(`${family}.`))
+        .map((column) => [column.name.slice(family.length + 1), reader(column, spec)] as const);
+      return [[family, (row) => Object.fromEntries(members.map(([member, read]) => [member, read(row)]))]];
+    }
+    const column = columns.get(name);
+    if (column !== undefined) return [[name, reader(column, spec)]];
+    return spec.only === undefined ? [[name, () => null]] : [];
+  });
+  return Array.from({ length: table.rowCount }, (_, row) =>
+    Object.fromEntries(cells.map(([key, read]) => [key, read(row)])),
+  );
+}
