@@ -1,6 +1,6 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { hasCudaLibrary } from '@sonde/models';
+import { hasCudaLibrary } from '@sonde/engine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, sonde, temporaryFolder } from './sonde.ts';
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type CaptureItem, capture, openModel } from '@sonde/models';
+import { type CaptureItem, capture, openModel } from '@sonde/engine';
 import { compete, type Measured, measured, SHAPES } from './peer.ts';
 
 const USAGE = `Times teacher-forced capture (means of all layers' states) against transformers' forward with

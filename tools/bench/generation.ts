@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { forward, generate, openModel } from '@sonde/models';
+import { forward, generate, openModel } from '@sonde/engine';
 import { randomStream } from '@sonde/statistics';
 import { compete, type Measured, measured, SHAPES } from './peer.ts';
 

@@ -4,9 +4,11 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { listModelFiles } from '@sonde/checkpoints';
 import { resolveEmbedded } from '@sonde/embedded';
-import { forward, generate, listModelFiles, type OpenOptions, openModel, openTokenizer } from '@sonde/models';
+import { forward, generate, type OpenOptions, openModel } from '@sonde/engine';
 import { elementCount, openSafetensors } from '@sonde/tensors';
+import { openTokenizer } from '@sonde/tokenizers';
 import { rounded } from './command-line.ts';
 
 const USAGE = `Measures a model in every precision: how far its last states are from those of the weights as they are

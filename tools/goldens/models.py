@@ -1,4 +1,4 @@
-"""Writes libs/models/test/goldens/*.json, all or those named: see README.md."""
+"""Writes libs/engine/test/goldens/*.json, all or those named: see README.md."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ import transformers
 from precision import in_precision
 from sites import inside
 
-OUT = Path(__file__).resolve().parents[2] / "libs/models/test/goldens"
+OUT = Path(__file__).resolve().parents[2] / "libs/engine/test/goldens"
 IDS = [256] + list("A stone, a bird & 42".encode())
 """Bytes are their own token ids; 256 begins a text."""
 TOKENS = [0, 3, 9, len(IDS) - 1]
@@ -175,7 +175,7 @@ PRECISION = {"gpt2", "llama-odd"}
 
 
 def numbers(seed: int, count: int, scale: float) -> np.ndarray:
-    """The generator of libs/models/test/tiny.ts."""
+    """The generator of libs/engine/test/tiny.ts."""
     state = (seed * 2654435761 + 1) & 0xFFFFFFFF
     out = np.empty(count)
     for i in range(count):

@@ -21,7 +21,7 @@ export function describeAddress(ref: Address, store: Store, offline: boolean): O
     digest,
     async open(hooks) {
       try {
-        return await store.openVerified(digest);
+        return await store.blobs.open(digest);
       } catch (error) {
         if (!(error instanceof BlobDamaged)) throw error;
       }
@@ -42,7 +42,7 @@ async function fetchBlob({ ref, target }: Address, digest: Digest, store: Store,
   try {
     const file = join(folder, 'fetched');
     await download(ref, target, file, hooks);
-    const found = await store.putFile(file, { move: true });
+    const found = await store.blobs.putFile(file, { move: true });
     if (found.digest !== digest) {
       throw new UserError(
         'data',
@@ -53,7 +53,7 @@ async function fetchBlob({ ref, target }: Address, digest: Digest, store: Store,
   } finally {
     await store.removeScratch(folder);
   }
-  return store.openVerified(digest);
+  return store.blobs.open(digest);
 }
 
 async function download(ref: string, url: string, file: string, { signal, progress }: FetchHooks): Promise<void> {

@@ -1,1 +1,30 @@
-export {};
+export { CAPTURE_SITES, type CaptureSite, SITES, type Site } from '@sonde/networks';
+export { capture } from './capture.ts';
+export { checkModel, type ModelReport } from './check.ts';
+export { type Forward, forward } from './forward.ts';
+export { generate } from './generate.ts';
+export { type Model, openModel } from './model.ts';
+export { perplexity } from './perplexity.ts';
+export { drawReference, nucleusOf } from './sampling.ts';
+export { hasCudaLibrary, PROVIDERS, type Provider, tryProvider } from './session/providers.ts';
+export type {
+  CapturedStates,
+  CaptureItem,
+  CaptureOptions,
+  Continuation,
+  Generation,
+  GenerationOptions,
+  Intervention,
+  ModelConfig,
+  OpenOptions,
+  Perplexity,
+  PerplexityOptions,
+  Pool,
+  Progress,
+  Prompt,
+  RunHooks,
+  SiteStates,
+  StateTensor,
+  TokenPlace,
+  TokenStates,
+} from './types.ts';

@@ -53,7 +53,7 @@ export async function decide(task: TaskNode, recordOf: RecordOf, context: Decide
   });
   const known = { key: keyOf(fingerprint), fingerprint, inputs };
   if (context.refresh.has(task.id)) return { ...known, state: 'run', reason: { code: 'refresh' } };
-  const record = await context.store.getResult(known.key);
+  const record = await context.store.results.get(known.key);
   if (record === undefined) return { ...known, state: 'run', reason: await whyNew(task, known, context) };
   const outputs = await damagedOutputs(task, record, context.store);
   if (outputs.length > 0) return { ...known, state: 'run', reason: { code: 'damaged', outputs } };

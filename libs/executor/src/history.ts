@@ -30,13 +30,13 @@ export function createHistory(store: Store, pipeline: string): History {
   const ofTask = async (task: TaskNode): Promise<ResultRecord[]> => {
     earlierKeys ??= keysOfEarlierRuns(store, pipeline);
     const keys = (await earlierKeys).get(task.id) ?? [];
-    const records = await Promise.all(keys.map((key) => store.getResult(key)));
+    const records = await Promise.all(keys.map((key) => store.results.get(key)));
     return records.filter((record) => record !== undefined && record.fingerprint.kind === task.kind) as ResultRecord[];
   };
   const sameKind = (kind: string): Promise<ResultRecord[]> => {
     let records = ofKind.get(kind);
     if (records === undefined) {
-      records = store
+      records = store.results
         .nearest(kind, RESULTS_OF_A_KIND)
         .then((found) => found.filter((record) => record.fingerprint.shard === undefined));
       ofKind.set(kind, records);

@@ -1,6 +1,6 @@
 import type { OutsideData } from '@sonde/data';
 import { isDataRef, isOutputRef, type OutputRef, type TaskId, type TaskNode, type Value } from '@sonde/pipeline';
-import type { ResultRecord, Store, StoredArtifact } from '@sonde/store';
+import { isObtainable, type ResultRecord, type Store, type StoredArtifact } from '@sonde/store';
 import type { DecideContext } from './decide.ts';
 import { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from './step.ts';
 
@@ -114,8 +114,8 @@ export async function damagedOutputs(task: TaskNode, record: ResultRecord, store
   const present = await Promise.all(
     names.map((name) => {
       const artifact = record.outputs[name];
-      return artifact === undefined ? false : store.artifactPresent(artifact);
+      return artifact === undefined ? 'missing' : store.artifacts.presence(artifact);
     }),
   );
-  return names.filter((_, index) => !present[index]);
+  return names.filter((_, index) => !isObtainable(present[index]!));
 }

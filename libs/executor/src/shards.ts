@@ -120,7 +120,7 @@ async function partPaths(execution: Execution, unit: Unit, record: ResultRecord)
   const locate = async (result: ResultRecord) => {
     const paths: Record<string, string> = {};
     for (const name of Object.keys(unit.task.outputs)) {
-      paths[name] = await execution.reading.add(() => execution.store.materialize(result.outputs[name]!));
+      paths[name] = await execution.reading.add(() => execution.store.artifacts.open(result.outputs[name]!));
     }
     return paths;
   };

@@ -105,7 +105,7 @@ async function readInputs(execution: Execution, task: TaskNode, first: MissedDec
 
 async function locate(execution: Execution, source: InputSource): Promise<string> {
   const { store, reading } = execution;
-  if (source.from === 'task') return reading.add(() => store.materialize(source.artifact));
+  if (source.from === 'task') return reading.add(() => store.artifacts.open(source.artifact));
   return openData(execution, source.ref, source.data);
 }
 

@@ -119,7 +119,7 @@ export async function runTasks(
       // What this run has just written it has also just read.
       if (artifact === undefined || record?.run === execution.run) return;
       try {
-        await execution.reading.add(() => execution.store.checkArtifact(artifact));
+        await execution.reading.add(() => execution.store.artifacts.check(artifact));
       } catch (error) {
         if (!(error instanceof BlobDamaged)) conclude(byId.get(task)!, error);
         else damaged.add(task);

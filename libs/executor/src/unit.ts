@@ -53,7 +53,7 @@ export function computeUnit(execution: Execution, unit: Unit): Promise<UnitResul
 
 /** A whole result of the store, or none. */
 export async function storedResult(execution: Execution, task: TaskNode, key: Key): Promise<ResultRecord | undefined> {
-  const record = await execution.store.getResult(key);
+  const record = await execution.store.results.get(key);
   if (record === undefined) return undefined;
   return (await damagedOutputs(task, record, execution.store)).length === 0 ? record : undefined;
 }
@@ -123,7 +123,7 @@ async function workAt(seat: Seat, execution: Execution, unit: Unit, held: { leas
 async function acquire(execution: Execution, unit: Unit, onWait: () => void): Promise<Lease> {
   const { id: task, step } = unit.task;
   try {
-    return await execution.store.acquire(unit.key, {
+    return await execution.store.leases.acquire(unit.key, {
       holder: `run ${execution.run}`,
       signal: execution.stop.signal,
       onWait: (holder) => {
@@ -211,7 +211,7 @@ async function publish(
       run: execution.run,
       notes: { ...unit.notes(), device },
     };
-    await store.putResult(record);
+    await store.results.put(record);
     return record;
   } finally {
     await store.removeScratch(folder);
@@ -220,7 +220,7 @@ async function publish(
 
 async function putOutput(execution: Execution, unit: Unit, name: string, path: string): Promise<StoredArtifact> {
   try {
-    return await execution.store.putArtifact(unit.task.outputs[name]!.type, path, { move: true });
+    return await execution.store.artifacts.put(unit.task.outputs[name]!.type, path, { move: true });
   } catch (error) {
     // About what the step wrote (an empty folder, a link), not about the store.
     if (!(error instanceof StoreError && error.code === 'io' && error.path?.startsWith(path))) throw error;

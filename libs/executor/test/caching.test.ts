@@ -159,7 +159,7 @@ describe('refresh', () => {
 describe('a damaged store', () => {
   it('recomputes a result whose bytes are gone', async () => {
     const first = await rig().run(chain(1, 2));
-    rmSync(rig().store.blobPath(first.records.get('sum')!.outputs.out!.digest), { force: true });
+    rmSync(rig().store.blobs.path(first.records.get('sum')!.outputs.out!.digest), { force: true });
     const plan = await rig().plan(chain(1, 2));
     expect(plan.tasks[2]).toMatchObject({ state: 'run', reason: { code: 'damaged', outputs: ['out'] } });
     const again = await rig().run(chain(1, 2));
@@ -169,7 +169,7 @@ describe('a damaged store', () => {
 
   it('recomputes a result whose bytes turn out wrong when they are read, and never uses them', async () => {
     const first = await rig().run(chain(1, 2));
-    const blob = rig().store.blobPath(first.records.get('sum')!.outputs.out!.digest);
+    const blob = rig().store.blobs.path(first.records.get('sum')!.outputs.out!.digest);
     chmodSync(blob, 0o644);
     writeFileSync(blob, '4');
     // Another process opens the store: what this one has checked is not known there.
@@ -220,7 +220,7 @@ describe('data from outside', () => {
     const offline = await rig().run(graph, { sources: { ...sources, offline: true } });
     expect(offline.failures.get('read')).toMatchObject({ code: 'data' });
     // Once its content is in the store, the network is not needed.
-    await rig().store.putText('text');
+    await rig().store.blobs.putText('text');
     expect((await rig().run(graph, { sources: { ...sources, offline: true } })).value('read')).toBe(4);
   });
 

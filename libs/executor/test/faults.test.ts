@@ -154,7 +154,7 @@ describe('an input that changes while it is read', () => {
     rig().openGate('read');
     const ran = await run;
     expect(ran.failures.get('read')).toMatchObject({ code: 'input-changed', message: expect.stringContaining(path) });
-    for await (const record of rig().store.results()) expect(record).toBeUndefined();
+    for await (const record of rig().store.results.all()) expect(record).toBeUndefined();
     expect((await rig().run(graph)).value('read')).toBe(6);
   });
 });

@@ -10,7 +10,7 @@ const rig = useRig();
 function damage(record: ResultRecord | undefined): void {
   const artifact = record!.outputs.out!;
   for (const { digest } of artifact.files === undefined ? [artifact] : Object.values(artifact.files)) {
-    const path = rig().store.blobPath(digest);
+    const path = rig().store.blobs.path(digest);
     const bytes = readFileSync(path);
     bytes[0] = bytes[0]! ^ 1;
     chmodSync(path, 0o644);
@@ -44,9 +44,9 @@ describe('what the caller is going to read', () => {
     expect(endings(healed, 'sum')).toEqual(['task.cached', 'task.started', 'task.progress', 'task.finished']);
     expect(healed.all.at(-1)!.event).toBe('run.finished');
     const folder = healed.records.get('folder')!.outputs.out!;
-    await rig().store.exportArtifact(folder, rig().path('folder'));
+    await rig().store.artifacts.export(folder, rig().path('folder'));
     expect(readFileSync(rig().path('folder/two'), 'utf8')).toBe('two');
-    expect((await rig().store.verify()).ok).toBe(true);
+    expect((await rig().store.care.verify()).ok).toBe(true);
     expect((await rig().run(graph, exports('sum', 'folder'))).ran).toEqual([]);
   });
 
@@ -90,13 +90,13 @@ describe('damage that only the reading shows', () => {
     });
     const first = await rig().run(graph);
     const count = first.records.get('count')!;
-    for (const key of count.notes!.shards as `sha256:${string}`[]) damage(await rig().store.getResult(key));
+    for (const key of count.notes!.shards as `sha256:${string}`[]) damage(await rig().store.results.get(key));
     damage(count);
     damage(first.records.get('add'));
     const healed = await rig().run(graph, exports('add', 'count'));
     expect(healed.status).toBe('succeeded');
     expect([healed.value('count'), healed.value('add')]).toEqual([15, 16]);
-    expect((await rig().store.verify()).ok).toBe(true);
+    expect((await rig().store.care.verify()).ok).toBe(true);
   });
 
   it('is healed by a step that is run anew although its stored content seems to be there', async () => {
@@ -105,6 +105,6 @@ describe('damage that only the reading shows', () => {
     const fresh = await rig().run(graph, { refresh: ['a'] });
     expect(fresh.ran).toEqual(['a']);
     expect(fresh.value('a')).toBe(20);
-    expect(existsSync(rig().store.blobPath(fresh.records.get('a')!.outputs.out!.digest))).toBe(true);
+    expect(existsSync(rig().store.blobs.path(fresh.records.get('a')!.outputs.out!.digest))).toBe(true);
   });
 });

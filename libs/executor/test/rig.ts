@@ -160,7 +160,7 @@ export async function createRig(workerEntry: string): Promise<Rig> {
       const result = await handle.result;
       const ran = all.flatMap((event) => (event.event === 'task.finished' ? [event.task] : [])).sort();
       const value = (task: string) =>
-        JSON.parse(readFileSync(rig.store.blobPath(result.records.get(task)!.outputs.out!.digest), 'utf8'));
+        JSON.parse(readFileSync(rig.store.blobs.path(result.records.get(task)!.outputs.out!.digest), 'utf8'));
       return { ...result, all, ran, value };
     },
     journal: () =>

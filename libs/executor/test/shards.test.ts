@@ -70,9 +70,9 @@ describe('a step that divides', () => {
   it('computes a shard again whose bytes are gone, and joins anew', async () => {
     const first = await rig().run(counting(['a', 'bb', 'cccc']));
     const whole = first.records.get('count')!;
-    rmSync(rig().store.blobPath(whole.outputs.out!.digest), { force: true });
+    rmSync(rig().store.blobs.path(whole.outputs.out!.digest), { force: true });
     const [, second] = whole.notes!.shards as `sha256:${string}`[];
-    rmSync(rig().store.blobPath((await rig().store.getResult(second!))!.outputs.out!.digest), { force: true });
+    rmSync(rig().store.blobs.path((await rig().store.results.get(second!))!.outputs.out!.digest), { force: true });
     const again = await rig().run(counting(['a', 'bb', 'cccc']));
     expect(again.value('count')).toBe(7);
     expect(shardsRun()).toEqual(['shard a+bb', 'shard cccc', 'shard cccc']);

@@ -99,7 +99,7 @@ describe('a run that is killed', () => {
     // The results of a, b and two shards are in the store.
     for (let results = 0; results < 4; ) {
       results = 0;
-      for await (const _ of rig().store.results()) results++;
+      for await (const _ of rig().store.results.all()) results++;
     }
     killed.child.kill('SIGKILL');
     expect(await killed.ended).toBe('SIGKILL');
@@ -136,7 +136,7 @@ describe('an interruption', () => {
     });
     // What finished within the grace period is a result.
     expect(finished(run)).toEqual(['first', 'stubborn']);
-    expect((await rig().store.status()).leases).toBe(0);
+    expect((await rig().store.care.status()).leases).toBe(0);
     expect((await rig().store.runs.list())[0]!.status).toBe('interrupted');
     rig().openGate('held');
     const again = await rig().run(graph());

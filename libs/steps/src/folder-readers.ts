@@ -4,12 +4,12 @@ import type { FolderReaders } from '@sonde/data';
 /** Which files of a folder count where it is taken for a model, an adapter or a scorer. */
 export const FOLDER_READERS: FolderReaders = {
   model: {
-    here: async (folder) => (await import('@sonde/models')).listModelFiles(folder),
-    elsewhere: async (folder) => (await import('@sonde/models')).chooseModelFiles(folder),
+    here: async (folder) => (await import('@sonde/checkpoints')).listModelFiles(folder),
+    elsewhere: async (folder) => (await import('@sonde/checkpoints')).chooseModelFiles(folder),
   },
   adapter: {
-    here: async (folder) => (await import('@sonde/models')).listAdapterFiles(folder),
-    elsewhere: async (folder) => (await import('@sonde/models')).chooseAdapterFiles(folder),
+    here: async (folder) => (await import('@sonde/checkpoints')).listAdapterFiles(folder),
+    elsewhere: async (folder) => (await import('@sonde/checkpoints')).chooseAdapterFiles(folder),
   },
   scorer: {
     here: async () => (await import('@sonde/scoring')).listScorerFiles(''),

@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { UserError } from '@sonde/base';
-import type { CapturedStates, CaptureSite, Pool } from '@sonde/models';
+import type { CapturedStates, CaptureSite, Pool } from '@sonde/engine';
 import {
   floatColumn,
   hasColumn,

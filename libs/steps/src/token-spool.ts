@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import type { CaptureSite, TokenStates } from '@sonde/models';
+import type { CaptureSite, TokenStates } from '@sonde/engine';
 
 /** A token's place in the row index. */
 export interface TokenRow {

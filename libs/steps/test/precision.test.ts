@@ -1,7 +1,7 @@
 import path from 'node:path';
+import { DTYPES, QUANTIZATIONS } from '@sonde/checkpoints';
 import { resolveEmbedded } from '@sonde/embedded';
 import type { RunValue } from '@sonde/executor';
-import { DTYPES, QUANTIZATIONS } from '@sonde/models';
 import type { ConfigSchema } from '@sonde/pipeline';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,7 +1,7 @@
-import { StoreError } from './errors.ts';
-import { createHolder, type Holder } from './holder.ts';
-import { type Layout, layoutOf } from './layout.ts';
-import { createWatch, type Watch } from './life.ts';
+import { StoreError } from './disk/errors.ts';
+import { type Layout, layoutOf } from './disk/layout.ts';
+import { createHolder, type Holder } from './leases/holder.ts';
+import { createWatch, type Watch } from './leases/life.ts';
 import type { OpenOptions } from './types.ts';
 
 /** What the parts of one opened store share. */

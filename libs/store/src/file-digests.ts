@@ -3,11 +3,10 @@ import { type BigIntStats, readFileSync } from 'node:fs';
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { codeOf } from '@sonde/base';
-import { checkedText, parseChecked } from './checked.ts';
 import type { Context } from './context.ts';
-import { digestFile, isDigest } from './digest.ts';
-import { StoreError } from './errors.ts';
-import type { BlobInfo } from './types.ts';
+import { checkedText, parseChecked } from './disk/checked.ts';
+import { type BlobInfo, digestFile, isDigest } from './disk/digest.ts';
+import { StoreError } from './disk/errors.ts';
 
 /**
  * A file can change twice within one tick of its file system's clock without showing it, so a digest taken within two

@@ -1,30 +1,22 @@
-export { digestFile, digestOf, isDigest } from './digest.ts';
-export { asStoreError, BlobDamaged, StoreError, type StoreErrorCode } from './errors.ts';
-export { canonicalJson, keyOf } from './json.ts';
-export { openStore } from './store.ts';
-export { type TreeFiles, treeDigest } from './trees.ts';
+export { treeDigest } from './artifacts/trees.ts';
+export type { Artifacts, StoredArtifact, TreeFiles } from './artifacts/types.ts';
+export { isObtainable } from './blobs/presence.ts';
+export type { Blobs, LocalBlobs, Presence } from './blobs/types.ts';
 export type {
-  AcquireOptions,
-  BlobInfo,
-  Digest,
+  Care,
   GcOptions,
   GcReport,
-  Json,
-  Key,
-  Lease,
-  OpenOptions,
   Pin,
   Problem,
-  ResultRecord,
-  RunDetail,
-  RunFinish,
-  RunLog,
-  RunMeta,
-  RunSummary,
-  Runs,
-  Store,
-  StoredArtifact,
   StoreStatus,
   VerifyProgress,
   VerifyReport,
-} from './types.ts';
+} from './care/types.ts';
+export { type BlobInfo, type Digest, digestFile, digestOf, isDigest, type Key } from './disk/digest.ts';
+export { asStoreError, BlobDamaged, StoreError, type StoreErrorCode } from './disk/errors.ts';
+export { canonicalJson, keyOf } from './disk/json.ts';
+export type { AcquireOptions, Lease, Leases } from './leases/types.ts';
+export type { LocalResults, ResultRecord, Results } from './results/types.ts';
+export type { RunDetail, RunFinish, RunLog, RunMeta, RunSummary, Runs } from './runs/types.ts';
+export { openStore } from './store.ts';
+export type { OpenOptions, Store } from './types.ts';

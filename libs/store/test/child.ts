@@ -17,16 +17,16 @@ async function loop(store: Store): Promise<void> {
   console.log('ready');
   for (let index = 0; ; index++) {
     const name = `item ${index % 40}`;
-    const lease = await store.acquire(digestOf(name), { holder: 'loop' });
+    const lease = await store.leases.acquire(digestOf(name), { holder: 'loop' });
     const folder = await store.scratch();
     await mkdir(join(folder, 'tree', 'sub'), { recursive: true });
     await writeFile(join(folder, 'file'), name.repeat(20_000));
     await writeFile(join(folder, 'tree', 'a'), `${name} a`);
     await writeFile(join(folder, 'tree', 'sub', 'b'), `${name} b`);
-    const file = await store.putArtifact('json', join(folder, 'file'), { move: true });
-    const tree = await store.putArtifact('model', join(folder, 'tree'));
-    await store.putResult(record(name, { file, tree }));
-    await store.materialize(tree);
+    const file = await store.artifacts.put('json', join(folder, 'file'), { move: true });
+    const tree = await store.artifacts.put('model', join(folder, 'tree'));
+    await store.results.put(record(name, { file, tree }));
+    await store.artifacts.open(tree);
     log.append({ event: 'done', key: keyOf({ kind: 'test/text', name }) });
     await store.removeScratch(folder);
     await lease.release();
@@ -40,12 +40,12 @@ async function compete(store: Store, count: number, log: string): Promise<void> 
     [0, 1, 2, 3].map(async (lane) => {
       for (const name of names.filter((_, index) => index % 4 === lane)) {
         const key = keyOf({ kind: 'test/text', name });
-        if (await store.getResult(key)) continue;
-        const lease = await store.acquire(key, { holder: `process ${process.pid}` });
-        if (!(await store.getResult(key))) {
+        if (await store.results.get(key)) continue;
+        const lease = await store.leases.acquire(key, { holder: `process ${process.pid}` });
+        if (!(await store.results.get(key))) {
           appendFileSync(log, `${name}\n`);
           await delay(5);
-          await store.putResult(record(name, { text: { type: 'json', ...(await store.putText(name)) } }));
+          await store.results.put(record(name, { text: { type: 'json', ...(await store.blobs.putText(name)) } }));
         }
         await lease.release();
       }
@@ -56,7 +56,7 @@ async function compete(store: Store, count: number, log: string): Promise<void> 
 
 async function put(store: Store, bytes: number): Promise<void> {
   const chunk = 'x'.repeat(4096);
-  for (let index = 0; index * 4096 < bytes; index++) await store.putText(`${index}${chunk}`);
+  for (let index = 0; index * 4096 < bytes; index++) await store.blobs.putText(`${index}${chunk}`);
 }
 
 const store = await openStore(dir);
@@ -65,7 +65,7 @@ try {
   if (command === 'compete') await compete(store, Number(rest[0]), rest[1] ?? '');
   if (command === 'put') await put(store, Number(rest[0]));
   if (command === 'hold') {
-    await store.acquire(digestOf(rest[0] ?? ''), { holder: 'the child' });
+    await store.leases.acquire(digestOf(rest[0] ?? ''), { holder: 'the child' });
     await store.scratch();
     console.log('held');
     await delay(60_000);

@@ -25,88 +25,88 @@ async function folderWith(files: Readonly<Record<string, string>>): Promise<stri
 describe('blobs', () => {
   it('are named by their content, read-only, and stored once', async () => {
     const store = await newStore();
-    const info = await store.putText('hello');
+    const info = await store.blobs.putText('hello');
     expect(info).toEqual({ digest: digestOf('hello'), size: 5 });
-    const path = store.blobPath(info.digest);
+    const path = store.blobs.path(info.digest);
     const first = await stat(path);
     expect(first.mode & 0o777).toBe(0o444);
-    expect(await store.putText('hello')).toEqual(info);
+    expect(await store.blobs.putText('hello')).toEqual(info);
     const source = join(await temporaryFolder(), 'f');
     await writeFile(source, 'hello');
-    expect(await store.putFile(source)).toEqual(info);
+    expect(await store.blobs.putFile(source)).toEqual(info);
     expect((await stat(path)).ino).toBe(first.ino);
-    expect(await store.hasBlob(info.digest, 5)).toBe(true);
-    expect(await store.hasBlob(info.digest, 6)).toBe(false);
+    expect(await store.blobs.presence(info.digest, 5)).toBe('here');
+    expect(await store.blobs.presence(info.digest, 6)).toBe('damaged');
     expect(await readdir(join(store.dir, 'tmp')).then((all) => readdir(join(store.dir, 'tmp', all[0]!)))).toEqual([]);
   });
 
   it('a moved file is gone from where it was; a copied one stays, and stays writable', async () => {
     const store = await newStore();
     const folder = await folderWith({ moved: 'm', copied: 'c' });
-    const moved = await store.putFile(join(folder, 'moved'), { move: true });
-    const copied = await store.putFile(join(folder, 'copied'));
+    const moved = await store.blobs.putFile(join(folder, 'moved'), { move: true });
+    const copied = await store.blobs.putFile(join(folder, 'copied'));
     expect(await readdir(folder)).toEqual(['copied']);
     await writeFile(join(folder, 'copied'), 'changed');
-    expect(await readFile(await store.openVerified(copied.digest), 'utf8')).toBe('c');
-    expect(await readFile(await store.openVerified(moved.digest), 'utf8')).toBe('m');
+    expect(await readFile(await store.blobs.open(copied.digest), 'utf8')).toBe('c');
+    expect(await readFile(await store.blobs.open(moved.digest), 'utf8')).toBe('m');
   });
 
   it('a moved file with a second name is copied, so that the other name cannot write into the store', async () => {
     const store = await newStore();
     const folder = await folderWith({ one: 'text' });
     await link(join(folder, 'one'), join(folder, 'two'));
-    const info = await store.putFile(join(folder, 'one'), { move: true });
+    const info = await store.blobs.putFile(join(folder, 'one'), { move: true });
     await writeFile(join(folder, 'two'), 'evil');
-    expect(await readFile(await store.openVerified(info.digest), 'utf8')).toBe('text');
+    expect(await readFile(await store.blobs.open(info.digest), 'utf8')).toBe('text');
   });
 
   it.each([false, true])('a flipped byte is found, set aside and never read (times kept: %s)', async (keepTimes) => {
     const store = await newStore();
-    const info = await store.putText('some content');
+    const info = await store.blobs.putText('some content');
     const artifact: StoredArtifact = { type: 'json', ...info };
-    await flip(store.blobPath(info.digest), keepTimes);
-    const failure = await store.openVerified(info.digest).catch((error: unknown) => error);
+    await flip(store.blobs.path(info.digest), keepTimes);
+    const failure = await store.blobs.open(info.digest).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(BlobDamaged);
     expect(failure).toMatchObject({ code: 'corrupt', reason: 'damaged', digest: info.digest });
-    expect(await store.artifactPresent(artifact)).toBe(false);
+    expect(await store.artifacts.presence(artifact)).toBe('missing');
     expect(await readdir(join(store.dir, 'quarantine'))).toHaveLength(1);
-    await expect(store.openVerified(info.digest)).rejects.toMatchObject({ reason: 'missing' });
-    await store.putText('some content');
-    expect(await readFile(await store.openVerified(info.digest), 'utf8')).toBe('some content');
+    await expect(store.blobs.open(info.digest)).rejects.toMatchObject({ reason: 'missing' });
+    await store.blobs.putText('some content');
+    expect(await readFile(await store.blobs.open(info.digest), 'utf8')).toBe('some content');
   });
 
   it('a change after the first check is found by the file times', async () => {
     const store = await newStore();
-    const { digest } = await store.putText('some content');
-    await store.openVerified(digest);
-    await flip(store.blobPath(digest));
-    await expect(store.openVerified(digest)).rejects.toThrow(BlobDamaged);
+    const { digest } = await store.blobs.putText('some content');
+    await store.blobs.open(digest);
+    await flip(store.blobs.path(digest));
+    await expect(store.blobs.open(digest)).rejects.toThrow(BlobDamaged);
   });
 
   it('a blob cut short is replaced when its content is put again', async () => {
     const store = await newStore();
-    const { digest } = await store.putText('some content');
-    await chmod(store.blobPath(digest), 0o644);
-    await writeFile(store.blobPath(digest), 'some');
-    await store.putText('some content');
-    expect(await readFile(await store.openVerified(digest), 'utf8')).toBe('some content');
+    const { digest } = await store.blobs.putText('some content');
+    await chmod(store.blobs.path(digest), 0o644);
+    await writeFile(store.blobs.path(digest), 'some');
+    await store.blobs.putText('some content');
+    expect(await readFile(await store.blobs.open(digest), 'utf8')).toBe('some content');
   });
 
   it('a blob damaged in its content is replaced when its content is put again', async () => {
     const store = await newStore();
-    const { digest } = await store.putText('hello');
-    await flip(store.blobPath(digest));
-    await (await open(store.dir)).putText('hello');
-    expect(await readFile(store.blobPath(digest), 'utf8')).toBe('hello');
-    expect((await store.status()).quarantined).toBe(1);
+    const { digest } = await store.blobs.putText('hello');
+    await flip(store.blobs.path(digest));
+    await (await open(store.dir)).blobs.putText('hello');
+    expect(await readFile(store.blobs.path(digest), 'utf8')).toBe('hello');
+    expect((await store.care.status()).quarantined).toBe(1);
   });
 
   it('many at once with the same content are all right', async () => {
     const stores = [await newStore()];
     stores.push(await open(stores[0]!.dir));
-    const infos = await Promise.all(Array.from({ length: 20 }, (_, index) => stores[index % 2]!.putText('same')));
+    const infos = await Promise.all(Array.from({ length: 20 }, (_, index) => stores[index % 2]!.blobs.putText('same')));
     expect(new Set(infos.map((info) => info.digest))).toEqual(new Set([digestOf('same')]));
-    expect((await stores[0]!.verify()).ok).toBe(true);
+    expect((await stores[0]!.care.verify()).ok).toBe(true);
   });
 });
 
@@ -115,56 +115,56 @@ describe('trees', () => {
 
   it('are folders whose digest depends on names and contents only', async () => {
     const store = await newStore();
-    const tree = await store.putArtifact('model', await folderWith(files));
+    const tree = await store.artifacts.put('model', await folderWith(files));
     expect(tree.size).toBe(8);
     expect(Object.keys(tree.files ?? {})).toEqual(Object.keys(files));
-    expect((await store.putArtifact('model', await folderWith(files))).digest).toBe(tree.digest);
-    const folder = await store.materialize(tree);
+    expect((await store.artifacts.put('model', await folderWith(files))).digest).toBe(tree.digest);
+    const folder = await store.artifacts.open(tree);
     expect(await readFile(join(folder, 'weights', 'part-2'), 'utf8')).toBe('two');
-    expect(await store.materialize(tree)).toBe(folder);
-    expect(await store.artifactPresent(tree)).toBe(true);
+    expect(await store.artifacts.open(tree)).toBe(folder);
+    expect(await store.artifacts.presence(tree)).toBe('here');
   });
 
   it('a materialised folder that was changed is made anew', async () => {
     const store = await newStore();
-    const tree = await store.putArtifact('model', await folderWith(files));
-    const folder = await store.materialize(tree);
+    const tree = await store.artifacts.put('model', await folderWith(files));
+    const folder = await store.artifacts.open(tree);
     await writeFile(join(folder, 'stray'), '');
-    expect(await readdir(await store.materialize(tree))).toEqual(['config.json', 'weights']);
+    expect(await readdir(await store.artifacts.open(tree))).toEqual(['config.json', 'weights']);
   });
 
   it('a flipped byte in one file is found through its folder too', async () => {
     const store = await newStore();
-    const tree = await store.putArtifact('model', await folderWith(files));
-    const folder = await store.materialize(tree);
+    const tree = await store.artifacts.put('model', await folderWith(files));
+    const folder = await store.artifacts.open(tree);
     await flip(join(folder, 'weights', 'part-1'));
-    await expect(store.materialize(tree)).rejects.toThrow(BlobDamaged);
-    expect(await store.artifactPresent(tree)).toBe(false);
+    await expect(store.artifacts.open(tree)).rejects.toThrow(BlobDamaged);
+    expect(await store.artifacts.presence(tree)).toBe('missing');
   });
 
   it('a check sets aside all that is damaged at once', async () => {
     const store = await newStore();
-    const tree = await store.putArtifact('model', await folderWith({ a: 'a', b: 'bb', c: 'ccc' }));
-    await expect(store.checkArtifact(tree)).resolves.toBeUndefined();
-    for (const name of ['a', 'b']) await flip(store.blobPath(tree.files![name]!.digest));
-    await expect(store.checkArtifact(tree)).rejects.toThrow(BlobDamaged);
-    expect(await store.status()).toMatchObject({ blobs: 2, quarantined: 2 });
+    const tree = await store.artifacts.put('model', await folderWith({ a: 'a', b: 'bb', c: 'ccc' }));
+    await expect(store.artifacts.check(tree)).resolves.toBeUndefined();
+    for (const name of ['a', 'b']) await flip(store.blobs.path(tree.files![name]!.digest));
+    await expect(store.artifacts.check(tree)).rejects.toThrow(BlobDamaged);
+    expect(await store.care.status()).toMatchObject({ blobs: 2, quarantined: 2 });
   });
 
   it('names that lead out of the folder are refused', async () => {
     const store = await newStore();
-    const evil = await store.putText('evil');
+    const evil = await store.blobs.putText('evil');
     const tree: StoredArtifact = { type: 'model', digest: evil.digest, size: 4, files: { '../evil': evil } };
-    await expect(store.materialize(tree)).rejects.toThrow('leads out of it');
-    await expect(store.exportArtifact(tree, join(await temporaryFolder(), 'x'))).rejects.toThrow('leads out of it');
+    await expect(store.artifacts.open(tree)).rejects.toThrow('leads out of it');
+    await expect(store.artifacts.export(tree, join(await temporaryFolder(), 'x'))).rejects.toThrow('leads out of it');
   });
 
   it('links and empty folders are refused as outputs', async () => {
     const store = await newStore();
     const folder = await folderWith({ a: 'a' });
     await symlink('/etc/hostname', join(folder, 'b'));
-    await expect(store.putArtifact('model', folder)).rejects.toThrow('neither a file nor a folder');
-    await expect(store.putArtifact('model', await temporaryFolder())).rejects.toThrow('holds no file');
+    await expect(store.artifacts.put('model', folder)).rejects.toThrow('neither a file nor a folder');
+    await expect(store.artifacts.put('model', await temporaryFolder())).rejects.toThrow('holds no file');
   });
 });
 
@@ -172,15 +172,15 @@ describe('exports', () => {
   it('share nothing with the store, and replace what an export left', async () => {
     const store = await newStore();
     const out = await temporaryFolder();
-    const file: StoredArtifact = { type: 'json', ...(await store.putText('{"a":1}')) };
-    await store.exportArtifact(file, join(out, 'deep', 'file.json'));
+    const file: StoredArtifact = { type: 'json', ...(await store.blobs.putText('{"a":1}')) };
+    await store.artifacts.export(file, join(out, 'deep', 'file.json'));
     await writeFile(join(out, 'deep', 'file.json'), 'mine now');
-    expect(await readFile(await store.openVerified(file.digest), 'utf8')).toBe('{"a":1}');
-    await store.exportArtifact(file, join(out, 'deep', 'file.json'));
+    expect(await readFile(await store.blobs.open(file.digest), 'utf8')).toBe('{"a":1}');
+    await store.artifacts.export(file, join(out, 'deep', 'file.json'));
     expect(await readFile(join(out, 'deep', 'file.json'), 'utf8')).toBe('{"a":1}');
-    const tree = await store.putArtifact('model', await folderWith({ a: '1', 'b/c': '2' }));
-    await store.exportArtifact(tree, join(out, 'tree'));
-    await store.exportArtifact(tree, join(out, 'tree'));
+    const tree = await store.artifacts.put('model', await folderWith({ a: '1', 'b/c': '2' }));
+    await store.artifacts.export(tree, join(out, 'tree'));
+    await store.artifacts.export(tree, join(out, 'tree'));
     expect(await readFile(join(out, 'tree', 'b', 'c'), 'utf8')).toBe('2');
     expect(await readdir(out)).toEqual(['deep', 'tree']);
   });
@@ -188,20 +188,20 @@ describe('exports', () => {
   it('never replace a folder with files of somebody else', async () => {
     const store = await newStore();
     const out = await folderWith({ 'thesis.tex': 'years of work' });
-    const tree = await store.putArtifact('model', await folderWith({ a: '1' }));
-    await expect(store.exportArtifact(tree, out)).rejects.toThrow('holds thesis.tex');
+    const tree = await store.artifacts.put('model', await folderWith({ a: '1' }));
+    await expect(store.artifacts.export(tree, out)).rejects.toThrow('holds thesis.tex');
     expect(await readdir(out)).toEqual(['thesis.tex']);
   });
 
   it('a damaged blob is not exported, but set aside', async () => {
     const store = await newStore();
-    const { digest, size } = await store.putText('some content');
-    await store.openVerified(digest);
-    await flip(store.blobPath(digest), true);
+    const { digest, size } = await store.blobs.putText('some content');
+    await store.blobs.open(digest);
+    await flip(store.blobs.path(digest), true);
     const out = await temporaryFolder();
-    await expect(store.exportArtifact({ type: 'json', digest, size }, join(out, 'x'))).rejects.toThrow(BlobDamaged);
+    await expect(store.artifacts.export({ type: 'json', digest, size }, join(out, 'x'))).rejects.toThrow(BlobDamaged);
     expect(await readdir(out)).toEqual([]);
-    expect(await store.hasBlob(digest, size)).toBe(false);
+    expect(await store.blobs.presence(digest, size)).toBe('missing');
   });
 });
 

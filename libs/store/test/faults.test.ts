@@ -32,7 +32,7 @@ describe('a full disk', () => {
     const text = (index: number) => `${index}`.padEnd(100_000);
     let failure: unknown;
     for (let index = 0; index < 20 && failure === undefined; index++) {
-      await store.putText(text(index)).catch((error: unknown) => {
+      await store.blobs.putText(text(index)).catch((error: unknown) => {
         failure = error;
       });
     }
@@ -41,10 +41,10 @@ describe('a full disk', () => {
     expect(failure).toMatchObject({ hint: expect.stringContaining('sonde store gc') });
     const [holder = ''] = await readdir(join(dir, 'tmp'));
     expect(await readdir(join(dir, 'tmp', holder))).toEqual([]);
-    expect((await openStore(dir, { readOnly: true }).then((reader) => reader.verify())).ok).toBe(true);
-    const freed = await store.gc({ graceSeconds: -1 });
+    expect((await openStore(dir, { readOnly: true }).then((reader) => reader.care.verify())).ok).toBe(true);
+    const freed = await store.care.gc({ graceSeconds: -1 });
     expect(freed.blobs).toBeGreaterThan(5);
-    await store.putText(text(99));
+    await store.blobs.putText(text(99));
     await store.close();
     execFileSync('umount', [mounts.pop() ?? '']);
   });
@@ -63,7 +63,7 @@ describe('a folder without permission', () => {
       expect(JSON.parse(answer)).toEqual({ code: 'permission', message: expect.stringContaining(dir) });
       return;
     }
-    const failure = await (await openStore(inner)).putText('x').catch((error: unknown) => error);
+    const failure = await (await openStore(inner)).blobs.putText('x').catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'permission', message: expect.stringContaining(dir) });
   });
 
@@ -81,11 +81,11 @@ describe('opening', () => {
   it('makes nothing before something is written', async () => {
     const folder = await temporaryFolder();
     const store = await open(join(folder, 'store'));
-    expect(await store.status()).toMatchObject({ blobs: 0, results: 0, runs: 0 });
+    expect(await store.care.status()).toMatchObject({ blobs: 0, results: 0, runs: 0 });
     expect(await store.runs.list()).toEqual([]);
-    expect(await store.pins()).toEqual([]);
+    expect(await store.care.pins()).toEqual([]);
     expect(await readdir(folder)).toEqual([]);
-    await store.putText('x');
+    await store.blobs.putText('x');
     expect(JSON.parse(await readFile(join(folder, 'store', 'store.json'), 'utf8'))).toEqual({
       sonde: 'store',
       layout: 1,
@@ -119,24 +119,24 @@ describe('opening', () => {
     const reader = await open(writer.dir, { readOnly: true });
     const input = join(await temporaryFolder(), 'input');
     await writeFile(input, 'x');
-    await reader.getResult(record.key);
-    await reader.artifactPresent(record.outputs.text!);
-    await reader.openVerified(record.outputs.text!.digest);
-    await reader.materialize(record.outputs.text!);
-    await reader.nearest('test/text');
+    await reader.results.get(record.key);
+    await reader.artifacts.presence(record.outputs.text!);
+    await reader.blobs.open(record.outputs.text!.digest);
+    await reader.artifacts.open(record.outputs.text!);
+    await reader.results.nearest('test/text');
     await reader.digestOfFile(input);
     await reader.runs.open(log.id);
-    await reader.status();
-    await reader.verify();
+    await reader.care.status();
+    await reader.care.verify();
     const refused = { code: 'permission' };
-    await expect(reader.putText('new')).rejects.toMatchObject(refused);
-    await expect(reader.putText('text')).rejects.toMatchObject(refused);
-    await expect(reader.putFile(input, { move: true })).rejects.toMatchObject(refused);
-    await expect(reader.putResult(record)).rejects.toMatchObject(refused);
-    await expect(reader.acquire(record.key, { holder: 'x' })).rejects.toMatchObject(refused);
+    await expect(reader.blobs.putText('new')).rejects.toMatchObject(refused);
+    await expect(reader.blobs.putText('text')).rejects.toMatchObject(refused);
+    await expect(reader.blobs.putFile(input, { move: true })).rejects.toMatchObject(refused);
+    await expect(reader.results.put(record)).rejects.toMatchObject(refused);
+    await expect(reader.leases.acquire(record.key, { holder: 'x' })).rejects.toMatchObject(refused);
     await expect(reader.scratch()).rejects.toMatchObject(refused);
-    await expect(reader.pin('x', [record.key])).rejects.toMatchObject(refused);
-    await expect(reader.gc()).rejects.toMatchObject(refused);
+    await expect(reader.care.pin('x', [record.key])).rejects.toMatchObject(refused);
+    await expect(reader.care.gc()).rejects.toMatchObject(refused);
     expect(await listing(writer.dir)).toEqual(before);
     expect(await readFile(input, 'utf8')).toBe('x');
   });

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { JsonObject } from '@sonde/base';
 import { build } from 'rolldown';
 import { afterAll, afterEach } from 'vitest';
-import { type Json, keyOf, openStore, type ResultRecord, type Store, type StoredArtifact } from '../src/index.ts';
+import { keyOf, openStore, type ResultRecord, type Store, type StoredArtifact } from '../src/index.ts';
 
 const folders: string[] = [];
 const stores: Store[] = [];
@@ -36,7 +37,7 @@ export async function newStore(options?: Parameters<typeof openStore>[1]): Promi
 }
 
 export function recordOf(
-  fingerprint: { readonly [field: string]: Json },
+  fingerprint: JsonObject,
   outputs: { readonly [name: string]: StoredArtifact } = {},
 ): ResultRecord {
   const created = '2026-01-02T03:04:05.678Z';
@@ -45,8 +46,11 @@ export function recordOf(
 
 /** Publishes a result with one text output. */
 export async function publishText(store: Store, name: string, text: string): Promise<ResultRecord> {
-  const record = recordOf({ kind: 'test/text', name }, { text: { type: 'json', ...(await store.putText(text)) } });
-  await store.putResult(record);
+  const record = recordOf(
+    { kind: 'test/text', name },
+    { text: { type: 'json', ...(await store.blobs.putText(text)) } },
+  );
+  await store.results.put(record);
   return record;
 }
 

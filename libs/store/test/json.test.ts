@@ -1,6 +1,7 @@
+import type { JsonValue } from '@sonde/base';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalJson, digestOf, type Json, keyOf } from '../src/index.ts';
+import { canonicalJson, digestOf, keyOf } from '../src/index.ts';
 
 describe('canonical JSON', () => {
   it('is one text whatever the order of fields, as RFC 8785 spells it', () => {
@@ -13,7 +14,7 @@ describe('canonical JSON', () => {
   it('reads back as what it was', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
-        const plain = JSON.parse(JSON.stringify(value)) as Json;
+        const plain = JSON.parse(JSON.stringify(value)) as JsonValue;
         expect(JSON.parse(canonicalJson(plain))).toEqual(plain);
       }),
     );
@@ -27,13 +28,13 @@ describe('canonical JSON', () => {
     [{ size: 1n }, '$.size is a bigint'],
     [{ text: '\ud800' }, '$.text is text with half of a surrogate pair'],
   ])('refuses what JSON cannot hold and names its place', (value, message) => {
-    expect(() => canonicalJson(value as unknown as Json)).toThrow(message);
+    expect(() => canonicalJson(value as unknown as JsonValue)).toThrow(message);
   });
 
   it('refuses a value that contains itself', () => {
     const loop: { self?: unknown } = {};
     loop.self = loop;
-    expect(() => canonicalJson(loop as Json)).toThrow('$.self contains itself');
+    expect(() => canonicalJson(loop as JsonValue)).toThrow('$.self contains itself');
   });
 });
 

@@ -14,12 +14,12 @@ it('kill -9 at any moment, 30 times, leaves whole results only', async () => {
     writer.process.kill('SIGKILL');
     expect(await writer.ended).toBe('SIGKILL');
     const reader = await open(dir, { readOnly: true });
-    const report = await reader.verify();
+    const report = await reader.care.verify();
     expect(report.problems).toEqual([]);
     expect(report.results).toBeGreaterThanOrEqual(results);
     results = report.results;
-    for await (const record of reader.results()) {
-      for (const output of Object.values(record.outputs)) expect(await reader.artifactPresent(output)).toBe(true);
+    for await (const record of reader.results.all()) {
+      for (const output of Object.values(record.outputs)) expect(await reader.artifacts.presence(output)).toBe('here');
     }
   }
   expect(results).toBeGreaterThan(5);
@@ -30,5 +30,5 @@ it('kill -9 at any moment, 30 times, leaves whole results only', async () => {
   expect(runs).toHaveLength(30);
   expect(new Set(runs.map((run) => run.status))).toEqual(new Set(['died']));
   // What the last one left is no obstacle.
-  expect(await store.gc({ keepRuns: 0, graceSeconds: -1 })).toMatchObject({ kept: { results: 0 } });
+  expect(await store.care.gc({ keepRuns: 0, graceSeconds: -1 })).toMatchObject({ kept: { results: 0 } });
 }, 60_000);

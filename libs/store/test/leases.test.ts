@@ -22,13 +22,15 @@ describe('leases', () => {
   it('are held by one at a time, and the others are told whom they wait for', async () => {
     const first = await newStore();
     const second = await open(first.dir);
-    const lease = await first.acquire(KEY, { holder: 'run one' });
+    const lease = await first.leases.acquire(KEY, { holder: 'run one' });
     const order: string[] = [];
     const waiting: string[] = [];
-    const next = second.acquire(KEY, { holder: 'run two', onWait: (holder) => waiting.push(holder) }).then((taken) => {
-      order.push('taken');
-      return taken;
-    });
+    const next = second.leases
+      .acquire(KEY, { holder: 'run two', onWait: (holder) => waiting.push(holder) })
+      .then((taken) => {
+        order.push('taken');
+        return taken;
+      });
     await delay(150);
     order.push('released');
     await lease.release();
@@ -40,10 +42,10 @@ describe('leases', () => {
 
   it('waiting can be given up', async () => {
     const store = await newStore();
-    await store.acquire(KEY, { holder: 'one' });
+    await store.leases.acquire(KEY, { holder: 'one' });
     const signal = AbortSignal.timeout(60);
-    await expect(store.acquire(KEY, { holder: 'two', signal })).rejects.toThrow();
-    expect((await store.status()).leases).toBe(1);
+    await expect(store.leases.acquire(KEY, { holder: 'two', signal })).rejects.toThrow();
+    expect((await store.care.status()).leases).toBe(1);
   });
 
   it('of a killed process on this host are free at once, and its temporary files go', async () => {
@@ -52,7 +54,7 @@ describe('leases', () => {
     expect(await holder.line()).toBe('held');
     holder.process.kill('SIGKILL');
     await holder.ended;
-    const lease = await store.acquire(KEY, { holder: 'two', signal: AbortSignal.timeout(5000) });
+    const lease = await store.leases.acquire(KEY, { holder: 'two', signal: AbortSignal.timeout(5000) });
     await lease.release();
     expect(await readdir(join(store.dir, 'tmp'))).toHaveLength(1);
     expect(await readdir(join(store.dir, 'leases', 'holders'))).toHaveLength(1);
@@ -63,18 +65,18 @@ describe('leases', () => {
     const holder = await child(['hold', store.dir, 'a key']);
     await holder.line();
     holder.process.kill('SIGSTOP');
-    await expect(store.acquire(KEY, { holder: 'two', signal: AbortSignal.timeout(800) })).rejects.toThrow();
+    await expect(store.leases.acquire(KEY, { holder: 'two', signal: AbortSignal.timeout(800) })).rejects.toThrow();
   });
 
   it('of a host that went silent are taken over after twelve beats, whatever its clock says', async () => {
     const store = await newStore();
-    await store.putText('');
+    await store.blobs.putText('');
     const file = await foreignHolder(store.dir, 0.05);
     const future = new Date('2040-01-01');
     await utimes(file, future, future);
     const waiting: string[] = [];
     const started = performance.now();
-    const lease = await store.acquire(KEY, { holder: 'two', onWait: (holder) => waiting.push(holder) });
+    const lease = await store.leases.acquire(KEY, { holder: 'two', onWait: (holder) => waiting.push(holder) });
     expect(performance.now() - started).toBeGreaterThan(600);
     expect(waiting).toEqual(['run x (process 1 on elsewhere)']);
     await lease.release();
@@ -82,17 +84,17 @@ describe('leases', () => {
 
   it('of a host that beats are left to it, even when its clock stands in the past', async () => {
     const store = await newStore();
-    await store.putText('');
+    await store.blobs.putText('');
     const file = await foreignHolder(store.dir, 0.05);
     let second = 0;
     const beats = setInterval(() => void utimes(file, second++, second), 50);
-    await expect(store.acquire(KEY, { holder: 'two', signal: AbortSignal.timeout(1500) })).rejects.toThrow();
+    await expect(store.leases.acquire(KEY, { holder: 'two', signal: AbortSignal.timeout(1500) })).rejects.toThrow();
     clearInterval(beats);
   });
 
   it('tell their holder when they were taken over', async () => {
     const store = await newStore({ heartbeatSeconds: 0.02 });
-    const lease = await store.acquire(KEY, { holder: 'one' });
+    const lease = await store.leases.acquire(KEY, { holder: 'one' });
     await rm(join(store.dir, 'leases', KEY.slice(7)), { recursive: true });
     await new Promise((resolve) => lease.lost.addEventListener('abort', resolve));
     expect(lease.lost.reason).toMatchObject({ message: expect.stringContaining('taken over') });
@@ -105,7 +107,7 @@ describe('leases', () => {
     expect(await Promise.all(rivals.map((rival) => rival.ended))).toEqual([0, 0]);
     const computed = (await readFile(log, 'utf8')).trim().split('\n').sort();
     expect(computed).toEqual(Array.from({ length: 50 }, (_, index) => `key ${index}`).sort());
-    expect(await store.verify()).toMatchObject({ ok: true, results: 50, blobs: 50 });
-    expect((await store.status()).leases).toBe(0);
+    expect(await store.care.verify()).toMatchObject({ ok: true, results: 50, blobs: 50 });
+    expect((await store.care.status()).leases).toBe(0);
   });
 });

@@ -15,12 +15,12 @@ it('without hard links trees are made of copies, and everything else is as ever'
   const folder = await temporaryFolder();
   await mkdir(join(folder, 'sub'));
   await writeFile(join(folder, 'sub', 'a'), 'text');
-  const tree = await store.putArtifact('model', folder);
+  const tree = await store.artifacts.put('model', folder);
   expect(tree.digest).toBe(treeDigest({ 'sub/a': { digest: digestOf('text'), size: 4 } }));
-  const path = join(await store.materialize(tree), 'sub', 'a');
+  const path = join(await store.artifacts.open(tree), 'sub', 'a');
   expect(await readFile(path, 'utf8')).toBe('text');
   expect((await stat(path)).nlink).toBe(1);
-  expect(await store.materialize(tree)).toBe(join(path, '..', '..'));
-  await (await store.acquire(digestOf('key'), { holder: 'me' })).release();
-  expect((await store.verify()).ok).toBe(true);
+  expect(await store.artifacts.open(tree)).toBe(join(path, '..', '..'));
+  await (await store.leases.acquire(digestOf('key'), { holder: 'me' })).release();
+  expect((await store.care.verify()).ok).toBe(true);
 });

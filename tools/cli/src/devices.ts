@@ -23,13 +23,13 @@ export const acceleratorsOf = async (device = 'auto'): Promise<readonly Accelera
   if (new Set(indices).size < indices.length) throw new UserError('usage', `--device ${device} names a device twice`);
   const accelerators = indices.map((index): Accelerator => ({ provider: 'cuda', index }));
   if (device !== 'auto') return accelerators;
-  const { hasCudaLibrary } = await import('@sonde/models');
+  const { hasCudaLibrary } = await import('@sonde/engine');
   return hasCudaLibrary() && (await tryAccelerator(accelerators[0]!)) === null ? accelerators : [];
 };
 
 /** What is wrong with a device, or null. */
 export const tryAccelerator = async (accelerator: Accelerator): Promise<string | null> => {
-  const { tryProvider } = await import('@sonde/models');
+  const { tryProvider } = await import('@sonde/engine');
   const problem = await tryProvider(accelerator.provider, deviceEnvironment(accelerator, process.env));
   if (problem === null) return null;
   const name = accelerator.provider === 'cuda' ? `cuda:${accelerator.index}` : accelerator.provider;

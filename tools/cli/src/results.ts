@@ -95,7 +95,7 @@ export const writeResults = async (
     await mkdir(folder, { recursive: true });
     await removeOutputs(folder, inTheWay(old, outputs));
     for (const output of outputs) {
-      await store.exportArtifact(output.artifact, path.join(folder, output.file));
+      await store.artifacts.export(output.artifact, path.join(folder, output.file));
       written.push(output);
     }
     if (prune) await removeOutputs(folder, old);

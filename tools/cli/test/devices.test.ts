@@ -1,4 +1,4 @@
-import { hasCudaLibrary } from '@sonde/models';
+import { hasCudaLibrary } from '@sonde/engine';
 import { describe, expect, it } from 'vitest';
 import { acceleratorsOf } from '../src/devices.ts';
 

@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
+import { type CaptureItem, capture, type Intervention, type Model, type Prompt, perplexity } from '@sonde/engine';
 import type { CombineContext, RunContext } from '@sonde/executor';
-import { type CaptureItem, capture, type Intervention, type Model, type Prompt, perplexity } from '@sonde/models';
 import { readTableParts, rows, tableFromColumns, writeParquet } from '@sonde/tables';
 import { optionalInput } from '../inputs.ts';
 import { combineTables } from '../shared/combine.ts';

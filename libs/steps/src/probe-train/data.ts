@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
+import type { CaptureSite, Pool } from '@sonde/engine';
 import type { RunConfig } from '@sonde/executor';
-import type { CaptureSite, Pool } from '@sonde/models';
 import type { ProbeTarget } from '@sonde/probing';
 import { readTable, rows } from '@sonde/tables';
 import { maxima, readContinuationGrid } from '../continuation-scores.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
+import type { Prompt } from '@sonde/engine';
 import type { RunConfig, RunContext } from '@sonde/executor';
-import { openTokenizer, type Prompt } from '@sonde/models';
 import {
   type Column,
   floatColumn,
@@ -13,6 +13,7 @@ import {
   tableFromColumns,
   writeParquet,
 } from '@sonde/tables';
+import { openTokenizer } from '@sonde/tokenizers';
 import { input, number, optionalInput } from '../inputs.ts';
 import { SCORE_PREFIX } from '../prompts.ts';
 import { renderThrough } from './templates.ts';

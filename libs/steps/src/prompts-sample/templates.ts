@@ -1,4 +1,5 @@
-import { type Prompt, renderPrompt, type Tokenizer } from '@sonde/models';
+import type { Prompt } from '@sonde/engine';
+import { renderPrompt, type Tokenizer } from '@sonde/tokenizers';
 import { codePoints } from '../prompts.ts';
 
 /** Template 0 passes the prompt as it is; 1–4 ask for a continuation, with and without the two labels. */

@@ -1,5 +1,5 @@
+import { type Continuation, type GenerationOptions, generate, type RunHooks } from '@sonde/engine';
 import type { CombineContext, RunContext } from '@sonde/executor';
-import { type Continuation, type GenerationOptions, generate, type RunHooks } from '@sonde/models';
 import { type Table, tableFromColumns, writeParquet } from '@sonde/tables';
 import { combineTables } from '../shared/combine.ts';
 import { withCapture } from '../shared/model/captured.ts';

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
-import { hasCudaLibrary, PROVIDERS, type Provider, tryProvider } from '@sonde/models';
+import { hasCudaLibrary, PROVIDERS, type Provider, tryProvider } from '@sonde/engine';
 
 /** What doctor found out about one part of the machine. */
 export interface Finding {

@@ -64,7 +64,7 @@ export const exportArtifact = async (
   }
   if (tensor !== undefined && extension !== '.npy') throw new UserError('usage', '--tensor goes with --out FILE.npy');
   await mkdir(path.dirname(path.resolve(target)), { recursive: true });
-  return write(target, await store.materialize(artifact), tensor);
+  return write(target, await store.artifacts.open(artifact), tensor);
 };
 
 type Writer = (target: string, file: string, tensor: string | undefined) => Promise<readonly string[]>;

@@ -1,9 +1,9 @@
 import os from 'node:os';
 import { UserError } from '@sonde/base';
 import { bringFolder, createDataSources } from '@sonde/data';
+import type { OpenOptions } from '@sonde/engine';
 import { deviceEnvironment, type Provider, type RunEvent } from '@sonde/executor';
 import { hubSettings, listRevisions, parseReference } from '@sonde/hub';
-import type { Quantization, WeightDtype } from '@sonde/models';
 import { parseDataRef } from '@sonde/pipeline';
 import { FOLDER_READERS } from '@sonde/steps';
 import { acceleratorsOf } from '../devices.ts';
@@ -16,10 +16,7 @@ import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '
 type WithoutTime<Event> = Event extends RunEvent ? Omit<Event, 'time'> : never;
 type DownloadEvent = Extract<WithoutTime<RunEvent>, { readonly event: 'data.progress' | 'data.retrying' }>;
 
-interface CheckOptions extends CommonOptions {
-  readonly adapter?: string;
-  readonly dtype?: WeightDtype;
-  readonly quantization?: Quantization;
+interface CheckOptions extends CommonOptions, Pick<OpenOptions, 'adapter' | 'dtype' | 'quantization'> {
   readonly offline?: boolean;
   readonly device?: string;
 }
@@ -68,7 +65,7 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
     const adapter =
       options.adapter === undefined ? undefined : await bring(options.adapter, 'adapter', options, terminal);
     const provider = await chooseDevice(options.device);
-    const { checkModel } = await import('@sonde/models');
+    const { checkModel } = await import('@sonde/engine');
     const report = await checkModel(folder, {
       device: provider,
       threads: os.availableParallelism(),

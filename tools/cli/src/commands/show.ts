@@ -108,7 +108,7 @@ const show1 = async (
   terminal.out(
     `${bold(`${task}.${output}`)}  ${dim(`${artifact.type}, ${formatBytes(artifact.size)}, ${artifact.digest}`)}`,
   );
-  const file = await store.materialize(artifact);
+  const file = await store.artifacts.open(artifact);
   switch (artifact.type) {
     case 'table':
       showTable(await readTable(file), options.rows, terminal);
@@ -167,7 +167,7 @@ export const show = async (file: string, name: string, options: ShowOptions): Pr
           task,
           output,
           ...artifact,
-          path: await store.materialize(artifact),
+          path: await store.artifacts.open(artifact),
         })),
       ),
     });

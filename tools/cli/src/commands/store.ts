@@ -15,7 +15,7 @@ interface GcOptions extends CommonOptions {
 /** `sonde store status`. */
 export const status = async (options: CommonOptions): Promise<void> => {
   const terminal = openTerminal(options);
-  const found = await (await openStore(storeFolder(options.store), { readOnly: true })).status();
+  const found = await (await openStore(storeFolder(options.store), { readOnly: true })).care.status();
   if (options.json) return printJson(terminal, { sonde: 1, ...found });
   const rows = [
     ['store', found.dir],
@@ -33,7 +33,7 @@ export const status = async (options: CommonOptions): Promise<void> => {
 export const verify = async (options: CommonOptions): Promise<void> => {
   const terminal = openTerminal(options);
   const store = await openStore(storeFolder(options.store));
-  const report = await store.verify(({ phase, done, total }) => {
+  const report = await store.care.verify(({ phase, done, total }) => {
     if (terminal.live) process.stderr.write(`\r${phase} ${done}/${total}\u001b[K`);
   });
   if (terminal.live) process.stderr.write('\r\u001b[K');
@@ -56,7 +56,7 @@ export const verify = async (options: CommonOptions): Promise<void> => {
 export const gc = async (options: GcOptions): Promise<void> => {
   const terminal = openTerminal(options);
   const store = await openStore(storeFolder(options.store));
-  const report = await store.gc({
+  const report = await store.care.gc({
     keepRuns: options.keepRuns,
     dryRun: options.dryRun === true,
     ...(options.olderThan === undefined ? {} : { olderThanDays: options.olderThan }),
@@ -84,7 +84,7 @@ export const pin = async (file: string, options: PipelineOptions & { readonly re
   const store = await openStore(storeFolder(options.store));
   const graph = await readGraph(file, options);
   if (options.remove) {
-    await store.unpin(graph.name);
+    await store.care.unpin(graph.name);
     if (options.json) return printJson(terminal, { sonde: 1, pipeline: graph.name, pinned: [] });
     return terminal.out(`${graph.name} is pinned no more`);
   }
@@ -92,7 +92,7 @@ export const pin = async (file: string, options: PipelineOptions & { readonly re
   const keys = tasks.flatMap(({ state, key }) => (state === 'cached' && key !== undefined ? [key] : []));
   if (keys.length === 0)
     throw new UserError('usage', `${graph.name} has no results to pin yet`, 'sonde run computes them.');
-  await store.pin(graph.name, keys);
+  await store.care.pin(graph.name, keys);
   if (options.json) return printJson(terminal, { sonde: 1, pipeline: graph.name, pinned: keys });
   terminal.out(`${graph.name}: ${count(keys.length, 'result')} pinned`);
 };

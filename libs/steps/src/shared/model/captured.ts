@@ -1,6 +1,6 @@
 import path from 'node:path';
+import type { CapturedStates, CaptureOptions, CaptureSite, Model, RunHooks } from '@sonde/engine';
 import type { RunContext } from '@sonde/executor';
-import type { CapturedStates, CaptureOptions, CaptureSite, Model, RunHooks } from '@sonde/models';
 import { type PoolRows, type StateDType, type StateRow, writeStates } from '../../states.ts';
 import { openTokenSpool } from '../../token-spool.ts';
 import { modelFacts } from './model-prompts.ts';

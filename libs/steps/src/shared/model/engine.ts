@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { JsonObject } from '@sonde/base';
+import type { Quantization, WeightDtype } from '@sonde/checkpoints';
 import { type InputArtifact, isInputArtifact, type Provider, type RunConfig } from '@sonde/executor';
-import type { Quantization, WeightDtype } from '@sonde/models';
 
 let version: string | undefined;
 

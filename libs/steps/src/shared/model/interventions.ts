@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { UserError } from '@sonde/base';
+import type { Intervention, ModelConfig, Pool, Site, TokenPlace } from '@sonde/engine';
 import type { InputArtifact, RunContext } from '@sonde/executor';
-import type { Intervention, ModelConfig, Pool, Site, TokenPlace } from '@sonde/models';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { openStates, type StatesFile, statesTensors } from '../../states.ts';
 import { allPromptIds } from './model-prompts.ts';

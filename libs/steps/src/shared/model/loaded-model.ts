@@ -1,5 +1,5 @@
+import { type Model, openModel } from '@sonde/engine';
 import type { RunContext } from '@sonde/executor';
-import { type Model, openModel } from '@sonde/models';
 import { modelAffinity, modelInputs } from './engine.ts';
 
 /** The model that this worker has loaded: its next tasks are of the same model where there are any. */

@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
+import type { Prompt } from '@sonde/engine';
 import type { RunContext } from '@sonde/executor';
-import type { Prompt } from '@sonde/models';
 import { column, concatTables, floatColumn, hasColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
 import { input } from '../../inputs.ts';
 import { fullTextColumn } from '../../prompts.ts';

@@ -1,0 +1,160 @@
+import { causalMask } from '@sonde/networks';
+import type { Cache, Engine, MaximumRequest, PoolRequest, RunRequest, RunResult } from '../engine.ts';
+import { type Plan, placesOf } from '../interventions.ts';
+import type { Decoding } from '../options.ts';
+import { requireSpan, type TokenizedPrompt } from '../prompts.ts';
+import { runsOf, tokensPerRun } from './batches.ts';
+import { advance, type DrawRow, type Sequence } from './sequence.ts';
+
+/** Token ids and positions [sequences, longest] of sequences read from their start, padded at the end. */
+export function padTokens(sequences: readonly (readonly number[])[]): {
+  tokens: number;
+  inputIds: Int32Array;
+  positions: BigInt64Array;
+} {
+  const tokens = Math.max(...sequences.map((ids) => ids.length));
+  const inputIds = new Int32Array(sequences.length * tokens);
+  const positions = new BigInt64Array(sequences.length * tokens);
+  sequences.forEach((ids, row) => {
+    inputIds.set(ids, row * tokens);
+    for (let t = 0; t < tokens; t++) positions[row * tokens + t] = BigInt(t);
+  });
+  return { tokens, inputIds, positions };
+}
+
+/** Weights of sums over token ranges [first, past the last], one pool each: [sequences, pools, tokens]. */
+export function spanWeights(ranges: readonly (readonly (readonly [number, number])[])[], tokens: number): PoolRequest {
+  const count = ranges[0]?.length ?? 0;
+  const weights = new Float32Array(ranges.length * count * tokens);
+  ranges.forEach((pools, row) => {
+    pools.forEach(([from, to], q) => {
+      const start = (row * count + q) * tokens;
+      weights.fill(1, start + from, start + to);
+    });
+  });
+  return { count, weights };
+}
+
+/** Which tokens maxima are taken over: [sequences, tokens]. */
+export function spanMaximum(ranges: readonly (readonly [number, number])[], tokens: number): MaximumRequest {
+  const bias = new Float32Array(ranges.length * tokens).fill(Number.NEGATIVE_INFINITY);
+  ranges.forEach(([from, to], row) => {
+    bias.fill(0, row * tokens + from, row * tokens + to);
+  });
+  return { bias };
+}
+
+/** Joins the caches [B, H, T, D] of several runs, padding T to the longest. */
+function joinCaches(caches: readonly { cache: Cache; prompts: number }[], heads: number, size: number): Cache {
+  if (caches.length === 1) return caches[0]!.cache;
+  const length = Math.max(...caches.map(({ cache }) => cache.length));
+  const prompts = caches.reduce((sum, part) => sum + part.prompts, 0);
+  const join = (pick: (cache: Cache) => readonly Float32Array[]): Float32Array[] =>
+    pick(caches[0]!.cache).map((_, layer) => {
+      const out = new Float32Array(prompts * heads * length * size);
+      let row = 0;
+      for (const part of caches) {
+        const from = pick(part.cache)[layer]!;
+        const stride = part.cache.length * size;
+        for (let i = 0; i < part.prompts * heads; i++, row++) {
+          out.set(from.subarray(i * stride, (i + 1) * stride), row * length * size);
+        }
+      }
+      return out;
+    });
+  return { length, keys: join((cache) => cache.keys), values: join((cache) => cache.values) };
+}
+
+/** What is wanted of the prompts' states. */
+export interface PromptStates {
+  /** `prompt`: the sum over the prompt's own tokens; `tokens`: each token's. */
+  readonly pools: readonly ('prompt' | 'tokens')[];
+  /** @param position of the token, for `tokens` */
+  readonly onStates: (
+    prompt: TokenizedPrompt,
+    pool: 'prompt' | 'tokens',
+    pooled: Float32Array,
+    offset: number,
+    position: number,
+  ) => void;
+}
+
+/** A range for each token of a sequence, empty ones for padding. */
+export function eachToken(length: number, width: number): (readonly [number, number])[] {
+  return Array.from({ length: width }, (_, t) => (t < length ? [t, t + 1] : [0, 0]));
+}
+
+/** Runs over prompts, cut to size, that also decide the first token of each of their sequences. */
+export interface PrefillRun {
+  /** The prompts [start, end). */
+  readonly start: number;
+  readonly end: number;
+  readonly request: RunRequest;
+  /** The sequences that the head decides for, prompt by prompt. */
+  readonly rows: readonly DrawRow[];
+  /** Tells of the prompts' states in the result. */
+  report(result: RunResult): void;
+}
+
+/** @param sequences of each prompt, as many for each */
+export function prefillRuns(
+  engine: Engine,
+  prompts: readonly TokenizedPrompt[],
+  sequences: readonly (readonly Sequence[])[],
+  plan: Plan,
+  { pools, onStates }: PromptStates,
+): PrefillRun[] {
+  const [pooled, everyToken] = [pools.includes('prompt'), pools.includes('tokens')];
+  const lengths = prompts.map((prompt) => prompt.ids.length);
+  return runsOf(lengths, tokensPerRun(engine, everyToken)).map(([start, end]) => {
+    const group = prompts.slice(start, end);
+    const { tokens, inputIds, positions } = padTokens(group.map((prompt) => prompt.ids));
+    const rows = group.flatMap((prompt, i) =>
+      sequences[start + i]!.map((sequence) => ({ sequence, token: i * tokens + prompt.ids.length - 1 })),
+    );
+    const ranges = group.map((prompt) => [
+      ...(pooled ? [requireSpan(prompt)] : []),
+      ...(everyToken ? eachToken(prompt.ids.length, tokens) : []),
+    ]);
+    const count = ranges[0]!.length;
+    const request = {
+      prompts: group.length,
+      samples: 1,
+      tokens,
+      inputIds,
+      positions,
+      mask: causalMask(engine.sizes, tokens),
+      changes: plan.changes(() => placesOf(group, tokens)),
+      ...(count > 0 ? { pool: spanWeights(ranges, tokens) } : {}),
+    };
+    const report = (result: RunResult): void => {
+      for (const [i, prompt] of group.entries()) {
+        const offset = i * count * engine.layout.size;
+        if (pooled) onStates(prompt, 'prompt', result.pooled, offset, 0);
+        for (let t = 0; everyToken && t < prompt.ids.length; t++) {
+          onStates(prompt, 'tokens', result.pooled, offset + (count - tokens + t) * engine.layout.size, t);
+        }
+      }
+    };
+    return { start, end, request, rows, report };
+  });
+}
+
+/** Reads prompts, keeps their cache, and gives each of their sequences its first token. */
+export async function prefill(
+  engine: Engine,
+  prompts: readonly TokenizedPrompt[],
+  sequences: readonly (readonly Sequence[])[],
+  decoding: Decoding,
+  setting: { readonly plan: Plan; readonly eos: readonly number[] },
+  states: PromptStates,
+): Promise<Cache> {
+  const { keyValueHeads, headSize } = engine.sizes;
+  const caches: { cache: Cache; prompts: number }[] = [];
+  for (const run of prefillRuns(engine, prompts, sequences, setting.plan, states)) {
+    const result = await advance(engine, run.request, run.rows, decoding, setting.eos);
+    run.report(result);
+    caches.push({ cache: result.present, prompts: run.end - run.start });
+  }
+  return joinCaches(caches, keyValueHeads, headSize);
+}

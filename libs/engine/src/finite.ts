@@ -1,0 +1,73 @@
+import { UserError } from '@sonde/base';
+import { findNonFinite, weightName } from '@sonde/checkpoints';
+import { causalMask } from '@sonde/networks';
+import { readFloat32 } from '@sonde/tensors';
+import { padTokens, spanWeights } from './decoding/prefill.ts';
+import type { Engine } from './engine.ts';
+import { type Plan, placesOf } from './interventions.ts';
+import { internalsOf, type Model } from './model.ts';
+
+/** The first weight, by file order, that holds a number that is not finite, as it is stored or as it runs. */
+async function nonFiniteWeight(model: Model): Promise<string | null> {
+  const { checkpoint, adapter, precision } = internalsOf(model);
+  const low = [...(adapter?.modules ?? [])].flatMap(([name, { a, b }]) => [
+    [`${name}.lora_A.weight`, a, null] as const,
+    [`${name}.lora_B.weight`, b, null] as const,
+  ]);
+  const own = [...checkpoint.weights].map(([name, weight]) => [name, weight, precision.dtype] as const);
+  for (const [name, weight, dtype] of [...own, ...low]) {
+    const { data } = await readFloat32(weight.file, weightName(weight));
+    const found = findNonFinite(data, dtype);
+    if (found) return `weight "${name}" in ${weight.file.path} holds ${found.what} (element ${found.at})`;
+  }
+  return null;
+}
+
+/** The first layer at which a prompt's states are not finite. */
+async function nonFiniteLayer(
+  engine: Engine,
+  plan: Plan,
+  prompt: { readonly id: string; readonly ids: readonly number[] },
+): Promise<number | null> {
+  const { ids } = prompt;
+  const { tokens, inputIds, positions } = padTokens([ids]);
+  const mask = causalMask(engine.sizes, tokens);
+  const pool = spanWeights([[[0, tokens]]], tokens);
+  const changes = plan.changes(() => placesOf([prompt], tokens));
+  const { pooled } = await engine.run({
+    prompts: 1,
+    samples: 1,
+    tokens,
+    inputIds,
+    positions,
+    mask,
+    changes,
+    pool,
+    last: true,
+  });
+  const at = pooled.findIndex((value) => !Number.isFinite(value));
+  return at < 0 ? null : engine.layout.values.find(({ offset, size }) => at < offset + size)!.layer;
+}
+
+/** Finds where a state that is not finite comes from. */
+export async function explainNonFinite(
+  model: Model,
+  engine: Engine,
+  plan: Plan,
+  prompts: readonly { readonly id: string; readonly ids: readonly number[] }[],
+  cause: Error,
+): Promise<UserError> {
+  const weight = await nonFiniteWeight(model);
+  if (weight) return new UserError('model', `The model of ${model.folder} cannot be used: ${weight}.`);
+  const under = Object.keys(plan.stages).length > 0 ? ' under its interventions' : '';
+  for (const prompt of prompts) {
+    const layer = await nonFiniteLayer(engine, plan, prompt);
+    if (layer !== null) {
+      return new UserError(
+        'model',
+        `The model of ${model.folder} overflows${under}: the states of layer ${layer} are not finite for prompt "${prompt.id}".`,
+      );
+    }
+  }
+  return new UserError('model', `The model of ${model.folder} overflows${under} on generated text: ${cause.message}`);
+}

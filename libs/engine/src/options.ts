@@ -1,0 +1,105 @@
+import { UserError } from '@sonde/base';
+import { CAPTURE_SITES, type CaptureSite, type Features, SITES } from '@sonde/networks';
+import type { Plan } from './interventions.ts';
+import type { CaptureOptions, GenerationOptions, Pool, RunHooks } from './types.ts';
+
+/** Generation options, checked and complete. */
+export interface Decoding {
+  readonly samples: number;
+  /** The number of the first of them. */
+  readonly firstSample: number;
+  readonly maxNewTokens: number;
+  readonly sample: boolean;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly penalty: number;
+  readonly seed: number;
+}
+
+function check(name: string, value: number, valid: boolean, expected: string): number {
+  if (!valid) throw new UserError('model', `${name} is ${value}; expected ${expected}.`);
+  return value;
+}
+
+const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
+
+/** Beyond these bounds, logits would leave float32. */
+const isModerate = (value: number): boolean => value >= 1e-6 && value <= 1e6;
+
+/** Checks decoding options. @throws UserError naming the option */
+export function checkDecoding(options: GenerationOptions): Decoding {
+  const { num_return_sequences: samples = 1, max_new_tokens: maxNewTokens = 20, do_sample: sample = true } = options;
+  const { temperature = 1, top_p: topP = 1, top_k: topK = 0, repetition_penalty: penalty = 1, seed = 0 } = options;
+  const { first_sample: firstSample = 0 } = options;
+  check('num_return_sequences', samples, isCount(samples, 1), 'an integer of 1 or more');
+  check('first_sample', firstSample, isCount(firstSample, 0), 'an integer of 0 or more');
+  check('max_new_tokens', maxNewTokens, isCount(maxNewTokens, 1), 'an integer of 1 or more');
+  check('temperature', temperature, isModerate(temperature), 'a number from 1e-6 to 1e6 (do_sample: false is greedy)');
+  check('top_p', topP, topP > 0 && topP <= 1, 'a number in (0, 1]');
+  check('top_k', topK, isCount(topK, 0), 'an integer of 0 (no limit) or more');
+  check('repetition_penalty', penalty, isModerate(penalty), 'a number from 1e-6 to 1e6');
+  check('seed', seed, Number.isSafeInteger(seed), 'an integer');
+  if (!sample && samples > 1) {
+    throw new UserError(
+      'model',
+      `num_return_sequences is ${samples} without do_sample: they would all be the same; ask for 1, or for do_sample: true.`,
+    );
+  }
+  return { samples, firstSample, maxNewTokens, sample, temperature, topP, topK, penalty, seed };
+}
+
+const POOLS: readonly string[] = ['prompt', 'continuation', 'last', 'max', 'tokens'] satisfies (Pool | 'tokens')[];
+
+/** Capture options, checked: sites with the layer numbers wanted there, and each pool once. */
+export interface Capture {
+  readonly sites: readonly { readonly site: CaptureSite; readonly layers: readonly number[] }[];
+  readonly pools: readonly Pool[];
+  /** Whether every token's states are wanted. */
+  readonly tokens: boolean;
+}
+
+/** Checks capture options for a model of so many blocks. @throws UserError naming what is wrong */
+export function checkCapture(options: CaptureOptions, blocks: number, onToken: RunHooks['onToken']): Capture {
+  const { sites = ['residual'] } = options;
+  const strange = sites.find((name) => !CAPTURE_SITES.includes(name));
+  if (strange !== undefined) {
+    throw new UserError('model', `There is no site "${strange}"; expected some of ${CAPTURE_SITES.join(', ')}.`);
+  }
+  if (sites.length === 0) throw new UserError('model', `capture needs at least one site: ${CAPTURE_SITES.join(', ')}.`);
+  const pool = options.pool.find((name) => !POOLS.includes(name));
+  if (pool !== undefined)
+    throw new UserError('model', `There is no pool "${pool}"; expected some of ${POOLS.join(', ')}.`);
+  if (options.pool.length === 0) throw new UserError('model', `capture needs at least one pool: ${POOLS.join(', ')}.`);
+  const layers = options.layers === 'all' ? Array.from({ length: blocks + 1 }, (_, layer) => layer) : options.layers;
+  if (layers.length === 0) throw new UserError('model', 'capture needs at least one layer.');
+  const outside = layers.find((layer) => !Number.isInteger(layer) || layer < 0 || layer > blocks);
+  if (outside !== undefined) {
+    throw new UserError('model', `Layer ${outside} does not exist; the model has layers 0 to ${blocks}.`);
+  }
+  const tokens = options.pool.includes('tokens');
+  if (tokens && !onToken) throw new UserError('model', 'pool "tokens" needs onToken, which takes the states.');
+  return {
+    sites: [...new Set(sites)].map((site) => ({ site, layers: layersAt(site, layers) })),
+    pools: [...new Set(options.pool)].filter((name) => name !== 'tokens'),
+    tokens,
+  };
+}
+
+/** The embedding output, layer 0, is a state of the residual stream alone. */
+function layersAt(site: CaptureSite, layers: readonly number[]): number[] {
+  if (site === 'residual' || site === 'residual_raw') return [...layers];
+  const found = layers.filter((layer) => layer > 0);
+  if (found.length > 0) return found;
+  throw new UserError('model', `Site "${site}" has no layer 0, the embedding output; its layers count from 1.`);
+}
+
+/** What a graph must do for a capture and interventions. */
+export function featuresOf(capture: Capture | null, plan: Plan): Features {
+  const asked = capture?.sites.map(({ site }) => site) ?? [];
+  return {
+    maximum: capture?.pools.includes('max') ?? false,
+    sites: SITES.filter((site) => site !== 'residual' && asked.includes(site)),
+    edits: plan.stages,
+  };
+}

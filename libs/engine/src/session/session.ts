@@ -1,0 +1,91 @@
+import { copyFile, link, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type Adapter, type Checkpoint, type Precision, planQuantizedFile } from '@sonde/checkpoints';
+import { type Decoder, decoderGraph, type Features } from '@sonde/networks';
+import { encodeModel } from '@sonde/onnx';
+import type { InferenceSession } from 'onnxruntime-node';
+import { graphFormOf, openSession, type Placement } from './providers.ts';
+
+const OPSETS = { '': 23, 'com.microsoft': 1 };
+const IR_VERSION = 10;
+
+/**
+ * Hard-links a weight file beside the graph; copies it only where a link cannot be made (another file system). A
+ * checkpoint of the hub's cache is made of symbolic links: the file behind one is linked, for ONNX Runtime refuses them.
+ */
+export async function placeFile(path: string, target: string): Promise<void> {
+  const file = await realpath(path);
+  try {
+    await link(file, target);
+  } catch {
+    await copyFile(file, target);
+  }
+}
+
+/**
+ * A folder for the graph, on the weights' own file system so that they can be linked into it: among the temporary
+ * files, else beside the weights. Where both fail, the weights will be copied.
+ */
+async function folderFor(weights: string | undefined): Promise<string> {
+  const file = weights === undefined ? undefined : await realpath(weights);
+  for (const parent of file === undefined ? [] : [tmpdir(), dirname(file)]) {
+    const folder = await mkdtemp(join(parent, 'sonde-model-')).catch(() => undefined);
+    if (folder === undefined || file === undefined) continue;
+    if ((await stat(folder)).dev === (await stat(file)).dev) return folder;
+    await rm(folder, { recursive: true });
+  }
+  return mkdtemp(join(tmpdir(), 'sonde-model-'));
+}
+
+/** What weights a session has, and how they run. */
+export interface ModelWeights {
+  readonly checkpoint: Checkpoint;
+  readonly adapter: Adapter | null;
+  readonly precision: Precision;
+}
+
+/** A session to be: its graph is built, its weights are not loaded. */
+export interface PlannedSession {
+  /** How many numbers the model's weights have. */
+  readonly parameters: number;
+  create(): Promise<InferenceSession>;
+}
+
+/**
+ * Plans the session of a decoder over its checkpoint's own weight files. ONNX Runtime wants external data in the graph's
+ * folder, so both meet in a temporary one, where quantised weights are written too. It is deleted again before the
+ * session is given, for the files stay mapped; a system that cannot delete mapped files keeps it until it clears its
+ * temporary files.
+ * @throws UserError if the weights are not those that the decoder needs
+ */
+export function planSession(
+  { checkpoint, adapter, precision }: ModelWeights,
+  decoder: Decoder,
+  features: Features,
+  placement: Placement,
+): PlannedSession {
+  const files = new Map<string, string>();
+  const locate = (path: string): string => {
+    const name = files.get(path) ?? `weights-${files.size}.safetensors`;
+    files.set(path, name);
+    return name;
+  };
+  const { dtype, quantization } = precision;
+  const quantized = quantization === null ? null : planQuantizedFile('quantized.bin', quantization, dtype);
+  const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, dtype, quantized, locate };
+  const { graph, parameters } = decoderGraph(decoder, source, features, graphFormOf(placement));
+  const create = async (): Promise<InferenceSession> => {
+    const folder = await folderFor(files.keys().next().value);
+    try {
+      for (const [path, name] of files) await placeFile(path, join(folder, name));
+      await quantized?.write(join(folder, quantized.location));
+      const path = join(folder, 'model.onnx');
+      await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
+      return await openSession(path, placement.provider, placement.threads);
+    } finally {
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    }
+  };
+  return { parameters, create };
+}

@@ -1,0 +1,235 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '@sonde/base';
+import { ARCHITECTURES } from '@sonde/networks';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  capture,
+  type Forward,
+  forward,
+  type GenerationOptions,
+  generate,
+  type Model,
+  openModel,
+} from '../src/index.ts';
+import { GOLDENS, type GoldenResults, goldenModel, readGolden, writeGoldenAdapter } from './goldens.ts';
+import { relativeError } from './shared.ts';
+import { plain, scratch, type TinyOptions, writeTiny } from './tiny.ts';
+
+let files: Awaited<ReturnType<typeof scratch>>;
+beforeAll(async () => {
+  files = await scratch();
+});
+afterAll(() => files.remove());
+
+const TOLERANCE = 1e-5;
+const cpu = { threads: 1, device: 'cpu' } as const;
+
+/** Writes and opens the checkpoint of a golden. */
+async function open(name: string, options: TinyOptions = {}, form = 'as-is'): Promise<Model> {
+  const model = goldenModel(readGolden(name));
+  return openModel(await writeTiny(files.path(`${name}-${form}`), { model, ...options }), cpu);
+}
+
+function expectResults(result: Forward, golden: GoldenResults, tokens: readonly number[], count: number): void {
+  const d = golden.last_residual.length / tokens.length;
+  const rows = (states: Float32Array, layer: number): number[] =>
+    tokens.flatMap((t) => Array.from(states.subarray((layer * count + t) * d, (layer * count + t + 1) * d)));
+  for (const [layer, expected] of golden.hidden_states.entries()) {
+    expect(relativeError(rows(result.hiddenStates, layer), expected)).toBeLessThan(TOLERANCE);
+  }
+  expect(relativeError(rows(result.lastResidual, 0), golden.last_residual)).toBeLessThan(TOLERANCE);
+  expect(relativeError(result.logits.subarray(-golden.logits.length), golden.logits)).toBeLessThan(TOLERANCE);
+}
+
+const prompts = [plain('a', 'Hello there'), plain('b', 'x'), plain('c', 'Some longer text')];
+const all = { layers: 'all', pool: ['prompt', 'continuation', 'last', 'max'] } as const;
+const options: GenerationOptions = { num_return_sequences: 3, max_new_tokens: 12, top_p: 0.9, seed: 5, capture: all };
+
+describe('the architectures', () => {
+  test('are those that the documentation lists, and each has a golden', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/reference/models.md'), 'utf8');
+    const listed = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+    const supported = Object.keys(ARCHITECTURES).sort();
+    expect(listed.sort()).toEqual(supported);
+    const tried = GOLDENS.flatMap((name) => readGolden(name).config.architectures as string[]);
+    expect([...new Set(tried)].sort()).toEqual(supported);
+  });
+});
+
+describe.each(GOLDENS)('%s', (name) => {
+  const golden = readGolden(name);
+  let model: Model;
+  beforeAll(async () => {
+    model = await open(name);
+  });
+  afterAll(() => model.close());
+
+  test('gives the states and logits of transformers', async () => {
+    expectResults(await forward(model, golden.ids), golden, golden.tokens, golden.ids.length);
+    const sizes = golden.weights.map(([, shape]) => shape.reduce((a, b) => a * b));
+    expect(model.config.parameters).toBe(sizes.reduce((a, b) => a + b));
+  });
+
+  test('captures while it generates what teacher forcing gives', async () => {
+    const { continuations, states } = await generate(model, prompts, options);
+    const items = continuations.map(({ promptId, tokenIds }) => ({
+      prompt: prompts.find(({ id }) => id === promptId)!,
+      continuation: { tokenIds },
+    }));
+    const forced = await capture(model, items, all);
+    for (const pool of ['continuation', 'last', 'max'] as const) {
+      expect(relativeError(states!.residual!.pools[pool]!.data, forced.residual!.pools[pool]!.data)).toBeLessThan(1e-5);
+    }
+  });
+
+  test('generates for a prompt alone what it generates among others', async () => {
+    const { continuations, states } = await generate(model, prompts, options);
+    for (const [i, prompt] of prompts.entries()) {
+      const alone = await generate(model, [prompt], options);
+      const among = continuations.slice(i * 3, i * 3 + 3);
+      expect(alone.continuations.map(({ tokenIds }) => tokenIds)).toEqual(among.map(({ tokenIds }) => tokenIds));
+      const { data, shape } = states!.residual!.pools.last!;
+      const size = 3 * shape[1]! * shape[2]!;
+      const own = alone.states!.residual!.pools.last!.data;
+      expect(relativeError(own, data.subarray(i * size, (i + 1) * size))).toBeLessThan(1e-5);
+    }
+  });
+
+  test('leaves out a bypassed block, and its attention or MLP alone', async () => {
+    const states = async (...kinds: ('bypass' | 'bypass_attention' | 'bypass_mlp')[]): Promise<Float32Array> => {
+      const interventions = kinds.map((kind) => ({ kind, layers: [1] }));
+      return (await forward(model, golden.ids, { interventions })).hiddenStates;
+    };
+    const size = golden.ids.length * model.config.hiddenSize;
+    const bypassed = await states('bypass');
+    expect(bypassed.subarray(2 * size, 3 * size)).toEqual(bypassed.subarray(size, 2 * size));
+    expect(await states('bypass_attention', 'bypass_mlp')).toEqual(bypassed);
+    expect(await states('bypass_attention')).not.toEqual(bypassed);
+    expect(await states('bypass_mlp')).not.toEqual(bypassed);
+  });
+});
+
+describe('a LoRA adapter', () => {
+  test.each(GOLDENS.filter((name) => readGolden(name).adapter))('for %s gives the results of PEFT', async (name) => {
+    const golden = readGolden(name);
+    const folder = await writeTiny(files.path(`${name}-adapted`), { model: goldenModel(golden) });
+    const adapter = await writeGoldenAdapter(files.path(`${name}-adapter`), golden);
+    const model = await openModel(folder, { ...cpu, adapter });
+    expectResults(await forward(model, golden.ids), golden.adapter!, golden.tokens, golden.ids.length);
+    await model.close();
+  });
+});
+
+describe('a sliding window', () => {
+  const window = 4;
+  const ids = readGolden('mistral').ids;
+  const changed = ids.map((id, t) => (t === 5 ? id + 1 : id));
+
+  /** For each layer, the tokens whose states change with token 5. */
+  async function reached(form: string, config: Record<string, unknown>): Promise<number[][]> {
+    const model = await open('mistral', { config }, form);
+    const [before, after] = [await forward(model, ids), await forward(model, changed)];
+    const { layers, hiddenSize: d } = model.config;
+    await model.close();
+    return Array.from({ length: layers }, (_, layer) =>
+      ids.flatMap((__, t) => {
+        const at = ((layer * ids.length + t) * d) as number;
+        const same = before.hiddenStates.subarray(at, at + d).every((x, i) => x === after.hiddenStates[at + i]);
+        return same ? [] : [t];
+      }),
+    );
+  }
+
+  test('lets a token reach those within it, and with each layer as far again', async () => {
+    const [own, first, second] = await reached('window', { sliding_window: window });
+    expect(own).toEqual([5]);
+    expect(first).toEqual([5, 6, 7, 8]);
+    expect(second).toEqual([5, 6, 7, 8, 9, 10, 11]);
+  });
+
+  test('that is null, or wider than the text, is none', async () => {
+    const rest = ids.map((_, t) => t).slice(5);
+    expect((await reached('open', { sliding_window: null }))[1]).toEqual(rest);
+    expect((await reached('wide', { sliding_window: 60 }))[1]).toEqual(rest);
+  });
+
+  test('slides while text is generated, over the prompt and over what is new', async () => {
+    const model = await open('mistral', { config: { sliding_window: window } }, 'generating');
+    const greedy = { do_sample: false, max_new_tokens: 30 };
+    const [continuation] = (await generate(model, [plain('p', 'A longer beginning')], greedy)).continuations;
+    const text = [...model.tokenizer.encode('A longer beginning'), ...continuation!.tokenIds];
+    const { logits } = await forward(model, text);
+    const { vocabSize } = model.config;
+    const best = continuation!.tokenIds.map((_, i) => {
+      const row = text.length - continuation!.tokenIds.length + i - 1;
+      const values = logits.subarray(row * vocabSize, (row + 1) * vocabSize);
+      return values.indexOf(Math.max(...values));
+    });
+    expect(continuation!.tokenIds).toEqual(best);
+    await model.close();
+  });
+});
+
+describe('a checkpoint of GPT-2 as the hub has it', () => {
+  test('without its output head: names have no prefix, and causal masks lie among the weights', async () => {
+    const golden = readGolden('gpt2');
+    const change: TinyOptions['change'] = (weights) => {
+      for (const [name, entry] of Object.entries(weights)) {
+        weights[name.replace('transformer.', '')] = entry;
+        delete weights[name];
+      }
+      weights['h.0.attn.bias'] = { dtype: 'F32', shape: [1, 1, 64, 64], data: new Float32Array(64 * 64) };
+    };
+    const [whole, bare] = [await open('gpt2', {}, 'whole'), await open('gpt2', { change }, 'bare')];
+    expect((await forward(bare, golden.ids)).logits).toEqual((await forward(whole, golden.ids)).logits);
+    expect(bare.config.parameters).toBe(whole.config.parameters);
+    await Promise.all([whole.close(), bare.close()]);
+  });
+});
+
+describe('rotary positions whose frequencies change with the length of a text', () => {
+  test.each([
+    ['llama-dynamic', 64],
+    ['phi3-longrope', 32],
+  ])('%s: texts are limited to %d tokens, within which they do not', async (name, limit) => {
+    const model = await open(name, {}, 'limited');
+    expect(model.config.maxPositions).toBe(limit);
+    await expect(generate(model, [plain('p', 'x'.repeat(limit))], { max_new_tokens: 1 })).rejects.toThrow(
+      `more than the model's context of ${limit}`,
+    );
+    await model.close();
+  });
+});
+
+describe('a configuration that cannot be', () => {
+  const message = async (name: string, config: Record<string, unknown>): Promise<string> => {
+    const error = await open(name, { config }, 'bad').catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    return (error as UserError).message;
+  };
+
+  test.each([
+    ['gpt2', { n_head: 5 }, 'a hidden size of 16 cannot be shared by 5 heads'],
+    ['gpt2', { n_positions: 128 }, '"transformer.wpe.weight" has shape [64, 16]; the configuration makes it [128, 16]'],
+    [
+      'gpt2',
+      { n_inner: 10 },
+      '"transformer.h.0.mlp.c_fc.weight" has shape [16, 64]; the configuration makes it [16, 10]',
+    ],
+    ['gpt2', { n_layer: 4 }, 'lack "transformer.h.3.ln_1.weight"'],
+    ['gpt2', { n_layer: 2 }, 'have "transformer.h.2.ln_1.weight"'],
+    ['gpt2', { add_cross_attention: true }, 'add_cross_attention is not supported'],
+    ['gpt-neox-parallel', { num_attention_heads: 16 }, 'rotary positions need an even part of 1; it is 0'],
+    ['gpt-neox-parallel', { attention_bias: false }, 'have "gpt_neox.layers.0.attention.query_key_value.bias"'],
+    ['phi3', { num_key_value_heads: 1 }, 'qkv_proj.weight" has shape [48, 16]; the configuration makes it [32, 16]'],
+    ['mistral', { sliding_window: -1 }, 'sliding_window is -1; expected a positive integer or null'],
+    ['qwen3', { head_dim: undefined }, 'q_proj.weight" has shape [32, 16]; the configuration makes it [512, 16]'],
+    ['olmo3', { layer_types: ['full_attention'] }, 'expected a list of 4 words, each one of full_attention, sliding'],
+    ['olmo', { clip_qkv: 0 }, 'clip_qkv is 0; expected a positive number'],
+    ['olmo2', { rope_parameters: { rope_type: 'spiral' } }, 'rope type "spiral" is not supported'],
+    ['gemma2', { use_bidirectional_attention: true }, 'use_bidirectional_attention is not supported'],
+  ])('%s with %j: %s', async (name, config, expected) => {
+    expect(await message(name, config)).toContain(expected);
+  });
+});

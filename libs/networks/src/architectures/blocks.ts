@@ -1,0 +1,143 @@
+import type { Fields } from '@sonde/checkpoints';
+import type { Value } from '@sonde/onnx';
+import { ACTIVATION_NAMES, type Activation } from '../graph/activations.ts';
+import type { AttentionOptions } from '../graph/attention.ts';
+import type { Parts } from '../graph/parts.ts';
+import type { Decoder, DecoderSizes } from './architecture.ts';
+
+/** What attention and MLP add to the residual stream that they read. */
+export interface Branches {
+  attention(hidden: Value): Value;
+  mlp(hidden: Value): Value;
+}
+
+/** The MLP reads what attention has left. */
+export function sequentialBlock(parts: Parts, layer: number, hidden: Value, { attention, mlp }: Branches): Value {
+  const middle = parts.add(hidden, parts.gateAttention(layer, attention(hidden)));
+  return parts.add(middle, parts.gateMlp(layer, mlp(middle)));
+}
+
+/** Both read the block's input. */
+export function parallelBlock(parts: Parts, layer: number, hidden: Value, { attention, mlp }: Branches): Value {
+  const both = parts.add(parts.gateMlp(layer, mlp(hidden)), parts.gateAttention(layer, attention(hidden)));
+  return parts.add(both, hidden);
+}
+
+/** A norm of hidden states, whose weights have the given name. */
+export type Norm = (parts: Parts, name: string, x: Value) => Value;
+
+/** What a block's parts do with their input, given the name of their weights. */
+export interface NamedBranches {
+  attention(name: string, x: Value): Value;
+  mlp(name: string, x: Value): Value;
+}
+
+/** Norms before attention and before the MLP, under the names of Llama and its like. */
+export function preNormBlock(
+  parts: Parts,
+  layer: number,
+  hidden: Value,
+  norm: Norm,
+  { attention, mlp }: NamedBranches,
+): Value {
+  const at = `model.layers.${layer}`;
+  return sequentialBlock(parts, layer, hidden, {
+    attention: (x) => attention(`${at}.self_attn`, norm(parts, `${at}.input_layernorm`, x)),
+    mlp: (x) => mlp(`${at}.mlp`, norm(parts, `${at}.post_attention_layernorm`, x)),
+  });
+}
+
+/** Norms after attention and after the MLP, before they are added, under the names of OLMo 2 and its like. */
+export function postNormBlock(
+  parts: Parts,
+  layer: number,
+  hidden: Value,
+  norm: Norm,
+  { attention, mlp }: NamedBranches,
+): Value {
+  const at = `model.layers.${layer}`;
+  return sequentialBlock(parts, layer, hidden, {
+    attention: (x) => norm(parts, `${at}.post_attention_layernorm`, attention(`${at}.self_attn`, x)),
+    mlp: (x) => norm(parts, `${at}.post_feedforward_layernorm`, mlp(`${at}.mlp`, x)),
+  });
+}
+
+export interface SelfAttention extends AttentionOptions {
+  /** Whether the projections to queries, keys and values have a bias. */
+  readonly bias: boolean;
+  readonly outputBias: boolean;
+  /** Norm of queries and keys before they are rotated; `name` is that of the norm's weight. */
+  readonly norm?: (name: string, x: Value, heads: number) => Value;
+  /** Queries, keys and values are limited to ±clip. */
+  readonly clip?: number | null;
+  /** Which of the decoder's rotary embeddings rotates queries and keys. */
+  readonly rotary?: number;
+}
+
+/** Attention with a projection each for queries, keys, values and the output: `q_proj`, `k_proj`, `v_proj`, `o_proj`. */
+export function selfAttention(
+  parts: Parts,
+  sizes: DecoderSizes,
+  layer: number,
+  name: string,
+  x: Value,
+  { bias, outputBias, norm, clip, rotary, ...options }: SelfAttention,
+): Value {
+  const { hiddenSize, heads, keyValueHeads, headSize } = sizes;
+  const project = (letter: string, count: number): Value => {
+    const y = parts.linear(`${name}.${letter}_proj`, x, [count * headSize, hiddenSize], bias);
+    return clip ? parts.clip(y, clip) : y;
+  };
+  const place = (letter: string, count: number): Value => {
+    const y = project(letter, count);
+    return parts.rotate(norm ? norm(`${name}.${letter}_norm`, y, count) : y, count, rotary);
+  };
+  const projections = { query: place('q', heads), key: place('k', keyValueHeads), value: project('v', keyValueHeads) };
+  const attended = parts.attention(layer, projections, options);
+  return parts.linear(`${name}.o_proj`, attended, [hiddenSize, heads * headSize], outputBias);
+}
+
+export interface GatedMlp {
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly activation: Activation;
+  readonly bias: boolean;
+}
+
+/** down(activation(gate(x)) · up(x)): SwiGLU and its like (Shazeer, arXiv 2002.05202). */
+export function gatedMlp(parts: Parts, name: string, x: Value, options: GatedMlp): Value {
+  const { hiddenSize, intermediateSize, activation, bias } = options;
+  const gate = parts.activation(activation, parts.linear(`${name}.gate_proj`, x, [intermediateSize, hiddenSize], bias));
+  const up = parts.linear(`${name}.up_proj`, x, [intermediateSize, hiddenSize], bias);
+  return parts.linear(`${name}.down_proj`, parts.multiply(gate, up), [hiddenSize, intermediateSize], bias);
+}
+
+export function readGatedMlp(config: Fields, sizes: DecoderSizes, bias = false): GatedMlp {
+  return {
+    hiddenSize: sizes.hiddenSize,
+    intermediateSize: config.count('intermediate_size'),
+    activation: readActivation(config, 'hidden_act', 'silu'),
+    bias,
+  };
+}
+
+export function readActivation(config: Fields, field: string, otherwise: Activation): Activation {
+  return config.oneOf(field, ACTIVATION_NAMES, otherwise);
+}
+
+/** Token embedding and output head under their usual names; one table serves both where they are tied. */
+export function tokenTables(config: Fields, sizes: DecoderSizes, tied = false): Pick<Decoder, 'embed' | 'head'> {
+  const shape = [sizes.vocabSize, sizes.hiddenSize] as const;
+  const embedding = 'model.embed_tokens';
+  const head = config.flag('tie_word_embeddings', tied) ? embedding : 'lm_head';
+  return {
+    embed: (parts, inputIds) => parts.embedding(embedding, inputIds, shape),
+    head: (parts, normed) => parts.linear(head, normed, shape, false),
+  };
+}
+
+/** RMSNorm of hidden states with the epsilon that config.json names. */
+export function readRmsNorm(config: Fields, { hiddenSize }: DecoderSizes, epsilon = 1e-6): Norm {
+  const options = { epsilon: config.positive('rms_norm_eps', epsilon) };
+  return (parts, name, x) => parts.rmsNorm(name, x, hiddenSize, options);
+}

@@ -1,0 +1,40 @@
+import type { Fields } from '@sonde/checkpoints';
+import { readRotary } from '../rotary.ts';
+import type { DescribeDecoder } from './architecture.ts';
+import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
+import { readSizes, readSliding } from './sizes.ts';
+
+/**
+ * Qwen 2 and 2.5 (`Qwen2ForCausalLM`): as Llama, with biases on queries, keys and values alone; its upper layers may
+ * have a sliding window. Yang et al., arXiv 2407.10671.
+ */
+export const describeQwen2: DescribeDecoder = (config) => {
+  const sizes = readSizes(config, { maxPositions: 32768, window: readQwenWindow(config) });
+  const sliding = readQwenSliding(config, sizes.layers);
+  const mlp = readGatedMlp(config, sizes);
+  const norm = readRmsNorm(config, sizes);
+  return {
+    sizes,
+    rotary: [readRotary(config, sizes)],
+    ...tokenTables(config, sizes),
+    block: (parts, layer, hidden) =>
+      preNormBlock(parts, layer, hidden, norm, {
+        attention: (name, x) =>
+          selfAttention(parts, sizes, layer, name, x, { bias: true, outputBias: false, sliding: sliding(layer) }),
+        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
+      }),
+    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+  };
+};
+
+/** The window of all Qwen models, which is named even where it is not used. */
+export function readQwenWindow(config: Fields): number | null {
+  return config.flag('use_sliding_window', false) ? config.optionalCount('sliding_window', 4096) : null;
+}
+
+/** Which layers have it: those from `max_window_layers` on, unless each layer's type is given. */
+export function readQwenSliding(config: Fields, layers: number): (layer: number) => boolean {
+  if (readQwenWindow(config) === null) return () => false;
+  const first = config.whole('max_window_layers', 28);
+  return readSliding(config, layers, (layer) => layer >= first);
+}

@@ -1,0 +1,14 @@
+import type { GraphBuilder, Value } from '@sonde/onnx';
+
+/** a bᵀ over the last two axes; `rank` is b's. */
+export type TransposedProduct = (graph: GraphBuilder, a: Value, b: Value, rank: number) => Value;
+
+/** In one operator, which WebGPU does not have: caches would cross to the CPU for it at each step. */
+export const fusedProduct: TransposedProduct = (graph, a, b) =>
+  graph.node('com.microsoft::FusedMatMul', [a, b], { transB: 1 });
+
+export const plainProduct: TransposedProduct = (graph, a, b, rank) => {
+  const axes = Array.from({ length: rank }, (_, axis) => axis);
+  const perm = [...axes.slice(0, -2), rank - 1, rank - 2];
+  return graph.node('MatMul', [a, graph.node('Transpose', [b], { perm })]);
+};

@@ -1,0 +1,90 @@
+import type { Digest } from '../disk/digest.ts';
+
+export interface Pin {
+  readonly name: string;
+  /** Keys of results or digests of blobs. */
+  readonly targets: readonly Digest[];
+  readonly created: string;
+}
+
+export interface StoreStatus {
+  readonly dir: string;
+  readonly layout: number;
+  readonly blobs: number;
+  /** Of all blobs. */
+  readonly bytes: number;
+  readonly results: number;
+  readonly runs: number;
+  readonly trees: number;
+  readonly quarantined: number;
+  readonly quarantinedBytes: number;
+  readonly pins: number;
+  readonly leases: number;
+  /** Temporary files, those of live runs included. */
+  readonly temporaryBytes: number;
+}
+
+export interface VerifyProgress {
+  readonly phase: 'blobs' | 'results' | 'trees';
+  readonly done: number;
+  readonly total: number;
+  readonly bytes: number;
+}
+
+export interface Problem {
+  readonly kind: 'blob' | 'result' | 'tree' | 'stray';
+  readonly path: string;
+  readonly problem: string;
+  /** Where it was moved to; absent where the store is read-only or it was removed. */
+  readonly quarantined?: string;
+}
+
+export interface VerifyReport {
+  readonly ok: boolean;
+  readonly blobs: number;
+  readonly bytes: number;
+  readonly results: number;
+  readonly trees: number;
+  readonly problems: readonly Problem[];
+}
+
+export interface GcOptions {
+  /** Keep what was used within so many days. */
+  readonly olderThanDays?: number;
+  /** Keep the results of so many last runs. Default 20. */
+  readonly keepRuns?: number;
+  /** Remove no more than is needed to come below this, least recently used first. */
+  readonly maxBytes?: number;
+  /** Only say what would go; nothing is written. */
+  readonly dryRun?: boolean;
+  /** Keep what was written or used in so many last seconds. Default 3600. */
+  readonly graceSeconds?: number;
+}
+
+export interface GcReport {
+  readonly dryRun: boolean;
+  readonly results: number;
+  readonly blobs: number;
+  /** Freed, or to be freed. */
+  readonly bytes: number;
+  readonly trees: number;
+  /** Temporary and quarantined files of processes that are gone. */
+  readonly leftovers: number;
+  readonly kept: { readonly results: number; readonly blobs: number; readonly bytes: number };
+  /** Of `kept`: what stays only because it was written or used within the grace period or since a live run began. */
+  readonly recent: { readonly results: number; readonly blobs: number; readonly bytes: number };
+  /** The grace period. */
+  readonly graceSeconds: number;
+}
+
+/** What keeps a store whole and small. */
+export interface Care {
+  status(): Promise<StoreStatus>;
+  verify(onProgress?: (progress: VerifyProgress) => void): Promise<VerifyReport>;
+  gc(options?: GcOptions): Promise<GcReport>;
+  /** Keeps results and blobs for ever; a pin of the same name is replaced. */
+  pin(name: string, targets: readonly Digest[]): Promise<void>;
+  /** False where there was no such pin. */
+  unpin(name: string): Promise<boolean>;
+  pins(): Promise<Pin[]>;
+}

@@ -1,0 +1,23 @@
+import type { Key } from '../disk/digest.ts';
+
+/** The right to compute one key. */
+export interface Lease {
+  readonly key: Key;
+  /** Aborts when another process has taken the lease over, because this one seemed dead. */
+  readonly lost: AbortSignal;
+  release(): Promise<void>;
+}
+
+export interface AcquireOptions {
+  /** Who asks, for the people who wait: `run 20261123-041500-abc123`. */
+  readonly holder: string;
+  readonly signal?: AbortSignal;
+  /** Called once for each other holder that has to be waited for. */
+  readonly onWait?: (holder: string) => void;
+}
+
+/** Who computes what: each key is computed once, however many processes and hosts ask for it. */
+export interface Leases {
+  /** Waits until no live process has the key's lease, then has it. Look for the result again once you have it. */
+  acquire(key: Key, options: AcquireOptions): Promise<Lease>;
+}

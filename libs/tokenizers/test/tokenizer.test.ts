@@ -1,0 +1,132 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PreTrainedTokenizer } from '@huggingface/transformers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { joinByteTokens } from '../src/byte-fallback.ts';
+import { openTokenizer, renderPrompt } from '../src/index.ts';
+import { alignTokens, describeSurface } from '../src/spans.ts';
+import { withTimeLimit } from '../src/time-limit.ts';
+import { writeByteTokenizer } from './byte-tokenizer.ts';
+import { fixtures, hasShared, tokenizers } from './shared.ts';
+
+describe('decoding', () => {
+  test('a run of byte tokens is its text, or one U+FFFD a byte if it is not valid UTF-8', () => {
+    expect(joinByteTokens(['a', '<0xC3>', '<0xA9>', 'b'])).toEqual(['a', 'é', 'b']);
+    expect(joinByteTokens(['<0xC3>', '<0xA9>', '<0xC3>', 'b'])).toEqual(['\uFFFD', '\uFFFD', '\uFFFD', 'b']);
+    expect(joinByteTokens(['<0xEF>', '<0xBB>', '<0xBF>'])).toEqual(['\uFEFF']);
+  });
+});
+
+describe('a byte-level tokenizer', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sonde-tokenizers-test-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test('spans count code points and the beginning-of-text token', async () => {
+    const tokenizer = await openTokenizer(await writeByteTokenizer(join(folder, 'spans')));
+    expect(tokenizer.encode('é!')).toHaveLength(4);
+    expect(tokenizer.spanOf('é!', 0, 1)).toEqual([1, 3]);
+    expect(tokenizer.spanOf('é!', 1, 2)).toEqual([3, 4]);
+    expect(tokenizer.spanOf('é!', 0, 2, { addSpecialTokens: false })).toEqual([0, 3]);
+    expect(tokenizer.spanOf('é!', 1, 1)).toBeNull();
+    expect(tokenizer.decode([...tokenizer.encode('é🙂!'), 257])).toBe('é🙂!');
+  });
+
+  test('without a chat template: an instruction is plain text, a chat is refused', async () => {
+    const tokenizer = await openTokenizer(await writeByteTokenizer(join(folder, 'chat')));
+    expect(tokenizer.hasChatTemplate).toBe(false);
+    const rendered = renderPrompt(tokenizer, { system: 'Go on.', before: 'é ', prompt: 'x y', after: '!' });
+    expect(rendered).toEqual({ rendered: 'Go on.\né x y!', spanStart: 9, spanEnd: 12, addSpecialTokens: true });
+    expect(() => tokenizer.renderChat([{ role: 'user', content: 'Hi' }])).toThrow(/has no chat template/);
+  });
+});
+
+interface SpanCase {
+  tokenizer: string;
+  before: string;
+  prompt: string;
+  after: string;
+  ids: number[];
+  tokens: [number, number] | null;
+}
+
+describe.skipIf(!hasShared)('against Hugging Face (../shared)', () => {
+  test('all spans of four real tokenizers', () => {
+    const { cases } = JSON.parse(readFileSync(join(fixtures, 'spans/spans.json'), 'utf8')) as { cases: SpanCase[] };
+    const opened = new Map(
+      readdirSync(tokenizers).flatMap((file) => {
+        if (!file.endsWith('.json')) return [];
+        const json = JSON.parse(readFileSync(join(tokenizers, file), 'utf8'));
+        return [
+          [file.slice(0, -5), { hub: new PreTrainedTokenizer(json, {}), surface: describeSurface(json) }] as const,
+        ];
+      }),
+    );
+    const wrong = cases.filter(({ tokenizer, before, prompt, after, ids, tokens }) => {
+      const { hub, surface } = opened.get(tokenizer)!;
+      const text = before + prompt + after;
+      const start = [...before].length;
+      const end = start + [...prompt].length;
+      const encoded = hub.encode(text);
+      const own = hub.tokenize(text, { add_special_tokens: false });
+      const inside = alignTokens(text, own, surface).map(([from, to]) => from < end && to > start && from < to);
+      const shift = encoded.length - own.length;
+      const found = inside.includes(true) ? [inside.indexOf(true) + shift, inside.lastIndexOf(true) + 1 + shift] : null;
+      return JSON.stringify([encoded, found]) !== JSON.stringify([ids, tokens]);
+    });
+    expect(cases).toHaveLength(820);
+    expect(wrong).toEqual([]);
+  });
+
+  const chatting = [
+    'llama2-bf16',
+    'llama3-sharded-tied',
+    'mistral-sliding-fp16',
+    'olmo2',
+    'qwen2-bias',
+    'qwen3-qknorm',
+  ];
+  test.each(chatting)('chat renderings of %s with the prompt in them', async (name) => {
+    const folder = join(fixtures, 'models', name);
+    const tokenizer = await openTokenizer(folder);
+    const { chat, texts } = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8'));
+    const parts = { before: 'Complete the text.\nText: ', prompt: texts[0], after: '' };
+    const [spanStart, spanEnd] = chat[0].prompt_chars;
+    expect(renderPrompt(tokenizer, parts)).toEqual({
+      rendered: chat[0].rendered,
+      spanStart,
+      spanEnd,
+      addSpecialTokens: false,
+    });
+    for (const { messages, rendered, ids, prompt_chars: chars, prompt_tokens: span, error } of chat) {
+      const text = tokenizer.renderChat(messages);
+      if (error) {
+        const [system, user] = messages;
+        expect(text).toContain(`${system.content}\n${user.content}`);
+        continue;
+      }
+      expect(text).toBe(rendered);
+      expect(tokenizer.encode(text, { addSpecialTokens: false })).toEqual(ids);
+      expect(tokenizer.spanOf(text, chars[0], chars[1], { addSpecialTokens: false })).toEqual(span);
+    }
+  });
+});
+
+describe('code that comes with a checkpoint', () => {
+  test('is stopped where it does not end', () => {
+    const endless = (): void => {
+      for (;;);
+    };
+    expect(() => withTimeLimit(endless, 20)).toThrow('it was still running after 0.02 seconds');
+    expect(withTimeLimit(() => 3)).toBe(3);
+    expect(() =>
+      withTimeLimit(() => {
+        throw new Error('its own');
+      }),
+    ).toThrow('its own');
+  });
+});
