@@ -2,16 +2,15 @@ import path from 'node:path';
 import { isMachineFault } from '@sonde/base';
 import type { RunEvent, RunResult } from '@sonde/executor';
 import type { Graph } from '@sonde/pipeline';
+import { checkResultsFolder, type EarlierOutput, type WrittenResults, writeResults } from '@sonde/results';
 import { openStore } from '@sonde/store';
 import { run as runPipeline, storeFolder } from '../api.ts';
 import { EXIT } from '../errors.ts';
 import { count, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
 import { createLiveDisplay, type Display } from '../live.ts';
+import { version } from '../package.ts';
 import { consents, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
-import type { EarlierOutput } from '../provenance.ts';
-import { type WrittenResults, writeResults } from '../results.ts';
-import { checkResultsFolder } from '../results-folder.ts';
 import { alignColumns, exitWith, openTerminal, type Terminal } from '../terminal.ts';
 
 interface RunCommandOptions extends PipelineOptions {
@@ -179,7 +178,10 @@ export const run = async (file: string, steps: readonly string[], options: RunCo
   try {
     result = await handle.result;
     const prune = result.status === 'succeeded' && steps.length === 0;
-    results = await writeResults(graph, result, await openStore(storeFolder(options.store)), folder, { prune });
+    results = await writeResults(graph, result, await openStore(storeFolder(options.store)), folder, {
+      prune,
+      sonde: version(),
+    });
   } finally {
     // Also where the results could not be written: whoever reads the lines waits for this one.
     if (options.json && last !== undefined) terminal.out(JSON.stringify(last));

@@ -1,0 +1,3 @@
+export { checkResultsFolder } from './check-folder.ts';
+export { type EarlierOutput, type Provenance, readProvenance } from './provenance.ts';
+export { type WriteOptions, type WrittenResults, writeResults } from './write-results.ts';
