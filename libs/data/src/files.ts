@@ -38,7 +38,14 @@ export async function findPlace(
   const found = await stat(path).catch((error: unknown) => {
     throw new UserError('data', `\`${ref.ref}\`: ${whyUnreadable(error)}.`, `Looked for ${path}.`);
   });
-  if (!found.isDirectory()) return { type: typeOfFile(ref, path), path };
+  if (!found.isFile() && !found.isDirectory()) {
+    throw new UserError(
+      'data',
+      `\`${ref.ref}\` is neither a file nor a folder (a pipe, socket or device).`,
+      `Looked at ${path}.`,
+    );
+  }
+  if (found.isFile()) return { type: typeOfFile(ref, path), path };
   return { path, ...(await readFolder(ref, readers, (reader) => reader.here(path))) };
 }
 

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
-import type { Graph, OutputRef } from '@sonde/pipeline';
+import type { Axes, Graph, OutputRef, OutputSpec } from '@sonde/pipeline';
 import type { ResultRecord, StoredArtifact } from '@sonde/store';
 import type { Placed } from './provenance.ts';
 
@@ -10,9 +10,20 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
   html: '.html',
 };
 
-/** A file name for an artifact: its output's name, for a collected one its axis values; an extension by its type. */
-function fileNameOf(base: string, artifact: StoredArtifact): string {
-  return base + (artifact.files === undefined ? (EXTENSIONS[artifact.type] ?? '') : '');
+/** What the name of an artifact's file ends with: its type says it, or the step that made it; nothing for a folder. */
+export function extensionOf(artifact: StoredArtifact, spec: OutputSpec | undefined): string {
+  return artifact.files === undefined ? (EXTENSIONS[artifact.type] ?? spec?.extension ?? '') : '';
+}
+
+/** Hands out file names, each once: a number before the ending tells equal ones apart. */
+export function createNames(): (base: string, extension: string) => string {
+  const taken = new Set<string>();
+  return (base, extension) => {
+    let file = base + extension;
+    for (let n = 2; taken.has(file); n++) file = `${base}-${n}${extension}`;
+    taken.add(file);
+    return file;
+  };
 }
 
 /** A value as people call it: an object by its `name`. */
@@ -22,7 +33,8 @@ function axisText(value: JsonValue | undefined): string {
   return typeof name === 'string' ? name : JSON.stringify(value);
 }
 
-function axesName(axes: OutputRef['axes']): string {
+/** Axis values as a file name. */
+export function axesName(axes: Axes): string {
   return Object.entries(axes)
     .map(([axis, value]) => `${axis}=${axisText(value)}`)
     .join(',')
@@ -33,13 +45,12 @@ function axesName(axes: OutputRef['axes']): string {
 /** Where each output of the pipeline goes; outputs whose task did not succeed are left out. */
 export function placeOutputs(graph: Graph, records: ReadonlyMap<string, ResultRecord>): Placed[] {
   const placed: Placed[] = [];
-  const taken = new Set<string>();
+  const nameOf = createNames();
+  const tasks = new Map(graph.tasks.map((task) => [task.id, task]));
   const place = (base: string, ref: OutputRef): void => {
     const artifact = records.get(ref.task)?.outputs[ref.output];
     if (artifact === undefined) return;
-    let file = fileNameOf(base, artifact);
-    for (let n = 2; taken.has(file); n++) file = fileNameOf(`${base}-${n}`, artifact);
-    taken.add(file);
+    const file = nameOf(base, extensionOf(artifact, tasks.get(ref.task)?.outputs[ref.output]));
     placed.push({ file, task: ref.task, artifact });
   };
   for (const [name, output] of Object.entries(graph.outputs)) {

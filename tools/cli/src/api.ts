@@ -63,11 +63,15 @@ const freedAtOnce = (): Record<string, string> => ({
 });
 
 /** `store`, else `SONDE_STORE`, else `cache/` beside the nearest package.json, else the user's cache folder. */
-export const storeFolder = (option: string | undefined): string => {
+export const storeFolder = (option: string | undefined): string => storePlace(option).folder;
+
+/** `isUsers`: nothing named a store and no package.json is near. */
+export const storePlace = (option: string | undefined): { readonly folder: string; readonly isUsers: boolean } => {
   const named = option ?? process.env.SONDE_STORE;
-  if (named !== undefined && named !== '') return path.resolve(named);
+  if (named !== undefined && named !== '') return { folder: path.resolve(named), isUsers: false };
   const project = findUp(process.cwd(), 'package.json');
-  return project === undefined ? envPaths('sonde', { suffix: '' }).cache : path.join(project, 'cache');
+  if (project !== undefined) return { folder: path.join(project, 'cache'), isUsers: false };
+  return { folder: envPaths('sonde', { suffix: '' }).cache, isUsers: true };
 };
 
 /** Checks a step kind's shape and gives it back: what a module exports to add a kind. */

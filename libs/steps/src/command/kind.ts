@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import type { StepKind } from '@sonde/executor';
 import { ARTIFACT_TYPES, type OutputSpec } from '@sonde/pipeline';
 import { closed } from '../shared/schemas.ts';
@@ -54,7 +55,10 @@ export const command: StepKind = {
   outputsOf: (config) =>
     Object.fromEntries(
       Object.entries(config.outputs as Record<string, { type: OutputSpec['type']; file: string }>).map(
-        ([output, { type, file }]) => [output, { type, description: `\`${file}\`` }],
+        ([output, { type, file }]) => [
+          output,
+          { type, description: `\`${file}\``, ...(type === 'file' && { extension: extname(file) }) },
+        ],
       ),
     ),
   lateNames: ['inputs', 'outputs'],

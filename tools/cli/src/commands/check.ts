@@ -26,7 +26,11 @@ export const check = async (file: string, options: PipelineOptions): Promise<voi
     range: ref.range,
   }));
   if (options.json)
-    printJson(terminal, { sonde: 1, pipeline: graph.name, diagnostics: diagnostics.map(diagnosticJson) });
+    printJson(terminal, {
+      sonde: 1,
+      pipeline: diagnostics.length > 0 ? file : graph.name,
+      diagnostics: diagnostics.map(diagnosticJson),
+    });
   else printDiagnostics(diagnostics, terminal);
   if (diagnostics.length > 0) exitWith(EXIT.invalid);
   const steps = new Set(graph.tasks.map(({ step }) => step)).size;

@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { isMachineFault } from '@sonde/base';
 import type { RunEvent, RunResult } from '@sonde/executor';
 import type { Graph } from '@sonde/pipeline';
 import { checkResultsFolder, type EarlierOutput, type WrittenResults, writeResults } from '@sonde/results';
 import { openStore } from '@sonde/store';
-import { run as runPipeline, storeFolder } from '../api.ts';
+import { run as runPipeline, storeFolder, storePlace } from '../api.ts';
 import { EXIT } from '../errors.ts';
 import { count, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
@@ -145,12 +146,21 @@ const statusOfRun = (result: RunResult, signal: NodeJS.Signals | undefined): num
   return [...result.failures.values()].some(({ code }) => isMachineFault(code)) ? EXIT.machine : EXIT.failed;
 };
 
+/** Where results are kept that nobody chose a place for: said once, when the store is made. */
+const tellOfStore = ({ store, json }: RunCommandOptions, terminal: Terminal): void => {
+  const { folder, isUsers } = storePlace(store);
+  if (!isUsers || json || existsSync(folder)) return;
+  terminal.note(`No package.json is near, so what is computed is kept in ${folder}`);
+  terminal.note(terminal.colors.dim('Another place: --store DIR, or SONDE_STORE=DIR for every command.'));
+};
+
 /** `sonde run`. */
 export const run = async (file: string, steps: readonly string[], options: RunCommandOptions): Promise<void> => {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
   const folder = path.resolve(options.out ?? path.join('results', graph.name));
   await checkResultsFolder(folder);
+  tellOfStore(options, terminal);
   const { stop, kill, received } = stopSignals();
   const handle = await runPipeline(graph, {
     ...storeOptions(options, steps),
