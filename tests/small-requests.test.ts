@@ -1,5 +1,5 @@
 // What a person asks of the command line in passing: outputs copied out, past runs, help, where the store is.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, execSync } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -116,6 +116,13 @@ describe('where nothing is yet', () => {
     expect([status, stderr]).toEqual([2, 'error: there is no command "shwo"\nDid you mean "show"?\n']);
     expect((await sonde(folder, ['help', 'store', 'gc'])).status).toBe(0);
     expect((await sonde(folder, ['help'])).status).toBe(0);
+  });
+
+  it('init says a command that works from here', async () => {
+    const { stderr } = await sonde(folder, ['init', 'mine']);
+    const next = /^Next: (.*)\n$/.exec(stderr)![1]!;
+    expect(next).not.toContain('npx');
+    expect(execSync(next.replace(' run ', ' plan '), { cwd: folder, encoding: 'utf8' })).toContain('to run');
   });
 
   it('run says once where the store is, outside any package', async () => {

@@ -30,7 +30,7 @@ interface Found {
 
 /** Where each output goes: to the file that is named; several into a folder (`DIR/`), or a file each (`{}` its name). */
 const targetsOf = (out: string, found: readonly Found[], name: string): [string, StoredArtifact][] => {
-  const pattern = out.endsWith('/') || isFolder(out) ? path.join(out, '{}') : out;
+  const pattern = out.endsWith('/') || (path.extname(out) === '' && isFolder(out)) ? path.join(out, '{}') : out;
   if (!pattern.includes('{}')) {
     if (found.length === 1) return [[out, found[0]!.artifact]];
     throw new UserError(
