@@ -3,7 +3,7 @@ import { execFileSync, execSync } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sonde, temporaryFolder } from './sonde.ts';
+import { sonde, type TaskEvent, temporaryFolder } from './sonde.ts';
 
 let folder: string;
 let remove: () => Promise<void>;
@@ -73,6 +73,34 @@ outputs:
     const [header, run] = (await sonde(folder, ['runs'])).stdout.split('\n');
     expect(header).toMatch(/^run +pipeline +status +tasks, time$/);
     expect(run!.indexOf('files')).toBe(header!.indexOf('pipeline'));
+  });
+});
+
+describe('two files of the same bytes', () => {
+  it('are told apart where both are wrong', async () => {
+    for (const name of ['a.jsonl', 'b.jsonl']) await write(name, '{"text":"x"}\n{"text":');
+    await write(
+      'same.yaml',
+      `sonde: 1
+name: same
+steps:
+  one: { uses: table/import, with: { source: ./a.jsonl } }
+  two: { uses: table/import, with: { source: ./b.jsonl } }
+  again: { uses: table/import, with: { source: ./a.jsonl } }
+`,
+    );
+    const { stdout } = await sonde(folder, ['run', 'same.yaml', '--keep-going', '--json']);
+    const failed = Object.fromEntries(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as TaskEvent)
+        .filter(({ event }) => event === 'task.failed')
+        .map(({ task, failure }) => [task, (failure as { message: string }).message]),
+    );
+    expect(failed.one).toMatch(/a\.jsonl:2: [^\n]*$/);
+    expect(failed.two).toMatch(/\.jsonl:2: .*\nHere the same bytes come from \.\/b\.jsonl\.$/);
+    expect(failed.again).toBe(failed.one);
   });
 });
 

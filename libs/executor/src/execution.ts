@@ -70,7 +70,7 @@ export interface Execution {
   /** Reading and checking of inputs, a few at a time. */
   readonly reading: PQueue;
   /** Keys being computed, or computed, by this run: no key twice. */
-  readonly units: Map<Key, Promise<UnitResult>>;
+  readonly units: Map<Key, { readonly result: Promise<UnitResult>; readonly inputs: readonly string[] }>;
   /** The tasks that are being divided into shards now. Nobody of them waits for a worker. */
   readonly dividing: Set<Promise<unknown>>;
   readonly records: Map<TaskId, ResultRecord>;
