@@ -132,6 +132,15 @@ steps:
   });
 });
 
+it('an unknown step kind that a module would bring says so', async () => {
+  await write('own.yaml', 'sonde: 1\nname: own\nsteps:\n  a: { uses: text/word-count, with: { text: ./a.jsonl } }\n');
+  const { status, stderr } = await sonde(folder, ['check', 'own.yaml']);
+  expect(stderr).toMatch(
+    /SND140: unknown step kind `text\/word-count`[^]*comes with its module, `--module FILE --allow-code`/,
+  );
+  expect(status).toBe(2);
+});
+
 describe('where nothing is yet', () => {
   it('logs says that there is no run', async () => {
     const { status, stderr } = await sonde(folder, ['logs', 'last', '--store', 'none']);
