@@ -1,5 +1,4 @@
-import type { DecodingForm } from '@sonde/networks';
-import { PLAIN } from '@sonde/networks';
+import { type DecodingForm, PLAIN } from '@sonde/networks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { continuePrompts } from '../src/decoding/continue.ts';
 import type { Sequence } from '../src/decoding/sequence.ts';

@@ -1,5 +1,5 @@
-import { TRIES } from '@sonde/networks';
-import type { Engine, HeadRequest, RunRequest, RunResult } from '../engine.ts';
+import { type HeadRequest, TRIES } from '@sonde/networks';
+import type { Engine, RunRequest, RunResult } from '../engine.ts';
 import type { Decoding } from '../options.ts';
 import { fillUniforms } from '../philox.ts';
 import type { TokenizedPrompt } from '../prompts.ts';

@@ -1,11 +1,11 @@
 import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
-import type { DecoderSizes } from './architecture.ts';
+import type { TrunkSizes } from '../sizes.ts';
 
 export interface SizeDefaults {
   readonly headSize?: number;
   readonly maxPositions?: number;
-  /** See `DecoderSizes`; as `readWindow` gives it. */
+  /** See `TrunkSizes`; as `readWindow` gives it. */
   readonly window?: number | null;
 }
 
@@ -13,7 +13,7 @@ export interface SizeDefaults {
 const MOST_HEAD_SIZE = 65_536;
 
 /** The sizes under the names that most config.json files use. @throws UserError if they cannot be */
-export function readSizes(config: Fields, defaults: SizeDefaults = {}): DecoderSizes {
+export function readSizes(config: Fields, defaults: SizeDefaults = {}): TrunkSizes {
   const hiddenSize = config.count('hidden_size');
   const heads = config.count('num_attention_heads');
   const keyValueHeads = config.count('num_key_value_heads', heads);

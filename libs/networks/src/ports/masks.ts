@@ -1,4 +1,6 @@
-import type { DecoderSizes } from './architectures/architecture.ts';
+import type { GraphBuilder, Value } from '@sonde/onnx';
+import type { TrunkSizes } from '../sizes.ts';
+import { type Feeds, floats } from './feeds.ts';
 
 /**
  * What new tokens may look at: 0 where they may, −∞ where not. Each array has shape [prompts or 1, queries, keys]:
@@ -14,8 +16,58 @@ export interface Mask {
 
 const HIDDEN = Number.NEGATIVE_INFINITY;
 
+/** The masks of a run as its attention adds them to scores; broadcast to [B, H, K, G·T, P + S + T]. */
+export interface MaskInputs {
+  readonly mask: Value;
+  /** The same in layers with a sliding window; null where no layer has one. */
+  readonly slidingMask: Value | null;
+}
+
+export function maskInputs(graph: GraphBuilder, { window }: TrunkSizes): MaskInputs {
+  const dims = ['mB', 1, 1, 'mT', 'P+S+T'];
+  return {
+    mask: graph.input('attention_mask', 'float32', dims),
+    slidingMask: window === null ? null : graph.input('sliding_mask', 'float32', dims),
+  };
+}
+
+/** @param keys P + S + T */
+export function maskFeeds({ dims, full, sliding }: Mask, keys: number): Feeds {
+  const shape = [dims[0], 1, 1, dims[1], keys];
+  return { attention_mask: floats(full, shape), ...(sliding ? { sliding_mask: floats(sliding, shape) } : {}) };
+}
+
+/** Sequences without a cache, padded at the end to `tokens`, each token of which sees all of its sequence. */
+export function fullMask(
+  { heads, keyValueHeads, window }: TrunkSizes,
+  lengths: readonly number[],
+  tokens: number,
+): Mask {
+  if (window === null || window >= tokens) {
+    const full = new Float32Array(lengths.length * tokens);
+    lengths.forEach((length, row) => {
+      full.fill(HIDDEN, row * tokens + length, (row + 1) * tokens);
+    });
+    return { dims: [lengths.length, 1], full, sliding: window === null ? null : full };
+  }
+  const queries = (heads / keyValueHeads) * tokens;
+  const build = (seen: number): Float32Array => {
+    const data = new Float32Array(lengths.length * queries * tokens).fill(HIDDEN);
+    lengths.forEach((length, row) => {
+      for (let query = 0; query < queries; query++) {
+        const [start, t] = [(row * queries + query) * tokens, query % tokens];
+        // What pads a sequence sees all of it: a row that sees nothing would not be finite.
+        const [from, to] = t < length ? [Math.max(0, t - seen + 1), Math.min(length, t + seen)] : [0, length];
+        data.fill(0, start + from, start + to);
+      }
+    });
+    return data;
+  };
+  return { dims: [lengths.length, queries], full: build(tokens), sliding: build(window) };
+}
+
 /** T tokens without a cache, each of which sees itself and those before it. */
-export function causalMask({ heads, keyValueHeads, window }: DecoderSizes, tokens: number): Mask {
+export function causalMask({ heads, keyValueHeads, window }: TrunkSizes, tokens: number): Mask {
   const groups = heads / keyValueHeads;
   const build = (seen: number): Float32Array => {
     const data = new Float32Array(groups * tokens * tokens);
@@ -39,7 +91,7 @@ export function causalMask({ heads, keyValueHeads, window }: DecoderSizes, token
  * @param filled how many of the sequences' own `rowCache` slots are in use; the same for all
  */
 export function stepMask(
-  { window }: DecoderSizes,
+  { window }: TrunkSizes,
   promptLengths: readonly number[],
   promptCache: number,
   filled: number,
@@ -69,7 +121,7 @@ export function stepMask(
  * promptCache + 2 + t keys count, which are the prompt's cache, a hidden slot, and the sequence's own tokens.
  */
 export function loopMasks(
-  sizes: DecoderSizes,
+  sizes: TrunkSizes,
   promptLengths: readonly number[],
   promptCache: number,
   steps: number,
