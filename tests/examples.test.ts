@@ -92,7 +92,9 @@ it.each(of('json').map((one) => [named(one), one] as const))('%s is JSON', (_, {
   JSON.parse(text);
 });
 
-it.each(of('js', 'ts').map((one) => [named(one), one] as const))('%s has no wrong syntax', (_, { text }) => {
+/** What leaves something out says so with `…`. */
+const programs = of('js', 'ts').filter(({ text }) => !text.includes('…'));
+it.each(programs.map((one) => [named(one), one] as const))('%s has no wrong syntax', (_, { text }) => {
   const { diagnostics = [] } = ts.transpileModule(text, { reportDiagnostics: true });
   expect(diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([]);
 });

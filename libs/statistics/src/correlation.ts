@@ -1,5 +1,6 @@
 import { UserError } from '@sonde/base';
 import { requireLevel } from '@sonde/numerics';
+import { EXACT_PAIRS, permutationDistribution, twoSidedShare } from './rank-distribution.ts';
 import { incompleteBeta, normalQuantile } from './special.ts';
 
 /** Why a correlation is undefined: fewer than two pairs, or one of the two sides does not vary. */
@@ -41,14 +42,28 @@ export function pearson(x: Values, y: Values, options: CorrelationOptions = {}):
 }
 
 /**
- * Spearman's rank correlation: Pearson's correlation of mid-ranks; p from Student's t with n − 2 degrees of freedom.
- * Pairs with a missing value (null, NaN) are left out before ranking, and counted.
+ * Spearman's rank correlation: Pearson's correlation of mid-ranks. p counts all n! orders for n ≤ 9, ties included, and
+ * comes from Student's t with n − 2 degrees of freedom beyond. Pairs with a missing value (null, NaN) are left out before
+ * ranking, and counted.
  *
+ * Source: Best & Roberts, "The upper tail probabilities of Spearman's rho", JRSS C 24(3), 1975 (AS 89).
  * @throws UserError where lengths differ or a value is infinite
  */
 export function spearman(x: Values, y: Values, options: CorrelationOptions = {}): Correlation {
   const pairs = completePairs(x, y);
-  return correlate(midRanks(pairs.x), midRanks(pairs.y), pairs.missing, options.level ?? 0.95);
+  const ranks = { x: midRanks(pairs.x), y: midRanks(pairs.y) };
+  const found = correlate(ranks.x.slice(), ranks.y.slice(), pairs.missing, options.level ?? 0.95);
+  return found.r === null || found.n > EXACT_PAIRS ? found : { ...found, p: countedP(ranks.x, ranks.y) };
+}
+
+function countedP(x: Float64Array, y: Float64Array): number {
+  const left = Array.from(x).sort((a, b) => a - b);
+  const right = Array.from(y).sort((a, b) => a - b);
+  const distribution = permutationDistribution('spearman', left, right, (i, j) => left[i]! * right[j]!);
+  let observed = 0;
+  for (let i = 0; i < x.length; i++) observed += x[i]! * y[i]!;
+  const n = x.length;
+  return twoSidedShare(distribution, observed, (n * (n + 1) ** 2) / 4);
 }
 
 /** Ranks from 1 to n; equal values share the mean of their ranks. The values must hold no NaN. */
@@ -91,7 +106,13 @@ function correlate(x: Float64Array, y: Float64Array, missing: number, level: num
   return { n, missing, r, p, interval: fisherInterval(n, r, less, more, level) };
 }
 
-function fisherInterval(n: number, r: number, less: number, more: number, level: number): readonly [number, number] {
+export function fisherInterval(
+  n: number,
+  r: number,
+  less: number,
+  more: number,
+  level: number,
+): readonly [number, number] {
   if (n <= 3) return [-1, 1];
   if (less === 0 || more === 0) return [r, r];
   const z = 0.5 * Math.log(more / less);
@@ -118,7 +139,7 @@ function standardise(values: Float64Array): boolean {
   return true;
 }
 
-function completePairs(x: Values, y: Values): { x: Float64Array; y: Float64Array; missing: number } {
+export function completePairs(x: Values, y: Values): { x: Float64Array; y: Float64Array; missing: number } {
   if (x.length !== y.length) {
     throw new UserError(
       'argument',

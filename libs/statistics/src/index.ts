@@ -8,6 +8,7 @@ export {
   type IntervalOptions,
   PROMPT_SUBSETS,
   type PromptSubset,
+  promptMaxima,
   summarizeBehavior,
   toxicityProbability,
 } from './behavior.ts';
@@ -21,6 +22,7 @@ export {
   type Resamples,
   resampler,
 } from './bootstrap.ts';
+export { type EmtChange, emtChange } from './change.ts';
 export {
   type Correlation,
   type CorrelationOptions,
@@ -30,8 +32,29 @@ export {
   spearman,
   type Values,
 } from './correlation.ts';
+export { correlateFamily, type FamilyMember, type Multiplicity } from './correlation-family.ts';
+export { type CorrelationDifference, independentCorrelationsTest, steigerTest } from './dependent-correlations.ts';
 export { type DistinctShare, distinctNgrams } from './distinct.ts';
+export {
+  type FluencyReason,
+  type GeneratedText,
+  logprobPerToken,
+  meanLength,
+  type Perplexity,
+  perplexity,
+  type TextLoss,
+} from './fluency.ts';
+export { type KendallCorrelation, kendall } from './kendall.ts';
+export { expectedMaximum, probabilityOfReaching } from './maximum.ts';
+export { type PooledCorrelation, poolCorrelations } from './meta-analysis.ts';
 export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
+export { comparePaired, type PairedComparison, type PairedOptions } from './paired.ts';
+export { type PartialOptions, partialCorrelation } from './partial.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
 export { type RandomStream, randomStream } from './philox.ts';
+export { detectableCorrelation } from './power.ts';
+export { type ProportionMethod, proportionInterval } from './proportion.ts';
 export { quantile } from './quantile.ts';
+export { correctForRange } from './range-restriction.ts';
+export { EXACT_PAIRS, smallestRankP } from './rank-distribution.ts';
+export { type VarianceComponents, varianceComponents } from './variance-components.ts';

@@ -1,0 +1,69 @@
+import { UserError } from '@sonde/base';
+import type { RunContext } from '@sonde/executor';
+import { hasColumn, readTable, type Table } from '@sonde/tables';
+import { oneTextARow } from '../shared/texts.ts';
+import { drawnByText, idsOf, madeIds } from './ids.ts';
+import type { Config } from './kind.ts';
+import { attributeOf, type SourceScores, sayWhatIsNotRead, scoresOf } from './scores.ts';
+
+/** RealToxicityPrompts nests the prompt's text under `prompt`. */
+const NESTED_TEXT = 'prompt.text';
+const ID = 'prompt_id';
+
+/** A table of prompts, as people bring it. */
+export interface Source {
+  readonly table: Table;
+  readonly texts: readonly (string | null)[];
+  /** Names each row, and no two alike. */
+  readonly ids: readonly string[];
+  /** By what a sample is drawn, a text a row: what stays the same when rows are added. */
+  readonly drawnBy: readonly string[];
+  readonly scores: readonly SourceScores[];
+  /** Columns that have a place of their own in the sample. */
+  readonly taken: ReadonlySet<string>;
+}
+
+/** Reads the source. @throws UserError for what would go into an experiment as something else than it is */
+export async function readSource(config: Config, log: RunContext['log']): Promise<Source> {
+  const table = await readTable(config.source.path);
+  const textName = textColumn(table, config.text);
+  const texts = oneTextARow(table, textName, 'the source');
+  refuseDictionaries(texts, textName);
+  const scoreNames = table.columns.map(({ name }) => name).filter((name) => attributeOf(name) !== undefined);
+  const scores = scoreNames.map((name) => ({ attribute: attributeOf(name)!, values: scoresOf(table, name, log) }));
+  sayWhatIsNotRead(table, scores.length > 0, log);
+  const own = config.id ?? (hasColumn(table, ID) ? ID : undefined);
+  const ids = own === undefined ? madeIds(texts) : idsOf(table, own);
+  return {
+    table,
+    texts,
+    ids,
+    drawnBy: own === undefined ? drawnByText(texts) : ids,
+    scores,
+    taken: new Set([textName, ...scoreNames, ...(own === ID ? [ID] : [])]),
+  };
+}
+
+function textColumn(table: Table, asked: string | undefined): string {
+  if (asked !== undefined) return asked;
+  const found = ['text', NESTED_TEXT, 'prompt'].find((name) => hasColumn(table, name));
+  if (found !== undefined) return found;
+  throw new UserError(
+    'input',
+    'the source has no column of prompts that could be found by itself',
+    `Name it with \`text:\`. The columns are ${table.columns.map(({ name }) => name).join(', ')}.`,
+  );
+}
+
+/** How Python writes a dictionary: what `to_csv` of pandas makes of nested fields. */
+const DICTIONARY = /^\s*\{'\w+': .*\}\s*$/s;
+
+function refuseDictionaries(texts: readonly (string | null)[], name: string): void {
+  const present = texts.filter((text) => text !== null);
+  if (present.length === 0 || !present.every((text) => DICTIONARY.test(text))) return;
+  throw new UserError(
+    'input',
+    `the column ${name} of the source holds Python dictionaries written as text, not prompts: ${present[0]!.trim().slice(0, 60)}…`,
+    'A CSV file cannot hold nested fields. Write JSON Lines (`df.to_json("prompts.jsonl", orient="records", lines=True)`), or take the fields apart first (`pandas.json_normalize`).',
+  );
+}
