@@ -1,65 +1,27 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf, type JsonObject, type JsonValue } from '@sonde/base';
+import { codeOf } from '@sonde/base';
 import type { RunResult } from '@sonde/executor';
-import type { Graph, OutputRef } from '@sonde/pipeline';
-import { digestOf, type ResultRecord, type Store, type StoredArtifact, StoreError } from '@sonde/store';
+import type { Graph } from '@sonde/pipeline';
+import { digestOf, type Store, type StoredArtifact, StoreError } from '@sonde/store';
+import { beginChange, finishChange } from './change.ts';
+import { resultsError } from './check-folder.ts';
+import { placeOutputs } from './file-names.ts';
 import {
   type EarlierOutput,
   earlierOutputs,
   inTheWay,
-  type Placed,
   provenanceOf,
   provenanceText,
   readProvenance,
 } from './provenance.ts';
-import { beginChange, finishChange } from './results-change.ts';
-import { resultsError } from './results-folder.ts';
 
-const EXTENSIONS: Readonly<Record<string, string>> = {
-  table: '.parquet',
-  tensors: '.safetensors',
-  json: '.json',
-  html: '.html',
-};
-
-/** A file name for an artifact: its output's name, for a collected one its axis values; an extension by its type. */
-export const fileNameOf = (base: string, artifact: StoredArtifact): string =>
-  base + (artifact.files === undefined ? (EXTENSIONS[artifact.type] ?? '') : '');
-
-/** A value as people call it: an object by its `name`. */
-const axisText = (value: JsonValue | undefined): string => {
-  if (typeof value === 'string') return value;
-  const { name } = (typeof value === 'object' && value !== null ? value : {}) as JsonObject;
-  return typeof name === 'string' ? name : JSON.stringify(value);
-};
-
-const axesName = (axes: OutputRef['axes']): string =>
-  Object.entries(axes)
-    .map(([axis, value]) => `${axis}=${axisText(value)}`)
-    .join(',')
-    .replace(/[^A-Za-z0-9._=,@+-]+/g, '_')
-    .slice(0, 120);
-
-/** Where each output of the pipeline goes; outputs whose task did not succeed are left out. */
-const placeOutputs = (graph: Graph, records: ReadonlyMap<string, ResultRecord>): Placed[] => {
-  const placed: Placed[] = [];
-  const taken = new Set<string>();
-  const place = (base: string, ref: OutputRef): void => {
-    const artifact = records.get(ref.task)?.outputs[ref.output];
-    if (artifact === undefined) return;
-    let file = fileNameOf(base, artifact);
-    for (let n = 2; taken.has(file); n++) file = fileNameOf(`${base}-${n}`, artifact);
-    taken.add(file);
-    placed.push({ file, task: ref.task, artifact });
-  };
-  for (const [name, output] of Object.entries(graph.outputs)) {
-    if (Array.isArray(output))
-      for (const ref of output as readonly OutputRef[]) place(`${name}/${axesName(ref.axes)}`, ref);
-    else place(name, output as OutputRef);
-  }
-  return placed;
-};
+export interface WriteOptions {
+  /** Remove what earlier runs wrote and this pipeline does not make any more. */
+  readonly prune: boolean;
+  /** The version of Sonde. */
+  readonly sonde: string;
+}
 
 export interface WrittenResults {
   /** The paths of what this run's outputs were written to. */
@@ -79,7 +41,7 @@ export async function writeResults(
   result: RunResult,
   store: Store,
   folder: string,
-  options: { readonly prune: boolean },
+  options: WriteOptions,
 ): Promise<WrittenResults> {
   const about = { holder: `results of run ${result.run}` };
   const lease = await store.leases.acquire(digestOf(`results ${path.resolve(folder)}`), about);
@@ -98,7 +60,7 @@ async function change(
   result: RunResult,
   store: Store,
   folder: string,
-  { prune }: { readonly prune: boolean },
+  { prune, sonde }: WriteOptions,
 ): Promise<WrittenResults> {
   const outputs = placeOutputs(graph, result.records);
   const before = await readProvenance(folder);
@@ -114,7 +76,10 @@ async function change(
       await store.artifacts.export(artifact, begun.place(file));
     }
     const plan = { put: outputs.map(({ file }) => file), remove: removed.map(({ file }) => file) };
-    await begun.commit(plan, provenanceText(provenanceOf(graph, result, outputs, earlier, before)));
+    await begun.commit(
+      plan,
+      provenanceText(provenanceOf(graph, result, { written: outputs, left: earlier, before, sonde })),
+    );
   } finally {
     await begun.end();
   }

@@ -1,10 +1,9 @@
 import { lstat, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { JsonObject, JsonValue } from '@sonde/base';
+import { isRecord, type JsonObject, type JsonValue } from '@sonde/base';
 import type { RunResult } from '@sonde/executor';
 import type { Graph, TaskNode } from '@sonde/pipeline';
 import { canonicalJson, type StoredArtifact } from '@sonde/store';
-import { version } from './package.ts';
 
 export const FILE = 'provenance.json';
 
@@ -40,19 +39,27 @@ export interface Provenance extends RunNotes {
   readonly earlier_runs?: Readonly<Record<string, RunNotes>>;
 }
 
-export const provenanceOf = (
+/** What a run finds and leaves in the folder. */
+interface FolderState {
+  readonly written: readonly Placed[];
+  readonly left: readonly EarlierOutput[];
+  /** The `provenance.json` of before. */
+  readonly before: JsonObject;
+  /** The version of Sonde. */
+  readonly sonde: string;
+}
+
+export function provenanceOf(
   graph: Graph,
   result: RunResult,
-  written: readonly Placed[],
-  left: readonly EarlierOutput[],
-  before: JsonObject,
-): Provenance => {
+  { written, left, before, sonde }: FolderState,
+): Provenance {
   const now = written.map(({ file, task, artifact }) => [file, { digest: artifact.digest, task, run: result.run }]);
   const then = left.map(({ file, digest, task, run }) => [file, { digest, task, run }]);
   const notes = notesOfRuns(before);
   const runs = [...new Set(left.map(({ run }) => run))].filter((run) => run !== result.run && notes.has(run));
   return {
-    sonde: version(),
+    sonde,
     pipeline: {
       name: graph.name,
       description: graph.description,
@@ -66,41 +73,43 @@ export const provenanceOf = (
     ...(runs.length > 0 && { earlier_runs: Object.fromEntries(runs.map((run) => [run, notes.get(run)!])) }),
     tasks: tasksOf(graph, result),
   };
-};
+}
 
-const tasksOf = (graph: Graph, result: RunResult): JsonValue =>
-  graph.tasks.flatMap((task: TaskNode) => {
+function tasksOf(graph: Graph, result: RunResult): JsonValue {
+  return graph.tasks.flatMap((task: TaskNode) => {
     const record = result.records.get(task.id);
     if (record === undefined) return [];
     const { key, fingerprint, created, seconds, run } = record;
     const digests = Object.fromEntries(Object.entries(record.outputs).map(([name, { digest }]) => [name, digest]));
     return [{ task: task.id, key, created, seconds, run, fingerprint: fingerprint as JsonObject, outputs: digests }];
   });
+}
 
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+function isObject(value: unknown): value is JsonObject {
+  return isRecord(value);
+}
 
 /** What each run that an earlier `provenance.json` describes said of itself. */
-const notesOfRuns = (before: JsonObject): Map<string, RunNotes> => {
+function notesOfRuns(before: JsonObject): Map<string, RunNotes> {
   const { run, earlier_runs: earlier, sonde, pipeline, params, software, tasks } = before;
   const notes = new Map<string, RunNotes>();
   if (isObject(earlier)) for (const [id, of] of Object.entries(earlier)) notes.set(id, of as unknown as RunNotes);
   if (typeof run === 'string') notes.set(run, { sonde, pipeline, params, software, tasks } as RunNotes);
   return notes;
-};
+}
 
 /** What the folder's `provenance.json` says; nothing where there is none, or it cannot be read as one. */
-export const readProvenance = async (folder: string): Promise<JsonObject> => {
+export async function readProvenance(folder: string): Promise<JsonObject> {
   try {
     const value: unknown = JSON.parse(await readFile(path.join(folder, FILE), 'utf8'));
     return isObject(value) ? value : {};
   } catch {
     return {};
   }
-};
+}
 
 /** The outputs that an earlier `provenance.json` names and that are still in the folder. */
-export const earlierOutputs = async (folder: string, before: JsonObject): Promise<EarlierOutput[]> => {
+export async function earlierOutputs(folder: string, before: JsonObject): Promise<EarlierOutput[]> {
   const listed = isObject(before.outputs) ? Object.entries(before.outputs) : [];
   const outputs = listed.flatMap(([file, entry]): EarlierOutput[] => {
     const { digest, task, run } = isObject(entry) ? entry : { digest: entry, task: '', run: before.run };
@@ -110,7 +119,7 @@ export const earlierOutputs = async (folder: string, before: JsonObject): Promis
     return [{ file, digest, task: String(task ?? ''), run: String(run ?? '') }];
   });
   return stillThere(folder, outputs);
-};
+}
 
 /** Those of the earlier outputs that nobody has removed. */
 async function stillThere(folder: string, earlier: readonly EarlierOutput[]): Promise<EarlierOutput[]> {
@@ -126,10 +135,11 @@ async function stillThere(folder: string, earlier: readonly EarlierOutput[]): Pr
 }
 
 /** Earlier outputs that are a folder where a file must go, or the other way round. */
-export const inTheWay = (earlier: readonly EarlierOutput[], outputs: readonly Placed[]): EarlierOutput[] =>
-  earlier.filter(({ file }) =>
+export function inTheWay(earlier: readonly EarlierOutput[], outputs: readonly Placed[]): EarlierOutput[] {
+  return earlier.filter(({ file }) =>
     outputs.some((now) => now.file.startsWith(`${file}/`) || file.startsWith(`${now.file}/`)),
   );
+}
 
 /** The text of `provenance.json`. */
 export function provenanceText(provenance: Provenance): string {

@@ -10,7 +10,7 @@ const PROBE_BYTES = 1 << 16;
  * Makes sure, before anything is computed, that the results can be written to a folder that may not be there yet.
  * Leaves nothing behind. Throws a UserError where a file is in the way, a StoreError where rights or space are missing.
  */
-export const checkResultsFolder = async (folder: string): Promise<void> => {
+export async function checkResultsFolder(folder: string): Promise<void> {
   try {
     const probe = path.join(await nearestFolder(folder), '.sonde-probe');
     const file = await open(probe, 'w');
@@ -25,19 +25,21 @@ export const checkResultsFolder = async (folder: string): Promise<void> => {
     const found = asStoreError(error, folder);
     throw found instanceof StoreError ? cannotWrite(found, folder) : found;
   }
-};
+}
 
-const contains = (outer: string, inner: string): boolean => !path.relative(outer, inner).startsWith('..');
+function contains(outer: string, inner: string): boolean {
+  return !path.relative(outer, inner).startsWith('..');
+}
 
 /** A failure to write results as a sentence about the results' folder; what failed elsewhere passes unchanged. */
-export const resultsError = (error: unknown, folder: string): unknown => {
+export function resultsError(error: unknown, folder: string): unknown {
   const found = asStoreError(error, folder);
   if (!(found instanceof StoreError) || found.code === 'corrupt' || found.code === 'version') return found;
   const isAbout = found.path === undefined || contains(folder, found.path) || contains(found.path, folder);
   return isAbout ? cannotWrite(found, folder) : found;
-};
+}
 
-const cannotWrite = (error: StoreError, folder: string): StoreError => {
+function cannotWrite(error: StoreError, folder: string): StoreError {
   const why = error.message.replace(/^.* failed: /s, '').replace(/\.$/, '');
   const hint =
     error.code === 'no-space'
@@ -50,10 +52,10 @@ const cannotWrite = (error: StoreError, folder: string): StoreError => {
     path: folder,
     cause: error,
   });
-};
+}
 
 /** The folder itself, or the nearest one above it that exists. */
-const nearestFolder = async (folder: string): Promise<string> => {
+async function nearestFolder(folder: string): Promise<string> {
   for (let place = folder; ; place = path.dirname(place)) {
     const found = await stat(place).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
@@ -71,4 +73,4 @@ const nearestFolder = async (folder: string): Promise<string> => {
     }
     if (path.dirname(place) === place) return place;
   }
-};
+}
