@@ -1,5 +1,6 @@
 export { bagOfWords, type Features, randomDirection, textLength } from './baselines.ts';
 export { depthPoints, type FoldScores, type LayerCurve, layerCurve, overFolds, scoreAtDepth } from './curve.ts';
+export { meanDifference, unitDirection } from './directions.ts';
 export { controlTask } from './evaluate/control-task.ts';
 export {
   codingOrder,
@@ -18,9 +19,10 @@ export {
   probeIntervals,
   type ScoreInterval,
 } from './evaluate/intervals.ts';
-export type { MetricName, Score, ScoreReason, Scores } from './evaluate/metrics.ts';
+export type { MetricName, Scores } from './evaluate/metrics.ts';
+export type { Score, ScoreReason } from './evaluate/pairs.ts';
 export type { NullDistribution, ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './evaluate/result.ts';
 export { type LearnerChoice, type LearnerName, openLearner } from './learners/index.ts';
-export type { RidgeOptions } from './learners/ridge/learner.ts';
+export type { PenaltyOptions } from './learners/penalised/learner.ts';
 export type { SgdOptions } from './learners/sgd/learner.ts';
 export { type ProbeOptions, trainProbes } from './probes.ts';

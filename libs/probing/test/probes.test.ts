@@ -162,7 +162,11 @@ describe('what cannot be scored is null with its reason, never NaN', () => {
     const got = await one(optionsFor({ ...data, values }, { permutations: 3 }));
     expect(got.missing).toBe(12);
     expect(got.predictions!.some(Number.isNaN)).toBe(false);
-    expect(JSON.stringify(got.folds)).not.toContain('null');
+    for (const { scores, selectivity } of got.folds) {
+      for (const name of ['pearson', 'mse', 'r2', 'within_pearson'] as const) expect(scores[name].value).not.toBeNull();
+      expect(scores.auc).toEqual({ value: null, reason: 'not_binary' });
+      expect(selectivity).not.toBeNull();
+    }
   });
 });
 

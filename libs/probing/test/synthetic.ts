@@ -1,5 +1,5 @@
 import { digestStream } from '@sonde/numerics';
-import { groupedFolds, type ProbeOptions, type RidgeOptions, trainProbes } from '../src/index.ts';
+import { groupedFolds, type PenaltyOptions, type ProbeOptions, trainProbes } from '../src/index.ts';
 
 /** Seeded uniform numbers in (−1, 1). */
 export function noise(seed: number, name: string): () => number {
@@ -26,7 +26,7 @@ export const PENALTIES = [0.01, 0.1, 1, 10, 100, 1000, 10_000, 100_000, 1_000_00
 /** Options that probe the synthetic target by ridge. */
 export function optionsFor(
   data: ReturnType<typeof synthetic>,
-  { penalties = PENALTIES, scale, threads, extend = false, ...more }: Partial<ProbeOptions & RidgeOptions> = {},
+  { penalties = PENALTIES, scale, threads, extend = false, ...more }: Partial<ProbeOptions & PenaltyOptions> = {},
 ): ProbeOptions {
   return {
     states: data.states,

@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import { requireLevel, toUnitVector } from '@sonde/numerics';
+import { midRanks, requireLevel, toUnitVector } from '@sonde/numerics';
 import { EXACT_PAIRS, permutationDistribution, twoSidedShare } from './rank-distribution.ts';
 import { incompleteBeta, normalQuantile } from './special.ts';
 
@@ -64,19 +64,6 @@ function countedP(x: Float64Array, y: Float64Array): number {
   for (let i = 0; i < x.length; i++) observed += x[i]! * y[i]!;
   const n = x.length;
   return twoSidedShare(distribution, observed, (n * (n + 1) ** 2) / 4);
-}
-
-/** Ranks from 1 to n; equal values share the mean of their ranks. The values must hold no NaN. */
-export function midRanks(values: ArrayLike<number>): Float64Array {
-  const order = Uint32Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a]! - values[b]!);
-  const ranks = new Float64Array(values.length);
-  for (let start = 0; start < order.length; ) {
-    let end = start + 1;
-    while (end < order.length && values[order[end]!] === values[order[start]!]) end++;
-    for (let i = start; i < end; i++) ranks[order[i]!] = (start + end + 1) / 2;
-    start = end;
-  }
-  return ranks;
 }
 
 function correlate(x: Float64Array, y: Float64Array, missing: number, level: number): Correlation {

@@ -1,4 +1,4 @@
-export { quantile } from '@sonde/numerics';
+export { midRanks, quantile } from '@sonde/numerics';
 export {
   type BehaviorMode,
   type BehaviorReason,
@@ -28,7 +28,6 @@ export {
   type Correlation,
   type CorrelationOptions,
   type CorrelationReason,
-  midRanks,
   pearson,
   spearman,
   type Values,

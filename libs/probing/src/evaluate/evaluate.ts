@@ -1,7 +1,8 @@
 import type { Fitted, Learner, OpenLearner } from '../learner.ts';
 import { gatherTargets, type Problem, type States } from '../rows.ts';
 import { type Groups, rowsByGroup } from './folds.ts';
-import { NO_SCORES, pairsOf, pearson, type Score, type Scores, scorePairs } from './metrics.ts';
+import { NO_SCORES, pearson, type Scores, scorePairs } from './metrics.ts';
+import { pairsOf, type Score } from './pairs.ts';
 import { nullDistribution, permutedRows } from './permutations.ts';
 import type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './result.ts';
 import { splitsOfFolds, wholeSplit } from './splits.ts';

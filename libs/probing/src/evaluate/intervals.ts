@@ -1,6 +1,6 @@
 import { quantile, requireLevel } from '@sonde/numerics';
 import { type Groups, rankGroups, rowsByGroup } from './folds.ts';
-import type { Score, ScoreReason } from './metrics.ts';
+import type { Score, ScoreReason } from './pairs.ts';
 
 /** Held-out predictions of one target, with what divided the rows. */
 export interface HeldOutPredictions {

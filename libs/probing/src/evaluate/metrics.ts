@@ -1,35 +1,15 @@
-import { type ColumnMoments, columnMoments, columnPearson } from '@sonde/numerics';
-
-/** Why a score is undefined. */
-export type ScoreReason = 'too_few_rows' | 'constant_target' | 'constant_prediction';
-
-export type Score =
-  | { readonly value: number; readonly reason?: never }
-  | { readonly value: null; readonly reason: ScoreReason };
-
-/** Targets and predictions of held-out rows, by column. */
-export interface Pairs {
-  readonly n: number;
-  readonly columns: number;
-  /** [n, columns], row-major. */
-  readonly target: Float64Array;
-  readonly predicted: Float64Array;
-  readonly ofTarget: ColumnMoments;
-  readonly ofPredicted: ColumnMoments;
-  /** [n]: the number of each row's group. */
-  readonly groups: Int32Array;
-}
-
-export function pairsOf(target: Float64Array, predicted: Float64Array, columns: number, groups: Int32Array): Pairs {
-  const [ofTarget, ofPredicted] = [columnMoments(target, columns), columnMoments(predicted, columns)];
-  return { n: target.length / columns, columns, target, predicted, ofTarget, ofPredicted, groups };
-}
+import { columnPearson } from '@sonde/numerics';
+import { BINARY_METRICS } from './binary-metrics.ts';
+import { type Pairs, pairsOf, type Score } from './pairs.ts';
 
 /** A score of predictions: one a column. */
 export type Metric = (pairs: Pairs) => Score[];
 
 /** The metrics by name; a new one is a function and a line here. */
-export const METRICS = { pearson, mse, r2, within_pearson: withinPearson } satisfies Record<string, Metric>;
+export const METRICS = { pearson, mse, r2, within_pearson: withinPearson, ...BINARY_METRICS } satisfies Record<
+  string,
+  Metric
+>;
 
 export type MetricName = keyof typeof METRICS;
 

@@ -1,4 +1,5 @@
-import type { Score, Scores } from './metrics.ts';
+import type { Scores } from './metrics.ts';
+import type { Score } from './pairs.ts';
 
 /** What a probe is to read from a state. */
 export interface ProbeTarget {

@@ -1,7 +1,9 @@
 import type { Learner, OpenLearner, OuterSplit } from '../learner.ts';
 import type { Problem } from '../rows.ts';
+import { openLogistic } from './logistic/learner.ts';
 import { openMean } from './mean/learner.ts';
-import { checkRidge, openRidge, type RidgeOptions } from './ridge/learner.ts';
+import { checkPenalties, type PenaltyOptions } from './penalised/learner.ts';
+import { openRidge } from './ridge/learner.ts';
 import { checkSgd, openSgd, type SgdOptions } from './sgd/learner.ts';
 
 /** How a learner is opened, and what of its options is refused beforehand. */
@@ -12,7 +14,8 @@ export interface LearnerKind<Options> {
 
 /** Options of each learner. */
 export interface LearnerOptions {
-  readonly ridge: RidgeOptions;
+  readonly ridge: PenaltyOptions;
+  readonly logistic: PenaltyOptions;
   readonly sgd: SgdOptions;
   readonly mean: object;
 }
@@ -24,7 +27,8 @@ export type LearnerChoice = { [Name in LearnerName]: { readonly name: Name } & L
 
 /** The learners by name; a new one is a folder and a line here. */
 export const LEARNERS: { readonly [Name in LearnerName]: LearnerKind<LearnerOptions[Name]> } = {
-  ridge: { open: openRidge, check: checkRidge },
+  ridge: { open: openRidge, check: checkPenalties },
+  logistic: { open: openLogistic, check: checkPenalties },
   sgd: { open: openSgd, check: checkSgd },
   mean: { open: openMean, check: () => {} },
 };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { pairsOf, scorePairs } from '../../src/evaluate/metrics.ts';
+import { scorePairs } from '../../src/evaluate/metrics.ts';
+import { pairsOf } from '../../src/evaluate/pairs.ts';
 import { groupedFolds, trainProbes } from '../../src/index.ts';
 import { one, optionsFor, synthetic } from '../synthetic.ts';
 
@@ -58,5 +59,20 @@ describe('a penalty at the edge of the grid', () => {
   test('is told of a single penalty by nothing: there was no choice', async () => {
     const [got] = await trainProbes(optionsFor(data, { penalties: [1] }));
     expect(got!.folds.some(({ atEdge }) => atEdge)).toBe(false);
+  });
+});
+
+describe('metrics of two classes', () => {
+  test('count pairs in the right order, ties half', () => {
+    // Positive: 0.9, 0.5; negative: 0.5, 0.1. Of four pairs three are right and one is a tie.
+    const { auc, macro_f1, brier } = scoresOf([1, 1, 0, 0], [0.9, 0.5, 0.5, 0.1], [0, 1, 2, 3]);
+    expect(auc.value).toBeCloseTo(3.5 / 4, 12);
+    // At 0.5 three rows are called positive: F1 is 4/5 for the positive class and 2/3 for the negative one.
+    expect(macro_f1.value).toBeCloseTo((4 / 5 + 2 / 3) / 2, 12);
+    expect(brier.value).toBeCloseTo((0.01 + 0.25 + 0.25 + 0.01) / 4, 12);
+  });
+  test('need two values', () => {
+    expect(scoresOf([0, 0.5, 1], [0, 1, 2], [0, 1, 2]).auc).toEqual({ value: null, reason: 'not_binary' });
+    expect(scoresOf([1, 1, 1], [0, 1, 2], [0, 1, 2]).auc).toEqual({ value: null, reason: 'constant_target' });
   });
 });

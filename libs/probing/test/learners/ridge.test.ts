@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { openGemm } from '../../src/algebra/gemm.ts';
-import { pairsOf, scorePairs } from '../../src/evaluate/metrics.ts';
+import { scorePairs } from '../../src/evaluate/metrics.ts';
+import { pairsOf } from '../../src/evaluate/pairs.ts';
 import type { OuterSplit } from '../../src/learner.ts';
 import { type LinearMaps, predictLinear } from '../../src/learners/linear.ts';
+import { innerErrors } from '../../src/learners/penalised/inner-errors.ts';
 import { dualSolver } from '../../src/learners/ridge/dual.ts';
 import { openRidge } from '../../src/learners/ridge/learner.ts';
-import { innerErrors } from '../../src/learners/ridge/nested.ts';
 import { primalSolver } from '../../src/learners/ridge/primal.ts';
 import { type Problem, stateShift } from '../../src/rows.ts';
 import { cases, fixtureStates, fixtureTargets } from '../cases.ts';
@@ -64,7 +65,7 @@ describe.each(['primal', 'dual'] as const)('%s ridge', (form) => {
     expect(largestDifference(intercepts, c.intercept)).toBeLessThan(1e-9);
     const predicted = await predictLinear(gemm, problem, maps, range(end, n));
     expect(largestDifference(predicted, readNpy(c.pred_file).data)).toBeLessThan(1e-9);
-    const errors = await solver.squaredErrors(maps, [1]);
+    const errors = await solver.errors(maps, [1]);
     const direct = squaredErrors(problem, maps, predicted, end);
     expect(largestDifference(errors, direct)).toBeLessThan(1e-9);
   });
@@ -104,7 +105,7 @@ describe('nested cross-validation with stored folds', () => {
     const learner = await openRidge(problem, splits, { penalties: c.alphas, scale: c.scaled, extend: false });
     const heldOut = readNpy(c.oof_file).data;
     for (const [f, want] of c.folds.entries()) {
-      const { squaredErrors: sums, rows } = errors[f]!;
+      const { errors: sums, rows } = errors[f]!;
       for (const [p, row] of want.inner_mse.entries()) {
         expect(
           largestDifference(

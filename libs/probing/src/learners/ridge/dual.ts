@@ -3,16 +3,17 @@ import { type Gemm, matrix } from '../../algebra/gemm.ts';
 import { addDiagonal, addSelfProduct, copyPanels, zeroPanels } from '../../algebra/panels.ts';
 import { gather, gatherTargets, isConstant, type Problem } from '../../rows.ts';
 import { predictLinear } from '../linear.ts';
-import { CONSTANT_SHARE, interceptsOf, type RidgeSolver, type TrainingSet } from './solver.ts';
+import type { PenalisedSolver, TrainingSet } from '../penalised/solver.ts';
+import { CONSTANT_SHARE, interceptsOf } from './ridge.ts';
 
 /**
  * The solver for n < d: the kernel Z·Zᵀ of the centred (and scaled) training rows, factorised at size n; weights are
  * Zᵀ·a. Saunders, Gammerman and Vovk 1998, "Ridge regression learning algorithm in dual variables".
  */
-export function dualSolver(gemm: Gemm, problem: Problem, scale: boolean): RidgeSolver {
+export function dualSolver(gemm: Gemm, problem: Problem, scale: boolean): PenalisedSolver {
   return {
     trainingSet: (cells) => kernelSet(gemm, problem, cells, scale),
-    async squaredErrors(maps, cells) {
+    async errors(maps, cells) {
       const width = maps.columns.length;
       const errors = new Float64Array(width);
       for (const cell of cells) {

@@ -14,7 +14,8 @@ import {
   zeroPanels,
 } from '../../algebra/panels.ts';
 import { chunks, gatherTargets, gatherTransposed, isConstant, type Problem } from '../../rows.ts';
-import { CONSTANT_SHARE, interceptsOf, type RidgeSolver, type TrainingSet } from './solver.ts';
+import type { PenalisedSolver, TrainingSet } from '../penalised/solver.ts';
+import { CONSTANT_SHARE, interceptsOf } from './ridge.ts';
 
 /** Sums over rows of shifted states x and targets y. */
 interface Moments {
@@ -34,7 +35,7 @@ interface Moments {
  * The solver for n ≥ d. One pass over the states gives each cell's moments; training sets add them up and correct the
  * means in float64; a factor serves every target.
  */
-export async function primalSolver(gemm: Gemm, problem: Problem, scale: boolean): Promise<RidgeSolver> {
+export async function primalSolver(gemm: Gemm, problem: Problem, scale: boolean): Promise<PenalisedSolver> {
   const { d } = problem.states;
   const { columns } = problem;
   const byCell: Moments[] = [];
@@ -60,7 +61,7 @@ export async function primalSolver(gemm: Gemm, problem: Problem, scale: boolean)
       const moments = sum(cells);
       return centredSet(gemm, problem, cells, moments, scale);
     },
-    async squaredErrors(maps, cells) {
+    async errors(maps, cells) {
       const moments = sum(cells);
       const width = maps.columns.length;
       const gw = await symmetricProduct(gemm, moments.xx, maps.weights, width);

@@ -2,12 +2,12 @@ import { UserError } from '@sonde/base';
 import type { OuterSplit } from '../../learner.ts';
 import { type Problem, rowsIn } from '../../rows.ts';
 import type { LinearMaps } from '../linear.ts';
-import type { RidgeSolver, TrainingSet } from './solver.ts';
+import type { PenalisedSolver, TrainingSet } from './solver.ts';
 
-/** Squared errors of inner fits: for each outer split [penalties][columns], and how many rows they are over. */
+/** Errors of inner fits: for each outer split [penalties][columns], and how many rows they are over. */
 export interface InnerErrors {
-  /** Σ(y − ŷ)² over inner test rows; Infinity where a fit is singular. */
-  readonly squaredErrors: Float64Array[];
+  /** Summed loss over inner test rows; Infinity where a fit is singular. */
+  readonly errors: Float64Array[];
   readonly rows: number;
 }
 
@@ -16,14 +16,14 @@ export interface InnerErrors {
  * inner splits without a test row or with fewer than two training rows say nothing and are passed over.
  */
 export async function innerErrors(
-  solver: RidgeSolver,
+  solver: PenalisedSolver,
   problem: Problem,
   splits: readonly OuterSplit[],
   penalties: readonly number[],
   columns: readonly number[],
 ): Promise<InnerErrors[]> {
   const results = splits.map(() => ({
-    squaredErrors: penalties.map(() => new Float64Array(columns.length)),
+    errors: penalties.map(() => new Float64Array(columns.length)),
     rows: 0,
   }));
   const uses = new Map<string, { train: readonly number[]; tests: { outer: number; cells: readonly number[] }[] }>();
@@ -44,9 +44,9 @@ export async function innerErrors(
       const known = new Map<string, Float64Array | null>();
       for (const { outer, cells } of tests) {
         const key = cells.join();
-        const errors = known.get(key) ?? (maps === null ? null : await solver.squaredErrors(maps, cells));
+        const errors = known.get(key) ?? (maps === null ? null : await solver.errors(maps, cells));
         known.set(key, errors);
-        const sums = results[outer]!.squaredErrors[p]!;
+        const sums = results[outer]!.errors[p]!;
         for (let t = 0; t < sums.length; t++) sums[t] = sums[t]! + (errors?.[t] ?? Number.POSITIVE_INFINITY);
       }
     }
