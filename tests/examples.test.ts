@@ -88,8 +88,9 @@ it.each(of('yaml').map((one) => [named(one), one] as const))('%s is YAML, line b
   );
 });
 
-it.each(of('json').map((one) => [named(one), one] as const))('%s is JSON', (_, { text }) => {
-  JSON.parse(text);
+it.each(of('json').map((one) => [named(one), one] as const))('%s is JSON, or JSON Lines', (_, { text }) => {
+  const isLines = text.split('\n')[0]!.endsWith('}');
+  for (const value of isLines ? text.trim().split('\n') : [text]) JSON.parse(value);
 });
 
 /** What leaves something out says so with `…`. */
