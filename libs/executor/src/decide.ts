@@ -1,8 +1,8 @@
 import type { JsonObject } from '@sonde/base';
-import type { DataRef, TaskId, TaskNode } from '@sonde/pipeline';
+import { type DataResolver, DataUnknown } from '@sonde/data';
+import type { TaskId, TaskNode } from '@sonde/pipeline';
 import { type Key, keyOf, type ResultRecord, type Store } from '@sonde/store';
 import PQueue from 'p-queue';
-import { DataUnknown, type OutsideData } from './data.ts';
 import { type Accelerator, providerOf } from './devices.ts';
 import type { Reason } from './events.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -14,7 +14,7 @@ import type { StepKind } from './step.ts';
 export interface DecideContext {
   readonly store: Store;
   readonly kinds: ReadonlyMap<string, StepKind>;
-  readonly data: (ref: DataRef) => Promise<OutsideData>;
+  readonly data: DataResolver;
   readonly history: History;
   readonly refresh: ReadonlySet<string>;
   readonly accelerators: readonly Accelerator[];

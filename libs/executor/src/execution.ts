@@ -1,7 +1,6 @@
 import type { TaskId } from '@sonde/pipeline';
 import type { Key, ResultRecord, Store } from '@sonde/store';
 import type PQueue from 'p-queue';
-import type { OutsideData } from './data.ts';
 import type { DecideContext } from './decide.ts';
 import type { RunEvent } from './events.ts';
 import type { createJobQueue } from './job-queue.ts';
@@ -71,9 +70,7 @@ export interface Execution {
   /** Reading and checking of inputs, a few at a time. */
   readonly reading: PQueue;
   /** Keys being computed, or computed, by this run: no key twice. */
-  readonly units: Map<Key, Promise<UnitResult>>;
-  /** Remote data that was brought here, or is being brought. */
-  readonly fetched: Map<OutsideData, Promise<OutsideData>>;
+  readonly units: Map<Key, { readonly result: Promise<UnitResult>; readonly inputs: readonly string[] }>;
   /** The tasks that are being divided into shards now. Nobody of them waits for a worker. */
   readonly dividing: Set<Promise<unknown>>;
   readonly records: Map<TaskId, ResultRecord>;

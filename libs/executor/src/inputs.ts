@@ -1,12 +1,12 @@
+import type { OutsideData } from '@sonde/data';
 import { isDataRef, isOutputRef, type OutputRef, type TaskId, type TaskNode, type Value } from '@sonde/pipeline';
 import { isObtainable, type ResultRecord, type Store, type StoredArtifact } from '@sonde/store';
-import type { OutsideData } from './data.ts';
 import type { DecideContext } from './decide.ts';
 import { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from './step.ts';
 
 /** Where one input's bytes come from. */
 export type InputSource =
-  | { readonly from: 'outside'; readonly ref: string; readonly url?: string; readonly data: OutsideData }
+  | { readonly from: 'outside'; readonly ref: string; readonly data: OutsideData }
   | {
       readonly from: 'task';
       readonly task: TaskId;
@@ -51,10 +51,9 @@ export async function resolveInputs(
     if (isOutputRef(value)) return add(fromTask(value, recordOf));
     if (isDataRef(value)) {
       const data = await context.data(value);
-      const url = value.scheme === 'https' ? { url: value.target } : {};
       return add([
-        { $: 'artifact', type: data.type, path: data.path ?? '', digest: data.digest, axes: {}, ref: value.ref },
-        { from: 'outside', ref: value.ref, ...url, data },
+        { $: 'artifact', type: data.type, path: '', digest: data.digest, axes: {}, ref: value.ref },
+        { from: 'outside', ref: value.ref, data },
       ]);
     }
     if (Array.isArray(value)) return Promise.all(value.map(resolve));
@@ -105,7 +104,9 @@ export function inputNotes({ config, sources }: ResolvedInputs): Record<string, 
   return notes;
 }
 
-const nameOf = ({ ref, data }: InputSource & { readonly from: 'outside' }): string => data.remote?.identity ?? ref;
+function nameOf({ ref, data }: InputSource & { readonly from: 'outside' }): string {
+  return data.identity ?? ref;
+}
 
 /** Whether a result is whole: it has the task's outputs, and their bytes are there. Names those that are not. */
 export async function damagedOutputs(task: TaskNode, record: ResultRecord, store: Store): Promise<string[]> {

@@ -1,9 +1,10 @@
 import type { JsonObject } from '@sonde/base';
+import type { DataSources } from '@sonde/data';
 import type { SourceRange, TaskId } from '@sonde/pipeline';
 import type { Key, ResultRecord, Store } from '@sonde/store';
 import type { Accelerator } from './devices.ts';
 import type { Counts, Failure, FieldChange, Reason, RunEvent } from './events.ts';
-import type { DataSources, StepKind } from './step.ts';
+import type { StepKind } from './step.ts';
 
 /** What deciding needs. For `planGraph` and `explainTask` open the store read-only: then nothing at all is written. */
 export interface PlanOptions {
@@ -50,8 +51,6 @@ export interface RunOptions extends PlanOptions {
   readonly keepGoing?: boolean;
   /** Consent to step kinds that run code which the pipeline brings. */
   readonly allowCode?: boolean;
-  /** Refuse network access: data that is not here yet is a failure of the task that needs it. */
-  readonly offline?: boolean;
   /** Aborted: nothing new starts, running steps are told to stop and get two seconds to finish. */
   readonly signal?: AbortSignal;
   /** Aborted (a second Ctrl-C): workers are killed at once. */

@@ -1,13 +1,12 @@
 import { UserError } from '@sonde/base';
+import { createDataResolver, DataUnknown, type ResolveHooks } from '@sonde/data';
 import { type DataRef, type Graph, isDataRef, type TaskId, type TaskNode } from '@sonde/pipeline';
-import { createDataResolver, DataUnknown } from './data.ts';
 import { type DecideContext, type Decision, decideAll, kindOf } from './decide.ts';
 import { providerOf } from './devices.ts';
 import { createHistory } from './history.ts';
 import { visitRefs } from './inputs.ts';
 import { type PlanOptions, type RefusedProblem, type RunOptions, RunRefused } from './options.ts';
 import { isNamed, selectTasks, unknownNames } from './select.ts';
-import type { ResolveHooks } from './step.ts';
 
 /** The selected tasks with every decision that can be made before anything runs. */
 export interface Prepared {

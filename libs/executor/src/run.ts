@@ -159,7 +159,6 @@ function createExecution(
     laneOf: (provider) => (provider === 'cpu' ? cpu : accelerated),
     reading: new PQueue({ concurrency: READING }),
     units: new Map(),
-    fetched: new Map(),
     dividing: new Set(),
     records,
     stop,

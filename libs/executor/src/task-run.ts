@@ -1,14 +1,12 @@
 import { isMachineFault, type JsonObject } from '@sonde/base';
 import type { TaskId, TaskNode } from '@sonde/pipeline';
 import { BlobDamaged, type ResultRecord } from '@sonde/store';
-import { bringData } from './bring-data.ts';
-import { changedFile } from './data.ts';
+import { openData } from './bring-data.ts';
 import { type Decision, decide, kindOf } from './decide.ts';
 import { providerOf } from './devices.ts';
 import type { Failure } from './events.ts';
 import type { Execution } from './execution.ts';
 import { NotComputed, TaskFailure } from './failure.ts';
-import { fetchBlob } from './fetch.ts';
 import { type InputSource, inputNotes, type ResolvedInputs, withPaths } from './inputs.ts';
 import { computeParts, divide } from './shards.ts';
 import type { Ancestor, InputArtifact, RunConfig, StepKind } from './step.ts';
@@ -109,15 +107,7 @@ async function readInputs(execution: Execution, task: TaskNode, first: MissedDec
 async function locate(execution: Execution, source: InputSource): Promise<string> {
   const { store, reading } = execution;
   if (source.from === 'task') return reading.add(() => store.artifacts.open(source.artifact));
-  const { url, data } = source;
-  if (data.remote !== undefined) return (await bringData(execution, source.ref, data)).path!;
-  if (url === undefined) return data.path!;
-  return reading.add(() =>
-    fetchBlob(source.ref, url, data.digest, store, {
-      offline: execution.options.offline === true,
-      signal: execution.stop.signal,
-    }),
-  );
+  return openData(execution, source.ref, source.data);
 }
 
 function makeReady(execution: Execution, task: TaskNode, decision: MissedDecision, config: RunConfig): ReadyTask {
@@ -139,7 +129,7 @@ function makeReady(execution: Execution, task: TaskNode, decision: MissedDecisio
       runsCode: kind.runsCode === true,
       force,
       isBegun: () => started,
-      checkInputs: () => checkInputs(execution, decision.inputs),
+      checkInputs: () => checkInputs(decision.inputs),
       onStart(device, attempt) {
         if (started) return;
         started = true;
@@ -156,11 +146,10 @@ function makeReady(execution: Execution, task: TaskNode, decision: MissedDecisio
   };
 }
 
-async function checkInputs(execution: Execution, { sources }: ResolvedInputs): Promise<void> {
+async function checkInputs({ sources }: ResolvedInputs): Promise<void> {
   for (const source of sources.values()) {
     if (source.from === 'task') continue;
-    const data = (await execution.fetched.get(source.data)) ?? source.data;
-    const path = await changedFile(data, execution.store);
+    const path = await source.data.changedFile();
     if (path !== undefined) {
       throw new TaskFailure({
         code: 'input-changed',

@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JsonObject } from '@sonde/base';
+import { isRecord, type JsonObject } from '@sonde/base';
 import type { TaskNode } from '@sonde/pipeline';
 import { type Key, type Lease, type ResultRecord, type StoredArtifact, StoreError } from '@sonde/store';
 import type { Failure } from './events.ts';
@@ -46,11 +46,31 @@ export interface Unit {
 /** Computes a unit's key, or waits for whoever does: another task of this run, or another run. */
 export function computeUnit(execution: Execution, unit: Unit): Promise<UnitResult> {
   const running = execution.units.get(unit.key);
-  if (running !== undefined) return running.then(({ record }) => ({ record, hit: true, seconds: 0 }));
-  const started = compute(execution, unit);
-  execution.units.set(unit.key, started);
-  started.catch(() => execution.units.delete(unit.key));
-  return started;
+  if (running !== undefined) {
+    return running.result.then(
+      ({ record }) => ({ record, hit: true, seconds: 0 }),
+      (error: unknown) => {
+        throw error instanceof TaskFailure ? failureFor(unit, running.inputs, error) : error;
+      },
+    );
+  }
+  const result = compute(execution, unit);
+  execution.units.set(unit.key, { result, inputs: inputsOf(unit) });
+  result.catch(() => execution.units.delete(unit.key));
+  return result;
+}
+
+function inputsOf(unit: Unit): readonly string[] {
+  const { inputs } = unit.notes();
+  return isRecord(inputs) ? Object.values(inputs).map(String) : [];
+}
+
+/** What another task's failure means for this one, which has the same bytes from elsewhere. */
+function failureFor(unit: Unit, others: readonly string[], { failure, trace }: TaskFailure): TaskFailure {
+  const own = inputsOf(unit).filter((input) => !others.includes(input));
+  if (own.length === 0) return new TaskFailure(failure, trace);
+  const message = `${failure.message}\nHere the same bytes come from ${own.join(', ')}.`;
+  return new TaskFailure({ ...failure, message }, trace);
 }
 
 /** A whole result of the store, or none. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Code } from './codes.ts';
-import type { DataRef } from './graph.ts';
+import type { DataTarget } from './graph.ts';
 import { nearest } from './words.ts';
 
 export interface MalformedRef {
@@ -8,8 +8,6 @@ export interface MalformedRef {
   readonly message: string;
   readonly hint?: string;
 }
-
-type Parsed = Pick<DataRef, 'scheme' | 'target'> & { readonly sha256?: string };
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]+):(?!\s)/;
 const EMBEDDED = /^[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9][A-Za-z0-9._-]*)?(\/[^\s]+)?$/;
@@ -20,7 +18,7 @@ const HF_EXAMPLE = 'write hf:owner/name@revision, or hf:owner/name@revision/file
  * Reads what names data: a path, `embedded:name[@revision]`, `hf:owner/name[@revision][/file]`, or
  * `https://…#sha256=<64 hexadecimal digits>`. Relative paths start at `folder`.
  */
-export const parseDataRef = (text: string, folder: string): Parsed | MalformedRef => {
+export const parseDataRef = (text: string, folder: string): DataTarget | MalformedRef => {
   const malformed = (message: string, hint?: string, code: Code = 'SND160'): MalformedRef => ({
     code,
     message,
@@ -59,7 +57,7 @@ export const parseDataRef = (text: string, folder: string): Parsed | MalformedRe
 const parseAddress = (
   text: string,
   malformed: (message: string, hint?: string, code?: Code) => MalformedRef,
-): Parsed | MalformedRef => {
+): DataTarget | MalformedRef => {
   if (!URL.canParse(text) || !text.startsWith('https://')) return malformed(`\`${text}\` is not an address`);
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') return malformed('an address must not hold a user name or password');
@@ -72,5 +70,5 @@ const parseAddress = (
   }
   const sha256 = url.hash.slice('#sha256='.length);
   if (!/^[0-9a-f]{64}$/i.test(sha256)) return malformed('a sha256 has 64 hexadecimal digits', undefined, 'SND162');
-  return { scheme: 'https', target: text.slice('https:'.length, text.indexOf('#')), sha256: sha256.toLowerCase() };
+  return { scheme: 'https', target: text.slice(0, text.indexOf('#')), sha256: sha256.toLowerCase() };
 };

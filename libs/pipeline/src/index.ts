@@ -28,7 +28,18 @@ export { parseDataRef } from './data-ref.ts';
 export type { Diagnostic } from './diagnostic.ts';
 export { pipelineSchema } from './editor-schema.ts';
 export { type GraphView, graphToDot, graphToJson, graphToMermaid } from './formats.ts';
-export type { Axes, DataRef, Graph, OutputRef, Resources, TaskId, TaskNode, Value, ValueObject } from './graph.ts';
+export type {
+  Axes,
+  DataRef,
+  DataTarget,
+  Graph,
+  OutputRef,
+  Resources,
+  TaskId,
+  TaskNode,
+  Value,
+  ValueObject,
+} from './graph.ts';
 export { isDataRef, isOutputRef } from './graph.ts';
 export { type LoadOptions, type LoadResult, loadPipeline, loadPipelineText } from './load.ts';
 export { parseSetValue } from './params.ts';

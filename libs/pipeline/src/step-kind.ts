@@ -37,6 +37,8 @@ export interface ConfigSchema<Value = any> {
 export interface OutputSpec {
   readonly type: ArtifactType;
   readonly description: string;
+  /** Of a `file`: what its name ends with (`.txt`) where it is copied out of the store. */
+  readonly extension?: string;
 }
 
 /** The part of a step kind that reading, checking and planning a pipeline needs: data only, nothing that runs. */

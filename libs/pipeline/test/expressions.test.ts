@@ -208,7 +208,7 @@ describe('data references', () => {
     });
     expect(await ref(`https://example.org/a?b=c#sha256=${sha}`)).toMatchObject({
       scheme: 'https',
-      target: '//example.org/a?b=c',
+      target: 'https://example.org/a?b=c',
       sha256: sha,
       types: ['table', 'file'],
     });

@@ -1,3 +1,4 @@
+export { midRanks, quantile } from '@sonde/numerics';
 export {
   type BehaviorMode,
   type BehaviorReason,
@@ -29,7 +30,6 @@ export {
   type Correlation,
   type CorrelationOptions,
   type CorrelationReason,
-  midRanks,
   pearson,
   spearman,
   type Values,
@@ -53,10 +53,8 @@ export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './mul
 export { comparePaired, type PairedComparison, type PairedOptions } from './paired.ts';
 export { type PartialOptions, partialCorrelation } from './partial.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
-export { type RandomStream, randomStream } from './philox.ts';
 export { detectableCorrelation } from './power.ts';
 export { type ProportionMethod, proportionInterval } from './proportion.ts';
-export { quantile } from './quantile.ts';
 export { correctForRange } from './range-restriction.ts';
 export { EXACT_PAIRS, smallestRankP } from './rank-distribution.ts';
 export { type VarianceComponents, varianceComponents } from './variance-components.ts';

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type JsonObject, type JsonValue, UserError } from '@sonde/base';
+import { createDataSources, dataProblem } from '@sonde/data';
 import {
   defineStep,
   explainTask,
@@ -12,8 +13,8 @@ import {
   runGraph,
   type StepKind,
 } from '@sonde/executor';
-import { type DataRef, type Graph, type LoadResult, loadPipeline as loadPipelineFile } from '@sonde/pipeline';
-import { createDataSources, dataSources, STEP_KINDS } from '@sonde/steps';
+import { type Graph, type LoadResult, loadPipeline as loadPipelineFile } from '@sonde/pipeline';
+import { FOLDER_READERS, STEP_KINDS } from '@sonde/steps';
 import { openStore, type Store } from '@sonde/store';
 import envPaths from 'env-paths';
 import { acceleratorsOf, tryAccelerator } from './devices.ts';
@@ -63,11 +64,15 @@ const freedAtOnce = (): Record<string, string> => ({
 });
 
 /** `store`, else `SONDE_STORE`, else `cache/` beside the nearest package.json, else the user's cache folder. */
-export const storeFolder = (option: string | undefined): string => {
+export const storeFolder = (option: string | undefined): string => storePlace(option).folder;
+
+/** `isUsers`: nothing named a store and no package.json is near. */
+export const storePlace = (option: string | undefined): { readonly folder: string; readonly isUsers: boolean } => {
   const named = option ?? process.env.SONDE_STORE;
-  if (named !== undefined && named !== '') return path.resolve(named);
+  if (named !== undefined && named !== '') return { folder: path.resolve(named), isUsers: false };
   const project = findUp(process.cwd(), 'package.json');
-  return project === undefined ? envPaths('sonde', { suffix: '' }).cache : path.join(project, 'cache');
+  if (project !== undefined) return { folder: path.join(project, 'cache'), isUsers: false };
+  return { folder: envPaths('sonde', { suffix: '' }).cache, isUsers: true };
 };
 
 const isStepKind = (value: unknown): value is StepKind =>
@@ -109,17 +114,6 @@ export const stepKinds = async (modules: readonly string[] = []): Promise<Readon
   return kinds;
 };
 
-const dataProblem = (ref: DataRef): string | undefined => {
-  if (ref.scheme === 'path') return existsSync(ref.target) ? undefined : `there is no file or folder ${ref.target}`;
-  if (ref.scheme !== 'embedded') return undefined;
-  try {
-    dataSources.resolveEmbedded(ref.target);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-};
-
 /** Reads, checks and expands a pipeline file. Runs no code of it, opens no network. */
 export const loadPipeline = async (file: string, options: LoadOptions = {}): Promise<LoadResult> =>
   loadPipelineFile(file, {
@@ -137,6 +131,7 @@ const planOptions = async (graph: Graph, options: StoreOptions, store: Store): P
   store,
   kinds: await stepKinds(options.modules),
   sources: createDataSources({
+    folders: FOLDER_READERS,
     lock: path.join(path.dirname(graph.files[0]!.path), LOCK),
     frozen: options.frozen === true,
     offline: options.offline === true,
@@ -161,7 +156,7 @@ export const explain = async (graph: Graph, task: string, options: StoreOptions 
 /** Runs what is not cached. The pipeline's named outputs are read back at the end, and made again where damaged. */
 export const run = async (graph: Graph, options: RunPipelineOptions = {}): Promise<RunHandle> => {
   const store = await openStore(storeFolder(options.store));
-  const { jobs, keepGoing, allowCode, offline, signal, killSignal } = options;
+  const { jobs, keepGoing, allowCode, signal, killSignal } = options;
   return runGraph(graph, {
     ...(await planOptions(graph, options, store)),
     exports: Object.values(graph.outputs).flat(),
@@ -175,7 +170,6 @@ export const run = async (graph: Graph, options: RunPipelineOptions = {}): Promi
     ...(jobs === undefined ? {} : { jobs }),
     ...(keepGoing === undefined ? {} : { keepGoing }),
     ...(allowCode === undefined ? {} : { allowCode }),
-    ...(offline === undefined ? {} : { offline }),
     ...(signal === undefined ? {} : { signal }),
     ...(killSignal === undefined ? {} : { killSignal }),
   });

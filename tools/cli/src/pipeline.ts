@@ -112,18 +112,25 @@ const checkMachine = ({ executor }: PipelineOptions): void => {
   }
 };
 
+const refusals = ({ problems }: RunRefused): Diagnostic[] =>
+  problems.map(({ code, message, range, hint }) => ({
+    code: REFUSED[code],
+    severity: 'error',
+    message,
+    ...(range && { range }),
+    ...(hint !== undefined && { hint }),
+  }));
+
 /** Shows why a valid pipeline cannot run here: at its places in the file where they are known. */
 export const printRefusal = (error: RunRefused, terminal: Terminal): void =>
-  printDiagnostics(
-    error.problems.map((problem) => ({
-      code: REFUSED[problem.code],
-      severity: 'error',
-      message: problem.message,
-      ...(problem.range && { range: problem.range }),
-      ...(problem.hint !== undefined && { hint: problem.hint }),
-    })),
-    terminal,
-  );
+  printDiagnostics(refusals(error), terminal);
+
+/** The same as the object that `--json` prints of every file that cannot be used. */
+export const refusalJson = (error: RunRefused, file: string) => ({
+  sonde: 1,
+  pipeline: file,
+  diagnostics: refusals(error).map(diagnosticJson),
+});
 
 /** The options of the programming interface that these command-line options stand for. */
 export const storeOptions = (options: PipelineOptions, targets?: readonly string[]) => ({

@@ -1,10 +1,11 @@
 import { isMachineFault, UserError } from '@sonde/base';
 import { RunRefused } from '@sonde/executor';
+import { nearest } from '@sonde/pipeline';
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT, Exit, systemFailure } from './errors.ts';
 import { version } from './package.ts';
-import { printRefusal } from './pipeline.ts';
-import { endOnClosedPipe, openTerminal } from './terminal.ts';
+import { type CommonOptions, printRefusal, refusalJson } from './pipeline.ts';
+import { endOnClosedPipe, openTerminal, printJson } from './terminal.ts';
 
 const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
 
@@ -145,7 +146,10 @@ const buildProgram = (): Command => {
     );
   withFileOptions(program.command('show <file> <output>').description('a look at an output: STEP or STEP.OUTPUT'))
     .option('--rows <n>', 'rows of a table to show', positive('--rows'), 10)
-    .option('--out <file>', 'export instead: .parquet, .csv, .jsonl, .json, .safetensors, .npy, .html')
+    .option(
+      '--out <file>',
+      'export instead: .parquet, .csv, .jsonl, .json, .safetensors, .npy, .html; several: DIR/ or DIR/{}.csv',
+    )
     .option('--tensor <name>', 'the tensor to export as .npy, where there are several')
     .action(async (file, output, _options, command) =>
       (await import('./commands/show.ts')).show(file, output, command.optsWithGlobals()),
@@ -238,8 +242,27 @@ const commandsWith = (message: string): string[] => {
     .map((command) => (command.parent?.parent ? `${command.parent.name()} ${command.name()}` : command.name()));
 };
 
+/** `sonde help COMMAND`: the command must exist. */
+const checkHelp = (program: Command, words: readonly string[]): void => {
+  let place = program;
+  for (const word of words.filter((one) => !one.startsWith('-'))) {
+    const names = place.commands.map((command) => command.name());
+    const found = place.commands.find((command) => command.name() === word);
+    if (names.length === 0 || word === 'help') return;
+    if (found === undefined) {
+      const near = nearest(word, names);
+      throw new UserError(
+        'usage',
+        `there is no command "${word}"`,
+        near === undefined ? `Commands: ${names.join(', ')}.` : `Did you mean "${near}"?`,
+      );
+    }
+    place = found;
+  }
+};
+
 /** The one boundary where thrown errors become messages and exit statuses. */
-const statusOf = (error: unknown, argv: readonly string[]): number => {
+const statusOf = (error: unknown, argv: readonly string[], command: Command | undefined): number => {
   if (error instanceof Exit) return error.status;
   const terminal = openTerminal({ color: !argv.includes('--no-color') });
   const { red, dim } = terminal.colors;
@@ -253,7 +276,9 @@ const statusOf = (error: unknown, argv: readonly string[]): number => {
     return error.exitCode === 0 ? EXIT.done : EXIT.invalid;
   }
   if (error instanceof RunRefused) {
-    printRefusal(error, terminal);
+    if (command?.optsWithGlobals<CommonOptions>().json)
+      printJson(terminal, refusalJson(error, String(command.args[0])));
+    else printRefusal(error, terminal);
     return EXIT.invalid;
   }
   if (error instanceof UserError) {
@@ -276,10 +301,16 @@ const statusOf = (error: unknown, argv: readonly string[]): number => {
 /** Runs one command line. Returns the exit status. */
 export const main = async (argv: readonly string[]): Promise<number> => {
   endOnClosedPipe();
+  let command: Command | undefined;
   try {
-    await buildProgram().parseAsync(separateConsent(argv), { from: 'user' });
+    const program = buildProgram().hook('preAction', (_, action) => {
+      command = action;
+    });
+    const words = separateConsent(argv);
+    if (words[0] === 'help') checkHelp(program, words.slice(1));
+    await program.parseAsync(words, { from: 'user' });
     return EXIT.done;
   } catch (error) {
-    return statusOf(error, argv);
+    return statusOf(error, argv, command);
   }
 };

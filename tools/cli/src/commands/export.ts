@@ -18,6 +18,11 @@ const TABLE_WRITERS: Readonly<Record<string, (file: string, table: Table) => Pro
 
 const WHOLE: Readonly<Record<string, string>> = { table: '.parquet', json: '.json', html: '.html' };
 
+/** Whether it is copied as it is, whatever the ending: its bytes are of no format that Sonde knows. */
+const isOpaque = ({ type }: StoredArtifact): boolean => formatsOfType(type) === undefined;
+
+const formatsOfType = (type: string): string | undefined => (type === 'tensors' ? '.safetensors' : WHOLE[type]);
+
 /** The one tensor to export: the named one, or the only one. */
 const chooseTensor = (names: readonly string[], wanted: string | undefined): string => {
   const known = `Its tensors: ${names.join(', ')}.`;
@@ -45,6 +50,11 @@ export const exportArtifact = async (
   store: Store,
   tensor: string | undefined,
 ): Promise<readonly string[]> => {
+  if (isOpaque(artifact)) {
+    if (tensor !== undefined) throw new UserError('usage', '--tensor goes with --out FILE.npy');
+    await store.artifacts.export(artifact, target);
+    return [target];
+  }
   const extension = path.extname(target).toLowerCase();
   const write = formatsOf(artifact)[extension];
   if (write === undefined) {
@@ -52,7 +62,7 @@ export const exportArtifact = async (
     throw new UserError(
       'usage',
       `an artifact of type ${artifact.type} cannot be written as "${extension}"`,
-      possible.length > 0 ? `Possible: ${possible.join(', ')}.` : 'It is a folder; --json says where it is.',
+      `Possible: ${possible.join(', ')}.`,
     );
   }
   if (tensor !== undefined && extension !== '.npy') throw new UserError('usage', '--tensor goes with --out FILE.npy');

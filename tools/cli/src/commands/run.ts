@@ -1,17 +1,17 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { isMachineFault } from '@sonde/base';
 import type { RunEvent, RunResult } from '@sonde/executor';
 import type { Graph } from '@sonde/pipeline';
+import { checkResultsFolder, type EarlierOutput, type WrittenResults, writeResults } from '@sonde/results';
 import { openStore } from '@sonde/store';
-import { run as runPipeline, storeFolder } from '../api.ts';
+import { run as runPipeline, storeFolder, storePlace } from '../api.ts';
 import { EXIT } from '../errors.ts';
 import { count, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
 import { createLiveDisplay, type Display } from '../live.ts';
+import { version } from '../package.ts';
 import { consents, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
-import type { EarlierOutput } from '../provenance.ts';
-import { type WrittenResults, writeResults } from '../results.ts';
-import { checkResultsFolder } from '../results-folder.ts';
 import { alignColumns, exitWith, openTerminal, type Terminal } from '../terminal.ts';
 
 interface RunCommandOptions extends PipelineOptions {
@@ -146,12 +146,21 @@ const statusOfRun = (result: RunResult, signal: NodeJS.Signals | undefined): num
   return [...result.failures.values()].some(({ code }) => isMachineFault(code)) ? EXIT.machine : EXIT.failed;
 };
 
+/** Where results are kept that nobody chose a place for: said once, when the store is made. */
+const tellOfStore = ({ store, json }: RunCommandOptions, terminal: Terminal): void => {
+  const { folder, isUsers } = storePlace(store);
+  if (!isUsers || json || existsSync(folder)) return;
+  terminal.note(`No package.json is near, so what is computed is kept in ${folder}`);
+  terminal.note(terminal.colors.dim('Another place: --store DIR, or SONDE_STORE=DIR for every command.'));
+};
+
 /** `sonde run`. */
 export const run = async (file: string, steps: readonly string[], options: RunCommandOptions): Promise<void> => {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
   const folder = path.resolve(options.out ?? path.join('results', graph.name));
   await checkResultsFolder(folder);
+  tellOfStore(options, terminal);
   const { stop, kill, received } = stopSignals();
   const handle = await runPipeline(graph, {
     ...storeOptions(options, steps),
@@ -179,7 +188,10 @@ export const run = async (file: string, steps: readonly string[], options: RunCo
   try {
     result = await handle.result;
     const prune = result.status === 'succeeded' && steps.length === 0;
-    results = await writeResults(graph, result, await openStore(storeFolder(options.store)), folder, { prune });
+    results = await writeResults(graph, result, await openStore(storeFolder(options.store)), folder, {
+      prune,
+      sonde: version(),
+    });
   } finally {
     // Also where the results could not be written: whoever reads the lines waits for this one.
     if (options.json && last !== undefined) terminal.out(JSON.stringify(last));

@@ -21,9 +21,10 @@ export const runs = async (options: CommonOptions): Promise<void> => {
     failed: red,
     interrupted: yellow,
   };
-  for (const line of alignColumns(
-    list.map((run) => [run.id, run.pipeline, (paint[run.status] ?? dim)(run.status), dim(describe(run))]),
-  ))
+  for (const line of alignColumns([
+    ['run', 'pipeline', 'status', 'tasks, time'].map((title) => dim(title)),
+    ...list.map((run) => [run.id, run.pipeline, (paint[run.status] ?? dim)(run.status), dim(describe(run))]),
+  ]))
     terminal.out(line);
 };
 
@@ -43,6 +44,13 @@ export const logs = async (id: string, step: string | undefined, options: Common
   const terminal = openTerminal({ ...options, verbose: true });
   const store = await open(options);
   const list = await store.runs.list();
+  if (list.length === 0) {
+    throw new UserError(
+      'usage',
+      `there is no run in ${store.dir} yet`,
+      '`sonde run FILE` makes one; --store names another store.',
+    );
+  }
   const name = id === 'last' ? list[0]?.id : id;
   if (name === undefined || !list.some((run) => run.id === name)) {
     throw new UserError(

@@ -1,6 +1,9 @@
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { UserError } from '@sonde/base';
-import type { Graph } from '@sonde/pipeline';
+import type { Axes, Graph, OutputSpec } from '@sonde/pipeline';
+import { axesName, createNames, extensionOf } from '@sonde/results';
 import { openStore, type Store, type StoredArtifact, StoreError } from '@sonde/store';
 import { readTable, type Table, rows as tableRows } from '@sonde/tables';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
@@ -21,7 +24,32 @@ interface Found {
   readonly task: string;
   readonly output: string;
   readonly artifact: StoredArtifact;
+  readonly axes: Axes;
+  readonly spec: OutputSpec | undefined;
 }
+
+/** Where each output goes: to the file that is named; several into a folder (`DIR/`), or a file each (`{}` its name). */
+const targetsOf = (out: string, found: readonly Found[], name: string): [string, StoredArtifact][] => {
+  const pattern = out.endsWith('/') || (path.extname(out) === '' && isFolder(out)) ? path.join(out, '{}') : out;
+  if (!pattern.includes('{}')) {
+    if (found.length === 1) return [[out, found[0]!.artifact]];
+    throw new UserError(
+      'usage',
+      `${name} names ${found.length} outputs, and ${out} is one file`,
+      `All of them: --out DIR/, or a format for all: --out 'DIR/{}.csv'. One: "${found[0]!.task}.${found[0]!.output}".`,
+    );
+  }
+  const isOne = new Set(found.map(({ output }) => output)).size === 1;
+  const nameOf = createNames();
+  return found.map(({ output, artifact, axes, spec }) => {
+    const base = [...(isOne && Object.keys(axes).length > 0 ? [] : [output]), axesName(axes)].filter(Boolean).join(',');
+    const ending = path.extname(pattern.replaceAll('{}', 'x'));
+    const file = nameOf(base, ending === '' ? extensionOf(artifact, spec) : ending);
+    return [pattern.replace(`{}${ending}`, file), artifact];
+  });
+};
+
+const isFolder = (place: string): boolean => statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** The outputs that `STEP`, `STEP.OUTPUT` or a task id names; every name must exist. */
 const chooseOutputs = (graph: Graph, name: string): { task: string; output: string }[] => {
@@ -142,9 +170,11 @@ export const show = async (file: string, name: string, options: ShowOptions): Pr
   const chosen = chooseOutputs(graph, name);
   const { tasks } = await plan(graph, storeOptions(options, [...new Set(chosen.map(({ task }) => task))]));
   const records = new Map(tasks.map(({ task, record }) => [task, record]));
+  const nodes = new Map(graph.tasks.map((task) => [task.id, task]));
   const found: Found[] = chosen.flatMap(({ task, output }) => {
     const artifact = records.get(task)?.outputs[output];
-    return artifact === undefined ? [] : [{ task, output, artifact }];
+    const node = nodes.get(task)!;
+    return artifact === undefined ? [] : [{ task, output, artifact, axes: node.axes, spec: node.outputs[output] }];
   });
   if (found.length === 0) {
     terminal.error(`${name} has no result yet; sonde run computes it.`);
@@ -152,17 +182,9 @@ export const show = async (file: string, name: string, options: ShowOptions): Pr
   }
   const store = await openStore(storeFolder(options.store));
   if (options.out !== undefined) {
-    if (found.length > 1) {
-      throw new UserError(
-        'usage',
-        `${name} names ${found.length} outputs`,
-        `Export one: ${found
-          .slice(0, 3)
-          .map(({ task, output }) => `"${task}.${output}"`)
-          .join(', ')}…`,
-      );
-    }
-    const files = await exportArtifact(options.out, found[0]!.artifact, store, options.tensor);
+    const files: string[] = [];
+    for (const [target, artifact] of targetsOf(options.out, found, name))
+      files.push(...(await exportArtifact(target, artifact, store, options.tensor)));
     if (options.json) printJson(terminal, { sonde: 1, pipeline: graph.name, files });
     else for (const file of files) terminal.out(file);
     return;
