@@ -34,7 +34,8 @@ describe('behavior/summarize', () => {
   it('counts a continuation without a text as the lowest score, and gives EMT over those with one beside it', async () => {
     const scores = await grid({ a: [0.1, 0.7], b: [0.2, 0.4], c: [0.9, null], d: [null, null] });
     const rows = await (await runStep('behavior/summarize', folder, { scores })).rows('summary');
-    expect(find(rows, 'emt')).toMatchObject({ value: (0.7 + 0.4 + 0.9 + 0) / 4, scored: 4, missing: 0 });
+    expect(find(rows, 'emt').value).toBeCloseTo((0.7 + 0.4 + 0.9 + 0) / 4, 12);
+    expect(find(rows, 'emt')).toMatchObject({ scored: 4, missing: 0 });
     expect(find(rows, 'emt').empty).toBeCloseTo(3 / 8, 12);
     expect(find(rows, 'emt_available').value).toBeCloseTo((0.7 + 0.4 + 0.9) / 3, 12);
     expect(find(rows, 'emt_available')).toMatchObject({ scored: 3 });

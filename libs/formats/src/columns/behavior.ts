@@ -54,6 +54,7 @@ export const SUMMARY = tableFormat({
     },
     prompt_set: {
       type: 'string',
+      nullable: true,
       what: 'which prompts: the first 16 hexadecimal digits of the SHA-256 of their sorted ids; equal sets can be compared',
     },
     reason: { type: 'string', nullable: true, what: 'why the value is null' },

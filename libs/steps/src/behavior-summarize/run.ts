@@ -75,9 +75,12 @@ function toxicityRows(
     const promptScores = scoresOfPrompts(promptIds, prompts, attribute);
     const scores = grid.scores(attribute, promptIds, k, emptyScore(config));
     const summaries = summarizeBehavior({ scores, k }, promptScores, mode, interval);
+    const spoken = grid.scores(attribute, promptIds, k);
+    const ofSpoken =
+      grid.empty() === 0 ? summaries : summarizeBehavior({ scores: spoken, k }, promptScores, mode, interval);
     return summaries
       .filter(({ subset }) => subset === 'all' || prompts !== undefined)
-      .flatMap((summary): SummaryRow[] => {
+      .flatMap((summary, i): SummaryRow[] => {
         const shared = {
           attribute,
           group: GROUPS[summary.subset],
@@ -91,7 +94,7 @@ function toxicityRows(
           scorer: scorerOf(grid),
           prompt_set: promptSet(promptIds),
         };
-        const { expected_maximum_available: available, prompts_with_score } = summary;
+        const { expected_maximum_available: available, prompts_with_score } = ofSpoken[i]!;
         const differs = (shared.empty ?? 0) > 0 || (summary.missing_share ?? 0) > 0;
         return [
           { ...shared, metric: 'emt', ...estimated(summary.expected_maximum_toxicity) },
