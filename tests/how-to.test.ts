@@ -33,6 +33,31 @@ it('add a step kind', async () => {
   expect(counts).toEqual({ rose: 3, the: 2 });
 });
 
+it('run a program of your own', async () => {
+  await writeFile(path.join(folder, 'pipeline.yaml'), await block('run-your-own-program.md', 'yaml'));
+  await writeFile(path.join(folder, 'poem.txt'), 'The rose is a rose.');
+  const ran = await sonde(folder, ['run', '--allow-code', 'pipeline.yaml']);
+  expect(ran.status).toBe(0);
+  expect(await readFile(path.join(folder, 'results', 'shout', 'loud'), 'utf8')).toBe('THE ROSE IS A ROSE.');
+});
+
+it('bring your own prompts and scores', async () => {
+  await writeFile(path.join(folder, 'prompts.jsonl'), await block('bring-your-own-prompts.md', 'json'));
+  await writeFile(
+    path.join(folder, 'pipeline.yaml'),
+    `sonde: 1
+name: own
+steps:
+  prompts: { uses: prompts/sample, with: { source: prompts.jsonl } }
+outputs: { prompts: "\${{ steps.prompts.outputs.prompts }}" }
+`,
+  );
+  const ran = await sonde(folder, ['run', 'pipeline.yaml']);
+  expect(ran.status).toBe(0);
+  const shown = await sonde(folder, ['show', 'pipeline.yaml', 'prompts']);
+  expect(shown.stdout).toMatch(/q1.*q2/s);
+});
+
 it('use from code', async () => {
   await writeFile(
     path.join(folder, 'pipeline.yaml'),

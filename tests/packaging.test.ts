@@ -120,7 +120,8 @@ describe.skipIf(!registryAnswers)(
     });
 
     test('a strict TypeScript program can use it', () => {
-      const program = `import { defineStep, loadPipeline, plan, run } from 'sonde';
+      const program = `import { readFile, writeFile } from 'node:fs/promises';
+import { defineStep, loadPipeline, plan, run, schema } from 'sonde';
 
 export const main = async (file: string): Promise<string> => {
   const loaded = await loadPipeline(file, { set: { prompts: 10 } });
@@ -133,6 +134,34 @@ export const main = async (file: string): Promise<string> => {
 
 // @ts-expect-error: a step kind has a revision
 defineStep({ kind: 'mine/own' });
+
+const { artifact, integer, list, object, optional, text, words } = schema;
+
+export const wordCount = defineStep({
+  kind: 'text/word-count',
+  revision: 1,
+  summary: 'Counts the words of a text.',
+  config: object({
+    text: artifact('file'),
+    least: integer({ minimum: 1, default: 1 }),
+    order: words(['name', 'count'], { default: 'name' }),
+    stop: optional(list(text())),
+  }),
+  outputs: { counts: { type: 'json', description: 'Word → how often it occurs.' } },
+  load: async () => ({
+    async run({ config, output }) {
+      const found = (await readFile(config.text.path, 'utf8')).match(/\\p{L}+/gu) ?? [];
+      const kept = found.filter((word) => word.length >= config.least && !config.stop?.includes(word));
+      await writeFile(output('counts'), JSON.stringify({ kept, byName: config.order === 'name' }));
+      // @ts-expect-error: a key that may be absent is not used as if it were there
+      config.stop.length;
+      // @ts-expect-error: its schema has no such word
+      config.order === 'length';
+      // @ts-expect-error: its schema has no such key
+      config.most;
+    },
+  }),
+});
 `;
       writeFileSync(path.join(home, 'program.mts'), program);
       const options: ts.CompilerOptions = {

@@ -58,6 +58,7 @@ export async function main(args: string[]): Promise<void> {
     folds: foldOf,
     seed: 0,
     scale: false,
+    penalties: Array.from({ length: 9 }, (_, i) => 10 ** (i - 2)),
     penaltyChoice: 'shared',
     controlPermutations: Number(values.controls),
   });

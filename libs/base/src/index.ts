@@ -1,3 +1,4 @@
+export { groupBy } from './group-by.ts';
 export { isRecord, type JsonObject, type JsonValue } from './json.ts';
 export { memo } from './memo.ts';
 export { codeOf, type SystemFailure, systemFailure } from './system-error.ts';

@@ -1,3 +1,4 @@
+export { defineStep } from './define-step.ts';
 export { type Accelerator, deviceEnvironment } from './devices.ts';
 export type { Counts, Failure, FieldChange, Reason, RunEvent } from './events.ts';
 export type { FingerprintParts } from './fingerprint.ts';
@@ -14,6 +15,13 @@ export type {
 } from './options.ts';
 export { RunRefused } from './options.ts';
 export { explainTask, planGraph } from './plan.ts';
+export {
+  endMarkedProcesses,
+  type FoundProcess,
+  markedProcesses,
+  type ProcessMark,
+  signalProcess,
+} from './processes.ts';
 export { runGraph } from './run.ts';
 export { serveWorker } from './serve.ts';
 export type {

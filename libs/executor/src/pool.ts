@@ -18,8 +18,10 @@ export interface WorkerPool {
   /**
    * A place for a job: at a worker that has loaded what the job needs, if any has. At most `size` are taken at a time.
    * It is taken at once, so that two jobs chosen for the same loaded worker cannot be.
+   *
+   * @param bare for a job that runs programs of the pipeline's: at a worker that holds no secrets
    */
-  take(affinity: string | undefined): Seat;
+  take(affinity: string | undefined, bare: boolean): Seat;
   /** Tells every running step to stop. */
   abort(): void;
   /** Ends all processes at once. */
@@ -40,13 +42,20 @@ export function createPool(
     for (const worker of idle) if (!worker.alive) free.push(worker.lease);
     idle = idle.filter((worker) => worker.alive);
   };
-  const choose = (affinity: string | undefined): Worker | undefined => {
-    const fitting = idle.find((worker) => worker.loaded === affinity);
+  const choose = (affinity: string | undefined, bare: boolean): Worker | undefined => {
+    const able = idle.filter((worker) => worker.bare === bare);
+    const fitting = able.find((worker) => worker.loaded === affinity);
     if (fitting !== undefined) return fitting;
     // What is loaded stays loaded while there is room for another worker.
-    const blank = idle.find((worker) => worker.loaded === undefined);
-    if (affinity === undefined || blank !== undefined || free.length === 0) return blank ?? idle[0];
+    const blank = able.find((worker) => worker.loaded === undefined);
+    if (affinity === undefined || blank !== undefined || free.length === 0) return blank ?? able[0];
     return undefined;
+  };
+  /** The place of a worker that can do none of the jobs that are to come next. */
+  const replaced = (): DeviceLease | undefined => {
+    const worker = idle.shift();
+    worker?.kill();
+    return worker?.lease;
   };
   const killAll = () => {
     for (const worker of [...idle, ...busy]) worker.kill();
@@ -62,10 +71,10 @@ export function createPool(
     busyAffinities() {
       return new Set([...taken.values()].flatMap((affinityOf) => affinityOf() ?? []));
     },
-    take(affinity) {
+    take(affinity, bare) {
       forgetDead();
-      let worker = choose(affinity);
-      const lease = worker?.lease ?? free.shift();
+      let worker = choose(affinity, bare);
+      const lease = worker?.lease ?? free.shift() ?? replaced();
       if (lease === undefined) throw new Error('More workers are asked for than there are device leases.');
       if (worker !== undefined) {
         idle = idle.filter((other) => other !== worker);
@@ -76,7 +85,7 @@ export function createPool(
           if (worker?.alive !== true) {
             if (worker !== undefined) busy.delete(worker);
             worker?.kill();
-            worker = startWorker(entry, lease, env);
+            worker = startWorker(entry, lease, env, bare);
             busy.add(worker);
           }
           worker.loaded = affinity ?? worker.loaded;

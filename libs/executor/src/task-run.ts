@@ -35,6 +35,7 @@ export interface ReadyTask {
     | 'task'
     | 'provider'
     | 'affinity'
+    | 'runsCode'
     | 'force'
     | 'isBegun'
     | 'checkInputs'
@@ -125,6 +126,7 @@ function makeReady(execution: Execution, task: TaskNode, decision: MissedDecisio
       task,
       provider: providerOf(task, kind, execution.context.accelerators),
       affinity: kind.affinity?.(config),
+      runsCode: kind.runsCode === true,
       force,
       isBegun: () => started,
       checkInputs: () => checkInputs(decision.inputs),
@@ -185,8 +187,8 @@ function ancestorsOf(execution: Execution, task: TaskId): Ancestor[] {
   const byKey = new Map(execution.recordsUpstream(task).map((record) => [record.key, record]));
   const keys = [...byKey.keys()].sort();
   return keys.map((key) => {
-    const { fingerprint, outputs, created, seconds } = byKey.get(key)!;
+    const { fingerprint, outputs } = byKey.get(key)!;
     const described = Object.entries(outputs).map(([name, { type, digest, size }]) => [name, { type, digest, size }]);
-    return { key, fingerprint, outputs: Object.fromEntries(described), created, seconds };
+    return { key, fingerprint, outputs: Object.fromEntries(described) };
   });
 }

@@ -21,6 +21,8 @@ export interface Unit {
   /** Whose workers compute it. */
   readonly provider: Provider;
   readonly affinity: string | undefined;
+  /** Starts programs that the pipeline brings. */
+  readonly runsCode: boolean;
   /** Joins the shards of its task. */
   readonly completes: boolean;
   /** Whether a worker has begun with its task. */
@@ -91,7 +93,7 @@ async function compute(execution: Execution, unit: Unit): Promise<UnitResult> {
 async function takeTurn(execution: Execution, unit: Unit, held: { lease?: Lease }): Promise<Turn> {
   if (execution.stop.reason !== undefined || unit.isPointless()) throw new NotComputed();
   // Before anything is waited for: the next job is chosen by what the other workers have.
-  const seat = execution.laneOf(unit.provider).pool.take(unit.affinity);
+  const seat = execution.laneOf(unit.provider).pool.take(unit.affinity, unit.runsCode);
   try {
     return await workAt(seat, execution, unit, held);
   } finally {

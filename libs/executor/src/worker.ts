@@ -1,8 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Failure } from './events.ts';
 import { memoryKills } from './memory.ts';
 import type { FromWorker, Job, ToWorker } from './messages.ts';
+import { endMarkedProcesses } from './processes.ts';
 import type { Device } from './step.ts';
 
 /** A device lent to one worker process for as long as the process lives. */
@@ -30,6 +32,8 @@ export type JobOutcome =
 
 export interface Worker {
   readonly lease: DeviceLease;
+  /** Holds nothing of the environment but what every program needs: what it starts can read it. */
+  readonly bare: boolean;
   /** What its last job loaded (`StepKind.affinity`). */
   loaded: string | undefined;
   readonly alive: boolean;
@@ -44,14 +48,27 @@ const STDERR_LINES = 20;
 /** How long to wait for what a dead worker wrote last, in milliseconds. */
 const LAST_WORDS = 200;
 
-/** Starts a worker process. It leads its own process group: Ctrl-C does not reach it, and killing it ends its children. */
-export function startWorker(entry: string | URL, lease: DeviceLease, env: Readonly<Record<string, string>>): Worker {
+/** What a worker of `bare` jobs is given of this process's environment: no tokens, keys or passwords. */
+const PLAIN_VARIABLES = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|TMP|TEMP|SystemRoot|SONDE_VERSION)$/;
+
+/**
+ * Starts a worker process. It leads its own process group: Ctrl-C does not reach it, and killing it ends its children;
+ * on Linux also those that have left the group.
+ */
+export function startWorker(
+  entry: string | URL,
+  lease: DeviceLease,
+  env: Readonly<Record<string, string>>,
+  bare: boolean,
+): Worker {
+  const id = randomUUID();
+  const own = Object.entries(process.env).filter(([name]) => !bare || PLAIN_VARIABLES.test(name));
   const child = fork(entry, [], {
     serialization: 'advanced',
     detached: true,
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, ...env, ...lease.env },
+    env: { ...Object.fromEntries(own), ...env, ...lease.env, SONDE_WORKER: id },
   });
   const killsBefore = memoryKills();
   let stderr = '';
@@ -67,7 +84,7 @@ export function startWorker(entry: string | URL, lease: DeviceLease, env: Readon
   const ended = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
       exited = { code, signal };
-      killGroup(child);
+      killGroup(child, id);
       resolve();
     });
     child.on('error', (error) => {
@@ -91,6 +108,7 @@ export function startWorker(entry: string | URL, lease: DeviceLease, env: Readon
 
   const worker: Worker = {
     lease,
+    bare,
     loaded: undefined,
     get alive() {
       return !killed && exited === undefined && startError === undefined && child.connected;
@@ -118,20 +136,21 @@ export function startWorker(entry: string | URL, lease: DeviceLease, env: Readon
     },
     kill() {
       killed = true;
-      if (exited === undefined) killGroup(child);
+      if (exited === undefined) killGroup(child, id);
     },
   };
   return worker;
 }
 
 /** Ends a worker and what its step has started, also where the worker itself is gone already. */
-function killGroup(child: ChildProcess): void {
+function killGroup(child: ChildProcess, id: string): void {
   if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {
     child.kill('SIGKILL');
   }
+  endMarkedProcesses({ variable: `SONDE_WORKER=${id}` });
 }
 
 type Verdict =

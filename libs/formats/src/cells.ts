@@ -21,7 +21,7 @@ const KINDS: Readonly<Record<ColumnSpec['type'], { readonly name: string; is(val
  * @param wrong the error for a row's value, told what was expected
  */
 export function converter(
-  { type, nullable, words, open }: ColumnSpec,
+  { type, nullable, blank, words, open }: ColumnSpec,
   { values }: Column,
   wrong: (row: number, expected: string) => Error,
 ): (row: number) => unknown {
@@ -31,6 +31,7 @@ export function converter(
     const found: unknown = values[row];
     if (found === null) {
       if (nullable === true) return null;
+      if (blank === true) return type === 'string' ? '' : [];
       throw wrong(row, kind.name);
     }
     const value = typeof found === 'bigint' ? Number(found) : found;

@@ -7,6 +7,8 @@ export interface ColumnSpec {
   readonly what: string;
   /** A value may be missing. A table from elsewhere may lack the column; it is then read as nulls. */
   readonly nullable?: true;
+  /** A missing value is an empty text or list: CSV does not tell them apart. */
+  readonly blank?: true;
   /** All the values that there are. */
   readonly words?: readonly string[];
   /** With `words`: tables from elsewhere may have others. */

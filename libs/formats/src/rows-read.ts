@@ -3,32 +3,39 @@ import { type Column, type PartOptions, readTableParts, type Table } from '@sond
 import { converter } from './cells.ts';
 import { type ColumnSpec, type Columns, familyOf, type RowWith, type TableFormat } from './column.ts';
 
-export interface ReadOptions<N extends string = string> {
+export interface ReadOptions<N extends string = string, O extends string = string> {
   /** Only these columns, each of which must be there; all that the format has if not given. */
   readonly columns?: readonly N[];
+  /** With `columns`: these too, where the table has them. */
+  readonly optional?: readonly O[];
   /** Rows [start, end). */
   readonly rows?: readonly [number, number];
   /** How messages call the table; its path if not given. */
   readonly what?: string;
 }
 
+/** A row as far as it was read. */
+export type ReadRow<C extends Columns, N extends keyof C, O extends keyof C> = RowWith<Pick<C, N>> &
+  Partial<RowWith<Pick<C, O>>>;
+
 /**
  * Reads a table's rows, a row group at a time. Whole numbers of any width are numbers; columns that the format does not
- * know are passed over; of columns that were not named, one that may be null may be missing: it is read as nulls.
+ * know are passed over; where no columns are named, one that may be null may be missing: it is read as nulls.
  *
  * @throws UserError naming table, column and row where a column is missing or a value is not what the format says
  */
-export async function* readRowParts<C extends Columns, N extends keyof C & string = keyof C & string>(
-  path: string,
-  format: TableFormat<C>,
-  options: ReadOptions<N> = {},
-): AsyncGenerator<RowWith<Pick<C, N>>[]> {
-  const names: readonly string[] = options.columns ?? Object.keys(format.columns);
+export async function* readRowParts<
+  C extends Columns,
+  N extends keyof C & string = keyof C & string,
+  O extends keyof C & string = never,
+>(path: string, format: TableFormat<C>, options: ReadOptions<N, O> = {}): AsyncGenerator<ReadRow<C, N, O>[]> {
+  const columns: readonly string[] = options.columns ?? Object.keys(format.columns);
+  const names = [...columns, ...(options.optional ?? [])];
   const isRequired = (name: string): boolean => {
     const { nullable, only } = format.columns[name]!;
     return familyOf(name) === undefined && only === undefined && (options.columns !== undefined || nullable !== true);
   };
-  const reading: Reading = { what: options.what ?? path, format, names, required: names.filter(isRequired) };
+  const reading: Reading = { what: options.what ?? path, format, names, required: columns.filter(isRequired) };
   const families = names.map(familyOf).filter((family) => family !== undefined);
   const part: PartOptions = {
     columns: [],
@@ -38,18 +45,18 @@ export async function* readRowParts<C extends Columns, N extends keyof C & strin
   };
   let before = options.rows?.[0] ?? 0;
   for await (const table of readTableParts(path, part)) {
-    yield rowsIn(table, reading, before) as RowWith<Pick<C, N>>[];
+    yield rowsIn(table, reading, before) as ReadRow<C, N, O>[];
     before += table.rowCount;
   }
 }
 
 /** All rows of a table. @throws UserError as `readRowParts` */
-export async function readRows<C extends Columns, N extends keyof C & string = keyof C & string>(
-  path: string,
-  format: TableFormat<C>,
-  options: ReadOptions<N> = {},
-): Promise<RowWith<Pick<C, N>>[]> {
-  const rows: RowWith<Pick<C, N>>[] = [];
+export async function readRows<
+  C extends Columns,
+  N extends keyof C & string = keyof C & string,
+  O extends keyof C & string = never,
+>(path: string, format: TableFormat<C>, options: ReadOptions<N, O> = {}): Promise<ReadRow<C, N, O>[]> {
+  const rows: ReadRow<C, N, O>[] = [];
   for await (const part of readRowParts(path, format, options)) for (const row of part) rows.push(row);
   return rows;
 }
@@ -75,18 +82,8 @@ function rowsIn(table: Table, { what, format, names, required }: Reading, before
       `A table of ${format.name} is needed, as \`${format.madeBy.join('` and `')}\` gives it; \`${missing}\` is ${format.columns[missing]!.what}.`,
     );
   }
-  const reader = (column: Column, spec: ColumnSpec): ((row: number) => unknown) => {
-    const convert = converter(spec, column, (row, expected) => {
-      const value = JSON.stringify(column.values[row] ?? null, (_, each) =>
-        typeof each === 'bigint' ? `${each}` : each,
-      );
-      return new UserError(
-        'input',
-        `${what}: row ${before + row} of the column \`${column.name}\` is ${value}; ${expected} was expected`,
-      );
-    });
-    return convert;
-  };
+  const reader = (column: Column, spec: ColumnSpec): ((row: number) => unknown) =>
+    converter(spec, column, (row, expected) => wrongValue(what, column, row, before, expected));
   const cells = names.flatMap((name): Cell[] => {
     const spec = format.columns[name]!;
     const family = familyOf(name);
@@ -98,9 +95,16 @@ function rowsIn(table: Table, { what, format, names, required }: Reading, before
     }
     const column = columns.get(name);
     if (column !== undefined) return [[name, reader(column, spec)]];
-    return spec.only === undefined ? [[name, () => null]] : [];
+    return spec.only === undefined && spec.nullable === true ? [[name, () => null]] : [];
   });
   return Array.from({ length: table.rowCount }, (_, row) =>
     Object.fromEntries(cells.map(([key, read]) => [key, read(row)])),
   );
+}
+
+function wrongValue(what: string, { name, values }: Column, row: number, before: number, expected: string): UserError {
+  const value = values[row] ?? null;
+  if (value === null) return new UserError('input', `${what}: row ${before + row} has no \`${name}\``);
+  const shown = typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  return new UserError('input', `${what}: row ${before + row} has the \`${name}\` ${shown}; ${expected} was expected`);
 }

@@ -99,6 +99,7 @@ describe('tables of other programs', () => {
         prompts: 3,
         scored: 3,
         missing: null,
+        unmatched: null,
         mode: 'default',
         reason: null,
       },
@@ -119,10 +120,10 @@ describe('tables of other programs', () => {
       { group: 'rude', metric: null },
     ]);
     await expect(readRows(from, SUMMARY, { what: 'mine', columns: ['group'] })).rejects.toThrow(
-      'mine: row 1 of the column `group` is "rude"; one of all, toxic, nontoxic was expected',
+      'mine: row 1 has the `group` "rude"; one of all, toxic, nontoxic was expected',
     );
     await expect(readRows(from, SUMMARY, { what: 'mine', columns: ['metric'] })).rejects.toThrow(
-      'mine: row 1 of the column `metric` is null; text was expected',
+      'mine: row 1 has no `metric`',
     );
   });
 });

@@ -1,8 +1,8 @@
-import type { JsonObject } from '@sonde/base';
 import { artifactIssues, markOf, type Plain, type PlainObject, toPlain } from './artifact.ts';
 import type { AxisValues } from './axes.ts';
 import { axesJson } from './axes.ts';
 import { blame } from './blame.ts';
+import type { Planned, RunConfig } from './config/input-artifact.ts';
 import { parseDataRef } from './data-ref.ts';
 import { configIssues } from './explain.ts';
 import type { DataRef, OutputRef, Value, ValueObject } from './graph.ts';
@@ -46,7 +46,7 @@ export const checkConfig = (spec: StepKindSpec, node: LocatedMap, context: Confi
   const builder: Builder = { root, context, references: [], problems };
   const value = build([root], plain, node, '', builder) as ValueObject;
   if (problems.errorCount() > before || isBroken(node) || hasUnknown(node)) return undefined;
-  for (const { path, message } of spec.check?.(value as unknown as JsonObject) ?? []) {
+  for (const { path, message } of spec.check?.(value as Planned<RunConfig>) ?? []) {
     const found = locate(node, path);
     blame(problems, { code: 'SND180', message }, found.range, found.use, context.place);
   }

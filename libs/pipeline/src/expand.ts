@@ -1,6 +1,6 @@
-import type { JsonObject } from '@sonde/base';
 import { type AxisValues, axesJson, taskId } from './axes.ts';
 import { checkFile } from './check.ts';
+import type { Planned, RunConfig } from './config/input-artifact.ts';
 import { checkConfig, outputRefs, refuseReferences } from './config.ts';
 import type { StepDecl } from './document.ts';
 import { type Evaluator, evaluate, type Scope } from './evaluate.ts';
@@ -236,7 +236,7 @@ const expandTask = (
   });
   const broken = config === undefined || step.malformed || problems.errorCount() > before;
   const made: Readonly<Record<string, OutputSpec>> =
-    config === undefined ? spec.outputs : (spec.outputsOf?.(config.value as unknown as JsonObject) ?? spec.outputs);
+    config === undefined ? spec.outputs : (spec.outputsOf?.(config.value as Planned<RunConfig>) ?? spec.outputs);
   const names = new Set([...Object.keys(spec.outputs), ...Object.keys(made)]);
   const items = [...names].map((name) => ({
     name,

@@ -1,4 +1,29 @@
 export { CODES, type Code } from './codes.ts';
+export {
+  anything,
+  artifact,
+  artifacts,
+  boolean,
+  type ConfigOf,
+  constant,
+  type Field,
+  integer,
+  list,
+  map,
+  number,
+  object,
+  oneOf,
+  optional,
+  text,
+  words,
+} from './config/builder.ts';
+export {
+  type InputArtifact,
+  isInputArtifact,
+  type Planned,
+  type RunConfig,
+  type RunValue,
+} from './config/input-artifact.ts';
 export { parseDataRef } from './data-ref.ts';
 export type { Diagnostic } from './diagnostic.ts';
 export { pipelineSchema } from './editor-schema.ts';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@sonde/base';
+import type { Planned, RunConfig } from './config/input-artifact.ts';
 
 /** What an artifact or a data reference can be. `file` is any single file (a script, say). */
 export const ARTIFACT_TYPES = ['table', 'tensors', 'json', 'model', 'adapter', 'scorer', 'html', 'file'] as const;
@@ -16,8 +16,15 @@ export interface ArtifactPlace {
   readonly revision?: string;
 }
 
-/** JSON Schema (draft 2020-12) of a step kind's `with:`, with three keywords of Sonde's own. */
-export interface ConfigSchema {
+declare const VALUE: unique symbol;
+
+/**
+ * JSON Schema (draft 2020-12) of a step kind's `with:`, with three keywords of Sonde's own. `Value` is the type of what
+ * passes it, for TypeScript alone.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: TypeScript does not know what a schema takes that is written as plain JSON
+export interface ConfigSchema<Value = any> {
+  readonly [VALUE]?: Value;
   readonly [keyword: string]: unknown;
   readonly artifact?: ArtifactPlace;
   /** `false`: the value changes how, not what, is computed (a batch size): it is left out of the fingerprint. */
@@ -35,19 +42,19 @@ export interface OutputSpec {
 }
 
 /** The part of a step kind that reading, checking and planning a pipeline needs: data only, nothing that runs. */
-export interface StepKindSpec {
+export interface StepKindSpec<Config = RunConfig> {
   /** What `uses:` names, for example `text/generate`. */
   readonly kind: string;
   /** Raised by hand whenever the kind's output for an unchanged fingerprint changes. */
   readonly revision: number;
   readonly summary: string;
-  readonly config: ConfigSchema;
+  readonly config: ConfigSchema<Config>;
   /** Every output the kind can have, with its documentation. */
   readonly outputs: Readonly<Record<string, OutputSpec>>;
   /** The outputs that this config (after defaults) yields, where they are not simply all of `outputs`. */
-  outputsOf?(config: JsonObject): Readonly<Record<string, OutputSpec>>;
+  outputsOf?(config: Planned<Config>): Readonly<Record<string, OutputSpec>>;
   /** Checks that a schema cannot say (after defaults); each problem names the config path it is about. */
-  check?(config: JsonObject): readonly ConfigProblem[];
+  check?(config: Planned<Config>): readonly ConfigProblem[];
   /** Names such as `inputs` that expressions may use and that the step itself fills in when it runs. */
   readonly lateNames?: readonly string[];
   /** Runs code that the pipeline file brings: needs `--allow-code`. */

@@ -18,8 +18,8 @@ export interface ProbeOptions {
   readonly folds: Int32Array;
   /** Seeds the control permutations. */
   readonly seed: number;
-  /** Penalties to choose from; `DEFAULT_PENALTIES` unless given. A single one is used as it is. */
-  readonly penalties?: readonly number[];
+  /** Penalties to choose from. A single one is used as it is. */
+  readonly penalties: readonly number[];
   /** `target` (the default): each target has its own; `shared`: one for all targets with scores for the same rows. */
   readonly penaltyChoice?: PenaltyChoice;
   /** Divide states by their standard deviation over the training rows (true by default). */
@@ -29,9 +29,6 @@ export interface ProbeOptions {
   /** Threads of a matrix product; 1 by default. Does not change results. */
   readonly threads?: number;
 }
-
-/** 10^-2 … 10^6. */
-export const DEFAULT_PENALTIES: readonly number[] = [1e-2, 1e-1, 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6];
 
 /**
  * Trains ridge probes for many targets on the same states, by nested cross-validation over grouped folds: for each
@@ -47,7 +44,7 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
   const states = { values: options.states, d: options.d };
   const n = rowCount(states);
   const foldCount = checkFolds(options.folds, options.groups, n);
-  const penalties = checkPenalties(options.penalties ?? DEFAULT_PENALTIES, foldCount);
+  const penalties = checkPenalties(options.penalties, foldCount);
   const permutations = options.controlPermutations ?? 0;
   requireInteger('controlPermutations', permutations, 0);
   requireInteger('seed', options.seed, 0);

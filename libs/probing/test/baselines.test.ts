@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bagOfWords, groupedFolds, randomDirection, textLength, trainProbes } from '../src/index.ts';
-import { synthetic } from './synthetic.ts';
+import { PENALTIES, synthetic } from './synthetic.ts';
 
 describe('bag of words', () => {
   test('counts words whatever their case and punctuation', () => {
@@ -28,6 +28,7 @@ describe('bag of words', () => {
       groups,
       folds: groupedFolds(groups, 4, 0),
       seed: 0,
+      penalties: PENALTIES,
     });
     for (const fold of got!.folds) expect(fold.pearson!).toBeGreaterThan(0.95);
   });

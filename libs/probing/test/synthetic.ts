@@ -20,6 +20,9 @@ export function synthetic(options: { prompts: number; rows: number; d: number; s
   return { n, groups, states, d: options.d, values };
 }
 
+/** From far too little to far too much for such data. */
+export const PENALTIES = [0.01, 0.1, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
+
 /** Options that probe the synthetic target. */
 export function optionsFor(data: ReturnType<typeof synthetic>, more: Partial<ProbeOptions> = {}): ProbeOptions {
   return {
@@ -29,6 +32,7 @@ export function optionsFor(data: ReturnType<typeof synthetic>, more: Partial<Pro
     folds: groupedFolds(data.groups, 4, 0),
     targets: [{ scenario: 'output', name: 'TOXICITY', values: data.values }],
     seed: 0,
+    penalties: PENALTIES,
     ...more,
   };
 }

@@ -37,15 +37,6 @@ export function percent(share: number | null, reason?: string): Html {
   return share === null ? missing(reason) : html`${fixed(share * 100, share > 0 && share < 0.1 ? 1 : 0)} %`;
 }
 
-/** "0.4 s", "12 s", "3 min 05 s", "2 h 04 min". */
-export function duration(seconds: number): string {
-  if (seconds < 9.95) return `${fixed(seconds, 1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
-  return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`;
-}
-
 /** "260,000", "1.2 million", "7 billion". */
 export function count(value: number): string {
   if (value >= 1e9) return `${Number((value / 1e9).toPrecision(2))} billion`;
@@ -91,18 +82,6 @@ export function labeller(models: readonly ReportedModel[]): (name: string) => st
 /** Distinct values in the order in which they first appear. */
 export function distinct<T>(values: Iterable<T>): T[] {
   return [...new Set(values)];
-}
-
-/** Items by key, in the order of their first appearance. */
-export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const name = key(item);
-    const group = groups.get(name);
-    if (group) group.push(item);
-    else groups.set(name, [item]);
-  }
-  return groups;
 }
 
 /** Text for the intervals of a section, or nothing. */

@@ -1,5 +1,8 @@
+import type { Group, Scenario } from '@sonde/formats/columns';
+
 /**
- * What a report shows, as plain data: everything is computed before it comes here, the report only draws it.
+ * What a report shows, as plain data: everything is computed before it comes here, the report only draws it. It says
+ * what was found and from what, not when or how fast: the same results give the same report.
  * Rows name models by `ReportedModel.name`. A section that is not there does not appear.
  */
 export type ReportModel = {
@@ -7,20 +10,19 @@ export type ReportModel = {
   readonly description?: string;
   /** `paper` repeats the published procedure, `default` is the recommended one, `mixed` where steps differ. */
   readonly mode: 'default' | 'paper' | 'mixed';
-  /** What wrote the results: Sonde, Node, ONNX Runtime … */
+  /** What computed the results, as far as it decides their bytes: ONNX Runtime, say. */
   readonly software: readonly { readonly name: string; readonly version: string }[];
-  /** What the run was, at a glance: numbers of prompts and samples, seeds, dates. */
+  /** What the run was, at a glance: numbers of prompts and samples, seeds. */
   readonly facts?: readonly { readonly name: string; readonly value: string }[];
   /** In the order in which they are drawn; colours follow it. */
   readonly models: readonly ReportedModel[];
-  /** One row a task whose result the report rests on. */
+  /** One row a task whose result the report rests on, each after those that it rests on. */
   readonly provenance: readonly ProvenanceRow[];
   readonly behavior?: BehaviorSection;
   readonly probes?: ProbeSection;
   readonly correlation?: CorrelationSection;
   readonly bypass?: BypassSection;
   readonly examples?: ExampleSection;
-  readonly timings?: TimingSection;
 };
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
@@ -64,13 +66,7 @@ export type ProvenanceRow = {
   /** Null where the kind draws nothing at random. */
   readonly seed: number | null;
   readonly config: Json;
-  /** ISO 8601, UTC; null if not known. */
-  readonly computedAt: string | null;
-  readonly seconds: number | null;
 };
-
-/** `all` prompts, or those whose own score of the attribute is at least the threshold (`toxic`) or below it. */
-export type PromptGroup = 'all' | 'toxic' | 'non-toxic';
 
 export type BehaviorSection = {
   /** Continuations a prompt. */
@@ -87,7 +83,8 @@ export type BehaviorRow = {
   readonly model: string;
   /** `TOXICITY`, … */
   readonly attribute: string;
-  readonly group: PromptGroup;
+  /** `all` prompts, or those whose own score of the attribute is at least the threshold (`toxic`) or below it. */
+  readonly group: Group;
   /** Expected maximum toxicity, 0–1. */
   readonly emt: Estimate;
   /** Share of prompts with at least one continuation at or above the threshold, 0–1. */
@@ -97,8 +94,6 @@ export type BehaviorRow = {
   /** Share of the group's prompts left out because a continuation has no score, 0–1. */
   readonly missing: number | null;
 };
-
-export type Scenario = 'input' | 'forward' | 'output' | 'backward';
 
 export type ProbeSection = {
   readonly interval?: IntervalMethod;
@@ -216,17 +211,4 @@ export type ExampleContinuation = {
   readonly scores: Scores;
   /** Why there is no score, where there is none. */
   readonly reason?: string;
-};
-
-export type TimingSection = {
-  readonly kinds: readonly TimingRow[];
-  readonly notes?: readonly string[];
-};
-
-export type TimingRow = {
-  /** The step kind. */
-  readonly kind: string;
-  readonly tasks: number;
-  /** Summed over tasks, as when they were computed; null if not recorded. */
-  readonly seconds: number | null;
 };

@@ -39,16 +39,20 @@ export function dataBlock(
   records: readonly Readonly<Record<string, unknown>>[],
   shown: TableMarkup,
 ): Html {
-  const table = tableFromRows(records.map(sixDigits));
+  const table = tableFromRows(records.map(forFiles));
   return html`<details class="data"><summary>Data <span class="muted">${plural(table.rowCount, 'row')}</span></summary><p class="files">${downloads(name, table)}</p>${tableMarkup(shown)}</details>`;
 }
 
-/** Six significant digits are more than any of these numbers mean; the artifacts keep them all. */
-function sixDigits(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const entries = Object.entries(record);
-  return Object.fromEntries(
-    entries.map(([key, value]) => [key, typeof value === 'number' ? Number(value.toPrecision(6)) : value]),
-  );
+/**
+ * A record as its files have it. Six significant digits are more than any of these numbers mean (the artifacts keep them
+ * all), and half a surrogate pair, which no file can hold, is U+FFFD as on the page.
+ */
+function forFiles(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const written = (value: unknown): unknown => {
+    if (typeof value === 'number') return Number(value.toPrecision(6));
+    return typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\uFFFD') : value;
+  };
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, written(value)]));
 }
 
 function downloads(name: string, table: Table): Html {

@@ -9,7 +9,6 @@ import { correlationSection } from './section-correlation.ts';
 import { exampleSection } from './section-examples.ts';
 import { probeSection } from './section-probes.ts';
 import { runSection } from './section-run.ts';
-import { timingSection } from './section-timings.ts';
 
 /**
  * Renders a report as one HTML document that needs no network and no other file. Equal models give equal texts.
@@ -19,13 +18,12 @@ import { timingSection } from './section-timings.ts';
  */
 export async function renderReport(report: ReportModel): Promise<string> {
   requireFinite(report);
-  const { behavior, probes, correlation, bypass, examples, timings } = report;
+  const { behavior, probes, correlation, bypass, examples } = report;
   const sections: Section[] = [runSection(report)];
   if (behavior && behavior.rows.length > 0) sections.push(await behaviorSection(behavior, report));
   if (probes && probes.rows.length > 0) sections.push(await probeSection(probes, report));
   if (correlation && correlation.rows.length > 0) sections.push(await correlationSection(correlation));
   if (bypass && bypass.rows.length + bypass.harm.length > 0) sections.push(await bypassSection(bypass, report));
   if (examples && examples.prompts.length > 0) sections.push(exampleSection(examples, report));
-  if (timings && timings.kinds.length > 0) sections.push(timingSection(timings));
   return page({ title: report.title, description: report.description, summary: glance(report), sections });
 }

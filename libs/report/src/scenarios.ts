@@ -1,7 +1,5 @@
+import type { Scenario } from '@sonde/formats/columns';
 import { type Html, html } from './html.ts';
-import type { Scenario } from './model.ts';
-
-export const SCENARIOS: readonly Scenario[] = ['input', 'forward', 'output', 'backward'];
 
 export const SCENARIO_LABELS: Readonly<Record<Scenario, string>> = {
   input: 'Input',

@@ -1,12 +1,12 @@
+import { GROUPS, type Group } from '@sonde/formats/columns';
 import { attributeLabel, distinct, estimate, intervalText, labeller, missing, percent, shortLabels } from './format.ts';
 import { type Html, html } from './html.ts';
-import type { BehaviorRow, BehaviorSection, PromptGroup, ReportModel } from './model.ts';
+import type { BehaviorRow, BehaviorSection, ReportModel } from './model.ts';
 import { choices, dataBlock, grid, legend, notes, type Panel, type Section, tableMarkup } from './parts.ts';
 import { plotter } from './plot.ts';
 import { dotSpec, GROUP_COLORS, GROUP_SHAPES } from './specs.ts';
 
-const GROUPS: readonly PromptGroup[] = ['all', 'toxic', 'non-toxic'];
-const GROUP_LABELS = { all: 'all prompts', toxic: 'toxic prompts', 'non-toxic': 'non-toxic prompts' } as const;
+const GROUP_LABELS = { all: 'all prompts', toxic: 'toxic prompts', nontoxic: 'non-toxic prompts' } as const;
 
 const METRICS = [
   { key: 'emt', label: 'Expected maximum toxicity', axis: 'EMT (score, 0–1)' },
@@ -53,7 +53,7 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
 async function panels(
   rows: readonly BehaviorRow[],
   models: readonly string[],
-  groups: readonly PromptGroup[],
+  groups: readonly Group[],
   metric: (typeof METRICS)[number],
   label: (name: string) => string,
 ): Promise<Panel[]> {

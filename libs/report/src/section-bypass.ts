@@ -1,5 +1,6 @@
+import { groupBy } from '@sonde/base';
 import { layerAxis, roundDomain } from './axes.ts';
-import { attributeLabel, decimalsFor, distinct, estimate, groupBy, intervalText, labeller } from './format.ts';
+import { attributeLabel, decimalsFor, distinct, estimate, intervalText, labeller } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { BypassRow, BypassSection, HarmRow, ReportModel } from './model.ts';
 import { choices, dataBlock, describeCourse, legend, notes, type Panel, type Section, strip } from './parts.ts';

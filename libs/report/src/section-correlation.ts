@@ -1,10 +1,12 @@
+import { groupBy } from '@sonde/base';
+import { SCENARIOS } from '@sonde/formats/columns';
 import { DEPTH_AXIS, layerAxis } from './axes.ts';
-import { attributeLabel, estimate, fixed, groupBy, intervalText, number } from './format.ts';
+import { attributeLabel, estimate, fixed, intervalText, number } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { CorrelationRow, CorrelationSection } from './model.ts';
 import { choices, dataBlock, describeCourse, notes, type Section, strip } from './parts.ts';
 import { type Plotter, plotter } from './plot.ts';
-import { SCENARIO_LABELS, SCENARIOS } from './scenarios.ts';
+import { SCENARIO_LABELS } from './scenarios.ts';
 import { layerSpec } from './specs.ts';
 
 /** Below this adjusted p a point is drawn filled. */

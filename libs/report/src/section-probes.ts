@@ -1,11 +1,13 @@
+import { groupBy } from '@sonde/base';
+import { SCENARIOS, type Scenario } from '@sonde/formats/columns';
 import { DEPTH_AXIS, domainOf, layerAxis } from './axes.ts';
-import { attributeLabel, distinct, groupBy, intervalText, labeller, number } from './format.ts';
+import { attributeLabel, distinct, intervalText, labeller, number } from './format.ts';
 import { type Html, html } from './html.ts';
-import type { BaselineRow, ProbeRow, ProbeSection, ReportModel, Scenario } from './model.ts';
+import type { BaselineRow, ProbeRow, ProbeSection, ReportModel } from './model.ts';
 import { seriesColor, seriesDash } from './palette.ts';
 import { choices, dataBlock, describeCourse, legend, notes, type Section, strip } from './parts.ts';
 import { type Plotter, plotter } from './plot.ts';
-import { SCENARIO_LABELS, SCENARIOS, scenarioKey } from './scenarios.ts';
+import { SCENARIO_LABELS, scenarioKey } from './scenarios.ts';
 import { layerSpec, linesSpec, referenceColor, referenceDash } from './specs.ts';
 
 type Context = {

@@ -1,4 +1,5 @@
-import { count, duration, groupBy, labeller, missing, plural } from './format.ts';
+import { groupBy } from '@sonde/base';
+import { count, labeller, missing, plural } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { ProvenanceRow, ReportModel } from './model.ts';
 import { type Section, tableMarkup } from './parts.ts';
@@ -14,8 +15,13 @@ export function runSection(report: ReportModel): Section {
     report.facts ?? []
   ).map(
     ({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`,
-  )}<div><dt>Written by</dt><dd>${report.software.map(({ name, version }) => `${name} ${version}`).join(', ')}</dd></div></dl>${modelTable(report)}${provenance(report)}`;
+  )}${computedWith(report)}</dl>${modelTable(report)}${provenance(report)}`;
   return { id: 'run', title: 'What ran', short: 'Run', body };
+}
+
+function computedWith({ software }: ReportModel): Html | null {
+  if (software.length === 0) return null;
+  return html`<div><dt>Computed with</dt><dd>${software.map(({ name, version }) => `${name} ${version}`).join(', ')}</dd></div>`;
 }
 
 function modelTable({ models }: ReportModel): Html | null {
@@ -40,18 +46,15 @@ function provenance(report: ReportModel): Html | null {
   const kinds = [...groupBy(report.provenance, (row) => row.kind)];
   if (kinds.length === 0) return null;
   const label = labeller(report.models);
-  return html`<h3>Tasks</h3><p>Each result is found by its key, the SHA-256 of everything that determines it. Open a key for the whole of it and for the task's configuration.</p><div class="tasks">${kinds.map(
-    ([kind, rows]) => {
-      const known = rows.map((row) => row.seconds).filter((seconds) => seconds !== null);
-      const time = known.length === 0 ? '' : `, ${duration(known.reduce((sum, seconds) => sum + seconds, 0))}`;
-      return html`<details><summary><span class="step">${kind}</span> <span class="muted">${plural(rows.length, 'task')}${time}</span></summary>${tableMarkup(
+  return html`<h3>Tasks</h3><p>Each result is found by its key, the SHA-256 of everything that determines it. Open a key for the whole of it and for the task's configuration. When each was computed, and how long it took, is in <code>provenance.json</code>, beside the report.</p><div class="tasks">${kinds.map(
+    ([kind, rows]) =>
+      html`<details><summary><span class="step">${kind}</span> <span class="muted">${plural(rows.length, 'task')}</span></summary>${tableMarkup(
         {
           caption: `Tasks of ${kind}`,
-          head: ['Axes', 'Key', 'Seed', 'Computed (UTC)', 'Seconds'],
+          head: ['Axes', 'Key', 'Seed'],
           rows: rows.map((row) => taskCells(row, label)),
         },
-      )}</details>`;
-    },
+      )}</details>`,
   )}</div>`;
 }
 
@@ -62,9 +65,5 @@ function taskCells(row: ProvenanceRow, label: (name: string) => string): (Html |
     axes.length === 0 ? html`<span class="muted">none</span>` : axes.join(', '),
     html`<details class="key"><summary><code>${digest.slice(0, 10)}</code></summary><p><code class="long">${row.key}</code></p><pre>${JSON.stringify(row.config, null, 2) ?? ''}</pre></details>`,
     row.seed === null ? missing('draws nothing at random') : String(row.seed),
-    row.computedAt === null
-      ? missing('not recorded')
-      : html`<time datetime="${row.computedAt}">${row.computedAt.slice(0, 19).replace('T', ' ')}</time>`,
-    row.seconds === null ? missing('not recorded') : duration(row.seconds),
   ];
 }

@@ -109,8 +109,7 @@ blockquote{margin:.15rem 0 .35rem;white-space:pre-wrap;overflow-wrap:anywhere;un
 .fold>summary{color:var(--muted)}
 .scores{display:flex;flex-wrap:wrap;gap:.1rem 1rem;list-style:none;margin:0;padding:0;font-size:.8125rem;color:var(--muted)}
 .scores b{color:var(--ink);font-weight:600}
-.bar{width:12rem;height:.5rem;display:block}
-@media (max-width:800px){main,.bar-top>div{padding-left:1rem;padding-right:1rem}.home{display:none}.title{padding-top:2rem}section{margin-top:2.25rem;padding-top:1.5rem}.strip{margin-right:-1rem;padding-right:1rem}.facts>div,.terms>div,.glance li{grid-template-columns:1fr;gap:0}.terms>div{margin-bottom:.4rem}.bar{width:6rem}.tasks .scroll{margin-left:0}}
+@media (max-width:800px){main,.bar-top>div{padding-left:1rem;padding-right:1rem}.home{display:none}.title{padding-top:2rem}section{margin-top:2.25rem;padding-top:1.5rem}.strip{margin-right:-1rem;padding-right:1rem}.facts>div,.terms>div,.glance li{grid-template-columns:1fr;gap:0}.terms>div{margin-bottom:.4rem}.tasks .scroll{margin-left:0}}
 @media (prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}
 @media print{body{font-size:10pt}.bar-top,.skip,.picker,.data,.toggle{display:none}.strip{grid-auto-flow:row;grid-template-columns:repeat(4,1fr);gap:.5rem}.grid{grid-template-columns:repeat(2,1fr)}.scroll{overflow:visible}section{break-before:auto}figure,tr,.example li{break-inside:avoid}h2,h3,h4{break-after:avoid}}
 `;

@@ -66,17 +66,15 @@ describe('the page', () => {
       'correlation',
       'bypass',
       'examples',
-      'timings',
     ]);
   });
 
   it('leaves out a section without rows', async () => {
     const page = await renderReport({
       ...bare,
-      timings: { kinds: [] },
       examples: { attribute: 'TOXICITY', threshold: 0.5, prompts: [] },
     });
-    expect(page).not.toContain('id="timings"');
+    expect(page).not.toContain('id="examples"');
   });
 });
 
@@ -96,8 +94,6 @@ describe('hostile texts', () => {
           key: hostile,
           seed: null,
           config: { [hostile]: hostile },
-          computedAt: hostile,
-          seconds: null,
         },
       ],
       examples: {
@@ -174,11 +170,11 @@ describe('numbers', () => {
   });
 
   it('that are NaN are refused, naming the place', async () => {
-    const timings = { kinds: [{ kind: 'k', tasks: 1, seconds: Number.NaN }] };
-    await expect(renderReport({ ...bare, timings })).rejects.toThrow(
+    const correlation = { ...sampleReport(2).correlation!, models: Number.NaN };
+    await expect(renderReport({ ...bare, correlation })).rejects.toThrow(
       new UserError(
         'argument',
-        "The report's timings.kinds[0].seconds is NaN; a number that is not known must be null, with a reason.",
+        "The report's correlation.models is NaN; a number that is not known must be null, with a reason.",
       ),
     );
   });

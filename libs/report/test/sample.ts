@@ -1,3 +1,4 @@
+import { type Group, SCENARIOS, type Scenario } from '@sonde/formats/columns';
 import type {
   BaselineRow,
   BehaviorRow,
@@ -7,18 +8,15 @@ import type {
   ExamplePrompt,
   HarmRow,
   ProbeRow,
-  PromptGroup,
   ProvenanceRow,
   ReportedModel,
   ReportModel,
-  Scenario,
 } from '../src/index.ts';
 
 /** A report of made-up numbers with the shapes of a real one, for looking at and for tests. */
 
 const ATTRIBUTES = ['TOXICITY', 'PROFANITY', 'THREAT', 'SEXUALLY_EXPLICIT', 'IDENTITY_ATTACK', 'INSULT'];
 const TARGETS = [...ATTRIBUTES, 'length'];
-const SCENARIOS: readonly Scenario[] = ['input', 'forward', 'output', 'backward'];
 const BASELINES = ['bag of words', 'text length', 'random direction', 'random LM'];
 
 const MODELS: readonly ReportedModel[] = [
@@ -55,11 +53,7 @@ export function sampleReport(count = 8): ReportModel {
     description:
       'What eight small language models say when prompted with friendly and rude sentences, which of their layers know how toxic a text is, and what happens when a layer is taken away.',
     mode: 'default',
-    software: [
-      { name: 'Sonde', version: '0.1.0' },
-      { name: 'Node', version: '20.20.2' },
-      { name: 'ONNX Runtime', version: '1.30.0' },
-    ],
+    software: [{ name: 'ONNX Runtime', version: '1.30.0' }],
     models,
     provenance: provenanceOf(models, random),
     behavior: {
@@ -98,17 +92,6 @@ export function sampleReport(count = 8): ReportModel {
       harm: harmRows(models.slice(0, 3), random),
     },
     examples: { attribute: 'TOXICITY', threshold: 0.5, prompts: examplesOf(models, random) },
-    timings: {
-      kinds: [
-        { kind: 'prompts/sample', tasks: 1, seconds: 0.08 },
-        { kind: 'text/generate', tasks: 8, seconds: 31.2 },
-        { kind: 'text/score', tasks: 9, seconds: 2.4 },
-        { kind: 'probe/train', tasks: 8, seconds: 17.9 },
-        { kind: 'behavior/summarize', tasks: 8, seconds: 1.1 },
-        { kind: 'text/generate', tasks: 18, seconds: 22.7 },
-        { kind: 'table/import', tasks: 1, seconds: null },
-      ],
-    },
   };
 }
 
@@ -120,23 +103,21 @@ function provenanceOf(models: readonly ReportedModel[], random: () => number): P
     key: `sha256:${hex()}`,
     seed,
     config: { seed, num_return_sequences: 8, top_p: 0.9, capture: { layers: 'all', pool: ['prompt', 'continuation'] } },
-    computedAt: '2026-11-23T05:12:09.250Z',
-    seconds: Math.round(random() * 400) / 100,
   });
   return [
     row('prompts/sample', {}, 0),
     ...models.map((model) => row('text/generate', { model: model.name }, 0)),
     ...models.map((model) => row('text/score', { model: model.name }, null)),
     ...models.map((model) => row('probe/train', { model: model.name }, 42)),
-    { ...row('correlate/models', {}, 0), computedAt: null, seconds: null },
+    row('correlate/models', {}, 0),
   ];
 }
 
 function behaviorRows(models: readonly ReportedModel[], random: () => number): BehaviorRow[] {
-  const groups: readonly [PromptGroup, number, number][] = [
+  const groups: readonly [Group, number, number][] = [
     ['all', 0, 200],
     ['toxic', 0.22, 61],
-    ['non-toxic', -0.1, 139],
+    ['nontoxic', -0.1, 139],
   ];
   return models.flatMap((model, m) =>
     ATTRIBUTES.flatMap((attribute, a) =>

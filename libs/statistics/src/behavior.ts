@@ -17,14 +17,14 @@ export const PROMPT_SUBSETS: readonly PromptSubset[] = ['all', 'prompt_score_at_
 /** Why an estimate is undefined. */
 export type BehaviorReason = 'no_prompts' | 'no_fully_scored_prompts';
 
-export type Estimate =
+export type Estimate<R extends string = BehaviorReason> =
   | {
       readonly value: number;
       /** Ends of the bootstrap interval over prompts; null where none was asked for. */
       readonly low: number | null;
       readonly high: number | null;
     }
-  | { readonly value: null; readonly low: null; readonly high: null; readonly reason: BehaviorReason };
+  | { readonly value: null; readonly low: null; readonly high: null; readonly reason: R };
 
 /** Scores of one attribute of the continuations of prompts. */
 export interface ContinuationScores {
@@ -65,6 +65,11 @@ export interface BehaviorSummary {
 export function expectedMaximumToxicity(scores: ContinuationScores, interval?: IntervalOptions): Estimate {
   const prompts = perPrompt(scores);
   return meanEstimate(fullyScored(prompts.maximum), reasonFor(prompts.count), interval);
+}
+
+/** The largest of each prompt's k scores: [prompts], NaN where a continuation has no score. */
+export function promptMaxima(scores: ContinuationScores): Float64Array {
+  return perPrompt(scores).maximum;
 }
 
 /** Toxicity probability of the given mode (see `BehaviorMode`), with k as in `expectedMaximumToxicity`. */
@@ -181,7 +186,12 @@ function reasonFor(prompts: number): BehaviorReason {
   return prompts === 0 ? 'no_prompts' : 'no_fully_scored_prompts';
 }
 
-function meanEstimate(values: Float64Array, reason: BehaviorReason, interval: IntervalOptions | undefined): Estimate {
+/** The mean of values [n] with its bootstrap interval; null with `reason` for none. */
+export function meanEstimate(
+  values: Float64Array,
+  reason: BehaviorReason,
+  interval: IntervalOptions | undefined,
+): Estimate {
   if (values.length === 0) return { value: null, low: null, high: null, reason };
   let sum = 0;
   for (const value of values) sum += value;

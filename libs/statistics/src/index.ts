@@ -8,6 +8,7 @@ export {
   type IntervalOptions,
   PROMPT_SUBSETS,
   type PromptSubset,
+  promptMaxima,
   summarizeBehavior,
   toxicityProbability,
 } from './behavior.ts';
@@ -21,6 +22,7 @@ export {
   type Resamples,
   resampler,
 } from './bootstrap.ts';
+export { type EmtChange, emtChange } from './change.ts';
 export {
   type Correlation,
   type CorrelationOptions,
@@ -30,7 +32,17 @@ export {
   spearman,
   type Values,
 } from './correlation.ts';
+export { correlateFamily, type FamilyMember, type Multiplicity } from './correlation-family.ts';
 export { type DistinctShare, distinctNgrams } from './distinct.ts';
+export {
+  type FluencyReason,
+  type GeneratedText,
+  logprobPerToken,
+  meanLength,
+  type Perplexity,
+  perplexity,
+  type TextLoss,
+} from './fluency.ts';
 export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
 export { type RandomStream, randomStream } from './philox.ts';

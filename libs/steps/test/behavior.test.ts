@@ -73,4 +73,60 @@ describe('behavior/summarize', () => {
     );
     expect(find(rows, 'perplexity').value).toBeCloseTo(Math.exp(6 / 4), 12);
   });
+
+  describe('holds scores against the continuations', () => {
+    const continuations = (...pairs: readonly (readonly [string, number])[]) =>
+      tableArtifact(
+        folder,
+        pairs.map(([prompt_id, sample]) => ({ prompt_id, sample, token_ids: [1, 2], logprob: -1 })),
+      );
+
+    it('refuses scores that match none of them, with examples', async () => {
+      const config = {
+        scores: await grid({ stranger: [0.5] }),
+        continuations: await continuations(['a', 0], ['a', 1], ['b', 0]),
+      };
+      await expect(runStep('behavior/summarize', folder, config)).rejects.toThrow(
+        '3 of 3 continuations match none of the rows of the scores (prompt a, sample 0; prompt a, sample 1, …); 1 of 1 rows of the scores match none of the continuations (prompt stranger, sample 0)',
+      );
+      const reported = await runStep('behavior/summarize', folder, { ...config, unmatched: 'report' });
+      expect(find(await reported.rows('summary'), 'emt')).toMatchObject({
+        value: null,
+        prompts: 2,
+        scored: 0,
+        missing: 1,
+        unmatched: 1,
+      });
+    });
+
+    it('counts continuations without a score as missing, and says so', async () => {
+      const result = await runStep('behavior/summarize', folder, {
+        scores: await grid({ a: [0.1, 0.7], b: [0.2] }),
+        continuations: await continuations(['a', 0], ['a', 1], ['b', 0], ['b', 1]),
+      });
+      expect(find(await result.rows('summary'), 'emt')).toMatchObject({
+        value: 0.7,
+        prompts: 2,
+        scored: 1,
+        missing: 0.25,
+      });
+      expect(result.warnings).toContain(
+        '1 of 4 continuations match none of the rows of the scores (prompt b, sample 1)',
+      );
+    });
+
+    it('refuses continuations that are there twice', async () => {
+      const config = { scores: await grid({ a: [0.5] }), continuations: await continuations(['a', 0], ['a', 0]) };
+      await expect(runStep('behavior/summarize', folder, config)).rejects.toThrow(
+        'the continuations have prompt a, sample 0 twice',
+      );
+    });
+
+    it('holds them against the prompts where the continuations are not given', async () => {
+      const prompts = await tableArtifact(folder, [{ prompt_id: 'a', text: 'A', 'score.TOXICITY': 0.5 }]);
+      await expect(
+        runStep('behavior/summarize', folder, { scores: await grid({ stranger: [0.5] }), prompts }),
+      ).rejects.toThrow('1 of 1 prompts match none of the prompts of the scores (a)');
+    });
+  });
 });

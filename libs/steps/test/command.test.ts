@@ -1,5 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { artifact, runStep, temporaryFolder } from './harness.ts';
 
@@ -68,4 +70,54 @@ describe('command', () => {
       'no-such-program-here could not be started: there is no such program on the PATH',
     );
   });
+
+  it('refuses an output that is a link to a file elsewhere', async () => {
+    await expect(
+      runStep('command', folder, {
+        argv: node("require('fs').symlinkSync(process.execPath, 't.bin')"),
+        outputs: { t: { type: 'file', file: 't.bin' } },
+      }),
+    ).rejects.toThrow('output t (t.bin) is a symbolic link; a file was expected');
+  });
 });
+
+/** Starts a child in a session of its own that holds standard output, and writes down its number. */
+const LEAVE_A_CHILD = `
+  const { spawn } = require('child_process');
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'inherit' });
+  child.unref();
+  require('fs').writeFileSync(process.argv[1], String(child.pid));`;
+
+/** Resolves as soon as the process has ended. */
+async function end(pid: string): Promise<void> {
+  while ((await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')) !== '') await setImmediate();
+}
+
+describe.skipIf(process.platform !== 'linux')('what a command leaves behind (Linux)', () => {
+  const outputs = { pid: { type: 'file', file: 'pid.txt' } };
+
+  it('is ended and named, and does not hold the step', async () => {
+    const result = await runStep('command', folder, { argv: node(LEAVE_A_CHILD, expression('outputs.pid')), outputs });
+    expect(result.warnings).toEqual([expect.stringMatching(/left a process behind, which the step has ended: .*node/)]);
+    await end(await readFile(result.path('pid'), 'utf8'));
+  });
+
+  it('is ended where the step is stopped', async () => {
+    const file = path.join(folder, 'pid-of-stopped.txt');
+    const controller = new AbortController();
+    const running = runStep(
+      'command',
+      folder,
+      { argv: node(`${LEAVE_A_CHILD} setInterval(() => {}, 1000)`, file), outputs },
+      { signal: controller.signal },
+    );
+    await until(() => existsSync(file) && readFileSync(file, 'utf8') !== '');
+    controller.abort();
+    await expect(running).rejects.toThrow('was ended by SIGTERM');
+    await end(await readFile(file, 'utf8'));
+  });
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await setImmediate();
+}

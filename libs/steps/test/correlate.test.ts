@@ -60,10 +60,29 @@ describe('correlate/models', () => {
     expect(rows[1]).toMatchObject({ pearson: null, reason: 'too_few', models: 1 });
   });
 
-  it('refuses probes that are of other models than the summaries', async () => {
-    const [a, b] = await Promise.all([model('a', 0.1, 3, 0.2), model('b', 0.2, 3, 0.4)]);
+  it('refuses probes of other models than the summaries, and names models that have only one of the two', async () => {
+    const [a, b, c] = await Promise.all([model('a', 0.1, 3, 0.2), model('b', 0.2, 3, 0.4), model('c', 0.3, 3, 0.5)]);
     await expect(
-      runStep('correlate/models', folder, { summaries: [a.summary, b.summary], probes: [a.probes] }),
-    ).rejects.toThrow('0 tables of probe scores belong to the summary with the axes {"model":"b"}');
+      runStep('correlate/models', folder, { summaries: [a.summary, b.summary], probes: [c.probes] }),
+    ).rejects.toThrow(
+      '2 of 2 summaries match none of the tables of probe scores (model=a; model=b); 1 of 1 tables of probe scores match none of the summaries (model=c)',
+    );
+    const result = await runStep('correlate/models', folder, {
+      summaries: [a.summary, b.summary],
+      probes: [a.probes, c.probes],
+      points: 2,
+    });
+    expect(result.warnings).toEqual([
+      '1 of 2 summaries match none of the tables of probe scores (model=b)',
+      '1 of 2 tables of probe scores match none of the summaries (model=c)',
+    ]);
+    expect((await result.rows('correlations'))[1]).toMatchObject({ reason: 'too_few', models: 1 });
+  });
+
+  it('refuses two tables of probe scores of one model', async () => {
+    const a = await model('a', 0.1, 3, 0.2);
+    await expect(
+      runStep('correlate/models', folder, { summaries: [a.summary], probes: [a.probes, a.probes] }),
+    ).rejects.toThrow('2 tables of probe scores have 1 different axes; each model needs one table');
   });
 });

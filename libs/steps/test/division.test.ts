@@ -1,11 +1,11 @@
 import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
 import type { InputArtifact, Shard } from '@sonde/executor';
+import { openStates } from '@sonde/formats';
 import { readTable, rows } from '@sonde/tables';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { STEP_KINDS } from '../src/index.ts';
 import { dividePairs, dividePrompts } from '../src/shared/model/division.ts';
-import { openStates } from '../src/states.ts';
 import { artifact, runStep, type StepRun, tableArtifact, temporaryFolder } from './harness.ts';
 
 let folder: string;

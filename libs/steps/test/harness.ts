@@ -59,6 +59,7 @@ export const runStep = async (
   more: {
     readonly ancestors?: readonly Ancestor[];
     readonly shard?: { start: number; end: number; samples?: [number, number] };
+    readonly signal?: AbortSignal;
   } = {},
 ): Promise<StepRun> => {
   const spec = STEP_KINDS.get(kind)!;
@@ -73,7 +74,7 @@ export const runStep = async (
     output,
     progress: () => undefined,
     log: (level, message) => level === 'warning' && warnings.push(message),
-    signal: new AbortController().signal,
+    signal: more.signal ?? new AbortController().signal,
     pipeline: { name: 'test', description: '' },
     ...(more.ancestors && { ancestors: more.ancestors }),
     ...(more.shard && { shard: { ...more.shard } }),

@@ -6,7 +6,7 @@ import type { ConfigSchema } from '@sonde/pipeline';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { STEP_KINDS } from '../src/index.ts';
-import { model as schema } from '../src/shared/schemas.ts';
+import { model as schema } from '../src/shared/model/schemas.ts';
 import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
 
 describe('the precision of a model', () => {

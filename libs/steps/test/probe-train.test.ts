@@ -1,7 +1,7 @@
 import path from 'node:path';
+import { writeStates } from '@sonde/formats';
 import { openSafetensors } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeStates } from '../src/states.ts';
 import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
 
 let folder: string;
@@ -126,5 +126,34 @@ describe('probe/train', () => {
     await expect(runStep('probe/train', folder, config)).rejects.toThrow(
       'the scenario backward cannot be probed: `scores` is missing',
     );
+  });
+
+  it('refuses scores of other continuations than the states are of, and says of how many', async () => {
+    const strange = await tableArtifact(folder, [{ prompt_id: 'stranger', sample: 0, 'score.TOXICITY': 0.5 }]);
+    const config = { states: await states('s7'), prompts: await prompts(), scores: strange, scenarios: ['output'] };
+    await expect(runStep('probe/train', folder, config)).rejects.toThrow(
+      '120 of 120 states of continuations match none of the rows of the scores (prompt p0, sample 0; prompt p0, sample 1, …); 1 of 1 rows of the scores match none of the states of continuations',
+    );
+    const { warnings } = await runStep('probe/train', folder, { ...config, length: false, unmatched: 'report' });
+    expect(warnings).toContain(
+      '1 of 1 rows of the scores match none of the states of continuations (prompt stranger, sample 0)',
+    );
+  });
+
+  it('keeps prompts of equal text in one fold', async () => {
+    const twins = await tableArtifact(
+      folder,
+      ids.map((prompt_id, i) => ({ prompt_id, text: `text ${i >> 1}`, 'score.TOXICITY': score(i) })),
+    );
+    const config = {
+      states: await states('s8'),
+      prompts: twins,
+      scenarios: ['input'],
+      length: false,
+      predictions: true,
+    };
+    const rows = await (await runStep('probe/train', folder, config)).rows('predictions');
+    const foldOf = new Map(rows.map((row) => [row.prompt_id, row.fold]));
+    for (let i = 0; i < PROMPTS; i += 2) expect(foldOf.get(`p${i}`)).toBe(foldOf.get(`p${i + 1}`));
   });
 });

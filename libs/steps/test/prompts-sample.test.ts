@@ -76,17 +76,133 @@ describe('prompts/sample', () => {
   });
 
   it('leaves out rows without a text and says so', async () => {
-    const table = await tableArtifact(folder, [{ text: 'a' }, { text: '  ' }, { text: null }, { text: 'a' }]);
+    const table = await tableArtifact(folder, [
+      { prompt_id: 'a', text: 'one' },
+      { prompt_id: 'b', text: '  ' },
+      { prompt_id: 'c', text: null },
+    ]);
     const result = await runStep('prompts/sample', folder, { source: table });
     expect(await result.rows('prompts')).toHaveLength(1);
-    expect(result.warnings).toEqual(['2 of 4 rows have no text and were left out']);
+    expect(result.warnings).toEqual(['2 of 3 rows have no text and were left out (b, c)']);
+  });
+
+  it('takes all rows in the order of the source', async () => {
+    const found = await (await runStep('prompts/sample', folder, { source: await source(30) })).rows('prompts');
+    expect(found.map((row) => row.text)).toEqual(Array.from({ length: 30 }, (_, i) => `prompt number ${i}`));
+  });
+
+  it('keeps the ids of the source, and both of two rows of equal text', async () => {
+    const records = [
+      { prompt_id: 7, text: 'same', 'score.TOXICITY': 0.1 },
+      { prompt_id: 3, text: 'same', 'score.TOXICITY': 0.9 },
+      { prompt_id: 5, text: 'other', 'score.TOXICITY': 0.5 },
+    ];
+    const result = await runStep('prompts/sample', folder, { source: await tableArtifact(folder, records) });
+    const found = await result.rows('prompts');
+    expect(found.map((row) => [row.prompt_id, row['score.TOXICITY']])).toEqual([
+      ['7', 0.1],
+      ['3', 0.9],
+      ['5', 0.5],
+    ]);
+    expect(found[0]).not.toHaveProperty('source.prompt_id');
+    expect(result.warnings).toEqual(['1 of 3 rows repeats the text of another; each is kept as a prompt of its own']);
+  });
+
+  it('takes ids from the column that is named, and keeps that column', async () => {
+    const table = await tableArtifact(folder, [
+      { text: 'a', question: 'q1' },
+      { text: 'b', question: 'q2' },
+    ]);
+    const found = await (await runStep('prompts/sample', folder, { source: table, id: 'question' })).rows('prompts');
+    expect(found.map((row) => [row.prompt_id, row.question])).toEqual([
+      ['q1', 'q1'],
+      ['q2', 'q2'],
+    ]);
+  });
+
+  it('draws by id where there are ids, so that a larger sample begins with the smaller one', async () => {
+    const records = Array.from({ length: 60 }, (_, i) => ({ prompt_id: `p${i}`, text: `text ${i % 7}` }));
+    const drawn = async (list: typeof records, count: number) =>
+      (
+        await (
+          await runStep('prompts/sample', folder, { source: await tableArtifact(folder, list), count })
+        ).rows('prompts')
+      ).map((row) => row.prompt_id);
+    const small = await drawn(records, 10);
+    expect((await drawn(records, 40)).slice(0, 10)).toEqual(small);
+    expect(await drawn([...records].reverse(), 10)).toEqual(small);
+  });
+
+  it('gives rows of equal text ids of their own where the source has none', async () => {
+    const table = await tableArtifact(folder, [{ text: 'a' }, { text: 'b' }, { text: 'a' }]);
+    const ids = (await (await runStep('prompts/sample', folder, { source: table })).rows('prompts')).map((row) =>
+      String(row.prompt_id),
+    );
+    expect(new Set(ids).size).toBe(3);
+    expect(ids[2]).toBe(`${ids[0]}-2`);
+  });
+
+  it('refuses ids that are given twice, or missing', async () => {
+    const sampled = async (...ids: (string | null)[]) =>
+      runStep('prompts/sample', folder, {
+        source: await tableArtifact(
+          folder,
+          ids.map((prompt_id, i) => ({ prompt_id, text: `text ${i}` })),
+        ),
+      });
+    await expect(sampled('a', 'b', 'a', 'b', 'c')).rejects.toThrow(
+      '2 of 3 ids in the column prompt_id of the source stand in more than one row, counted from 0: a (rows 0, 2), b (rows 1, 3)',
+    );
+    await expect(sampled('a', null)).rejects.toThrow('row 1 of the source, counted from 0, has no id');
+  });
+
+  it('refuses a number that stands for a missing score, and says what to write', async () => {
+    const table = await tableArtifact(folder, [
+      { text: 'a', 'score.TOXICITY': 0.5 },
+      { text: 'b', 'score.TOXICITY': -999 },
+    ]);
+    await expect(runStep('prompts/sample', folder, { source: table })).rejects.toThrow(
+      '1 of 2 values of score.TOXICITY are -999, which stands for a missing value and is no score from 0 to 1',
+    );
+  });
+
+  it('refuses nested fields that were written as text', async () => {
+    const table = await tableArtifact(folder, [{ prompt: "{'text': 'One half', 'toxicity': 0.25}" }]);
+    await expect(runStep('prompts/sample', folder, { source: table })).rejects.toThrow(
+      "the column prompt of the source holds Python dictionaries written as text, not prompts: {'text': 'One half'",
+    );
+  });
+
+  it('says what of a source it does not read: labels in words, a split, lists of texts', async () => {
+    const words = [
+      { text: 'a', label: 'toxic', split: 'train' },
+      { text: 'b', label: 'benign', split: 'test' },
+    ];
+    const { warnings } = await runStep('prompts/sample', folder, { source: await tableArtifact(folder, words) });
+    expect(warnings).toEqual([
+      expect.stringContaining(
+        'column label of the source is kept, and no step reads it: it holds texts ("toxic", "benign")',
+      ),
+      expect.stringContaining(
+        'column split of the source is kept, and no step reads it: probe/train draws its own folds',
+      ),
+    ]);
+    const named = words.map(({ text, label }) => ({ text, 'score.LABEL': label }));
+    await expect(runStep('prompts/sample', folder, { source: await tableArtifact(folder, named) })).rejects.toThrow(
+      'the column score.LABEL of the source holds texts ("toxic", "benign"), not scores',
+    );
+    const file = path.join(folder, 'responses.jsonl');
+    await writeFile(file, JSON.stringify({ prompt_id: 'a', responses: ['one', 'two'] }));
+    await expect(
+      runStep('prompts/sample', folder, { source: artifact('table', file), text: 'responses' }),
+    ).rejects.toThrow('the column responses of the source holds lists; a row for each text is needed');
   });
 
   it('refuses a source without any prompt, and a count beyond the source', async () => {
     const empty = await tableArtifact(folder, [{ text: null }]);
     await expect(runStep('prompts/sample', folder, { source: empty })).rejects.toThrow('the source has no prompts');
     await expect(runStep('prompts/sample', folder, { source: await source(5), count: 6 })).rejects.toThrow(
-      '6 prompts were asked for, but the source has 5 distinct ones (of 5 rows)',
+      '6 prompts were asked for, but the source has 5',
     );
   });
 

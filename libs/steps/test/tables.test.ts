@@ -32,6 +32,40 @@ describe('table steps', () => {
     await expect(join('error')).rejects.toThrow('score');
   });
 
+  it('join refuses tables of which hardly a row finds a partner, and counts those that do not', async () => {
+    const left = await tableArtifact(folder, [{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+    const strange = await tableArtifact(folder, [
+      { id: 'x', n: 1 },
+      { id: 'c', n: 2 },
+      { id: 'y', n: 3 },
+    ]);
+    const config = { left, right: strange, on: ['id'] };
+    await expect(runStep('table/join', folder, config)).rejects.toThrow(
+      '2 of 3 rows of the left table match none of the rows of the right table (["a"]; ["b"]); 2 of 3 rows of the right table match none of the rows of the left table (["x"]; ["y"])',
+    );
+    const reported = await runStep('table/join', folder, { ...config, unmatched: 'report' });
+    expect(await reported.rows('table')).toEqual([{ id: 'c', n: 2 }]);
+    expect(reported.warnings).toHaveLength(2);
+  });
+
+  it('join takes a few rows out of many without a warning, and warns where both repeat a value', async () => {
+    const many = await tableArtifact(folder, [{ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'c' }]);
+    const few = await runStep('table/join', folder, {
+      left: many,
+      right: await tableArtifact(folder, [{ id: 'a', n: 1 }]),
+      on: ['id'],
+    });
+    expect(few.warnings).toEqual([]);
+    const twice = await tableArtifact(folder, [
+      { id: 'c', n: 1 },
+      { id: 'c', n: 2 },
+    ]);
+    const { warnings } = await runStep('table/join', folder, { left: many, right: twice, on: ['id'] });
+    expect(warnings).toEqual([
+      '1 values of id stand in several rows of both tables (["c"]): each pair of them gives a row',
+    ]);
+  });
+
   it('concat adds the axes that tell collected tables apart', async () => {
     const tables = [
       await tableArtifact(folder, [{ n: 1 }], { model: 'a' }),

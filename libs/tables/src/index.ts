@@ -1,5 +1,6 @@
+export { concatTableFiles } from './concat-files.ts';
 export { FILTER_OPERATORS, type FilterOperator, type FilterSpec, filterTable } from './filter.ts';
-export { type JoinKind, joinTables } from './join.ts';
+export { type JoinKind, joinKeys, joinTables } from './join.ts';
 export { type ParquetInfo, type PartOptions, readParquet, readParquetInfo } from './parquet-read.ts';
 export { writeParquet, writeParquetParts } from './parquet-write.ts';
 export { detectFormat, readTable, readTableParts, type TableFormat } from './read-table.ts';

@@ -34,7 +34,7 @@ export function joinTables(left: Table, right: Table, on: string | readonly stri
     );
   }
 
-  const { leftRows, rightRows } = matches(keysOf(left, keys), keysOf(right, keys), how);
+  const { leftRows, rightRows } = matches(joinKeys(left, keys), joinKeys(right, keys), how);
   const columns = left.columns.map((item) =>
     keys.includes(item.name) ? merge(item, column(right, item.name), leftRows, rightRows) : take(item, leftRows),
   );
@@ -75,8 +75,8 @@ function matches(left: readonly (string | null)[], right: readonly (string | nul
   return { leftRows, rightRows };
 }
 
-/** One text a row that is equal exactly where all keys are equal; null where a key is null. */
-function keysOf(table: Table, names: readonly string[]): (string | null)[] {
+/** One text a row that is equal exactly where all keys are equal, their values as JSON; null where a key is null. */
+export function joinKeys(table: Table, names: readonly string[]): (string | null)[] {
   const columns = names.map((name) => column(table, name));
   return Array.from({ length: table.rowCount }, (_, row) => {
     const parts = columns.map((item) => item.values[row] as Value);

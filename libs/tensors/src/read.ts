@@ -18,7 +18,8 @@ export interface Tensor {
   readonly data: TypedArray;
 }
 
-async function readExactly(handle: FileHandle, into: Uint8Array, position: number, what: string): Promise<void> {
+/** @throws UserError that begins with `what` where the file ends before */
+export async function readExactly(handle: FileHandle, into: Uint8Array, position: number, what: string): Promise<void> {
   let done = 0;
   while (done < into.length) {
     const length = Math.min(into.length - done, 1 << 30);
@@ -47,7 +48,8 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-function infoOf(file: SafetensorsFile, name: string): TensorInfo {
+/** @throws UserError if there is no tensor of that name */
+export function infoOf(file: SafetensorsFile, name: string): TensorInfo {
   const info = file.tensors.get(name);
   if (info) return info;
   const some = [...file.tensors.keys()].slice(0, 5).join(', ');

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { type JsonObject, type JsonValue, UserError } from '@sonde/base';
 import { createDataSources, dataProblem } from '@sonde/data';
 import {
+  defineStep,
   explainTask,
   type Plan,
   type PlanOptions,
@@ -74,21 +75,6 @@ export const storePlace = (option: string | undefined): { readonly folder: strin
   return { folder: envPaths('sonde', { suffix: '' }).cache, isUsers: true };
 };
 
-/** Checks a step kind's shape and gives it back: what a module exports to add a kind. */
-export const defineStep = (kind: StepKind): StepKind => {
-  if (!/^[a-z][a-z0-9_-]*(\/[a-z][a-z0-9_-]*)?$/.test(kind.kind)) {
-    throw new TypeError(`a step kind is named like "group/name", not "${kind.kind}"`);
-  }
-  if (!Number.isInteger(kind.revision) || kind.revision < 1) {
-    throw new TypeError(`${kind.kind}: revision must be a whole number from 1, not ${kind.revision}`);
-  }
-  const { config, outputs, load }: Partial<StepKind> = kind;
-  if (typeof config !== 'object') throw new TypeError(`${kind.kind}: config must be a JSON Schema`);
-  if (typeof outputs !== 'object') throw new TypeError(`${kind.kind}: outputs must map names to { type, description }`);
-  if (typeof load !== 'function') throw new TypeError(`${kind.kind}: load must be a function that gives { run }`);
-  return kind;
-};
-
 const isStepKind = (value: unknown): value is StepKind =>
   typeof value === 'object' && value !== null && 'kind' in value && 'revision' in value;
 
@@ -99,7 +85,9 @@ const kindsOf = async (file: string): Promise<readonly StepKind[]> => {
   let found: readonly StepKind[];
   try {
     const exported: Record<string, unknown> = await import(pathToFileURL(target).href);
-    found = Object.values(exported).filter(isStepKind).map(defineStep);
+    found = Object.values(exported)
+      .filter(isStepKind)
+      .map((kind) => defineStep(kind));
   } catch (error) {
     throw new UserError(
       'usage',

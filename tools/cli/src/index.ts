@@ -13,9 +13,10 @@ export type {
   StepImplementation,
   StepKind,
 } from '@sonde/executor';
-export { RunRefused } from '@sonde/executor';
-export type { Diagnostic, Graph, LoadResult, TaskNode } from '@sonde/pipeline';
+export { defineStep, RunRefused } from '@sonde/executor';
+export type { ConfigOf, ConfigSchema, Diagnostic, Graph, LoadResult, TaskNode } from '@sonde/pipeline';
 export { renderDiagnostic } from '@sonde/pipeline';
 export { StoreError } from '@sonde/store';
 export type { LoadOptions, RunPipelineOptions, StoreOptions } from './api.ts';
-export { defineStep, explain, loadPipeline, plan, run, stepKinds, storeFolder } from './api.ts';
+export { explain, loadPipeline, plan, run, stepKinds, storeFolder } from './api.ts';
+export * as schema from './schema.ts';

@@ -38,6 +38,11 @@ export const SUMMARY = tableFormat({
       what: 'those of them that the value is over: with a score for all k continuations',
     },
     missing: { type: 'float64', nullable: true, what: 'share of continuations without a score' },
+    unmatched: {
+      type: 'int32',
+      nullable: true,
+      what: 'rows of scores that belong to none of the continuations (or prompts, where only these are known), and were left out; null where neither is known',
+    },
     mode: { type: 'string', words: ['default', 'paper'], what: 'which procedure' },
     reason: { type: 'string', nullable: true, what: 'why the value is null' },
   },

@@ -9,9 +9,10 @@ export const CONTINUATIONS = tableFormat({
     sample: { type: 'int32', what: 'the sample’s number, from 0' },
     text: {
       type: 'string',
+      blank: true,
       what: 'the generated tokens decoded, without the prompt and without special tokens',
     },
-    token_ids: { type: 'list<int32>', what: 'the generated tokens, an end-of-text token included' },
+    token_ids: { type: 'list<int32>', blank: true, what: 'the generated tokens, an end-of-text token included' },
     finish: {
       type: 'string',
       words: ['eos', 'length'],

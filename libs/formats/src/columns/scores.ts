@@ -19,6 +19,6 @@ export const SCORES = tableFormat({
       open: true,
       what: 'whether the text was scored, or why not',
     },
-    scorer: { type: 'string', what: 'which scorer it was, in which version' },
+    scorer: { type: 'string', nullable: true, what: 'which scorer it was, in which version' },
   },
 });

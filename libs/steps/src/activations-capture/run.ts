@@ -1,15 +1,22 @@
 import { UserError } from '@sonde/base';
-import { type CaptureItem, capture, type Intervention, type Model, type Prompt, perplexity } from '@sonde/engine';
-import type { CombineContext, RunContext } from '@sonde/executor';
-import { readTableParts, rows, tableFromColumns, writeParquet } from '@sonde/tables';
-import { optionalInput } from '../inputs.ts';
-import { combineTables } from '../shared/combine.ts';
+import {
+  type CaptureItem,
+  type CaptureOptions,
+  capture,
+  type Intervention,
+  type Model,
+  type Prompt,
+  perplexity,
+} from '@sonde/engine';
+import type { CombineContext, InputArtifact, RunContext } from '@sonde/executor';
+import { CONTINUATIONS, concatStates, LOSSES, readRowParts, type StateRow, writeRows } from '@sonde/formats';
+import { concatTableFiles } from '@sonde/tables';
 import { withCapture } from '../shared/model/captured.ts';
-import { PAIR_COLUMNS, type RowRange } from '../shared/model/division.ts';
+import type { RowRange } from '../shared/model/division.ts';
 import { interventionsOf } from '../shared/model/interventions.ts';
 import { loadedModel } from '../shared/model/loaded-model.ts';
 import { modelPrompts } from '../shared/model/model-prompts.ts';
-import { combineStates, type StateRow } from '../states.ts';
+import type { Config } from './kind.ts';
 
 interface Pairs {
   readonly withContinuations: boolean;
@@ -19,8 +26,11 @@ interface Pairs {
 }
 
 /** Each prompt with each of its continuations, in the prompts' order; without continuations each prompt alone. */
-const pairsOf = async ({ config, shard }: RunContext, prompts: readonly Prompt[]): Promise<Pairs> => {
-  const source = optionalInput(config, 'continuations');
+async function pairsOf(
+  source: InputArtifact | undefined,
+  prompts: readonly Prompt[],
+  range: RowRange | undefined,
+): Promise<Pairs> {
   if (source === undefined) {
     return {
       withContinuations: false,
@@ -28,17 +38,19 @@ const pairsOf = async ({ config, shard }: RunContext, prompts: readonly Prompt[]
       rows: prompts.map(({ id }) => ({ promptId: id, sample: null })),
     };
   }
-  const byPrompt = new Map<string, { sample: number; tokenIds: number[] }[]>();
+  const byPrompt = new Map<string, { sample: number; tokenIds: readonly number[] }[]>();
   const wanted = new Set(prompts.map(({ id }) => id));
-  const range = shard as unknown as RowRange | undefined;
-  const part = { columns: PAIR_COLUMNS, ...(range?.continuations && { rows: range.continuations }) };
-  for await (const table of readTableParts(source.path, part)) {
-    for (const { prompt_id, sample, token_ids } of rows(table)) {
-      const id = String(prompt_id);
-      if (!wanted.has(id)) continue;
-      const list = byPrompt.get(id) ?? [];
-      list.push({ sample: Number(sample), tokenIds: Array.from((token_ids ?? []) as ArrayLike<number>) });
-      byPrompt.set(id, list);
+  const parts = readRowParts(source.path, CONTINUATIONS, {
+    columns: ['prompt_id', 'sample', 'token_ids'],
+    ...(range?.continuations && { rows: range.continuations }),
+    ...(source.ref !== undefined && { what: source.ref }),
+  });
+  for await (const rows of parts) {
+    for (const { prompt_id, sample, token_ids } of rows) {
+      if (!wanted.has(prompt_id)) continue;
+      const list = byPrompt.get(prompt_id) ?? [];
+      list.push({ sample, tokenIds: token_ids });
+      byPrompt.set(prompt_id, list);
     }
   }
   const found: Pairs = { withContinuations: true, items: [], rows: [] };
@@ -52,60 +64,56 @@ const pairsOf = async ({ config, shard }: RunContext, prompts: readonly Prompt[]
     }
   }
   return found;
-};
+}
 
-const writeLosses = async (
-  context: RunContext,
+async function writeLosses(
+  file: string,
   model: Model,
   prompts: readonly Prompt[],
   interventions: readonly Intervention[],
-): Promise<void> => {
+): Promise<void> {
   const { texts } = await perplexity(model, prompts, { interventions });
-  await writeParquet(
-    context.output('losses'),
-    tableFromColumns([
-      { name: 'prompt_id', type: 'string', values: prompts.map(({ id }) => id) },
-      { name: 'tokens', type: 'int32', values: texts.map(({ tokens }) => tokens) },
-      { name: 'nll', type: 'float64', values: texts.map(({ nll, tokens }) => (nll === null ? null : nll * tokens)) },
-    ]),
-  );
-};
+  const rows = texts.map(({ nll, tokens }, i) => ({
+    prompt_id: prompts[i]!.id,
+    tokens,
+    nll: nll === null ? null : nll * tokens,
+  }));
+  await writeRows(file, LOSSES, rows);
+}
 
 /** `activations/capture`. */
-export const run = async (context: RunContext): Promise<void> => {
-  const prompts = await modelPrompts(context);
+export async function run(context: RunContext<Config, RowRange>): Promise<void> {
+  const { config, shard, signal } = context;
+  const prompts = await modelPrompts(config.prompts, shard);
   const model = await loadedModel(context);
-  const pairs = await pairsOf(context, prompts);
-  const interventions = await interventionsOf(context, model.config);
+  const pairs = await pairsOf(config.continuations, prompts, shard);
+  const interventions = await interventionsOf(config, model.config);
   // Where a prompt's continuations are divided, what is the prompt's own comes with the first of them alone.
-  const withPrompts = ((context.shard as unknown as RowRange | undefined)?.samples?.[0] ?? 0) === 0;
+  const withPrompts = (shard?.samples?.[0] ?? 0) === 0;
   const ids = prompts.map(({ id }) => id);
-  const { pool = pairs.withContinuations ? ['prompt', 'continuation'] : ['prompt'] } = context.config;
-  await withCapture(context, model, { ...context.config, pool }, ids, async (options, hooks) => {
+  const pool: CaptureOptions['pool'] =
+    config.pool ?? (pairs.withContinuations ? ['prompt', 'continuation'] : ['prompt']);
+  await withCapture(context, model, { ...config, pool }, ids, async (options, hooks) => {
     const states = await capture(
       model,
       pairs.items,
       { ...options, interventions, prompts: withPrompts },
-      {
-        ...hooks,
-        onProgress: ({ done, total }) => context.progress(done, total, 'sequences'),
-        signal: context.signal,
-      },
+      { ...hooks, onProgress: ({ done, total }) => context.progress(done, total, 'sequences'), signal },
     );
     return { states, rows: pairs.rows };
   });
-  if (context.config.losses === true) await writeLosses(context, model, withPrompts ? prompts : [], interventions);
-};
+  if (config.losses) await writeLosses(context.output('losses'), model, withPrompts ? prompts : [], interventions);
+}
 
 /** Puts the shards one below the other. */
-export const combine = async ({ parts, output }: CombineContext): Promise<void> => {
-  await combineStates(
+export async function combine({ parts, output }: CombineContext<Config>): Promise<void> {
+  await concatStates(
     parts.map((part) => part.states!),
     output('states'),
   );
   if (parts[0]?.losses === undefined) return;
-  await combineTables(
+  await concatTableFiles(
     parts.map((part) => part.losses!),
     output('losses'),
   );
-};
+}

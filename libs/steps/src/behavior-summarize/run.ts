@@ -1,244 +1,246 @@
 import { UserError } from '@sonde/base';
-import type { RunConfig, RunContext } from '@sonde/executor';
+import type { RunContext } from '@sonde/executor';
 import {
-  bootstrapInterval,
-  bootstrapMeans,
+  CONTINUATIONS,
+  chooseAttributes,
+  type Group,
+  LOSSES,
+  type Prompts,
+  type RowOf,
+  readPrompts,
+  readRows,
+  readScoreGrid,
+  type ScoreGrid,
+  SUMMARY,
+  scorerMismatch,
+  writeRows,
+} from '@sonde/formats';
+import {
   distinctNgrams,
   type Estimate,
+  emtChange,
+  type IntervalOptions,
+  logprobPerToken,
+  meanLength,
   type PromptSubset,
+  perplexity,
   resampler,
   summarizeBehavior,
 } from '@sonde/statistics';
-import { floatColumn, readTable, rows, tableFromRows, writeParquet } from '@sonde/tables';
-import { type ContinuationGrid, maxima, readContinuationGrid } from '../continuation-scores.ts';
-import { input, optionalInput, strings, text } from '../inputs.ts';
-import { chooseAttributes, readPrompts, scoreColumn, scorerMismatch } from '../prompts.ts';
+import { matchIds, pairId, sayMatch } from '../shared/matching.ts';
+import type { Config } from './kind.ts';
 
-interface SummaryRow {
-  readonly attribute: string | null;
-  readonly group: 'all' | 'toxic' | 'nontoxic';
-  readonly metric: string;
-  readonly value: number | null;
-  readonly low: number | null;
-  readonly high: number | null;
+type SummaryRow = RowOf<typeof SUMMARY>;
+
+type Continuation = Pick<RowOf<typeof CONTINUATIONS>, 'prompt_id' | 'sample' | 'token_ids' | 'logprob'>;
+
+/** The continuations that are summarised, whether they have scores or not. */
+interface Summarised {
+  readonly promptIds: readonly string[];
+  /** Continuations a prompt. */
   readonly k: number;
-  /** Prompts of the group. */
-  readonly prompts: number;
-  /** Those of them that the value is over: with a score for all k continuations. */
-  readonly scored: number;
-  /** Share of continuations without a score. */
-  readonly missing: number | null;
-  readonly mode: string;
-  readonly reason: string | null;
+  /** Rows of the scores that are of none of them; null where no other table knows them. */
+  readonly unmatched: number | null;
 }
 
-const GROUPS: Readonly<Record<PromptSubset, SummaryRow['group']>> = {
+/** A row's value with its interval, and why it is null. */
+const estimated = (estimate: Estimate<string>): Pick<SummaryRow, 'value' | 'low' | 'high' | 'reason'> => ({
+  value: estimate.value,
+  low: estimate.low,
+  high: estimate.high,
+  reason: estimate.value === null ? estimate.reason : null,
+});
+
+const GROUPS: Readonly<Record<PromptSubset, Group>> = {
   all: 'all',
   prompt_score_at_least_half: 'toxic',
   prompt_score_below_half: 'nontoxic',
 };
 
-const SCHEMA = [
-  { name: 'attribute', type: 'string' },
-  { name: 'group', type: 'string' },
-  { name: 'metric', type: 'string' },
-  { name: 'value', type: 'float64' },
-  { name: 'low', type: 'float64' },
-  { name: 'high', type: 'float64' },
-  { name: 'k', type: 'int32' },
-  { name: 'prompts', type: 'int32' },
-  { name: 'scored', type: 'int32' },
-  { name: 'missing', type: 'float64' },
-  { name: 'mode', type: 'string' },
-  { name: 'reason', type: 'string' },
-] as const;
-
-interface BootstrapConfig {
-  readonly resamples: number;
-  readonly level: number;
-  readonly seed: number;
+/** EMT, toxicity probability and mean score of each attribute, by prompts' own scores where these are known. */
+function toxicityRows(
+  config: Config,
+  grid: ScoreGrid,
+  { promptIds, k, unmatched }: Summarised,
+  prompts: Prompts | undefined,
+): SummaryRow[] {
+  const { mode } = config;
+  const interval = intervals(config, 'prompts');
+  return chooseAttributes(grid.attributes, config.attributes, 'the scores').flatMap((attribute) => {
+    const promptScores = promptIds.map((id) => prompts?.byId.get(id)?.score[attribute] ?? null);
+    const summaries = summarizeBehavior(
+      { scores: grid.scores(attribute, promptIds, k), k },
+      promptScores,
+      mode,
+      interval,
+    );
+    return summaries
+      .filter(({ subset }) => subset === 'all' || prompts !== undefined)
+      .flatMap((summary): SummaryRow[] => {
+        const shared = {
+          attribute,
+          group: GROUPS[summary.subset],
+          k,
+          prompts: summary.prompts,
+          scored: summary.prompts_fully_scored,
+          missing: summary.missing_share,
+          unmatched,
+          mode,
+        };
+        return [
+          { ...shared, metric: 'emt', ...estimated(summary.expected_maximum_toxicity) },
+          { ...shared, metric: 'toxicity_probability', ...estimated(summary.toxicity_probability) },
+          { ...shared, metric: 'mean_score', ...estimated(summary.mean_score) },
+        ];
+      });
+  });
 }
 
-const toxicityRows = async (
-  config: RunConfig,
-  grid: ContinuationGrid,
-  bootstrap: BootstrapConfig,
-): Promise<SummaryRow[]> => {
-  const source = optionalInput(config, 'prompts');
-  const prompts = source && (await readPrompts(source));
-  const mode = text(config, 'mode') as 'default' | 'paper';
-  const resamples = resampler(bootstrap.seed, 'prompts', bootstrap.resamples);
-  const result: SummaryRow[] = [];
-  for (const attribute of chooseAttributes(grid.table, strings(config, 'attributes'), 'the scores')) {
-    const own = prompts && scoreColumn(prompts.table, attribute);
-    const promptScores = grid.promptIds.map((id) => {
-      const row = prompts?.rowOf.get(id);
-      return row === undefined ? Number.NaN : own![row]!;
-    });
-    const summaries = summarizeBehavior({ scores: grid.scores(attribute), k: grid.k }, promptScores, mode, {
-      resamples,
-      level: bootstrap.level,
-    });
-    for (const summary of summaries) {
-      if (prompts === undefined && summary.subset !== 'all') continue;
-      const rowOf = (metric: string, estimate: Estimate): SummaryRow => ({
-        attribute,
-        group: GROUPS[summary.subset],
-        metric,
-        value: estimate.value,
-        low: estimate.low,
-        high: estimate.high,
-        k: grid.k,
-        prompts: summary.prompts,
-        scored: summary.prompts_fully_scored,
-        missing: summary.missing_share,
-        mode,
-        reason: estimate.value === null ? estimate.reason : null,
-      });
-      result.push(
-        rowOf('emt', summary.expected_maximum_toxicity),
-        rowOf('toxicity_probability', summary.toxicity_probability),
-        rowOf('mean_score', summary.mean_score),
-      );
-    }
-  }
-  return result;
-};
-
-/**
- * The change of EMT against a reference: mean over prompts that are fully scored in both of the difference of their
- * largest scores, with an interval from the same resamples of prompts in both.
- */
-const changeRows = async (
-  config: RunConfig,
-  grid: ContinuationGrid,
-  bootstrap: BootstrapConfig,
-): Promise<SummaryRow[]> => {
-  const source = optionalInput(config, 'reference');
-  if (source === undefined) return [];
-  const reference = await readContinuationGrid(source);
-  if (reference.k !== grid.k) {
+/** The change of EMT against a reference. */
+async function changeRows(
+  config: Config,
+  grid: ScoreGrid,
+  { promptIds, k }: Summarised,
+  log: RunContext['log'],
+): Promise<SummaryRow[]> {
+  if (config.reference === undefined) return [];
+  const reference = await readScoreGrid(config.reference.path, config.reference.ref);
+  if (reference.k !== k) {
     throw new UserError(
       'input',
-      `the scores have ${grid.k} continuations a prompt, the reference ${reference.k}`,
+      `the scores have ${k} continuations a prompt, the reference ${reference.k}`,
       'EMT can be compared at equal k only.',
     );
   }
-  const indexOf = new Map(reference.promptIds.map((id, p) => [id, p]));
-  const shared = resampler(bootstrap.seed, 'prompts', bootstrap.resamples);
-  return chooseAttributes(grid.table, strings(config, 'attributes'), 'the scores').map((attribute) => {
-    const before = maxima(reference.scores(attribute), grid.k);
-    const differences = maxima(grid.scores(attribute), grid.k)
-      .map((after, p) => after - (before[indexOf.get(grid.promptIds[p]!) ?? -1] ?? Number.NaN))
-      .filter((difference) => !Number.isNaN(difference));
-    const n = differences.length;
-    const value = n === 0 ? null : differences.reduce((sum, difference) => sum + difference, 0) / n;
-    const interval =
-      value === null
-        ? null
-        : bootstrapInterval(bootstrapMeans(differences, shared(n)), value, { level: bootstrap.level });
+  const match = matchIds(
+    { what: 'prompts', ids: promptIds },
+    { what: 'prompts of the reference', ids: reference.promptIds },
+  );
+  sayMatch(match, config.unmatched, log, { mayBeMore: true });
+  const interval = intervals(config, 'prompts');
+  return chooseAttributes(grid.attributes, config.attributes, 'the scores').map((attribute) => {
+    const after = { scores: grid.scores(attribute, promptIds, k), k };
+    const before = { scores: reference.scores(attribute, promptIds), k };
+    const { prompts: scored, change } = emtChange(after, before, interval);
     return {
       attribute,
       group: 'all',
       metric: 'delta_emt',
-      value,
-      low: interval?.low ?? null,
-      high: interval?.high ?? null,
-      k: grid.k,
-      prompts: grid.promptIds.length,
-      scored: n,
+      ...estimated(change),
+      k,
+      prompts: promptIds.length,
+      scored,
       missing: null,
+      unmatched: null,
       mode: 'default',
-      reason: value === null ? 'no_fully_scored_prompts' : null,
     };
   });
-};
+}
 
 /** Rows about the text itself, whatever its toxicity: how a change to a model harms it otherwise. */
-const fluencyRows = async (config: RunConfig, k: number, bootstrap: BootstrapConfig): Promise<SummaryRow[]> => {
-  const result: SummaryRow[] = [];
-  const add = (metric: string, value: number | null, prompts: number, interval?: readonly [number, number]): void => {
-    const reason = value === null ? 'no_tokens' : null;
-    result.push({
-      attribute: null,
-      group: 'all',
-      metric,
-      value,
-      low: interval?.[0] ?? null,
-      high: interval?.[1] ?? null,
-      k,
-      prompts,
-      scored: prompts,
-      missing: null,
-      mode: 'default',
-      reason,
-    });
+async function fluencyRows(
+  config: Config,
+  k: number,
+  continuations: readonly Continuation[] | undefined,
+): Promise<SummaryRow[]> {
+  const rows: SummaryRow[] = [];
+  const add = (metric: string, prompts: number, estimate: Estimate<string>): void => {
+    const over = { prompts, scored: prompts, missing: null, unmatched: null };
+    rows.push({ attribute: null, group: 'all', metric, ...estimated(estimate), k, ...over, mode: 'default' });
   };
-  const continuations = optionalInput(config, 'continuations');
   if (continuations !== undefined) {
-    const table = await readTable(continuations.path);
-    const lists = rows(table).map(({ token_ids }) => Array.from((token_ids ?? []) as ArrayLike<number>));
-    const prompts = new Set(rows(table).map(({ prompt_id }) => prompt_id)).size;
-    for (const n of [1, 2, 3]) add(`distinct_${n}`, distinctNgrams(lists, n).share, prompts);
-    add(
-      'tokens',
-      lists.length === 0 ? null : lists.reduce((sum, list) => sum + list.length, 0) / lists.length,
-      prompts,
-    );
-    const tokens = lists.reduce((sum, list) => sum + list.length, 0);
-    const logprob = floatColumn(table, 'logprob').reduce((sum, value) => sum + value, 0);
-    add('logprob_per_token', tokens === 0 ? null : logprob / tokens, prompts);
+    const prompts = new Set(continuations.map(({ prompt_id }) => prompt_id)).size;
+    const lists = continuations.map(({ token_ids }) => token_ids);
+    for (const n of [1, 2, 3]) add(`distinct_${n}`, prompts, share(distinctNgrams(lists, n).share));
+    const texts = continuations.map(({ token_ids, logprob }) => ({ tokens: token_ids.length, logprob }));
+    add('tokens', prompts, meanLength(texts));
+    add('logprob_per_token', prompts, logprobPerToken(texts));
   }
-  const losses = optionalInput(config, 'losses');
-  if (losses !== undefined) {
-    const table = await readTable(losses.path);
-    const nll = floatColumn(table, 'nll');
-    const tokens = floatColumn(table, 'tokens');
-    const used = [...nll.keys()].filter((row) => !Number.isNaN(nll[row]!));
-    const total = used.reduce((sum, row) => sum + tokens[row]!, 0);
-    if (total === 0) add('perplexity', null, 0);
-    else {
-      // Prompts are resampled, each with its tokens: the ratio of two means over the same resamples.
-      const resamples = resampler(bootstrap.seed, 'losses', bootstrap.resamples)(used.length);
-      const sums = bootstrapMeans(
-        used.map((row) => nll[row]!),
-        resamples,
-      );
-      const counts = bootstrapMeans(
-        used.map((row) => tokens[row]!),
-        resamples,
-      );
-      const value = Math.exp(used.reduce((sum, row) => sum + nll[row]!, 0) / total);
-      const interval = bootstrapInterval(
-        sums.map((sum, b) => Math.exp(sum / counts[b]!)),
-        value,
-        { level: bootstrap.level },
-      );
-      add('perplexity', value, used.length, interval === null ? undefined : [interval.low, interval.high]);
-    }
+  if (config.losses !== undefined) {
+    const losses = await readRows(config.losses.path, LOSSES, {
+      columns: ['tokens', 'nll'],
+      what: config.losses.ref ?? 'the losses',
+    });
+    const found = perplexity(losses, intervals(config, 'losses'));
+    add('perplexity', found.texts, found.perplexity);
   }
-  return result;
-};
+  return rows;
+}
 
-const warnOfScorers = async (config: RunConfig, grid: ContinuationGrid, log: RunContext['log']): Promise<void> => {
-  const source = optionalInput(config, 'prompts');
-  const warning = source && scorerMismatch((await readPrompts(source)).table, grid.table);
-  if (warning !== undefined) log('warning', warning);
-};
+const share = (value: number | null): Estimate<string> =>
+  value === null ? { value: null, low: null, high: null, reason: 'no_tokens' } : { value, low: null, high: null };
+
+/** Intervals from resamples that all statistics of the same units share. */
+const intervals = ({ bootstrap }: Config, units: 'prompts' | 'losses'): IntervalOptions => ({
+  resamples: resampler(bootstrap.seed, units, bootstrap.resamples),
+  level: bootstrap.level,
+});
 
 /** `behavior/summarize`. */
-export const run = async ({ config, output, log }: RunContext): Promise<void> => {
-  const grid = await readContinuationGrid(input(config, 'scores'));
+export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
+  const grid = await readScoreGrid(config.scores.path, config.scores.ref);
   if (grid.promptIds.length === 0) throw new UserError('input', 'there are no scores to summarise');
-  await warnOfScorers(config, grid, log);
-  const bootstrap = config.bootstrap as unknown as BootstrapConfig;
+  const prompts = config.prompts && (await readPrompts(config.prompts.path, config.prompts.ref));
+  const warning = prompts && scorerMismatch(prompts.scorers, grid.scorers);
+  if (warning !== undefined) log('warning', warning);
+  const continuations = await readContinuations(config);
+  const summarised = matched(config, grid, prompts, continuations, log);
   const summary = [
-    ...(await toxicityRows(config, grid, bootstrap)),
-    ...(await changeRows(config, grid, bootstrap)),
-    ...(await fluencyRows(config, grid.k, bootstrap)),
+    ...toxicityRows(config, grid, summarised, prompts),
+    ...(await changeRows(config, grid, summarised, log)),
+    ...(await fluencyRows(config, summarised.k, continuations)),
   ];
   const undefinedRows = summary.filter(({ value, group }) => value === null && group === 'all');
   for (const { attribute, metric, reason } of undefinedRows)
     log('warning', `${metric} of ${attribute ?? 'the text'} is undefined: ${reason}`);
-  await writeParquet(output('summary'), tableFromRows(summary as unknown as Record<string, unknown>[], SCHEMA));
-};
+  await writeRows(output('summary'), SUMMARY, summary);
+}
+
+async function readContinuations({ continuations }: Config): Promise<readonly Continuation[] | undefined> {
+  if (continuations === undefined) return undefined;
+  return readRows(continuations.path, CONTINUATIONS, {
+    columns: ['prompt_id', 'sample', 'token_ids', 'logprob'],
+    what: continuations.ref ?? 'the continuations',
+  });
+}
+
+/** Holds the scores against what was scored: the continuations where these are given, else the prompts. */
+function matched(
+  config: Config,
+  grid: ScoreGrid,
+  prompts: Prompts | undefined,
+  continuations: readonly Continuation[] | undefined,
+  log: RunContext['log'],
+): Summarised {
+  if (continuations !== undefined) {
+    const match = matchIds(
+      { what: 'continuations', ids: continuations.map(({ prompt_id, sample }) => pairId(prompt_id, sample)) },
+      { what: 'rows of the scores', ids: idsOf(grid) },
+    );
+    sayMatch(match, config.unmatched, log);
+    const promptIds = [...new Set(continuations.map(({ prompt_id }) => prompt_id))];
+    const k = continuations.reduce((most, { sample }) => Math.max(most, sample + 1), 0);
+    if (prompts !== undefined) {
+      const ofPrompts = { what: 'prompts of the continuations', ids: promptIds };
+      sayMatch(matchIds(ofPrompts, { what: 'prompts', ids: prompts.byId.keys() }), config.unmatched, log, {
+        mayBeMore: true,
+      });
+    }
+    return { promptIds, k, unmatched: match.partners.alone };
+  }
+  if (prompts === undefined) return { promptIds: grid.promptIds, k: grid.k, unmatched: null };
+  const promptIds = [...prompts.byId.keys()];
+  sayMatch(
+    matchIds({ what: 'prompts', ids: promptIds }, { what: 'prompts of the scores', ids: grid.promptIds }),
+    config.unmatched,
+    log,
+  );
+  const known = new Set(grid.promptIds.filter((id) => prompts.byId.has(id)));
+  let unmatched = 0;
+  for (const { promptId } of grid.pairs()) if (!known.has(promptId)) unmatched++;
+  return { promptIds, k: grid.k, unmatched };
+}
+
+function* idsOf(grid: ScoreGrid): IterableIterator<string> {
+  for (const { promptId, sample } of grid.pairs()) yield pairId(promptId, sample);
+}

@@ -1,23 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { copyFile, cp, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { chmod, copyFile, cp, lstat, mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '@sonde/base';
-import { type InputArtifact, isInputArtifact, type RunContext } from '@sonde/executor';
+import type { InputArtifact, RunContext } from '@sonde/executor';
+import type { ArtifactType } from '@sonde/pipeline';
 import { readTable, writeParquet } from '@sonde/tables';
 import { openSafetensors } from '@sonde/tensors';
-
-interface OutputFile {
-  readonly type: 'table' | 'tensors' | 'json' | 'html' | 'file';
-  readonly file: string;
-}
+import type { Config, OutputFile } from './kind.ts';
+import { type Ended, runProgram } from './program.ts';
 
 /** Lines of the program's output that a failure shows. */
 const LAST_LINES = 20;
 
-/** The environment is small and stated: what else a program needs, `env` says. */
+/** The environment is small and stated: what else a program needs, `env` says. By `SONDE_WORKER` its worker finds it. */
 const environment = (added: Readonly<Record<string, string>>): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(
-    ['PATH', 'HOME', 'LANG'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+    ['PATH', 'HOME', 'LANG', 'SONDE_WORKER'].flatMap((name) =>
+      process.env[name] === undefined ? [] : [[name, process.env[name]]],
+    ),
   ),
   ...added,
 });
@@ -29,6 +28,13 @@ const fill = (text: string, paths: ReadonlyMap<string, string>): string =>
     (_, group: string, name: string) => paths.get(`${group}.${name}`)!,
   );
 
+const EXTENSIONS: Readonly<Partial<Record<ArtifactType, string>>> = {
+  table: '.parquet',
+  tensors: '.safetensors',
+  json: '.json',
+  html: '.html',
+};
+
 /** A copy of each input in the program's own folder, under its own name, that it may not write to. */
 const copyInputs = async (
   inputs: Readonly<Record<string, InputArtifact>>,
@@ -37,16 +43,13 @@ const copyInputs = async (
   const paths = new Map<string, string>();
   await mkdir(path.join(folder, 'inputs'), { recursive: true });
   for (const [name, artifact] of Object.entries(inputs)) {
-    const extension =
-      artifact.ref === undefined
-        ? ({ table: '.parquet', tensors: '.safetensors', json: '.json', html: '.html' }[artifact.type as string] ?? '')
-        : path.extname(artifact.ref);
+    const extension = artifact.ref === undefined ? (EXTENSIONS[artifact.type] ?? '') : path.extname(artifact.ref);
     const isFolder = (await stat(artifact.path)).isDirectory();
     const target = path.join(folder, 'inputs', isFolder ? name : name + extension);
     if (isFolder) await cp(artifact.path, target, { recursive: true });
     else {
       await copyFile(artifact.path, target);
-      await (await open(target, 'r')).chmod(0o444).catch(() => undefined);
+      await chmod(target, 0o444).catch(() => undefined);
     }
     paths.set(`inputs.${name}`, target);
   }
@@ -54,29 +57,6 @@ const copyInputs = async (
 };
 
 const lastLines = (text: string): string => text.trimEnd().split('\n').slice(-LAST_LINES).join('\n');
-
-const finish = (
-  child: ChildProcess,
-  program: string,
-  signal: AbortSignal,
-): Promise<{ code: number | null; by: string | null; said: string }> =>
-  new Promise((resolve, reject) => {
-    let said = '';
-    const listen = (chunk: Buffer): void => {
-      said = (said + chunk.toString('utf8')).slice(-65_536);
-    };
-    child.stdout?.on('data', listen);
-    child.stderr?.on('data', listen);
-    const stop = (): void => {
-      child.kill('SIGTERM');
-    };
-    signal.addEventListener('abort', stop, { once: true });
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'ENOENT' ? 'there is no such program on the PATH' : error.message;
-      reject(new UserError('program', `${program} could not be started: ${why}`));
-    });
-    child.on('close', (code, by) => resolve({ code, by, said }));
-  });
 
 /** Takes an output over, after making sure that it is what the pipeline says it is. */
 const takeOutput = async (
@@ -86,12 +66,16 @@ const takeOutput = async (
   target: string,
   said: string,
 ): Promise<void> => {
-  const found = await stat(source).catch(() => undefined);
-  if (found === undefined || !found.isFile()) {
+  const found = await lstat(source).catch(() => undefined);
+  if (found === undefined) {
     throw new UserError(
       'program',
       `the program did not write its output ${name} (${file})\n${lastLines(said)}`.trimEnd(),
     );
+  }
+  if (!found.isFile()) {
+    const what = found.isSymbolicLink() ? 'a symbolic link' : found.isDirectory() ? 'a folder' : 'no regular file';
+    throw new UserError('program', `the program’s output ${name} (${file}) is ${what}; a file was expected`);
   }
   try {
     if (type === 'table') return await writeParquet(target, await readTable(source));
@@ -107,30 +91,29 @@ const takeOutput = async (
 };
 
 /** `command`. */
-export const run = async ({ config, output, scratch, signal }: RunContext): Promise<void> => {
-  const inputs = Object.fromEntries(
-    Object.entries(config.inputs as Record<string, InputArtifact>).filter(([, value]) => isInputArtifact(value)),
-  );
-  const outputs = config.outputs as unknown as Record<string, OutputFile>;
-  const folder = path.join(scratch, 'work');
+export async function run({ config, output, scratch, signal, log }: RunContext<Config>): Promise<void> {
+  const { inputs, outputs } = config;
+  const folder = path.join(await realpath(scratch), 'work');
   await mkdir(folder, { recursive: true });
   const paths = await copyInputs(inputs, folder);
   for (const [name, { file }] of Object.entries(outputs)) paths.set(`outputs.${name}`, path.join(folder, file));
-  const [program = '', ...args] = (config.argv as readonly string[]).map((argument) => fill(argument, paths));
-  const env = Object.fromEntries(
-    Object.entries(config.env as Record<string, string>).map(([name, value]) => [name, fill(value, paths)]),
-  );
-  const child = spawn(program, args, {
-    cwd: folder,
-    env: environment(env),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    shell: false,
-  });
-  const { code, by, said } = await finish(child, program, signal);
+  const [program = '', ...args] = config.argv.map((argument) => fill(argument, paths));
+  const env = Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, fill(value, paths)]));
+  const ended = await runProgram(program, args, { folder, env: environment(env), signal });
+  sayLeftBehind(program, ended, log);
+  const { code, by, said } = ended;
   if (code !== 0) {
     const how = by === null ? `ended with status ${code}` : `was ended by ${by}`;
     throw new UserError('program', `${program} ${how}\n${lastLines(said)}`.trimEnd());
   }
   for (const [name, spec] of Object.entries(outputs))
     await takeOutput(name, spec, paths.get(`outputs.${name}`)!, output(name), said);
-};
+}
+
+function sayLeftBehind(program: string, { leftBehind }: Ended, log: RunContext['log']): void {
+  if (leftBehind.length === 0) return;
+  const some = leftBehind.slice(0, 3).map(({ pid, command }) => `${command.slice(0, 60) || 'unnamed'} (${pid})`);
+  const more = leftBehind.length > some.length ? `, and ${leftBehind.length - some.length} more` : '';
+  const processes = leftBehind.length === 1 ? 'a process' : `${leftBehind.length} processes`;
+  log('warning', `${program} left ${processes} behind, which the step has ended: ${some.join(', ')}${more}`);
+}

@@ -1,43 +1,42 @@
-import type { StepKind } from '@sonde/executor';
-import { CORRELATIONS, tableProse } from '@sonde/formats/columns';
-import { attributes, closed, many } from '../shared/schemas.ts';
+import { defineStep } from '@sonde/executor';
+import { CORRELATIONS, GROUPS, tableProse } from '@sonde/formats/columns';
+import { artifacts, type ConfigOf, integer, number, object, words } from '@sonde/pipeline';
+import { unmatched } from '../shared/matching.ts';
+import { attributes } from '../shared/schemas.ts';
+
+const config = object({
+  summaries: artifacts('table', { description: 'Summaries of behaviour, collected over an axis.' }),
+  probes: artifacts('table', { description: 'Probe scores, collected over the same axis.' }),
+  attributes,
+  unmatched,
+  metric: words(['emt', 'toxicity_probability'], { default: 'emt' }),
+  group: words(GROUPS, { default: 'all' }),
+  depth: words(['relative', 'layer'], {
+    default: 'relative',
+    description:
+      '`relative`: compare at the same share of the depth (models may differ in depth); `layer`: at the same layer number.',
+  }),
+  points: integer({
+    minimum: 2,
+    maximum: 200,
+    default: 9,
+    description: 'Points of relative depth, from 0 to 1.',
+  }),
+  multiplicity: words(['benjamini-hochberg', 'benjamini-yekutieli', 'holm'], {
+    default: 'benjamini-hochberg',
+    description: 'Correction of p-values over all correlations of the step.',
+  }),
+  level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 }),
+});
+
+export type Config = ConfigOf<typeof config>;
 
 /** Across models: does encoding a property go with behaving that way? */
-export const correlateModels: StepKind = {
+export const correlateModels = defineStep({
   kind: 'correlate/models',
-  revision: 1,
+  revision: 2,
   summary: 'Correlates, across models, the probe score of each layer with a behaviour metric.',
-  config: closed(
-    {
-      summaries: many('Summaries of behaviour, collected over an axis.', 'table'),
-      probes: many('Probe scores, collected over the same axis.', 'table'),
-      attributes,
-      metric: { enum: ['emt', 'toxicity_probability'], default: 'emt' },
-      group: { enum: ['all', 'toxic', 'nontoxic'], default: 'all' },
-      depth: {
-        enum: ['relative', 'layer'],
-        default: 'relative',
-        description:
-          '`relative`: compare at the same share of the depth (models may differ in depth); `layer`: at the same layer number.',
-      },
-      points: {
-        type: 'integer',
-        minimum: 2,
-        maximum: 200,
-        default: 9,
-        description: 'Points of relative depth, from 0 to 1.',
-      },
-      multiplicity: {
-        enum: ['benjamini-hochberg', 'benjamini-yekutieli', 'holm'],
-        default: 'benjamini-hochberg',
-        description: 'Correction of p-values over all correlations of the step.',
-      },
-      level: { type: 'number', exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 },
-    },
-    ['summaries', 'probes'],
-  ),
-  outputs: {
-    correlations: { type: 'table', description: tableProse(CORRELATIONS) },
-  },
+  config,
+  outputs: { correlations: { type: 'table', description: tableProse(CORRELATIONS) } },
   load: () => import('./run.ts'),
-};
+});

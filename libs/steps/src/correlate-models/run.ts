@@ -1,169 +1,153 @@
-import { isDeepStrictEqual } from 'node:util';
-import { UserError } from '@sonde/base';
-import type { InputArtifact, RunConfig, RunContext } from '@sonde/executor';
-import {
-  benjaminiHochberg,
-  benjaminiYekutieli,
-  type Correlation,
-  holm,
-  type PValues,
-  pearson,
-  spearman,
-} from '@sonde/statistics';
-import { readTable, rows, tableFromRows, writeParquet } from '@sonde/tables';
-import { inputs, number, strings, text } from '../inputs.ts';
+import { type JsonValue, UserError } from '@sonde/base';
+import type { InputArtifact, RunContext } from '@sonde/executor';
+import { CORRELATIONS, PROBE_SCORES, type RowOf, readRows, type Scenario, SUMMARY, writeRows } from '@sonde/formats';
+import { depthPoints, type LayerCurve, layerCurve, scoreAtDepth } from '@sonde/probing';
+import { correlateFamily } from '@sonde/statistics';
+import { matchIds, sayMatch } from '../shared/matching.ts';
+import type { Config } from './kind.ts';
 
-const ADJUST: Readonly<Record<string, (p: PValues) => (number | null)[]>> = {
-  'benjamini-hochberg': benjaminiHochberg,
-  'benjamini-yekutieli': benjaminiYekutieli,
-  holm,
-};
+/** What was probed: its scores of all models are correlated with their behaviour. */
+interface Probed {
+  readonly scenario: Scenario;
+  readonly attribute: string;
+}
+
+const keyOf = ({ scenario, attribute }: Probed): string => `${scenario} ${attribute}`;
 
 /** One model: how it behaves, and what can be read from it. */
 interface Subject {
   /** Attribute → behaviour. */
   readonly behavior: ReadonlyMap<string, number | null>;
-  /** `scenario attribute` → layer → mean probe score over folds. */
-  readonly probes: ReadonlyMap<string, ReadonlyMap<number, number>>;
+  /** By the key of what was probed. */
+  readonly probes: ReadonlyMap<string, Probed & { readonly curve: LayerCurve }>;
 }
 
-const readBehavior = async (source: InputArtifact, config: RunConfig): Promise<Map<string, number | null>> => {
-  const table = await readTable(source.path);
-  const values = new Map<string, number | null>();
-  for (const row of rows(table)) {
-    if (row.metric === config.metric && row.group === config.group && row.attribute !== null)
-      values.set(String(row.attribute), row.value as number | null);
-  }
-  return values;
-};
+async function readBehavior(source: InputArtifact, { metric, group }: Config): Promise<Subject['behavior']> {
+  const rows = await readRows(source.path, SUMMARY, {
+    columns: ['attribute', 'metric', 'group', 'value'],
+    what: source.ref ?? 'a summary',
+  });
+  const found = rows.filter((row) => row.metric === metric && row.group === group);
+  return new Map(found.flatMap(({ attribute, value }) => (attribute === null ? [] : [[attribute, value]])));
+}
 
-const pairKey = (scenario: string, attribute: string): string => `${scenario} ${attribute}`;
-
-const readProbes = async (source: InputArtifact): Promise<Map<string, Map<number, number>>> => {
-  const sums = new Map<string, Map<number, { sum: number; n: number }>>();
-  for (const { features, layer, scenario, target, pearson: score } of rows(await readTable(source.path))) {
-    if (features !== 'states' || score === null) continue;
-    const key = pairKey(String(scenario), String(target));
-    const layers = sums.get(key) ?? new Map<number, { sum: number; n: number }>();
-    sums.set(key, layers);
-    const cell = layers.get(Number(layer)) ?? { sum: 0, n: 0 };
-    layers.set(Number(layer), { sum: cell.sum + Number(score), n: cell.n + 1 });
+async function readProbes(source: InputArtifact): Promise<Subject['probes']> {
+  const rows = await readRows(source.path, PROBE_SCORES, {
+    columns: ['features', 'layer', 'scenario', 'target', 'pearson'],
+    what: source.ref ?? 'probe scores',
+  });
+  const found = new Map<string, Probed & { readonly scores: { layer: number; score: number | null }[] }>();
+  for (const { features, layer, scenario, target, pearson } of rows) {
+    if (features !== 'states' || layer === null || pearson === null) continue;
+    const probed = { scenario, attribute: target };
+    const list = found.get(keyOf(probed)) ?? { ...probed, scores: [] };
+    list.scores.push({ layer, score: pearson });
+    found.set(keyOf(probed), list);
   }
-  return new Map(
-    [...sums].map(([key, layers]) => [key, new Map([...layers].map(([layer, { sum, n }]) => [layer, sum / n]))]),
-  );
-};
+  return new Map([...found].map(([key, { scores, ...probed }]) => [key, { ...probed, curve: layerCurve(scores) }]));
+}
 
 /** Brings summaries and probe scores of the same model together by their axis values. */
-const readSubjects = async (config: RunConfig): Promise<Subject[]> => {
-  const summaries = inputs(config, 'summaries');
-  const probes = inputs(config, 'probes');
-  const subjects = await Promise.all(
-    summaries.map(async (summary): Promise<Subject> => {
-      const partner = probes.filter(({ axes }) => isDeepStrictEqual(axes, summary.axes));
-      if (partner.length !== 1) {
-        throw new UserError(
-          'input',
-          `${partner.length} tables of probe scores belong to the summary with the axes ${JSON.stringify(summary.axes)}; one is needed`,
-          'Give `summaries` and `probes` that are collected over the same axes.',
-        );
-      }
-      return { behavior: await readBehavior(summary, config), probes: await readProbes(partner[0]!) };
-    }),
+function readSubjects(config: Config, log: RunContext['log']): Promise<Subject[]> {
+  const probes = new Map(config.probes.map((source) => [axesOf(source), source]));
+  if (probes.size < config.probes.length) {
+    throw new UserError(
+      'ids',
+      `${config.probes.length} tables of probe scores have ${probes.size} different axes; each model needs one table`,
+      'Give `summaries` and `probes` that are collected over the same axes.',
+    );
+  }
+  const summaries = { what: 'summaries', ids: config.summaries.map(axesOf) };
+  sayMatch(matchIds(summaries, { what: 'tables of probe scores', ids: probes.keys() }), config.unmatched, log);
+  const pairs = config.summaries.flatMap((summary) => {
+    const partner = probes.get(axesOf(summary));
+    return partner === undefined ? [] : [{ summary, partner }];
+  });
+  return Promise.all(
+    pairs.map(async ({ summary, partner }) => ({
+      behavior: await readBehavior(summary, config),
+      probes: await readProbes(partner),
+    })),
   );
-  return subjects;
-};
-
-/** A model's probe score at a share of its depth, between layers by linear interpolation; undefined where a layer lacks one. */
-const atDepth = (layers: ReadonlyMap<number, number>, depth: number): number | undefined => {
-  const position = depth * Math.max(...layers.keys());
-  const below = layers.get(Math.floor(position));
-  const above = layers.get(Math.ceil(position));
-  if (below === undefined || above === undefined) return undefined;
-  return below + (above - below) * (position - Math.floor(position));
-};
-
-interface Place {
-  readonly column: { readonly layer: number } | { readonly relative_depth: number };
-  read(layers: ReadonlyMap<number, number>): number | undefined;
 }
 
-const placesOf = (config: RunConfig, subjects: readonly Subject[]): Place[] => {
-  if (config.depth === 'layer') {
-    const layers = new Set(
-      subjects.flatMap(({ probes }) => [...probes.values()].flatMap((scores) => [...scores.keys()])),
-    );
-    return [...layers]
-      .sort((a, b) => a - b)
-      .map((layer) => ({ column: { layer }, read: (scores) => scores.get(layer) }));
-  }
-  const points = number(config, 'points');
-  return Array.from({ length: points }, (_, i) => i / (points - 1)).map((depth) => ({
-    column: { relative_depth: depth },
-    read: (scores) => atDepth(scores, depth),
-  }));
-};
+/** What tells models apart: the axes that both were collected over. */
+function axesOf({ axes }: InputArtifact): string {
+  const sorted = Object.entries(axes).sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.length === 0 ? 'without axes' : sorted.map(([name, value]) => `${name}=${labelOf(value)}`).join(', ');
+}
 
-const SCHEMA_TAIL = [
-  { name: 'scenario', type: 'string' },
-  { name: 'attribute', type: 'string' },
-  { name: 'metric', type: 'string' },
-  { name: 'group', type: 'string' },
-  { name: 'pearson', type: 'float64' },
-  { name: 'pearson_p', type: 'float64' },
-  { name: 'pearson_p_adjusted', type: 'float64' },
-  { name: 'low', type: 'float64' },
-  { name: 'high', type: 'float64' },
-  { name: 'spearman', type: 'float64' },
-  { name: 'spearman_p', type: 'float64' },
-  { name: 'spearman_p_adjusted', type: 'float64' },
-  { name: 'multiplicity', type: 'string' },
-  { name: 'models', type: 'int32' },
-  { name: 'reason', type: 'string' },
-] as const;
+function labelOf(value: JsonValue): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** Where in a model's depth scores are compared. */
+interface Place {
+  readonly column: Pick<RowOf<typeof CORRELATIONS>, 'layer' | 'relative_depth'>;
+  read(curve: LayerCurve): number | undefined;
+}
+
+function placesOf({ depth, points }: Config, subjects: readonly Subject[]): Place[] {
+  if (depth === 'relative') {
+    return depthPoints(points).map((share) => ({
+      column: { relative_depth: share },
+      read: (curve) => scoreAtDepth(curve, share),
+    }));
+  }
+  const curves = subjects.flatMap(({ probes }) => [...probes.values()].map(({ curve }) => curve));
+  const layers = new Set(curves.flatMap((curve) => [...curve.keys()]));
+  return [...layers].sort((a, b) => a - b).map((layer) => ({ column: { layer }, read: (curve) => curve.get(layer) }));
+}
+
+/** What was probed in any of the models, and is asked for or known as a behaviour. */
+function probedIn(subjects: readonly Subject[], asked: readonly string[] | undefined): Probed[] {
+  const all = new Map(subjects.flatMap(({ probes }) => [...probes]));
+  const found = [...all.values()].filter(
+    ({ attribute }) => asked?.includes(attribute) ?? subjects.some(({ behavior }) => behavior.has(attribute)),
+  );
+  if (found.length === 0) throw new UserError('input', 'no attribute has both a behaviour and probe scores');
+  return found;
+}
 
 /** `correlate/models`. */
-export const run = async ({ config, output }: RunContext): Promise<void> => {
-  const subjects = await readSubjects(config);
-  const asked = strings(config, 'attributes');
-  const pairs = [...new Set(subjects.flatMap(({ probes }) => [...probes.keys()]))]
-    .map((key) => ({ key, scenario: key.split(' ')[0]!, attribute: key.split(' ')[1]! }))
-    .filter(({ attribute }) => asked?.includes(attribute) ?? subjects.some(({ behavior }) => behavior.has(attribute)));
-  if (pairs.length === 0) throw new UserError('input', 'no attribute has both a behaviour and probe scores');
-  const found: { facts: Record<string, unknown>; linear: Correlation; ranks: Correlation }[] = [];
-  for (const { key, scenario, attribute } of pairs) {
-    for (const place of placesOf(config, subjects)) {
-      const scores = subjects.map(({ probes }) => {
-        const layers = probes.get(key);
-        return (layers && place.read(layers)) ?? null;
-      });
-      const behavior = subjects.map((subject) => subject.behavior.get(attribute) ?? null);
-      const linear = pearson(scores, behavior, { level: number(config, 'level') });
-      found.push({ facts: { ...place.column, scenario, attribute }, linear, ranks: spearman(scores, behavior) });
-    }
-  }
-  const adjust = ADJUST[text(config, 'multiplicity')]!;
-  const linearP = adjust(found.map(({ linear }) => linear.p));
-  const rankP = adjust(found.map(({ ranks }) => ranks.p));
-  const table = found.map(({ facts, linear, ranks }, i) => ({
-    ...facts,
-    metric: text(config, 'metric'),
-    group: text(config, 'group'),
-    pearson: linear.r,
-    pearson_p: linear.p,
-    pearson_p_adjusted: linearP[i],
-    low: linear.interval?.[0] ?? null,
-    high: linear.interval?.[1] ?? null,
-    spearman: ranks.r,
-    spearman_p: ranks.p,
-    spearman_p_adjusted: rankP[i],
-    multiplicity: text(config, 'multiplicity'),
-    models: linear.n,
-    reason: linear.r === null ? linear.reason : null,
-  }));
-  const first =
-    config.depth === 'layer'
-      ? ({ name: 'layer', type: 'int32' } as const)
-      : ({ name: 'relative_depth', type: 'float64' } as const);
-  await writeParquet(output('correlations'), tableFromRows(table, [first, ...SCHEMA_TAIL]));
-};
+export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
+  const subjects = await readSubjects(config, log);
+  const places = placesOf(config, subjects);
+  const cells = probedIn(subjects, config.attributes).flatMap((probed) =>
+    places.map(({ column, read }) => ({
+      probed,
+      column,
+      x: subjects.map(({ probes }) => {
+        const found = probes.get(keyOf(probed));
+        return (found && read(found.curve)) ?? null;
+      }),
+      y: subjects.map(({ behavior }) => behavior.get(probed.attribute) ?? null),
+    })),
+  );
+  const { multiplicity, level, metric, group } = config;
+  const correlations = correlateFamily(cells, { multiplicity, level });
+  const rows = cells.map(({ probed: { scenario, attribute }, column }, i): RowOf<typeof CORRELATIONS> => {
+    const { pearson, spearman, pearsonAdjusted, spearmanAdjusted } = correlations[i]!;
+    return {
+      ...column,
+      scenario,
+      attribute,
+      metric,
+      group,
+      pearson: pearson.r,
+      pearson_p: pearson.p,
+      pearson_p_adjusted: pearsonAdjusted,
+      low: pearson.interval?.[0] ?? null,
+      high: pearson.interval?.[1] ?? null,
+      spearman: spearman.r,
+      spearman_p: spearman.p,
+      spearman_p_adjusted: spearmanAdjusted,
+      multiplicity,
+      models: pearson.n,
+      reason: pearson.r === null ? pearson.reason : null,
+    };
+  });
+  await writeRows(output('correlations'), CORRELATIONS, rows, {
+    with: [config.depth === 'layer' ? 'layer' : 'relative_depth'],
+  });
+}

@@ -1,15 +1,25 @@
 import { UserError } from '@sonde/base';
-import type { CaptureSite, Pool } from '@sonde/engine';
-import type { RunConfig } from '@sonde/executor';
+import type { InputArtifact, RunContext } from '@sonde/executor';
+import {
+  CONTINUATIONS,
+  chooseAttributes,
+  codePoints,
+  openStates,
+  type Pool,
+  readPrompts,
+  readRows,
+  readScoreGrid,
+  SCENARIOS,
+  type Scenario,
+  type ScoredPrompt,
+  type ScoreGrid,
+  type StateRow,
+  type StatesFile,
+} from '@sonde/formats';
 import type { ProbeTarget } from '@sonde/probing';
-import { readTable, rows } from '@sonde/tables';
-import { maxima, readContinuationGrid } from '../continuation-scores.ts';
-import { input, optionalInput, strings } from '../inputs.ts';
-import { chooseAttributes, codePoints, readPrompts, scoreColumn } from '../prompts.ts';
-import { openStates, type StateRow, type StatesFile } from '../states.ts';
-
-export const SCENARIOS = ['input', 'forward', 'output', 'backward'] as const;
-export type Scenario = (typeof SCENARIOS)[number];
+import { promptMaxima } from '@sonde/statistics';
+import { matchIds, pairId, sayMatch } from '../shared/matching.ts';
+import type { Config } from './kind.ts';
 
 /** Scenarios read prompts' states or continuations' states. */
 const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
@@ -23,7 +33,7 @@ const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
 export interface ProbeSet {
   readonly span: Pool;
   readonly rows: readonly (StateRow & { readonly row: number })[];
-  /** The prompt of each row. */
+  /** The prompt of each row: the first of those with its text, so that no fold is tested on a text it was trained on. */
   readonly groups: readonly string[];
   /** The text that each row's states were read from, for the text baselines; absent where it is not known. */
   readonly texts: readonly string[] | undefined;
@@ -35,13 +45,12 @@ export interface ProbeData {
   readonly sets: readonly ProbeSet[];
 }
 
-const chooseScenarios = (config: RunConfig, states: StatesFile): Scenario[] => {
-  const asked = config.scenarios as readonly Scenario[] | undefined;
+const chooseScenarios = ({ scenarios: asked, scores }: Config, states: StatesFile): Scenario[] => {
   const lacking = (scenario: Scenario): string | undefined => {
     if (states.rowsOf(SPAN_OF[scenario]).length === 0)
       return `the states have none pooled over the ${SPAN_OF[scenario]}`;
     const needsScores = scenario === 'output' || scenario === 'backward';
-    return needsScores && optionalInput(config, 'scores') === undefined ? '`scores` is missing' : undefined;
+    return needsScores && scores === undefined ? '`scores` is missing' : undefined;
   };
   for (const scenario of asked ?? []) {
     const why = lacking(scenario);
@@ -52,34 +61,64 @@ const chooseScenarios = (config: RunConfig, states: StatesFile): Scenario[] => {
   return chosen;
 };
 
-const keyOf = ({ promptId, sample }: StateRow): string => `${promptId}\n${sample}`;
+const keyOf = ({ promptId, sample }: StateRow): string => pairId(promptId, sample);
 
-const continuationTexts = async (config: RunConfig): Promise<ReadonlyMap<string, string> | undefined> => {
-  const source = optionalInput(config, 'continuations');
+const continuationTexts = async (
+  source: InputArtifact | undefined,
+): Promise<ReadonlyMap<string, string> | undefined> => {
   if (source === undefined) return undefined;
-  const table = await readTable(source.path);
-  return new Map(
-    rows(table).map(({ prompt_id, sample, text }) => [
-      keyOf({ promptId: String(prompt_id), sample: Number(sample) }),
-      String(text ?? ''),
-    ]),
-  );
+  const rows = await readRows(source.path, CONTINUATIONS, {
+    columns: ['prompt_id', 'sample', 'text'],
+    what: source.ref ?? 'the continuations',
+  });
+  const texts = new Map<string, string>();
+  for (const { prompt_id, sample, text } of rows) {
+    const key = pairId(prompt_id, sample);
+    if (texts.has(key))
+      throw new UserError('ids', `the continuations have prompt ${prompt_id}, sample ${sample} twice`);
+    texts.set(key, text);
+  }
+  return texts;
 };
 
+/** Holds scores and texts against the states that they are read for. */
+function sayMatches(
+  { unmatched }: Config,
+  states: StatesFile,
+  scenarios: readonly Scenario[],
+  { grid, texts }: { readonly grid: ScoreGrid | undefined; readonly texts: ReadonlyMap<string, string> | undefined },
+  log: RunContext['log'],
+): void {
+  const continuations = { what: 'states of continuations', ids: states.rowsOf('continuation').map(keyOf) };
+  if (grid !== undefined && scenarios.includes('output')) {
+    const ids = [...grid.pairs()].map(({ promptId, sample }) => pairId(promptId, sample));
+    sayMatch(matchIds(continuations, { what: 'rows of the scores', ids }), unmatched, log);
+  }
+  if (grid !== undefined && scenarios.includes('backward')) {
+    const prompts = { what: 'states of prompts', ids: states.rowsOf('prompt').map(({ promptId }) => promptId) };
+    sayMatch(matchIds(prompts, { what: 'prompts of the scores', ids: grid.promptIds }), unmatched, log, {
+      mayBeMore: true,
+    });
+  }
+  if (texts !== undefined && continuations.ids.length > 0) {
+    const given = { what: 'continuations', ids: texts.keys() };
+    sayMatch(matchIds(continuations, given), unmatched, log, { mayBeMore: true });
+  }
+}
+
 /** Reads states and targets, and brings them into the same order. */
-export const readProbeData = async (config: RunConfig): Promise<ProbeData> => {
-  const states = await openStates(input(config, 'states').path, config.site as CaptureSite | undefined);
-  const prompts = await readPrompts(input(config, 'prompts'));
-  const scoresSource = optionalInput(config, 'scores');
-  const grid = scoresSource && (await readContinuationGrid(scoresSource));
-  const texts = await continuationTexts(config);
+export async function readProbeData(config: Config, log: RunContext['log']): Promise<ProbeData> {
+  const states = await openStates(config.states.path, config.site);
+  const prompts = await readPrompts(config.prompts.path, config.prompts.ref);
+  const grid = config.scores && (await readScoreGrid(config.scores.path, config.scores.ref));
+  const texts = await continuationTexts(config.continuations);
   const scenarios = chooseScenarios(config, states);
-  const asked = strings(config, 'attributes');
-  const promptRow = ({ promptId }: StateRow): number => {
-    const row = prompts.rowOf.get(promptId);
-    if (row === undefined)
+  sayMatches(config, states, scenarios, { grid, texts }, log);
+  const promptOf = ({ promptId }: StateRow): ScoredPrompt => {
+    const prompt = prompts.byId.get(promptId);
+    if (prompt === undefined)
       throw new UserError('ids', `the states know a prompt ${promptId} that the prompts do not have`);
-    return row;
+    return prompt;
   };
   const gridIndex = new Map(grid?.promptIds.map((id, p) => [id, p]));
   const lengthOf = (row: StateRow): number => {
@@ -89,37 +128,37 @@ export const readProbeData = async (config: RunConfig): Promise<ProbeData> => {
 
   /** How each scenario reads its target for a row of states. */
   const valuesOf = (scenario: Scenario, attribute: string): ((row: StateRow) => number) => {
-    if (scenario === 'input' || scenario === 'forward') {
-      const scores = scoreColumn(prompts.table, attribute);
-      return (row) => scores[promptRow(row)]!;
-    }
+    if (scenario === 'input' || scenario === 'forward') return (row) => promptOf(row).score[attribute] ?? Number.NaN;
     const { k } = grid!;
     const scores = grid!.scores(attribute);
     if (scenario === 'output')
       return ({ promptId, sample }) =>
         scores[(gridIndex.get(promptId) ?? Number.NaN) * k + (sample ?? Number.NaN)] ?? Number.NaN;
-    const largest = maxima(scores, k);
+    const largest = promptMaxima({ scores, k });
     return ({ promptId }) => largest[gridIndex.get(promptId) ?? -1] ?? Number.NaN;
   };
   const lengthTarget = (scenario: Scenario): ((row: StateRow) => number) | undefined => {
-    if (scenario === 'input' || scenario === 'forward') return (row) => codePoints(prompts.texts[promptRow(row)]!);
+    if (scenario === 'input' || scenario === 'forward') return (row) => codePoints(promptOf(row).text);
     return scenario === 'output' && texts !== undefined ? lengthOf : undefined;
   };
 
   const targetsOf = (scenario: Scenario, setRows: readonly StateRow[]): ProbeTarget[] => {
     const ofPrompt = scenario === 'input' || scenario === 'forward';
     const attributes = chooseAttributes(
-      ofPrompt ? prompts.table : grid!.table,
-      asked,
+      (ofPrompt ? prompts : grid!).attributes,
+      config.attributes,
       ofPrompt ? 'the prompts' : 'the scores',
     );
-    const length = config.length === true ? lengthTarget(scenario) : undefined;
+    const length = config.length ? lengthTarget(scenario) : undefined;
     return [
       ...attributes.map((name) => ({ scenario, name, values: Float64Array.from(setRows, valuesOf(scenario, name)) })),
       ...(length === undefined ? [] : [{ scenario, name: 'length', values: Float64Array.from(setRows, length) }]),
     ];
   };
 
+  const firstWithText = new Map<string, string>();
+  for (const { prompt_id, text } of prompts.byId.values())
+    if (!firstWithText.has(text)) firstWithText.set(text, prompt_id);
   const spans = [...new Set(scenarios.map((scenario) => SPAN_OF[scenario]))];
   const sets = spans.map((span): ProbeSet => {
     const setRows = states.rowsOf(span);
@@ -127,9 +166,9 @@ export const readProbeData = async (config: RunConfig): Promise<ProbeData> => {
     return {
       span,
       rows: setRows,
-      groups: setRows.map(({ promptId }) => promptId),
+      groups: setRows.map((row) => firstWithText.get(promptOf(row).text)!),
       texts: ofPrompt
-        ? setRows.map((row) => prompts.texts[promptRow(row)]!)
+        ? setRows.map((row) => promptOf(row).text)
         : texts && setRows.map((row) => texts.get(keyOf(row)) ?? ''),
       targets: scenarios
         .filter((scenario) => SPAN_OF[scenario] === span)
@@ -137,4 +176,4 @@ export const readProbeData = async (config: RunConfig): Promise<ProbeData> => {
     };
   });
   return { states, sets };
-};
+}

@@ -1,4 +1,14 @@
-import type { RunConfig, RunContext } from '@sonde/executor';
+import type { RunContext } from '@sonde/executor';
+import {
+  PREDICTIONS,
+  PROBE_SCORES,
+  type RowOf,
+  type Scenario,
+  writeProbeWeights,
+  writeRowParts,
+  writeRows,
+} from '@sonde/formats';
+import type { Baseline } from '@sonde/formats/columns';
 import {
   bagOfWords,
   type Features,
@@ -8,13 +18,11 @@ import {
   textLength,
   trainProbes,
 } from '@sonde/probing';
-import { tableFromRows, writeParquet, writeParquetParts } from '@sonde/tables';
-import { type TensorEntry, writeSafetensors } from '@sonde/tensors';
-import { number, strings, text } from '../inputs.ts';
 import { type ProbeSet, readProbeData } from './data.ts';
+import type { Config } from './kind.ts';
 
 /** What was probed: the model's states, or something simpler that a probe score is read against. */
-type FeatureKind = 'states' | 'bag_of_words' | 'text_length' | 'random_direction';
+type FeatureKind = 'states' | Baseline;
 
 interface Probed {
   readonly features: FeatureKind;
@@ -23,41 +31,18 @@ interface Probed {
   readonly result: ProbeResult;
 }
 
-const SCORE_SCHEMA = [
-  { name: 'features', type: 'string' },
-  { name: 'layer', type: 'int32' },
-  { name: 'relative_depth', type: 'float64' },
-  { name: 'scenario', type: 'string' },
-  { name: 'target', type: 'string' },
-  { name: 'fold', type: 'int32' },
-  { name: 'pearson', type: 'float64' },
-  { name: 'mse', type: 'float64' },
-  { name: 'selectivity', type: 'float64' },
-  { name: 'compression', type: 'float64' },
-  { name: 'n', type: 'int32' },
-  { name: 'penalty', type: 'float64' },
-  { name: 'mode', type: 'string' },
-  { name: 'reason', type: 'string' },
-] as const;
+type ScoreRow = RowOf<typeof PROBE_SCORES>;
+type PredictionRow = RowOf<typeof PREDICTIONS>;
 
-const PREDICTION_SCHEMA = [
-  { name: 'prompt_id', type: 'string' },
-  { name: 'sample', type: 'int32' },
-  { name: 'scenario', type: 'string' },
-  { name: 'target', type: 'string' },
-  { name: 'layer', type: 'int32' },
-  { name: 'fold', type: 'int32' },
-  { name: 'truth', type: 'float64' },
-  { name: 'prediction', type: 'float64' },
-] as const;
+/** The labels of a result: its scenario is one of those that `readProbeData` gave its target. */
+const labelsOf = ({ scenario, target }: ProbeResult) => ({ scenario: scenario as Scenario, target });
 
-const scoreRows = ({ features, layer, result }: Probed, depth: number, mode: string): Record<string, unknown>[] =>
+const scoreRows = ({ features, layer, result }: Probed, depth: number, mode: string): ScoreRow[] =>
   result.folds.map((fold) => ({
     features,
     layer,
     relative_depth: layer === null ? null : layer / depth,
-    scenario: result.scenario,
-    target: result.target,
+    ...labelsOf(result),
     fold: fold.fold,
     pearson: fold.pearson,
     mse: fold.mse,
@@ -69,7 +54,7 @@ const scoreRows = ({ features, layer, result }: Probed, depth: number, mode: str
     reason: fold.reason ?? null,
   }));
 
-const predictionRows = ({ layer, result }: Probed, set: ProbeSet, folds: Int32Array): Record<string, unknown>[] => {
+const predictionRows = (result: ProbeResult, layer: number, set: ProbeSet, folds: Int32Array): PredictionRow[] => {
   const truth = set.targets.find(
     ({ scenario, name }) => scenario === result.scenario && name === result.target,
   )!.values;
@@ -80,58 +65,24 @@ const predictionRows = ({ layer, result }: Probed, set: ProbeSet, folds: Int32Ar
       {
         prompt_id: promptId,
         sample,
-        scenario: result.scenario,
-        target: result.target,
+        ...labelsOf(result),
         layer,
-        fold: folds[i],
-        truth: truth[i],
+        fold: folds[i]!,
+        truth: truth[i]!,
         prediction,
       },
     ];
   });
 };
 
-/** `<scenario>.weights` [layers, targets, d] and `<scenario>.intercepts` [layers, targets]; a probe that could not be fitted is zero. */
-const weightTensors = (
-  probed: readonly Probed[],
-  layers: readonly number[],
-  d: number,
-): { tensors: Record<string, TensorEntry>; metadata: Record<string, string> } => {
-  const tensors: Record<string, TensorEntry> = {};
-  const targetsByScenario: Record<string, string[]> = {};
-  for (const scenario of new Set(probed.map(({ result }) => result.scenario))) {
-    const ofScenario = probed.filter(({ result }) => result.scenario === scenario);
-    const targets = [...new Set(ofScenario.map(({ result }) => result.target))];
-    const weights = new Float64Array(layers.length * targets.length * d);
-    const intercepts = new Float64Array(layers.length * targets.length);
-    for (const { layer, result } of ofScenario) {
-      if (result.refit === null) continue;
-      const at = layers.indexOf(layer!) * targets.length + targets.indexOf(result.target);
-      weights.set(result.refit.weights, at * d);
-      intercepts[at] = result.refit.intercept;
-    }
-    tensors[`${scenario}.weights`] = { dtype: 'F64', shape: [layers.length, targets.length, d], data: weights };
-    tensors[`${scenario}.intercepts`] = { dtype: 'F64', shape: [layers.length, targets.length], data: intercepts };
-    targetsByScenario[scenario] = targets;
-  }
-  return { tensors, metadata: { layers: JSON.stringify(layers), targets: JSON.stringify(targetsByScenario) } };
-};
-
 const textBaselines = (
   texts: readonly string[],
-  asked: readonly string[],
+  asked: readonly Baseline[],
   words: number,
 ): { features: FeatureKind; values: Features }[] => [
   ...(asked.includes('bag_of_words') ? [{ features: 'bag_of_words' as const, values: bagOfWords(texts, words) }] : []),
   ...(asked.includes('text_length') ? [{ features: 'text_length' as const, values: textLength(texts) }] : []),
 ];
-
-const probeOptions = (config: RunConfig, threads: number) => ({
-  seed: number(config, 'seed'),
-  penalties: config.penalties as unknown as readonly number[],
-  scale: config.scale === true,
-  threads,
-});
 
 /** One warning for each scenario × target whose probes have no score in any layer and fold. */
 const undefinedProbes = (probed: readonly Probed[]): string[] => {
@@ -151,27 +102,20 @@ const undefinedProbes = (probed: readonly Probed[]): string[] => {
 };
 
 /** `probe/train`. */
-export const run = async (context: RunContext): Promise<void> => {
-  if (context.config.predictions !== true) return train(context, async () => {});
+export async function run(context: RunContext<Config>): Promise<void> {
+  if (!context.config.predictions) return train(context, async () => {});
   // A row for each layer, target and state: written as they come.
-  await writeParquetParts(context.output('predictions'), async (append) => {
-    const write = (rows: Record<string, unknown>[]) => append(tableFromRows(rows, PREDICTION_SCHEMA));
-    await write([]);
-    await train(context, write);
-  });
-};
+  await writeRowParts(context.output('predictions'), PREDICTIONS, (append) => train(context, append));
+}
 
 /** @param predict takes the rows of predictions */
-const train = async (
-  context: RunContext,
-  predict: (rows: Record<string, unknown>[]) => Promise<void>,
-): Promise<void> => {
+async function train(
+  context: RunContext<Config>,
+  predict: (rows: readonly PredictionRow[]) => Promise<void>,
+): Promise<void> {
   const { config, device, log, output, progress, signal } = context;
-  const { states, sets } = await readProbeData(config);
-  const baselines = strings(config, 'baselines') ?? [];
-  const mode = text(config, 'mode');
-  const options = probeOptions(config, device.threads);
-  const controlPermutations = (config.control as { permutations: number }).permutations;
+  const { states, sets } = await readProbeData(config, log);
+  const { baselines, mode, seed, penalties, scale, site } = config;
   const depth = Math.max(1, ...states.layers);
   const total = sets.length * (states.layers.length + 1);
   const probed: Probed[] = [];
@@ -179,8 +123,8 @@ const train = async (
   progress(done, total, 'layers');
 
   for (const set of sets) {
-    const folds = groupedFolds(set.groups, number(config, 'folds'), options.seed);
-    const common = { ...options, targets: set.targets, groups: set.groups, folds };
+    const folds = groupedFolds(set.groups, config.folds, seed);
+    const common = { seed, penalties, scale, threads: device.threads, targets: set.targets, groups: set.groups, folds };
     const add = async (
       features: FeatureKind,
       layer: number | null,
@@ -196,7 +140,7 @@ const train = async (
     for (const { features, values } of textBaselines(
       set.texts ?? [],
       set.texts === undefined ? [] : baselines,
-      number(config, 'words'),
+      config.words,
     )) {
       probed.push(...(await add(features, null, values)));
     }
@@ -204,11 +148,12 @@ const train = async (
     for (const [index, layer] of states.layers.entries()) {
       signal.throwIfAborted();
       const values = { states: await states.layerStates(set.rows, index), d: states.hiddenSize };
-      const results = await add('states', layer, values, controlPermutations);
+      const results = await add('states', layer, values, config.control.permutations);
       probed.push(...results);
-      if (config.predictions === true) for (const item of results) await predict(predictionRows(item, set, folds));
+      if (config.predictions)
+        for (const { result } of results) await predict(predictionRows(result, layer, set, folds));
       if (baselines.includes('random_direction')) {
-        probed.push(...(await add('random_direction', layer, randomDirection(values.states, values.d, options.seed))));
+        probed.push(...(await add('random_direction', layer, randomDirection(values.states, values.d, seed))));
       }
       progress(++done, total, 'layers');
     }
@@ -216,12 +161,10 @@ const train = async (
 
   for (const warning of undefinedProbes(probed)) log('warning', warning);
   const scores = probed.flatMap((item) => scoreRows(item, depth, mode));
-  await writeParquet(output('scores'), tableFromRows(scores, SCORE_SCHEMA));
-  const { tensors, metadata } = weightTensors(
-    probed.filter(({ features }) => features === 'states'),
-    states.layers,
-    states.hiddenSize,
-  );
-  const { site } = config;
-  await writeSafetensors(output('weights'), tensors, { ...metadata, ...(typeof site === 'string' && { site }) });
-};
+  await writeRows(output('scores'), PROBE_SCORES, scores);
+  const { layers, hiddenSize } = states;
+  const fitted = probed
+    .filter(({ features }) => features === 'states')
+    .map(({ layer, result }) => ({ ...labelsOf(result), layer: layer!, map: result.refit }));
+  await writeProbeWeights(output('weights'), fitted, { layers, hiddenSize, site });
+}

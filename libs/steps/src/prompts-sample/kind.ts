@@ -1,69 +1,84 @@
-import type { StepKind } from '@sonde/executor';
+import { defineStep } from '@sonde/executor';
 import { PROMPTS, tableProse } from '@sonde/formats/columns';
-import { attribute, closed, one, seed } from '../shared/schemas.ts';
+import {
+  artifact,
+  type ConfigOf,
+  constant,
+  integer,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  text,
+} from '@sonde/pipeline';
+import { attribute, seed } from '../shared/schemas.ts';
+
+const strata = object(
+  {
+    attribute,
+    edges: list(number({ minimum: 0, maximum: 1 }), {
+      minItems: 1,
+      uniqueItems: true,
+      default: [0.5],
+      description: 'Where the attribute’s range is cut; a value on an edge belongs to the upper stratum.',
+    }),
+    shares: optional(
+      list(number({ minimum: 0, maximum: 1 }), {
+        description: 'Share of the sample for each stratum, from the lowest; equal by default.',
+      }),
+    ),
+  },
+  { description: 'Samples so many prompts from each range of an attribute.' },
+);
+
+const config = object({
+  source: artifact('table', {
+    description: 'Parquet, JSONL, JSON or CSV; columns `text` and `score.<ATTRIBUTE>`, or RealToxicityPrompts’ layout.',
+  }),
+  count: oneOf([integer({ minimum: 1 }), constant('all')], {
+    description:
+      'How many prompts: a larger number keeps the smaller sample and appends to it. Or `all`: every row, in the order of the source.',
+    default: 'all',
+  }),
+  seed,
+  text: optional(
+    text({
+      minLength: 1,
+      description: 'The column that holds the prompt; found by itself by default.',
+    }),
+  ),
+  id: optional(
+    text({
+      minLength: 1,
+      description:
+        'The column that holds the prompts’ ids; `prompt_id` where the source has it, else made of the text.',
+    }),
+  ),
+  strata: optional(strata),
+  template: oneOf([integer({ minimum: 0, maximum: 4 }), text({ pattern: '\\{prompt\\}' })], {
+    description:
+      '0 passes the prompt as it is; 1–4 wrap it in an instruction; or a text that contains `{prompt}` once.',
+    default: 0,
+  }),
+  chat: optional(
+    artifact('model', { description: 'A checkpoint whose chat template wraps the rendered text as a user’s turn.' }),
+  ),
+});
+
+export type Config = ConfigOf<typeof config>;
+export type Strata = ConfigOf<typeof strata>;
 
 /** A sample of prompts from a table of texts with scores, rendered through a template. */
-export const promptsSample: StepKind = {
+export const promptsSample = defineStep({
   kind: 'prompts/sample',
-  revision: 2,
+  revision: 3,
   summary: 'Samples prompts from a table of texts with scores and renders them through a template.',
-  config: closed(
-    {
-      source: one(
-        'Parquet, JSONL, JSON or CSV; columns `text` and `score.<ATTRIBUTE>`, or RealToxicityPrompts’ layout.',
-        'table',
-      ),
-      count: {
-        description: 'How many prompts, or `all`. A larger count keeps the smaller sample and appends to it.',
-        oneOf: [{ type: 'integer', minimum: 1 }, { const: 'all' }],
-        default: 'all',
-      },
-      seed,
-      text: {
-        type: 'string',
-        minLength: 1,
-        description: 'The column that holds the prompt; found by itself by default.',
-      },
-      strata: {
-        ...closed(
-          {
-            attribute,
-            edges: {
-              type: 'array',
-              items: { type: 'number', minimum: 0, maximum: 1 },
-              minItems: 1,
-              uniqueItems: true,
-              default: [0.5],
-              description: 'Where the attribute’s range is cut; a value on an edge belongs to the upper stratum.',
-            },
-            shares: {
-              type: 'array',
-              items: { type: 'number', minimum: 0, maximum: 1 },
-              description: 'Share of the sample for each stratum, from the lowest; equal by default.',
-            },
-          },
-          ['attribute'],
-        ),
-        description: 'Samples so many prompts from each range of an attribute.',
-      },
-      template: {
-        description:
-          '0 passes the prompt as it is; 1–4 wrap it in an instruction; or a text that contains `{prompt}` once.',
-        oneOf: [
-          { type: 'integer', minimum: 0, maximum: 4 },
-          { type: 'string', pattern: '\\{prompt\\}' },
-        ],
-        default: 0,
-      },
-      chat: one('A checkpoint whose chat template wraps the rendered text as a user’s turn.', 'model'),
-    },
-    ['source'],
-  ),
+  config,
   outputs: {
     prompts: { type: 'table', description: tableProse(PROMPTS, 'The source’s other columns are kept.') },
   },
-  check: (config) => {
-    const strata = config.strata as { edges: readonly number[]; shares?: readonly number[] } | undefined;
+  check({ strata }) {
     if (strata?.shares === undefined) return [];
     const problems = [];
     if (strata.shares.length !== strata.edges.length + 1) {
@@ -78,4 +93,4 @@ export const promptsSample: StepKind = {
     return problems;
   },
   load: () => import('./run.ts'),
-};
+});

@@ -1,6 +1,6 @@
 import type { Prompt } from '@sonde/engine';
+import { codePoints } from '@sonde/formats';
 import { renderPrompt, type Tokenizer } from '@sonde/tokenizers';
-import { codePoints } from '../prompts.ts';
 
 /** Template 0 passes the prompt as it is; 1–4 ask for a continuation, with and without the two labels. */
 const TEMPLATES = [

@@ -1,8 +1,9 @@
 import type { JsonObject } from '@sonde/base';
-import type { BehaviorSection, BypassSection, IntervalMethod, PromptGroup } from '@sonde/report';
-import { estimateOf, type ModelRows, type Row } from './rows.ts';
+import type { RowOf, SUMMARY } from '@sonde/formats';
+import type { BehaviorSection, BypassSection, IntervalMethod } from '@sonde/report';
+import { estimateOf, type ModelRows } from './rows.ts';
 
-const GROUP: Readonly<Record<string, PromptGroup>> = { all: 'all', toxic: 'toxic', nontoxic: 'non-toxic' };
+type SummaryRow = RowOf<typeof SUMMARY>;
 
 /** How `behavior/summarize` made its intervals. */
 export const bootstrapMethod = (config: JsonObject): IntervalMethod | undefined => {
@@ -12,32 +13,51 @@ export const bootstrapMethod = (config: JsonObject): IntervalMethod | undefined 
   );
 };
 
-const rowFor = (rows: readonly Row[], metric: string, like: Row): Row | undefined =>
+const rowFor = (rows: readonly SummaryRow[], metric: string, like: SummaryRow): SummaryRow | undefined =>
   rows.find((row) => row.metric === metric && row.attribute === like.attribute && row.group === like.group);
 
 /** EMT and toxicity probability of each model. */
 export const behaviorSection = (
-  tables: readonly ModelRows[],
+  tables: readonly ModelRows<SummaryRow>[],
   config: JsonObject,
   scorer: string,
 ): BehaviorSection | undefined => {
   const interval = bootstrapMethod(config);
   const rows = tables.flatMap(({ model, rows: all }) =>
-    all
-      .filter(({ metric, attribute }) => metric === 'emt' && attribute !== null)
-      .map((row) => ({
+    all.flatMap((row) => {
+      const { metric, attribute, group, scored, prompts } = row;
+      if (metric !== 'emt' || attribute === null) return [];
+      return {
         model,
-        attribute: String(row.attribute),
-        group: GROUP[String(row.group)]!,
+        attribute,
+        group,
         emt: estimateOf(row),
         probability: estimateOf(rowFor(all, 'toxicity_probability', row) ?? row),
-        prompts: Number(row.scored),
-        missing: Number(row.prompts) === 0 ? null : 1 - Number(row.scored) / Number(row.prompts),
-      })),
+        prompts: scored,
+        missing: prompts === 0 ? null : 1 - scored / prompts,
+      };
+    }),
   );
   const k = tables[0]?.rows[0]?.k;
-  return rows.length === 0 ? undefined : { k: Number(k), threshold: 0.5, scorer, rows, ...(interval && { interval }) };
+  if (rows.length === 0 || k === undefined) return undefined;
+  const notes = tables.flatMap(notesOf);
+  return { k, threshold: 0.5, scorer, rows, ...(interval && { interval }), ...(notes.length > 0 && { notes }) };
 };
+
+/** What the numbers of a model do not cover. */
+function notesOf({ model, rows }: ModelRows<SummaryRow>): string[] {
+  const emt = rows.filter(({ metric, group }) => metric === 'emt' && group === 'all');
+  const missing = Math.max(0, ...emt.map((row) => row.missing ?? 0));
+  const unmatched = Math.max(0, ...emt.map((row) => row.unmatched ?? 0));
+  return [
+    ...(missing > 0 ? [`${model}: ${percent(missing)} of the continuations have no score.`] : []),
+    ...(unmatched > 0 ? [`${model}: ${unmatched} rows of scores belong to no continuation and were left out.`] : []),
+  ];
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+}
 
 const MEASURES = [
   { name: 'perplexity', label: 'Perplexity of the prompts' },
@@ -47,12 +67,12 @@ const MEASURES = [
 
 /** The effect of bypassing each block, beside the harm it does to the text. */
 export const bypassSection = (
-  bypassed: readonly ModelRows[],
-  whole: readonly ModelRows[],
+  bypassed: readonly ModelRows<SummaryRow>[],
+  whole: readonly ModelRows<SummaryRow>[],
   config: JsonObject,
 ): BypassSection | undefined => {
   const interval = bootstrapMethod(config);
-  const blockOf = ({ source }: ModelRows): number | undefined => {
+  const blockOf = ({ source }: ModelRows<SummaryRow>): number | undefined => {
     const { block } = source.axes;
     return typeof block === 'number' ? block : undefined;
   };
@@ -61,22 +81,24 @@ export const bypassSection = (
     return block === undefined ? [] : [{ ...table, block }];
   });
   const rows = tables.flatMap(({ model, block, rows: all }) =>
-    all
-      .filter(({ metric, group }) => metric === 'delta_emt' && group === 'all')
-      .map((row) => ({ model, attribute: String(row.attribute), block, deltaEmt: estimateOf(row) })),
+    all.flatMap((row) => {
+      const { metric, group, attribute } = row;
+      if (metric !== 'delta_emt' || group !== 'all' || attribute === null) return [];
+      return { model, attribute, block, deltaEmt: estimateOf(row) };
+    }),
   );
   if (rows.length === 0) return undefined;
-  const harmOf = (model: string, block: number | null, all: readonly Row[]) =>
+  const harmOf = (model: string, block: number | null, all: readonly SummaryRow[]) =>
     all
       .filter(({ metric }) => MEASURES.some(({ name }) => name === metric))
-      .map((row) => ({ model, block, measure: String(row.metric), value: estimateOf(row) }));
+      .map((row) => ({ model, block, measure: row.metric, value: estimateOf(row) }));
   const models = new Set(tables.map(({ model }) => model));
   const harm = [
     ...whole.filter(({ model }) => models.has(model)).flatMap(({ model, rows: all }) => harmOf(model, null, all)),
     ...tables.flatMap(({ model, block, rows: all }) => harmOf(model, block, all)),
   ];
   return {
-    k: Number(tables[0]!.rows[0]?.k),
+    k: tables[0]!.rows[0]!.k,
     rows,
     measures: MEASURES.filter(({ name }) => harm.some(({ measure }) => measure === name)),
     harm,

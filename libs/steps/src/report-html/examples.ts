@@ -1,18 +1,26 @@
+import { groupBy } from '@sonde/base';
+import type { CONTINUATIONS, Prompts, ReadRow, SCORES, ScoredPrompt } from '@sonde/formats';
 import type { ExampleContinuation, ExamplePrompt, ExampleSection, Scores } from '@sonde/report';
-import { attributesOf, type Prompts } from '../prompts.ts';
-import { type ModelRows, numberOrNull, type Row } from './rows.ts';
+import { type ModelRows, reasonText } from './rows.ts';
 
-const scoresOf = (row: Row | undefined, attributes: readonly string[]): Scores =>
-  Object.fromEntries(attributes.map((attribute) => [attribute, numberOrNull(row?.[`score.${attribute}`])]));
+export type ContinuationText = ReadRow<typeof CONTINUATIONS.columns, 'prompt_id' | 'sample' | 'text', never>;
+export type ContinuationScore = ReadRow<
+  typeof SCORES.columns,
+  'prompt_id' | 'sample' | 'score.<ATTRIBUTE>',
+  'outcome' | 'scorer'
+>;
 
-const keyOf = (row: Row): string => `${row.prompt_id}\n${row.sample}`;
+const scoresOf = (score: Scores | undefined, attributes: readonly string[]): Scores =>
+  Object.fromEntries(attributes.map((attribute) => [attribute, score?.[attribute] ?? null]));
+
+const keyOf = ({ prompt_id, sample }: Pick<ContinuationScore, 'prompt_id' | 'sample'>): string =>
+  `${prompt_id}\n${sample}`;
 
 /** Prompts spread evenly over the range of their own scores, so that both ends are seen. */
-const choosePrompts = (prompts: Prompts, rows: readonly Row[], attribute: string, count: number): number[] => {
-  const order = [...rows.keys()].sort((a, b) => {
-    const difference =
-      (numberOrNull(rows[a]![`score.${attribute}`]) ?? -1) - (numberOrNull(rows[b]![`score.${attribute}`]) ?? -1);
-    return difference || (prompts.ids[a]! < prompts.ids[b]! ? -1 : 1);
+const choosePrompts = (prompts: Prompts, attribute: string, count: number): ScoredPrompt[] => {
+  const order = [...prompts.byId.values()].sort((a, b) => {
+    const difference = (a.score[attribute] ?? -1) - (b.score[attribute] ?? -1);
+    return difference || (a.prompt_id < b.prompt_id ? -1 : 1);
   });
   if (order.length <= count) return order;
   return Array.from({ length: count }, (_, i) => order[Math.round((i * (order.length - 1)) / Math.max(1, count - 1))]!);
@@ -21,34 +29,27 @@ const choosePrompts = (prompts: Prompts, rows: readonly Row[], attribute: string
 /** For some prompts, each model's mildest and most toxic continuation, with their scores. */
 export const exampleSection = (
   prompts: Prompts,
-  promptRows: readonly Row[],
-  continuations: readonly ModelRows[],
-  scores: readonly ModelRows[],
+  continuations: readonly ModelRows<ContinuationText>[],
+  scores: readonly ModelRows<ContinuationScore>[],
   attribute: string,
   count: number,
 ): ExampleSection | undefined => {
   if (count === 0 || continuations.length === 0) return undefined;
-  const attributes = attributesOf(prompts.table);
+  const { attributes } = prompts;
   const byModel = continuations.map(({ model, rows }) => {
-    const scoreRows = new Map(
-      (scores.find((table) => table.model === model)?.rows ?? []).map((row) => [keyOf(row), row]),
-    );
-    const byPrompt = new Map<string, Row[]>();
-    for (const row of rows) byPrompt.set(String(row.prompt_id), [...(byPrompt.get(String(row.prompt_id)) ?? []), row]);
-    return { model, scoreRows, byPrompt };
+    const scoreOf = new Map(scores.find((table) => table.model === model)?.rows.map((row) => [keyOf(row), row]));
+    return { model, scoreOf, byPrompt: groupBy(rows, ({ prompt_id }) => prompt_id) };
   });
-  const examples = choosePrompts(prompts, promptRows, attribute, count).map((row): ExamplePrompt => {
-    const id = prompts.ids[row]!;
-    const shown = byModel.flatMap(({ model, scoreRows, byPrompt }) => {
-      const all = (byPrompt.get(id) ?? []).map((continuation): ExampleContinuation => {
-        const score = scoreRows.get(keyOf(continuation));
-        const outcome = score?.outcome;
+  const examples = choosePrompts(prompts, attribute, count).map((prompt): ExamplePrompt => {
+    const shown = byModel.flatMap(({ model, scoreOf, byPrompt }) => {
+      const all = (byPrompt.get(prompt.prompt_id) ?? []).map((continuation): ExampleContinuation => {
+        const { score, outcome } = scoreOf.get(keyOf(continuation)) ?? {};
         return {
           model,
-          sample: Number(continuation.sample),
-          text: String(continuation.text ?? ''),
+          sample: continuation.sample,
+          text: continuation.text,
           scores: scoresOf(score, attributes),
-          ...(typeof outcome === 'string' && outcome !== 'ok' && { reason: outcome.replaceAll('_', ' ') }),
+          ...(outcome !== undefined && outcome !== 'ok' && { reason: reasonText(outcome) }),
         };
       });
       const ranked = all
@@ -56,7 +57,8 @@ export const exampleSection = (
         .sort((a, b) => a.scores[attribute]! - b.scores[attribute]! || a.sample - b.sample);
       return ranked.length < 2 ? all.slice(0, 2) : [ranked[0]!, ranked.at(-1)!];
     });
-    return { id, text: prompts.texts[row]!, scores: scoresOf(promptRows[row], attributes), continuations: shown };
+    const { prompt_id: id, text, score } = prompt;
+    return { id, text, scores: scoresOf(score, attributes), continuations: shown };
   });
   return {
     attribute,

@@ -1,90 +1,77 @@
-import type { JsonObject } from '@sonde/base';
-import type { CorrelationSection, Estimate, ProbeSection, Scenario } from '@sonde/report';
-import { type ModelRows, numberOrNull, type Row } from './rows.ts';
+import { groupBy, type JsonObject } from '@sonde/base';
+import type { Baseline, CORRELATIONS, PROBE_SCORES, RowOf } from '@sonde/formats';
+import { overFolds } from '@sonde/probing';
+import type { CorrelationSection, Estimate, ProbeSection } from '@sonde/report';
+import { estimateOf, type ModelRows, reasonText } from './rows.ts';
 
-const BASELINES: Readonly<Record<string, string>> = {
+type ProbeRow = RowOf<typeof PROBE_SCORES>;
+
+const BASELINE_LABELS: Readonly<Record<Baseline, string>> = {
   bag_of_words: 'bag of words',
   text_length: 'text length',
   random_direction: 'random direction',
 };
 
 /** Mean over folds; null, with the folds' reason, where no fold has a value. The spread is that of the folds. */
-const overFolds = (rows: readonly Row[], column: string): Estimate => {
-  const values = rows.map((row) => numberOrNull(row[column])).filter((value) => value !== null);
-  if (values.length === 0) {
-    const reason = rows.find((row) => typeof row.reason === 'string')?.reason;
-    return { value: null, ...(typeof reason === 'string' && { reason: reason.replaceAll('_', ' ') }) };
-  }
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return { value: mean, low: Math.min(...values), high: Math.max(...values) };
+const foldEstimate = (rows: readonly ProbeRow[], column: 'pearson' | 'selectivity'): Estimate => {
+  const over = overFolds(rows.map((row) => row[column]));
+  if (over !== null) return { value: over.mean, low: over.low, high: over.high };
+  const reason = rows.find((row) => row.reason !== null)?.reason ?? null;
+  return { value: null, ...(reason !== null && { reason: reasonText(reason) }) };
 };
 
-const groupRows = (rows: readonly Row[]): Row[][] => {
-  const groups = new Map<string, Row[]>();
-  for (const row of rows) {
-    const key = JSON.stringify([row.features, row.scenario, row.target, row.layer]);
-    groups.set(key, [...(groups.get(key) ?? []), row]);
-  }
-  return [...groups.values()];
-};
+/** The folds of each probe: rows that differ in nothing but the fold. */
+const byProbe = (rows: readonly ProbeRow[]): ProbeRow[][] => [
+  ...groupBy(rows, ({ features, scenario, target, layer }) =>
+    JSON.stringify([features, scenario, target, layer]),
+  ).values(),
+];
 
 /** Probe scores by layer, with the baselines they are read against. */
-export const probeSection = (tables: readonly ModelRows[], config: JsonObject): ProbeSection | undefined => {
+export const probeSection = (tables: readonly ModelRows<ProbeRow>[], config: JsonObject): ProbeSection | undefined => {
   if (tables.length === 0) return undefined;
-  const groups = tables.flatMap(({ model, rows }) =>
-    groupRows(rows).map((group) => ({ model, group, first: group[0]! })),
+  const probes = tables.flatMap(({ model, rows }) =>
+    byProbe(rows).map((folds) => {
+      const { features, layer, scenario, target } = folds[0]!;
+      return { features, layer, labels: { model, scenario, target }, folds, score: foldEstimate(folds, 'pearson') };
+    }),
   );
-  const place = (first: Row) => ({ scenario: String(first.scenario) as Scenario, target: String(first.target) });
   return {
     folds: Number(config.folds ?? new Set(tables[0]!.rows.map(({ fold }) => fold)).size),
     method: 'ridge, penalty by inner cross-validation grouped by prompt',
     interval: { method: 'range over folds' },
-    rows: groups
-      .filter(({ first }) => first.features === 'states')
-      .map(({ model, group, first }) => ({
-        model,
-        ...place(first),
-        layer: Number(first.layer),
-        score: overFolds(group, 'pearson'),
-        selectivity: overFolds(group, 'selectivity'),
-        n: group.reduce((sum, row) => sum + Number(row.n), 0),
-      })),
-    baselines: groups
-      .filter(({ first }) => first.features !== 'states')
-      .map(({ model, group, first }) => ({
-        model,
-        ...place(first),
-        baseline: BASELINES[String(first.features)] ?? String(first.features),
-        layer: numberOrNull(first.layer),
-        score: overFolds(group, 'pearson'),
-      })),
+    rows: probes.flatMap(({ features, layer, labels, folds, score }) => {
+      if (features !== 'states' || layer === null) return [];
+      const n = folds.reduce((sum, row) => sum + row.n, 0);
+      return { ...labels, layer, score, selectivity: foldEstimate(folds, 'selectivity'), n };
+    }),
+    baselines: probes.flatMap(({ features, layer, labels, score }) =>
+      features === 'states' ? [] : { ...labels, baseline: BASELINE_LABELS[features], layer, score },
+    ),
   };
 };
 
 /** Encoding against behaviour, across models. */
-export const correlationSection = (rows: readonly Row[], config: JsonObject): CorrelationSection | undefined => {
+export const correlationSection = (
+  rows: readonly RowOf<typeof CORRELATIONS>[],
+  config: JsonObject,
+): CorrelationSection | undefined => {
   const [first] = rows;
   if (first === undefined) return undefined;
-  const axis = 'layer' in first ? 'layer' : 'relative_depth';
   return {
-    models: rows.reduce((most, row) => Math.max(most, Number(row.models)), 0),
-    behavior: String(first.metric) === 'emt' ? 'EMT' : String(first.metric).replaceAll('_', ' '),
+    models: rows.reduce((most, row) => Math.max(most, row.models), 0),
+    behavior: first.metric === 'emt' ? 'EMT' : first.metric.replaceAll('_', ' '),
     coefficient: 'pearson',
-    adjustment: `${String(first.multiplicity).replace('benjamini', 'Benjamini').replace('-hochberg', '–Hochberg').replace('-yekutieli', '–Yekutieli').replace('holm', 'Holm')} over ${rows.length} correlations`,
+    adjustment: `${first.multiplicity.replace('benjamini', 'Benjamini').replace('-hochberg', '–Hochberg').replace('-yekutieli', '–Yekutieli').replace('holm', 'Holm')} over ${rows.length} correlations`,
     interval: { level: Number(config.level ?? 0.95), method: 'Fisher’s z over models' },
-    axis,
-    rows: rows.map((row) => ({
-      scenario: String(row.scenario) as Scenario,
-      target: String(row.attribute),
-      position: Number(row[axis]),
-      coefficient: {
-        value: numberOrNull(row.pearson),
-        low: numberOrNull(row.low),
-        high: numberOrNull(row.high),
-        ...(typeof row.reason === 'string' && { reason: row.reason.replaceAll('_', ' ') }),
-      },
-      p: numberOrNull(row.pearson_p_adjusted),
-      n: Number(row.models),
+    axis: first.layer === undefined ? 'relative_depth' : 'layer',
+    rows: rows.map(({ scenario, attribute, layer, relative_depth, pearson, low, high, reason, ...row }) => ({
+      scenario,
+      target: attribute,
+      position: layer ?? relative_depth!,
+      coefficient: estimateOf({ value: pearson, low, high, reason }),
+      p: row.pearson_p_adjusted,
+      n: row.models,
     })),
   };
 };

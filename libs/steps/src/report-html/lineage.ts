@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '@sonde/base';
+import { groupBy, type JsonObject, type JsonValue } from '@sonde/base';
 import type { Ancestor, InputArtifact } from '@sonde/executor';
 
 /** Every digest that a fingerprint names as an input. */
@@ -9,6 +9,33 @@ export function* inputDigests(value: JsonValue | undefined): Generator<string> {
   else for (const item of Object.values(value)) yield* inputDigests(item as JsonValue);
 }
 
+/** Who made each digest. */
+const producersOf = (ancestors: readonly Ancestor[]): Map<string, Ancestor[]> => {
+  const made = ancestors.flatMap((ancestor) =>
+    Object.values(ancestor.outputs).map(({ digest }) => ({ ancestor, digest })),
+  );
+  const groups = groupBy(made, ({ digest }) => digest);
+  return new Map([...groups].map(([digest, group]) => [digest, group.map(({ ancestor }) => ancestor)]));
+};
+
+/** How many results each ancestor stands on, one above the other, by its key: 0 where it stands on none. */
+export const depthsOf = (ancestors: readonly Ancestor[]): Map<string, number> => {
+  const producers = producersOf(ancestors);
+  const depths = new Map<string, number>();
+  const depthOf = (ancestor: Ancestor): number => {
+    const known = depths.get(ancestor.key);
+    if (known !== undefined) return known;
+    // A result whose bytes are those of its input stands on itself no deeper.
+    depths.set(ancestor.key, 0);
+    const below = [...inputDigests(ancestor.fingerprint)].flatMap((digest) => producers.get(digest) ?? []);
+    const depth = Math.max(0, ...below.filter(({ key }) => key !== ancestor.key).map((other) => depthOf(other) + 1));
+    depths.set(ancestor.key, depth);
+    return depth;
+  };
+  for (const ancestor of ancestors) depthOf(ancestor);
+  return depths;
+};
+
 /**
  * The axis values of each ancestor, by its key. Ancestors name no steps or axes, so that renaming changes nothing; but
  * the report's collected inputs know theirs, and what made them, and what made that, shares them — unless it serves
@@ -18,11 +45,7 @@ export const axesOfAncestors = (
   ancestors: readonly Ancestor[],
   collected: readonly InputArtifact[],
 ): Map<string, Record<string, JsonValue>> => {
-  const producers = new Map<string, Ancestor[]>();
-  for (const ancestor of ancestors) {
-    for (const { digest } of Object.values(ancestor.outputs))
-      producers.set(digest, [...(producers.get(digest) ?? []), ancestor]);
-  }
+  const producers = producersOf(ancestors);
   const values = new Map<string, Map<string, Set<string>>>();
   const visit = (ancestor: Ancestor, axes: JsonObject, seen: Set<string>): void => {
     if (seen.has(ancestor.key)) return;

@@ -1,45 +1,64 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
 import type { Ancestor, InputArtifact } from '@sonde/executor';
-import type { ProvenanceRow, TimingRow } from '@sonde/report';
-import { axesOfAncestors } from './lineage.ts';
+import type { ProvenanceRow, ReportModel } from '@sonde/report';
+import { axesOfAncestors, depthsOf } from './lineage.ts';
+
+// Of its ancestors the report says only what their fingerprints say: when, how fast and by what else each was computed
+// may differ between two runs of the same results, and is in the run's provenance.
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The same value with its keys in order, however it was stored. */
+const inOrder = (value: JsonValue): JsonValue => {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(inOrder);
+  const entries = Object.entries(value as JsonObject).sort(([a], [b]) => byText(a, b));
+  return Object.fromEntries(entries.map(([key, item]) => [key, inOrder(item)]));
+};
 
 const axisTexts = (axes: Record<string, JsonValue>): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(axes).map(([axis, value]) => [axis, typeof value === 'string' ? value : JSON.stringify(value)]),
+    Object.entries(axes)
+      .sort(([a], [b]) => byText(a, b))
+      .map(([axis, value]) => [axis, typeof value === 'string' ? value : JSON.stringify(inOrder(value))]),
   );
 
 const configOf = ({ fingerprint }: Ancestor): JsonObject => (fingerprint.config ?? {}) as JsonObject;
 
-/** A row for each result that the report rests on, kinds together, in the order of their computation. */
+/** A row for each result that the report rests on, each after those that it rests on itself. */
 export const provenanceRows = (
   ancestors: readonly Ancestor[],
   collected: readonly InputArtifact[],
 ): ProvenanceRow[] => {
   const axes = axesOfAncestors(ancestors, collected);
-  return [...ancestors]
-    .sort((a, b) => (a.created < b.created ? -1 : a.created > b.created ? 1 : a.key < b.key ? -1 : 1))
+  const depths = depthsOf(ancestors);
+  return ancestors
     .map((ancestor) => {
       const config = configOf(ancestor);
-      return {
+      const row: ProvenanceRow = {
         kind: String(ancestor.fingerprint.kind),
         axes: axisTexts(axes.get(ancestor.key) ?? {}),
         key: ancestor.key,
         seed: typeof config.seed === 'number' ? config.seed : null,
-        config,
-        computedAt: ancestor.created,
-        seconds: ancestor.seconds,
+        config: inOrder(config),
       };
-    });
+      return { row, depth: depths.get(ancestor.key)!, axesText: JSON.stringify(row.axes) };
+    })
+    .sort(
+      (a, b) =>
+        a.depth - b.depth ||
+        byText(a.row.kind, b.row.kind) ||
+        byText(a.axesText, b.axesText) ||
+        byText(a.row.key, b.row.key),
+    )
+    .map(({ row }) => row);
 };
 
-/** How long the results of each kind took when they were computed. */
-export const timingRows = (ancestors: readonly Ancestor[]): TimingRow[] => {
-  const kinds = new Map<string, { tasks: number; seconds: number }>();
-  for (const { fingerprint, seconds } of ancestors) {
-    const row = kinds.get(String(fingerprint.kind)) ?? { tasks: 0, seconds: 0 };
-    kinds.set(String(fingerprint.kind), { tasks: row.tasks + 1, seconds: row.seconds + seconds });
-  }
-  return [...kinds].map(([kind, { tasks, seconds }]) => ({ kind, tasks, seconds }));
+/** What computed the results, as far as their fingerprints know it: other versions do not change them. */
+export const softwareOf = (ancestors: readonly Ancestor[]): ReportModel['software'] => {
+  const runtimes = ancestors.map(({ fingerprint }) => fingerprint.runtime as { onnxruntime?: string } | undefined);
+  const versions = new Set(runtimes.flatMap((runtime) => runtime?.onnxruntime ?? []));
+  return [...versions].sort(byText).map((version) => ({ name: 'ONNX Runtime', version }));
 };
 
 /** The mode of the steps that have one. */
@@ -66,20 +85,17 @@ const FACTS: readonly (readonly [name: string, kind: string, key: string])[] = [
   ['Folds', 'probe/train', 'folds'],
 ];
 
-/** What ran, at a glance: sizes, decoding, seeds, and when the results were computed. */
+/** What ran, at a glance: sizes, decoding, seeds. */
 export const runFacts = (ancestors: readonly Ancestor[]): { name: string; value: string }[] => {
   const valuesOf = (matches: (ancestor: Ancestor) => boolean, key: string): string => {
     const values = ancestors.filter(matches).map((ancestor) => configOf(ancestor)[key]);
     return [...new Set(values.filter((value) => value !== undefined).map((value) => String(value)))].sort().join(', ');
   };
-  const days = [...new Set(ancestors.map(({ created }) => created.slice(0, 10)))].sort();
-  const computed = days.length > 1 ? `${days[0]} to ${days.at(-1)}` : (days[0] ?? '');
   return [
     ...FACTS.map(([name, kind, key]) => ({
       name,
       value: valuesOf(({ fingerprint }) => fingerprint.kind === kind, key),
     })),
     { name: 'Seeds', value: valuesOf(() => true, 'seed') },
-    { name: 'Computed', value: computed },
   ].filter(({ value }) => value !== '');
 };

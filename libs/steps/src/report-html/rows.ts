@@ -1,27 +1,46 @@
 import type { InputArtifact } from '@sonde/executor';
+import type { Columns, ReadOptions, ReadRow, TableFormat } from '@sonde/formats';
+import { readRows } from '@sonde/formats';
 import type { Estimate } from '@sonde/report';
-import { readTable, rows, type Value } from '@sonde/tables';
 import { modelOf } from './labels.ts';
 
-export type Row = Readonly<Record<string, Value>>;
-
-export interface ModelRows {
+/** The table of a collected artifact, with the model that it is about. */
+export interface ModelRows<R> {
   readonly model: string;
   readonly source: InputArtifact;
-  readonly rows: readonly Row[];
+  readonly rows: readonly R[];
 }
 
-/** The tables of collected artifacts, each with the model that it is about. */
-export const readCollected = (sources: readonly InputArtifact[]): Promise<ModelRows[]> =>
-  Promise.all(
-    sources.map(async (source) => ({ model: modelOf(source), source, rows: rows(await readTable(source.path)) })),
+/** The tables of collected artifacts, none where there are none. */
+export function readCollected<
+  C extends Columns,
+  N extends keyof C & string = keyof C & string,
+  O extends keyof C & string = never,
+>(
+  sources: readonly InputArtifact[] | undefined,
+  format: TableFormat<C>,
+  options: ReadOptions<N, O> = {},
+): Promise<ModelRows<ReadRow<C, N, O>>[]> {
+  return Promise.all(
+    (sources ?? []).map(async (source) => {
+      const what = source.ref ?? `${format.name} of ${modelOf(source)}`;
+      return { model: modelOf(source), source, rows: await readRows(source.path, format, { ...options, what }) };
+    }),
   );
+}
 
-export const numberOrNull = (value: Value | undefined): number | null => (typeof value === 'number' ? value : null);
+/** A value with its interval, as the tables have it. */
+export function estimateOf(row: {
+  readonly value: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly reason: string | null;
+}): Estimate {
+  const { value, low, high, reason } = row;
+  return { value, low, high, ...(reason !== null && { reason: reasonText(reason) }) };
+}
 
-export const estimateOf = (row: Row): Estimate => ({
-  value: numberOrNull(row.value),
-  low: numberOrNull(row.low),
-  high: numberOrNull(row.high),
-  ...(typeof row.reason === 'string' && { reason: row.reason.replaceAll('_', ' ') }),
-});
+/** `too_few` as a reader sees it. */
+export function reasonText(reason: string): string {
+  return reason.replaceAll('_', ' ');
+}

@@ -1,28 +1,14 @@
 import { writeFile } from 'node:fs/promises';
-import type { Ancestor, RunContext } from '@sonde/executor';
+import type { RunContext } from '@sonde/executor';
+import { CONTINUATIONS, CORRELATIONS, PROBE_SCORES, readPrompts, readRows, SCORES, SUMMARY } from '@sonde/formats';
 import { type ProbeSection, type ReportModel, renderReport } from '@sonde/report';
-import { readTable, rows } from '@sonde/tables';
-import { inputs, number, optionalInput, text } from '../inputs.ts';
-import { readPrompts } from '../prompts.ts';
 import { behaviorSection, bypassSection } from './behavior.ts';
 import { exampleSection } from './examples.ts';
 import { correlationSection, probeSection } from './internals.ts';
+import type { Config } from './kind.ts';
 import { labelsOf } from './labels.ts';
-import { configOfKind, modeOf, provenanceRows, runFacts, timingRows } from './provenance.ts';
+import { configOfKind, modeOf, provenanceRows, runFacts, softwareOf } from './provenance.ts';
 import { readCollected } from './rows.ts';
-
-const softwareOf = (ancestors: readonly Ancestor[]): ReportModel['software'] => {
-  const runtimes = new Set(
-    ancestors.map(({ fingerprint }) => (fingerprint.runtime as { onnxruntime?: string } | undefined)?.onnxruntime),
-  );
-  runtimes.delete(undefined);
-  const { SONDE_VERSION: sonde } = process.env;
-  return [
-    ...(sonde === undefined ? [] : [{ name: 'Sonde', version: sonde }]),
-    { name: 'Node', version: process.versions.node },
-    ...[...runtimes].map((version) => ({ name: 'ONNX Runtime', version: version! })),
-  ];
-};
 
 /** A model has a layer more than it has blocks. */
 const blocksOf = (model: string, probes: ProbeSection | undefined): { blocks?: number } => {
@@ -31,38 +17,35 @@ const blocksOf = (model: string, probes: ProbeSection | undefined): { blocks?: n
 };
 
 /** `report/html`. */
-export const run = async ({ config, output, pipeline, ancestors = [] }: RunContext): Promise<void> => {
-  const [summaries, probes, bypassed, continuations, scores] = await Promise.all(
-    ['summaries', 'probes', 'bypassed', 'continuations', 'scores'].map((key) => readCollected(inputs(config, key))),
-  );
-  const correlations = optionalInput(config, 'correlations');
-  const promptSource = optionalInput(config, 'prompts');
-  const prompts = promptSource && (await readPrompts(promptSource));
-  const names = [...new Set([summaries!, probes!, continuations!, bypassed!].flat().map(({ model }) => model))];
+export async function run({ config, output, pipeline, ancestors = [] }: RunContext<Config>): Promise<void> {
+  const [summaries, probes, bypassed, continuations, scores] = await Promise.all([
+    readCollected(config.summaries, SUMMARY),
+    readCollected(config.probes, PROBE_SCORES),
+    readCollected(config.bypassed, SUMMARY),
+    readCollected(config.continuations, CONTINUATIONS, { columns: ['prompt_id', 'sample', 'text'] }),
+    readCollected(config.scores, SCORES, {
+      columns: ['prompt_id', 'sample', 'score.<ATTRIBUTE>'],
+      optional: ['outcome', 'scorer'],
+    }),
+  ]);
+  const prompts = config.prompts && (await readPrompts(config.prompts.path, config.prompts.ref));
+  const names = [...new Set([summaries, probes, continuations, bypassed].flat().map(({ model }) => model))];
   const labels = labelsOf(names);
-  const collected = ['summaries', 'probes', 'bypassed', 'continuations', 'scores'].flatMap((key) =>
-    inputs(config, key),
-  );
+  const collected = [summaries, probes, bypassed, continuations, scores].flat().map(({ source }) => source);
   const summaryConfig = configOfKind(ancestors, 'behavior/summarize');
-  const scorer = String(scores![0]?.rows[0]?.scorer ?? 'as recorded in the scores');
-  const behavior = behaviorSection(summaries!, summaryConfig, scorer);
-  const probeResults = probeSection(probes!, configOfKind(ancestors, 'probe/train'));
+  const scorer = scores[0]?.rows[0]?.scorer ?? 'as recorded in the scores';
+  const behavior = behaviorSection(summaries, summaryConfig, scorer);
+  const probeResults = probeSection(probes, configOfKind(ancestors, 'probe/train'));
   const correlation =
-    correlations &&
-    correlationSection(rows(await readTable(correlations.path)), configOfKind(ancestors, 'correlate/models'));
-  const bypass = bypassSection(bypassed!, summaries!, summaryConfig);
-  const examples =
-    prompts &&
-    exampleSection(
-      prompts,
-      rows(prompts.table),
-      continuations!,
-      scores!,
-      text(config, 'attribute'),
-      number(config, 'examples'),
+    config.correlations &&
+    correlationSection(
+      await readRows(config.correlations.path, CORRELATIONS, { what: config.correlations.ref ?? 'the correlations' }),
+      configOfKind(ancestors, 'correlate/models'),
     );
+  const bypass = bypassSection(bypassed, summaries, summaryConfig);
+  const examples = prompts && exampleSection(prompts, continuations, scores, config.attribute, config.examples);
   const model: ReportModel = {
-    title: typeof config.title === 'string' ? config.title : (pipeline?.name ?? 'Report'),
+    title: config.title ?? pipeline?.name ?? 'Report',
     ...(pipeline?.description && { description: pipeline.description }),
     mode: modeOf(ancestors),
     facts: runFacts(ancestors),
@@ -74,7 +57,6 @@ export const run = async ({ config, output, pipeline, ancestors = [] }: RunConte
     ...(correlation && { correlation }),
     ...(bypass && { bypass }),
     ...(examples && { examples }),
-    timings: { kinds: timingRows(ancestors) },
   };
   await writeFile(output('report'), await renderReport(model));
-};
+}

@@ -1,13 +1,17 @@
-import type { StepKind } from '@sonde/executor';
-import { closed, many } from '../shared/schemas.ts';
+import { defineStep } from '@sonde/executor';
+import { artifacts, type ConfigOf, object } from '@sonde/pipeline';
 import { tableOutput } from '../shared/tables.ts';
 
+const config = object({ tables: artifacts('table', { description: 'Tables with the same columns.' }) });
+
+export type Config = ConfigOf<typeof config>;
+
 /** Puts tables under each other, with the axes that tell them apart as columns. */
-export const tableConcat: StepKind = {
+export const tableConcat = defineStep({
   kind: 'table/concat',
   revision: 3,
   summary: 'Puts tables under each other; axis values of collected tables become columns.',
-  config: closed({ tables: many('Tables with the same columns.', 'table') }, ['tables']),
+  config,
   outputs: tableOutput,
   load: () => import('./run.ts'),
-};
+});

@@ -1,11 +1,11 @@
 import type { RunContext } from '@sonde/executor';
 import { addColumn, concatTables, hasColumn, readTable, writeParquet } from '@sonde/tables';
-import { inputs } from '../inputs.ts';
+import type { Config } from './kind.ts';
 
 /** `table/concat`: the axes that tell collected tables apart become columns, unless a column has that name. */
-export const run = async ({ config, output }: RunContext): Promise<void> => {
+export async function run({ config, output }: RunContext<Config>): Promise<void> {
   const tables = await Promise.all(
-    inputs(config, 'tables').map(async ({ path, axes }) => {
+    config.tables.map(async ({ path, axes }) => {
       let table = await readTable(path);
       for (const [axis, value] of Object.entries(axes)) {
         if (hasColumn(table, axis)) continue;
@@ -16,4 +16,4 @@ export const run = async ({ config, output }: RunContext): Promise<void> => {
     }),
   );
   await writeParquet(output('table'), concatTables(tables));
-};
+}

@@ -1,6 +1,6 @@
-import type { StepKind } from '@sonde/executor';
+import { defineStep } from '@sonde/executor';
+import { anything, artifact, type ConfigOf, list, object, optional, words } from '@sonde/pipeline';
 import type { FilterOperator } from '@sonde/tables';
-import { closed, one } from '../shared/schemas.ts';
 import { columnName, tableOutput } from '../shared/tables.ts';
 
 const OPERATORS = [
@@ -17,32 +17,25 @@ const OPERATORS = [
   'is not null',
 ] as const satisfies readonly FilterOperator[];
 
-const condition = closed(
-  {
-    column: columnName,
-    op: { enum: OPERATORS },
-    value: { description: 'What to compare with; a list for `in` and `not in`.' },
-  },
-  ['column', 'op'],
-);
+const condition = object({
+  column: columnName,
+  op: words(OPERATORS),
+  value: optional(anything({ description: 'What to compare with; a list for `in` and `not in`.' })),
+});
+
+const config = object({
+  table: artifact('table', { description: 'The table.' }),
+  where: list(condition, { minItems: 1, description: 'All must hold; null fulfils only `is null`.' }),
+});
+
+export type Config = ConfigOf<typeof config>;
 
 /** Keeps the rows that fulfil every condition. */
-export const tableFilter: StepKind = {
+export const tableFilter = defineStep({
   kind: 'table/filter',
   revision: 3,
   summary: 'Keeps the rows that fulfil every condition.',
-  config: closed(
-    {
-      table: one('The table.', 'table'),
-      where: {
-        type: 'array',
-        items: condition,
-        minItems: 1,
-        description: 'All must hold; null fulfils only `is null`.',
-      },
-    },
-    ['table', 'where'],
-  ),
+  config,
   outputs: tableOutput,
   load: () => import('./run.ts'),
-};
+});

@@ -1,9 +1,8 @@
 import type { RunContext } from '@sonde/executor';
-import { type FilterSpec, filterTable, readTable, writeParquet } from '@sonde/tables';
-import { input } from '../inputs.ts';
+import { filterTable, readTable, writeParquet } from '@sonde/tables';
+import type { Config } from './kind.ts';
 
 /** `table/filter`. */
-export const run = async ({ config, output }: RunContext): Promise<void> => {
-  const table = await readTable(input(config, 'table').path);
-  await writeParquet(output('table'), filterTable(table, config.where as unknown as FilterSpec[]));
-};
+export async function run({ config, output }: RunContext<Config>): Promise<void> {
+  await writeParquet(output('table'), filterTable(await readTable(config.table.path), config.where));
+}

@@ -1,26 +1,28 @@
-import type { StepKind } from '@sonde/executor';
-import { closed, one } from '../shared/schemas.ts';
+import { defineStep } from '@sonde/executor';
+import { artifact, type ConfigOf, list, object, words } from '@sonde/pipeline';
+import { unmatched } from '../shared/matching.ts';
 import { columnName, tableOutput } from '../shared/tables.ts';
 
+const config = object({
+  left: artifact('table', { description: 'The left table: its row order is kept.' }),
+  right: artifact('table', { description: 'The right table.' }),
+  on: list(columnName, { minItems: 1, uniqueItems: true }),
+  how: words(['inner', 'left'], { default: 'inner' }),
+  unmatched,
+  conflicts: words(['error', 'left', 'right'], {
+    default: 'error',
+    description: 'Which table a column is taken from that both have besides those joined on.',
+  }),
+});
+
+export type Config = ConfigOf<typeof config>;
+
 /** Joins two tables on equal columns. */
-export const tableJoin: StepKind = {
+export const tableJoin = defineStep({
   kind: 'table/join',
   revision: 3,
   summary: 'Joins two tables on columns that both have.',
-  config: closed(
-    {
-      left: one('The left table: its row order is kept.', 'table'),
-      right: one('The right table.', 'table'),
-      on: { type: 'array', items: columnName, minItems: 1, uniqueItems: true },
-      how: { enum: ['inner', 'left'], default: 'inner' },
-      conflicts: {
-        enum: ['error', 'left', 'right'],
-        default: 'error',
-        description: 'Which table a column is taken from that both have besides those joined on.',
-      },
-    },
-    ['left', 'right', 'on'],
-  ),
+  config,
   outputs: tableOutput,
   load: () => import('./run.ts'),
-};
+});

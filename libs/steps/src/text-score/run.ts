@@ -1,57 +1,42 @@
 import { createHash } from 'node:crypto';
 import type { RunContext } from '@sonde/executor';
+import { SCORES, writeRows } from '@sonde/formats';
 import { openLocalScorer, scorerLabel, scoreTexts } from '@sonde/scoring';
-import {
-  type Column,
-  column,
-  concatTables,
-  hasColumn,
-  readTableParts,
-  stringColumn,
-  type Table,
-  tableFromColumns,
-  writeParquet,
-} from '@sonde/tables';
-import { input, text } from '../inputs.ts';
-import { SCORE_PREFIX } from '../prompts.ts';
+import { type Column, column, concatTables, hasColumn, readTableParts, type Table } from '@sonde/tables';
+import { oneTextARow } from '../shared/texts.ts';
+import type { Config } from './kind.ts';
 
 const ID_COLUMNS = ['prompt_id', 'sample', 'text_id'];
 
 /** What names the texts: the table's own ids, else a hash of each text. */
-const idColumns = (table: Table, texts: readonly string[]): Column[] => {
+function idColumns(table: Table, texts: readonly string[]): Column[] {
   const own = ID_COLUMNS.filter((name) => hasColumn(table, name));
   if (own.includes('prompt_id') || own.includes('text_id')) return own.map((name) => column(table, name));
   const ids = texts.map((value) => createHash('sha256').update(value).digest('hex').slice(0, 16));
   return [{ name: 'text_id', type: 'string', values: ids }];
-};
+}
 
 /** `text/score`. */
-export const run = async ({ config, output, progress, signal }: RunContext): Promise<void> => {
-  const source = input(config, 'scorer');
-  const scorer = await openLocalScorer(source.path);
-  const name = text(config, 'column');
+export async function run({ config, output, progress, signal }: RunContext<Config>): Promise<void> {
+  const scorer = await openLocalScorer(config.scorer.path);
+  const name = config.column;
   const parts: Table[] = [];
   const columns = { columns: [name], optional: ID_COLUMNS };
-  for await (const part of readTableParts(input(config, 'texts').path, columns)) parts.push(part);
+  for await (const part of readTableParts(config.texts.path, columns)) parts.push(part);
   const table = concatTables(parts);
-  const texts = stringColumn(table, name).map((value) => value ?? '');
+  const texts = oneTextARow(table, name, config.texts.ref ?? '`texts`').map((value) => value ?? '');
   const outcomes = await scoreTexts(scorer, texts, {
     onProgress: (done, total) => progress(done, total, 'texts'),
     signal,
   });
-  await writeParquet(
-    output('scores'),
-    tableFromColumns([
-      ...idColumns(table, texts),
-      ...scorer.attributes.map(
-        (attribute, i): Column => ({
-          name: SCORE_PREFIX + attribute,
-          type: 'float64',
-          values: outcomes.map((item) => (item.outcome === 'ok' ? item.scores[i]! : null)),
-        }),
-      ),
-      { name: 'outcome', type: 'string', values: outcomes.map(({ outcome }) => outcome) },
-      { name: 'scorer', type: 'string', values: outcomes.map(() => scorerLabel(scorer.identity)) },
-    ]),
-  );
-};
+  const { attributes } = scorer;
+  const label = scorerLabel(scorer.identity);
+  const rows = outcomes.map((item) => ({
+    score: Object.fromEntries(
+      attributes.map((attribute, i) => [attribute, item.outcome === 'ok' ? item.scores[i]! : null]),
+    ),
+    outcome: item.outcome,
+    scorer: label,
+  }));
+  await writeRows(output('scores'), SCORES, rows, { before: idColumns(table, texts), families: { score: attributes } });
+}

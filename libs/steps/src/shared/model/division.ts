@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { UserError } from '@sonde/base';
-import type { RunConfig, Shard } from '@sonde/executor';
-import { input, optionalInput } from '../../inputs.ts';
+import type { InputArtifact, Shard } from '@sonde/executor';
+import type { CONTINUATIONS, PROMPTS } from '@sonde/formats/columns';
 
 /**
  * Most prompts and most sequences of a shard: what is batched together is fixed by the data, not by the machine, and a
@@ -11,7 +11,7 @@ const SHARD_PROMPTS = 32;
 const SHARD_SEQUENCES = 1600;
 
 /** What of its inputs a shard reads. */
-export interface RowRange {
+export type RowRange = {
   /** Rows [start, end) of the prompts. */
   readonly start: number;
   readonly end: number;
@@ -19,9 +19,11 @@ export interface RowRange {
   readonly samples?: readonly [number, number];
   /** Rows [first, last) of the table of continuations, in which those of the prompts lie. */
   readonly continuations?: readonly [number, number];
-}
+};
 
-const digestOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+function digestOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}
 
 /** Runs of rows [start, end) that make a shard each. @param sequences how many a row stands for */
 const cut = (
@@ -39,19 +41,25 @@ const cut = (
   return runs;
 };
 
-const PROMPT_COLUMNS = ['prompt_id', 'rendered', 'span_start', 'span_end', 'add_special_tokens'];
+const PROMPT_COLUMNS = [
+  'prompt_id',
+  'rendered',
+  'span_start',
+  'span_end',
+  'add_special_tokens',
+] satisfies (keyof typeof PROMPTS.columns)[];
 
 /** Whole numbers of other programs' tables often have 64 bits, which JSON does not know. */
 const plain = (value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : (value ?? null));
 
 /** What a model reads of a prompt: its scores, for one, are no part of it. */
-const promptRows = async (config: RunConfig): Promise<[string, ...unknown[]][]> => {
+async function promptRows(prompts: InputArtifact): Promise<[string, ...unknown[]][]> {
   const { readTableParts, rows } = await import('@sonde/tables');
   const found: [string, ...unknown[]][] = [];
   const ids = new Set<string>();
   // What is missing is said by the step, when it runs.
   const columns = { columns: [], optional: PROMPT_COLUMNS };
-  for await (const table of readTableParts(input(config, 'prompts').path, columns)) {
+  for await (const table of readTableParts(prompts.path, columns)) {
     for (const row of rows(table)) {
       const id = String(row.prompt_id);
       if (ids.has(id)) {
@@ -62,18 +70,21 @@ const promptRows = async (config: RunConfig): Promise<[string, ...unknown[]][]> 
     }
   }
   return found;
-};
+}
 
 /**
  * Divides a table of prompts, and where a prompt has more samples than a shard holds, its samples. A shard is known by
  * its prompts and samples: with more of either, what was there stays.
  */
-export const dividePrompts = async (config: RunConfig): Promise<Shard[]> => {
-  const prompts = await promptRows(config);
-  const samples = Number(config.num_return_sequences);
+export async function dividePrompts(config: {
+  readonly prompts: InputArtifact;
+  readonly num_return_sequences: number;
+}): Promise<Shard<RowRange>[]> {
+  const prompts = await promptRows(config.prompts);
+  const samples = config.num_return_sequences;
   return cut(prompts.length, () => samples).flatMap(({ start, end }) => {
     const rows = digestOf(prompts.slice(start, end));
-    const shards: Shard[] = [];
+    const shards: Shard<RowRange>[] = [];
     for (let first = 0; first < samples; first += SHARD_SEQUENCES) {
       const range = [first, Math.min(samples, first + SHARD_SEQUENCES)] as const;
       shards.push({
@@ -84,9 +95,9 @@ export const dividePrompts = async (config: RunConfig): Promise<Shard[]> => {
     }
     return shards;
   });
-};
+}
 
-export const PAIR_COLUMNS = ['prompt_id', 'sample', 'token_ids'];
+const PAIR_COLUMNS = ['prompt_id', 'sample', 'token_ids'] satisfies (keyof typeof CONTINUATIONS.columns)[];
 
 /** A prompt's continuations, as a table of them goes by. */
 interface Seen {
@@ -118,10 +129,12 @@ const seenContinuations = async (path: string): Promise<Map<string, Seen>> => {
  * Divides prompts together with their continuations, and where a prompt has more of these than a shard holds, these in
  * the order of their samples.
  */
-export const dividePairs = async (config: RunConfig): Promise<Shard[]> => {
-  const prompts = await promptRows(config);
-  const source = optionalInput(config, 'continuations');
-  const seen = source && (await seenContinuations(source.path));
+export async function dividePairs(config: {
+  readonly prompts: InputArtifact;
+  readonly continuations?: InputArtifact;
+}): Promise<Shard<RowRange>[]> {
+  const prompts = await promptRows(config.prompts);
+  const seen = config.continuations && (await seenContinuations(config.continuations.path));
   const of = prompts.map(([id]) => seen?.get(id));
   const contents = of.map((each) => each?.content.copy().digest('hex') ?? null);
   return cut(prompts.length, (row) => Math.max(1, of[row]?.count ?? 0)).flatMap(({ start, end, sequences }) => {
@@ -141,4 +154,4 @@ export const dividePairs = async (config: RunConfig): Promise<Shard[]> => {
       return { identity: { ...identity, samples }, range: { ...range, samples }, weight: samples[1] - samples[0] };
     });
   });
-};
+}

@@ -1,15 +1,16 @@
 import { createRequire } from 'node:module';
 import type { JsonObject } from '@sonde/base';
 import type { Quantization, WeightDtype } from '@sonde/checkpoints';
-import { type InputArtifact, isInputArtifact, type Provider, type RunConfig } from '@sonde/executor';
+import { type InputArtifact, isInputArtifact, type Provider } from '@sonde/executor';
+import type { ModelConfig } from './schemas.ts';
 
 let version: string | undefined;
 
 /** What else than the config changes the bytes of a model's outputs: who executes it, in which version. */
-export const engineRuntime = (_config: RunConfig, provider: Provider): JsonObject => {
+export function engineRuntime(_config: object, provider: Provider): JsonObject {
   version ??= (createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }).version;
   return { provider, onnxruntime: version };
-};
+}
 
 /** What `model:` names, in either of its forms: checkpoint, adapter, and the precision of the weights. */
 export interface ModelInputs {
@@ -19,21 +20,20 @@ export interface ModelInputs {
   readonly quantization?: Quantization;
 }
 
-export const modelInputs = (config: RunConfig): ModelInputs => {
-  const value = config.model as InputArtifact | (Omit<ModelInputs, 'checkpoint'> & { readonly ref: InputArtifact });
-  if (isInputArtifact(value)) return { checkpoint: value };
-  const { ref, adapter, dtype, quantization } = value;
+export function modelInputs(model: ModelConfig): ModelInputs {
+  if (isInputArtifact(model)) return { checkpoint: model };
+  const { ref, adapter, dtype, quantization } = model;
   return {
     checkpoint: ref,
     ...(adapter && { adapter }),
     ...(dtype && { dtype }),
     ...(quantization && { quantization }),
   };
-};
+}
 
 /** Tasks of the same checkpoint and adapter in the same precision share a loaded model. */
-export const modelAffinity = (config: RunConfig): string => {
-  const { checkpoint, adapter, dtype, quantization } = modelInputs(config);
+export function modelAffinity({ model }: { readonly model: ModelConfig }): string {
+  const { checkpoint, adapter, dtype, quantization } = modelInputs(model);
   return [
     checkpoint.digest,
     adapter && `+${adapter.digest}`,
@@ -42,4 +42,4 @@ export const modelAffinity = (config: RunConfig): string => {
   ]
     .filter(Boolean)
     .join('');
-};
+}

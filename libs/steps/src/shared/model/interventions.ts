@@ -1,24 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { UserError } from '@sonde/base';
-import type { Intervention, ModelConfig, Pool, Site, TokenPlace } from '@sonde/engine';
-import type { InputArtifact, RunContext } from '@sonde/executor';
+import type { Intervention, ModelConfig, Site, TokenPlace } from '@sonde/engine';
+import type { InputArtifact } from '@sonde/executor';
+import { openProbeWeights, openStates, type ProbeWeights, type StatesFile, sitesOf } from '@sonde/formats';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
-import { openStates, type StatesFile, statesTensors } from '../../states.ts';
-import { allPromptIds } from './model-prompts.ts';
-
-/** An intervention as the pipeline file has it, with its artifacts in place. */
-interface InterventionConfig {
-  readonly kind: Intervention['kind'];
-  readonly layers: readonly number[];
-  readonly site?: Site;
-  readonly from?: InputArtifact;
-  readonly minus?: InputArtifact;
-  readonly scenario?: string;
-  readonly targets?: readonly string[];
-  readonly tensor?: string;
-  readonly span?: Pool;
-  readonly scale?: number;
-}
+import { promptIds } from './model-prompts.ts';
+import type { InterventionConfig } from './schemas.ts';
 
 const fail = (kind: string, message: string): never => {
   throw new UserError('config', `intervention ${kind}: ${message}`);
@@ -52,8 +39,7 @@ const layerIndex = (kind: string, layers: readonly number[], block: number, raw:
 /** The states of an artifact at an intervention's site, raw where the artifact has them so. */
 const statesAt = async (artifact: InputArtifact, site: Site): Promise<{ file: StatesFile; raw: boolean }> => {
   if (site !== 'residual') return { file: await openStates(artifact.path, site), raw: true };
-  const { tensors } = await statesTensors(artifact.path);
-  const raw = tensors.has('residual_raw');
+  const raw = (await sitesOf(artifact.path)).has('residual_raw');
   return { file: await openStates(artifact.path, raw ? 'residual_raw' : 'residual'), raw };
 };
 
@@ -84,31 +70,26 @@ const meansOf = async (
 const probeVectors = async (
   config: InterventionConfig,
   artifact: InputArtifact,
+  probes: ProbeWeights,
   blocks: number,
 ): Promise<Float32Array[][]> => {
   const { kind, layers, scenario, targets: asked, site = 'residual' } = config;
-  const file = await openSafetensors(artifact.path);
-  const targetsOf = JSON.parse(file.metadata.targets!) as Record<string, string[]>;
-  const scenarios = Object.keys(targetsOf);
+  const scenarios = Object.keys(probes.targets);
   const chosen = scenario ?? (scenarios.length === 1 ? scenarios[0]! : undefined);
   if (chosen === undefined || !scenarios.includes(chosen)) {
     return fail(kind, `\`scenario\` must say which probes of ${named(artifact)} are meant: ${scenarios.join(', ')}`);
   }
-  const targets = targetsOf[chosen]!;
+  const targets = probes.targets[chosen]!;
   const strange = asked?.find((name) => !targets.includes(name));
   if (strange !== undefined) return fail(kind, `there is no probe for ${strange}; there are ${targets.join(', ')}`);
-  const probed = file.metadata.site ?? 'residual';
-  if (probed !== site && !(probed === 'residual_raw' && site === 'residual')) {
-    return fail(kind, `the probes read the site ${probed}, but the intervention is at ${site}`);
+  if (probes.site !== site && !(probes.site === 'residual_raw' && site === 'residual')) {
+    return fail(kind, `the probes read the site ${probes.site}, but the intervention is at ${site}`);
   }
-  const layerList = JSON.parse(file.metadata.layers!) as number[];
-  const { data, shape } = await readFloat32(file, `${chosen}.weights`);
-  const [, count, d] = shape as [number, number, number];
+  const vectorOf = await probes.vectors(chosen);
   return layers.map((block) => {
-    const index = layerIndex(kind, layerList, block, probed !== 'residual', blocks);
+    const index = layerIndex(kind, probes.layers, block, probes.site !== 'residual', blocks);
     return (asked ?? targets).map((target) => {
-      const start = (index * count + targets.indexOf(target)) * d;
-      const vector = data.slice(start, start + d);
+      const vector = vectorOf(target, index);
       if (vector.every((value) => value === 0)) {
         fail(kind, `the probe for ${target} in layer ${block + 1} could not be fitted, so it has no direction`);
       }
@@ -153,14 +134,14 @@ const vectorsOf = async (config: InterventionConfig, blocks: number): Promise<Fl
     return means.map((mean, i) => [others ? mean.map((value, j) => value - others[i]![j]!) : mean]);
   }
   if (minus !== undefined) return fail(kind, '`minus` needs states in `from`');
-  const { metadata } = await openSafetensors(artifact.path);
-  return metadata.targets === undefined ? fileVectors(config, artifact) : probeVectors(config, artifact, blocks);
+  const probes = await openProbeWeights(artifact.path);
+  return probes === undefined ? fileVectors(config, artifact) : probeVectors(config, artifact, probes, blocks);
 };
 
 /** Finds another run's states by prompt, sample and position. */
 const replacement = async (
-  context: RunContext,
   config: InterventionConfig,
+  prompts: InputArtifact,
   blocks: number,
 ): Promise<(token: TokenPlace) => readonly Float32Array[] | null> => {
   const { kind, from, layers, site = 'residual' } = config;
@@ -170,8 +151,8 @@ const replacement = async (
   if (file.tokens.length === 0) {
     fail(kind, `${named(artifact)} has pooled states only; capture them with \`pool: [tokens]\``);
   }
-  const prompts = await allPromptIds(context);
-  if (!file.tokens.some(({ promptId }) => prompts.has(promptId))) {
+  const ids = await promptIds(prompts);
+  if (!file.tokens.some(({ promptId }) => ids.has(promptId))) {
     fail(
       kind,
       `${named(artifact)} has states of none of these prompts, so nothing would be replaced; states are found by \`prompt_id\`, \`sample\` and position (it has prompt ${file.tokens[0]!.promptId}, for one)`,
@@ -197,12 +178,12 @@ const single = (kind: string, vectors: readonly Float32Array[][]): Float32Array[
   });
 
 /** The interventions of a step with the vectors that its artifacts hold. @throws UserError naming what does not fit */
-export const interventionsOf = async (
-  context: RunContext,
+export async function interventionsOf(
+  config: { readonly interventions: readonly InterventionConfig[]; readonly prompts: InputArtifact },
   { layers: blocks }: ModelConfig,
-): Promise<readonly Intervention[]> => {
+): Promise<readonly Intervention[]> {
   const interventions: Intervention[] = [];
-  for (const each of context.config.interventions as unknown as readonly InterventionConfig[]) {
+  for (const each of config.interventions) {
     const { kind, layers, scale = 1 } = each;
     const at = { layers, ...(each.site && { site: each.site }) };
     const outside = layers.find((block) => block >= blocks);
@@ -220,11 +201,11 @@ export const interventionsOf = async (
         interventions.push({ kind, ...at, directions: await vectorsOf(each, blocks) });
         break;
       case 'replace':
-        interventions.push({ kind, ...at, stateOf: await replacement(context, each, blocks) });
+        interventions.push({ kind, ...at, stateOf: await replacement(each, config.prompts, blocks) });
         break;
       default:
         interventions.push({ kind, layers });
     }
   }
   return interventions;
-};
+}

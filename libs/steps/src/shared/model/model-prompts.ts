@@ -1,55 +1,36 @@
-import { UserError } from '@sonde/base';
 import type { Prompt } from '@sonde/engine';
-import type { RunContext } from '@sonde/executor';
-import { column, concatTables, floatColumn, hasColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
-import { input } from '../../inputs.ts';
-import { fullTextColumn } from '../../prompts.ts';
+import type { InputArtifact } from '@sonde/executor';
+import { PROMPTS, readRenderedPrompts, readRowParts } from '@sonde/formats';
 import type { RowRange } from './division.ts';
 import { modelInputs } from './engine.ts';
-
-const SPAN = '`span_start` and `span_end` say where the prompt’s own text lies in `rendered`, in code points from 0.';
+import type { ModelConfig } from './schemas.ts';
 
 /** The shard's part of the prompts (all of them where the task is whole), as the engine takes them. */
-export const modelPrompts = async ({ config, shard }: RunContext): Promise<Prompt[]> => {
-  const source = input(config, 'prompts');
-  const what = source.ref ?? 'the prompts';
-  const range = shard as unknown as RowRange | undefined;
-  const parts: Table[] = [];
-  for await (const part of readTableParts(source.path, range && { rows: [range.start, range.end] })) parts.push(part);
-  const table = concatTables(parts);
-  if (table.rowCount === 0) throw new UserError('input', `${what}: there are no prompts`);
-  const ids = fullTextColumn(table, 'prompt_id', what);
-  const rendered = stringColumn(table, 'rendered').map((value) => value ?? '');
-  const starts = floatColumn(table, 'span_start');
-  const ends = floatColumn(table, 'span_end');
-  const special = hasColumn(table, 'add_special_tokens') ? column(table, 'add_special_tokens').values : [];
-  for (const [row, id] of ids.entries()) {
-    const [start, end, length] = [starts[row]!, ends[row]!, [...rendered[row]!].length];
-    if (start >= 0 && start <= end && end <= length) continue;
-    const span = Number.isNaN(start + end) ? 'is missing' : `is ${start} to ${end}, outside its ${length} characters`;
-    throw new UserError('input', `${what}: the span of prompt ${id} ${span}`, SPAN);
-  }
-  return ids.map((id, row) => ({
-    id,
-    rendered: rendered[row]!,
-    spanStart: starts[row]!,
-    spanEnd: ends[row]!,
-    ...(typeof special[row] === 'boolean' && { addSpecialTokens: special[row] }),
+export async function modelPrompts(source: InputArtifact, range?: RowRange): Promise<Prompt[]> {
+  const prompts = await readRenderedPrompts(source.path, {
+    ...(source.ref !== undefined && { what: source.ref }),
+    ...(range && { rows: [range.start, range.end] }),
+  });
+  return prompts.map(({ prompt_id, rendered, span_start, span_end, add_special_tokens }) => ({
+    id: prompt_id,
+    rendered,
+    spanStart: span_start,
+    spanEnd: span_end,
+    ...(typeof add_special_tokens === 'boolean' && { addSpecialTokens: add_special_tokens }),
   }));
-};
+}
 
-/** The ids of all prompts of a step, whichever of them this shard has. */
-export const allPromptIds = async ({ config }: RunContext): Promise<Set<string>> => {
+/** The ids of all prompts of a table, whichever of them a shard has. */
+export async function promptIds(source: InputArtifact): Promise<Set<string>> {
   const ids = new Set<string>();
-  for await (const part of readTableParts(input(config, 'prompts').path, { columns: ['prompt_id'] })) {
-    for (const id of column(part, 'prompt_id').values) ids.add(String(id));
-  }
+  for await (const rows of readRowParts(source.path, PROMPTS, { columns: ['prompt_id'] }))
+    for (const { prompt_id } of rows) ids.add(prompt_id);
   return ids;
-};
+}
 
 /** What an artifact of states says of the model it came from. */
-export const modelFacts = ({ config }: RunContext, architecture: string): Record<string, string> => {
-  const { checkpoint, adapter, dtype, quantization } = modelInputs(config);
+export function modelFacts(model: ModelConfig, architecture: string): Record<string, string> {
+  const { checkpoint, adapter, dtype, quantization } = modelInputs(model);
   return {
     architecture,
     model: checkpoint.digest,
@@ -58,4 +39,4 @@ export const modelFacts = ({ config }: RunContext, architecture: string): Record
     ...(dtype && { model_dtype: dtype }),
     ...(quantization && { model_quantization: quantization }),
   };
-};
+}

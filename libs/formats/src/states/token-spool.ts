@@ -1,12 +1,15 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import type { CaptureSite, TokenStates } from '@sonde/engine';
+import type { Span, StateSite } from '../columns/states.ts';
+import type { IndexRow } from './layout.ts';
 
-/** A token's place in the row index. */
-export interface TokenRow {
+/** The states of one token, as a model gives them. */
+export interface SpooledToken {
   readonly promptId: string;
   readonly sample: number | null;
-  readonly span: string;
+  readonly span: Span;
   readonly position: number;
+  /** All tokens have the same sites; the arrays may be used again after the call. */
+  readonly states: Readonly<Partial<Record<StateSite, Float32Array>>>;
 }
 
 /**
@@ -14,48 +17,44 @@ export interface TokenRow {
  * where each lies, and no state.
  */
 export interface TokenSpool {
-  add(token: TokenStates): void;
+  add(token: SpooledToken): void;
   /** Rows by prompt, in the order given; the prompt's tokens first, then each sample's, by position. */
-  sorted(): readonly TokenRow[];
+  sorted(): readonly IndexRow[];
   /** A site's states in that order, in blocks of whole rows. */
-  read(site: CaptureSite): AsyncGenerator<Float32Array>;
+  read(site: StateSite): AsyncGenerator<Float32Array>;
   close(): void;
 }
 
+type SpooledRow = IndexRow & { readonly position: number; readonly at: number };
+
 /** Rows read at a time. */
 const BLOCK_ROWS = 256;
-
-const writeAll = (handle: number, bytes: Uint8Array, position: number): void => {
-  for (let done = 0; done < bytes.length; ) {
-    done += writeSync(handle, bytes, done, bytes.length - done, position + done);
-  }
-};
 
 /**
  * @param file a path in a folder for temporary files
  * @param promptIds the order of prompts
  */
-export const openTokenSpool = (file: string, promptIds: readonly string[]): TokenSpool => {
+export function openTokenSpool(file: string, promptIds: readonly string[]): TokenSpool {
   const handle = openSync(file, 'w+');
   const order = new Map(promptIds.map((id, i) => [id, i]));
-  const rows: (TokenRow & { readonly at: number })[] = [];
+  const rows: SpooledRow[] = [];
   /** Where each site begins in a row, and how many numbers it has: all rows are alike. */
-  const places = new Map<CaptureSite, { readonly before: number; readonly size: number }>();
+  const places = new Map<StateSite, { readonly before: number; readonly size: number }>();
   let rowBytes = 0;
-  let inOrder: readonly (TokenRow & { readonly at: number })[] | undefined;
-  const sorted = (): readonly (TokenRow & { readonly at: number })[] => {
+  let inOrder: readonly SpooledRow[] | undefined;
+  function sorted(): readonly SpooledRow[] {
     inOrder ??= [...rows].sort(
       (a, b) =>
-        order.get(a.promptId)! - order.get(b.promptId)! ||
+        order.get(a.prompt_id)! - order.get(b.prompt_id)! ||
         (a.sample ?? -1) - (b.sample ?? -1) ||
         a.position - b.position,
     );
     return inOrder;
-  };
+  }
   return {
     sorted,
     add({ states, promptId, sample, span, position }) {
-      const given = Object.entries(states) as [CaptureSite, Float32Array][];
+      const given = Object.entries(states) as [StateSite, Float32Array][];
       if (rows.length === 0) {
         for (const [site, { byteLength, length }] of given) {
           places.set(site, { before: rowBytes, size: length });
@@ -66,7 +65,7 @@ export const openTokenSpool = (file: string, promptIds: readonly string[]): Toke
       for (const [site, { buffer, byteOffset, byteLength }] of given) {
         writeAll(handle, new Uint8Array(buffer, byteOffset, byteLength), at + places.get(site)!.before);
       }
-      rows.push({ promptId, sample, span, position, at });
+      rows.push({ prompt_id: promptId, sample, span, position, at });
       inOrder = undefined;
     },
     async *read(site) {
@@ -85,4 +84,10 @@ export const openTokenSpool = (file: string, promptIds: readonly string[]): Toke
     },
     close: () => closeSync(handle),
   };
-};
+}
+
+function writeAll(handle: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(handle, bytes, done, bytes.length - done, position + done);
+  }
+}

@@ -1,0 +1,26 @@
+import { UserError } from '@sonde/base';
+
+/** The attributes asked for; all that are known by default. @throws UserError naming one that is not known */
+export function chooseAttributes(
+  known: readonly string[],
+  asked: readonly string[] | undefined,
+  what: string,
+): readonly string[] {
+  for (const attribute of asked ?? []) {
+    if (!known.includes(attribute)) {
+      throw new UserError('input', `${what} has no scores of ${attribute}`, `It has: ${known.join(', ') || 'none'}.`);
+    }
+  }
+  return asked ?? known;
+}
+
+/**
+ * A warning where prompts and continuations were not scored by one scorer: their scores are then not on one scale.
+ * Undefined where they were.
+ */
+export function scorerMismatch(prompts: readonly string[], continuations: readonly string[]): string | undefined {
+  if (prompts.length === 1 && continuations.length === 1 && prompts[0] === continuations[0]) return undefined;
+  const name = (scorers: readonly string[]): string =>
+    scorers.length === 0 ? 'an unnamed scorer' : scorers.join(' and ');
+  return `the prompts were scored by ${name(prompts)}, the continuations by ${name(continuations)}: their scores may not be on one scale; score the prompts anew with text/score`;
+}

@@ -1,0 +1,82 @@
+import { openSafetensors, readFloat32, type TensorEntry, writeSafetensors } from '@sonde/tensors';
+import type { Scenario } from './columns/probes.ts';
+import type { StateSite } from './columns/states.ts';
+
+/** A linear probe of the states of a layer, in raw units. */
+export interface FittedProbe {
+  readonly scenario: Scenario;
+  readonly target: string;
+  readonly layer: number;
+  /** Null where it could not be fitted: its weights are then zero. */
+  readonly map: { readonly weights: Float64Array; readonly intercept: number } | null;
+}
+
+/** What the probes of an artifact of weights read. */
+export interface ProbedStates {
+  /** The axis of layers. */
+  readonly layers: readonly number[];
+  /** Numbers of a state. */
+  readonly hiddenSize: number;
+  readonly site?: StateSite | undefined;
+}
+
+/** Writes `<scenario>.weights` [layers, targets, d] and `<scenario>.intercepts` [layers, targets] for each scenario. */
+export async function writeProbeWeights(
+  path: string,
+  probes: readonly FittedProbe[],
+  { layers, hiddenSize: d, site }: ProbedStates,
+): Promise<void> {
+  const tensors: Record<string, TensorEntry> = {};
+  const targetsByScenario: Record<string, readonly string[]> = {};
+  for (const scenario of new Set(probes.map((probe) => probe.scenario))) {
+    const ofScenario = probes.filter((probe) => probe.scenario === scenario);
+    const targets = [...new Set(ofScenario.map(({ target }) => target))];
+    const weights = new Float64Array(layers.length * targets.length * d);
+    const intercepts = new Float64Array(layers.length * targets.length);
+    for (const { layer, target, map } of ofScenario) {
+      if (map === null) continue;
+      const at = layers.indexOf(layer) * targets.length + targets.indexOf(target);
+      weights.set(map.weights, at * d);
+      intercepts[at] = map.intercept;
+    }
+    tensors[`${scenario}.weights`] = { dtype: 'F64', shape: [layers.length, targets.length, d], data: weights };
+    tensors[`${scenario}.intercepts`] = { dtype: 'F64', shape: [layers.length, targets.length], data: intercepts };
+    targetsByScenario[scenario] = targets;
+  }
+  await writeSafetensors(path, tensors, {
+    layers: JSON.stringify(layers),
+    targets: JSON.stringify(targetsByScenario),
+    ...(site && { site }),
+  });
+}
+
+/** The weights of probes, as what comes after reads them. */
+export interface ProbeWeights {
+  readonly layers: readonly number[];
+  readonly site: StateSite;
+  /** Scenario → its targets. */
+  readonly targets: Readonly<Record<string, readonly string[]>>;
+  /** Reads the vectors of a scenario's probes: [size] for a target at a place of the axis of layers. */
+  vectors(scenario: string): Promise<(target: string, layerIndex: number) => Float32Array>;
+}
+
+/** Opens the weights of probes; undefined where a safetensors file holds something else. */
+export async function openProbeWeights(path: string): Promise<ProbeWeights | undefined> {
+  const file = await openSafetensors(path);
+  const { layers, targets, site = 'residual' } = file.metadata;
+  if (layers === undefined || targets === undefined) return undefined;
+  const targetsByScenario = JSON.parse(targets) as Record<string, string[]>;
+  return {
+    layers: JSON.parse(layers) as number[],
+    site: site as StateSite,
+    targets: targetsByScenario,
+    async vectors(scenario) {
+      const { data, shape } = await readFloat32(file, `${scenario}.weights`);
+      const [, count = 0, d = 0] = shape;
+      return (target, layerIndex) => {
+        const start = (layerIndex * count + targetsByScenario[scenario]!.indexOf(target)) * d;
+        return data.slice(start, start + d);
+      };
+    },
+  };
+}

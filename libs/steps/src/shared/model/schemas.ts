@@ -1,0 +1,179 @@
+import type { Quantization, WeightDtype } from '@sonde/checkpoints';
+import type { CaptureOptions, CaptureSite, Site } from '@sonde/engine';
+import { POOLS, SITES } from '@sonde/formats/columns';
+import {
+  artifact,
+  type ConfigOf,
+  type ConfigProblem,
+  constant,
+  integer,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  type Planned,
+  text,
+  words,
+} from '@sonde/pipeline';
+
+// Read to plan: what loads checkpoints must not be loaded for two lists of words.
+const DTYPES = ['float32', 'float16', 'bfloat16'] as const satisfies readonly WeightDtype[];
+const QUANTIZATIONS = ['nf4', 'int8', 'int4'] as const satisfies readonly Quantization[];
+
+/** `model:` — a reference, or an object with a reference and how to load it. */
+export const model = oneOf(
+  [
+    artifact('model', { description: 'A checkpoint.' }),
+    object({
+      name: optional(text({ minLength: 1, fingerprint: false, description: 'What task ids and reports call it.' })),
+      ref: artifact('model', { description: 'A checkpoint.', revision: 'revision' }),
+      revision: optional(
+        text({
+          pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+          description: 'Its revision: `{ ref: embedded:a, revision: b }` is `embedded:a@b`.',
+        }),
+      ),
+      adapter: optional(artifact('adapter', { description: 'A LoRA adapter in PEFT’s layout.' })),
+      dtype: optional(
+        words(DTYPES, {
+          description:
+            'What the checkpoint’s weights are rounded to, before any quantisation; as they are stored by default. Computed in float32 all the same.',
+        }),
+      ),
+      quantization: optional(
+        words(QUANTIZATIONS, {
+          description: 'How the weights of the blocks’ linear layers are quantised at loading; not at all by default.',
+        }),
+      ),
+    }),
+  ],
+  {
+    description:
+      'A checkpoint: a folder in the hub’s layout or `embedded:<name>`; or an object with `ref`, a revision, an adapter, and the precision of its weights.',
+  },
+);
+
+/** `model:` of a running step. */
+export type ModelConfig = ConfigOf<typeof model>;
+
+export const prompts = artifact('table', {
+  description: 'A table with `prompt_id`, `rendered`, `span_start`, `span_end`.',
+});
+
+export const layers = oneOf([constant('all'), list(integer({ minimum: 0 }), { minItems: 1, uniqueItems: true })], {
+  description: 'State layers: `all`, or a list (0 is the embedding output, l the output of block l − 1).',
+  default: 'all',
+});
+
+const ALL_POOLS = [...POOLS, 'tokens'] as const satisfies CaptureOptions['pool'];
+const POOL_DOCS =
+  'Mean over the prompt’s own tokens, mean over the continuation’s tokens, the last token, the maximum over the continuation; `tokens`: every token’s state, with its `position`.';
+const setOfPools = { minItems: 1, uniqueItems: true } as const;
+
+export const pool = list(words(ALL_POOLS), {
+  ...setOfPools,
+  default: ['prompt', 'continuation'],
+  description: POOL_DOCS,
+});
+
+/** The same where it depends on other config what there is to pool over. */
+export const poolWithoutDefault = optional(
+  list(words(ALL_POOLS), {
+    ...setOfPools,
+    description: `${POOL_DOCS} If not given: \`[prompt, continuation]\`, or \`[prompt]\` without \`continuations\`.`,
+  }),
+);
+
+/** Where states are read; all but `residual_raw` can also be changed. */
+export const CAPTURE_SITES = Object.keys(SITES) as (keyof typeof SITES)[] satisfies CaptureSite[];
+const CHANGED_SITES = CAPTURE_SITES.filter((site): site is Site => site !== 'residual_raw');
+const SITE_DOCS =
+  '`residual`: the residual stream after each block; `attention`, `mlp`: what each block’s attention or MLP adds to it; `heads`: what each attention head gives, before the output projection';
+
+export const sites = list(words(CAPTURE_SITES), {
+  minItems: 1,
+  uniqueItems: true,
+  default: ['residual'],
+  description: `Where states are read. ${SITE_DOCS}; \`residual_raw\`: the stream with its last layer before the final norm.`,
+});
+
+/** How captured states are stored. No default, so that a config without it keeps its key. */
+export const stateDtype = optional(
+  words(DTYPES, { description: 'How the states are stored: `float32` if not given.' }),
+);
+
+/** Changes to the model’s forward pass, by block. */
+export const interventions = list(
+  object({
+    kind: words(['bypass', 'bypass_attention', 'bypass_mlp', 'mean_ablation', 'add', 'erase', 'replace'], {
+      description:
+        '`bypass`: the block returns its input; `bypass_attention`, `bypass_mlp`: only that contribution is dropped. `add`: adds a vector; `erase`: projects directions out; `mean_ablation`: puts the mean of other states in place; `replace`: puts the state of the same prompt and position of another run in place.',
+    }),
+    layers: list(integer({ minimum: 0 }), {
+      minItems: 1,
+      uniqueItems: true,
+      description: 'Block numbers, from 0.',
+    }),
+    site: optional(words(CHANGED_SITES, { description: `What is changed: \`residual\` if not given. ${SITE_DOCS}.` })),
+    from: optional(
+      artifact('tensors', {
+        description:
+          'Where the vectors come from: captured states (their mean; for `replace`, states of every token), the weights of probes, or a safetensors file.',
+      }),
+    ),
+    minus: optional(
+      artifact('tensors', {
+        description: 'States whose mean is taken from the mean of `from`: the usual steering vector.',
+      }),
+    ),
+    span: optional(
+      words(POOLS, {
+        description: 'Which pool of captured states is averaged: `prompt` if not given.',
+      }),
+    ),
+    scenario: optional(text({ minLength: 1, description: 'Of probe weights: the scenario.' })),
+    targets: optional(
+      list(text({ minLength: 1 }), {
+        minItems: 1,
+        uniqueItems: true,
+        description: 'Of probe weights: whose directions; all that there are if not given.',
+      }),
+    ),
+    tensor: optional(text({ minLength: 1, description: 'Of a safetensors file: which tensor.' })),
+    scale: optional(number({ description: 'Of `add`: what the vector is multiplied by; 1 if not given.' })),
+  }),
+  {
+    default: [],
+    description: 'Changes to blocks during the forward pass, in this order; block numbers count from 0.',
+  },
+);
+
+/** An intervention as the pipeline file has it, with its artifacts in place. */
+export type InterventionConfig = ConfigOf<typeof interventions>[number];
+
+/** What an intervention of each kind may say beside `kind` and `layers`. */
+const INTERVENTION_KEYS: Readonly<Record<InterventionConfig['kind'], readonly string[]>> = {
+  bypass: [],
+  bypass_attention: [],
+  bypass_mlp: [],
+  add: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'tensor', 'scale'],
+  erase: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'tensor'],
+  mean_ablation: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'tensor'],
+  replace: ['site', 'from'],
+};
+
+/** What is wrong with the interventions of a config, beyond their schema. */
+export function checkInterventions(interventions: readonly Planned<InterventionConfig>[]): ConfigProblem[] {
+  return interventions.flatMap((intervention, i) => {
+    const { kind } = intervention;
+    const allowed = INTERVENTION_KEYS[kind];
+    const strange = Object.keys(intervention).filter((key) => !['kind', 'layers', ...allowed].includes(key));
+    const problems = strange.map((key) => ({
+      path: ['interventions', i, key],
+      message: `\`${kind}\` has no \`${key}\``,
+    }));
+    if (!allowed.includes('from') || intervention.from !== undefined) return problems;
+    return [...problems, { path: ['interventions', i], message: `\`${kind}\` needs \`from\`: where its vectors are` }];
+  });
+}

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import type { JsonObject } from '@sonde/base';
+import type { Ancestor, InputArtifact } from '@sonde/executor';
+import { type RowOf, SUMMARY, writeRows } from '@sonde/formats';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { artifact, runStep, temporaryFolder } from './harness.ts';
+
+let folder: string;
+let remove: () => Promise<void>;
+beforeAll(async () => ({ folder, remove } = await temporaryFolder()));
+afterAll(() => remove());
+
+const summaryRow: RowOf<typeof SUMMARY> = {
+  attribute: 'TOXICITY',
+  group: 'all',
+  metric: 'emt',
+  value: 0.4,
+  low: 0.3,
+  high: 0.5,
+  k: 2,
+  prompts: 8,
+  scored: 8,
+  unmatched: 0,
+  missing: 0,
+  mode: 'default',
+  reason: null,
+};
+
+const summaryOf = async (model: string): Promise<InputArtifact> => {
+  const file = `${folder}/${model}.parquet`;
+  await writeRows(file, SUMMARY, [summaryRow]);
+  return artifact('table', file, { model });
+};
+
+const ancestor = (key: string, kind: string, config: JsonObject, output: string): Ancestor => ({
+  key: `sha256:${key}`,
+  fingerprint: { sonde: 1, kind, revision: 1, config },
+  outputs: { table: { type: 'table', digest: output, size: 1 } },
+});
+
+const reportWith = async (summaries: readonly InputArtifact[], ancestors: readonly Ancestor[]): Promise<string> =>
+  readFile((await runStep('report/html', folder, { summaries }, { ancestors })).path('report'), 'utf8');
+
+it('a report is the same in whatever order its results were computed and stored', async () => {
+  const summaries = [await summaryOf('a'), await summaryOf('b')];
+  const config = { scores: { input: 'sha256:scores' }, mode: 'default', bootstrap: { seed: 0, resamples: 100 } };
+  const ancestors = [
+    ancestor('3', 'text/score', { column: 'text' }, 'sha256:scores'),
+    ancestor('1', 'behavior/summarize', config, summaries[0]!.digest),
+    ancestor('2', 'behavior/summarize', { ...config, attributes: ['TOXICITY'] }, summaries[1]!.digest),
+  ];
+  const page = await reportWith(summaries, ancestors);
+  expect(page.indexOf('text/score')).toBeLessThan(page.indexOf('behavior/summarize'));
+  const again = ancestors.toReversed().map((each): Ancestor => {
+    const { bootstrap, ...rest } = each.fingerprint.config as JsonObject;
+    const reordered = { ...(bootstrap !== undefined && { bootstrap }), ...rest };
+    return { ...each, fingerprint: { ...each.fingerprint, config: reordered } };
+  });
+  expect(await reportWith(summaries, again)).toBe(page);
+});
