@@ -1,6 +1,6 @@
 import { isMachineFault, systemFailure, UserError } from '@sonde/base';
 import type { TaskId } from '@sonde/pipeline';
-import type { Failure } from './events.ts';
+import type { Failure } from './run/events.ts';
 
 /** A task cannot be completed; `trace` is for the run's log, never for the terminal. */
 export class TaskFailure extends Error {

@@ -1,8 +1,16 @@
+export { type Accelerator, deviceEnvironment } from './backends/local/devices.ts';
+export {
+  endMarkedProcesses,
+  type FoundProcess,
+  markedProcesses,
+  type ProcessMark,
+  signalProcess,
+} from './backends/local/processes.ts';
+export { serveWorker } from './backends/local/serve.ts';
+export type { FingerprintParts } from './decide/fingerprint.ts';
+export { fingerprintOf } from './decide/fingerprint.ts';
+export { explainTask, planGraph } from './decide/plan.ts';
 export { defineStep } from './define-step.ts';
-export { type Accelerator, deviceEnvironment } from './devices.ts';
-export type { Counts, Failure, FieldChange, Reason, RunEvent } from './events.ts';
-export type { FingerprintParts } from './fingerprint.ts';
-export { fingerprintOf } from './fingerprint.ts';
 export type {
   Explanation,
   Plan,
@@ -14,16 +22,8 @@ export type {
   RunResult,
 } from './options.ts';
 export { RunRefused } from './options.ts';
-export { explainTask, planGraph } from './plan.ts';
-export {
-  endMarkedProcesses,
-  type FoundProcess,
-  markedProcesses,
-  type ProcessMark,
-  signalProcess,
-} from './processes.ts';
-export { runGraph } from './run.ts';
-export { serveWorker } from './serve.ts';
+export type { Counts, Failure, FieldChange, Reason, RunEvent } from './run/events.ts';
+export { runGraph } from './run/run.ts';
 export type {
   Ancestor,
   CombineContext,

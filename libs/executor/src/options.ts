@@ -2,8 +2,8 @@ import type { JsonObject } from '@sonde/base';
 import type { DataSources } from '@sonde/data';
 import type { SourceRange, TaskId } from '@sonde/pipeline';
 import type { Key, ResultRecord, Store } from '@sonde/store';
-import type { Accelerator } from './devices.ts';
-import type { Counts, Failure, FieldChange, Reason, RunEvent } from './events.ts';
+import type { Accelerator } from './backends/local/devices.ts';
+import type { Counts, Failure, FieldChange, Reason, RunEvent } from './run/events.ts';
 import type { StepKind } from './step.ts';
 
 /** What deciding needs. For `planGraph` and `explainTask` open the store read-only: then nothing at all is written. */

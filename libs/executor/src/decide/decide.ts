@@ -3,12 +3,12 @@ import { type DataResolver, DataUnknown } from '@sonde/data';
 import type { TaskId, TaskNode } from '@sonde/pipeline';
 import { type Key, keyOf, type ResultRecord, type Store } from '@sonde/store';
 import PQueue from 'p-queue';
-import { type Accelerator, providerOf } from './devices.ts';
-import type { Reason } from './events.ts';
+import { type Accelerator, providerOf } from '../backends/local/devices.ts';
+import type { Reason } from '../run/events.ts';
+import type { StepKind } from '../step.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { History } from './history.ts';
 import { damagedOutputs, missingTasks, type RecordOf, type ResolvedInputs, resolveInputs } from './inputs.ts';
-import type { StepKind } from './step.ts';
 
 /** What a decision depends on beside the task and the results before it. */
 export interface DecideContext {

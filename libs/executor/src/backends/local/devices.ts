@@ -1,5 +1,5 @@
 import type { TaskNode } from '@sonde/pipeline';
-import type { Provider, StepKind } from './step.ts';
+import type { Provider, StepKind } from '../../step.ts';
 import type { DeviceLease } from './worker.ts';
 
 /** A device beside the CPU that steps may compute on. */

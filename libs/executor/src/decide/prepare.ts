@@ -1,11 +1,11 @@
 import { UserError } from '@sonde/base';
 import { createDataResolver, DataUnknown, type ResolveHooks } from '@sonde/data';
 import { type DataRef, type Graph, isDataRef, type TaskId, type TaskNode } from '@sonde/pipeline';
+import { providerOf } from '../backends/local/devices.ts';
+import { type PlanOptions, type RefusedProblem, type RunOptions, RunRefused } from '../options.ts';
 import { type DecideContext, type Decision, decideAll, kindOf } from './decide.ts';
-import { providerOf } from './devices.ts';
 import { createHistory } from './history.ts';
 import { visitRefs } from './inputs.ts';
-import { type PlanOptions, type RefusedProblem, type RunOptions, RunRefused } from './options.ts';
 import { isNamed, selectTasks, unknownNames } from './select.ts';
 
 /** The selected tasks with every decision that can be made before anything runs. */

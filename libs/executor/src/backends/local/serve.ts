@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { UserError } from '@sonde/base';
-import { machineFailure } from './failure.ts';
+import { machineFailure } from '../../failure.ts';
+import type { StepImplementation, StepKind } from '../../step.ts';
 import type { FromWorker, Job, ToWorker } from './messages.ts';
-import type { StepImplementation, StepKind } from './step.ts';
 
 /** Progress is sent at most this often (ms): a step may report every row. */
 const PROGRESS_INTERVAL = 100;

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
-import type { FieldChange } from './events.ts';
+import type { FieldChange } from '../run/events.ts';
 
 /**
  * How two fingerprints differ, field by field. An input (`{"input": digest}`) is one field, and so is a list whose

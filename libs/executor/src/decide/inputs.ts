@@ -1,8 +1,8 @@
 import type { OutsideData } from '@sonde/data';
 import { isDataRef, isOutputRef, type OutputRef, type TaskId, type TaskNode, type Value } from '@sonde/pipeline';
 import { isObtainable, type ResultRecord, type Store, type StoredArtifact } from '@sonde/store';
+import { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from '../step.ts';
 import type { DecideContext } from './decide.ts';
-import { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from './step.ts';
 
 /** Where one input's bytes come from. */
 export type InputSource =

@@ -1,11 +1,11 @@
 import { memo } from '@sonde/base';
 import type { TaskId, TaskNode } from '@sonde/pipeline';
 import { BlobDamaged } from '@sonde/store';
-import { type Decision, decide } from './decide.ts';
+import { type Decision, decide } from '../decide/decide.ts';
+import type { Prepared } from '../decide/prepare.ts';
+import { asTaskFailure, NotComputed, TaskFailure } from '../failure.ts';
 import type { Counts, Failure } from './events.ts';
 import type { Execution } from './execution.ts';
-import { asTaskFailure, NotComputed, TaskFailure } from './failure.ts';
-import type { Prepared } from './prepare.ts';
 import { computeTask, stopAfter } from './task-run.ts';
 
 export interface TasksResult {

@@ -1,6 +1,6 @@
 import type { Graph, TaskNode } from '@sonde/pipeline';
+import type { Explanation, Plan, PlannedTask, PlanOptions } from '../options.ts';
 import type { Decision } from './decide.ts';
-import type { Explanation, Plan, PlannedTask, PlanOptions } from './options.ts';
 import { prepare } from './prepare.ts';
 import { isNamed } from './select.ts';
 

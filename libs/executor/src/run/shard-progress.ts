@@ -1,7 +1,7 @@
 import type { JsonObject } from '@sonde/base';
 import type { ResultRecord } from '@sonde/store';
-import type { Shard } from './step.ts';
-import type { JobListener } from './worker.ts';
+import type { JobListener } from '../backends/local/worker.ts';
+import type { Shard } from '../step.ts';
 
 interface Counted {
   readonly done: number;

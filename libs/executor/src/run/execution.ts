@@ -1,12 +1,12 @@
 import type { TaskId } from '@sonde/pipeline';
 import type { Key, ResultRecord, Store } from '@sonde/store';
 import type PQueue from 'p-queue';
-import type { DecideContext } from './decide.ts';
+import type { createJobQueue } from '../backends/local/job-queue.ts';
+import type { WorkerPool } from '../backends/local/pool.ts';
+import type { DecideContext } from '../decide/decide.ts';
+import type { RunOptions } from '../options.ts';
+import type { Provider } from '../step.ts';
 import type { RunEvent } from './events.ts';
-import type { createJobQueue } from './job-queue.ts';
-import type { RunOptions } from './options.ts';
-import type { WorkerPool } from './pool.ts';
-import type { Provider } from './step.ts';
 
 type WithoutTime<E> = E extends RunEvent ? Omit<E, 'time'> : never;
 export type EventBody = WithoutTime<RunEvent>;

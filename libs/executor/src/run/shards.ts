@@ -1,12 +1,12 @@
 import type { JsonObject } from '@sonde/base';
 import { BlobDamaged, keyOf, type ResultRecord } from '@sonde/store';
+import { fingerprintOf } from '../decide/fingerprint.ts';
+import { inputNotes } from '../decide/inputs.ts';
+import { NotComputed } from '../failure.ts';
+import type { Shard } from '../step.ts';
 import type { Failure } from './events.ts';
 import type { Execution, UnitResult } from './execution.ts';
-import { NotComputed } from './failure.ts';
-import { fingerprintOf } from './fingerprint.ts';
-import { inputNotes } from './inputs.ts';
 import { createShardProgress, type ShardProgress } from './shard-progress.ts';
-import type { Shard } from './step.ts';
 import type { MissedDecision, ReadyTask } from './task-run.ts';
 import { computeUnit, storedResult, type Unit } from './unit.ts';
 

@@ -1,15 +1,15 @@
 import { isMachineFault, type JsonObject } from '@sonde/base';
 import type { TaskId, TaskNode } from '@sonde/pipeline';
 import { BlobDamaged, type ResultRecord } from '@sonde/store';
+import { providerOf } from '../backends/local/devices.ts';
+import { type Decision, decide, kindOf } from '../decide/decide.ts';
+import { type InputSource, inputNotes, type ResolvedInputs, withPaths } from '../decide/inputs.ts';
+import { NotComputed, TaskFailure } from '../failure.ts';
+import type { Ancestor, InputArtifact, RunConfig, StepKind } from '../step.ts';
 import { openData } from './bring-data.ts';
-import { type Decision, decide, kindOf } from './decide.ts';
-import { providerOf } from './devices.ts';
 import type { Failure } from './events.ts';
 import type { Execution } from './execution.ts';
-import { NotComputed, TaskFailure } from './failure.ts';
-import { type InputSource, inputNotes, type ResolvedInputs, withPaths } from './inputs.ts';
 import { computeParts, divide } from './shards.ts';
-import type { Ancestor, InputArtifact, RunConfig, StepKind } from './step.ts';
 import { computeUnit, type Unit } from './unit.ts';
 
 export type MissedDecision = Decision & { readonly state: 'run' };

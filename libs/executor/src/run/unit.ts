@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import type { JsonObject } from '@sonde/base';
 import type { TaskNode } from '@sonde/pipeline';
 import { type Key, type Lease, type ResultRecord, type StoredArtifact, StoreError } from '@sonde/store';
+import type { Job } from '../backends/local/messages.ts';
+import type { Seat } from '../backends/local/pool.ts';
+import type { JobListener } from '../backends/local/worker.ts';
+import { damagedOutputs } from '../decide/inputs.ts';
+import { isRetryable, NotComputed, TaskFailure } from '../failure.ts';
+import type { Device, Provider } from '../step.ts';
 import type { Failure } from './events.ts';
 import type { Execution, UnitResult } from './execution.ts';
-import { isRetryable, NotComputed, TaskFailure } from './failure.ts';
-import { damagedOutputs } from './inputs.ts';
-import type { Job } from './messages.ts';
-import type { Seat } from './pool.ts';
-import type { Device, Provider } from './step.ts';
-import type { JobListener } from './worker.ts';
 
 /** One key to compute: a whole task, a shard of one, or the joining of its shards. */
 export interface Unit {

@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Failure } from './events.ts';
+import type { Failure } from '../../run/events.ts';
+import type { Device } from '../../step.ts';
 import { memoryKills } from './memory.ts';
 import type { FromWorker, Job, ToWorker } from './messages.ts';
 import { endMarkedProcesses } from './processes.ts';
-import type { Device } from './step.ts';
 
 /** A device lent to one worker process for as long as the process lives. */
 export interface DeviceLease {

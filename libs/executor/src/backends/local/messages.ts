@@ -1,5 +1,5 @@
 import type { Fault, JsonValue } from '@sonde/base';
-import type { Ancestor, Device, RunConfig } from './step.ts';
+import type { Ancestor, Device, RunConfig } from '../../step.ts';
 
 /** One piece of work for a worker process: a whole task, a shard of it, or the joining of its shards. */
 export type Job =

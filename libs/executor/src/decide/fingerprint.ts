@@ -7,7 +7,7 @@ import {
   type RunConfig,
   type RunValue,
   type StepKind,
-} from './step.ts';
+} from '../step.ts';
 
 export interface FingerprintParts {
   readonly kind: StepKind;

@@ -1,5 +1,5 @@
 import { type Graph, nearest, type TaskId, type TaskNode } from '@sonde/pipeline';
-import type { RefusedProblem } from './options.ts';
+import type { RefusedProblem } from '../options.ts';
 
 /** Whether a name from the command line means this task: its id, its step's, or that of a sub-pipeline around it. */
 export const isNamed = (task: TaskNode, name: string): boolean =>
