@@ -3,12 +3,12 @@ import { type DataResolver, DataUnknown } from '@sonde/data';
 import type { TaskId, TaskNode } from '@sonde/pipeline';
 import { type Key, keyOf, type ResultRecord, type Store } from '@sonde/store';
 import PQueue from 'p-queue';
-import { type Accelerator, providerOf } from '../backends/local/devices.ts';
-import type { Reason } from '../run/events.ts';
+import { type Accelerator, providerOf } from '../provider.ts';
 import type { StepKind } from '../step.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { History } from './history.ts';
 import { damagedOutputs, missingTasks, type RecordOf, type ResolvedInputs, resolveInputs } from './inputs.ts';
+import type { Reason } from './reason.ts';
 
 /** What a decision depends on beside the task and the results before it. */
 export interface DecideContext {
@@ -34,11 +34,14 @@ export type Decision =
   | (Known & { readonly state: 'cached'; readonly record: ResultRecord })
   | (Known & { readonly state: 'run' });
 
+/** A task whose result is not in the store. */
+export type MissedDecision = Decision & { readonly state: 'run' };
+
 export async function decide(task: TaskNode, recordOf: RecordOf, context: DecideContext): Promise<Decision> {
   const missing = missingTasks(task, recordOf);
   if (missing.length > 0) return { state: 'unknown', reason: { code: 'upstream', tasks: missing } };
   const kind = kindOf(task, context.kinds);
-  const inputs = await resolveInputs(task, recordOf, context).catch((error: unknown) => {
+  const inputs = await resolveInputs(task, recordOf, context.data).catch((error: unknown) => {
     if (error instanceof DataUnknown) return error;
     throw error;
   });

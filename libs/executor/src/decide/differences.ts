@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
-import type { FieldChange } from '../run/events.ts';
+import type { FieldChange } from './reason.ts';
 
 /**
  * How two fingerprints differ, field by field. An input (`{"input": digest}`) is one field, and so is a list whose
@@ -33,8 +33,9 @@ function compare(
 }
 
 /** An object whose members are compared one by one: any but an input. */
-const isFields = (value: JsonValue | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !('input' in value);
+function isFields(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !('input' in value);
+}
 
 function sameJson(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
   if (a === b) return true;

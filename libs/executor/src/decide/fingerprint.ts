@@ -73,9 +73,13 @@ function omitsFields(schema: ConfigSchema): boolean {
   return omits;
 }
 
-const isSchema = (value: unknown): value is ConfigSchema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const schemasIn = (value: unknown): readonly ConfigSchema[] => (Array.isArray(value) ? value.filter(isSchema) : []);
+function isSchema(value: unknown): value is ConfigSchema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function schemasIn(value: unknown): readonly ConfigSchema[] {
+  return Array.isArray(value) ? value.filter(isSchema) : [];
+}
 
 /** The schema and all that apply at the same place: `allOf`, `anyOf`, `oneOf`, `if`/`then`/`else`, local `$ref`. */
 function alternatives(schema: ConfigSchema, root: ConfigSchema, seen = new Set<ConfigSchema>()): ConfigSchema[] {

@@ -1,8 +1,8 @@
 import type { JsonObject } from '@sonde/base';
 import type { TaskNode } from '@sonde/pipeline';
 import type { Key, ResultRecord, RunDetail, Store } from '@sonde/store';
-import type { FieldChange } from '../run/events.ts';
 import { differences } from './differences.ts';
+import type { FieldChange } from './reason.ts';
 
 /** How many past runs of a pipeline are asked for earlier results of a task, and how many results of a kind otherwise. */
 const RUNS = 5;

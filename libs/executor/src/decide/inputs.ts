@@ -1,8 +1,15 @@
 import type { OutsideData } from '@sonde/data';
-import { isDataRef, isOutputRef, type OutputRef, type TaskId, type TaskNode, type Value } from '@sonde/pipeline';
+import {
+  type DataRef,
+  isDataRef,
+  isOutputRef,
+  type OutputRef,
+  type TaskId,
+  type TaskNode,
+  type Value,
+} from '@sonde/pipeline';
 import { isObtainable, type ResultRecord, type Store, type StoredArtifact } from '@sonde/store';
 import { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from '../step.ts';
-import type { DecideContext } from './decide.ts';
 
 /** Where one input's bytes come from. */
 export type InputSource =
@@ -43,14 +50,14 @@ export function visitRefs(value: Value, visit: (ref: Value) => void): void {
 export async function resolveInputs(
   task: TaskNode,
   recordOf: RecordOf,
-  context: Pick<DecideContext, 'data'>,
+  dataOf: (ref: DataRef) => Promise<OutsideData>,
 ): Promise<ResolvedInputs> {
   const sources = new Map<InputArtifact, InputSource>();
   const resolve = async (value: Value): Promise<RunValue> => {
     if (value === null || typeof value !== 'object') return value;
     if (isOutputRef(value)) return add(fromTask(value, recordOf));
     if (isDataRef(value)) {
-      const data = await context.data(value);
+      const data = await dataOf(value);
       return add([
         { $: 'artifact', type: data.type, path: '', digest: data.digest, axes: {}, ref: value.ref },
         { from: 'outside', ref: value.ref, data },

@@ -1,11 +1,12 @@
 import { UserError } from '@sonde/base';
 import { createDataResolver, DataUnknown, type ResolveHooks } from '@sonde/data';
 import { type DataRef, type Graph, isDataRef, type TaskId, type TaskNode } from '@sonde/pipeline';
-import { providerOf } from '../backends/local/devices.ts';
-import { type PlanOptions, type RefusedProblem, type RunOptions, RunRefused } from '../options.ts';
-import { type DecideContext, type Decision, decideAll, kindOf } from './decide.ts';
+import { type RefusedProblem, refuse } from '../refused.ts';
+import { notAllowed } from './allowed.ts';
+import { type DecideContext, type Decision, decideAll } from './decide.ts';
 import { createHistory } from './history.ts';
 import { visitRefs } from './inputs.ts';
+import type { PlanOptions } from './options.ts';
 import { isNamed, selectTasks, unknownNames } from './select.ts';
 
 /** The selected tasks with every decision that can be made before anything runs. */
@@ -39,54 +40,6 @@ export async function prepare(
     ...(await badData(tasks, context)),
   ]);
   return { tasks, context, decisions: await decideAll(tasks, context) };
-}
-
-function refuse(problems: readonly RefusedProblem[]): void {
-  if (problems.length > 0) throw new RunRefused(problems);
-}
-
-/** One problem a step, however many tasks it has. */
-function notAllowed(tasks: readonly TaskNode[], context: DecideContext, allowCode: boolean): RefusedProblem[] {
-  const problems = new Map<string, RefusedProblem>();
-  for (const task of tasks) {
-    const place = { step: task.step, task: task.id, range: task.range };
-    if (kindOf(task, context.kinds).runsCode === true && !allowCode) {
-      problems.set(`code ${task.step}`, {
-        code: 'code',
-        message: `Step \`${task.step}\` (${task.kind}) runs a program that the pipeline names.`,
-        hint: 'Read it, and if you trust it, run again with --allow-code.',
-        ...place,
-      });
-    }
-    if (task.resources.device === 'gpu' && context.accelerators.length === 0) {
-      problems.set(`device ${task.step}`, {
-        code: 'device',
-        message: `Step \`${task.step}\` asks for a GPU, but the run was given none.`,
-        hint: 'Name one with --device (cuda, cuda:0,1 or webgpu), or write `device: any` in its resources.',
-        ...place,
-      });
-    }
-  }
-  return [...problems.values()];
-}
-
-/** Refuses a run whose accelerators do not work, if anything is left for them to compute. */
-export async function refuseUnusable(
-  { tasks, context, decisions }: Prepared,
-  { tryAccelerator }: RunOptions,
-): Promise<void> {
-  const needed = tasks.some(
-    (task) =>
-      decisions.get(task.id)?.state !== 'cached' &&
-      providerOf(task, kindOf(task, context.kinds), context.accelerators) !== 'cpu',
-  );
-  if (!needed || tryAccelerator === undefined) return;
-  const problems = await Promise.all(context.accelerators.map(tryAccelerator));
-  refuse(
-    [...new Set(problems)].flatMap((message) =>
-      message === null ? [] : [{ code: 'device', message, hint: 'sonde doctor says what this machine has.' } as const],
-    ),
-  );
 }
 
 /** Every reference to data that is not usable, once, at its place in the file. */

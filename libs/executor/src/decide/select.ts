@@ -1,9 +1,10 @@
 import { type Graph, nearest, type TaskId, type TaskNode } from '@sonde/pipeline';
-import type { RefusedProblem } from '../options.ts';
+import type { RefusedProblem } from '../refused.ts';
 
 /** Whether a name from the command line means this task: its id, its step's, or that of a sub-pipeline around it. */
-export const isNamed = (task: TaskNode, name: string): boolean =>
-  task.id === name || task.step === name || task.step.startsWith(`${name}/`);
+export function isNamed(task: TaskNode, name: string): boolean {
+  return task.id === name || task.step === name || task.step.startsWith(`${name}/`);
+}
 
 /** The tasks that the targets name and all that these need, in the graph's order. All tasks where none is named. */
 export function selectTasks(graph: Graph, targets: readonly string[]): readonly TaskNode[] {

@@ -1,39 +1,6 @@
-import type { Fault, JsonValue } from '@sonde/base';
 import type { TaskId } from '@sonde/pipeline';
-
-/** Why a task runs, or does not: the same answer in `plan`, `run` and `explain`. */
-export type Reason =
-  /** Its result is in the store. */
-  | { readonly code: 'hit' }
-  /** Nothing like it was ever computed here. */
-  | { readonly code: 'new' }
-  /** The nearest earlier result differs in these fields of the fingerprint. */
-  | { readonly code: 'changed'; readonly fields: readonly FieldChange[] }
-  /** `--refresh` asked for it. */
-  | { readonly code: 'refresh' }
-  /** The result is recorded, but bytes of it are missing or damaged. */
-  | { readonly code: 'damaged'; readonly outputs: readonly string[] }
-  /** Not known before these tasks have run. */
-  | { readonly code: 'upstream'; readonly tasks: readonly TaskId[] }
-  /** Not known before the run has asked another machine what this reference stands for. */
-  | { readonly code: 'data'; readonly ref: string; readonly message: string };
-
-export type FieldChange = {
-  /** Dotted path inside the fingerprint: `config.top_p`, `revision`, `config.prompts`. */
-  readonly field: string;
-  /** Absent where the earlier fingerprint has no such field. */
-  readonly was?: JsonValue;
-  /** Absent where this fingerprint has no such field. */
-  readonly now?: JsonValue;
-};
-
-export type Failure = {
-  readonly code: Fault;
-  readonly message: string;
-  readonly hint?: string;
-  /** The last lines that the worker process wrote to its standard error, where it died. */
-  readonly stderr?: string;
-};
+import type { Reason } from '../decide/reason.ts';
+import type { Failure } from '../failure.ts';
 
 export type Counts = {
   readonly cached: number;
@@ -127,3 +94,8 @@ export type RunEvent = { readonly time: string } & (
       readonly seconds: number;
     }
 );
+
+type WithoutTime<E> = E extends RunEvent ? Omit<E, 'time'> : never;
+
+/** Tells the reader of the run, and its log, what has happened now. */
+export type Emit = (event: WithoutTime<RunEvent>) => void;

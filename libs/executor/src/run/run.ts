@@ -1,130 +1,112 @@
-import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Graph, TaskId, TaskNode } from '@sonde/pipeline';
-import type { Digest, ResultRecord, RunLog } from '@sonde/store';
-import PQueue from 'p-queue';
-import { acceleratorLeases, cpuLeases } from '../backends/local/devices.ts';
-import { createJobQueue } from '../backends/local/job-queue.ts';
-import { createPool, type WorkerPool } from '../backends/local/pool.ts';
-import { type Prepared, prepare, refuseUnusable } from '../decide/prepare.ts';
-import { ranks } from '../decide/select.ts';
-import type { RunHandle, RunOptions, RunResult } from '../options.ts';
-import { createEventStream, type EventStream } from './event-stream.ts';
-import type { Counts, RunEvent } from './events.ts';
-import { createStop, type EventBody, type Execution, type Lane, type Stop } from './execution.ts';
+import type { Graph } from '@sonde/pipeline';
+import type { Digest, RunMeta } from '@sonde/store';
+import type { Backend } from '../backends/backend.ts';
+import { refuseUnusable } from '../decide/allowed.ts';
+import { type Prepared, prepare } from '../decide/prepare.ts';
+import { createEventStream } from './event-stream.ts';
+import type { RunEvent } from './events.ts';
+import { createLedger } from './ledger.ts';
+import type { RunHandle, RunResult, ScheduleOptions } from './options.ts';
+import { createReader } from './reader.ts';
+import { createRecorder, type Recorder } from './recorder.ts';
+import { createStop, type Stop } from './stop.ts';
 import { runTasks } from './tasks.ts';
+import { createUnits } from './units.ts';
 
-const STALL_SECONDS = 30 * 60;
 /** How long a step that was told to stop may take to finish, in milliseconds. */
 const GRACE = 2000;
-/** Inputs that are read and checked at a time. */
-const READING = 4;
 
-/**
- * Runs what is not cached. Decides by the same code as `planGraph`; publishes each result as soon as it is complete,
- * so that a run that was cut off goes on where it was. Failures of tasks are in the result; it rejects only where
- * nothing was started (`RunRefused`) or the store cannot record the run (`StoreError`).
- */
-export function runGraph(graph: Graph, options: RunOptions): RunHandle {
+/** Runs what is not cached on a back end, which is started when there is something to run. */
+export function startRun(graph: Graph, options: ScheduleOptions, startBackend: () => Backend): RunHandle {
   const events = createEventStream<RunEvent>();
-  const result = start(graph, options, events).finally(() => events.end());
+  const result = conduct(graph, options, startBackend, createRecorder(events)).finally(() => events.end());
   // Whoever reads only the events has not asked for the result.
   result.catch(() => {});
   return { events, result };
 }
 
-async function start(graph: Graph, options: RunOptions, events: EventStream<RunEvent>): Promise<RunResult> {
+async function conduct(
+  graph: Graph,
+  options: ScheduleOptions,
+  startBackend: () => Backend,
+  recorder: Recorder,
+): Promise<RunResult> {
   const began = performance.now();
-  const early: RunEvent[] = [];
-  const tell = (body: EventBody) => {
-    const event = { time: now(), ...body } as RunEvent;
-    early.push(event);
-    events.push(event);
-  };
+  const { store } = options;
+  const { emit } = recorder;
+  const prepared = await prepareToRun(graph, options, recorder);
+  const log = await store.runs.create(runMeta(graph, prepared));
+  recorder.open(log, options.metadata);
+  const run = log.id;
+  emit({ event: 'run.started', run, pipeline: graph.name, store: store.dir, tasks: prepared.tasks.length });
+
+  const ledger = createLedger(emit);
+  const stop = createStop();
+  const backend = startBackend();
+  const stopListening = listen(options, stop, backend);
+  try {
+    const units = createUnits({ run, store, backend, stop, emit });
+    await runTasks({ run, prepared, ledger, units, reader: createReader(store), recorder, stop }, options);
+  } finally {
+    stopListening();
+    backend.kill();
+  }
+  const { records, failures } = ledger;
+  const counts = ledger.counts();
+  const status = stop.reason === 'interrupted' ? 'interrupted' : failures.size > 0 ? 'failed' : 'succeeded';
+  const seconds = Math.round(performance.now() - began) / 1000;
+  emit({ event: 'run.finished', run, status, counts, seconds });
+  await log.finish({ status, counts: { ...counts }, seconds });
+  return { run, status, counts, records, failures, seconds };
+}
+
+async function prepareToRun(graph: Graph, options: ScheduleOptions, { emit }: Recorder): Promise<Prepared> {
   const prepared = await prepare(graph, options, {
     allowCode: options.allowCode === true,
     ask: {
       signal: options.signal ?? new AbortController().signal,
-      resolved: (ref, commit, from) => tell({ event: 'data.resolved', ref, commit, from }),
-      retry: (ref, message, seconds) => tell({ event: 'data.retrying', ref, message, seconds }),
+      resolved: (ref, commit, from) => emit({ event: 'data.resolved', ref, commit, from }),
+      retry: (ref, message, seconds) => emit({ event: 'data.retrying', ref, message, seconds }),
     },
   });
-  await refuseUnusable(prepared, options);
-  const log = await options.store.runs.create(runMeta(graph, prepared));
-  if (options.metadata !== undefined) log.append({ time: now(), event: 'run.metadata', metadata: options.metadata });
-  const emit = (body: EventBody) => {
-    const event = { time: now(), ...body } as RunEvent;
-    log.append(event);
-    events.push(event);
-  };
-  for (const event of early) log.append(event);
-  emit({
-    event: 'run.started',
-    run: log.id,
-    pipeline: graph.name,
-    store: options.store.dir,
-    tasks: prepared.tasks.length,
-  });
-
-  const jobs = options.jobs ?? availableParallelism();
-  const threads = options.threadsTotal ?? availableParallelism();
-  const [cpu, accelerated] = [
-    cpuLeases(jobs, threads),
-    acceleratorLeases(options.accelerators ?? [], threads, process.env),
-  ].map((leases) => createPool(leases, options.workerEntry, options.env ?? {})) as [WorkerPool, WorkerPool];
-  const pools = [cpu, accelerated];
-  const stop = createStop();
-  const stopListening = listen(options, stop, pools);
-  try {
-    const execution = createExecution(options, prepared, log, emit, { cpu, accelerated }, stop);
-    const { counts, failures } = await runTasks(execution, prepared, (task, trace) =>
-      log.append({ time: now(), event: 'task.trace', task, trace }),
-    );
-    const status = stop.reason === 'interrupted' ? 'interrupted' : failures.size > 0 ? 'failed' : 'succeeded';
-    const seconds = Math.round(performance.now() - began) / 1000;
-    emit({ event: 'run.finished', run: log.id, status, counts, seconds });
-    await log.finish({ status, counts: { ...counts } satisfies Counts, seconds });
-    return { run: log.id, status, counts, records: execution.records, failures, seconds };
-  } finally {
-    stopListening();
-    for (const pool of pools) pool.kill();
-  }
+  const { tasks, context, decisions } = prepared;
+  await refuseUnusable(tasks, context, decisions, options.tryAccelerator);
+  return prepared;
 }
 
-const now = (): string => new Date().toISOString();
-
-function runMeta(graph: Graph, { tasks, decisions }: Prepared) {
+function runMeta(graph: Graph, { tasks, decisions }: Prepared): RunMeta {
   const file = graph.files[0];
-  const hex = file?.sha256.replace(/^sha256:/, '') ?? '0'.repeat(64);
   const keys = tasks.map((task) => {
     const decision = decisions.get(task.id);
     return [task.id, decision === undefined || decision.state === 'unknown' ? null : decision.key] as const;
   });
   return {
     pipeline: graph.name,
-    file: file?.path ?? '',
-    digest: `sha256:${hex}` as Digest,
+    ...(file === undefined ? {} : { file: file.path, digest: digestOf(file.sha256) }),
     params: graph.params,
     plan: Object.fromEntries(keys),
   };
 }
 
+function digestOf(sha256: string): Digest {
+  return `sha256:${sha256.replace(/^sha256:/, '')}`;
+}
+
 /** Turns the caller's signals into an orderly stop: told, then after the grace period killed; or killed at once. */
-function listen({ signal, killSignal }: RunOptions, stop: Stop, pools: readonly WorkerPool[]): () => void {
+function listen({ signal, killSignal }: ScheduleOptions, stop: Stop, backend: Backend): () => void {
   const over = new AbortController();
   const onAbort = () => {
     stop.set('interrupted');
-    for (const pool of pools) pool.abort();
+    backend.abort();
     delay(GRACE, undefined, { signal: over.signal }).then(
-      () => {
-        for (const pool of pools) pool.kill();
-      },
+      () => backend.kill(),
       () => {},
     );
   };
   const onKill = () => {
     stop.set('interrupted');
-    for (const pool of pools) pool.kill();
+    backend.kill();
   };
   for (const [source, action] of [
     [signal, onAbort],
@@ -134,46 +116,4 @@ function listen({ signal, killSignal }: RunOptions, stop: Stop, pools: readonly 
     else source?.addEventListener('abort', action, { once: true, signal: over.signal });
   }
   return () => over.abort();
-}
-
-function createExecution(
-  options: RunOptions,
-  { tasks, context }: Prepared,
-  log: RunLog,
-  emit: (event: EventBody) => void,
-  pools: { readonly cpu: WorkerPool; readonly accelerated: WorkerPool },
-  stop: Stop,
-): Omit<Execution, 'repair'> {
-  const records = new Map<TaskId, ResultRecord>();
-  const laneFor = (pool: WorkerPool): Lane => ({ pool, jobs: createJobQueue(pool) });
-  const cpu = laneFor(pools.cpu);
-  const accelerated = pools.accelerated.size > 0 ? laneFor(pools.accelerated) : cpu;
-  const byId = new Map(tasks.map((task) => [task.id, task]));
-  return {
-    run: log.id,
-    store: options.store,
-    options,
-    stallSeconds: options.stallSeconds ?? STALL_SECONDS,
-    context,
-    ranks: ranks(tasks),
-    laneOf: (provider) => (provider === 'cpu' ? cpu : accelerated),
-    reading: new PQueue({ concurrency: READING }),
-    units: new Map(),
-    dividing: new Set(),
-    records,
-    stop,
-    recordsUpstream: (task) => upstream(byId, task).map((id) => records.get(id)!),
-    emit,
-  };
-}
-
-function upstream(byId: ReadonlyMap<TaskId, TaskNode>, task: TaskId): TaskId[] {
-  const found = new Set<TaskId>();
-  const pending = [...byId.get(task)!.needs];
-  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-    if (found.has(id)) continue;
-    found.add(id);
-    pending.push(...byId.get(id)!.needs);
-  }
-  return [...found];
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@sonde/base';
 import type { ResultRecord } from '@sonde/store';
-import type { JobListener } from '../backends/local/worker.ts';
+import type { JobListener } from '../backends/backend.ts';
 import type { Shard } from '../step.ts';
 
 interface Counted {

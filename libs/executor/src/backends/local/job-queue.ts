@@ -1,15 +1,8 @@
 import PQueue, { type Queue, type QueueAddOptions } from 'p-queue';
+import type { JobNeeds } from '../backend.ts';
 import type { WorkerPool } from './pool.ts';
 
-export interface JobOptions extends QueueAddOptions {
-  /** Completes a task (joins its shards): short, and what waits for the task waits for it. */
-  readonly completes: boolean;
-  /** The highest goes first; its whole part is the length of the chain behind the task. */
-  readonly rank: number;
-  readonly affinity: string | undefined;
-  /** Whether work on its task has begun. */
-  readonly isBegun: () => boolean;
-}
+export type JobOptions = QueueAddOptions & Pick<JobNeeds, 'completes' | 'rank' | 'affinity' | 'isBegun'>;
 
 type Run = () => Promise<unknown>;
 

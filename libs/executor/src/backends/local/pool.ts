@@ -1,7 +1,10 @@
-import { type DeviceLease, startWorker, type Worker } from './worker.ts';
+import type { DeviceLease } from './leases.ts';
+import { startWorker, type Worker } from './worker.ts';
 
 /** One job's right to a worker, from the moment the job is chosen. */
 export interface Seat {
+  /** The name of the device that it has. */
+  readonly device: string;
   /** The worker; started when first asked for, and replaced where it has died. */
   worker(): Worker;
   /** Gives the worker back. */
@@ -81,6 +84,7 @@ export function createPool(
         busy.add(worker);
       }
       const seat: Seat = {
+        device: lease.name,
         worker() {
           if (worker?.alive !== true) {
             if (worker !== undefined) busy.delete(worker);

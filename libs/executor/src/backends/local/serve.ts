@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { UserError } from '@sonde/base';
-import { machineFailure } from '../../failure.ts';
-import type { StepImplementation, StepKind } from '../../step.ts';
-import type { FromWorker, Job, ToWorker } from './messages.ts';
+import { asTaskFailure } from '../../failure.ts';
+import type { Device, StepImplementation, StepKind } from '../../step.ts';
+import type { Job } from '../backend.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
 
 /** Progress is sent at most this often (ms): a step may report every row. */
 const PROGRESS_INTERVAL = 100;
@@ -34,7 +34,7 @@ export function serveWorker(kinds: ReadonlyMap<string, StepKind>): void {
       return;
     }
     abort = new AbortController();
-    perform(message, implementation, abort.signal).then(
+    perform(message.job, message.device, implementation, abort.signal).then(
       () => send({ type: 'done' }),
       (error: unknown) => send(failureMessage(error)),
     );
@@ -54,12 +54,13 @@ function exitWithChildren(): void {
   }
 }
 
-const send = (message: FromWorker): void => {
+function send(message: FromWorker): void {
   process.send?.(message);
-};
+}
 
 async function perform(
   job: Job,
+  device: Device,
   implementation: (kind: string) => Promise<StepImplementation>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -74,7 +75,7 @@ async function perform(
   await step.run({
     config: job.config,
     ...(job.shard === undefined ? {} : { shard: job.shard }),
-    device: job.device,
+    device,
     scratch: job.scratch,
     output,
     progress: progress.report,
@@ -104,13 +105,6 @@ function createProgress() {
 }
 
 function failureMessage(error: unknown): FromWorker {
-  if (!(error instanceof Error)) return { type: 'failed', code: 'internal', message: String(error) };
-  const { message } = error;
-  if (error instanceof UserError) {
-    return { type: 'failed', code: error.code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
-  }
-  const machine = machineFailure(error);
-  if (machine !== undefined) return { type: 'failed', ...machine };
-  const stack = error.cause === undefined ? error.stack : `${error.stack}\ncaused by: ${String(error.cause)}`;
-  return { type: 'failed', code: 'internal', message, ...(stack === undefined ? {} : { stack }) };
+  const { failure, trace } = asTaskFailure(error);
+  return { type: 'failed', failure, ...(trace === undefined ? {} : { trace }) };
 }

@@ -1,34 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Failure } from '../../run/events.ts';
-import type { Device } from '../../step.ts';
+import type { Failure } from '../../failure.ts';
+import type { Job, JobLimits, JobListener, JobOutcome } from '../backend.ts';
+import type { DeviceLease } from './leases.ts';
 import { memoryKills } from './memory.ts';
-import type { FromWorker, Job, ToWorker } from './messages.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
 import { endMarkedProcesses } from './processes.ts';
-
-/** A device lent to one worker process for as long as the process lives. */
-export interface DeviceLease {
-  readonly name: string;
-  readonly device: Device;
-  /** What makes the process see this device alone. */
-  readonly env: Readonly<Record<string, string>>;
-}
-
-export interface JobLimits {
-  readonly timeoutSeconds?: number;
-  /** Applies where there is no timeout: a person who gives one allows silence until then. */
-  readonly stallSeconds: number;
-}
-
-export interface JobListener {
-  progress(done: number, total: number, unit: string): void;
-  log(level: 'info' | 'warning', message: string): void;
-}
-
-export type JobOutcome =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly failure: Failure; readonly stack?: string };
 
 export interface Worker {
   readonly lease: DeviceLease;
@@ -118,7 +96,7 @@ export function startWorker(
       const verdict = watch(child, limits, listener, (restart) => {
         activity = restart;
       });
-      child.send(job satisfies ToWorker, () => {});
+      child.send({ type: 'job', job, device: lease.device } satisfies ToWorker, () => {});
       const outcome = await Promise.race([verdict.outcome, ended.then(() => 'died' as const)]);
       verdict.stop();
       activity = () => {};
@@ -155,7 +133,7 @@ function killGroup(child: ChildProcess, id: string): void {
 
 type Verdict =
   | { readonly ok: true }
-  | { readonly ok: false; readonly failure: Failure; readonly stack?: string; readonly fatal: boolean };
+  | { readonly ok: false; readonly failure: Failure; readonly trace?: string; readonly fatal: boolean };
 
 /** Follows one job's messages until it ends, runs out of time or falls silent. */
 function watch(
@@ -189,12 +167,8 @@ function watch(
           resolve({
             ok: false,
             fatal: false,
-            failure: {
-              code: message.code,
-              message: message.message,
-              ...(message.hint === undefined ? {} : { hint: message.hint }),
-            },
-            ...(message.stack === undefined ? {} : { stack: message.stack }),
+            failure: message.failure,
+            ...(message.trace === undefined ? {} : { trace: message.trace }),
           });
           break;
       }
