@@ -244,7 +244,7 @@ describe('a pipeline whose model is on the hub', () => {
     await rm(path.join(place, 'snapshots', first, 'tokenizer.json'));
     const broken = await call(['run', 'python.yaml', '--offline'], env);
     expect(broken.status).toBe(2);
-    expect(broken.stderr).toContain('has no file tokenizer.json');
+    expect(broken.stderr).toContain('has no tokenizer.json');
   });
 
   it('is downloaded once by two processes', async () => {

@@ -1,5 +1,7 @@
-import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { watch } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { digestOf } from '@sonde/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runPipeline, sonde, startSonde, temporaryFolder } from './sonde.ts';
 
@@ -104,6 +106,81 @@ describe('the results of an earlier run', () => {
     await write(pipeline('good: good'));
     expect((await run()).status).toBe(0);
     expect(await results()).toEqual(['good.json', 'notes.txt', 'provenance.json']);
+  }, 60_000);
+});
+
+describe('a run killed while it writes its results', () => {
+  it('leaves no provenance.json that is wrong, and nothing hidden once another run has written there', async () => {
+    await write(pipeline());
+    const target = path.join(folder, 'results/results');
+    for (const value of ['7', '1']) expect((await run('--set', `value=${value}`)).status).toBe(0);
+    const moments = [
+      '.sonde-results',
+      'provenance.json',
+      'good.json',
+      '.sonde-results',
+      'provenance.json',
+      'good.json',
+    ];
+    for (const [round, moment] of moments.entries()) {
+      const value = round % 2 === 0 ? '7' : '1';
+      const killed = startSonde(folder, ['run', 'p.yaml', '--allow-code', '--set', `value=${value}`]);
+      const watcher = watch(target, (_, name) => name === moment && killed.child.kill('SIGKILL'));
+      await killed.ended;
+      watcher.close();
+      if ((await results()).includes('provenance.json')) {
+        for (const [file, { digest }] of Object.entries((await provenance()).outputs)) {
+          expect(digestOf(await text(file)), file).toBe(digest);
+        }
+      }
+    }
+    expect((await run()).status).toBe(0);
+    expect(await results()).toEqual(ALL);
+    expect(await text('good.json')).toBe('[1]');
+  }, 120_000);
+
+  it('is brought to its end by the next one, before that begins', async () => {
+    await write(pipeline());
+    expect((await run()).status).toBe(0);
+    // As a kill between the first and the last rename leaves it.
+    const target = path.join(folder, 'results/results');
+    const stage = path.join(target, '.sonde-results');
+    await mkdir(path.join(stage, 'files/each'), { recursive: true });
+    await mkdir(path.join(stage, 'old'));
+    await rename(path.join(target, 'provenance.json'), path.join(stage, 'old/0'));
+    const old = JSON.parse(await readFile(path.join(stage, 'old/0'), 'utf8')) as Provenance;
+    await writeFile(path.join(target, 'good.json'), '[8]');
+    await writeFile(path.join(stage, 'files/each/item=9.json'), '[9]');
+    const outputs = { ...old.outputs, 'each/item=9.json': { digest: digestOf('[9]'), task: 'each[item=9]', run: 'x' } };
+    await writeFile(path.join(stage, 'provenance.json'), JSON.stringify({ ...old, outputs }));
+    const plan = { put: ['good.json', 'each/item=9.json'], remove: ['bad.json'] };
+    await writeFile(path.join(stage, 'plan.json'), JSON.stringify(plan));
+    const some = await run('good', '--set', 'value=5');
+    expect(some.status, some.stderr).toBe(0);
+    expect(await results()).toEqual([
+      'each',
+      'each/item=4.json',
+      'each/item=5.json',
+      'each/item=9.json',
+      'good.json',
+      'provenance.json',
+    ]);
+    expect(Object.keys((await provenance()).outputs)).toContain('each/item=9.json');
+  }, 60_000);
+
+  it('that fails leaves all as it was: files, provenance.json, no hidden copy', async () => {
+    await write(pipeline());
+    expect((await run()).status).toBe(0);
+    const before = await text('provenance.json');
+    await rm(path.join(folder, 'results/results/bad.json'));
+    await mkdir(path.join(folder, 'results/results/bad.json'));
+    await writeFile(path.join(folder, 'results/results/bad.json/mine'), 'mine');
+    const failed = await run('--set', 'value=7');
+    expect(failed.status).toBe(4);
+    expect(failed.stderr).toMatch(/bad\.json holds mine, which would be lost/);
+    expect(await text('good.json')).toBe('[1]');
+    expect(await text('provenance.json')).toBe(before);
+    expect((await results()).filter((name) => name.startsWith('.'))).toEqual([]);
   }, 60_000);
 });
 

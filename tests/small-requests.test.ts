@@ -1,9 +1,9 @@
 // What a person asks of the command line in passing: outputs copied out, past runs, help, where the store is.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, execSync } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sonde, temporaryFolder } from './sonde.ts';
+import { sonde, type TaskEvent, temporaryFolder } from './sonde.ts';
 
 let folder: string;
 let remove: () => Promise<void>;
@@ -76,6 +76,34 @@ outputs:
   });
 });
 
+describe('two files of the same bytes', () => {
+  it('are told apart where both are wrong', async () => {
+    for (const name of ['a.jsonl', 'b.jsonl']) await write(name, '{"text":"x"}\n{"text":');
+    await write(
+      'same.yaml',
+      `sonde: 1
+name: same
+steps:
+  one: { uses: table/import, with: { source: ./a.jsonl } }
+  two: { uses: table/import, with: { source: ./b.jsonl } }
+  again: { uses: table/import, with: { source: ./a.jsonl } }
+`,
+    );
+    const { stdout } = await sonde(folder, ['run', 'same.yaml', '--keep-going', '--json']);
+    const failed = Object.fromEntries(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as TaskEvent)
+        .filter(({ event }) => event === 'task.failed')
+        .map(({ task, failure }) => [task, (failure as { message: string }).message]),
+    );
+    expect(failed.one).toMatch(/a\.jsonl:2: [^\n]*$/);
+    expect(failed.two).toMatch(/\.jsonl:2: .*\nHere the same bytes come from \.\/b\.jsonl\.$/);
+    expect(failed.again).toBe(failed.one);
+  });
+});
+
 describe('a pipeline that is refused', () => {
   it('is a JSON object of diagnostics for run, plan, explain and check', async () => {
     await mkdir(path.join(folder, 'adapter'));
@@ -104,6 +132,15 @@ steps:
   });
 });
 
+it('an unknown step kind that a module would bring says so', async () => {
+  await write('own.yaml', 'sonde: 1\nname: own\nsteps:\n  a: { uses: text/word-count, with: { text: ./a.jsonl } }\n');
+  const { status, stderr } = await sonde(folder, ['check', 'own.yaml']);
+  expect(stderr).toMatch(
+    /SND140: unknown step kind `text\/word-count`[\s\S]*comes with its module, `--module FILE --allow-code`/,
+  );
+  expect(status).toBe(2);
+});
+
 describe('where nothing is yet', () => {
   it('logs says that there is no run', async () => {
     const { status, stderr } = await sonde(folder, ['logs', 'last', '--store', 'none']);
@@ -116,6 +153,13 @@ describe('where nothing is yet', () => {
     expect([status, stderr]).toEqual([2, 'error: there is no command "shwo"\nDid you mean "show"?\n']);
     expect((await sonde(folder, ['help', 'store', 'gc'])).status).toBe(0);
     expect((await sonde(folder, ['help'])).status).toBe(0);
+  });
+
+  it('init says a command that works from here', async () => {
+    const { stderr } = await sonde(folder, ['init', 'mine']);
+    const next = /^Next: (.*)\n$/.exec(stderr)![1]!;
+    expect(next).not.toContain('npx');
+    expect(execSync(next.replace(' run ', ' plan '), { cwd: folder, encoding: 'utf8' })).toContain('to run');
   });
 
   it('run says once where the store is, outside any package', async () => {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { forward, generate, openModel } from '@sonde/engine';
-import { randomStream } from '@sonde/statistics';
+import { randomStream } from '@sonde/numerics';
 import { compete, type Measured, measured, SHAPES } from './peer.ts';
 
 const USAGE = `Times generation with pooled states of all layers against transformers, on random weights in known shapes.

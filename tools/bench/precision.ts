@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { listModelFiles } from '@sonde/checkpoints';
+import { listModelFiles, localFolder } from '@sonde/checkpoints';
 import { resolveEmbedded } from '@sonde/embedded';
 import { forward, generate, type OpenOptions, openModel } from '@sonde/engine';
 import { elementCount, openSafetensors } from '@sonde/tensors';
@@ -38,7 +38,9 @@ const megabytes = (bytes: number): number => Math.round(bytes / 1e5) / 10;
 /** What the weights take as they run. */
 const weightBytes = async (folder: string, { quantization }: Mode): Promise<number> => {
   let bytes = 0;
-  for (const name of (await listModelFiles(folder)).filter((file) => file.endsWith('.safetensors'))) {
+  for (const name of (await listModelFiles(await localFolder(folder))).filter((file) =>
+    file.endsWith('.safetensors'),
+  )) {
     for (const [tensor, { shape }] of (await openSafetensors(path.join(folder, name))).tensors) {
       const inBlock = shape.length === 2 && /\.\d+\./.test(tensor);
       bytes += elementCount(shape) * (inBlock && quantization ? BLOCK_BYTES[quantization]! : 4);

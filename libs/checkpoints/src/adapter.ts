@@ -1,9 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord, UserError } from '@sonde/base';
 import { openSafetensors } from '@sonde/tensors';
 import type { Weight } from './checkpoint.ts';
-import { readJson } from './json.ts';
+import { type Folder, listed, localFolder, readJsonIn } from './folder.ts';
 
 /** The low-rank path of one linear layer: x ↦ scale · (x Aᵀ) Bᵀ, with A [r, in] and B [out, r]. */
 export interface LowRank {
@@ -21,15 +20,13 @@ export interface Adapter {
 
 const CONFIG = 'adapter_config.json';
 const WEIGHTS = 'adapter_model.safetensors';
-export const ADAPTER_FILES = [CONFIG, WEIGHTS];
+const FILES = [CONFIG, WEIGHTS];
 
 /** The files of an adapter folder that loading it reads, sorted. @throws UserError if one is missing */
-export async function listAdapterFiles(folder: string): Promise<string[]> {
-  for (const name of ADAPTER_FILES) {
-    const found = await stat(join(folder, name)).catch(() => null);
-    if (!found?.isFile()) throw new UserError('model', `${folder} is not a LoRA adapter: it has no ${name}.`);
-  }
-  return [...ADAPTER_FILES];
+export function listAdapterFiles(folder: Folder): string[] {
+  const missing = FILES.find((name) => !folder.has(name));
+  if (missing === undefined) return [...FILES];
+  throw new UserError('model', `${folder.label} is not a LoRA adapter: it has no ${missing}. ${listed(folder)}`);
 }
 
 function refuseVariants(config: Record<string, unknown>, path: string): void {
@@ -68,9 +65,10 @@ function patternFor(patterns: unknown, module: string, where: string): number | 
 
 /** Opens a PEFT LoRA folder. @throws UserError if it is of a kind not supported or incomplete */
 export async function openAdapter(folder: string): Promise<Adapter> {
-  await listAdapterFiles(folder);
-  const path = join(folder, CONFIG);
-  const config = await readJson(path, 'The adapter configuration');
+  const found = await localFolder(folder);
+  listAdapterFiles(found);
+  const path = found.where(CONFIG);
+  const config = (await readJsonIn(found, CONFIG)) ?? {};
   refuseVariants(config, path);
   const { r, lora_alpha: alpha, use_rslora: stabilised } = config;
   if (typeof r !== 'number' || typeof alpha !== 'number')

@@ -11,10 +11,10 @@ export interface DataFile {
   readonly path: string;
 }
 
-const inside = (folder: string, path: string): boolean => {
+function inside(folder: string, path: string): boolean {
   const way = relative(folder, path);
   return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
-};
+}
 
 function tensorsOf(graph: Graph): { initializers: readonly TensorValue[]; inner: TensorValue[] } {
   const inner = graph.nodes.flatMap(({ attributes }) =>

@@ -24,6 +24,8 @@ export interface Fields {
   /** An object, as fields; null if the field is absent or null. */
   group(name: string): Fields | null;
   has(name: string): boolean;
+  /** The fields that there are. */
+  names(): readonly string[];
 }
 
 export function fieldsOf(values: Readonly<Record<string, unknown>>, where: string): Fields {
@@ -90,6 +92,7 @@ export function fieldsOf(values: Readonly<Record<string, unknown>>, where: strin
       if (value === undefined || value === null) return null;
       return isRecord(value) ? fieldsOf(value, `${where}: ${name}`) : fail(name, 'an object');
     },
+    names: () => Object.keys(values),
     has: (name) => values[name] !== undefined && values[name] !== null,
   };
 }

@@ -2,6 +2,7 @@ export { type Adapter, listAdapterFiles, openAdapter } from './adapter.ts';
 export { type Checkpoint, hasWeights, listModelFiles, openCheckpoint, type Weight, weightName } from './checkpoint.ts';
 export { byteLength, checkExternalData, type DataFile } from './external-data.ts';
 export { type Fields, fieldsOf } from './fields.ts';
+export { type Folder, type LocalFolder, localFolder, remoteFolder } from './folder.ts';
 export { readJson, readJsonIfThere } from './json.ts';
 export { planQuantizedFile, type QuantizedFile } from './quantization/file.ts';
 export type { LinearShape } from './quantization/format.ts';
@@ -15,5 +16,4 @@ export {
   type WeightDtype,
 } from './quantization/precision.ts';
 export { findReady, readGraphFile } from './ready-folder.ts';
-export { chooseAdapterFiles, chooseModelFiles, type RemoteFolder } from './remote-files.ts';
 export { writeAt } from './write-at.ts';

@@ -1,14 +1,12 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord, UserError } from '@sonde/base';
 import { decodeModel, type OnnxModel } from '@sonde/onnx';
 import { checkExternalData, externalLocations } from './external-data.ts';
-import { parseJson, readJsonIfThere } from './json.ts';
-import type { RemoteFolder } from './remote-files.ts';
+import { type Folder, readJsonIn, requireFile, SUBFOLDER } from './folder.ts';
 
 /** A folder with a ready decoder graph. */
 export interface ReadyFolder {
-  readonly folder: string;
+  readonly folder: Folder;
   /** The graph's file, relative to the folder. */
   readonly file: string;
   /** config.json, with what a genai_config.json says under its names where config.json is silent. */
@@ -19,7 +17,6 @@ export interface ReadyFolder {
 }
 
 const GENAI = 'genai_config.json';
-const SUBFOLDER = 'onnx';
 const OPTIONAL = [
   'chat_template.jinja',
   'config.json',
@@ -29,30 +26,24 @@ const OPTIONAL = [
   'tokenizer_config.json',
 ];
 
-async function namesIn(folder: string): Promise<string[]> {
-  const list = (path: string): Promise<string[]> => readdir(path).catch((): string[] => []);
-  const inner = (await list(join(folder, SUBFOLDER))).map((name) => `${SUBFOLDER}/${name}`);
-  return [...(await list(folder)), ...inner];
-}
-
 /**
  * The graph among a folder's names: the one that genai_config.json names, else model.onnx, else the only one; null if
  * there is none. @throws UserError
  */
-function chooseGraph(folder: string, names: readonly string[], named: unknown): string | null {
+function chooseGraph(folder: Folder, named: unknown): string | null {
   if (named !== undefined) {
     if (typeof named !== 'string' || !/^[\w.-]+$/.test(named)) {
-      throw new UserError('model', `${join(folder, GENAI)}: the decoder's filename is not a plain file name.`);
+      throw new UserError('model', `${folder.where(GENAI)}: the decoder's filename is not a plain file name.`);
     }
     return named;
   }
-  const all = names.filter((name) => /^(onnx\/)?[^/]+\.onnx$/.test(name)).sort();
+  const all = folder.names.filter((name) => /^(onnx\/)?[^/]+\.onnx$/.test(name)).sort();
   const usual = ['model.onnx', `${SUBFOLDER}/model.onnx`].find((name) => all.includes(name));
   if (usual) return usual;
   if (all.length > 1) {
     throw new UserError(
       'model',
-      `${folder} has ${all.length} graphs (${all.join(', ')}) and none is named model.onnx; keep one of them.`,
+      `${folder.label} has ${all.length} graphs (${all.join(', ')}) and none is named model.onnx; keep one of them.`,
     );
   }
   return all[0] ?? null;
@@ -81,34 +72,29 @@ function decoderOf(genai: Record<string, unknown>): Record<'model' | 'decoder', 
 }
 
 /** Looks for a ready graph in a folder, in the hub's layout or onnxruntime-genai's; null if there is none. */
-export async function findReady(folder: string): Promise<ReadyFolder | null> {
-  const genai = (await readJsonIfThere(join(folder, GENAI))) ?? {};
+export async function findReady(folder: Folder): Promise<ReadyFolder | null> {
+  const genai = (await readJsonIn(folder, GENAI)) ?? {};
   const { model, decoder } = decoderOf(genai);
-  const file = chooseGraph(folder, await namesIn(folder), decoder.filename);
+  const file = chooseGraph(folder, decoder.filename);
   if (file === null) return null;
-  const found = await stat(join(folder, file)).catch(() => null);
-  if (!found?.isFile())
-    throw new UserError('model', `${join(folder, GENAI)} names the graph ${file}, which is not there.`);
-  const own = await readJsonIfThere(join(folder, 'config.json'));
-  if (!own && Object.keys(genai).length === 0) {
-    throw new UserError('model', `${folder} has a graph ${file}, but neither config.json nor ${GENAI}.`);
+  if (!folder.has(file)) {
+    throw new UserError('model', `${folder.where(GENAI)} names the graph ${file}, which is not there.`);
   }
-  const generationConfig = (await readJsonIfThere(join(folder, 'generation_config.json'))) ?? {};
+  const own = await readJsonIn(folder, 'config.json');
+  if (!own && Object.keys(genai).length === 0) {
+    throw new UserError('model', `${folder.label} has a graph ${file}, but neither config.json nor ${GENAI}.`);
+  }
+  const generationConfig = (await readJsonIn(folder, 'generation_config.json')) ?? {};
   return { folder, file, config: { ...translate(model, decoder), ...own }, generationConfig, decoder };
 }
 
 /** Reads the graph of a folder. @throws UserError if it is not a graph that can be read */
 export async function readGraphFile({ folder, file }: ReadyFolder): Promise<OnnxModel> {
-  const path = join(folder, file);
-  return decodeGraph(await readFile(path), path);
-}
-
-function decodeGraph(bytes: Uint8Array, where: string): OnnxModel {
   try {
-    return decodeModel(bytes);
+    return decodeModel(await folder.read(file));
   } catch (error) {
-    if (error instanceof UserError) throw new UserError('model', `${where} cannot be read: ${error.message}`);
-    throw error;
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError('model', `${folder.where(file)} cannot be read: ${error.message}`);
   }
 }
 
@@ -116,51 +102,21 @@ function decodeGraph(bytes: Uint8Array, where: string): OnnxModel {
  * The files that loading a ready graph reads, sorted; null if the folder has no graph.
  * @throws UserError if one is missing, or a file of external data lies elsewhere
  */
-export async function listReadyFiles(folder: string): Promise<string[] | null> {
+export async function listReadyFiles(folder: Folder): Promise<string[] | null> {
   const found = await findReady(folder);
   if (!found) return null;
-  const there: string[] = [];
-  for (const name of OPTIONAL) {
-    if ((await stat(join(folder, name)).catch(() => null))?.isFile()) there.push(name);
-    else if (name === 'tokenizer.json') throw new UserError('model', `${folder} has no ${name}.`);
-  }
+  requireFile(folder, 'tokenizer.json');
   const { graph } = await readGraphFile(found);
-  const data = await checkExternalData(join(folder, found.file), graph);
-  return [
-    ...there,
-    found.file,
-    ...besideGraph(
-      found.file,
-      data.map(({ location }) => location),
-    ),
-  ].sort();
-}
-
-const besideGraph = (graph: string, locations: readonly string[]): string[] =>
-  locations.map((location) => (graph.includes('/') ? `${SUBFOLDER}/${location}` : location));
-
-/**
- * The same for a folder elsewhere, whose files can be read one by one.
- * @throws UserError if something is missing or the graph cannot be read
- */
-export async function chooseReadyFiles({ label, names, read }: RemoteFolder): Promise<string[] | null> {
-  const there = new Set(names);
-  const json = async (name: string): Promise<Record<string, unknown>> =>
-    there.has(name) ? parseJson(`${label}: ${name}`, Buffer.from(await read(name)).toString('utf8')) : {};
-  const { decoder } = decoderOf(await json(GENAI));
-  const file = chooseGraph(label, names, decoder.filename);
-  if (file === null) return null;
-  for (const name of [file, 'tokenizer.json']) {
-    if (!there.has(name)) throw new UserError('model', `${label} has no ${name}.`);
-  }
-  const { graph } = decodeGraph(await read(file), `${label}: ${file}`);
-  const data = besideGraph(file, externalLocations(graph));
-  const missing = data.find((name) => !there.has(name));
+  // Only where the files are can links and lengths be looked at.
+  if (folder.path !== null) await checkExternalData(join(folder.path, found.file), graph);
+  const beside = found.file.includes('/') ? `${SUBFOLDER}/` : '';
+  const data = externalLocations(graph).map((location) => beside + location);
+  const missing = data.find((name) => !folder.has(name));
   if (missing !== undefined) {
     throw new UserError(
       'model',
-      `${label} is incomplete: ${file} names external data in ${missing}, which is not there.`,
+      `${folder.label} is incomplete: ${found.file} names external data in ${missing}, which is not there.`,
     );
   }
-  return [...OPTIONAL.filter((name) => there.has(name)), file, ...data].sort();
+  return [...OPTIONAL.filter((name) => folder.has(name)), found.file, ...data].sort();
 }

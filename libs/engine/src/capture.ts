@@ -1,9 +1,7 @@
 import { UserError } from '@sonde/base';
-import { causalMask } from '@sonde/networks';
 import { byLength, runsOf, tokensPerRun } from './decoding/batches.ts';
-import { eachToken, padTokens, spanMaximum, spanWeights } from './decoding/prefill.ts';
 import { explainNonFinite } from './finite.ts';
-import { placesOf, planInterventions } from './interventions.ts';
+import { planInterventions } from './interventions.ts';
 import { internalsOf, type Model } from './model.ts';
 import { type Capture, checkCapture, featuresOf } from './options.ts';
 import {
@@ -16,6 +14,7 @@ import {
 } from './prompts.ts';
 import { collectStates, NonFiniteStates } from './states.ts';
 import type { CapturedStates, CaptureItem, CaptureOptions, Intervention, Pool, RunHooks } from './types.ts';
+import { eachToken, readWhole, spanMaximum, spanWeights } from './whole.ts';
 
 type Range = readonly [number, number];
 
@@ -130,7 +129,8 @@ export async function capture(
     onProgress?.({ done: start, total: count });
     const places = order.slice(start, end);
     const group = places.map((place) => rows[place]!);
-    const { tokens, inputIds, positions } = padTokens(group.map((row) => row.ids));
+    const whole = readWhole(engine.sizes, group, plan);
+    const { tokens } = whole;
     const ranges = group.map((row) => [
       ...summed.map((pool) => rangeOf(pool, row)),
       ...(wanted.tokens ? eachToken(row.ids.length, tokens) : []),
@@ -138,14 +138,8 @@ export async function capture(
     const pools = ranges[0]!.length;
     const tails = group.map(({ tail }) => tail);
     const result = await engine.run({
-      prompts: group.length,
-      samples: 1,
-      tokens,
-      inputIds,
-      positions,
-      mask: causalMask(engine.sizes, tokens),
+      ...whole,
       last: true,
-      changes: plan.changes(() => placesOf(group, tokens)),
       ...(pools > 0 ? { pool: spanWeights(ranges, tokens) } : {}),
       ...(withMaximum ? { maximum: spanMaximum(tails, tokens) } : {}),
     });

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord, UserError } from '@sonde/base';
-import { listModelFiles, type Quantization, readJson, type WeightDtype } from '@sonde/checkpoints';
+import { listModelFiles, localFolder, type Quantization, readJson, type WeightDtype } from '@sonde/checkpoints';
 import { generate } from './generate.ts';
 import { internalsOf, openModel } from './model.ts';
 import type { OpenOptions } from './types.ts';
@@ -53,7 +53,7 @@ const NEW_TOKENS = 5;
  * @throws UserError if something is missing, not supported, or does not come out as it must
  */
 export async function checkModel(folder: string, options: OpenOptions): Promise<ModelReport> {
-  const names = await listModelFiles(folder);
+  const names = await listModelFiles(await localFolder(folder));
   const files = await Promise.all(names.map(async (name) => ({ name, size: (await stat(join(folder, name))).size })));
   const kind = (await readJson(join(folder, 'tokenizer.json'), 'The tokenizer')).model;
   const model = await openModel(folder, options);

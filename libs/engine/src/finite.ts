@@ -1,11 +1,10 @@
 import { UserError } from '@sonde/base';
 import { findNonFinite, weightName } from '@sonde/checkpoints';
-import { causalMask } from '@sonde/networks';
 import { readFloat32 } from '@sonde/tensors';
-import { padTokens, spanWeights } from './decoding/prefill.ts';
 import type { Engine } from './engine.ts';
-import { type Plan, placesOf } from './interventions.ts';
+import type { Plan } from './interventions.ts';
 import { internalsOf, type Model } from './model.ts';
+import { readWhole, spanWeights } from './whole.ts';
 
 /** The first weight, by file order, that holds a number that is not finite, as it is stored or as it runs. */
 async function nonFiniteWeight(model: Model): Promise<string | null> {
@@ -29,20 +28,10 @@ async function nonFiniteLayer(
   plan: Plan,
   prompt: { readonly id: string; readonly ids: readonly number[] },
 ): Promise<number | null> {
-  const { ids } = prompt;
-  const { tokens, inputIds, positions } = padTokens([ids]);
-  const mask = causalMask(engine.sizes, tokens);
-  const pool = spanWeights([[[0, tokens]]], tokens);
-  const changes = plan.changes(() => placesOf([prompt], tokens));
+  const whole = readWhole(engine.sizes, [prompt], plan);
   const { pooled } = await engine.run({
-    prompts: 1,
-    samples: 1,
-    tokens,
-    inputIds,
-    positions,
-    mask,
-    changes,
-    pool,
+    ...whole,
+    pool: spanWeights([[[0, whole.tokens]]], whole.tokens),
     last: true,
   });
   const at = pooled.findIndex((value) => !Number.isFinite(value));

@@ -1,10 +1,10 @@
-import { type CaptureSite, causalMask } from '@sonde/networks';
-import { eachToken, padTokens, spanWeights } from './decoding/prefill.ts';
-import { placesOf, planInterventions } from './interventions.ts';
+import { type CaptureSite, plainHead } from '@sonde/networks';
+import { planInterventions } from './interventions.ts';
 import { internalsOf, type Model } from './model.ts';
 import { featuresOf } from './options.ts';
 import { checkLength } from './prompts.ts';
 import type { Intervention } from './types.ts';
+import { eachToken, readWhole, spanWeights } from './whole.ts';
 
 /** Everything that one pass over a sequence of T tokens gives. */
 export interface Forward {
@@ -27,25 +27,13 @@ export async function forward(
   const { engine: open, decoder } = internalsOf(model);
   const plan = planInterventions(options.interventions ?? [], decoder);
   const engine = await open(featuresOf(null, plan));
-  const { tokens, inputIds, positions } = padTokens([ids]);
+  const whole = readWhole(engine.sizes, [{ id: 'tokens', ids }], plan);
+  const { tokens } = whole;
   const { pooled, logits } = await engine.run({
-    prompts: 1,
-    samples: 1,
-    tokens,
-    inputIds,
-    positions,
-    mask: causalMask(engine.sizes, tokens),
+    ...whole,
     last: true,
-    changes: plan.changes(() => placesOf([{ id: 'tokens', ids }], tokens)),
     pool: spanWeights([eachToken(tokens, tokens)], tokens),
-    head: {
-      rows: Int32Array.from(ids, (_, t) => t),
-      sample: false,
-      temperature: 1,
-      topK: 0,
-      topP: 1,
-      penalty: 1,
-    },
+    head: plainHead(Int32Array.from(ids, (_, t) => t)),
     logits: true,
   });
   const hiddenStates = new Float32Array((layers + 1) * tokens * d);

@@ -1,37 +1,16 @@
 import { UserError } from '@sonde/base';
-import { type DecoderSizes, type Features, PLAIN, SITES, type Site, siteSize } from '@sonde/networks';
+import {
+  type Changes,
+  type Edit,
+  type Features,
+  openGates,
+  PLAIN,
+  SITES,
+  type Site,
+  siteSize,
+  type TrunkSizes,
+} from '@sonde/networks';
 import type { Intervention, TokenPlace } from './types.ts';
-
-/** [blocks] each: 1 where a block's attention or MLP adds to the residual stream, 0 where it does not. */
-export interface Gates {
-  readonly attention: Float32Array;
-  readonly mlp: Float32Array;
-}
-
-/** Every block adds to the residual stream. */
-export function openGates(layers: number): Gates {
-  return { attention: new Float32Array(layers).fill(1), mlp: new Float32Array(layers).fill(1) };
-}
-
-/** A change of the values x [tokens, size] at a site of a block: keep · x − (x Uᵀ) U + offset. n is 1 or `tokens`. */
-export interface Edit {
-  readonly site: Site;
-  /** Which of the changes at that site, in the order in which they are made. */
-  readonly stage: number;
-  readonly block: number;
-  /** [n]; ones if absent */
-  readonly keep?: Float32Array;
-  /** U [k, size], whose rows are orthonormal; no direction if absent */
-  readonly directions?: Float32Array;
-  /** [n, size]; zeros if absent */
-  readonly offset?: Float32Array;
-}
-
-/** What a run changes inside the model. */
-export interface Changes {
-  readonly gates: Gates;
-  readonly edits: readonly Edit[];
-}
 
 /** Interventions, checked, as runs need them. */
 export interface Plan {
@@ -147,11 +126,6 @@ function checkBlocks(kind: string, layers: readonly number[], blocks: number): v
   }
 }
 
-/** No change. */
-export function noChanges(layers: number): Changes {
-  return { gates: openGates(layers), edits: [] };
-}
-
 /**
  * Checks interventions and prepares them.
  * @param check throws for features that the model's engines cannot have
@@ -159,7 +133,7 @@ export function noChanges(layers: number): Changes {
  */
 export function planInterventions(
   interventions: readonly Intervention[],
-  { sizes, check }: { readonly sizes: DecoderSizes; readonly check: (features: Features) => void },
+  { sizes, check }: { readonly sizes: TrunkSizes; readonly check: (features: Features) => void },
 ): Plan {
   const gates = openGates(sizes.layers);
   const stages: Partial<Record<Site, number>> = {};

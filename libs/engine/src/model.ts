@@ -5,20 +5,27 @@ import {
   type Checkpoint,
   checkPrecision,
   hasWeights,
-  openAdapter,
-  openCheckpoint,
+  type LocalFolder,
+  localFolder,
   type Precision,
 } from '@sonde/checkpoints';
-import type { DecodingForm } from '@sonde/networks';
-import { covers, type DecoderSizes, describeDecoder, type Features, joinFeatures, PLAIN } from '@sonde/networks';
-import { elementCount } from '@sonde/tensors';
+import {
+  type DecodingForm,
+  describeLanguageModel,
+  type Features,
+  nextTokenGraph,
+  PLAIN,
+  type TrunkSizes,
+} from '@sonde/networks';
 import { openTokenizer, type Tokenizer } from '@sonde/tokenizers';
 import type { Engine } from './engine.ts';
 import { openReady } from './ready/open.ts';
-import { formOf, isProvider, type Placement, PROVIDERS } from './session/providers.ts';
+import { growEngine } from './session/grow.ts';
+import { createNextTokenEngine } from './session/next-token.ts';
+import { graphFormOf, type Placement, placementOf } from './session/providers.ts';
 import { planSession } from './session/session.ts';
-import { createEngine } from './session/session-engine.ts';
 import type { ModelConfig, OpenOptions } from './types.ts';
+import { countByType, openWeights } from './weights.ts';
 
 /** A loaded checkpoint. Use it from one task at a time. */
 export interface Model {
@@ -60,7 +67,7 @@ interface Opened {
   readonly checkpoint: Checkpoint;
   readonly dtypes: Readonly<Record<string, number>>;
   readonly adapter: Adapter | null;
-  readonly sizes: DecoderSizes;
+  readonly sizes: TrunkSizes;
   /** @throws UserError if no engine of it can have these features */
   check(features: Features): void;
   /** Numbers in the weights. */
@@ -70,36 +77,30 @@ interface Opened {
   build(features: Features): Promise<Engine>;
 }
 
-/** Sums numbers by type. */
-function countByType(counts: readonly (readonly [string, number])[]): Record<string, number> {
-  const sums: Record<string, number> = {};
-  for (const [type, count] of counts) sums[type] = (sums[type] ?? 0) + count;
-  return sums;
-}
-
-async function openWeights(
-  folder: string,
+async function openLanguageModel(
+  folder: LocalFolder,
   adapterFolder: string | undefined,
   precision: Precision,
   placement: Placement,
 ): Promise<Opened> {
-  const checkpoint = await openCheckpoint(folder);
-  const { architecture, decoder } = describeDecoder(folder, checkpoint.config);
-  const adapter = adapterFolder === undefined ? null : await openAdapter(adapterFolder);
-  const weights = { checkpoint, adapter, precision };
+  const { network, architecture, weights, dtypes } = await openWeights(
+    folder,
+    adapterFolder,
+    precision,
+    describeLanguageModel,
+  );
+  const plan = (features: Features) =>
+    planSession(weights, (source) => nextTokenGraph(network, source, features, graphFormOf(placement)), placement);
   return {
     architecture,
-    checkpoint,
-    dtypes: countByType([...checkpoint.weights.values()].map(({ info }) => [info.dtype, elementCount(info.shape)])),
-    adapter,
-    sizes: decoder.sizes,
+    checkpoint: weights.checkpoint,
+    dtypes,
+    adapter: weights.adapter,
+    sizes: network.trunk.sizes,
     check: () => undefined,
-    parameters: planSession(weights, decoder, PLAIN, placement).parameters,
+    parameters: plan(PLAIN).parameters,
     unproven: false,
-    async build(features) {
-      const session = await planSession(weights, decoder, features, placement).create();
-      return createEngine(session, decoder, features, placement);
-    },
+    build: async (features) => createNextTokenEngine(await plan(features).create(), network, features, placement),
   };
 }
 
@@ -109,8 +110,9 @@ async function openFolder(
   precision: Precision,
   placement: Placement,
 ): Promise<Opened> {
-  const ready = (await hasWeights(folder)) ? null : await openReady(folder);
-  if (!ready) return openWeights(folder, adapterFolder, precision, placement);
+  const local = await localFolder(folder);
+  const ready = hasWeights(local) ? null : await openReady(local);
+  if (!ready) return openLanguageModel(local, adapterFolder, precision, placement);
   if (adapterFolder !== undefined) {
     throw new UserError(
       'model',
@@ -146,14 +148,7 @@ export function openModel(folder: string, options: OpenOptions): Promise<Model> 
 
 /** The same, decoding in the form given: for tests and measurements. */
 export async function openModelAs(folder: string, options: OpenOptions, form?: DecodingForm): Promise<Model> {
-  const { device, threads } = options;
-  if (!isProvider(device)) {
-    throw new UserError('model', `There is no device "${device}"; expected one of ${PROVIDERS.join(', ')}.`);
-  }
-  if (!Number.isInteger(threads) || threads < 1) {
-    throw new UserError('model', `threads is ${threads}; expected an integer of 1 or more.`);
-  }
-  const placement: Placement = { provider: device, threads, decoding: form ?? formOf(device) };
+  const placement = placementOf(options, form);
   const precision = checkPrecision(options);
   const opened = await openFolder(folder, options.adapter, precision, placement);
   const { architecture, checkpoint, adapter, sizes } = opened;
@@ -170,7 +165,7 @@ export async function openModelAs(folder: string, options: OpenOptions, form?: D
     );
   }
 
-  let engine = opened.unproven ? await opened.build(PLAIN) : null;
+  const engines = growEngine(opened, opened.unproven ? await opened.build(PLAIN) : null);
   const model: Model = {
     folder,
     config: {
@@ -186,8 +181,7 @@ export async function openModelAs(folder: string, options: OpenOptions, form?: D
     tokenizer,
     async close() {
       internals.delete(model);
-      await engine?.release();
-      engine = null;
+      await engines.release();
     },
   };
   internals.set(model, {
@@ -196,15 +190,7 @@ export async function openModelAs(folder: string, options: OpenOptions, form?: D
     adapter,
     precision,
     decoder: opened,
-    async engine(features) {
-      opened.check(features);
-      if (engine && covers(engine.features, features)) return engine;
-      const wanted = engine ? joinFeatures(engine.features, features) : features;
-      await engine?.release();
-      engine = null;
-      engine = await opened.build(wanted);
-      return engine;
-    },
+    engine: engines.engine,
   });
   return model;
 }

@@ -22,10 +22,14 @@ function check(name: string, value: number, valid: boolean, expected: string): n
   return value;
 }
 
-const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
+function isCount(value: number, least: number): boolean {
+  return Number.isSafeInteger(value) && value >= least;
+}
 
 /** Beyond these bounds, logits would leave float32. */
-const isModerate = (value: number): boolean => value >= 1e-6 && value <= 1e6;
+function isModerate(value: number): boolean {
+  return value >= 1e-6 && value <= 1e6;
+}
 
 /** Checks decoding options. @throws UserError naming the option */
 export function checkDecoding(options: GenerationOptions): Decoding {

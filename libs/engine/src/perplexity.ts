@@ -1,13 +1,13 @@
-import { causalMask } from '@sonde/networks';
+import { plainHead } from '@sonde/networks';
 import { runsOf } from './decoding/batches.ts';
-import { padTokens } from './decoding/prefill.ts';
 import { explainNonFinite } from './finite.ts';
-import { placesOf, planInterventions } from './interventions.ts';
+import { planInterventions } from './interventions.ts';
 import { internalsOf, type Model } from './model.ts';
 import { featuresOf } from './options.ts';
 import { checkLength, tokenizePrompt } from './prompts.ts';
 import { NonFiniteStates } from './states.ts';
 import type { Perplexity, PerplexityOptions, Prompt, RunHooks } from './types.ts';
+import { readWhole } from './whole.ts';
 
 /** Most logits (tokens × vocabulary) in one run. */
 const LOGITS_PER_RUN = 2 ** 24;
@@ -44,28 +44,13 @@ export async function perplexity(
     signal?.throwIfAborted();
     onProgress?.({ done: start, total: rows.length });
     const group = rows.slice(start, end);
-    const { tokens, inputIds, positions } = padTokens(group.map(({ ids }) => ids));
-    const at = group.flatMap(({ ids }, i) => ids.slice(1).map((_, t) => i * tokens + t));
+    const whole = readWhole(engine.sizes, group, plan);
+    const at = group.flatMap(({ ids }, i) => ids.slice(1).map((_, t) => i * whole.tokens + t));
     const next = group.flatMap(({ ids }) => ids.slice(1));
-    const mask = causalMask(engine.sizes, tokens);
     const { logprobs } = await engine.run({
-      prompts: group.length,
-      samples: 1,
-      tokens,
-      inputIds,
-      positions,
-      mask,
+      ...whole,
       last: true,
-      changes: plan.changes(() => placesOf(group, tokens)),
-      head: {
-        rows: Int32Array.from(at),
-        forced: Int32Array.from(next),
-        sample: false,
-        temperature: 1,
-        topK: 0,
-        topP: 1,
-        penalty: 1,
-      },
+      head: plainHead(Int32Array.from(at), Int32Array.from(next)),
     });
     let read = 0;
     for (const { ids } of group) {

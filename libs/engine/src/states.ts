@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import { type CaptureSite, type DecoderSizes, type PoolLayout, siteShape, siteSize } from '@sonde/networks';
+import { type CaptureSite, type PoolLayout, siteShape, siteSize, type TrunkSizes } from '@sonde/networks';
 import type { Capture } from './options.ts';
 import type { CapturedStates, Pool, SiteStates, StateTensor } from './types.ts';
 
@@ -26,7 +26,7 @@ export class NonFiniteStates extends UserError {
 
 /** @param rows number of rows of each pool */
 export function collectStates(
-  sizes: DecoderSizes,
+  sizes: TrunkSizes,
   layout: PoolLayout,
   capture: Capture,
   rows: Partial<Record<Pool, number>>,

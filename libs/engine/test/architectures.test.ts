@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@sonde/base';
-import { ARCHITECTURES } from '@sonde/networks';
+import { CLASSIFIERS, LANGUAGE_MODELS } from '@sonde/networks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   capture,
@@ -48,10 +48,13 @@ const options: GenerationOptions = { num_return_sequences: 3, max_new_tokens: 12
 
 describe('the architectures', () => {
   test('are those that the documentation lists, and each has a golden', () => {
-    const page = readFileSync(join(import.meta.dirname, '../../../docs/reference/models.md'), 'utf8');
-    const listed = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
-    const supported = Object.keys(ARCHITECTURES).sort();
-    expect(listed.sort()).toEqual(supported);
+    const listedIn = (page: string): unknown[] => {
+      const text = readFileSync(join(import.meta.dirname, '../../../docs', page), 'utf8');
+      return [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name).sort();
+    };
+    const supported = Object.keys(LANGUAGE_MODELS).sort();
+    expect(listedIn('reference/models.md')).toEqual(supported);
+    expect(listedIn('how-to/add-an-architecture.md')).toEqual(Object.keys(CLASSIFIERS).sort());
     const tried = GOLDENS.flatMap((name) => readGolden(name).config.architectures as string[]);
     expect([...new Set(tried)].sort()).toEqual(supported);
   });

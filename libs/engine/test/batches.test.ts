@@ -1,9 +1,9 @@
-import { type DecoderSizes, poolLayout } from '@sonde/networks';
+import { poolLayout, type TrunkSizes } from '@sonde/networks';
 import { describe, expect, it } from 'vitest';
 import { batchesOf, byLength, costOf, runsOf } from '../src/decoding/batches.ts';
 
-const engineOf = (sizes: Partial<DecoderSizes>) => {
-  const whole = { maxPositions: 4096, window: null, ...sizes } as DecoderSizes;
+const engineOf = (sizes: Partial<TrunkSizes>) => {
+  const whole = { maxPositions: 4096, window: null, ...sizes } as TrunkSizes;
   return { sizes: whole, layout: poolLayout(whole, []) };
 };
 const pythia = { layers: 12, heads: 12, keyValueHeads: 12, headSize: 64, hiddenSize: 768, vocabSize: 50_304 };

@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@sonde/base';
-import { listAdapterFiles, listModelFiles } from '@sonde/checkpoints';
+import { listAdapterFiles, listModelFiles, localFolder } from '@sonde/checkpoints';
 import { type TensorEntry, writeSafetensors } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forward, generate, openModel } from '../src/index.ts';
@@ -45,9 +45,9 @@ describe('one model in several forms gives one result', () => {
     }
     await writeFile(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map }));
     expect(await logitsOf(folder)).toEqual(reference);
-    expect(await listModelFiles(folder)).toContain('model-00002-of-00002.safetensors');
+    expect(await listModelFiles(await localFolder(folder))).toContain('model-00002-of-00002.safetensors');
     await rm(join(folder, 'model-00002-of-00002.safetensors'));
-    await expect(listModelFiles(folder)).rejects.toThrow(/its index names model-00002-of-00002/);
+    await expect(listModelFiles(await localFolder(folder))).rejects.toThrow(/its index names model-00002-of-00002/);
   });
 
   test('with its rotary settings in either place, and scaled by 1', async () => {
@@ -162,7 +162,10 @@ describe('a LoRA adapter', () => {
     const adapter = await writeAdapter(`adapter-${scale}`, config);
     const expected = await tiny(`merged-${name.length}-${scale}`, merged(scale));
     expect(relativeError(await logitsOf(base, adapter), expected)).toBeLessThan(1e-5);
-    expect(await listAdapterFiles(adapter)).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+    expect(await listAdapterFiles(await localFolder(adapter))).toEqual([
+      'adapter_config.json',
+      'adapter_model.safetensors',
+    ]);
   });
 
   test('for layers that the model does not have, or of a kind not supported, is refused', async () => {

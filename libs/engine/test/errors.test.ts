@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@sonde/base';
-import { listModelFiles } from '@sonde/checkpoints';
+import { listModelFiles, localFolder } from '@sonde/checkpoints';
 import type { Site } from '@sonde/networks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -41,7 +41,7 @@ async function messageOf(work: Promise<unknown>): Promise<string> {
 describe('the files of a model', () => {
   test('are those that the loader reads, and no others', async () => {
     await writeFile(join(model.folder, 'golden.json'), '{}');
-    expect(await listModelFiles(model.folder)).toEqual([
+    expect(await listModelFiles(await localFolder(model.folder))).toEqual([
       'config.json',
       'generation_config.json',
       'model.safetensors',
@@ -55,7 +55,7 @@ describe('the files of a model', () => {
     async (name) => {
       const folder = await writeTiny(files.path(`without-${name}`));
       await rm(join(folder, name));
-      expect(await messageOf(listModelFiles(folder))).toContain(name);
+      expect(await messageOf(listModelFiles(await localFolder(folder)))).toContain(name);
       expect(await messageOf(open(folder))).toContain(name);
     },
   );

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { causalMask, PLAIN, TRIES } from '@sonde/networks';
+import { causalMask, noChanges, PLAIN, TRIES } from '@sonde/networks';
 import { openSafetensors, readFloat32, readTensor, type SafetensorsFile } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -13,7 +13,6 @@ import {
   openModel,
   perplexity,
 } from '../src/index.ts';
-import { noChanges } from '../src/interventions.ts';
 import { internalsOf } from '../src/model.ts';
 import { fixtures, hasShared, relativeError } from './shared.ts';
 import { plain } from './tiny.ts';

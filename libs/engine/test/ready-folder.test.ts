@@ -1,7 +1,7 @@
 import { link, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@sonde/base';
-import { listModelFiles } from '@sonde/checkpoints';
+import { listModelFiles, localFolder } from '@sonde/checkpoints';
 import { buildGraph, type Graph, type GraphBuilder, type Node } from '@sonde/onnx';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forward, generate, type Model, openModel } from '../src/index.ts';
@@ -39,7 +39,7 @@ const ids = [256, 72, 105, 33, 10, 200];
 describe('the folder of a ready graph', () => {
   test('has the graph and its external data among its files', async () => {
     const folder = await writeReady(files.path('external'), { external: 'model.onnx_data' });
-    expect(await listModelFiles(folder)).toEqual([
+    expect(await listModelFiles(await localFolder(folder))).toEqual([
       'config.json',
       'generation_config.json',
       'onnx/model.onnx',
@@ -54,15 +54,17 @@ describe('the folder of a ready graph', () => {
 
   test('may have its graph beside config.json; safetensors are preferred where there are both', async () => {
     const folder = await writeReady(files.path('beside'), { file: 'model.onnx' });
-    expect(await listModelFiles(folder)).toContain('model.onnx');
+    expect(await listModelFiles(await localFolder(folder))).toContain('model.onnx');
     await link(join(own.folder, 'model.safetensors'), join(folder, 'model.safetensors'));
-    expect(await listModelFiles(folder)).not.toContain('model.onnx');
+    expect(await listModelFiles(await localFolder(folder))).not.toContain('model.onnx');
   });
 
   test('of several graphs takes model.onnx, and names them where none is that', async () => {
     const folder = await writeReady(files.path('several'), { file: 'onnx/model_q4.onnx' });
     await writeFile(join(folder, 'onnx/model_fp16.onnx'), '');
-    expect(await messageOf(listModelFiles(folder))).toContain('onnx/model_fp16.onnx, onnx/model_q4.onnx');
+    expect(await messageOf(listModelFiles(await localFolder(folder)))).toContain(
+      'onnx/model_fp16.onnx, onnx/model_q4.onnx',
+    );
   });
 
   test('takes neither dtype nor quantization', async () => {
@@ -83,7 +85,7 @@ describe('external data outside the folder of the graph', () => {
     const folder = await writeReady(files.path(name), { external });
     await prepare?.(folder);
     const message = await messageOf(open(folder));
-    expect(await messageOf(listModelFiles(folder))).toBe(message);
+    expect(await messageOf(listModelFiles(await localFolder(folder)))).toBe(message);
     return message;
   };
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listModelFiles } from '@sonde/checkpoints';
+import { listModelFiles, localFolder } from '@sonde/checkpoints';
 import { decodeModel } from '@sonde/onnx';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -86,7 +86,7 @@ describe.skipIf(!existsSync(shared))('ready graphs of other exporters (../shared
     expect(models.gpt2!.config).toMatchObject({ architecture: 'gpt2', layers: 5, hiddenSize: 32, vocabSize: 1000 });
     expect(models.gpt2!.config).toMatchObject({ maxPositions: 512, eosTokenIds: [98] });
     expect(models.llama!.config).toMatchObject({ architecture: 'llama', layers: 2, hiddenSize: 16, vocabSize: 32000 });
-    expect(await listModelFiles(models.llama!.folder)).toEqual([
+    expect(await listModelFiles(await localFolder(models.llama!.folder))).toEqual([
       'genai_config.json',
       'model.onnx',
       'model.onnx.data',

@@ -1,13 +1,51 @@
-export type { Decoder, DecoderSizes } from './architectures/architecture.ts';
-export { ARCHITECTURES, describeDecoder } from './architectures/registry.ts';
-export { type DecodingForm, decoderGraph, type GraphForm } from './graph/decoder-graph.ts';
+export type {
+  Classifier,
+  LanguageModel,
+  Network,
+  NextToken,
+  Problem,
+  SequenceClassifier,
+  Trunk,
+} from './architectures/network.ts';
+export { CLASSIFIERS, describeClassifier, describeLanguageModel, LANGUAGE_MODELS } from './architectures/registry.ts';
+export { classifierGraph } from './graph/classifier-graph.ts';
 export { addDraw } from './graph/draw.ts';
-export { editNames } from './graph/edits.ts';
-export { LOOP_ROUNDS } from './graph/loop-graph.ts';
-export { TRIES } from './graph/nucleus.ts';
+export {
+  type DecodingForm,
+  type GraphForm,
+  NEXT_LOGITS,
+  nextTokenGraph,
+  type WeighedGraph,
+} from './graph/next-token-graph.ts';
 export { fusedProduct, plainProduct } from './graph/products.ts';
-export { causalMask, loopMasks, type Mask, stepMask } from './masks.ts';
-export { rotaryTables } from './rotary.ts';
+export type { WeightSource } from './graph/weights.ts';
+export { type Cache, cacheFeeds, presentName } from './ports/caches.ts';
+export {
+  type Changes,
+  changeFeeds,
+  type Edit,
+  type Gates,
+  gateFeeds,
+  noChanges,
+  openGates,
+} from './ports/changes.ts';
+export { DRAW_OUT, drawFeeds, type HeadRequest, headRowFeeds, plainHead, TRIES } from './ports/draw.ts';
+export { type Feed, type Feeds, withPrefix } from './ports/feeds.ts';
+export { LOOP_OUT, LOOP_ROUNDS, type LoopSteps, loopFeeds } from './ports/loop.ts';
+export { causalMask, fullMask, type Mask, maskFeeds, stepMask } from './ports/masks.ts';
+export {
+  MAXIMUM_OUT,
+  type MaximumRequest,
+  maximumFeeds,
+  maximumInputs,
+  POOL_OUT,
+  type PoolRequest,
+  poolFeeds,
+  poolInputs,
+} from './ports/pools.ts';
+export { runShape, tokenShapeFeeds } from './ports/shapes.ts';
+export { LABEL_LOGITS, type Summary, summaryFeeds } from './ports/summary.ts';
+export { furthestOf, rotaryFeeder, type Tokens, tokenFeeds } from './ports/tokens.ts';
 export {
   CAPTURE_SITES,
   type CaptureSite,
@@ -22,3 +60,4 @@ export {
   siteShape,
   siteSize,
 } from './sites.ts';
+export type { TrunkSizes } from './sizes.ts';

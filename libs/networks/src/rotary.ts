@@ -1,7 +1,7 @@
 import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
-import type { DecoderSizes } from './architectures/architecture.ts';
 import { llama3, longrope, yarn } from './rotary-scaling.ts';
+import type { TrunkSizes } from './sizes.ts';
 
 /** Rotary position embedding (Su et al., arXiv 2104.09864): the angle of pair i at position p is p · inverseFrequencies[i]. */
 export interface RotarySpec {
@@ -30,7 +30,7 @@ export function readRotary(config: Fields, sizes: RotarySizes, defaults: RotaryD
   return rotaryOf(config, config.group('rope_parameters') ?? config.group('rope_scaling'), sizes, defaults);
 }
 
-export type RotarySizes = Pick<DecoderSizes, 'headSize' | 'maxPositions'>;
+export type RotarySizes = Pick<TrunkSizes, 'headSize' | 'maxPositions'>;
 
 /** The rotary embedding that a group of settings describes; null stands for an empty group. */
 export function rotaryOf(

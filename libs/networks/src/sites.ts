@@ -1,4 +1,4 @@
-import type { DecoderSizes } from './architectures/architecture.ts';
+import type { TrunkSizes } from './sizes.ts';
 
 /**
  * A value inside each block that can be changed. `residual`: the residual stream after the block. `attention`, `mlp`:
@@ -17,12 +17,12 @@ export const SITES: readonly Site[] = ['residual', 'attention', 'mlp', 'heads'];
 export const CAPTURE_SITES: readonly CaptureSite[] = ['residual', 'residual_raw', 'attention', 'mlp', 'heads'];
 
 /** Numbers that a token has at a site of one block. */
-export function siteSize(sizes: DecoderSizes, site: CaptureSite): number {
+export function siteSize(sizes: TrunkSizes, site: CaptureSite): number {
   return site === 'heads' ? sizes.heads * sizes.headSize : sizes.hiddenSize;
 }
 
 /** The shape of a token's state at a site, in one layer. */
-export function siteShape(sizes: DecoderSizes, site: CaptureSite): readonly number[] {
+export function siteShape(sizes: TrunkSizes, site: CaptureSite): readonly number[] {
   return site === 'heads' ? [sizes.heads, sizes.headSize] : [sizes.hiddenSize];
 }
 
@@ -46,7 +46,7 @@ export interface PoolLayout {
 }
 
 /** The layout of a graph that pools the residual stream and some other sites. */
-export function poolLayout(sizes: DecoderSizes, sites: readonly Site[]): PoolLayout {
+export function poolLayout(sizes: TrunkSizes, sites: readonly Site[]): PoolLayout {
   const { layers, hiddenSize } = sizes;
   const values: PooledValue[] = [];
   let end = 0;

@@ -246,12 +246,16 @@ const readUses = (
   if (/^(\.{1,2}\/|\/|[A-Za-z]:[\\/]|\.{1,2}\\)/.test(text)) return { type: 'file', path: text, range: at };
   const spec = kinds.get(text);
   if (spec !== undefined) return { type: 'kind', spec, range: at };
-  const hint = /\.ya?ml$/.test(text)
-    ? `a pipeline file is named by its path: \`./${text}\``
-    : suggest(text, kinds.keys(), 'step kinds');
-  problems.error('SND140', at, `unknown step kind \`${text}\``, hint);
+  problems.error('SND140', at, `unknown step kind \`${text}\``, hintForKind(text, kinds));
   return undefined;
 };
+
+function hintForKind(text: string, kinds: StepKinds): string {
+  if (/\.ya?ml$/.test(text)) return `a pipeline file is named by its path: \`./${text}\``;
+  const hint = suggest(text, kinds.keys(), 'step kinds');
+  if (nearest(text, kinds.keys()) !== undefined) return hint;
+  return `a kind of your own comes with its module, \`--module FILE --allow-code\`; ${hint}`;
+}
 
 const readNeeds = (step: LocatedMap, problems: Problems): StepDecl['needs'] => {
   const value = step.entries.get('needs')?.value;

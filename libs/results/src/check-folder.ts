@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '@sonde/base';
 import { asStoreError, StoreError } from '@sonde/store';
@@ -12,11 +12,14 @@ const PROBE_BYTES = 1 << 16;
  */
 export async function checkResultsFolder(folder: string): Promise<void> {
   try {
-    const probe = await mkdtemp(path.join(await nearestFolder(folder), '.sonde-'));
+    const probe = path.join(await nearestFolder(folder), '.sonde-probe');
+    const file = await open(probe, 'w');
     try {
-      await writeFile(path.join(probe, 'probe'), Buffer.alloc(PROBE_BYTES));
+      // Its name goes before it is written, so that a kill leaves nothing.
+      await rm(probe, { force: true });
+      await file.writeFile(Buffer.alloc(PROBE_BYTES));
     } finally {
-      await rm(probe, { recursive: true, force: true });
+      await file.close();
     }
   } catch (error) {
     const found = asStoreError(error, folder);

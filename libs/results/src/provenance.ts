@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import { lstat, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isRecord, type JsonObject, type JsonValue } from '@sonde/base';
 import type { RunResult } from '@sonde/executor';
 import type { Graph, TaskNode } from '@sonde/pipeline';
 import { canonicalJson, type StoredArtifact } from '@sonde/store';
 
-const FILE = 'provenance.json';
+export const FILE = 'provenance.json';
 
 /** An output and its place in the results' folder. */
 export interface Placed {
@@ -119,15 +118,11 @@ export async function earlierOutputs(folder: string, before: JsonObject): Promis
     if (!inside || typeof digest !== 'string') return [];
     return [{ file, digest, task: String(task ?? ''), run: String(run ?? '') }];
   });
-  return stillThere(folder, outputs, []);
+  return stillThere(folder, outputs);
 }
 
-/** Those of the earlier outputs that have not been removed or replaced. */
-export async function stillThere(
-  folder: string,
-  earlier: readonly EarlierOutput[],
-  written: readonly Placed[],
-): Promise<EarlierOutput[]> {
+/** Those of the earlier outputs that nobody has removed. */
+async function stillThere(folder: string, earlier: readonly EarlierOutput[]): Promise<EarlierOutput[]> {
   const there = await Promise.all(
     earlier.map(({ file }) =>
       lstat(path.join(folder, file)).then(
@@ -136,7 +131,7 @@ export async function stillThere(
       ),
     ),
   );
-  return earlier.filter(({ file }, index) => there[index] && !written.some((now) => now.file === file));
+  return earlier.filter((_, index) => there[index]);
 }
 
 /** Earlier outputs that are a folder where a file must go, or the other way round. */
@@ -146,26 +141,8 @@ export function inTheWay(earlier: readonly EarlierOutput[], outputs: readonly Pl
   );
 }
 
-/** Removes outputs, and the folders in which nothing is left. */
-export async function removeOutputs(folder: string, outputs: readonly EarlierOutput[]): Promise<void> {
-  for (const { file } of outputs) {
-    await rm(path.join(folder, file), { recursive: true, force: true });
-    for (let parent = path.dirname(file); parent !== '.'; parent = path.dirname(parent)) {
-      const names = await readdir(path.join(folder, parent)).catch(() => ['?']);
-      if (names.length > 0) break;
-      await rmdir(path.join(folder, parent));
-    }
-  }
-}
-
-/** Writes `provenance.json` beside and renames it into place: at any moment there is a whole one. */
-export async function writeProvenance(folder: string, provenance: Provenance): Promise<void> {
+/** The text of `provenance.json`. */
+export function provenanceText(provenance: Provenance): string {
   const sorted: unknown = JSON.parse(canonicalJson(provenance as never));
-  const beside = path.join(folder, `.${FILE}-${randomUUID()}`);
-  try {
-    await writeFile(beside, `${JSON.stringify(sorted, null, 2)}\n`);
-    await rename(beside, path.join(folder, FILE));
-  } finally {
-    await rm(beside, { force: true });
-  }
+  return `${JSON.stringify(sorted, null, 2)}\n`;
 }

@@ -1,20 +1,19 @@
-import { mkdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { codeOf } from '@sonde/base';
 import type { RunResult } from '@sonde/executor';
 import type { Graph } from '@sonde/pipeline';
-import type { Store } from '@sonde/store';
+import { digestOf, type Store, type StoredArtifact, StoreError } from '@sonde/store';
+import { beginChange, finishChange } from './change.ts';
 import { resultsError } from './check-folder.ts';
 import { placeOutputs } from './file-names.ts';
 import {
   type EarlierOutput,
   earlierOutputs,
   inTheWay,
-  type Placed,
   provenanceOf,
+  provenanceText,
   readProvenance,
-  removeOutputs,
-  stillThere,
-  writeProvenance,
 } from './provenance.ts';
 
 export interface WriteOptions {
@@ -32,12 +31,31 @@ export interface WrittenResults {
 }
 
 /**
- * Writes the pipeline's named outputs and `provenance.json` into `folder`. What an earlier run wrote and this one has
- * no result for stays, and `provenance.json` says of which run each file is. Only with `prune`, for a run that brought
- * about all outputs, what is none of them any more is removed, with the folders that this leaves empty. What no run
- * wrote is never touched.
+ * Writes the pipeline's named outputs and `provenance.json` into `folder`, which changes whole or not at all. What an
+ * earlier run wrote and this one has no result for stays, and `provenance.json` says of which run each file is. Only
+ * with `prune`, for a run that brought about all outputs, what is none of them any more is removed, with the folders
+ * that this leaves empty. What no run wrote is never touched.
  */
 export async function writeResults(
+  graph: Graph,
+  result: RunResult,
+  store: Store,
+  folder: string,
+  options: WriteOptions,
+): Promise<WrittenResults> {
+  const about = { holder: `results of run ${result.run}` };
+  const lease = await store.leases.acquire(digestOf(`results ${path.resolve(folder)}`), about);
+  try {
+    await finishChange(folder);
+    return await change(graph, result, store, folder, options);
+  } catch (error) {
+    throw resultsError(error, folder);
+  } finally {
+    await lease.release();
+  }
+}
+
+async function change(
   graph: Graph,
   result: RunResult,
   store: Store,
@@ -48,25 +66,54 @@ export async function writeResults(
   const before = await readProvenance(folder);
   const old = (await earlierOutputs(folder, before)).filter(({ file }) => !outputs.some((now) => now.file === file));
   if (outputs.length === 0 && !(prune && old.length > 0)) return { written: [], earlier: old };
-  const written: Placed[] = [];
-  const describe = async (rest: readonly EarlierOutput[]): Promise<void> => {
-    const left = await stillThere(folder, rest, written);
-    await writeProvenance(folder, provenanceOf(graph, result, { written, left, before, sonde }));
-  };
+  const blocking = inTheWay(old, outputs);
+  const removed = prune ? old : blocking;
+  const earlier = old.filter((output) => !removed.includes(output));
+  const begun = await beginChange(folder);
   try {
-    await mkdir(folder, { recursive: true });
-    await removeOutputs(folder, inTheWay(old, outputs));
-    for (const output of outputs) {
-      await store.artifacts.export(output.artifact, path.join(folder, output.file));
-      written.push(output);
+    for (const { file, artifact } of outputs) {
+      await refuseToReplaceOthers(folder, file, artifact, removed);
+      await store.artifacts.export(artifact, begun.place(file));
     }
-    if (prune) await removeOutputs(folder, old);
-    await describe(old);
-  } catch (error) {
-    // What there is after a failure half-way is described as it is, if the disk still takes that.
-    await describe(await earlierOutputs(folder, before)).catch(() => undefined);
-    throw resultsError(error, folder);
+    const plan = { put: outputs.map(({ file }) => file), remove: removed.map(({ file }) => file) };
+    await begun.commit(
+      plan,
+      provenanceText(provenanceOf(graph, result, { written: outputs, left: earlier, before, sonde })),
+    );
+  } finally {
+    await begun.end();
   }
-  const paths = written.map(({ file }) => path.join(folder, file));
-  return { written: paths, earlier: await stillThere(folder, old, written) };
+  return { written: outputs.map(({ file }) => path.join(folder, file)), earlier };
+}
+
+/** A folder is replaced whole, so nothing may be in it that no run put there. */
+async function refuseToReplaceOthers(
+  folder: string,
+  file: string,
+  artifact: StoredArtifact,
+  removed: readonly EarlierOutput[],
+): Promise<void> {
+  const target = path.join(folder, file);
+  const entries = await readdir(target, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
+    throw error;
+  });
+  for (const entry of entries) {
+    if (entry.isDirectory()) continue;
+    const place = path.join(entry.parentPath, entry.name);
+    const isOurs =
+      Object.hasOwn(artifact.files ?? {}, path.relative(target, place).replaceAll(path.sep, '/')) ||
+      removed.some(
+        (output) => place === path.join(folder, output.file) || isBelow(path.join(folder, output.file), place),
+      );
+    if (isOurs) continue;
+    throw new StoreError('io', `${target} holds ${path.relative(target, place)}, which would be lost.`, {
+      hint: 'Move it away, or name another folder with --out.',
+      path: target,
+    });
+  }
+}
+
+function isBelow(outer: string, place: string): boolean {
+  return place.startsWith(outer + path.sep);
 }

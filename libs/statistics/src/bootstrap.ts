@@ -1,7 +1,6 @@
 import { UserError } from '@sonde/base';
-import { requireInteger, requireLevel } from '@sonde/numerics';
-import { randomStream } from './philox.ts';
-import { quantile } from './quantile.ts';
+import { quantile, randomStream, requireInteger, requireLevel, standardDeviation } from '@sonde/numerics';
+import { normalDistribution, normalQuantile } from './special.ts';
 
 /** B resamples of n units with replacement; the units are prompts wherever prompts are what was sampled. */
 export interface Resamples {
@@ -34,7 +33,7 @@ export function resampler(seed: number, name: string, count: number): ResamplePr
   };
 }
 
-export type IntervalMethod = 'percentile' | 'basic';
+export type IntervalMethod = 'percentile' | 'basic' | 'bca';
 
 export interface BootstrapInterval {
   readonly low: number;
@@ -77,33 +76,61 @@ export function bootstrapStatistic(
 
 /**
  * Interval from the distribution of a statistic over resamples. `percentile`: its quantiles, linearly interpolated;
- * `basic`: these mirrored at the estimate. Null where the statistic is undefined in every resample.
+ * `basic`: these mirrored at the estimate; `bca`: its quantiles at levels corrected for bias and skewness, for which
+ * `jackknife` is needed. Null where the statistic is undefined in every resample.
  *
- * Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, chapter 5.
+ * Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, chapter 5; BCa: Efron, "Better bootstrap
+ * confidence intervals", JASA 82(397), 1987.
+ * @param options.jackknife the statistic with each unit left out
  */
 export function bootstrapInterval(
   distribution: Float64Array,
   estimate: number,
-  options: { readonly level?: number; readonly method?: IntervalMethod } = {},
+  options: {
+    readonly level?: number;
+    readonly method?: IntervalMethod;
+    readonly jackknife?: ArrayLike<number>;
+  } = {},
 ): BootstrapInterval | null {
   const level = options.level ?? 0.95;
   requireLevel('level', level);
   const sorted = distribution.filter((value) => !Number.isNaN(value)).sort();
   if (sorted.length === 0) return null;
+  const common = { standard_error: standardDeviation(sorted), resamples: sorted.length };
+  if (options.method === 'bca') {
+    const [below, above] = correctedLevels(sorted, estimate, options.jackknife, level);
+    return { low: quantile(sorted, below), high: quantile(sorted, above), ...common };
+  }
   const low = quantile(sorted, (1 - level) / 2);
   const high = quantile(sorted, (1 + level) / 2);
-  const common = { standard_error: standardDeviation(sorted), resamples: sorted.length };
   if ((options.method ?? 'percentile') === 'percentile') return { low, high, ...common };
   return { low: 2 * estimate - high, high: 2 * estimate - low, ...common };
 }
 
-function standardDeviation(values: Float64Array): number | null {
-  if (values.length < 2) return null;
-  let mean = 0;
-  for (const value of values) mean += value / values.length;
-  let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
-  return Math.sqrt(squares / (values.length - 1));
+function correctedLevels(
+  sorted: Float64Array,
+  estimate: number,
+  jackknife: ArrayLike<number> | undefined,
+  level: number,
+): [below: number, above: number] {
+  if (jackknife === undefined) throw new UserError('argument', 'A BCa interval needs the jackknife of its statistic.');
+  let [less, equal] = [0, 0];
+  for (const value of sorted) {
+    if (value < estimate) less++;
+    else if (value === estimate) equal++;
+  }
+  const share = (less + equal / 2) / sorted.length;
+  // Where every resample lies on one side, nothing can be corrected.
+  if (share <= 0 || share >= 1) return [(1 - level) / 2, (1 + level) / 2];
+  const bias = normalQuantile(share);
+  const left = Array.from(jackknife);
+  const mean = left.reduce((sum, value) => sum + value, 0) / left.length;
+  const squares = left.reduce((sum, value) => sum + (mean - value) ** 2, 0);
+  const cubes = left.reduce((sum, value) => sum + (mean - value) ** 3, 0);
+  const acceleration = squares === 0 ? 0 : cubes / (6 * squares ** 1.5);
+  const corrected = (z: number): number => normalDistribution(bias + (bias + z) / (1 - acceleration * (bias + z)));
+  const z = normalQuantile((1 - level) / 2);
+  return [corrected(z), corrected(-z)];
 }
 
 function requireUnits(values: number, resamples: Resamples): void {

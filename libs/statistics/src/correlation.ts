@@ -1,5 +1,6 @@
 import { UserError } from '@sonde/base';
-import { requireLevel } from '@sonde/numerics';
+import { midRanks, requireLevel, toUnitVector } from '@sonde/numerics';
+import { EXACT_PAIRS, permutationDistribution, twoSidedShare } from './rank-distribution.ts';
 import { incompleteBeta, normalQuantile } from './special.ts';
 
 /** Why a correlation is undefined: fewer than two pairs, or one of the two sides does not vary. */
@@ -41,27 +42,28 @@ export function pearson(x: Values, y: Values, options: CorrelationOptions = {}):
 }
 
 /**
- * Spearman's rank correlation: Pearson's correlation of mid-ranks; p from Student's t with n − 2 degrees of freedom.
- * Pairs with a missing value (null, NaN) are left out before ranking, and counted.
+ * Spearman's rank correlation: Pearson's correlation of mid-ranks. p counts all n! orders for n ≤ 9, ties included, and
+ * comes from Student's t with n − 2 degrees of freedom beyond. Pairs with a missing value (null, NaN) are left out before
+ * ranking, and counted.
  *
+ * Source: Best & Roberts, "The upper tail probabilities of Spearman's rho", JRSS C 24(3), 1975 (AS 89).
  * @throws UserError where lengths differ or a value is infinite
  */
 export function spearman(x: Values, y: Values, options: CorrelationOptions = {}): Correlation {
   const pairs = completePairs(x, y);
-  return correlate(midRanks(pairs.x), midRanks(pairs.y), pairs.missing, options.level ?? 0.95);
+  const ranks = { x: midRanks(pairs.x), y: midRanks(pairs.y) };
+  const found = correlate(ranks.x.slice(), ranks.y.slice(), pairs.missing, options.level ?? 0.95);
+  return found.r === null || found.n > EXACT_PAIRS ? found : { ...found, p: countedP(ranks.x, ranks.y) };
 }
 
-/** Ranks from 1 to n; equal values share the mean of their ranks. The values must hold no NaN. */
-export function midRanks(values: ArrayLike<number>): Float64Array {
-  const order = Uint32Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a]! - values[b]!);
-  const ranks = new Float64Array(values.length);
-  for (let start = 0; start < order.length; ) {
-    let end = start + 1;
-    while (end < order.length && values[order[end]!] === values[order[start]!]) end++;
-    for (let i = start; i < end; i++) ranks[order[i]!] = (start + end + 1) / 2;
-    start = end;
-  }
-  return ranks;
+function countedP(x: Float64Array, y: Float64Array): number {
+  const left = Array.from(x).sort((a, b) => a - b);
+  const right = Array.from(y).sort((a, b) => a - b);
+  const distribution = permutationDistribution('spearman', left, right, (i, j) => left[i]! * right[j]!);
+  let observed = 0;
+  for (let i = 0; i < x.length; i++) observed += x[i]! * y[i]!;
+  const n = x.length;
+  return twoSidedShare(distribution, observed, (n * (n + 1) ** 2) / 4);
 }
 
 function correlate(x: Float64Array, y: Float64Array, missing: number, level: number): Correlation {
@@ -76,7 +78,7 @@ function correlate(x: Float64Array, y: Float64Array, missing: number, level: num
     reason,
   });
   if (n < 2) return undefinedFor('too_few');
-  if (!standardise(x) || !standardise(y)) return undefinedFor('constant');
+  if (!toUnitVector(x) || !toUnitVector(y)) return undefinedFor('constant');
   let sum = 0;
   let less = 0; // |x − y|² / 2 = 1 − r and |x + y|² / 2 = 1 + r keep their digits where r is close to ±1
   let more = 0;
@@ -91,7 +93,13 @@ function correlate(x: Float64Array, y: Float64Array, missing: number, level: num
   return { n, missing, r, p, interval: fisherInterval(n, r, less, more, level) };
 }
 
-function fisherInterval(n: number, r: number, less: number, more: number, level: number): readonly [number, number] {
+export function fisherInterval(
+  n: number,
+  r: number,
+  less: number,
+  more: number,
+  level: number,
+): readonly [number, number] {
   if (n <= 3) return [-1, 1];
   if (less === 0 || more === 0) return [r, r];
   const z = 0.5 * Math.log(more / less);
@@ -99,26 +107,7 @@ function fisherInterval(n: number, r: number, less: number, more: number, level:
   return [Math.tanh(z - half), Math.tanh(z + half)];
 }
 
-/** Centres to mean 0 and scales to length 1, in place; false where the values do not vary beyond rounding. */
-function standardise(values: Float64Array): boolean {
-  const first = values[0]!;
-  let mean = 0;
-  for (let i = 0; i < values.length; i++) mean += (values[i]! - first) / values.length;
-  let largest = 0;
-  for (let i = 0; i < values.length; i++) {
-    const centred = values[i]! - first - mean;
-    values[i] = centred;
-    largest = Math.max(largest, Math.abs(centred));
-  }
-  if (!(largest > 1e-13 * Math.abs(first + mean))) return false;
-  let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += (values[i]! / largest) ** 2;
-  const norm = largest * Math.sqrt(squares);
-  for (let i = 0; i < values.length; i++) values[i] = values[i]! / norm;
-  return true;
-}
-
-function completePairs(x: Values, y: Values): { x: Float64Array; y: Float64Array; missing: number } {
+export function completePairs(x: Values, y: Values): { x: Float64Array; y: Float64Array; missing: number } {
   if (x.length !== y.length) {
     throw new UserError(
       'argument',

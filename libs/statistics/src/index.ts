@@ -1,3 +1,4 @@
+export { midRanks, quantile } from '@sonde/numerics';
 export {
   type BehaviorMode,
   type BehaviorReason,
@@ -27,12 +28,12 @@ export {
   type Correlation,
   type CorrelationOptions,
   type CorrelationReason,
-  midRanks,
   pearson,
   spearman,
   type Values,
 } from './correlation.ts';
 export { correlateFamily, type FamilyMember, type Multiplicity } from './correlation-family.ts';
+export { type CorrelationDifference, independentCorrelationsTest, steigerTest } from './dependent-correlations.ts';
 export { type DistinctShare, distinctNgrams } from './distinct.ts';
 export {
   type FluencyReason,
@@ -43,7 +44,15 @@ export {
   perplexity,
   type TextLoss,
 } from './fluency.ts';
+export { type KendallCorrelation, kendall } from './kendall.ts';
+export { expectedMaximum, probabilityOfReaching } from './maximum.ts';
+export { type PooledCorrelation, poolCorrelations } from './meta-analysis.ts';
 export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
+export { comparePaired, type PairedComparison, type PairedOptions } from './paired.ts';
+export { type PartialOptions, partialCorrelation } from './partial.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
-export { type RandomStream, randomStream } from './philox.ts';
-export { quantile } from './quantile.ts';
+export { detectableCorrelation } from './power.ts';
+export { type ProportionMethod, proportionInterval } from './proportion.ts';
+export { correctForRange } from './range-restriction.ts';
+export { EXACT_PAIRS, smallestRankP } from './rank-distribution.ts';
+export { type VarianceComponents, varianceComponents } from './variance-components.ts';

@@ -44,6 +44,28 @@ function nonZero(value: number, tiny: number): number {
   return Math.abs(value) < tiny ? tiny : value;
 }
 
+/** Quantile of the beta distribution, a, b ≥ 0.5, by bisection of its distribution function. */
+export function betaQuantile(p: number, a: number, b: number): number {
+  let [low, high] = [0, 1];
+  for (let i = 0; i < 200; i++) {
+    const middle = (low + high) / 2;
+    if (middle === low || middle === high) break;
+    if (incompleteBeta(a, b, middle) < p) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/** P(|Z| ≥ |z|) of a standard normal Z. */
+export function twoSidedNormal(z: number): number {
+  return Math.min(1, 2 * lowerNormalTail(-Math.abs(z)));
+}
+
+/** P(Z < x) of a standard normal Z. */
+export function normalDistribution(x: number): number {
+  return x <= 0 ? lowerNormalTail(x) : 1 - lowerNormalTail(-x);
+}
+
 /** Quantile of the standard normal distribution, 0 < p < 1, by bisection of its distribution function. */
 export function normalQuantile(p: number): number {
   if (p === 0.5) return 0;

@@ -22,6 +22,10 @@ function distributionOf(statistic: 'mean' | 'pearson' | 'spearman'): Float64Arra
   const correlate = statistic === 'pearson' ? pearson : spearman;
   return bootstrapStatistic((units) => correlate(pick(x, units), pick(y, units)).r, stored);
 }
+function statisticOf(statistic: 'mean' | 'pearson' | 'spearman', units: Uint32Array): number {
+  if (statistic === 'mean') return mean(pick(y, units));
+  return (statistic === 'pearson' ? pearson : spearman)(pick(x, units), pick(y, units)).r!;
+}
 const pick = (values: number[], units: Uint32Array) => Array.from(units, (unit) => values[unit]!);
 const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -30,7 +34,15 @@ describe.each(cases.bootstrap)('$method interval of the $statistic at $level', (
     const estimate = c.statistic === 'mean' ? mean(y) : (c.statistic === 'pearson' ? pearson : spearman)(x, y).r!;
     const distribution = distributionOf(c.statistic);
     for (const [i, want] of c.distribution_first_8.entries()) expect(distribution[i]).toBeCloseTo(want, 12);
-    const got = bootstrapInterval(distribution, estimate, { level: c.level, method: c.method })!;
+    const all = Uint32Array.from({ length: 20 }, (_, unit) => unit);
+    const without = Array.from(all, (left) =>
+      statisticOf(
+        c.statistic,
+        all.filter((unit) => unit !== left),
+      ),
+    );
+    const method = c.method === 'BCa' ? 'bca' : c.method;
+    const got = bootstrapInterval(distribution, estimate, { level: c.level, method, jackknife: without })!;
     expect(got.low).toBeCloseTo(c.low, 10);
     expect(got.high).toBeCloseTo(c.high, 10);
     expect(got.standard_error).toBeCloseTo(c.standard_error, 10);

@@ -10,12 +10,25 @@ export interface Cases {
     pearson_ci95_fisher: [number, number];
     spearman_rho: number;
     spearman_p: number;
+    kendall_tau_b: number;
+    kendall_p: number;
     ranks_x: number[];
+  }[];
+  partial_correlation: {
+    name: string;
+    x: number[];
+    y: number[];
+    /** [n][covariates] */
+    covariates: number[][];
+    r: number;
+    p: number;
+    spearman_r: number;
+    spearman_p: number;
   }[];
   multiplicity: { p: number[]; benjamini_hochberg: number[]; benjamini_yekutieli: number[]; holm: number[] };
   bootstrap: {
     statistic: 'mean' | 'pearson' | 'spearman';
-    method: 'percentile' | 'basic';
+    method: 'percentile' | 'basic' | 'BCa';
     level: number;
     low: number;
     high: number;

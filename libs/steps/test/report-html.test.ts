@@ -26,9 +26,9 @@ const summaryRow: RowOf<typeof SUMMARY> = {
   reason: null,
 };
 
-const summaryOf = async (model: string): Promise<InputArtifact> => {
+const summaryOf = async (model: string, more: Partial<typeof summaryRow> = {}): Promise<InputArtifact> => {
   const file = `${folder}/${model}.parquet`;
-  await writeRows(file, SUMMARY, [summaryRow]);
+  await writeRows(file, SUMMARY, [{ ...summaryRow, ...more }]);
   return artifact('table', file, { model });
 };
 
@@ -57,4 +57,14 @@ it('a report is the same in whatever order its results were computed and stored'
     return { ...each, fingerprint: { ...each.fingerprint, config: reordered } };
   });
   expect(await reportWith(summaries, again)).toBe(page);
+});
+
+it('a report says what its numbers do not cover', async () => {
+  const page = await reportWith(
+    [await summaryOf('whole'), await summaryOf('part', { missing: 0.25, unmatched: 3 })],
+    [],
+  );
+  expect(page).toContain('part: 25 % of the continuations have no score.');
+  expect(page).toContain('part: 3 rows of scores belong to no continuation and were left out.');
+  expect(page).not.toContain('whole: ');
 });

@@ -1,3 +1,4 @@
+import { systemFailure } from '@sonde/base';
 import { StoreError } from './disk/errors.ts';
 import { type Layout, layoutOf } from './disk/layout.ts';
 import { createHolder, type Holder } from './leases/holder.ts';
@@ -11,6 +12,8 @@ export interface Context {
   readonly watch: Watch;
   /** This process's holder, made (with the store's layout) when something is first written. */
   holder(): Promise<Holder>;
+  /** Whether the store can be written to; it is made where it is not there yet. */
+  canWrite(): Promise<boolean>;
   /** The holder, where it was made already. */
   currentHolder(): Promise<Holder | undefined>;
   close(): Promise<void>;
@@ -20,7 +23,7 @@ export function createContext(dir: string, options: OpenOptions): Context {
   const layout = layoutOf(dir);
   const readOnly = options.readOnly ?? false;
   let holder: Promise<Holder> | undefined;
-  return {
+  const context: Context = {
     layout,
     readOnly,
     watch: createWatch(layout),
@@ -34,6 +37,17 @@ export function createContext(dir: string, options: OpenOptions): Context {
       });
       return holder;
     },
+    async canWrite() {
+      if (readOnly) return false;
+      try {
+        await context.holder();
+        return true;
+      } catch (error) {
+        const kind = systemFailure(error)?.kind;
+        if (kind === 'permission' || kind === 'no-space') return false;
+        throw error;
+      }
+    },
     currentHolder: async () => holder,
     async close() {
       const ended = await holder;
@@ -41,4 +55,5 @@ export function createContext(dir: string, options: OpenOptions): Context {
       await ended?.close();
     },
   };
+  return context;
 }

@@ -28,8 +28,7 @@ export async function digestOfFile(context: Context, path: string): Promise<Blob
     const after = await stat(full, { bigint: true });
     if (identityOf(before) !== identityOf(after)) continue;
     const settled = started - RACY;
-    if (!context.readOnly && after.mtimeNs < settled && after.ctimeNs < settled)
-      await remember(context, full, identityOf(after), info);
+    if (after.mtimeNs < settled && after.ctimeNs < settled) await remember(context, full, identityOf(after), info);
     return info;
   }
   throw new StoreError('io', `${path} changes while it is read.`, {
@@ -56,6 +55,8 @@ function remembered(context: Context, path: string, now: BigIntStats): BlobInfo 
 }
 
 async function remember(context: Context, path: string, identity: string, { digest }: BlobInfo): Promise<void> {
+  // It only spares reading the file again: where nothing can be written, that is all that is lost.
+  if (!(await context.canWrite())) return;
   const place = cacheFile(context, path);
   const beside = (await context.holder()).temporary();
   try {

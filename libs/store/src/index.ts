@@ -1,5 +1,4 @@
-export { treeDigest } from './artifacts/trees.ts';
-export type { Artifacts, StoredArtifact, TreeFiles } from './artifacts/types.ts';
+export type { Artifacts, StoredArtifact } from './artifacts/types.ts';
 export { isObtainable } from './blobs/presence.ts';
 export type { Blobs, LocalBlobs, Presence } from './blobs/types.ts';
 export type {
@@ -9,14 +8,16 @@ export type {
   Pin,
   Problem,
   StoreStatus,
+  VerifyOptions,
   VerifyProgress,
   VerifyReport,
 } from './care/types.ts';
-export { type BlobInfo, type Digest, digestFile, digestOf, isDigest, type Key } from './disk/digest.ts';
+export { type BlobInfo, type Digest, digestOf, type Key } from './disk/digest.ts';
 export { asStoreError, BlobDamaged, StoreError, type StoreErrorCode } from './disk/errors.ts';
 export { canonicalJson, keyOf } from './disk/json.ts';
+export { repairMarker } from './disk/marker.ts';
 export type { AcquireOptions, Lease, Leases } from './leases/types.ts';
-export type { LocalResults, ResultRecord, Results } from './results/types.ts';
+export type { FoundResult, LocalResults, ResultRecord, Results } from './results/types.ts';
 export type { RunDetail, RunFinish, RunLog, RunMeta, RunSummary, Runs } from './runs/types.ts';
 export { openStore } from './store.ts';
 export type { OpenOptions, Store } from './types.ts';

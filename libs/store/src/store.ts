@@ -4,7 +4,7 @@ import { createBlobs } from './blobs/folder.ts';
 import { createCare } from './care/care.ts';
 import { createContext } from './context.ts';
 import { guarded } from './disk/guarded.ts';
-import { checkLayout } from './disk/layout.ts';
+import { checkLayout } from './disk/marker.ts';
 import { digestOfFile } from './file-digests.ts';
 import { createLeases } from './leases/leases.ts';
 import { createResults } from './results/results.ts';

@@ -1,8 +1,8 @@
-import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkedText } from '../src/disk/checked.ts';
-import { digestOf, type Store } from '../src/index.ts';
+import { digestOf, openStore, type ResultRecord, repairMarker, type Store } from '../src/index.ts';
 import { child, listing, newStore, open, publishText, recordOf, temporaryFolder } from './helpers.ts';
 
 /** Nothing is spared for being young. */
@@ -12,6 +12,10 @@ async function keysIn(store: Store): Promise<string[]> {
   const names: string[] = [];
   for await (const record of store.results.all()) names.push(String(record.fingerprint.name));
   return names.sort();
+}
+
+function recordPath(store: Store, { key }: ResultRecord): string {
+  return join(store.dir, 'results', key.slice(7, 9), `${key.slice(7)}.json`);
 }
 
 async function runOver(store: Store, keys: readonly string[]): Promise<void> {
@@ -30,9 +34,9 @@ describe('verify', () => {
     await writeFile(blob, 'bad texT');
     await writeFile(join(store.dir, 'blobs', 'stray'), '');
     const seen: string[] = [];
-    const report = await store.care.verify((progress) =>
-      seen.push(`${progress.phase} ${progress.done}/${progress.total}`),
-    );
+    const report = await store.care.verify({
+      onProgress: ({ phase, done, total }) => seen.push(`${phase} ${done}/${total}`),
+    });
     expect(report.ok).toBe(false);
     expect(report.problems.map((problem) => problem.kind).sort()).toEqual(['blob', 'result', 'stray']);
     expect(report.problems.every((problem) => problem.quarantined !== undefined)).toBe(true);
@@ -42,6 +46,41 @@ describe('verify', () => {
     expect(await store.results.get(bad.key)).toBeUndefined();
     expect(await store.results.get(good.key)).toEqual(good);
     expect((await store.care.status()).quarantined).toBe(3);
+  });
+
+  it('leaves on record which results it set aside, and why, until they are there again', async () => {
+    const store = await newStore();
+    const cut = await publishText(store, 'cut', 'cut text');
+    const lost = await publishText(store, 'lost', 'lost text');
+    await writeFile(recordPath(store, cut), '{"check":');
+    await rm(store.blobs.path(lost.outputs.text!.digest), { force: true });
+    await store.care.verify();
+    const reader = await open(store.dir, { readOnly: true });
+    for (const one of [store, reader]) {
+      expect(await one.results.find(cut.key)).toMatchObject({ presence: 'damaged', outputs: [] });
+      expect(await one.results.find(lost.key)).toEqual({
+        presence: 'damaged',
+        problem: 'content is missing or damaged: text',
+        outputs: ['text'],
+      });
+    }
+    await publishText(store, 'cut', 'cut text');
+    expect(await store.results.find(cut.key)).toEqual({ presence: 'here', record: cut });
+    await rm(recordPath(store, cut));
+    expect(await store.results.find(cut.key)).toEqual({ presence: 'missing' });
+  });
+
+  it('names what only a person can mend: pins and runs that cannot be read', async () => {
+    const store = await newStore();
+    await runOver(store, []);
+    const [run] = await store.runs.list();
+    await writeFile(join(store.dir, 'runs', run!.id, 'run.json'), '');
+    await writeFile(join(store.dir, 'pins.json'), '');
+    for (const repair of [false, true]) {
+      const { ok, problems } = await store.care.verify({ repair });
+      expect(ok).toBe(false);
+      expect(problems.map(({ kind }) => kind)).toEqual(['pins', 'run']);
+    }
   });
 
   it('in a read-only store reports and changes nothing', async () => {
@@ -65,6 +104,64 @@ describe('verify', () => {
     const report = await store.care.verify();
     expect(report.problems).toMatchObject([{ kind: 'result', problem: 'its fingerprint is not that of its key' }]);
     expect(await store.results.get(record.key)).toBeUndefined();
+  });
+});
+
+describe('repair', () => {
+  it.each(['', '{"so', undefined])('writes a marker that reads %j anew, and all is there again', async (text) => {
+    const store = await newStore();
+    const record = await publishText(store, 'a', 'text');
+    const marker = join(store.dir, 'store.json');
+    if (text === undefined) await rm(marker);
+    else await writeFile(marker, text);
+    await expect(openStore(store.dir)).rejects.toMatchObject({ hint: expect.stringContaining('verify --repair') });
+    expect(await repairMarker(store.dir)).toBe(true);
+    expect(await repairMarker(store.dir)).toBe(false);
+    const again = await open(store.dir);
+    expect(await again.results.get(record.key)).toEqual(record);
+    expect((await again.care.verify()).ok).toBe(true);
+  });
+
+  it('makes no store of a folder with other things, and none where there is none', async () => {
+    const home = await temporaryFolder();
+    for (const name of ['blobs', 'results', 'thesis']) await mkdir(join(home, name));
+    await expect(repairMarker(home)).rejects.toMatchObject({ message: expect.stringContaining('holds thesis') });
+    const none = join(home, 'none');
+    expect(await repairMarker(none)).toBe(false);
+    expect(await (await open(none)).care.verify({ repair: true })).toMatchObject({ ok: true, blobs: 0 });
+    expect(await readdir(home)).toEqual(['blobs', 'results', 'thesis']);
+  });
+
+  it('makes lost parts of a tree again from its folder and its record', async () => {
+    const store = await newStore();
+    const folder = await temporaryFolder();
+    for (const name of ['a', 'b']) await writeFile(join(folder, name), `text of ${name}`);
+    const tree = await store.artifacts.put('model', folder);
+    const record = recordOf({ kind: 'k' }, { tree });
+    await store.results.put(record);
+    await store.artifacts.open(tree);
+    for (const digest of [tree.digest, tree.files!.a!.digest]) await rm(store.blobs.path(digest));
+    const report = await store.care.verify({ repair: true });
+    expect(report).toMatchObject({ ok: true, problems: [{ kind: 'blob' }, { kind: 'blob' }] });
+    expect(await readFile(await store.blobs.open(tree.files!.a!.digest), 'utf8')).toBe('text of a');
+    expect(await store.results.find(record.key)).toEqual({ presence: 'here', record });
+    expect(await store.care.verify()).toMatchObject({ ok: true, problems: [] });
+  });
+
+  it('brings back a result that was set aside for want of content which is there again', async () => {
+    const store = await newStore();
+    const record = await publishText(store, 'a', 'text');
+    const blob = store.blobs.path(record.outputs.text!.digest);
+    await rename(blob, join(store.dir, '..', 'away'));
+    expect((await store.care.verify()).ok).toBe(false);
+    expect((await store.care.verify({ repair: true })).problems).toEqual([]);
+    expect((await store.results.find(record.key)).presence).toBe('damaged');
+    await rename(join(store.dir, '..', 'away'), blob);
+    expect((await store.care.verify({ repair: true })).problems).toMatchObject([
+      { kind: 'result', repaired: expect.any(String) },
+    ]);
+    expect(await store.results.find(record.key)).toEqual({ presence: 'here', record });
+    expect(await store.results.nearest('test/text')).toEqual([record]);
   });
 });
 
@@ -140,6 +237,33 @@ describe('garbage collection', () => {
     await worker.ended;
     expect(await store.care.gc(NOW)).toMatchObject({ results: 1, blobs: 1, leftovers: 1 });
     expect(await readdir(join(store.dir, 'leases', 'holders'))).toHaveLength(1);
+  });
+
+  it('says for whom it waits: a process of another host of which only silence can tell', async () => {
+    const store = await newStore();
+    await publishText(store, 'a', 'a');
+    const about = {
+      id: 'fedcba98765432100123',
+      host: 'elsewhere',
+      place: 'x',
+      pid: 7,
+      start: '1',
+      beatSeconds: 0.0625,
+      since: 0,
+    };
+    await writeFile(join(store.dir, 'leases', 'holders', `${about.id}.json`), JSON.stringify(about));
+    const waits: unknown[] = [];
+    await store.care.gc({ ...NOW, onWait: (process) => waits.push(process) });
+    expect(waits).toEqual([{ host: 'elsewhere', pid: 7, seconds: 0.75 }]);
+  });
+
+  it('waits for nobody who has ended, store closed or not', async () => {
+    const store = await newStore();
+    const other = await child(['leave', store.dir]);
+    expect(await other.line()).toBe('done');
+    expect(await other.ended).toBe(0);
+    for (const folder of ['tmp', 'leases/holders']) expect(await readdir(join(store.dir, folder))).toEqual([]);
+    expect(await readdir(join(store.dir, 'leases'))).toEqual(['holders']);
   });
 
   it('with a budget removes the least recently used, and no more than needed', async () => {

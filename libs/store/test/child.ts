@@ -1,8 +1,8 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, openSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { digestOf, keyOf, openStore, type ResultRecord, type Store, StoreError } from '../src/index.ts';
+import { type Digest, digestOf, keyOf, openStore, type ResultRecord, type Store, StoreError } from '../src/index.ts';
 
 const [command = '', dir = '', ...rest] = process.argv.slice(2);
 
@@ -63,7 +63,20 @@ const store = await openStore(dir);
 try {
   if (command === 'loop') await loop(store);
   if (command === 'compete') await compete(store, Number(rest[0]), rest[1] ?? '');
+  if (command === 'crowd') {
+    const open = () => openSync('/dev/null', 'r');
+    try {
+      for (;;) open();
+    } catch {
+      await store.blobs.open(rest[0] as Digest);
+    }
+  }
+  if (command === 'read') await store.blobs.open(rest[0] as Digest);
   if (command === 'put') await put(store, Number(rest[0]));
+  if (command === 'leave') {
+    await store.leases.acquire(digestOf('a key'), { holder: 'the child' });
+    await store.scratch();
+  }
   if (command === 'hold') {
     await store.leases.acquire(digestOf(rest[0] ?? ''), { holder: 'the child' });
     await store.scratch();
@@ -73,7 +86,9 @@ try {
   console.log('done');
 } catch (error) {
   console.log(
-    error instanceof StoreError ? JSON.stringify({ code: error.code, message: error.message }) : String(error),
+    error instanceof StoreError
+      ? JSON.stringify({ code: error.code, message: error.message, hint: error.hint })
+      : String(error),
   );
   process.exitCode = 1;
 }

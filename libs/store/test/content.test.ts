@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, link, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -69,7 +70,7 @@ describe('blobs', () => {
     expect(failure).toBeInstanceOf(BlobDamaged);
     expect(failure).toMatchObject({ code: 'corrupt', reason: 'damaged', digest: info.digest });
     expect(await store.artifacts.presence(artifact)).toBe('missing');
-    expect(await readdir(join(store.dir, 'quarantine'))).toHaveLength(1);
+    expect((await store.care.status()).quarantined).toBe(1);
     await expect(store.blobs.open(info.digest)).rejects.toMatchObject({ reason: 'missing' });
     await store.blobs.putText('some content');
     expect(await readFile(await store.blobs.open(info.digest), 'utf8')).toBe('some content');
@@ -159,11 +160,31 @@ describe('trees', () => {
     await expect(store.artifacts.export(tree, join(await temporaryFolder(), 'x'))).rejects.toThrow('leads out of it');
   });
 
-  it('links and empty folders are refused as outputs', async () => {
+  it.each<[kind: string, make: (path: string) => unknown]>([
+    ['a symbolic link to /etc/hostname', (path) => symlink('/etc/hostname', path)],
+    ['a symbolic link to .', (path) => symlink('.', path)],
+    ['a FIFO', (path) => execFileSync('mkfifo', [path])],
+    ['a device', (path) => execFileSync('mknod', [path, 'c', '1', '3'], { stdio: 'ignore' })],
+  ])('%s is refused by name as an output, alone and in a folder', async (kind, make) => {
     const store = await newStore();
-    const folder = await folderWith({ a: 'a' });
-    await symlink('/etc/hostname', join(folder, 'b'));
-    await expect(store.artifacts.put('model', folder)).rejects.toThrow('neither a file nor a folder');
+    const folder = await folderWith({ 'out/a': 'a' });
+    for (const path of [join(folder, 'alone'), join(folder, 'out', 'b')]) {
+      try {
+        await make(path);
+      } catch {
+        // Only root makes devices.
+        return;
+      }
+      const output = path.endsWith('b') ? join(folder, 'out') : path;
+      await expect(store.artifacts.put('model', output)).rejects.toMatchObject({
+        message: `${path} is ${kind}; expected a file or a folder of files.`,
+      });
+    }
+    expect(await store.care.status()).toMatchObject({ blobs: 0 });
+  });
+
+  it('an empty folder is refused as an output', async () => {
+    const store = await newStore();
     await expect(store.artifacts.put('model', await temporaryFolder())).rejects.toThrow('holds no file');
   });
 });

@@ -60,7 +60,7 @@ describe('a folder without permission', () => {
     if (root) {
       const stranger = await child(['put', inner, '1'], { uid: 65534 });
       const answer = await stranger.line();
-      expect(JSON.parse(answer)).toEqual({ code: 'permission', message: expect.stringContaining(dir) });
+      expect(JSON.parse(answer)).toMatchObject({ code: 'permission', message: expect.stringContaining(dir) });
       return;
     }
     const failure = await (await openStore(inner)).blobs.putText('x').catch((error: unknown) => error);
@@ -73,6 +73,71 @@ describe('a folder without permission', () => {
     await expect(openStore(join(file, 'store'))).rejects.toMatchObject({
       code: 'io',
       message: expect.stringContaining('a part of the path is a file'),
+    });
+  });
+});
+
+describe('a store that cannot be written to', () => {
+  it('is read, planned from and verified all the same, and says what is bad', async ({ skip }) => {
+    const disk = await smallDisk(4 << 20);
+    if (disk === undefined) return skip('mounting a file system is not permitted here');
+    const writer = await openStore(join(disk, 'store'));
+    const [good, bad] = [await publishText(writer, 'good', 'good text'), await publishText(writer, 'bad', 'bad text')];
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'a'), 'text of a');
+    const tree = await writer.artifacts.put('model', folder);
+    await chmod(writer.blobs.path(bad.outputs.text!.digest), 0o644);
+    await writeFile(writer.blobs.path(bad.outputs.text!.digest), 'bad texT');
+    await writer.close();
+    execFileSync('mount', ['-o', 'remount,ro', disk]);
+    const before = await listing(disk);
+    const store = await open(join(disk, 'store'));
+    const report = await store.care.verify();
+    expect(report).toMatchObject({ ok: false, writable: false, problems: [{ kind: 'blob' }] });
+    await expect(store.blobs.open(bad.outputs.text!.digest)).rejects.toMatchObject({
+      code: 'corrupt',
+      reason: 'damaged',
+    });
+    expect(await store.results.get(good.key)).toEqual(good);
+    expect(await readFile(await store.artifacts.openFile(tree, 'a'), 'utf8')).toBe('text of a');
+    expect(await store.runs.list()).toEqual([]);
+    expect(await store.care.status()).toMatchObject({ results: 2 });
+    const refused = { code: 'permission', hint: expect.stringContaining('write in') };
+    await expect(store.care.verify({ repair: true })).rejects.toMatchObject(refused);
+    await expect(store.blobs.putText('x')).rejects.toMatchObject(refused);
+    expect(await listing(disk)).toEqual(before);
+    execFileSync('umount', [mounts.pop() ?? '']);
+  });
+});
+
+it('too many open files are said to be that, and nothing is taken for damaged', async () => {
+  const store = await newStore();
+  const record = await publishText(store, 'a', 'text');
+  const crowded = await child(['crowd', store.dir, record.outputs.text!.digest], { files: 64 });
+  expect(JSON.parse(await crowded.line())).toMatchObject({
+    code: 'too-many-files',
+    hint: expect.stringContaining('ulimit -n'),
+  });
+  expect(await store.care.verify()).toMatchObject({ ok: true, results: 1 });
+});
+
+describe('content that may not be read', () => {
+  it('asks for the right to read it', async () => {
+    const store = await newStore();
+    const record = await publishText(store, 'a', 'text');
+    const path = store.blobs.path(record.outputs.text!.digest);
+    await chmod(path, 0o200);
+    await chmod(join(store.dir, '..'), 0o755);
+    let answer: unknown;
+    if (root) {
+      const stranger = await child(['read', store.dir, record.outputs.text!.digest], { uid: 65534 });
+      answer = JSON.parse(await stranger.line());
+    } else {
+      answer = await store.blobs.open(record.outputs.text!.digest).catch((error: unknown) => error);
+    }
+    expect(answer).toMatchObject({
+      code: 'permission',
+      hint: `Give yourself the right to read ${path}, or name another store.`,
     });
   });
 });

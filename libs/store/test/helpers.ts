@@ -88,13 +88,15 @@ export interface Child {
   readonly ended: Promise<number | string | null>;
 }
 
-/** Runs `child.ts` as a process of its own. */
+/** Runs `child.ts` as a process of its own, which may open so many files. */
 export async function child(
   args: readonly string[],
-  options: { readonly uid?: number; readonly env?: NodeJS.ProcessEnv } = {},
+  { files, ...options }: { readonly uid?: number; readonly files?: number } = {},
 ): Promise<Child> {
   program ??= bundle();
-  const process = spawn(globalThis.process.execPath, [await program, ...args], {
+  const command = [globalThis.process.execPath, await program, ...args];
+  const limited = files === undefined ? command : ['sh', '-c', `ulimit -n ${files}; exec "$0" "$@"`, ...command];
+  const process = spawn(limited[0]!, limited.slice(1), {
     stdio: ['ignore', 'pipe', 'inherit'],
     ...options,
   });

@@ -1,7 +1,8 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
-import { digestOf, treeDigest } from '../src/index.ts';
+import { treeDigest } from '../src/artifacts/trees.ts';
+import { digestOf } from '../src/index.ts';
 import { newStore, temporaryFolder } from './helpers.ts';
 
 // A file system that knows no hard links, as FAT or some network shares.

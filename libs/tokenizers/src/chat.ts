@@ -25,7 +25,9 @@ export interface RenderedPrompt {
 /** Two private-use characters, which no template changes; they stand for the prompt while its place is sought. */
 const MARK = '\uE000\uE001';
 
-const codePoints = (text: string): number => [...text].length;
+function codePoints(text: string): number {
+  return [...text].length;
+}
 
 /**
  * Renders an instructed prompt through the chat template if the tokenizer has one, else as plain text (the system text

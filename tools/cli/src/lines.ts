@@ -12,7 +12,9 @@ export const reasonText = (reason: Reason): string => {
     case 'refresh':
       return 'asked for by --refresh';
     case 'damaged':
-      return `cached, but damaged: ${reason.outputs.join(', ')}`;
+      return reason.outputs.length > 0
+        ? `cached, but damaged: ${reason.outputs.join(', ')}`
+        : `cached, but its record is damaged${reason.problem === undefined ? '' : `: ${reason.problem}`}`;
     case 'upstream':
       return `depends on ${reason.tasks.slice(0, 3).join(', ')}${reason.tasks.length > 3 ? `, … (${reason.tasks.length})` : ''}`;
     case 'data':

@@ -22,6 +22,19 @@ export const packageRoot = (): string => {
   return folder;
 };
 
+/**
+ * How the person who called this command calls it again from the current folder. Never `npx sonde` where no folder above
+ * has it installed: npm would fetch whatever the registry has under that name.
+ */
+export const ownCommand = (): string => {
+  const bin = path.dirname(process.argv[1] ?? '');
+  const isOnPath = (process.env.PATH ?? '').split(path.delimiter).includes(bin);
+  if (isOnPath && path.basename(bin) !== '.bin') return 'sonde';
+  const installed = path.join('node_modules', '.bin', 'sonde');
+  if (findUp(process.cwd(), installed) !== undefined) return 'npx sonde';
+  return `node ${path.join(packageRoot(), 'dist', 'cli.js')}`;
+};
+
 const readManifest = (folder: string): { name?: string; version?: string } =>
   JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { name?: string; version?: string };
 

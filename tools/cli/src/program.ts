@@ -201,6 +201,7 @@ const buildProgram = (): Command => {
   store
     .command('verify')
     .description('check every blob and record; quarantine what is damaged')
+    .option('--repair', 'make again what follows from the rest, store.json too')
     .action(async (_options, command) => (await import('./commands/store.ts')).verify(command.optsWithGlobals()));
   store
     .command('gc')

@@ -10,7 +10,9 @@ const AS_INT8 = 4;
 /** Below it, blocks are taken for zeros: float32 has no reciprocal of such a scale. */
 const LEAST_NORMAL = 2 ** -126;
 
-const blocksOf = (columns: number): number => Math.ceil(columns / BLOCK);
+function blocksOf(columns: number): number {
+  return Math.ceil(columns / BLOCK);
+}
 
 /**
  * Symmetric codes: value = (code − zero) · scale, zero in the middle of the codes. The last block of a row is filled

@@ -1,5 +1,5 @@
-import { stepMask } from '@sonde/networks';
-import type { Cache, Engine, RunRequest } from '../engine.ts';
+import { type Cache, stepMask } from '@sonde/networks';
+import type { Engine, RunRequest } from '../engine.ts';
 import type { Plan } from '../interventions.ts';
 import type { Decoding } from '../options.ts';
 import type { Pool } from '../types.ts';

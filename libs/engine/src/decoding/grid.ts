@@ -1,4 +1,5 @@
-import type { Cache, Engine } from '../engine.ts';
+import type { Cache } from '@sonde/networks';
+import type { Engine } from '../engine.ts';
 import type { Sequence } from './sequence.ts';
 
 /** Slots by which a sequence's own cache grows. */

@@ -1,48 +1,11 @@
-import { causalMask } from '@sonde/networks';
-import type { Cache, Engine, MaximumRequest, PoolRequest, RunRequest, RunResult } from '../engine.ts';
-import { type Plan, placesOf } from '../interventions.ts';
+import type { Cache } from '@sonde/networks';
+import type { Engine, RunRequest, RunResult } from '../engine.ts';
+import type { Plan } from '../interventions.ts';
 import type { Decoding } from '../options.ts';
 import { requireSpan, type TokenizedPrompt } from '../prompts.ts';
+import { eachToken, readWhole, spanWeights } from '../whole.ts';
 import { runsOf, tokensPerRun } from './batches.ts';
 import { advance, type DrawRow, type Sequence } from './sequence.ts';
-
-/** Token ids and positions [sequences, longest] of sequences read from their start, padded at the end. */
-export function padTokens(sequences: readonly (readonly number[])[]): {
-  tokens: number;
-  inputIds: Int32Array;
-  positions: BigInt64Array;
-} {
-  const tokens = Math.max(...sequences.map((ids) => ids.length));
-  const inputIds = new Int32Array(sequences.length * tokens);
-  const positions = new BigInt64Array(sequences.length * tokens);
-  sequences.forEach((ids, row) => {
-    inputIds.set(ids, row * tokens);
-    for (let t = 0; t < tokens; t++) positions[row * tokens + t] = BigInt(t);
-  });
-  return { tokens, inputIds, positions };
-}
-
-/** Weights of sums over token ranges [first, past the last], one pool each: [sequences, pools, tokens]. */
-export function spanWeights(ranges: readonly (readonly (readonly [number, number])[])[], tokens: number): PoolRequest {
-  const count = ranges[0]?.length ?? 0;
-  const weights = new Float32Array(ranges.length * count * tokens);
-  ranges.forEach((pools, row) => {
-    pools.forEach(([from, to], q) => {
-      const start = (row * count + q) * tokens;
-      weights.fill(1, start + from, start + to);
-    });
-  });
-  return { count, weights };
-}
-
-/** Which tokens maxima are taken over: [sequences, tokens]. */
-export function spanMaximum(ranges: readonly (readonly [number, number])[], tokens: number): MaximumRequest {
-  const bias = new Float32Array(ranges.length * tokens).fill(Number.NEGATIVE_INFINITY);
-  ranges.forEach(([from, to], row) => {
-    bias.fill(0, row * tokens + from, row * tokens + to);
-  });
-  return { bias };
-}
 
 /** Joins the caches [B, H, T, D] of several runs, padding T to the longest. */
 function joinCaches(caches: readonly { cache: Cache; prompts: number }[], heads: number, size: number): Cache {
@@ -79,11 +42,6 @@ export interface PromptStates {
   ) => void;
 }
 
-/** A range for each token of a sequence, empty ones for padding. */
-export function eachToken(length: number, width: number): (readonly [number, number])[] {
-  return Array.from({ length: width }, (_, t) => (t < length ? [t, t + 1] : [0, 0]));
-}
-
 /** Runs over prompts, cut to size, that also decide the first token of each of their sequences. */
 export interface PrefillRun {
   /** The prompts [start, end). */
@@ -108,7 +66,8 @@ export function prefillRuns(
   const lengths = prompts.map((prompt) => prompt.ids.length);
   return runsOf(lengths, tokensPerRun(engine, everyToken)).map(([start, end]) => {
     const group = prompts.slice(start, end);
-    const { tokens, inputIds, positions } = padTokens(group.map((prompt) => prompt.ids));
+    const whole = readWhole(engine.sizes, group, plan);
+    const { tokens } = whole;
     const rows = group.flatMap((prompt, i) =>
       sequences[start + i]!.map((sequence) => ({ sequence, token: i * tokens + prompt.ids.length - 1 })),
     );
@@ -117,16 +76,7 @@ export function prefillRuns(
       ...(everyToken ? eachToken(prompt.ids.length, tokens) : []),
     ]);
     const count = ranges[0]!.length;
-    const request = {
-      prompts: group.length,
-      samples: 1,
-      tokens,
-      inputIds,
-      positions,
-      mask: causalMask(engine.sizes, tokens),
-      changes: plan.changes(() => placesOf(group, tokens)),
-      ...(count > 0 ? { pool: spanWeights(ranges, tokens) } : {}),
-    };
+    const request = { ...whole, ...(count > 0 ? { pool: spanWeights(ranges, tokens) } : {}) };
     const report = (result: RunResult): void => {
       for (const [i, prompt] of group.entries()) {
         const offset = i * count * engine.layout.size;

@@ -1,6 +1,17 @@
 import { UserError } from '@sonde/base';
+import {
+  type Cache,
+  type Feeds,
+  gateFeeds,
+  MAXIMUM_OUT,
+  maximumFeeds,
+  POOL_OUT,
+  poolFeeds,
+  withPrefix,
+} from '@sonde/networks';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import type { Cache, RunRequest } from '../engine.ts';
+import type { RunRequest } from '../engine.ts';
+import { tensorsOf } from '../session/tensors.ts';
 import type { ReadyDecoder } from './surgery.ts';
 
 /** A run of a cut graph, without the draw. */
@@ -80,15 +91,16 @@ export async function openCore(
       );
     }
     const rows = B * K;
-    const Q = request.pool?.count ?? 0;
     const total = P + S + T;
+    const pools = { rows, tokens: T, size: width };
+    const common: Feeds = {
+      ...gateFeeds(request.changes.gates),
+      ...poolFeeds(request.pool, pools),
+      ...(withMaximum ? maximumFeeds(request.maximum, pools) : {}),
+    };
     const feeds: Record<string, OrtTensor> = {
       [io.inputIds.name]: integers(io.inputIds.dataType, request.inputIds, [rows, T]),
-      [`${prefix}attention_gates`]: f32(request.changes.gates.attention, [layers]),
-      [`${prefix}mlp_gates`]: f32(request.changes.gates.mlp, [layers]),
-      [`${prefix}pool_weights`]: f32(request.pool?.weights ?? EMPTY, [rows, Q, T]),
-      [`${prefix}pool_keep`]: f32(request.pool?.keep ?? new Float32Array(rows * Q), [rows, Q, 1]),
-      [`${prefix}pool_in`]: f32(request.pool?.before ?? new Float32Array(rows * Q * width), [rows, Q, width]),
+      ...tensorsOf(Tensor, withPrefix(prefix, common)),
       // A head without rows is a case that other exporters' graphs need not have thought of.
       [`${prefix}head_rows`]: integers('int64', request.rows.length > 0 ? request.rows : [0], [
         Math.max(1, request.rows.length),
@@ -128,11 +140,6 @@ export async function openCore(
         }
       }
     }
-    if (withMaximum) {
-      feeds[`${prefix}maximum_bias`] = f32(request.maximum?.bias ?? new Float32Array(rows * T), [rows, T, 1]);
-      const none = (): Float32Array => new Float32Array(rows * width).fill(Number.NEGATIVE_INFINITY);
-      feeds[`${prefix}maximum_in`] = f32(request.maximum?.before ?? none(), [rows, width]);
-    }
     const out = await session.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => given.has(name))));
     const floats = (name: string): Float32Array => out[prefix + name]!.data as Float32Array;
     const logits = floats('logits');
@@ -148,8 +155,8 @@ export async function openCore(
     }
     return {
       present: { length: T, keys: cache('key'), values: cache('value') },
-      pooled: floats('pool_out'),
-      maximum: withMaximum ? floats('maximum_out') : null,
+      pooled: floats(POOL_OUT),
+      maximum: withMaximum ? floats(MAXIMUM_OUT) : null,
       logits: request.rows.length > 0 ? logits : EMPTY,
     };
   };

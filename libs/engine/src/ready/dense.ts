@@ -1,5 +1,4 @@
-import type { DecoderSizes } from '@sonde/networks';
-import type { Cache } from '../engine.ts';
+import type { Cache, TrunkSizes } from '@sonde/networks';
 import type { Core, CoreRequest, CoreResult } from './core.ts';
 
 /** Rows of one size, by number. */
@@ -45,7 +44,7 @@ function countVisible(
  * Runs a graph that cannot leave out tokens in the middle of its cache (it counts positions itself, or takes from its
  * attention mask no more than a length): prompts of one length together, each with a cache that has no gaps.
  */
-export function withoutGaps(core: Core, sizes: DecoderSizes, pooledSize: number): Core {
+export function withoutGaps(core: Core, sizes: TrunkSizes, pooledSize: number): Core {
   const { keyValueHeads: H, headSize: D, vocabSize, layers } = sizes;
 
   const part = (request: CoreRequest, prompts: readonly number[], P: number, S: number): CoreRequest => {

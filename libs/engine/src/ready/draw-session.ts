@@ -1,9 +1,8 @@
-import { addDraw } from '@sonde/networks';
+import { addDraw, DRAW_OUT, drawFeeds, type HeadRequest } from '@sonde/networks';
 import { buildGraph, encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
-import type { HeadRequest } from '../engine.ts';
-import { drawFeeds } from '../session/draw-feeds.ts';
 import { sessionOptions } from '../session/providers.ts';
+import { tensorsOf } from '../session/tensors.ts';
 
 export interface DrawnTokens {
   readonly tokens: Int32Array;
@@ -40,12 +39,12 @@ export async function openDrawSession(vocabSize: number, threads: number): Promi
     async draw(logits, head) {
       const out = await session.run({
         logits: new Tensor('float32', logits, [head.rows.length, vocabSize]),
-        ...drawFeeds(Tensor, head, vocabSize),
+        ...tensorsOf(Tensor, drawFeeds(head, vocabSize)),
       });
       return {
-        tokens: out.token!.data as Int32Array,
-        logprobs: out.logprob!.data as Float32Array,
-        pending: Array.from(out.pending_rows!.data as BigInt64Array, Number),
+        tokens: out[DRAW_OUT.token]!.data as Int32Array,
+        logprobs: out[DRAW_OUT.logprob]!.data as Float32Array,
+        pending: Array.from(out[DRAW_OUT.pending]!.data as BigInt64Array, Number),
       };
     },
   };

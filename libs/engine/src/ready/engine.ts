@@ -1,8 +1,7 @@
 import { UserError } from '@sonde/base';
 import type { DataFile } from '@sonde/checkpoints';
-import { type Features, poolLayout } from '@sonde/networks';
+import { type Features, type Gates, poolLayout } from '@sonde/networks';
 import type { Engine, RunResult } from '../engine.ts';
-import type { Gates } from '../interventions.ts';
 import type { Provider } from '../session/providers.ts';
 import { openCore } from './core.ts';
 import { withoutGaps } from './dense.ts';

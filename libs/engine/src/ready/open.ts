@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { UserError } from '@sonde/base';
 import {
   type Checkpoint,
@@ -6,12 +5,12 @@ import {
   type Fields,
   fieldsOf,
   findReady,
+  type LocalFolder,
   readGraphFile,
 } from '@sonde/checkpoints';
-import { causalMask, type DecoderSizes, type Features } from '@sonde/networks';
+import { causalMask, type Features, noChanges, plainHead, type TrunkSizes } from '@sonde/networks';
 import type { Graph } from '@sonde/onnx';
 import type { Engine } from '../engine.ts';
-import { noChanges } from '../interventions.ts';
 import type { Provider } from '../session/providers.ts';
 import { createReadyEngine } from './engine.ts';
 import { type ReadyInterface, readInterface } from './interface.ts';
@@ -23,7 +22,7 @@ import type { ReadyDecoder } from './surgery.ts';
 export interface OpenedReady {
   readonly architecture: string;
   readonly checkpoint: Checkpoint;
-  readonly sizes: DecoderSizes;
+  readonly sizes: TrunkSizes;
   /** Type and count of each weight. */
   readonly weights: readonly (readonly [string, number])[];
   check(features: Features): void;
@@ -56,7 +55,7 @@ function widthByWeights(graph: Graph, stream: Stream): number | null {
   return scale?.[0] ?? (product ? (shapes.get(product.inputs[1]!)?.[0] ?? null) : null);
 }
 
-function sizesOf(graph: Graph, io: ReadyInterface, stream: Stream, config: Fields): DecoderSizes {
+function sizesOf(graph: Graph, io: ReadyInterface, stream: Stream, config: Fields): TrunkSizes {
   const dim = io.logits.dims?.at(-1);
   const require = (value: number | null, what: string): number => {
     if (value !== null) return value;
@@ -105,7 +104,7 @@ async function tryOut(engine: Engine): Promise<void> {
     mask: causalMask(engine.sizes, 2),
     changes: noChanges(engine.sizes.layers),
     pool: { count: 1, weights: Float32Array.of(1, 1) },
-    head: { rows: Int32Array.of(1), sample: false, temperature: 1, topK: 0, topP: 1, penalty: 1 },
+    head: plainHead(Int32Array.of(1)),
   });
 }
 
@@ -113,14 +112,14 @@ async function tryOut(engine: Engine): Promise<void> {
  * Opens the ready graph of a folder; null if it has none.
  * @throws UserError if the graph cannot be used, saying what was found in it
  */
-export async function openReady(folder: string): Promise<OpenedReady | null> {
+export async function openReady(folder: LocalFolder): Promise<OpenedReady | null> {
   const found = await findReady(folder);
   if (!found) return null;
-  const path = join(folder, found.file);
+  const path = folder.where(found.file);
   const model = await readGraphFile(found);
   // Before anything that opens files by what the graph says.
   const files = await checkExternalData(path, model.graph);
-  const fields = fieldsOf(found.config, `the configuration of ${folder}`);
+  const fields = fieldsOf(found.config, `the configuration of ${folder.path}`);
   const explain = (error: unknown): unknown =>
     error instanceof UserError ? new UserError('model', `${path} cannot be used as a model. ${error.message}`) : error;
 
@@ -138,7 +137,12 @@ export async function openReady(folder: string): Promise<OpenedReady | null> {
   const named: unknown = Array.isArray(found.config.architectures) ? found.config.architectures[0] : undefined;
   return {
     architecture: typeof named === 'string' ? named : 'unknown',
-    checkpoint: { folder, config: found.config, generationConfig: found.generationConfig, weights: new Map() },
+    checkpoint: {
+      folder: folder.path,
+      config: found.config,
+      generationConfig: found.generationConfig,
+      weights: new Map(),
+    },
     sizes,
     weights: model.graph.initializers.map(({ dataType, dims }) => [
       dataType,

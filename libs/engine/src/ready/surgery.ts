@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import type { DecoderSizes, PoolLayout } from '@sonde/networks';
+import { MAXIMUM_OUT, maximumInputs, POOL_OUT, type PoolLayout, poolInputs, type TrunkSizes } from '@sonde/networks';
 import {
   buildGraph,
   DATA_TYPES,
@@ -22,7 +22,7 @@ export interface ReadyDecoder {
   readonly graph: Graph;
   readonly io: ReadyInterface;
   readonly stream: Stream;
-  readonly sizes: DecoderSizes;
+  readonly sizes: TrunkSizes;
   /** In front of the names of all that is added; no value of the graph begins so. */
   readonly prefix: string;
 }
@@ -129,22 +129,19 @@ function addCaches(g: GraphBuilder, decoder: ReadyDecoder): void {
   });
 }
 
-/** Sums and maxima over tokens of every state, as `decoder-graph.ts` has them. */
+/** Sums and maxima over tokens of every state, as the graphs built here have them. */
 function addPools(g: GraphBuilder, decoder: ReadyDecoder, layout: PoolLayout, withMaximum: boolean): void {
   const { stream, prefix, model } = decoder;
   const states = layout.values.map(({ site, layer }) =>
     g.node('Cast', [site === 'normed' ? stream.normed : stream.states[layer]!], { to: 1 }),
   );
   const width = layout.size;
-  const weights = g.input(`${prefix}pool_weights`, 'float32', ['rows', 'Q', 'T']);
-  const keep = g.input(`${prefix}pool_keep`, 'float32', ['rows', 'Q', 1]);
-  const before = g.input(`${prefix}pool_in`, 'float32', ['rows', 'Q', width]);
+  const { weights, keep, before } = poolInputs(g, width, prefix);
   const sums = states.map((state) => g.node('MatMul', [weights, state]));
   const summed = g.node('Concat', sums, { axis: 2 });
-  g.output(`${prefix}pool_out`, g.node('Add', [g.node('Mul', [before, keep]), summed]), 'float32');
+  g.output(prefix + POOL_OUT, g.node('Add', [g.node('Mul', [before, keep]), summed]), 'float32');
   if (!withMaximum) return;
-  const bias = g.input(`${prefix}maximum_bias`, 'float32', ['rows', 'T', 1]);
-  const soFar = g.input(`${prefix}maximum_in`, 'float32', ['rows', width]);
+  const { bias, before: soFar } = maximumInputs(g, width, prefix);
   const greatest = states.map((state) => {
     const biased = g.node('Add', [state, bias]);
     // The axes became an input in operator set 18.
@@ -153,7 +150,7 @@ function addPools(g: GraphBuilder, decoder: ReadyDecoder, layout: PoolLayout, wi
       : g.node('ReduceMax', [biased, g.constant([1])], { keepdims: 0 });
   });
   const joined = g.node('Concat', greatest, { axis: 1 });
-  g.output(`${prefix}maximum_out`, g.node('Max', [soFar, joined]), 'float32');
+  g.output(prefix + MAXIMUM_OUT, g.node('Max', [soFar, joined]), 'float32');
 }
 
 /** Lets the head read the wanted rows alone, as sequences of one token. @returns what it reads instead */

@@ -1,5 +1,5 @@
-import type { DecoderSizes, Mask } from '@sonde/networks';
-import type { Cache, RunRequest } from '../engine.ts';
+import type { Cache, Mask, TrunkSizes } from '@sonde/networks';
+import type { RunRequest } from '../engine.ts';
 
 /** Puts a hidden key before those of the prompt's cache, or of the sequence's own, in each row of a mask. */
 function widen(mask: Mask, width: number, at: readonly number[]): Mask {
@@ -21,7 +21,7 @@ function widen(mask: Mask, width: number, at: readonly number[]): Mask {
  * The same run with one hidden slot in each cache that is empty, for providers other than the CPU: WebGPU's crashes in
  * a product over nothing. A slot that no token may look at has the weight 0 and changes no result.
  */
-export function withHiddenSlots(request: RunRequest, sizes: DecoderSizes): RunRequest {
+export function withHiddenSlots(request: RunRequest, sizes: TrunkSizes): RunRequest {
   const { prompts, samples, tokens, promptCache, rowCache } = request;
   const [P, S] = [promptCache?.length ?? 0, rowCache?.length ?? 0];
   const slot = (rows: number): Cache => {

@@ -12,7 +12,9 @@ export type Provider = 'cpu' | 'cuda' | 'webgpu';
 
 export const PROVIDERS: readonly Provider[] = ['cpu', 'cuda', 'webgpu'];
 
-export const isProvider = (name: string): name is Provider => PROVIDERS.some((provider) => provider === name);
+function isProvider(name: string): name is Provider {
+  return PROVIDERS.some((provider) => provider === name);
+}
 
 /** Where and how a graph runs. */
 export interface Placement {
@@ -25,7 +27,27 @@ export interface Placement {
  * The form that suits a provider. On the CPU both take the same time, but steps take less memory, pack away what has
  * ended and tell of progress; between a device's own memory and the host's they would carry the cache to and fro.
  */
-export const formOf = (provider: Provider): DecodingForm => (provider === 'cpu' ? 'steps' : 'loop');
+function formOf(provider: Provider): DecodingForm {
+  return provider === 'cpu' ? 'steps' : 'loop';
+}
+
+/**
+ * Where a model is to run.
+ * @param form of decoding; the one that suits the device if not given
+ * @throws UserError if there is no such device, or the threads are not a number of them
+ */
+export function placementOf(
+  { device, threads }: { readonly device: string; readonly threads: number },
+  form?: DecodingForm,
+): Placement {
+  if (!isProvider(device)) {
+    throw new UserError('model', `There is no device "${device}"; expected one of ${PROVIDERS.join(', ')}.`);
+  }
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new UserError('model', `threads is ${threads}; expected an integer of 1 or more.`);
+  }
+  return { provider: device, threads, decoding: form ?? formOf(device) };
+}
 
 /** The graph for a placement. */
 export function graphFormOf({ provider, decoding }: Placement): GraphForm {

@@ -2,10 +2,10 @@ import { copyFile, link, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Adapter, type Checkpoint, type Precision, planQuantizedFile } from '@sonde/checkpoints';
-import { type Decoder, decoderGraph, type Features } from '@sonde/networks';
+import type { WeighedGraph, WeightSource } from '@sonde/networks';
 import { encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
-import { graphFormOf, openSession, type Placement } from './providers.ts';
+import { openSession, type Placement } from './providers.ts';
 
 const OPSETS = { '': 23, 'com.microsoft': 1 };
 const IR_VERSION = 10;
@@ -53,17 +53,16 @@ export interface PlannedSession {
 }
 
 /**
- * Plans the session of a decoder over its checkpoint's own weight files. ONNX Runtime wants external data in the graph's
+ * Plans the session of a graph over its checkpoint's own weight files. ONNX Runtime wants external data in the graph's
  * folder, so both meet in a temporary one, where quantised weights are written too. It is deleted again before the
  * session is given, for the files stay mapped; a system that cannot delete mapped files keeps it until it clears its
  * temporary files.
- * @throws UserError if the weights are not those that the decoder needs
+ * @throws UserError if the weights are not those that the graph needs
  */
 export function planSession(
   { checkpoint, adapter, precision }: ModelWeights,
-  decoder: Decoder,
-  features: Features,
-  placement: Placement,
+  build: (source: WeightSource) => WeighedGraph,
+  placement: Pick<Placement, 'provider' | 'threads'>,
 ): PlannedSession {
   const files = new Map<string, string>();
   const locate = (path: string): string => {
@@ -74,7 +73,7 @@ export function planSession(
   const { dtype, quantization } = precision;
   const quantized = quantization === null ? null : planQuantizedFile('quantized.bin', quantization, dtype);
   const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, dtype, quantized, locate };
-  const { graph, parameters } = decoderGraph(decoder, source, features, graphFormOf(placement));
+  const { graph, parameters } = build(source);
   const create = async (): Promise<InferenceSession> => {
     const folder = await folderFor(files.keys().next().value);
     try {

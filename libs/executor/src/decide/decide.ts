@@ -56,8 +56,12 @@ export async function decide(task: TaskNode, recordOf: RecordOf, context: Decide
   });
   const known = { key: keyOf(fingerprint), fingerprint, inputs };
   if (context.refresh.has(task.id)) return { ...known, state: 'run', reason: { code: 'refresh' } };
-  const record = await context.store.results.get(known.key);
-  if (record === undefined) return { ...known, state: 'run', reason: await whyNew(task, known, context) };
+  const found = await context.store.results.find(known.key);
+  if (found.presence === 'missing') return { ...known, state: 'run', reason: await whyNew(task, known, context) };
+  if (found.presence === 'damaged') {
+    return { ...known, state: 'run', reason: { code: 'damaged', outputs: found.outputs, problem: found.problem } };
+  }
+  const { record } = found;
   const outputs = await damagedOutputs(task, record, context.store);
   if (outputs.length > 0) return { ...known, state: 'run', reason: { code: 'damaged', outputs } };
   return { ...known, state: 'cached', reason: { code: 'hit' }, record };

@@ -11,8 +11,8 @@ export type Reason =
   | { readonly code: 'changed'; readonly fields: readonly FieldChange[] }
   /** `--refresh` asked for it. */
   | { readonly code: 'refresh' }
-  /** The result is recorded, but bytes of it are missing or damaged. */
-  | { readonly code: 'damaged'; readonly outputs: readonly string[] }
+  /** There was a result, but bytes of these outputs, or (where none is named) the record itself, are lost. */
+  | { readonly code: 'damaged'; readonly outputs: readonly string[]; readonly problem?: string }
   /** Not known before these tasks have run. */
   | { readonly code: 'upstream'; readonly tasks: readonly TaskId[] }
   /** Not known before the run has asked another machine what this reference stands for. */

@@ -1,3 +1,4 @@
+import { isRecord } from '@sonde/base';
 import type { Key, Lease, ResultRecord, Store } from '@sonde/store';
 import type { Backend, Place } from '../backends/backend.ts';
 import { NotComputed, TaskFailure } from '../failure.ts';
@@ -25,18 +26,38 @@ export interface UnitsOptions {
 }
 
 export function createUnits(options: UnitsOptions): Units {
-  const units = new Map<Key, Promise<UnitResult>>();
+  const units = new Map<Key, { readonly result: Promise<UnitResult>; readonly inputs: readonly string[] }>();
   return {
     compute(unit) {
       const running = units.get(unit.key);
-      if (running !== undefined) return running.then(({ record }) => ({ record, hit: true, seconds: 0 }));
-      const started = compute(options, unit);
-      units.set(unit.key, started);
-      started.catch(() => units.delete(unit.key));
-      return started;
+      if (running !== undefined) {
+        return running.result.then(
+          ({ record }) => ({ record, hit: true, seconds: 0 }),
+          (error: unknown) => {
+            throw error instanceof TaskFailure ? failureFor(unit, running.inputs, error) : error;
+          },
+        );
+      }
+      const result = compute(options, unit);
+      units.set(unit.key, { result, inputs: inputsOf(unit) });
+      result.catch(() => units.delete(unit.key));
+      return result;
     },
     forget: (key) => void units.delete(key),
   };
+}
+
+function inputsOf(unit: Unit): readonly string[] {
+  const { inputs } = unit.notes();
+  return isRecord(inputs) ? Object.values(inputs).map(String) : [];
+}
+
+/** What another task's failure means for this one, which has the same bytes from elsewhere. */
+function failureFor(unit: Unit, others: readonly string[], { failure, trace }: TaskFailure): TaskFailure {
+  const own = inputsOf(unit).filter((input) => !others.includes(input));
+  if (own.length === 0) return new TaskFailure(failure, trace);
+  const message = `${failure.message}\nHere the same bytes come from ${own.join(', ')}.`;
+  return new TaskFailure({ ...failure, message }, trace);
 }
 
 /** What became of a turn. While another run holds the key, the place is not kept waiting. */

@@ -3,7 +3,8 @@ import type { Value } from '@sonde/onnx';
 import { ACTIVATION_NAMES, type Activation } from '../graph/activations.ts';
 import type { AttentionOptions } from '../graph/attention.ts';
 import type { Parts } from '../graph/parts.ts';
-import type { Decoder, DecoderSizes } from './architecture.ts';
+import type { TrunkSizes } from '../sizes.ts';
+import type { NextToken, Trunk } from './network.ts';
 
 /** What attention and MLP add to the residual stream that they read. */
 export interface Branches {
@@ -21,6 +22,18 @@ export function sequentialBlock(parts: Parts, layer: number, hidden: Value, { at
 export function parallelBlock(parts: Parts, layer: number, hidden: Value, { attention, mlp }: Branches): Value {
   const both = parts.add(parts.gateMlp(layer, mlp(hidden)), parts.gateAttention(layer, attention(hidden)));
   return parts.add(both, hidden);
+}
+
+/** The sums are normed, as in the first transformers: the stream is what a norm gives. */
+export function normedSumBlock(
+  parts: Parts,
+  layer: number,
+  hidden: Value,
+  norms: { readonly attention: (x: Value) => Value; readonly mlp: (x: Value) => Value },
+  { attention, mlp }: Branches,
+): Value {
+  const middle = norms.attention(parts.add(parts.gateAttention(layer, attention(hidden)), hidden));
+  return norms.mlp(parts.add(parts.gateMlp(layer, mlp(middle)), middle));
 }
 
 /** A norm of hidden states, whose weights have the given name. */
@@ -77,7 +90,7 @@ export interface SelfAttention extends AttentionOptions {
 /** Attention with a projection each for queries, keys, values and the output: `q_proj`, `k_proj`, `v_proj`, `o_proj`. */
 export function selfAttention(
   parts: Parts,
-  sizes: DecoderSizes,
+  sizes: TrunkSizes,
   layer: number,
   name: string,
   x: Value,
@@ -112,7 +125,7 @@ export function gatedMlp(parts: Parts, name: string, x: Value, options: GatedMlp
   return parts.linear(`${name}.down_proj`, parts.multiply(gate, up), [hiddenSize, intermediateSize], bias);
 }
 
-export function readGatedMlp(config: Fields, sizes: DecoderSizes, bias = false): GatedMlp {
+export function readGatedMlp(config: Fields, sizes: TrunkSizes, bias = false): GatedMlp {
   return {
     hiddenSize: sizes.hiddenSize,
     intermediateSize: config.count('intermediate_size'),
@@ -126,18 +139,18 @@ export function readActivation(config: Fields, field: string, otherwise: Activat
 }
 
 /** Token embedding and output head under their usual names; one table serves both where they are tied. */
-export function tokenTables(config: Fields, sizes: DecoderSizes, tied = false): Pick<Decoder, 'embed' | 'head'> {
+export function tokenTables(config: Fields, sizes: TrunkSizes, tied = false): Pick<Trunk, 'embed'> & NextToken {
   const shape = [sizes.vocabSize, sizes.hiddenSize] as const;
   const embedding = 'model.embed_tokens';
   const head = config.flag('tie_word_embeddings', tied) ? embedding : 'lm_head';
   return {
     embed: (parts, inputIds) => parts.embedding(embedding, inputIds, shape),
-    head: (parts, normed) => parts.linear(head, normed, shape, false),
+    logits: (parts, states) => parts.linear(head, states, shape, false),
   };
 }
 
 /** RMSNorm of hidden states with the epsilon that config.json names. */
-export function readRmsNorm(config: Fields, { hiddenSize }: DecoderSizes, epsilon = 1e-6): Norm {
+export function readRmsNorm(config: Fields, { hiddenSize }: TrunkSizes, epsilon = 1e-6): Norm {
   const options = { epsilon: config.positive('rms_norm_eps', epsilon) };
   return (parts, name, x) => parts.rmsNorm(name, x, hiddenSize, options);
 }

@@ -1,14 +1,15 @@
 import { UserError } from '@sonde/base';
+import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import type { DescribeDecoder } from './architecture.ts';
 import { gatedMlp, type Norm, readActivation, selfAttention, sequentialBlock, tokenTables } from './blocks.ts';
-import { readSizes, readSliding } from './sizes.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes, readSliding } from './read-sizes.ts';
 
 /**
  * Gemma 2 (`Gemma2ForCausalLM`): norms before and after attention and MLP, whose weights are stored less 1; scaled
  * embeddings; scores and logits limited by tanh; a sliding window in every other layer. Gemma team, arXiv 2408.00118.
  */
-export const describeGemma2: DescribeDecoder = (config) => {
+export function describeGemma2(config: Fields): LanguageModel {
   if (config.flag('use_bidirectional_attention', false)) {
     throw new UserError(
       'model',
@@ -32,7 +33,7 @@ export const describeGemma2: DescribeDecoder = (config) => {
   const epsilon = config.positive('rms_norm_eps', 1e-6);
   const norm: Norm = (parts, name, x) => parts.rmsNorm(name, x, hiddenSize, { epsilon, offset: 1 });
   const tables = tokenTables(config, sizes, true);
-  return {
+  return languageModel({
     sizes,
     rotary: [readRotary(config, sizes)],
     embed: (parts, inputIds) => parts.scale(tables.embed(parts, inputIds), Math.sqrt(hiddenSize)),
@@ -52,9 +53,9 @@ export const describeGemma2: DescribeDecoder = (config) => {
       });
     },
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
-    head(parts, normed) {
-      const logits = tables.head(parts, normed);
+    logits(parts, states) {
+      const logits = tables.logits(parts, states);
       return logitCap === null ? logits : parts.softcap(logits, logitCap);
     },
-  };
-};
+  });
+}

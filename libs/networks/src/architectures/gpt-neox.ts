@@ -1,14 +1,15 @@
+import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import type { DescribeDecoder } from './architecture.ts';
 import { type Norm, parallelBlock, readActivation, sequentialBlock } from './blocks.ts';
-import { readSizes } from './sizes.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes } from './read-sizes.ts';
 
 /**
  * GPT-NeoX (`GPTNeoXForCausalLM`), the architecture of Pythia: LayerNorm, one projection for queries, keys and values,
  * rotary positions in a part of each head, attention and MLP side by side or one after the other.
  * Black et al., arXiv 2204.06745; Biderman et al., arXiv 2304.01373.
  */
-export const describeGptNeox: DescribeDecoder = (config) => {
+export function describeGptNeox(config: Fields): LanguageModel {
   const sizes = readSizes(config);
   const { hiddenSize, vocabSize, heads } = sizes;
   const intermediateSize = config.count('intermediate_size');
@@ -19,7 +20,7 @@ export const describeGptNeox: DescribeDecoder = (config) => {
   const norm: Norm = (parts, name, x) => parts.layerNorm(name, x, hiddenSize, { epsilon });
   const embedding = 'gpt_neox.embed_in';
   const head = config.flag('tie_word_embeddings', false) ? embedding : 'embed_out';
-  return {
+  return languageModel({
     sizes,
     rotary: [
       readRotary(config, sizes, {
@@ -51,6 +52,6 @@ export const describeGptNeox: DescribeDecoder = (config) => {
       });
     },
     finalNorm: (parts, hidden) => norm(parts, 'gpt_neox.final_layer_norm', hidden),
-    head: (parts, normed) => parts.linear(head, normed, [vocabSize, hiddenSize], false),
-  };
-};
+    logits: (parts, states) => parts.linear(head, states, [vocabSize, hiddenSize], false),
+  });
+}

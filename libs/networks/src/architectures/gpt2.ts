@@ -1,13 +1,14 @@
 import { UserError } from '@sonde/base';
-import type { DescribeDecoder } from './architecture.ts';
+import type { Fields } from '@sonde/checkpoints';
 import { type Norm, readActivation, sequentialBlock } from './blocks.ts';
-import { headSizeOf } from './sizes.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { headSizeOf } from './read-sizes.ts';
 
 /**
  * GPT-2 (`GPT2LMHeadModel`): learned positions, LayerNorm before attention and MLP, weights stored transposed.
  * Radford et al., Language Models are Unsupervised Multitask Learners, 2019.
  */
-export const describeGpt2: DescribeDecoder = (config) => {
+export function describeGpt2(config: Fields): LanguageModel {
   if (config.flag('add_cross_attention', false)) {
     throw new UserError('model', `${config.where}: add_cross_attention is not supported; a decoder alone has none.`);
   }
@@ -24,7 +25,7 @@ export const describeGpt2: DescribeDecoder = (config) => {
   const norm: Norm = (parts, name, x) => parts.layerNorm(name, x, hiddenSize, { epsilon });
   const embedding = 'transformer.wte';
   const head = config.flag('tie_word_embeddings', true) ? embedding : 'lm_head';
-  return {
+  return languageModel({
     sizes: {
       layers: config.count('n_layer', 12),
       hiddenSize,
@@ -63,6 +64,6 @@ export const describeGpt2: DescribeDecoder = (config) => {
       });
     },
     finalNorm: (parts, hidden) => norm(parts, 'transformer.ln_f', hidden),
-    head: (parts, normed) => parts.linear(head, normed, [vocabSize, hiddenSize], false),
-  };
-};
+    logits: (parts, states) => parts.linear(head, states, [vocabSize, hiddenSize], false),
+  });
+}

@@ -1,18 +1,19 @@
+import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import type { DescribeDecoder } from './architecture.ts';
 import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { readSizes } from './sizes.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes } from './read-sizes.ts';
 
 /**
  * Llama 1–3 (`LlamaForCausalLM`): RMSNorm before attention and MLP, rotary positions, grouped-query attention, SwiGLU.
  * Touvron et al., arXiv 2302.13971 and 2307.09288; Grattafiori et al., arXiv 2407.21783.
  */
-export const describeLlama: DescribeDecoder = (config) => {
+export function describeLlama(config: Fields): LanguageModel {
   const sizes = readSizes(config);
   const bias = config.flag('attention_bias', false);
   const mlp = readGatedMlp(config, sizes, config.flag('mlp_bias', false));
   const norm = readRmsNorm(config, sizes);
-  return {
+  return languageModel({
     sizes,
     rotary: [readRotary(config, sizes)],
     ...tokenTables(config, sizes),
@@ -22,5 +23,5 @@ export const describeLlama: DescribeDecoder = (config) => {
         mlp: (name, x) => gatedMlp(parts, name, x, mlp),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
-  };
-};
+  });
+}

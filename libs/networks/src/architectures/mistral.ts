@@ -1,19 +1,20 @@
+import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import type { DescribeDecoder } from './architecture.ts';
 import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { readSizes } from './sizes.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes } from './read-sizes.ts';
 
 /**
  * Mistral (`MistralForCausalLM`): as Llama, with a sliding window in all layers where the configuration names one.
  * Jiang et al., arXiv 2310.06825.
  */
-export const describeMistral: DescribeDecoder = (config) => {
+export function describeMistral(config: Fields): LanguageModel {
   const window = config.optionalCount('sliding_window', 4096);
   const sizes = readSizes(config, { maxPositions: 131072, window });
   const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes);
   const attention = { bias: false, outputBias: false, sliding: window !== null };
-  return {
+  return languageModel({
     sizes,
     rotary: [readRotary(config, sizes)],
     ...tokenTables(config, sizes),
@@ -23,5 +24,5 @@ export const describeMistral: DescribeDecoder = (config) => {
         mlp: (name, x) => gatedMlp(parts, name, x, mlp),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
-  };
-};
+  });
+}

@@ -1,19 +1,20 @@
+import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import type { DescribeDecoder } from './architecture.ts';
 import { gatedMlp, postNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { readSizes } from './sizes.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes } from './read-sizes.ts';
 
 /**
  * OLMo 2 (`Olmo2ForCausalLM`): RMSNorm after attention and MLP, and of all queries and all keys together.
  * OLMo team, arXiv 2501.00656.
  */
-export const describeOlmo2: DescribeDecoder = (config) => {
+export function describeOlmo2(config: Fields): LanguageModel {
   const sizes = readSizes(config);
   const bias = config.flag('attention_bias', false);
   const epsilon = config.positive('rms_norm_eps', 1e-5);
   const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes, 1e-5);
-  return {
+  return languageModel({
     sizes,
     rotary: [readRotary(config, sizes)],
     ...tokenTables(config, sizes),
@@ -28,5 +29,5 @@ export const describeOlmo2: DescribeDecoder = (config) => {
         mlp: (name, x) => gatedMlp(parts, name, x, mlp),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
-  };
-};
+  });
+}

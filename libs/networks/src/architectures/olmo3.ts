@@ -1,7 +1,8 @@
+import type { Fields } from '@sonde/checkpoints';
 import { readRotary, rotaryOf } from '../rotary.ts';
-import type { DescribeDecoder } from './architecture.ts';
 import { gatedMlp, postNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { readSizes, readSliding } from './sizes.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes, readSliding } from './read-sizes.ts';
 
 const THETA = { theta: 500000 };
 const [WIDE, NARROW] = [0, 1];
@@ -10,7 +11,7 @@ const [WIDE, NARROW] = [0, 1];
  * OLMo 3 (`Olmo3ForCausalLM`): as OLMo 2, with a sliding window in three layers of four, whose positions are not scaled
  * when those of the others are. OLMo team, arXiv 2512.13961.
  */
-export const describeOlmo3: DescribeDecoder = (config) => {
+export function describeOlmo3(config: Fields): LanguageModel {
   const sizes = readSizes(config, { window: config.optionalCount('sliding_window', 4096) });
   const sliding = readSliding(config, sizes.layers, (layer) => (layer + 1) % 4 !== 0);
   const bias = config.flag('attention_bias', false);
@@ -19,7 +20,7 @@ export const describeOlmo3: DescribeDecoder = (config) => {
   const norm = readRmsNorm(config, sizes, 1e-5);
   const byType = config.group('rope_parameters');
   const isByType = byType !== null && (byType.has('full_attention') || byType.has('sliding_attention'));
-  return {
+  return languageModel({
     sizes,
     rotary: isByType
       ? ['full_attention', 'sliding_attention'].map((type) => rotaryOf(config, byType.group(type), sizes, THETA))
@@ -38,5 +39,5 @@ export const describeOlmo3: DescribeDecoder = (config) => {
         mlp: (name, x) => gatedMlp(parts, name, x, mlp),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
-  };
-};
+  });
+}

@@ -1,13 +1,14 @@
+import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import type { DescribeDecoder } from './architecture.ts';
 import { preNormBlock, readActivation, readRmsNorm, tokenTables } from './blocks.ts';
-import { readSizes } from './sizes.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes } from './read-sizes.ts';
 
 /**
  * Phi-3 and Phi-4 (`Phi3ForCausalLM`): as Llama, with one projection for queries, keys and values, one for the MLP's
  * gate and what it gates, and a sliding window where the configuration names one. Abdin et al., arXiv 2404.14219.
  */
-export const describePhi3: DescribeDecoder = (config) => {
+export function describePhi3(config: Fields): LanguageModel {
   const window = config.optionalCount('sliding_window', null);
   const sizes = readSizes(config, { maxPositions: 4096, window });
   const { hiddenSize, heads, keyValueHeads, headSize } = sizes;
@@ -16,7 +17,7 @@ export const describePhi3: DescribeDecoder = (config) => {
   const norm = readRmsNorm(config, sizes, 1e-5);
   const widths = [heads * headSize, keyValueHeads * headSize, keyValueHeads * headSize];
   const fusedSize = (heads + 2 * keyValueHeads) * headSize;
-  return {
+  return languageModel({
     sizes,
     rotary: [readRotary(config, sizes)],
     ...tokenTables(config, sizes),
@@ -40,5 +41,5 @@ export const describePhi3: DescribeDecoder = (config) => {
         },
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
-  };
-};
+  });
+}

@@ -1,19 +1,19 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import type { DescribeDecoder } from './architecture.ts';
 import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { readSizes, readSliding } from './sizes.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes, readSliding } from './read-sizes.ts';
 
 /**
  * Qwen 2 and 2.5 (`Qwen2ForCausalLM`): as Llama, with biases on queries, keys and values alone; its upper layers may
  * have a sliding window. Yang et al., arXiv 2407.10671.
  */
-export const describeQwen2: DescribeDecoder = (config) => {
+export function describeQwen2(config: Fields): LanguageModel {
   const sizes = readSizes(config, { maxPositions: 32768, window: readQwenWindow(config) });
   const sliding = readQwenSliding(config, sizes.layers);
   const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes);
-  return {
+  return languageModel({
     sizes,
     rotary: [readRotary(config, sizes)],
     ...tokenTables(config, sizes),
@@ -24,8 +24,8 @@ export const describeQwen2: DescribeDecoder = (config) => {
         mlp: (name, x) => gatedMlp(parts, name, x, mlp),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
-  };
-};
+  });
+}
 
 /** The window of all Qwen models, which is named even where it is not used. */
 export function readQwenWindow(config: Fields): number | null {

@@ -1,21 +1,22 @@
+import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import type { DescribeDecoder } from './architecture.ts';
 import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
+import { type LanguageModel, languageModel } from './network.ts';
 import { readQwenSliding, readQwenWindow } from './qwen2.ts';
-import { readSizes } from './sizes.ts';
+import { readSizes } from './read-sizes.ts';
 
 /**
  * Qwen 3 (`Qwen3ForCausalLM`): as Qwen 2, with a norm of each query and key head in place of the biases.
  * Yang et al., arXiv 2505.09388.
  */
-export const describeQwen3: DescribeDecoder = (config) => {
+export function describeQwen3(config: Fields): LanguageModel {
   const sizes = readSizes(config, { headSize: 128, maxPositions: 32768, window: readQwenWindow(config) });
   const sliding = readQwenSliding(config, sizes.layers);
   const bias = config.flag('attention_bias', false);
   const epsilon = config.positive('rms_norm_eps', 1e-6);
   const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes);
-  return {
+  return languageModel({
     sizes,
     rotary: [readRotary(config, sizes)],
     ...tokenTables(config, sizes),
@@ -31,5 +32,5 @@ export const describeQwen3: DescribeDecoder = (config) => {
         mlp: (name, x) => gatedMlp(parts, name, x, mlp),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
-  };
-};
+  });
+}

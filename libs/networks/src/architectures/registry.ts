@@ -1,21 +1,23 @@
 import { join } from 'node:path';
 import { UserError } from '@sonde/base';
 import { fieldsOf } from '@sonde/checkpoints';
-import type { Decoder, DescribeDecoder } from './architecture.ts';
+import { describeBert } from './bert.ts';
 import { describeGemma2 } from './gemma2.ts';
 import { describeGptNeox } from './gpt-neox.ts';
 import { describeGpt2 } from './gpt2.ts';
 import { describeLlama } from './llama.ts';
 import { describeMistral } from './mistral.ts';
+import type { Classifier, Describe, Network, NextToken } from './network.ts';
 import { describeOlmo } from './olmo.ts';
 import { describeOlmo2 } from './olmo2.ts';
 import { describeOlmo3 } from './olmo3.ts';
 import { describePhi3 } from './phi3.ts';
 import { describeQwen2 } from './qwen2.ts';
 import { describeQwen3 } from './qwen3.ts';
+import { scoreOn } from './score.ts';
 
-/** By the class name in config.json. */
-export const ARCHITECTURES: Readonly<Record<string, DescribeDecoder>> = {
+/** Language models, by the class name in config.json. */
+export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   Gemma2ForCausalLM: describeGemma2,
   GPT2LMHeadModel: describeGpt2,
   GPTNeoXForCausalLM: describeGptNeox,
@@ -29,42 +31,70 @@ export const ARCHITECTURES: Readonly<Record<string, DescribeDecoder>> = {
   Qwen3ForCausalLM: describeQwen3,
 };
 
+/** Classifiers of sequences, by the same. */
+export const CLASSIFIERS: Readonly<Record<string, Describe<Classifier>>> = {
+  BertForSequenceClassification: describeBert,
+  LlamaForSequenceClassification: scoreOn(describeLlama),
+  Qwen2ForSequenceClassification: scoreOn(describeQwen2),
+};
+
 /** More cannot be meant, and building the graph would not end. */
 const MOST_LAYERS = 10_000;
 
-/** The architecture that a config.json names and its description. @throws UserError if it is not a supported one */
-export function describeDecoder(
+/** What a config.json describes. */
+export interface Described<Head> {
+  readonly architecture: string;
+  readonly network: Network<Head>;
+}
+
+/** The language model that a config.json names. @throws UserError if it is not a supported one */
+export function describeLanguageModel(folder: string, config: Readonly<Record<string, unknown>>): Described<NextToken> {
+  return describe(LANGUAGE_MODELS, CLASSIFIERS, 'a classifier, which generates no text', folder, config);
+}
+
+/** The classifier that a config.json names. @throws UserError if it is not a supported one */
+export function describeClassifier(folder: string, config: Readonly<Record<string, unknown>>): Described<Classifier> {
+  return describe(CLASSIFIERS, LANGUAGE_MODELS, 'a language model, which has no labels', folder, config);
+}
+
+/** @param others what else there is, and what that is, for whoever takes the one for the other */
+function describe<Head>(
+  known: Readonly<Record<string, Describe<Head>>>,
+  others: Readonly<Record<string, unknown>>,
+  whatOthersAre: string,
   folder: string,
   config: Readonly<Record<string, unknown>>,
-): { architecture: string; decoder: Decoder } {
+): Described<Head> {
   const where = join(folder, 'config.json');
   const named: unknown = Array.isArray(config.architectures) ? config.architectures[0] : undefined;
-  const supported = Object.keys(ARCHITECTURES).join(', ');
+  const supported = Object.keys(known).join(', ');
   if (typeof named !== 'string')
     throw new UserError('model', `${where} names no architecture; supported: ${supported}.`);
-  const describe = Object.hasOwn(ARCHITECTURES, named) ? ARCHITECTURES[named] : undefined;
-  if (!describe)
-    throw new UserError('model', `${where}: architecture ${named} is not supported; supported: ${supported}.`);
+  const page = Object.hasOwn(known, named) ? known[named] : undefined;
+  if (!page && Object.hasOwn(others, named)) {
+    throw new UserError('model', `${where}: ${named} is ${whatOthersAre}; supported here: ${supported}.`);
+  }
+  if (!page) throw new UserError('model', `${where}: architecture ${named} is not supported; supported: ${supported}.`);
   if (config.quantization_config !== undefined) {
     throw new UserError(
       'model',
       `${where}: checkpoints with quantised weights (quantization_config) are not supported.`,
     );
   }
-  const decoder = withinRotary(describe(fieldsOf(config, where)));
-  const { layers } = decoder.sizes;
+  const network = withinRotary(page(fieldsOf(config, where)));
+  const { layers } = network.trunk.sizes;
   if (layers > MOST_LAYERS) {
     throw new UserError(
       'model',
       `${where}: the model would have ${layers} layers; at most ${MOST_LAYERS} are supported.`,
     );
   }
-  return { architecture: named, decoder };
+  return { architecture: named, network };
 }
 
 /** Ends the context where rotary frequencies would begin to depend on the length of the text. */
-function withinRotary(decoder: Decoder): Decoder {
-  const limits = decoder.rotary.flatMap(({ maxPositions }) => maxPositions ?? []);
-  const maxPositions = Math.min(decoder.sizes.maxPositions, ...limits);
-  return { ...decoder, sizes: { ...decoder.sizes, maxPositions } };
+function withinRotary<Head>({ trunk, head }: Network<Head>): Network<Head> {
+  const limits = trunk.rotary.flatMap(({ maxPositions }) => maxPositions ?? []);
+  const maxPositions = Math.min(trunk.sizes.maxPositions, ...limits);
+  return { trunk: { ...trunk, sizes: { ...trunk.sizes, maxPositions } }, head };
 }

@@ -10,6 +10,7 @@ const ACTIVATIONS = {
   relu: (graph, x) => graph.node('Relu', [x]),
   silu,
   swish: silu,
+  tanh: (graph, x) => graph.node('Tanh', [x]),
 } satisfies Record<string, (graph: GraphBuilder, x: Value) => Value>;
 
 export type Activation = keyof typeof ACTIVATIONS;

@@ -1,5 +1,8 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
-import type { DecoderSizes } from '../architectures/architecture.ts';
+import type { CacheInputs } from '../ports/caches.ts';
+import type { MaskInputs } from '../ports/masks.ts';
+import type { TokenShapes } from '../ports/shapes.ts';
+import type { TrunkSizes } from '../sizes.ts';
 import type { TransposedProduct } from './products.ts';
 
 /** Queries, keys and values of the new tokens, [tokens, heads · headSize] (or with the tokens axis split). */
@@ -25,98 +28,90 @@ export function softcap(graph: GraphBuilder, x: Value, most: number): Value {
   return graph.node('Mul', [bounded, graph.scalar(most)]);
 }
 
-/**
- * The shapes of a run. A run has B prompts, K sequences of each and T new tokens a sequence. P is the length
- * of the prompts' cache and S that of the sequences' own; both may be 0. Heads are counted as H key–value heads with
- * G query heads each; D is the head size.
- */
-export interface AttentionShapes {
-  /** [B, K, T, H, G, D] */
-  readonly splitQuery: Value;
-  /** [B, K, T, H, D] */
-  readonly splitKey: Value;
-  /** [B, H, K·G·T, D] */
-  readonly queryForPrompt: Value;
-  /** [B, H, K, G·T, D] */
-  readonly queryForRow: Value;
-  /** [B, H, K, G·T, P] */
-  readonly promptScores: Value;
-  /** [B, H, K·G·T, P] */
-  readonly promptWeights: Value;
-  /** [B, H, K, G, T, D] */
-  readonly splitAttended: Value;
-}
-
-/** The inputs that say how attention's values are shaped. */
-export function shapeInputs(graph: GraphBuilder, prefix = ''): AttentionShapes & { readonly rowShape: Value } {
-  const int64 = (name: string, length: number): Value => graph.input(`${prefix}${name}`, 'int64', [length]);
-  return {
-    rowShape: int64('row_shape', 3),
-    splitQuery: int64('split_query', 6),
-    splitKey: int64('split_key', 5),
-    queryForPrompt: int64('query_for_prompt', 4),
-    queryForRow: int64('query_for_row', 5),
-    promptScores: int64('prompt_scores', 5),
-    promptWeights: int64('prompt_weights', 4),
-    splitAttended: int64('split_attended', 6),
-  };
-}
-
 /** What attention reads beside the projections. */
-export interface AttentionInputs extends AttentionShapes {
-  /** [P, S, T] */
-  readonly lengths: Value;
-  /** 0 where a token may look, −∞ elsewhere; broadcast to [B, H, K, G·T, P + S + T]. */
-  readonly mask: Value;
-  /** The same in layers with a sliding window; null where no layer has one. */
-  readonly slidingMask: Value | null;
+export interface AttentionInputs extends MaskInputs {
+  readonly shapes: TokenShapes;
   readonly product: TransposedProduct;
-  readonly promptKeys: readonly Value[];
-  readonly promptValues: readonly Value[];
-  readonly rowKeys: readonly Value[];
-  readonly rowValues: readonly Value[];
-  /** Takes the new tokens' keys and values, [B, H, K, T, D], for later; what it gives is used in their place. */
-  readonly keep: (layer: number, keys: Value, values: Value) => { readonly keys: Value; readonly values: Value };
+  /** null where nothing comes before the new tokens. */
+  readonly caches: CacheInputs | null;
 }
 
-/**
- * Attention of T new tokens over three parts: the prompt's cache, kept once for all K sequences of the prompt; the
- * sequence's own cache; the new tokens. One softmax runs over all three.
- */
+/** Values of the new tokens as attention takes them. */
+interface Split {
+  /** [B, H, K, G, T, D] */
+  readonly queries: Value;
+  /** [B, H, K, G·T, D] */
+  readonly perRow: Value;
+  /** [B, H, K, T, D] */
+  readonly keys: Value;
+  readonly values: Value;
+}
+
+/** Attention of T new tokens, to one another and to what was cached before them. */
 export function attend(
   graph: GraphBuilder,
-  sizes: DecoderSizes,
+  sizes: TrunkSizes,
   layer: number,
   { query, key, value }: Projections,
   run: AttentionInputs,
   options: AttentionOptions,
 ): Value {
-  const reshape = (x: Value, shape: Value): Value => graph.node('Reshape', [x, shape], { allowzero: 1 });
+  const { shapes, caches } = run;
   // Scaled before the products: a product of one row has a fast kernel that knows no factor.
   const scaled = graph.node('Mul', [query, graph.scalar(options.scale ?? 1 / Math.sqrt(sizes.headSize))]);
-  const queries = graph.node('Transpose', [reshape(scaled, run.splitQuery)], { perm: [0, 3, 1, 4, 2, 5] });
-  const keys = graph.node('Transpose', [reshape(key, run.splitKey)], { perm: [0, 3, 1, 2, 4] });
-  const values = graph.node('Transpose', [reshape(value, run.splitKey)], { perm: [0, 3, 1, 2, 4] });
-  const kept = run.keep(layer, keys, values);
+  const queries = graph.node('Transpose', [reshape(graph, scaled, shapes.splitQuery)], { perm: [0, 3, 1, 4, 2, 5] });
+  const split: Split = {
+    queries,
+    perRow: reshape(graph, queries, shapes.queryForRow),
+    keys: graph.node('Transpose', [reshape(graph, key, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
+    values: graph.node('Transpose', [reshape(graph, value, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
+  };
+  const attended = caches
+    ? attendWithCaches(graph, layer, split, { ...run, caches }, options)
+    : graph.node('MatMul', [weigh(graph, run.product(graph, split.perRow, split.keys, 5), run, options), split.values]);
+  const back = graph.node('Transpose', [reshape(graph, attended, shapes.splitAttended)], { perm: [0, 2, 4, 1, 3, 5] });
+  return graph.node('Reshape', [back, graph.constant([-1, sizes.heads * sizes.headSize])]);
+}
 
-  const perRow = reshape(queries, run.queryForRow);
-  const onPrompt = run.product(graph, reshape(queries, run.queryForPrompt), run.promptKeys[layer]!, 4);
+function reshape(graph: GraphBuilder, x: Value, shape: Value): Value {
+  return graph.node('Reshape', [x, shape], { allowzero: 1 });
+}
+
+/** Scores, limited and masked, as weights. */
+function weigh(graph: GraphBuilder, scores: Value, run: MaskInputs, options: AttentionOptions): Value {
+  const limited = options.softcap ? softcap(graph, scores, options.softcap) : scores;
+  const masked = graph.node('Add', [limited, options.sliding ? run.slidingMask! : run.mask]);
+  return graph.node('Softmax', [masked], { axis: -1 });
+}
+
+/**
+ * Attention over three parts: the prompt's cache, kept once for all K sequences of the prompt; the sequence's own cache;
+ * the new tokens. One softmax runs over all three.
+ */
+function attendWithCaches(
+  graph: GraphBuilder,
+  layer: number,
+  { queries, perRow, keys, values }: Split,
+  run: AttentionInputs & { readonly caches: CacheInputs },
+  options: AttentionOptions,
+): Value {
+  const { shapes, caches } = run;
+  const kept = caches.keep(layer, keys, values);
+  const onPrompt = run.product(graph, reshape(graph, queries, caches.queryForPrompt), caches.promptKeys[layer]!, 4);
   const parts = [
-    reshape(onPrompt, run.promptScores),
-    run.product(graph, perRow, run.rowKeys[layer]!, 5),
+    reshape(graph, onPrompt, caches.promptScores),
+    run.product(graph, perRow, caches.rowKeys[layer]!, 5),
     run.product(graph, perRow, kept.keys, 5),
   ];
-  const all = graph.node('Concat', parts, { axis: -1 });
-  const limited = options.softcap ? softcap(graph, all, options.softcap) : all;
-  const masked = graph.node('Add', [limited, options.sliding ? run.slidingMask! : run.mask]);
-  const weights = graph.node('Softmax', [masked], { axis: -1 });
-  const [ofPrompt, ofRow, ofNew] = graph.nodes(3, 'Split', [weights, run.lengths], { axis: -1 });
-  const fromPrompt = graph.node('MatMul', [reshape(ofPrompt!, run.promptWeights), run.promptValues[layer]!]);
-  const onCaches = graph.node('Add', [
-    reshape(fromPrompt, run.queryForRow),
-    graph.node('MatMul', [ofRow!, run.rowValues[layer]!]),
+  const weights = weigh(graph, graph.node('Concat', parts, { axis: -1 }), run, options);
+  const [ofPrompt, ofRow, ofNew] = graph.nodes(3, 'Split', [weights, caches.lengths], { axis: -1 });
+  const fromPrompt = graph.node('MatMul', [
+    reshape(graph, ofPrompt!, caches.promptWeights),
+    caches.promptValues[layer]!,
   ]);
-  const attended = graph.node('Add', [onCaches, graph.node('MatMul', [ofNew!, kept.values])]);
-  const back = graph.node('Transpose', [reshape(attended, run.splitAttended)], { perm: [0, 2, 4, 1, 3, 5] });
-  return graph.node('Reshape', [back, graph.constant([-1, sizes.heads * sizes.headSize])]);
+  const onCaches = graph.node('Add', [
+    reshape(graph, fromPrompt, shapes.queryForRow),
+    graph.node('MatMul', [ofRow!, caches.rowValues[layer]!]),
+  ]);
+  return graph.node('Add', [onCaches, graph.node('MatMul', [ofNew!, kept.values])]);
 }

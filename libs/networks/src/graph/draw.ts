@@ -1,27 +1,9 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
-import { type Blocks, blocksOf, drawFromNucleus, TRIES } from './nucleus.ts';
+import { DRAW_OUT, type DrawInputs, drawInputs } from '../ports/draw.ts';
+import { type Blocks, blocksOf, drawFromNucleus } from './nucleus.ts';
 
 const INT32 = 6;
 const INT64 = 7;
-
-/** What decides a row's next token. Row r of the logits belongs to row r of the others. */
-export interface DrawInputs {
-  /** scalar bool: draw, or take the most probable token */
-  readonly sample: Value;
-  /** scalar bool: whether temperature, top-k or repetition penalty change the logits */
-  readonly adjust: Value;
-  readonly temperature: Value;
-  /** [1] int64; the vocabulary size where there is no limit */
-  readonly topK: Value;
-  readonly topP: Value;
-  readonly penalty: Value;
-  /** [rows, any] int64: tokens seen so far, repeated to fill */
-  readonly seen: Value;
-  /** [rows, TRIES · rounds] */
-  readonly uniforms: Value;
-  /** [rows] int32: a token to take whatever the logits say, or −1 */
-  readonly forced: Value;
-}
 
 export interface DrawOutputs {
   /** [rows] int32 */
@@ -134,24 +116,8 @@ function softmax(graph: GraphBuilder, scores: Value, vocabSize: number, blocks: 
 
 /** The draw of the next token with its inputs and outputs, by the names that every graph which draws gives them. */
 export function addDraw(graph: GraphBuilder, logits: Value, vocabSize: number, rounds = 1): void {
-  const next = nextTokens(
-    graph,
-    logits,
-    {
-      sample: graph.input('sample', 'bool', []),
-      adjust: graph.input('adjust', 'bool', []),
-      temperature: graph.input('temperature', 'float32', []),
-      topK: graph.input('top_k', 'int64', [1]),
-      topP: graph.input('top_p', 'float32', []),
-      penalty: graph.input('repetition_penalty', 'float32', []),
-      seen: graph.input('seen', 'int64', ['R', 'seen']),
-      uniforms: graph.input('uniforms', 'float32', ['R', rounds === 1 ? TRIES : 'tries']),
-      forced: graph.input('forced', 'int32', ['R']),
-    },
-    vocabSize,
-    rounds,
-  );
-  graph.output('token', next.token, 'int32', ['R']);
-  graph.output('logprob', next.logprob, 'float32', ['R']);
-  graph.output('pending_rows', next.pendingRows, 'int64', ['left']);
+  const next = nextTokens(graph, logits, drawInputs(graph, rounds), vocabSize, rounds);
+  graph.output(DRAW_OUT.token, next.token, 'int32', ['R']);
+  graph.output(DRAW_OUT.logprob, next.logprob, 'float32', ['R']);
+  graph.output(DRAW_OUT.pending, next.pendingRows, 'int64', ['left']);
 }

@@ -1,33 +1,7 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
-import type { DecoderSizes } from '../architectures/architecture.ts';
-import { type Features, SITES, type Site, siteSize } from '../sites.ts';
+import { editNames } from '../ports/changes.ts';
+import type { Site } from '../sites.ts';
 import type { TransposedProduct } from './products.ts';
-
-/** The names of a change's inputs. */
-export function editNames({ site, stage, block }: { site: Site; stage: number; block: number }): {
-  readonly keep: string;
-  readonly directions: string;
-  readonly offset: string;
-} {
-  const at = `edit.${site}.${stage}.${block}`;
-  return { keep: `${at}.keep`, directions: `${at}.directions`, offset: `${at}.offset` };
-}
-
-/** Declares the inputs of every change that a graph can make. */
-export function declareEdits(graph: GraphBuilder, sizes: DecoderSizes, features: Features): void {
-  for (const site of SITES) {
-    const size = siteSize(sizes, site);
-    for (let stage = 0; stage < (features.edits[site] ?? 0); stage++) {
-      for (let block = 0; block < sizes.layers; block++) {
-        const names = editNames({ site, stage, block });
-        // Lengths are named for each input, for equal names would say that they are equal.
-        graph.input(names.keep, 'float32', [`${names.keep}.n`, 1]);
-        graph.input(names.directions, 'float32', [`${names.directions}.k`, size]);
-        graph.input(names.offset, 'float32', [`${names.offset}.n`, size]);
-      }
-    }
-  }
-}
 
 /**
  * Changes x [tokens, size] so many times: keep · x − (x Uᵀ) U + offset, with keep [n, 1], U [k, size] and offset

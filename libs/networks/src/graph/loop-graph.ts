@@ -1,56 +1,19 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
-import type { Decoder } from '../architectures/architecture.ts';
+import type { LanguageModel } from '../architectures/network.ts';
+import { presentName } from '../ports/caches.ts';
+import { DRAW_OUT } from '../ports/draw.ts';
+import { LOOP_OUT, LOOP_ROUNDS, type LoopInputs, loopInputs } from '../ports/loop.ts';
 import { type Features, poolLayout } from '../sites.ts';
-import { shapeInputs } from './attention.ts';
 import { nextTokens } from './draw.ts';
 import type { RunValues } from './parts.ts';
+import { poolMaxima, poolSums } from './pools.ts';
 import type { TransposedProduct } from './products.ts';
-import { poolMaxima, poolSums, traceDecoder } from './trace.ts';
+import { traceTrunk } from './trace.ts';
 import type { PlacedWeights } from './weights.ts';
-
-/** Rounds of numbers that a draw may use inside the loop; what they do not decide is drawn anew outside of it. */
-export const LOOP_ROUNDS = 4;
 
 const FLOAT = 1;
 const INT32 = 6;
 const INT64 = 7;
-
-/** What the loop takes from outside and does not change. All names begin with `loop.`; `loop-feeds.ts` feeds them. */
-function declareInputs(graph: GraphBuilder, { sizes }: Decoder, width: number) {
-  const { keyValueHeads, headSize, window } = sizes;
-  const input = (name: string, type: 'float32' | 'int64' | 'int32' | 'bool', dims: readonly (string | number)[]) =>
-    graph.input(`loop.${name}`, type, dims);
-  const maskShape = ['loop.steps', 'loop.B', 1, 1, 1, 'loop.keys'];
-  return {
-    ...shapeInputs(graph, 'loop.'),
-    /** Tokens that are read at most. */
-    steps: input('steps', 'int64', []),
-    /** After how many of them another one is drawn. */
-    draws: input('draws', 'int64', []),
-    /** Whether a sequence's last token is read too. */
-    readLast: input('read_last', 'bool', []),
-    /** Each sequence's first own position. */
-    start: input('start', 'int64', ['loop.rows', 1]),
-    promptLength: input('prompt_length', 'int64', [1]),
-    promptCache: input('prompt_cache', 'int64', [4]),
-    /** The caches at the beginning: one hidden slot, for a product over nothing is not for every provider. */
-    past: input('past', 'float32', ['loop.B', keyValueHeads, 'loop.K', 1, headSize]),
-    mask: input('attention_mask', 'float32', maskShape),
-    slidingMask: window === null ? null : input('sliding_mask', 'float32', maskShape),
-    uniforms: input('uniforms', 'float32', ['loop.steps', 'loop.rows', 'loop.tries']),
-    eos: input('eos', 'int32', [1, 'loop.E']),
-    reading: input('reading', 'float32', ['loop.rows']),
-    /** 1 for the first row alone. */
-    first: input('first', 'float32', ['loop.rows']),
-    seen: input('seen', 'int64', ['loop.rows', 'loop.W']),
-    /** [1, Q, 1] ones, and ones where a pool is of the newest token alone. */
-    pools: input('pools', 'float32', [1, 'loop.Q', 1]),
-    newest: input('newest', 'float32', [1, 'loop.Q', 1]),
-    sums: input('pool_in', 'float32', ['loop.rows', 'loop.Q', width]),
-  };
-}
-
-type LoopInputs = ReturnType<typeof declareInputs>;
 
 /** Values that one step hands to the next, in the order of the loop's inputs and outputs. */
 function carry(graph: GraphBuilder) {
@@ -158,18 +121,18 @@ function drawNext(
  */
 export function addLoop(
   graph: GraphBuilder,
-  decoder: Decoder,
+  { trunk, head: ofNextToken }: LanguageModel,
   weights: PlacedWeights,
   features: Features,
   product: TransposedProduct,
   common: Pick<RunValues, 'rotary' | 'attentionGates' | 'mlpGates'>,
 ): void {
-  const { sizes } = decoder;
+  const { sizes } = trunk;
   const { layers, vocabSize, keyValueHeads, headSize } = sizes;
   const { size: width } = poolLayout(sizes, features.sites);
-  const outside = declareInputs(graph, decoder, width);
-  const { rowShape, ...shapes } = outside;
-  const maximumIn = features.maximum ? graph.input('loop.maximum_in', 'float32', ['loop.rows', width]) : null;
+  const outside = loopInputs(graph, sizes, features, width);
+  const { shapes, maximum: maximumIn } = outside;
+  const { rowShape } = shapes;
   const blocks = Array.from({ length: layers }, (_, block) => block);
   const kinds = ['key', 'value'] as const;
 
@@ -198,27 +161,29 @@ export function addLoop(
         reach,
         inner.constant([4]),
       ]);
-    const promptCaches = (kind: string): Value[] =>
-      blocks.map((block) => inner.node('Reshape', [`present.${block}.${kind}`, outside.promptCache]));
-    const { parts, normed, states } = traceDecoder(inner, decoder, weights, features, ids, {
+    const promptCaches = (kind: 'key' | 'value'): Value[] =>
+      blocks.map((block) => inner.node('Reshape', [presentName(block, kind), outside.promptCache]));
+    const { parts, normed, states } = traceTrunk(inner, trunk, weights, features, {
       ...common,
-      rowShape,
-      positionIds: inner.node('Add', [outside.start, step]),
+      tokens: { inputIds: ids, positionIds: inner.node('Add', [outside.start, step]), tokenTypes: null },
       attention: {
-        ...shapes,
+        shapes,
         product,
-        lengths: inner.node('Concat', [outside.promptLength, ownLength, inner.constant([1])], { axis: 0 }),
         mask: maskOf(outside.mask),
         slidingMask: outside.slidingMask && maskOf(outside.slidingMask),
-        promptKeys: promptCaches('key'),
-        promptValues: promptCaches('value'),
-        rowKeys,
-        rowValues,
-        keep(block, keys, values) {
-          const grown = (old: Value, added: Value): Value => inner.node('Concat', [old, added], { axis: 3 });
-          carried.give(`${block}.key`, grown(rowKeys[block]!, keys), 'float32');
-          carried.give(`${block}.value`, grown(rowValues[block]!, values), 'float32');
-          return { keys, values };
+        caches: {
+          ...shapes,
+          lengths: inner.node('Concat', [outside.promptLength, ownLength, inner.constant([1])], { axis: 0 }),
+          promptKeys: promptCaches('key'),
+          promptValues: promptCaches('value'),
+          rowKeys,
+          rowValues,
+          keep(block, keys, values) {
+            const grown = (old: Value, added: Value): Value => inner.node('Concat', [old, added], { axis: 3 });
+            carried.give(`${block}.key`, grown(rowKeys[block]!, keys), 'float32');
+            carried.give(`${block}.value`, grown(rowValues[block]!, values), 'float32');
+            return { keys, values };
+          },
         },
       },
     });
@@ -240,7 +205,7 @@ export function addLoop(
     const newest = inner.node('Unsqueeze', [inner.node('Cast', [ids], { to: INT64 }), inner.constant([1])]);
     const seen = inner.node('Concat', [seenBefore, newest], { axis: 1 });
     carried.give('seen', seen, 'int64');
-    const head = (rows: Value): Value => decoder.head(parts, inner.node('Gather', [normed, rows], { axis: 0 }));
+    const head = (rows: Value): Value => ofNextToken.logits(parts, inner.node('Gather', [normed, rows], { axis: 0 }));
     const next = drawNext(inner, outside, { step, ids, reading, undecided, seen }, head, vocabSize);
     carried.give('ids', next.ids, 'int32');
     carried.give('undecided', next.undecided, 'float32');
@@ -253,7 +218,7 @@ export function addLoop(
   });
 
   const initial = [
-    'token',
+    DRAW_OUT.token,
     outside.reading,
     graph.node('Sub', [outside.reading, outside.reading]),
     outside.seen,
@@ -263,9 +228,9 @@ export function addLoop(
   ];
   const results = graph.nodes(initial.length + 2, 'Loop', [outside.steps, '', ...initial], { body });
   const [, , undecided, , pooled] = results;
-  graph.output('loop.undecided', undecided!, 'float32', ['loop.rows']);
-  graph.output('loop.pool_out', pooled!, 'float32', ['loop.rows', 'loop.Q', width]);
-  if (maximumIn) graph.output('loop.maximum_out', results[5]!, 'float32', ['loop.rows', width]);
-  graph.output('loop.token', results.at(-2)!, 'int32', ['loop.read', 'loop.rows']);
-  graph.output('loop.logprob', results.at(-1)!, 'float32', ['loop.read', 'loop.rows']);
+  graph.output(LOOP_OUT.undecided, undecided!, 'float32', ['loop.rows']);
+  graph.output(LOOP_OUT.sums, pooled!, 'float32', ['loop.rows', 'loop.Q', width]);
+  if (maximumIn) graph.output(LOOP_OUT.maxima, results[5]!, 'float32', ['loop.rows', width]);
+  graph.output(LOOP_OUT.token, results.at(-2)!, 'int32', ['loop.read', 'loop.rows']);
+  graph.output(LOOP_OUT.logprob, results.at(-1)!, 'float32', ['loop.read', 'loop.rows']);
 }

@@ -1,7 +1,5 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
-
-/** Uniform numbers that a draw may use; a row that needs more is drawn anew in another run (hardly ever, in practice). */
-export const TRIES = 8;
+import { TRIES } from '../ports/draw.ts';
 
 const FLOAT = 1;
 const INT32 = 6;

@@ -1,6 +1,7 @@
 import { float, type GraphBuilder, type Value } from '@sonde/onnx';
-import type { DecoderSizes } from '../architectures/architecture.ts';
+import type { RotaryTables, TokenInputs } from '../ports/tokens.ts';
 import type { Site } from '../sites.ts';
+import type { TrunkSizes } from '../sizes.ts';
 import { type Activation, activate } from './activations.ts';
 import { type AttentionInputs, type AttentionOptions, attend, type Projections, softcap } from './attention.ts';
 import type { PlacedWeights } from './weights.ts';
@@ -18,6 +19,8 @@ export interface Parts {
   embedding(name: string, ids: Value, shape: readonly [number, number]): Value;
   /** Rows of a table [positions, size] for each token's position. */
   positionEmbedding(name: string, shape: readonly [number, number]): Value;
+  /** Rows of a table [types, size] for each token's type: of a trunk that has `tokenTypes`. */
+  typeEmbedding(name: string, shape: readonly [number, number]): Value;
   /** x Wᵀ (+ b), with W [out, in], plus the adapter's low-rank path if it has one for this layer. */
   linear(name: string, x: Value, shape: readonly [number, number], bias: boolean): Value;
   /** The same with W stored as [in, out], always with a bias: GPT-2's `Conv1D`. `shape` is [out, in] all the same. */
@@ -48,19 +51,9 @@ export interface Parts {
   gateMlp(layer: number, x: Value): Value;
 }
 
-/** Cosines and sines [positions, pairs] of a rotary embedding. */
-export interface RotaryTables {
-  readonly cos: Value;
-  readonly sin: Value;
-  readonly pairs: number;
-}
-
 /** The values of a run that the parts use. */
 export interface RunValues {
-  /** [sequences, T, −1] */
-  readonly rowShape: Value;
-  /** [sequences, T] */
-  readonly positionIds: Value;
+  readonly tokens: TokenInputs;
   readonly rotary: readonly RotaryTables[];
   readonly attention: AttentionInputs;
   /** A scalar for each block, 1 or 0. */
@@ -70,7 +63,7 @@ export interface RunValues {
   readonly passSite: (site: Site, block: number, x: Value) => Value;
 }
 
-export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: DecoderSizes, run: RunValues): Parts {
+export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: TrunkSizes, run: RunValues): Parts {
   const ones = new Map<number, Value>();
   const onesOf = (size: number): Value => {
     const known = ones.get(size) ?? graph.constant(new Float32Array(size).fill(1));
@@ -96,9 +89,12 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     embedding: (name, ids, shape) => graph.node('Gather', [weights.get(`${name}.weight`, shape), ids], { axis: 0 }),
 
     positionEmbedding(name, shape) {
-      const rows = graph.node('Gather', [weights.get(`${name}.weight`, shape), run.positionIds], { axis: 0 });
+      const rows = graph.node('Gather', [weights.get(`${name}.weight`, shape), run.tokens.positionIds], { axis: 0 });
       return graph.node('Reshape', [rows, graph.constant([-1, shape[1]])]);
     },
+
+    typeEmbedding: (name, shape) =>
+      graph.node('Gather', [weights.get(`${name}.weight`, shape), run.tokens.tokenTypes!], { axis: 0 }),
 
     linear(name, x, shape, bias) {
       if (!bias) weights.refuse(`${name}.bias`);
@@ -130,9 +126,9 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
 
     rotate(x, heads, rotary = 0) {
       const { cos, sin, pairs } = run.rotary[rotary]!;
-      const rows = graph.node('Reshape', [x, run.rowShape]);
+      const rows = graph.node('Reshape', [x, run.attention.shapes.rowShape]);
       const partial = 2 * pairs < sizes.headSize ? { rotary_embedding_dim: 2 * pairs, num_heads: heads } : {};
-      return graph.node('com.microsoft::RotaryEmbedding', [rows, run.positionIds, cos, sin], partial);
+      return graph.node('com.microsoft::RotaryEmbedding', [rows, run.tokens.positionIds, cos, sin], partial);
     },
 
     attention: (layer, projections, options = {}) =>

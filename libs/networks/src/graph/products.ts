@@ -4,11 +4,12 @@ import type { GraphBuilder, Value } from '@sonde/onnx';
 export type TransposedProduct = (graph: GraphBuilder, a: Value, b: Value, rank: number) => Value;
 
 /** In one operator, which WebGPU does not have: caches would cross to the CPU for it at each step. */
-export const fusedProduct: TransposedProduct = (graph, a, b) =>
-  graph.node('com.microsoft::FusedMatMul', [a, b], { transB: 1 });
+export function fusedProduct(graph: GraphBuilder, a: Value, b: Value): Value {
+  return graph.node('com.microsoft::FusedMatMul', [a, b], { transB: 1 });
+}
 
-export const plainProduct: TransposedProduct = (graph, a, b, rank) => {
+export function plainProduct(graph: GraphBuilder, a: Value, b: Value, rank: number): Value {
   const axes = Array.from({ length: rank }, (_, axis) => axis);
   const perm = [...axes.slice(0, -2), rank - 1, rank - 2];
   return graph.node('MatMul', [a, graph.node('Transpose', [b], { perm })]);
-};
+}

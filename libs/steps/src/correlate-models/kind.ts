@@ -34,7 +34,7 @@ export type Config = ConfigOf<typeof config>;
 /** Across models: does encoding a property go with behaving that way? */
 export const correlateModels = defineStep({
   kind: 'correlate/models',
-  revision: 2,
+  revision: 3,
   summary: 'Correlates, across models, the probe score of each layer with a behaviour metric.',
   config,
   outputs: { correlations: { type: 'table', description: tableProse(CORRELATIONS) } },

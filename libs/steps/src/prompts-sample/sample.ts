@@ -1,7 +1,8 @@
 import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
+import { digest } from './ids.ts';
 import type { Config, Strata } from './kind.ts';
-import { digest, type Source } from './source.ts';
+import type { Source } from './source.ts';
 
 /** The rows of the source that make the sample, in its order. */
 export function sample(config: Config, source: Source, log: RunContext['log']): readonly number[] {

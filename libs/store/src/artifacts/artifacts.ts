@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobFolder } from '../blobs/folder.ts';
 import { worstOf } from '../blobs/presence.ts';
@@ -8,6 +7,7 @@ import type { BlobInfo } from '../disk/digest.ts';
 import { BlobDamaged, StoreError } from '../disk/errors.ts';
 import { canonicalJson } from '../disk/json.ts';
 import { exportArtifact } from './export.ts';
+import { fileOrFolder } from './kinds.ts';
 import { materializeTree } from './tree-folders.ts';
 import { checkedFiles, filesBelow, treeManifest } from './trees.ts';
 import type { Artifacts, StoredArtifact } from './types.ts';
@@ -18,6 +18,12 @@ export function createArtifacts(context: Context, blobs: BlobFolder): Artifacts 
     async open(artifact) {
       if (artifact.files === undefined) return blobs.open(artifact.digest);
       return materializeTree(context, blobs, artifact.digest, checkedFiles(artifact));
+    },
+    async openFile(artifact, name) {
+      if (artifact.files === undefined) return blobs.open(artifact.digest);
+      const file = name === undefined ? undefined : checkedFiles(artifact)[name];
+      if (file === undefined) throw new TypeError(`The tree ${artifact.digest} has no file ${name}.`);
+      return blobs.open(file.digest);
     },
     export: (artifact, destination) => exportArtifact(blobs, artifact, destination),
     presence: (artifact) => presenceOf(blobs, artifact),
@@ -32,8 +38,7 @@ async function putArtifact(
   path: string,
   options: { readonly move?: boolean } = {},
 ): Promise<StoredArtifact> {
-  const found = await stat(path);
-  if (!found.isDirectory()) return { type, ...(await blobs.putFile(path, options)) };
+  if ((await fileOrFolder(path)) === 'file') return { type, ...(await blobs.putFile(path, options)) };
   const names = await filesBelow(path);
   if (names.length === 0) {
     throw new StoreError('io', `The folder ${path} holds no file.`, {

@@ -25,7 +25,7 @@ export async function materializeTree(
   const folder = context.layout.tree(digest);
   const sources: (readonly [string, string])[] = [];
   for (const [name, file] of Object.entries(files)) sources.push([name, await blobs.open(file.digest)]);
-  if (await usable(context, blobs, folder, files)) return folder;
+  if (await usable(context, blobs, digest, files)) return folder;
   const beside = (await context.holder()).temporary();
   try {
     await mkdir(beside);
@@ -44,7 +44,7 @@ export async function materializeTree(
   } finally {
     await rm(beside, { recursive: true, force: true });
   }
-  if (!(await usable(context, blobs, folder, files))) {
+  if (!(await usable(context, blobs, digest, files))) {
     throw new StoreError('io', `The folder ${folder} cannot be kept whole.`, {
       hint: 'Something else writes to the store; see that nothing does, then run again.',
       path: folder,
@@ -53,14 +53,15 @@ export async function materializeTree(
   return folder;
 }
 
-async function usable(context: Context, blobs: BlobFolder, folder: string, files: TreeFiles): Promise<boolean> {
+async function usable(context: Context, blobs: BlobFolder, digest: Digest, files: TreeFiles): Promise<boolean> {
+  const folder = context.layout.tree(digest);
   const found = await tolerate(['ENOENT'], stat(folder));
   if (found === undefined) return false;
-  if (await treeIsWhole(folder, files, (digest, state) => blobs.isVerified(digest, state))) {
+  if (await treeIsWhole(folder, files, (file, state) => blobs.isVerified(file, state))) {
     if (!context.readOnly) await markUsed(folder, found);
     return true;
   }
-  await quarantine(context, folder, 'damaged-tree');
+  await quarantine(context, folder, { what: 'tree', name: digest, problem: 'its files are not its own' });
   return false;
 }
 

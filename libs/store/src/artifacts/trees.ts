@@ -5,6 +5,7 @@ import { type Digest, digestOf } from '../disk/digest.ts';
 import { StoreError } from '../disk/errors.ts';
 import { tolerate } from '../disk/files.ts';
 import { canonicalJson } from '../disk/json.ts';
+import { fileOrFolder } from './kinds.ts';
 import type { StoredArtifact, TreeFiles } from './types.ts';
 
 /** The canonical JSON of this is a tree's blob; its digest is the tree's. */
@@ -30,12 +31,11 @@ export async function filesBelow(folder: string, prefix = ''): Promise<string[]>
   for (const entry of await readdir(join(folder, prefix), { withFileTypes: true })) {
     const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
     if (entry.isDirectory()) names.push(...(await filesBelow(folder, name)));
-    else if (entry.isFile() && isSafeName(name)) names.push(name);
     else {
-      throw new StoreError('io', `${join(folder, name)} is neither a file nor a folder (a link, perhaps).`, {
-        hint: 'Put the file itself there.',
-        path: join(folder, name),
-      });
+      const path = join(folder, name);
+      await fileOrFolder(path);
+      if (!isSafeName(name)) throw new StoreError('io', `The file name of ${path} cannot be kept.`, { path });
+      names.push(name);
     }
   }
   return names.sort();

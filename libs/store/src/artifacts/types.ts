@@ -21,6 +21,8 @@ export interface Artifacts {
   put(type: string, path: string, options?: { readonly move?: boolean }): Promise<StoredArtifact>;
   /** The verified path of a file or a folder. Not to be written to. A tree needs a store that may be written to. */
   open(artifact: StoredArtifact): Promise<string>;
+  /** The verified path of one file: of a tree the one of this name. Also where the store cannot be written to. */
+  openFile(artifact: StoredArtifact, name?: string): Promise<string>;
   /** A verified copy that shares nothing with the store, put in place by a rename. */
   export(artifact: StoredArtifact, destination: string): Promise<void>;
   /** The worst that is true of any of its blobs, by their sizes: nothing is read. */

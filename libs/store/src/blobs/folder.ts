@@ -17,10 +17,16 @@ export interface BlobFolder extends LocalBlobs {
   forget(digest: Digest): void;
 }
 
+const NOT_ITS_OWN = 'its content is not what its digest says';
+
 export function createBlobs(context: Context): BlobFolder {
   const { layout } = context;
   const verified = new Map<Digest, FileState>();
   const verifying = new Map<Digest, Promise<string>>();
+
+  async function setAside(digest: Digest, problem: string, found: FileState): Promise<void> {
+    await quarantine(context, layout.blob(digest), { what: 'blob', name: digest, problem }, found);
+  }
 
   /**
    * True when the blob is there already, is sound, and will not be collected before a record can name it. It is read,
@@ -31,13 +37,13 @@ export function createBlobs(context: Context): BlobFolder {
     const found = await tolerate(['ENOENT'], lstat(path));
     if (found === undefined) return false;
     if (!found.isFile() || found.size !== size) {
-      await quarantine(context, path, 'wrong-size', found);
+      await setAside(digest, `it has ${found.size} bytes instead of ${size}`, found);
       return false;
     }
     const known = verified.get(digest);
     if (known === undefined || !sameState(known, found)) {
       if ((await tolerate(['ENOENT'], digestFile(path)))?.digest !== digest) {
-        await quarantine(context, path, 'damaged', found);
+        await setAside(digest, NOT_ITS_OWN, found);
         return false;
       }
     }
@@ -95,7 +101,7 @@ export function createBlobs(context: Context): BlobFolder {
     if (known === undefined || !sameState(known, before)) {
       const found = before.isFile() ? await tolerate(['ENOENT'], digestFile(path)) : undefined;
       if (found?.digest !== digest) {
-        await quarantine(context, path, 'damaged', before);
+        await setAside(digest, NOT_ITS_OWN, before);
         throw new BlobDamaged(digest, 'damaged', path);
       }
     }

@@ -10,7 +10,7 @@ import { verifyStore } from './verify.ts';
 export function createCare(context: Context, blobs: BlobFolder, artifacts: Artifacts): Care {
   return {
     status: () => statusOf(context),
-    verify: (onProgress) => verifyStore(context, blobs, artifacts, onProgress),
+    verify: (options) => verifyStore(context, blobs, artifacts, options),
     gc: (options) => collectGarbage(context, blobs, options),
     pin: (name, targets) => setPin(context, name, targets),
     unpin: (name) => removePin(context, name),

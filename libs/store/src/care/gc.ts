@@ -7,8 +7,9 @@ import type { Context } from '../context.ts';
 import { type Digest, digestOf } from '../disk/digest.ts';
 import { bytesBelow, namesIn, tolerate } from '../disk/files.ts';
 import { MARK_AGAIN, removeUnused } from '../disk/use.ts';
-import { type HolderFile, removeDead } from '../leases/holder.ts';
+import type { HolderFile } from '../leases/holder-files.ts';
 import { acquireLease } from '../leases/leases.ts';
+import { removeDead } from '../leases/leftovers.ts';
 import { rebuildIndex } from '../results/index-files.ts';
 import { digestsOf, readRecord, recordKeys } from '../results/read.ts';
 import { type Candidate, chooseRemovals } from './budget.ts';
@@ -37,13 +38,13 @@ export async function collectGarbage(context: Context, blobs: BlobFolder, option
   const idle = own === undefined || own.working() === 0;
   const others = (live: readonly HolderFile[]) => live.filter(({ id }) => !(idle && id === own?.id));
   if (options.dryRun) {
-    const { live, dead } = await context.watch.settle();
+    const { live, dead } = await context.watch.settle(options.onWait);
     return collect(context, blobs, options, { live: others(live), dead, now: Date.now() });
   }
   const holder = await context.holder();
   const lease = await acquireLease(context.layout, holder, context.watch, GC, { holder: 'garbage collection' });
   try {
-    const { live, dead } = await context.watch.settle();
+    const { live, dead } = await context.watch.settle(options.onWait);
     const strangers = own === undefined ? live.filter(({ id }) => id !== holder.id) : others(live);
     const now = await holder.fileSystemTime();
     const report = await collect(context, blobs, options, { live: strangers, dead, now });
@@ -130,8 +131,8 @@ async function collect(context: Context, blobs: BlobFolder, options: GcOptions, 
 async function removeLeftovers(context: Context, { dead, now }: Moment, dryRun: boolean) {
   const { layout } = context;
   const old: string[] = [];
-  for (const name of await namesIn(layout.quarantine)) {
-    const path = join(layout.quarantine, name);
+  for (const path of [...(await pathsIn(layout.quarantine)), ...(await pathsIn(layout.notes))]) {
+    if (path === layout.notes) continue;
     const found = await tolerate(['ENOENT'], stat(path));
     if (found !== undefined && found.ctimeMs < now - QUARANTINE_DAYS * DAY) old.push(path);
   }
@@ -142,4 +143,8 @@ async function removeLeftovers(context: Context, { dead, now }: Moment, dryRun: 
     for (const path of old) await rm(path, { recursive: true, force: true });
   }
   return { count: old.length + dead.length, bytes };
+}
+
+async function pathsIn(folder: string): Promise<string[]> {
+  return (await namesIn(folder)).map((name) => join(folder, name));
 }

@@ -4,7 +4,7 @@ import type { LocalBlobs } from '../blobs/types.ts';
 import type { Context } from '../context.ts';
 import { type Digest, isDigest } from '../disk/digest.ts';
 import { tolerate } from '../disk/files.ts';
-import type { HolderFile } from '../leases/holder.ts';
+import type { HolderFile } from '../leases/holder-files.ts';
 import { eventLines, readRun, runIds } from '../runs/runs.ts';
 import { readPins } from './pins.ts';
 

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { treeDigests } from '../artifacts/tree-folders.ts';
 import { blobFiles } from '../blobs/list.ts';
 import type { Context } from '../context.ts';
 import { bytesBelow, namesIn, tolerate } from '../disk/files.ts';
 import { LAYOUT } from '../disk/layout.ts';
-import { holderIds } from '../leases/holder.ts';
+import { holderIds } from '../leases/holder-files.ts';
 import { countRecords } from '../results/read.ts';
 import { runIds } from '../runs/runs.ts';
 import { readPins } from './pins.ts';
@@ -34,7 +34,7 @@ export async function statusOf(context: Context): Promise<StoreStatus> {
     results: await countRecords(context),
     runs: (await runIds(context)).length,
     trees: (await treeDigests(context)).length,
-    quarantined: (await namesIn(layout.quarantine)).length,
+    quarantined: (await namesIn(layout.quarantine)).filter((name) => name !== basename(layout.notes)).length,
     quarantinedBytes: await bytesBelow(layout.quarantine),
     pins: (await readPins(context)).length,
     leases,

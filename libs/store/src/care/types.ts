@@ -1,4 +1,5 @@
 import type { Digest } from '../disk/digest.ts';
+import type { Stranger } from '../leases/life.ts';
 
 export interface Pin {
   readonly name: string;
@@ -31,16 +32,27 @@ export interface VerifyProgress {
   readonly bytes: number;
 }
 
+export interface VerifyOptions {
+  /** Make again what follows from the rest: lists and files of trees, records set aside, the index. */
+  readonly repair?: boolean;
+  readonly onProgress?: (progress: VerifyProgress) => void;
+}
+
 export interface Problem {
-  readonly kind: 'blob' | 'result' | 'tree' | 'stray';
+  readonly kind: 'store' | 'blob' | 'result' | 'tree' | 'stray' | 'pins' | 'run';
   readonly path: string;
   readonly problem: string;
-  /** Where it was moved to; absent where the store is read-only or it was removed. */
+  /** Where it was moved to; absent where it stays, or was removed. */
   readonly quarantined?: string;
+  /** How it was mended. */
+  readonly repaired?: string;
 }
 
 export interface VerifyReport {
+  /** Nothing is wrong, or no more. */
   readonly ok: boolean;
+  /** Whether what is bad could be set aside. */
+  readonly writable: boolean;
   readonly blobs: number;
   readonly bytes: number;
   readonly results: number;
@@ -59,6 +71,8 @@ export interface GcOptions {
   readonly dryRun?: boolean;
   /** Keep what was written or used in so many last seconds. Default 3600. */
   readonly graceSeconds?: number;
+  /** Called once for each process of another host of which only its silence, or its next sign of life, can tell. */
+  readonly onWait?: (process: Stranger) => void;
 }
 
 export interface GcReport {
@@ -80,7 +94,7 @@ export interface GcReport {
 /** What keeps a store whole and small. */
 export interface Care {
   status(): Promise<StoreStatus>;
-  verify(onProgress?: (progress: VerifyProgress) => void): Promise<VerifyReport>;
+  verify(options?: VerifyOptions): Promise<VerifyReport>;
   gc(options?: GcOptions): Promise<GcReport>;
   /** Keeps results and blobs for ever; a pin of the same name is replaced. */
   pin(name: string, targets: readonly Digest[]): Promise<void>;

@@ -1,5 +1,6 @@
+import { accessSync, constants } from 'node:fs';
 import { relative } from 'node:path';
-import { type Fault, systemFailure, UserError } from '@sonde/base';
+import { codeOf, type Fault, systemFailure, UserError } from '@sonde/base';
 import type { Digest } from './digest.ts';
 
 export type StoreErrorCode = Extract<
@@ -57,9 +58,21 @@ export function asStoreError(error: unknown, dir: string): unknown {
       : `Free space on the disk of ${dir}, remove unused results with \`sonde store gc\`, or name another store.`,
     permission: outside
       ? `Give yourself the right to use ${path}, or name another place.`
-      : `Give yourself the right to write in ${dir}, or name another store.`,
+      : action === 'Reading' || (action === 'Opening' && !isReadable(path))
+        ? `Give yourself the right to read ${path}, or name another store.`
+        : `Give yourself the right to write in ${dir}, or name another store.`,
     'too-many-files': 'Close other programs, use fewer `--jobs`, or raise the limit (`ulimit -n`).',
     io: 'See whether the path is right and its disk is well, then run again: what is complete is kept.',
   }[code];
   return new StoreError(code, `${action} ${path} failed: ${meaning}.`, { hint, path, cause: error });
+}
+
+/** A call that opens does not tell for what: what cannot be read now could not be read then. */
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== 'EACCES';
+  }
 }

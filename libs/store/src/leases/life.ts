@@ -3,8 +3,15 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { tolerate } from '../disk/files.ts';
 import type { Layout } from '../disk/layout.ts';
-import { type HolderFile, holderIds, readHolder, SILENT_BEATS } from './holder.ts';
+import { type HolderFile, holderIds, readHolder, SILENT_BEATS } from './holder-files.ts';
 import { lifeOf } from './process.ts';
+
+/** Somebody on another host, of whom it takes so many seconds to know. */
+export interface Stranger {
+  readonly host: string;
+  readonly pid: number;
+  readonly seconds: number;
+}
 
 /**
  * Tells whether other processes live. On the same host the kernel knows. Of another host only the heartbeat tells, and
@@ -15,7 +22,7 @@ export interface Watch {
   /** `undecided`: on another host, and not yet watched for long enough. A holder without a file has ended. */
   look(id: string): Promise<'alive' | 'dead' | 'undecided'>;
   /** Those who live, and those who do not, once it is known of everyone. */
-  settle(): Promise<{ live: HolderFile[]; dead: string[] }>;
+  settle(onWait?: (stranger: Stranger) => void): Promise<{ live: HolderFile[]; dead: string[] }>;
 }
 
 export function createWatch(layout: Layout): Watch {
@@ -38,15 +45,22 @@ export function createWatch(layout: Layout): Watch {
 
   return {
     look,
-    async settle() {
+    async settle(onWait) {
       const live: HolderFile[] = [];
       const dead: string[] = [];
+      const waits = new Set<string>();
       let open = await holderIds(layout);
       while (open.length > 0) {
         const undecided: string[] = [];
         for (const id of open) {
           const life = await look(id);
-          if (life === 'undecided') undecided.push(id);
+          if (life === 'undecided') {
+            undecided.push(id);
+            const file = waits.has(id) ? undefined : await readHolder(layout, id);
+            waits.add(id);
+            if (file !== undefined)
+              onWait?.({ host: file.host, pid: file.pid, seconds: SILENT_BEATS * file.beatSeconds });
+          }
           if (life === 'dead') dead.push(id);
           const file = life === 'alive' ? await readHolder(layout, id) : undefined;
           if (file !== undefined) live.push(file);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { codeOf } from '@sonde/base';
+import { codeOf, systemFailure } from '@sonde/base';
 
 /** Who a process is, so that another one can tell whether it still lives. */
 export interface ProcessIdentity {
@@ -32,8 +32,15 @@ export function lifeOf(identity: ProcessIdentity): 'alive' | 'dead' | 'unknown' 
   return identity.start === null || view.start === identity.start ? 'alive' : 'dead';
 }
 
+let known: string | undefined;
+
 /** Two containers can share a host name and a store; boot and process namespace tell them apart (proc(5)). */
 function place(): string {
+  known ??= readPlace();
+  return known;
+}
+
+function readPlace(): string {
   const parts = [hostname(), optional(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())];
   parts.push(optional(() => readlinkSync('/proc/self/ns/pid')));
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16);
@@ -52,7 +59,9 @@ function kernelView(pid: number): { state: string; start: string } | undefined {
 function optional(read: () => string): string {
   try {
     return read();
-  } catch {
+  } catch (error) {
+    // Not a matter of the system, but of the moment: another answer would make this process a stranger to itself.
+    if (systemFailure(error)?.kind === 'too-many-files') throw error;
     return '';
   }
 }

@@ -10,15 +10,19 @@ import { BlobDamaged } from '../disk/errors.ts';
 import { publish, writeFlushed } from '../disk/files.ts';
 import { canonicalJson, keyOf } from '../disk/json.ts';
 import { markUsed } from '../disk/use.ts';
-import { quarantine } from '../quarantine.ts';
+import { damageOf, forgetDamage, quarantine } from '../quarantine.ts';
 import { appendToIndex, createNearest } from './index-files.ts';
 import { allResults, readRecord } from './read.ts';
 import { isResultRecord } from './record.ts';
-import type { LocalResults, ResultRecord } from './types.ts';
+import type { FoundResult, LocalResults, ResultRecord } from './types.ts';
 
 export function createResults(context: Context, artifacts: Artifacts): LocalResults {
   return {
-    get: (key) => getResult(context, key),
+    find: (key) => find(context, key),
+    async get(key) {
+      const found = await find(context, key);
+      return found.presence === 'here' ? found.record : undefined;
+    },
     async put(record) {
       await putResult(context, artifacts, record);
       await appendToIndex(context, record);
@@ -28,16 +32,21 @@ export function createResults(context: Context, artifacts: Artifacts): LocalResu
   };
 }
 
-async function getResult(context: Context, key: Key): Promise<ResultRecord | undefined> {
+async function find(context: Context, key: Key): Promise<FoundResult> {
+  const { layout } = context;
   const found = readRecord(context, key);
-  if (found.state === 'none') return undefined;
-  const path = context.layout.result(key);
-  if (found.state === 'bad') {
-    await quarantine(context, path, 'damaged', found.file);
-    return undefined;
+  const path = layout.result(key);
+  if (found.state === 'good') {
+    if (!context.readOnly) await markUsed(path, found.file);
+    return { presence: 'here', record: found.record };
   }
-  if (!context.readOnly) await markUsed(path, found.file);
-  return found.record;
+  if (found.state === 'bad') {
+    await quarantine(context, path, { what: 'result', name: key, problem: found.problem }, found.file);
+    return { presence: 'damaged', problem: found.problem, outputs: [] };
+  }
+  const damage = damageOf(layout, 'result', key);
+  if (damage === undefined) return { presence: 'missing' };
+  return { presence: 'damaged', problem: damage.problem, outputs: damage.outputs ?? [] };
 }
 
 /** Everything of a result is on disk when this returns; before that, none of it is visible. */
@@ -60,6 +69,7 @@ async function putResult(context: Context, artifacts: Artifacts, record: ResultR
   try {
     await writeFlushed(temporary, text);
     await publish(temporary, context.layout.result(record.key));
+    await forgetDamage(context.layout, 'result', record.key);
   } finally {
     await rm(temporary, { force: true });
   }

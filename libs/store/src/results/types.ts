@@ -17,8 +17,16 @@ export interface ResultRecord {
   readonly notes?: JsonObject;
 }
 
+/** What is known of a key. */
+export type FoundResult =
+  | { readonly presence: 'here'; readonly record: ResultRecord }
+  /** There was a result. `outputs`: those whose content is lost; none where the record itself is bad. */
+  | { readonly presence: 'damaged'; readonly problem: string; readonly outputs: readonly string[] }
+  | { readonly presence: 'missing' };
+
 /** Result records by their keys, wherever they are kept. A damaged or foreign record is none, and is quarantined. */
 export interface Results {
+  find(key: Key): Promise<FoundResult>;
   /** The record, where it is here. */
   get(key: Key): Promise<ResultRecord | undefined>;
   /** Makes a result visible. Its blobs must be there (BlobDamaged). An earlier record of the key is replaced. */

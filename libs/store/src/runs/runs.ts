@@ -9,7 +9,7 @@ import { StoreError } from '../disk/errors.ts';
 import { namesIn, publish, syncFolder, tolerate, writeFlushed } from '../disk/files.ts';
 import { guarded } from '../disk/guarded.ts';
 import { canonicalJson } from '../disk/json.ts';
-import { readHolder, SILENT_BEATS } from '../leases/holder.ts';
+import { readHolder, SILENT_BEATS } from '../leases/holder-files.ts';
 import { lifeOf } from '../leases/process.ts';
 import type { RunDetail, RunFinish, RunLog, RunMeta, RunSummary, Runs } from './types.ts';
 

@@ -5,17 +5,10 @@ import type { Store, StoredArtifact } from '@sonde/store';
 import { readTable, type Table, writeCsv, writeJsonl, writeParquet } from '@sonde/tables';
 import { encodeNpy, openSafetensors, readTensor } from '@sonde/tensors';
 
-/** Where the safetensors file of an artifact of tensors lies, materialized at `file`. */
-export const tensorsFile = (artifact: StoredArtifact, file: string): string =>
-  memberOf(artifact, file, '.safetensors') ?? file;
-
-/** Where the table that says what each row of the tensors is lies, if they have one. */
-const indexFile = (artifact: StoredArtifact, file: string): string | undefined => memberOf(artifact, file, '.parquet');
-
-const memberOf = (artifact: StoredArtifact, folder: string, ending: string): string | undefined => {
-  const name = Object.keys(artifact.files ?? {}).find((entry) => entry.endsWith(ending));
-  return name === undefined ? undefined : path.join(folder, name);
-};
+/** The name of the one file of this kind in an artifact of several; undefined where it is a single file. */
+export function memberOf(artifact: StoredArtifact, ending: '.safetensors' | '.parquet'): string | undefined {
+  return Object.keys(artifact.files ?? {}).find((name) => name.endsWith(ending));
+}
 
 const TABLE_WRITERS: Readonly<Record<string, (file: string, table: Table) => Promise<void>>> = {
   '.parquet': async (file, table) => void (await writeParquet(file, table)),
@@ -74,45 +67,55 @@ export const exportArtifact = async (
   }
   if (tensor !== undefined && extension !== '.npy') throw new UserError('usage', '--tensor goes with --out FILE.npy');
   await mkdir(path.dirname(path.resolve(target)), { recursive: true });
-  return write(target, await store.artifacts.open(artifact), tensor);
+  const index = memberOf(artifact, '.parquet');
+  return write(target, {
+    main: await store.artifacts.openFile(artifact, memberOf(artifact, '.safetensors')),
+    index: index === undefined ? undefined : await store.artifacts.openFile(artifact, index),
+    tensor,
+  });
 };
 
-type Writer = (target: string, file: string, tensor: string | undefined) => Promise<readonly string[]>;
+/** What is written from: the artifact's file, of tensors the safetensors file and the table of its rows. */
+interface Source {
+  readonly main: string;
+  readonly index: string | undefined;
+  readonly tensor: string | undefined;
+}
 
-const formatsOf = (artifact: StoredArtifact): Readonly<Record<string, Writer>> => {
-  const hasIndex = indexFile(artifact, '') !== undefined;
-  const tables = (tableFile: (file: string) => string): Record<string, Writer> =>
-    Object.fromEntries(
-      Object.entries(TABLE_WRITERS).map(([extension, write]) => [
-        extension,
-        async (target, file) => {
-          await write(target, await readTable(tableFile(file)));
-          return [target];
-        },
-      ]),
-    );
-  const copy: Writer = async (target, file) => {
-    await copyFile(artifact.type === 'tensors' ? tensorsFile(artifact, file) : file, target);
-    return [target];
-  };
-  switch (artifact.type) {
-    case 'table':
-      return { ...tables((file) => file), '.parquet': copy };
-    case 'tensors': {
-      const npy: Writer = async (target, file, tensor) => {
-        const opened = await openSafetensors(tensorsFile(artifact, file));
-        await writeFile(target, encodeNpy(await readTensor(opened, chooseTensor([...opened.tensors.keys()], tensor))));
-        const index = indexFile(artifact, file);
-        if (index === undefined) return [target];
-        const beside = `${target.slice(0, -'.npy'.length)}.index.csv`;
-        await writeCsv(beside, await readTable(index));
-        return [target, beside];
-      };
-      return { '.safetensors': copy, '.npy': npy, ...(hasIndex ? tables((file) => indexFile(artifact, file)!) : {}) };
-    }
-    default: {
-      const extension = WHOLE[artifact.type];
-      return extension === undefined ? {} : { [extension]: copy };
-    }
+type Writer = (target: string, source: Source) => Promise<readonly string[]>;
+
+async function copy(target: string, { main }: Source): Promise<readonly string[]> {
+  await copyFile(main, target);
+  return [target];
+}
+
+async function writeNpy(target: string, { main, index, tensor }: Source): Promise<readonly string[]> {
+  const opened = await openSafetensors(main);
+  await writeFile(target, encodeNpy(await readTensor(opened, chooseTensor([...opened.tensors.keys()], tensor))));
+  if (index === undefined) return [target];
+  const beside = `${target.slice(0, -'.npy'.length)}.index.csv`;
+  await writeCsv(beside, await readTable(index));
+  return [target, beside];
+}
+
+/** Writers of the table that is an artifact, or goes with its tensors. */
+function tableWriters(which: 'main' | 'index'): Readonly<Record<string, Writer>> {
+  const writers = Object.entries(TABLE_WRITERS).map(([extension, write]): readonly [string, Writer] => [
+    extension,
+    async (target, source) => {
+      await write(target, await readTable(source[which]!));
+      return [target];
+    },
+  ]);
+  return Object.fromEntries(writers);
+}
+
+function formatsOf(artifact: StoredArtifact): Readonly<Record<string, Writer>> {
+  if (artifact.type === 'table') return { ...tableWriters('main'), '.parquet': copy };
+  if (artifact.type === 'tensors') {
+    const hasIndex = memberOf(artifact, '.parquet') !== undefined;
+    return { '.safetensors': copy, '.npy': writeNpy, ...(hasIndex ? tableWriters('index') : {}) };
   }
-};
+  const extension = WHOLE[artifact.type];
+  return extension === undefined ? {} : { [extension]: copy };
+}

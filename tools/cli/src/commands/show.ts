@@ -4,7 +4,7 @@ import path from 'node:path';
 import { UserError } from '@sonde/base';
 import type { Axes, Graph, OutputSpec } from '@sonde/pipeline';
 import { axesName, createNames, extensionOf } from '@sonde/results';
-import { openStore, type Store, type StoredArtifact } from '@sonde/store';
+import { openStore, type Store, type StoredArtifact, StoreError } from '@sonde/store';
 import { readTable, type Table, rows as tableRows } from '@sonde/tables';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { plan, storeFolder } from '../api.ts';
@@ -12,7 +12,7 @@ import { EXIT } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
 import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '../terminal.ts';
-import { exportArtifact, tensorsFile } from './export.ts';
+import { exportArtifact, memberOf } from './export.ts';
 
 interface ShowOptions extends PipelineOptions {
   readonly rows: number;
@@ -30,7 +30,7 @@ interface Found {
 
 /** Where each output goes: to the file that is named; several into a folder (`DIR/`), or a file each (`{}` its name). */
 const targetsOf = (out: string, found: readonly Found[], name: string): [string, StoredArtifact][] => {
-  const pattern = out.endsWith('/') || isFolder(out) ? path.join(out, '{}') : out;
+  const pattern = out.endsWith('/') || (path.extname(out) === '' && isFolder(out)) ? path.join(out, '{}') : out;
   if (!pattern.includes('{}')) {
     if (found.length === 1) return [[out, found[0]!.artifact]];
     throw new UserError(
@@ -126,6 +126,16 @@ const showTensors = async (file: string, terminal: Terminal): Promise<void> => {
   for (const [key, value] of Object.entries(opened.metadata)) terminal.out(terminal.colors.dim(`${key}: ${value}`));
 };
 
+/** Where an artifact lies; undefined for a folder in a store that nothing can be laid out in. */
+async function placeOf(artifact: StoredArtifact, store: Store): Promise<string | undefined> {
+  try {
+    return await store.artifacts.open(artifact);
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'permission' && artifact.files !== undefined) return undefined;
+    throw error;
+  }
+}
+
 const show1 = async (
   { task, output, artifact }: Found,
   store: Store,
@@ -136,19 +146,19 @@ const show1 = async (
   terminal.out(
     `${bold(`${task}.${output}`)}  ${dim(`${artifact.type}, ${formatBytes(artifact.size)}, ${artifact.digest}`)}`,
   );
-  const file = await store.artifacts.open(artifact);
+  const file = (name?: string) => store.artifacts.openFile(artifact, name);
   switch (artifact.type) {
     case 'table':
-      showTable(await readTable(file), options.rows, terminal);
+      showTable(await readTable(await file()), options.rows, terminal);
       break;
     case 'tensors':
-      await showTensors(tensorsFile(artifact, file), terminal);
+      await showTensors(await file(memberOf(artifact, '.safetensors')), terminal);
       break;
     case 'json':
-      terminal.out(JSON.stringify(JSON.parse(await readFile(file, 'utf8')), null, 2));
+      terminal.out(JSON.stringify(JSON.parse(await readFile(await file(), 'utf8')), null, 2));
       break;
     default:
-      terminal.out(file);
+      terminal.out((await placeOf(artifact, store)) ?? 'a folder that is not laid out: the store cannot be written to');
   }
   terminal.out('');
 };
@@ -189,7 +199,7 @@ export const show = async (file: string, name: string, options: ShowOptions): Pr
           task,
           output,
           ...artifact,
-          path: await store.artifacts.open(artifact),
+          path: await placeOf(artifact, store),
         })),
       ),
     });

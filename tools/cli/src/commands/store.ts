@@ -1,10 +1,11 @@
+import path from 'node:path';
 import { UserError } from '@sonde/base';
-import { openStore } from '@sonde/store';
+import { openStore, type Problem, repairMarker, type VerifyReport } from '@sonde/store';
 import { plan, storeFolder } from '../api.ts';
 import { EXIT } from '../errors.ts';
 import { count, formatBytes, formatPeriod } from '../format.ts';
 import { type CommonOptions, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
-import { alignColumns, exitWith, openTerminal, printJson } from '../terminal.ts';
+import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '../terminal.ts';
 
 interface GcOptions extends CommonOptions {
   readonly keepRuns: number;
@@ -30,27 +31,54 @@ export const status = async (options: CommonOptions): Promise<void> => {
 };
 
 /** `sonde store verify`. */
-export const verify = async (options: CommonOptions): Promise<void> => {
+export async function verify(options: CommonOptions & { readonly repair?: boolean }): Promise<void> {
   const terminal = openTerminal(options);
-  const store = await openStore(storeFolder(options.store));
-  const report = await store.care.verify(({ phase, done, total }) => {
-    if (terminal.live) process.stderr.write(`\r${phase} ${done}/${total}\u001b[K`);
+  const folder = storeFolder(options.store);
+  const repair = options.repair === true;
+  const marked = repair && (await repairMarker(folder));
+  const store = await openStore(folder);
+  const found = await store.care.verify({
+    repair,
+    onProgress({ phase, done, total }) {
+      if (terminal.live) process.stderr.write(`\r${phase} ${done}/${total}\u001b[K`);
+    },
   });
+  await store.close();
+  const marker: Problem = {
+    kind: 'store',
+    path: path.join(store.dir, 'store.json'),
+    problem: 'it was missing or damaged',
+    repaired: 'written anew',
+  };
+  const report = marked ? { ...found, problems: [marker, ...found.problems] } : found;
   if (terminal.live) process.stderr.write('\r\u001b[K');
   if (options.json) printJson(terminal, { sonde: 1, ...report });
   else {
-    for (const { kind, path, problem, quarantined } of report.problems) {
-      terminal.out(
-        `${terminal.colors.red(kind)}  ${path}: ${problem}${quarantined === undefined ? '' : ` (moved to ${quarantined})`}`,
-      );
-    }
+    for (const problem of report.problems) terminal.out(describe(problem, terminal));
+    const { length } = report.problems.filter(({ repaired }) => repaired === undefined);
+    const mended = report.problems.length - length;
+    const verdict = report.ok ? 'all sound' : count(length, 'problem');
     terminal.out(
-      `${count(report.blobs, 'blob')} (${formatBytes(report.bytes)}) and ${count(report.results, 'result')} checked: ${report.ok ? 'all sound' : count(report.problems.length, 'problem')}`,
+      `${count(report.blobs, 'blob')} (${formatBytes(report.bytes)}) and ${count(report.results, 'result')} checked: ${verdict}${mended > 0 ? `, ${mended} mended` : ''}`,
     );
-    if (!report.ok) terminal.note('What was damaged is computed anew by the next run that needs it.');
+    if (!report.ok) terminal.note(remedy(report, repair));
   }
   if (!report.ok) exitWith(EXIT.machine);
-};
+}
+
+function describe({ kind, path, problem, quarantined, repaired }: Problem, { colors }: Terminal): string {
+  const outcome = repaired ?? (quarantined === undefined ? undefined : `moved to ${quarantined}`);
+  const paint = repaired === undefined ? colors.red : colors.green;
+  return `${paint(kind)}  ${path}: ${problem}${outcome === undefined ? '' : ` (${outcome})`}`;
+}
+
+function remedy({ writable, problems }: VerifyReport, repair: boolean): string {
+  if (!writable) return 'The store cannot be written to: nothing was set aside.';
+  const lost = problems.some(({ quarantined, repaired }) => quarantined !== undefined && repaired === undefined);
+  if (!lost) return 'What is left only a person can mend.';
+  const told = 'What was damaged is computed anew by the next run that needs it.';
+  return repair ? told : `${told} \`sonde store verify --repair\` first makes again what follows from the rest.`;
+}
 
 /** `sonde store gc`. */
 export const gc = async (options: GcOptions): Promise<void> => {
@@ -59,6 +87,11 @@ export const gc = async (options: GcOptions): Promise<void> => {
   const report = await store.care.gc({
     keepRuns: options.keepRuns,
     dryRun: options.dryRun === true,
+    onWait({ host, pid, seconds }) {
+      terminal.note(
+        `waiting up to ${seconds} s to see whether process ${pid} on ${host}, which works in the store, lives`,
+      );
+    },
     ...(options.olderThan === undefined ? {} : { olderThanDays: options.olderThan }),
   });
   if (options.json) return printJson(terminal, { sonde: 1, ...report });

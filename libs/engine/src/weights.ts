@@ -1,0 +1,37 @@
+import { type Adapter, type LocalFolder, openAdapter, openCheckpoint, type Precision } from '@sonde/checkpoints';
+import type { Network } from '@sonde/networks';
+import { elementCount } from '@sonde/tensors';
+import type { ModelWeights } from './session/session.ts';
+
+/** A checkpoint in safetensors and the network that it describes. */
+export interface OpenedWeights<Head> {
+  readonly architecture: string;
+  readonly network: Network<Head>;
+  readonly weights: ModelWeights;
+  /** Numbers in the weights by how they are stored. */
+  readonly dtypes: Readonly<Record<string, number>>;
+}
+
+/** @param describe what to make of config.json @throws UserError if something is missing or not supported */
+export async function openWeights<Head>(
+  folder: LocalFolder,
+  adapterFolder: string | undefined,
+  precision: Precision,
+  describe: (
+    folder: string,
+    config: Readonly<Record<string, unknown>>,
+  ) => { readonly architecture: string; readonly network: Network<Head> },
+): Promise<OpenedWeights<Head>> {
+  const checkpoint = await openCheckpoint(folder);
+  const { architecture, network } = describe(folder.path, checkpoint.config);
+  const adapter: Adapter | null = adapterFolder === undefined ? null : await openAdapter(adapterFolder);
+  const stored = [...checkpoint.weights.values()].map(({ info }) => [info.dtype, elementCount(info.shape)] as const);
+  return { architecture, network, weights: { checkpoint, adapter, precision }, dtypes: countByType(stored) };
+}
+
+/** Sums numbers by type. */
+export function countByType(counts: readonly (readonly [string, number])[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [type, count] of counts) sums[type] = (sums[type] ?? 0) + count;
+  return sums;
+}

@@ -1,0 +1,97 @@
+import { UserError } from '@sonde/base';
+import { midRanks } from '@sonde/numerics';
+import { type Correlation, fisherInterval, type Values } from './correlation.ts';
+import { incompleteBeta } from './special.ts';
+
+export interface PartialOptions {
+  /** Coverage of the interval; 0.95 by default. */
+  readonly level?: number;
+  /** `rank`: of the mid-ranks of both sides and of every covariate. `value` by default. */
+  readonly of?: 'value' | 'rank';
+}
+
+/**
+ * Partial correlation of n pairs given covariates: Pearson's correlation of what least squares on [1, covariates] leaves
+ * of both sides; df = n − 2 − covariates. Rows with any missing value (null, NaN) are left out and counted.
+ *
+ * @param covariates one list [n] each; one that others determine takes no degree of freedom
+ * @throws UserError where lengths differ or a value is infinite
+ */
+export function partialCorrelation(
+  x: Values,
+  y: Values,
+  covariates: readonly Values[],
+  { level = 0.95, of = 'value' }: PartialOptions = {},
+): Correlation {
+  const [left, right, ...given] = completeRows([x, y, ...covariates]).map((values) =>
+    of === 'rank' ? midRanks(values) : values,
+  ) as [Float64Array, Float64Array, ...Float64Array[]];
+  const n = left.length;
+  const missing = x.length - n;
+  const nothing = { n, missing, r: null, p: null, interval: null } as const;
+  const basis = orthonormalBasis([new Float64Array(n).fill(1), ...given]);
+  const df = n - 1 - basis.length;
+  if (df < 1) return { ...nothing, reason: 'too_few' };
+  const [a, b] = [residuals(left, basis), residuals(right, basis)];
+  if (a === undefined || b === undefined) return { ...nothing, reason: 'constant' };
+  let [r, less, more] = [0, 0, 0];
+  for (let i = 0; i < n; i++) {
+    r += a[i]! * b[i]!;
+    less += (a[i]! - b[i]!) ** 2 / 2;
+    more += (a[i]! + b[i]!) ** 2 / 2;
+  }
+  r = Math.max(-1, Math.min(1, r));
+  const p = incompleteBeta(df / 2, 0.5, Math.min(1, less * more), Math.min(1, r * r));
+  return { n, missing, r, p, interval: fisherInterval(df + 2, r, less, more, level) };
+}
+
+function completeRows(columns: readonly Values[]): Float64Array[] {
+  const rows = columns[0]!.length;
+  const kept: number[] = [];
+  for (const column of columns) {
+    if (column.length !== rows) {
+      throw new UserError('argument', `The columns of a partial correlation have ${rows} and ${column.length} values.`);
+    }
+  }
+  for (let row = 0; row < rows; row++) {
+    const values = columns.map((column) => column[row] ?? Number.NaN);
+    if (values.some(Number.isNaN)) continue;
+    if (!values.every(Number.isFinite)) {
+      throw new UserError(
+        'argument',
+        `Row ${row} of a partial correlation holds an infinite value; give finite numbers.`,
+      );
+    }
+    kept.push(row);
+  }
+  return columns.map((column) => Float64Array.from(kept, (row) => column[row] as number));
+}
+
+/** Below this share of its length a vector counts as one that others determine. */
+const RANK_TOLERANCE = 1e-10;
+
+/** Gram–Schmidt, each vector twice. */
+function orthonormalBasis(vectors: readonly Float64Array[]): Float64Array[] {
+  const basis: Float64Array[] = [];
+  for (const vector of vectors) {
+    const rest = residuals(vector, basis);
+    if (rest !== undefined) basis.push(rest);
+  }
+  return basis;
+}
+
+/** What a basis leaves of a vector, at length 1; undefined where it leaves nothing. */
+function residuals(vector: Float64Array, basis: readonly Float64Array[]): Float64Array | undefined {
+  const rest = vector.slice();
+  const before = Math.hypot(...vector);
+  for (let pass = 0; pass < 2; pass++) {
+    for (const unit of basis) {
+      let dot = 0;
+      for (let i = 0; i < rest.length; i++) dot += rest[i]! * unit[i]!;
+      for (let i = 0; i < rest.length; i++) rest[i] = rest[i]! - dot * unit[i]!;
+    }
+  }
+  const length = Math.hypot(...rest);
+  if (!(length > RANK_TOLERANCE * before)) return undefined;
+  return rest.map((value) => value / length);
+}
