@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
-import type { SourceRange } from './source.ts';
 import type { ArtifactType, OutputSpec } from './step-kind.ts';
+import type { SourceRange } from './values/source.ts';
 
 /** `continuations[model=embedded:parlour-base]`; inside a sub-pipeline `study/continuations[…]`. Unique in a graph. */
 export type TaskId = string;

@@ -1,14 +1,14 @@
 import { dirname, resolve } from 'node:path';
 import type { JsonValue } from '@sonde/base';
-import type { Diagnostic } from './diagnostic.ts';
-import { expandPipeline } from './expand.ts';
-import { createTemplates } from './expression.ts';
-import { allFiles, loadFiles, readSource } from './files.ts';
+import type { Diagnostic } from './diagnostics/diagnostic.ts';
+import { createProblems, type Problems } from './diagnostics/problems.ts';
+import { createTemplates } from './expand/expression.ts';
+import { bindParams, type Given, locateSetValue, readParamsFile } from './expand/params.ts';
+import { expandPipeline } from './expand/tasks.ts';
 import type { DataRef, Graph } from './graph.ts';
-import { type LocatedEntry, type Source, toJson } from './located.ts';
-import { bindParams, type Given, locateSetValue, readParamsFile } from './params.ts';
-import { createProblems, type Problems } from './problems.ts';
+import { allFiles, loadFiles, readSource } from './read/files.ts';
 import type { StepKinds } from './step-kind.ts';
+import { type LocatedEntry, type Source, toJson } from './values/located.ts';
 
 export interface LoadOptions {
   /** The step kinds that `uses:` can name. */

@@ -279,7 +279,7 @@ describe('the page of codes', () => {
     const rows = Object.entries(CODES).map(
       ([code, [title, explanation]]) => `## ${code}: ${title}\n\n${explanation}\n`,
     );
-    const text = `# Diagnostics\n\nWhat \`sonde check\` and every command that reads a pipeline file can report. Codes are stable. Written from \`libs/pipeline/src/codes.ts\`; \`SONDE_WRITE_DOCS=1 npx vitest run libs/pipeline\` writes it anew.\n\n${rows.join('\n')}`;
+    const text = `# Diagnostics\n\nWhat \`sonde check\` and every command that reads a pipeline file can report. Codes are stable. Written from \`libs/pipeline/src/diagnostics/codes.ts\`; \`SONDE_WRITE_DOCS=1 npx vitest run libs/pipeline\` writes it anew.\n\n${rows.join('\n')}`;
     if (process.env.SONDE_WRITE_DOCS === '1') await writeFile(page, text);
     expect(await readFile(page, 'utf8')).toBe(text);
   });
