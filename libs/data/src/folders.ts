@@ -23,8 +23,9 @@ export interface FolderReader {
 export type FolderType = Extract<ArtifactType, 'model' | 'adapter' | 'scorer'>;
 export type FolderReaders = Readonly<Record<FolderType, FolderReader>>;
 
-export const isFolderType = (type: ArtifactType): type is FolderType =>
-  type === 'model' || type === 'adapter' || type === 'scorer';
+export function isFolderType(type: ArtifactType): type is FolderType {
+  return type === 'model' || type === 'adapter' || type === 'scorer';
+}
 
 /** All that is in it. */
 const ANYTHING: FolderReader = {

@@ -13,7 +13,7 @@ function* dataRefs(value: Value): Generator<DataRef> {
 }
 
 /** `sonde check`: the file's diagnostics, and whether the folders it names hold what they should. */
-export const check = async (file: string, options: PipelineOptions): Promise<void> => {
+export async function check(file: string, options: PipelineOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
   const refs = graph.tasks.flatMap((task) => [...dataRefs(task.with)]);
@@ -35,4 +35,4 @@ export const check = async (file: string, options: PipelineOptions): Promise<voi
   if (diagnostics.length > 0) exitWith(EXIT.invalid);
   const steps = new Set(graph.tasks.map(({ step }) => step)).size;
   if (!options.json) terminal.out(`${file}: valid, ${count(steps, 'step')}, ${count(graph.tasks.length, 'task')}`);
-};
+}
