@@ -36,7 +36,7 @@ describe.skipIf(process.platform !== 'linux')('a command (Linux)', () => {
       OPENAI_API_KEY: 'sk-secret',
     });
     expect(ran.stderr).toContain('done');
-    const seen = await readFile(path.join(folder, 'results', 'own', 't'), 'utf8');
+    const seen = await readFile(path.join(folder, 'results', 'own', 't.txt'), 'utf8');
     expect(seen).toContain('SONDE_WORKER=');
     expect(seen).not.toContain('secret');
   });

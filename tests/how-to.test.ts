@@ -38,7 +38,7 @@ it('run a program of your own', async () => {
   await writeFile(path.join(folder, 'poem.txt'), 'The rose is a rose.');
   const ran = await sonde(folder, ['run', '--allow-code', 'pipeline.yaml']);
   expect(ran.status).toBe(0);
-  expect(await readFile(path.join(folder, 'results', 'shout', 'loud'), 'utf8')).toBe('THE ROSE IS A ROSE.');
+  expect(await readFile(path.join(folder, 'results', 'shout', 'loud.txt'), 'utf8')).toBe('THE ROSE IS A ROSE.');
 });
 
 it('bring your own prompts and scores', async () => {

@@ -346,7 +346,9 @@ describe('sonde models', () => {
     expect(JSON.parse(nested.stdout)).toMatchObject({ identity: `hf:test/nested@${first}/deep/er`, ok: true });
     expect((await call(['models', 'check', 'hf:test/nested/deep', '--json'])).stdout).toContain('has no config.json');
     expect((await call(['models', 'check', 'hf:test/nested/none', '--json'])).stdout).toContain('no file or folder');
-    expect((await call(['models', 'check', './nowhere'])).stderr).toContain('There is no model folder');
+    expect((await call(['models', 'check', './nowhere'])).stderr).toContain(
+      './nowhere`: there is no such file or folder',
+    );
     expect((await call(['models', 'check', 'hf:x'])).status).toBe(2);
   });
 

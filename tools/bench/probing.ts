@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { randomStream } from '@sonde/numerics';
 import { groupedFolds, trainProbes } from '@sonde/probing';
-import { randomStream } from '@sonde/statistics';
 
 const USAGE = `Times nested ridge probes of one layer on seeded synthetic states, one thread.
   --rows N       rows (10000)
@@ -57,15 +57,19 @@ export async function main(args: string[]): Promise<void> {
     groups: data.groups,
     folds: foldOf,
     seed: 0,
-    scale: false,
-    penalties: Array.from({ length: 9 }, (_, i) => 10 ** (i - 2)),
+    learner: {
+      name: 'ridge',
+      penalties: Array.from({ length: 9 }, (_, i) => 10 ** (i - 2)),
+      scale: false,
+      extend: false,
+    },
     penaltyChoice: 'shared',
-    controlPermutations: Number(values.controls),
+    permutations: Number(values.controls),
   });
   const wall = (performance.now() - before) / 1000;
   const cpu = process.cpuUsage(cpuBefore);
   const sonde = { wall_s: wall, cpu_s: (cpu.user + cpu.system) / 1e6 };
-  const scores = results.map((result) => result.folds.map((fold) => fold.pearson ?? 0));
+  const scores = results.map((result) => result.folds.map((fold) => fold.scores.pearson.value ?? 0));
   const head = { rows, d, targets: count, folds, controls: Number(values.controls), sonde };
   if (values.python === undefined) {
     print({ ...head, peer: null });

@@ -1,4 +1,5 @@
 import { UserError } from '@sonde/base';
+import { streamKey } from '@sonde/numerics';
 import { batchesOf, byLength, costOf } from './decoding/batches.ts';
 import { continuePrompts } from './decoding/continue.ts';
 import type { DecodeSetting } from './decoding/decode.ts';
@@ -7,7 +8,6 @@ import { explainNonFinite } from './finite.ts';
 import { planInterventions } from './interventions.ts';
 import { internalsOf, type Model } from './model.ts';
 import { checkCapture, checkDecoding, featuresOf } from './options.ts';
-import { streamKey } from './philox.ts';
 import { checkLength, promptToken, requireSpan, type TokenizedPrompt, tokenizePrompt } from './prompts.ts';
 import { collectStates, NonFiniteStates } from './states.ts';
 import type { Continuation, Generation, GenerationOptions, Prompt, RunHooks } from './types.ts';

@@ -1,4 +1,5 @@
 import { type DecodingForm, PLAIN } from '@sonde/networks';
+import { streamKey } from '@sonde/numerics';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { continuePrompts } from '../src/decoding/continue.ts';
 import type { Sequence } from '../src/decoding/sequence.ts';
@@ -16,7 +17,6 @@ import {
 import { planInterventions } from '../src/interventions.ts';
 import { internalsOf, openModelAs } from '../src/model.ts';
 import { checkDecoding } from '../src/options.ts';
-import { streamKey } from '../src/philox.ts';
 import { tokenizePrompt } from '../src/prompts.ts';
 import { goldenModel, readGolden } from './goldens.ts';
 import { relativeError } from './shared.ts';

@@ -1,6 +1,14 @@
-import { isMachineFault, systemFailure, UserError } from '@sonde/base';
+import { type Fault, isMachineFault, systemFailure, UserError } from '@sonde/base';
 import type { TaskId } from '@sonde/pipeline';
-import type { Failure } from './events.ts';
+
+/** Why a task has no result. */
+export type Failure = {
+  readonly code: Fault;
+  readonly message: string;
+  readonly hint?: string;
+  /** The last lines that the worker process wrote to its standard error, where it died. */
+  readonly stderr?: string;
+};
 
 /** A task cannot be completed; `trace` is for the run's log, never for the terminal. */
 export class TaskFailure extends Error {
@@ -32,15 +40,17 @@ export function asTaskFailure(error: unknown): TaskFailure {
   }
   const machine = machineFailure(error);
   if (machine !== undefined) return new TaskFailure(machine);
-  return new TaskFailure({ code: 'internal', message }, error.stack);
+  const cause = error.cause === undefined ? '' : `\ncaused by: ${String(error.cause)}`;
+  return new TaskFailure({ code: 'internal', message }, error.stack === undefined ? undefined : error.stack + cause);
 }
 
-/** What may go otherwise when tried again: all but what a change or the store's disk has decided. */
-export const isRetryable = ({ code }: Failure): boolean =>
-  code !== 'input-changed' && code !== 'output' && !isMachineFault(code);
+/** Whether it may go otherwise when tried again: all but what a change or the store's disk has decided. */
+export function isRetryable({ code }: Failure): boolean {
+  return code !== 'input-changed' && code !== 'output' && !isMachineFault(code);
+}
 
 /** A failed system call for which the machine is at fault, not what was asked of it. */
-export function machineFailure(error: unknown): Failure | undefined {
+function machineFailure(error: unknown): Failure | undefined {
   const failed = systemFailure(error);
   if (failed === undefined || failed.kind === 'path') return undefined;
   const place = failed.path === undefined ? 'A file' : failed.path;

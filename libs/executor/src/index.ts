@@ -1,41 +1,31 @@
-export { defineStep } from './define-step.ts';
-export { type Accelerator, deviceEnvironment } from './devices.ts';
-export type { Counts, Failure, FieldChange, Reason, RunEvent } from './events.ts';
-export type { FingerprintParts } from './fingerprint.ts';
-export { fingerprintOf } from './fingerprint.ts';
-export type {
-  Explanation,
-  Plan,
-  PlannedTask,
-  PlanOptions,
-  RefusedProblem,
-  RunHandle,
-  RunOptions,
-  RunResult,
-} from './options.ts';
-export { RunRefused } from './options.ts';
-export { explainTask, planGraph } from './plan.ts';
+export { deviceEnvironment } from './backends/local/leases.ts';
 export {
   endMarkedProcesses,
   type FoundProcess,
   markedProcesses,
   type ProcessMark,
   signalProcess,
-} from './processes.ts';
-export { runGraph } from './run.ts';
-export { serveWorker } from './serve.ts';
+} from './backends/local/processes.ts';
+export { serveWorker } from './backends/local/serve.ts';
+export { explainTask } from './decide/explain.ts';
+export { type FingerprintParts, fingerprintOf } from './decide/fingerprint.ts';
+export type { Explanation, Plan, PlannedTask, PlanOptions } from './decide/options.ts';
+export { planGraph } from './decide/plan.ts';
+export type { FieldChange, Reason } from './decide/reason.ts';
+export { defineStep } from './define-step.ts';
+export type { Failure } from './failure.ts';
+export type { Accelerator } from './provider.ts';
+export { type RefusedProblem, RunRefused } from './refused.ts';
+export type { Counts, RunEvent } from './run/events.ts';
+export type { RunHandle, RunResult } from './run/options.ts';
+export { type RunOptions, runGraph } from './run-graph.ts';
 export type {
   Ancestor,
   CombineContext,
-  DataSources,
   Device,
   Division,
-  FetchHooks,
   InputArtifact,
   Provider,
-  RemoteData,
-  RemoteSource,
-  ResolveHooks,
   RunConfig,
   RunContext,
   RunValue,

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
-import type { ArtifactType, DataRef, RunConfig, StepKindSpec } from '@sonde/pipeline';
+import type { RunConfig, StepKindSpec } from '@sonde/pipeline';
 
 export { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from '@sonde/pipeline';
 
@@ -86,49 +86,4 @@ export interface StepKind<Config = RunConfig, Range = JsonValue> extends StepKin
   /** Which loaded thing (a model) this task needs: a worker that has it is preferred. */
   affinity?(config: Config): string | undefined;
   load(): Promise<StepImplementation<Config, Range>>;
-}
-
-/** Data of another machine at one fixed state of it: what it is, and its bytes as soon as they are wanted. */
-export interface RemoteData {
-  readonly type: ArtifactType;
-  /** The reference with the commit that it stands for: for a result's notes. */
-  readonly identity: string;
-  /** The file or folder, once `fetch` has succeeded. */
-  readonly path: string;
-  /** Relative path → content; the path is empty where the data is one file. Absent: what lies at `path` tells. */
-  readonly files?: Readonly<Record<string, { readonly digest: string; readonly size: number }>>;
-  /** Brings what is missing to `path`; does nothing where nothing is. */
-  fetch(hooks: FetchHooks): Promise<void>;
-}
-
-export interface FetchHooks {
-  readonly signal: AbortSignal;
-  /** Bytes here, of all. Not called where nothing was missing. */
-  progress(done: number, total: number): void;
-  /** A request is made again after so many seconds. */
-  retry(message: string, seconds: number): void;
-}
-
-export interface ResolveHooks extends Pick<FetchHooks, 'signal'> {
-  /** A revision that can move stands for this commit; `from`: who says so. */
-  resolved(ref: string, commit: string, from: 'hub' | 'lock' | 'cache'): void;
-  retry(ref: string, message: string, seconds: number): void;
-}
-
-/** Data that another machine has. Errors are for a person, with a `hint` where there is one. */
-export interface RemoteSource {
-  /** What a reference stands for, as far as it is known without opening the network; else why it is not. */
-  locate(ref: DataRef): Promise<RemoteData | { readonly unknown: string }>;
-  /** The same, asking where it is not known. */
-  resolve(ref: DataRef, hooks: ResolveHooks): Promise<RemoteData>;
-}
-
-/** How data from outside the graph becomes files: which of a folder's files count, where embedded data lies. */
-export interface DataSources {
-  /** The files that matter in a folder of this type (relative paths, sorted), or an error that says what is missing. */
-  listFiles(type: ArtifactType, folder: string): Promise<readonly string[]>;
-  /** The path of `embedded:` data, and its type. */
-  resolveEmbedded(name: string): { readonly type: ArtifactType; readonly path: string };
-  /** For `hf:` references. */
-  readonly remote?: RemoteSource;
 }

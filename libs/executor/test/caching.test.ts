@@ -209,7 +209,7 @@ describe('data from outside', () => {
 
   it('at an address is planned by its digest alone, and refused offline', async () => {
     const ref = {
-      ...file('//example.org/a.txt'),
+      ...file('https://example.org/a.txt'),
       scheme: 'https',
       ref: 'https://example.org/a.txt',
       sha256: digest,
@@ -217,11 +217,11 @@ describe('data from outside', () => {
     const graph = graphOf({ read: { kind: 'read', with: { file: ref } } });
     const [planned] = (await rig().plan(graph)).tasks;
     expect(planned!.fingerprint).toMatchObject({ config: { file: { input: `sha256:${digest}` } } });
-    const offline = await rig().run(graph, { offline: true });
+    const offline = await rig().run(graph, { sources: { ...sources, offline: true } });
     expect(offline.failures.get('read')).toMatchObject({ code: 'data' });
     // Once its content is in the store, the network is not needed.
     await rig().store.blobs.putText('text');
-    expect((await rig().run(graph, { offline: true })).value('read')).toBe(4);
+    expect((await rig().run(graph, { sources: { ...sources, offline: true } })).value('read')).toBe(4);
   });
 
   it('at an address is fetched once, and only what its digest says is used', async () => {
@@ -229,7 +229,7 @@ describe('data from outside', () => {
     vi.stubGlobal('fetch', answers);
     try {
       const ref = {
-        ...file('//example.org/a.txt'),
+        ...file('https://example.org/a.txt'),
         scheme: 'https',
         ref: 'https://example.org/a.txt',
         sha256: digest,

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { UserError } from '@sonde/base';
+import { DataUnknown, type RemoteSource } from '@sonde/data';
 import type { DataRef } from '@sonde/pipeline';
 import { describe, expect, it } from 'vitest';
-import { type RemoteSource, RunRefused } from '../src/index.ts';
+import { RunRefused } from '../src/index.ts';
 import { file, graphOf, sources } from './rig.ts';
 import { useRig } from './use-rig.ts';
 
@@ -31,10 +32,13 @@ function remoteText(text: string, options: { known?: boolean; sends?: string; fa
     },
   });
   const remote: RemoteSource = {
-    locate: async ({ target }) => (options.known ? describeData(target) : { unknown: 'nobody was asked' }),
-    async resolve({ target }, hooks) {
+    async describe({ ref, target }, hooks) {
+      if (hooks === undefined) {
+        if (options.known) return describeData(target);
+        throw new DataUnknown(ref, 'nobody was asked');
+      }
       asked.push(target);
-      if (target === 'none') throw new Error('There is no such thing.');
+      if (target === 'none') throw new UserError('data', 'There is no such thing.');
       hooks.resolved(`hf:${target}`, '1', 'hub');
       return describeData(target);
     },

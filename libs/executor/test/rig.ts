@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { UserError } from '@sonde/base';
+import type { DataSources, FolderReader } from '@sonde/data';
 import type { ArtifactType, DataRef, Graph, OutputRef, TaskNode, Value } from '@sonde/pipeline';
 import { openStore, type Store } from '@sonde/store';
 import { build } from 'rolldown';
 import {
-  type DataSources,
   type Plan,
   type PlanOptions,
   planGraph,
@@ -34,16 +35,15 @@ export async function bundle(name: string, folder: string): Promise<string> {
   return file;
 }
 
-export const sources: DataSources = {
-  async listFiles(type, folder) {
-    const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
-    if (names.length === 0) throw new Error(`${folder} holds no ${type}.`);
+const folder: FolderReader = {
+  async here(path) {
+    const names = (await readdir(path)).filter((name) => !name.startsWith('.')).sort();
+    if (names.length === 0) throw new UserError('data', `${path} is empty.`);
     return names;
   },
-  resolveEmbedded(name) {
-    throw new Error(`There is no embedded data \`${name}\`.`);
-  },
+  elsewhere: async ({ names }) => names,
 };
+export const sources: DataSources = { folders: { model: folder, adapter: folder, scorer: folder } };
 
 const source = { path: 'test.yaml', text: '' };
 const range = { file: source, start: 0, end: 0 };

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createJobQueue, type JobOptions } from '../src/job-queue.ts';
-import type { WorkerPool } from '../src/pool.ts';
-import { ranks } from '../src/select.ts';
+import { createJobQueue, type JobOptions } from '../src/backends/local/job-queue.ts';
+import type { WorkerPool } from '../src/backends/local/pool.ts';
+import { ranks } from '../src/decide/select.ts';
 import { file, graphOf, out } from './rig.ts';
 import { useRig } from './use-rig.ts';
 

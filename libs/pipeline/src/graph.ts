@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
-import type { SourceRange } from './source.ts';
-import type { ArtifactType, OutputSpec } from './step-kind.ts';
+import type { ArtifactType, OutputSpec } from './artifact-type.ts';
+import type { SourceRange } from './values/source.ts';
 
 /** `continuations[model=embedded:parlour-base]`; inside a sub-pipeline `study/continuations[…]`. Unique in a graph. */
 export type TaskId = string;
@@ -18,20 +18,28 @@ export interface OutputRef {
   readonly axes: Axes;
 }
 
+interface Target<Scheme> {
+  readonly scheme: Scheme;
+  /** `path`: the absolute path. `https`: the whole address, without the digest. Else what follows the scheme. */
+  readonly target: string;
+}
+
+/** Where data lies: what a reference says once it is read. Only what an address holds must be pinned by its digest. */
+export type DataTarget =
+  | Target<'path'>
+  | Target<'embedded'>
+  | Target<'hf'>
+  | (Target<'https'> & { /** 64 hexadecimal digits, written `https://…#sha256=<hex>`. */ readonly sha256: string });
+
 /** Stands in a task's `with` where data from outside the graph goes. */
-export interface DataRef {
+export type DataRef = DataTarget & {
   readonly $: 'data';
-  readonly scheme: 'path' | 'embedded' | 'hf' | 'https';
   /** As written: the label that people see. */
   readonly ref: string;
-  /** `path`: the absolute path, resolved against the file that says it. Else what follows the scheme. */
-  readonly target: string;
   /** The types that the place takes. */
   readonly types: readonly ArtifactType[];
-  /** Required for `https:` (written `https://…#sha256=<hex>`). */
-  readonly sha256?: string;
   readonly range: SourceRange;
-}
+};
 
 /** A config value after expressions: JSON with references in it. */
 export type Value = null | boolean | number | string | OutputRef | DataRef | readonly Value[] | ValueObject;
@@ -78,7 +86,10 @@ export interface Graph {
   readonly files: readonly { readonly path: string; readonly sha256: string }[];
 }
 
-export const isOutputRef = (value: Value): value is OutputRef =>
-  typeof value === 'object' && value !== null && '$' in value && value.$ === 'output';
-export const isDataRef = (value: Value): value is DataRef =>
-  typeof value === 'object' && value !== null && '$' in value && value.$ === 'data';
+export function isOutputRef(value: Value): value is OutputRef {
+  return typeof value === 'object' && value !== null && '$' in value && value.$ === 'output';
+}
+
+export function isDataRef(value: Value): value is DataRef {
+  return typeof value === 'object' && value !== null && '$' in value && value.$ === 'data';
+}

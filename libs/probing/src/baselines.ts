@@ -1,6 +1,5 @@
 import { UserError } from '@sonde/base';
-import { requireInteger } from '@sonde/numerics';
-import { randomUnitVector, randomWords } from './random.ts';
+import { digestStream, randomUnitVector, requireInteger } from '@sonde/numerics';
 import { rowCount } from './rows.ts';
 
 /** Features to be probed as if they were hidden states: [n, d], row-major. */
@@ -20,10 +19,7 @@ export function bagOfWords(texts: readonly string[], dimensions = 1024): Feature
   const states = new Float32Array(texts.length * dimensions);
   const columnOf = new Map<string, number>();
   for (const [row, text] of texts.entries()) {
-    for (const [word] of text
-      .normalize('NFC')
-      .toLowerCase()
-      .matchAll(/[\p{L}\p{M}\p{N}']+/gu)) {
+    for (const word of wordsOf(text)) {
       let column = columnOf.get(word);
       if (column === undefined) {
         column = fnv1a(word) % dimensions;
@@ -34,6 +30,16 @@ export function bagOfWords(texts: readonly string[], dimensions = 1024): Feature
     }
   }
   return { states, d: dimensions };
+}
+
+/** The words of a text, in lower case. */
+export function* wordsOf(text: string): Generator<string> {
+  for (const [word] of text
+    .normalize('NFC')
+    .toLowerCase()
+    .matchAll(/[\p{L}\p{M}\p{N}']+/gu)) {
+    yield word;
+  }
 }
 
 /** The Fowler–Noll–Vo hash FNV-1a, 32 bits, of the text's UTF-8 bytes. */
@@ -62,7 +68,7 @@ export function textLength(texts: readonly string[], tokens?: ArrayLike<number>)
 export function randomDirection(states: Float32Array, d: number, seed: number): Features {
   requireInteger('seed', seed, 0);
   const n = rowCount({ values: states, d });
-  const direction = randomUnitVector(randomWords(seed, `direction/${d}`), d);
+  const direction = randomUnitVector(digestStream(seed, `direction/${d}`), d);
   const projected = new Float32Array(n);
   for (let row = 0; row < n; row++) {
     let sum = 0;

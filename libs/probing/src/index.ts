@@ -1,7 +1,28 @@
 export { bagOfWords, type Features, randomDirection, textLength } from './baselines.ts';
 export { depthPoints, type FoldScores, type LayerCurve, layerCurve, overFolds, scoreAtDepth } from './curve.ts';
-export { type Groups, groupedFolds } from './folds.ts';
-export type { PenaltyChoice } from './nested.ts';
-export type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './probe-result.ts';
+export { meanDifference, unitDirection } from './directions.ts';
+export { controlTask } from './evaluate/control-task.ts';
+export {
+  codingOrder,
+  type DescriptionLength,
+  type DescriptionOptions,
+  descriptionLength,
+  halvingBoundaries,
+  type Loss,
+} from './evaluate/description-length.ts';
+export type { PenaltyChoice } from './evaluate/evaluate.ts';
+export { type Groups, groupedFolds } from './evaluate/folds.ts';
+export {
+  type GroupResamples,
+  type HeldOutPredictions,
+  type ProbeIntervals,
+  probeIntervals,
+  type ScoreInterval,
+} from './evaluate/intervals.ts';
+export type { MetricName, Scores } from './evaluate/metrics.ts';
+export type { Score, ScoreReason } from './evaluate/pairs.ts';
+export type { NullDistribution, ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './evaluate/result.ts';
+export { type LearnerChoice, type LearnerName, openLearner } from './learners/index.ts';
+export type { PenaltyOptions } from './learners/penalised/learner.ts';
+export type { SgdOptions } from './learners/sgd/learner.ts';
 export { type ProbeOptions, trainProbes } from './probes.ts';
-export type { ScoreReason } from './score.ts';

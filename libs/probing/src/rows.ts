@@ -1,5 +1,4 @@
 import { UserError } from '@sonde/base';
-import { type Gemm, matrix } from './gemm.ts';
 
 /** Hidden states of one layer: [n, d], row-major. */
 export interface States {
@@ -22,15 +21,10 @@ export interface Problem {
   readonly columns: number;
   /** [columns] */
   readonly targetShift: Float64Array;
-}
-
-/** Linear maps from a shifted state to shifted targets, one for each of `columns`. */
-export interface LinearMaps {
-  readonly columns: readonly number[];
-  /** [d, columns.length] */
-  readonly weights: Float64Array;
-  /** [columns.length] */
-  readonly intercepts: Float64Array;
+  /** The first so many columns are targets; the rest are targets permuted. */
+  readonly leading: number;
+  /** For each column, the columns whose inner errors choose its setting (a penalty, say): itself, or others. */
+  readonly tunedOn: readonly (readonly number[])[];
 }
 
 const CHUNK = 1024;
@@ -114,25 +108,6 @@ export function gatherTargets(problem: Problem, rows: Int32Array): Float64Array 
   for (let r = 0; r < rows.length; r++) {
     const from = rows[r]! * columns;
     out.set(targets.subarray(from, from + columns), r * columns);
-  }
-  return out;
-}
-
-/** Predictions of shifted targets for some rows: [rows, maps.columns.length]. */
-export async function predict(
-  gemm: Gemm,
-  problem: Pick<Problem, 'states' | 'shift'>,
-  maps: LinearMaps,
-  rows: Int32Array,
-): Promise<Float64Array> {
-  const { d } = problem.states;
-  const width = maps.columns.length;
-  const out = new Float64Array(rows.length * width);
-  let at = 0;
-  for (const chunk of chunks(rows)) {
-    const x = matrix(gather(problem, chunk), chunk.length, d);
-    const product = await gemm.multiply('nn', x, matrix(maps.weights, d, width));
-    for (let i = 0; i < product.length; i++, at++) out[at] = product[i]! + maps.intercepts[i % width]!;
   }
   return out;
 }

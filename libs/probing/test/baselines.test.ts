@@ -28,9 +28,9 @@ describe('bag of words', () => {
       groups,
       folds: groupedFolds(groups, 4, 0),
       seed: 0,
-      penalties: PENALTIES,
+      learner: { name: 'ridge', penalties: PENALTIES },
     });
-    for (const fold of got!.folds) expect(fold.pearson!).toBeGreaterThan(0.95);
+    for (const fold of got!.folds) expect(fold.scores.pearson.value!).toBeGreaterThan(0.95);
   });
 });
 

@@ -22,10 +22,45 @@ export interface NestedCase {
   oof_file: string;
 }
 
-/** Results of scikit-learn and SciPy (versions in the file) on synthetic data. */
+export interface CodeCase {
+  target: number;
+  y: 'raw' | 'times_10';
+  loss: 'gaussian_unit_variance_nats' | 'smooth_l1' | 'squared_error';
+  alpha?: number;
+  predictor?: 'mean_only';
+  boundaries: number[];
+  null_code: number;
+  online_code: number;
+  online_per_block?: number[];
+  compression: number;
+}
+
+export interface AdamCases {
+  init_weight: number[];
+  init_bias: number;
+  dropout: number;
+  lr: number;
+  warmup_steps: number;
+  total_steps: number;
+  batch: number;
+  runs: {
+    case: string;
+    optimizer: 'Adam' | 'AdamW';
+    weight_decay: number;
+    dtype: 'float32' | 'float64';
+    lr_used: number[];
+    bias: number[];
+    weights_file: string;
+  }[];
+}
+
+/** Results of scikit-learn, SciPy and PyTorch (versions in the file) on synthetic data. */
 export const cases = JSON.parse(readFileSync(new URL('fixtures/cases.json', import.meta.url), 'utf8')) as {
   ridge: RidgeCase[];
   nested_cv: NestedCase[];
+  mdl_online: CodeCase[];
+  adam: AdamCases;
+  early_stopping: { validation_losses: number[]; patience: number; best_epoch: number; stopped_after_epoch: number };
 };
 
 export function fixtureStates(name: 'tall' | 'wide'): States {

@@ -41,14 +41,14 @@ describe('a probe agrees with nested cross-validation by normal equations', () =
       const held = rowsWhere((fold) => fold === f);
       expect(got.folds[f]).toMatchObject({ fold: f, penalty, n: held.length });
       for (const row of held) expect(got.predictions![row]).toBeCloseTo(predict(x[row]!), 9);
-      expect(got.folds[f]!.mse).toBeCloseTo(
+      expect(got.folds[f]!.scores.mse.value!).toBeCloseTo(
         average(held.map((row) => (data.values[row]! - predict(x[row]!)) ** 2)),
         10,
       );
     }
     const { weights, predict } = fit(
       rowsWhere(() => true),
-      got.refit!.penalty,
+      got.refit!.penalty!,
     );
     for (const [j, weight] of weights.entries()) expect(got.refit!.weights[j]).toBeCloseTo(weight, 9);
     const mapped = x[7]!.reduce((sum, value, j) => sum + value * got.refit!.weights[j]!, got.refit!.intercept);
@@ -85,25 +85,24 @@ describe('selectivity', () => {
     const random = noise(3, 'unrelated');
     const results = await trainProbes(
       optionsFor(data, {
-        controlPermutations: 10,
+        permutations: 10,
         targets: [
           { scenario: 'output', name: 'readable', values: data.values },
           { scenario: 'output', name: 'noise', values: Float64Array.from({ length: data.n }, random) },
         ],
       }),
     );
-    const mean = (pick: 'pearson' | 'selectivity' | 'control', r: number) =>
-      average(results[r]!.folds.map((fold) => fold[pick]!));
-    expect(mean('pearson', 0)).toBeGreaterThan(0.85);
+    const mean = (pick: 'selectivity' | 'control', r: number) => average(results[r]!.folds.map((fold) => fold[pick]!));
+    expect(results[0]!.foldMean.value).toBeGreaterThan(0.85);
     expect(mean('selectivity', 0)).toBeGreaterThan(0.8);
     expect(Math.abs(mean('control', 0))).toBeLessThan(0.08);
     expect(Math.abs(mean('selectivity', 1))).toBeLessThan(0.15);
   });
   test('labels move with their prompt: a target that is the same within a prompt stays so', async () => {
-    const { controlSources } = await import('../src/control.ts');
+    const { permutedRows } = await import('../src/evaluate/permutations.ts');
     const groups = ['a', 'a', 'b', 'b', 'c', 'd', 'd', 'd'];
     const rows = Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7);
-    for (const sources of controlSources(groups, rows, 20, 1)) {
+    for (const sources of permutedRows(groups, rows, 20, 1)) {
       const from = new Map<string, Set<string>>();
       for (const [row, source] of sources.entries()) {
         from.set(groups[row]!, (from.get(groups[row]!) ?? new Set()).add(groups[source]!));
@@ -114,12 +113,20 @@ describe('selectivity', () => {
   });
 });
 
+const TOO_FEW = {
+  pearson: { value: null, reason: 'too_few_rows' },
+  mse: { value: null, reason: 'too_few_rows' },
+};
+
 describe('what cannot be scored is null with its reason, never NaN', () => {
   test('a constant target', async () => {
     const data = synthetic({ prompts: 12, rows: 2, d: 3, seed: 4 });
-    const got = await one(optionsFor({ ...data, values: data.values.fill(0.1) }, { controlPermutations: 2 }));
+    const got = await one(optionsFor({ ...data, values: data.values.fill(0.1) }, { permutations: 2 }));
     for (const fold of got.folds) {
-      expect(fold).toMatchObject({ pearson: null, mse: 0, selectivity: null, reason: 'constant_target' });
+      expect(fold).toMatchObject({
+        scores: { pearson: { value: null, reason: 'constant_target' }, mse: { value: 0 } },
+        selectivity: null,
+      });
     }
     expect([...got.refit!.weights]).toEqual([0, 0, 0]);
     expect(got.refit!.intercept).toBe(0.1);
@@ -128,33 +135,38 @@ describe('what cannot be scored is null with its reason, never NaN', () => {
     const data = synthetic({ prompts: 12, rows: 2, d: 3, seed: 4 });
     data.states.fill(1.1);
     const got = await one(optionsFor(data));
-    for (const fold of got.folds) expect(fold).toMatchObject({ pearson: null, reason: 'constant_prediction' });
+    for (const fold of got.folds)
+      expect(fold).toMatchObject({ scores: { pearson: { value: null, reason: 'constant_prediction' } } });
   });
   test('a target without any score, and with two', async () => {
     const data = synthetic({ prompts: 12, rows: 2, d: 3, seed: 4 });
     for (const kept of [0, 2]) {
       const values = Float64Array.from(data.values, (value, row) => (row < kept ? value : Number.NaN));
-      const got = await one(optionsFor({ ...data, values }, { controlPermutations: 1 }));
+      const got = await one(optionsFor({ ...data, values }, { permutations: 1 }));
       expect(got).toMatchObject({ n: kept, missing: data.n - kept, predictions: null, refit: null });
-      for (const fold of got.folds) expect(fold).toMatchObject({ pearson: null, mse: null, reason: 'too_few_rows' });
+      for (const fold of got.folds) expect(fold).toMatchObject({ scores: TOO_FEW });
     }
   });
   test('a fold without any score, while the other folds have theirs', async () => {
     const data = synthetic({ prompts: 20, rows: 2, d: 3, seed: 4 });
     const folds = groupedFolds(data.groups, 4, 0);
     const values = Float64Array.from(data.values, (value, row) => (folds[row] === 1 ? Number.NaN : value));
-    const got = await one(optionsFor({ ...data, values }, { folds, controlPermutations: 1 }));
-    expect(got.folds[1]).toMatchObject({ n: 0, pearson: null, mse: null, selectivity: null, reason: 'too_few_rows' });
-    for (const fold of [0, 2, 3]) expect(got.folds[fold]!.pearson!).toBeGreaterThan(0.5);
+    const got = await one(optionsFor({ ...data, values }, { folds, permutations: 1 }));
+    expect(got.folds[1]).toMatchObject({ n: 0, scores: TOO_FEW, selectivity: null });
+    for (const fold of [0, 2, 3]) expect(got.folds[fold]!.scores.pearson.value!).toBeGreaterThan(0.5);
     expect(got.predictions!.every(Number.isFinite)).toBe(true);
   });
   test('no number in any result is NaN while scores are missing', async () => {
     const data = synthetic({ prompts: 30, rows: 2, d: 6, seed: 5 });
     const values = Float64Array.from(data.values, (value, row) => (row % 5 === 0 ? Number.NaN : value));
-    const got = await one(optionsFor({ ...data, values }, { controlPermutations: 3 }));
+    const got = await one(optionsFor({ ...data, values }, { permutations: 3 }));
     expect(got.missing).toBe(12);
     expect(got.predictions!.some(Number.isNaN)).toBe(false);
-    expect(JSON.stringify(got.folds)).not.toContain('null');
+    for (const { scores, selectivity } of got.folds) {
+      for (const name of ['pearson', 'mse', 'r2', 'within_pearson'] as const) expect(scores[name].value).not.toBeNull();
+      expect(scores.auc).toEqual({ value: null, reason: 'not_binary' });
+      expect(selectivity).not.toBeNull();
+    }
   });
 });
 
@@ -173,7 +185,7 @@ test('rows without a score are left out as if they were not there', async () => 
     targets: [{ scenario: 'output', name: 'TOXICITY', values: Float64Array.from(kept, (row) => values[row]!) }],
   });
   for (const [fold, want] of without.folds.entries()) {
-    expect(missing.folds[fold]!.pearson).toBeCloseTo(want.pearson!, 9);
+    expect(missing.folds[fold]!.scores.pearson.value).toBeCloseTo(want.scores.pearson.value!, 9);
     expect(missing.folds[fold]!.penalty).toBe(want.penalty);
   }
 });
@@ -186,12 +198,12 @@ test('targets given together get what each gets alone', async () => {
     { scenario: 'output', name: 'b', values },
     { scenario: 'output', name: 'c', values: data.values.map((value) => value ** 3) },
   ];
-  const together = await trainProbes(optionsFor(data, { targets, controlPermutations: 2 }));
+  const together = await trainProbes(optionsFor(data, { targets, permutations: 2 }));
   for (const [t, target] of targets.entries()) {
-    const alone = await one(optionsFor(data, { targets: [target], controlPermutations: 2 }));
+    const alone = await one(optionsFor(data, { targets: [target], permutations: 2 }));
     expect(together[t]).toMatchObject({ scenario: target.scenario, target: target.name, n: alone.n });
     for (const [fold, want] of alone.folds.entries()) {
-      expect(together[t]!.folds[fold]!.pearson).toBeCloseTo(want.pearson!, 9);
+      expect(together[t]!.folds[fold]!.scores.pearson.value).toBeCloseTo(want.scores.pearson.value!, 9);
       expect(together[t]!.folds[fold]!.selectivity).toBeCloseTo(want.selectivity!, 9);
     }
   }
@@ -208,8 +220,8 @@ describe('invariance', () => {
         async (scale, shift) => {
           const moved = await one(optionsFor({ ...data, values: data.values.map((value) => shift - scale * value) }));
           for (const [fold, want] of plain.folds.entries()) {
-            expect(moved.folds[fold]!.pearson).toBeCloseTo(want.pearson!, 5);
-            expect(moved.folds[fold]!.mse! / scale ** 2).toBeCloseTo(want.mse!, 5);
+            expect(moved.folds[fold]!.scores.pearson.value).toBeCloseTo(want.scores.pearson.value!, 5);
+            expect(moved.folds[fold]!.scores.mse.value! / scale ** 2).toBeCloseTo(want.scores.mse.value!, 5);
           }
         },
       ),
@@ -217,7 +229,7 @@ describe('invariance', () => {
     );
   });
   test('to the order of rows', async () => {
-    const plain = await one(optionsFor(data, { controlPermutations: 2 }));
+    const plain = await one(optionsFor(data, { permutations: 2 }));
     const key = fc.array(fc.nat(), { minLength: 25, maxLength: 25 });
     await fc.assert(
       fc.asyncProperty(key, async (keys) => {
@@ -232,9 +244,9 @@ describe('invariance', () => {
           states: Float32Array.from(order.flatMap((row) => [...data.states.subarray(row * 4, row * 4 + 4)])),
           values: Float64Array.from(order, (row) => data.values[row]!),
         };
-        const got = await one(optionsFor(moved, { controlPermutations: 2 }));
+        const got = await one(optionsFor(moved, { permutations: 2 }));
         for (const [fold, want] of plain.folds.entries()) {
-          expect(got.folds[fold]!.pearson).toBeCloseTo(want.pearson!, 9);
+          expect(got.folds[fold]!.scores.pearson.value).toBeCloseTo(want.scores.pearson.value!, 9);
           expect(got.folds[fold]!.selectivity).toBeCloseTo(want.selectivity!, 9);
         }
       }),
@@ -243,7 +255,7 @@ describe('invariance', () => {
   });
   test('to threads and repetition, byte for byte', async () => {
     const big = synthetic({ prompts: 300, rows: 2, d: 200, seed: 9 });
-    const more = { controlPermutations: 2, penalties: [10] };
+    const more = { permutations: 2, penalties: [10] };
     const first = await one(optionsFor(big, more));
     expect(await one(optionsFor(big, more))).toEqual(first);
     expect(await one(optionsFor(big, { ...more, threads: 2 }))).toEqual(first);

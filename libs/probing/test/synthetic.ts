@@ -1,10 +1,10 @@
-import { groupedFolds, type ProbeOptions, trainProbes } from '../src/index.ts';
-import { randomWords } from '../src/random.ts';
+import { digestStream } from '@sonde/numerics';
+import { groupedFolds, type PenaltyOptions, type ProbeOptions, trainProbes } from '../src/index.ts';
 
 /** Seeded uniform numbers in (−1, 1). */
 export function noise(seed: number, name: string): () => number {
-  const next = randomWords(seed, name);
-  return () => (next() / 0x100000000) * 2 - 1;
+  const stream = digestStream(seed, name);
+  return () => (stream.word() / 0x100000000) * 2 - 1;
 }
 
 /** Prompts with some rows each, random states, and a target that the first dimensions tell. */
@@ -23,8 +23,11 @@ export function synthetic(options: { prompts: number; rows: number; d: number; s
 /** From far too little to far too much for such data. */
 export const PENALTIES = [0.01, 0.1, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
 
-/** Options that probe the synthetic target. */
-export function optionsFor(data: ReturnType<typeof synthetic>, more: Partial<ProbeOptions> = {}): ProbeOptions {
+/** Options that probe the synthetic target by ridge. */
+export function optionsFor(
+  data: ReturnType<typeof synthetic>,
+  { penalties = PENALTIES, scale, threads, extend = false, ...more }: Partial<ProbeOptions & PenaltyOptions> = {},
+): ProbeOptions {
   return {
     states: data.states,
     d: data.d,
@@ -32,7 +35,13 @@ export function optionsFor(data: ReturnType<typeof synthetic>, more: Partial<Pro
     folds: groupedFolds(data.groups, 4, 0),
     targets: [{ scenario: 'output', name: 'TOXICITY', values: data.values }],
     seed: 0,
-    penalties: PENALTIES,
+    learner: {
+      name: 'ridge',
+      penalties,
+      extend,
+      ...(scale !== undefined && { scale }),
+      ...(threads && { threads }),
+    },
     ...more,
   };
 }

@@ -1,7 +1,5 @@
 import { UserError } from '@sonde/base';
-import { requireInteger, requireLevel } from '@sonde/numerics';
-import { randomStream } from './philox.ts';
-import { quantile } from './quantile.ts';
+import { quantile, randomStream, requireInteger, requireLevel, standardDeviation } from '@sonde/numerics';
 import { normalDistribution, normalQuantile } from './special.ts';
 
 /** B resamples of n units with replacement; the units are prompts wherever prompts are what was sampled. */
@@ -133,15 +131,6 @@ function correctedLevels(
   const corrected = (z: number): number => normalDistribution(bias + (bias + z) / (1 - acceleration * (bias + z)));
   const z = normalQuantile((1 - level) / 2);
   return [corrected(z), corrected(-z)];
-}
-
-function standardDeviation(values: Float64Array): number | null {
-  if (values.length < 2) return null;
-  let mean = 0;
-  for (const value of values) mean += value / values.length;
-  let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
-  return Math.sqrt(squares / (values.length - 1));
 }
 
 function requireUnits(values: number, resamples: Resamples): void {

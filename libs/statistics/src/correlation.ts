@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import { requireLevel } from '@sonde/numerics';
+import { midRanks, requireLevel, toUnitVector } from '@sonde/numerics';
 import { EXACT_PAIRS, permutationDistribution, twoSidedShare } from './rank-distribution.ts';
 import { incompleteBeta, normalQuantile } from './special.ts';
 
@@ -66,19 +66,6 @@ function countedP(x: Float64Array, y: Float64Array): number {
   return twoSidedShare(distribution, observed, (n * (n + 1) ** 2) / 4);
 }
 
-/** Ranks from 1 to n; equal values share the mean of their ranks. The values must hold no NaN. */
-export function midRanks(values: ArrayLike<number>): Float64Array {
-  const order = Uint32Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a]! - values[b]!);
-  const ranks = new Float64Array(values.length);
-  for (let start = 0; start < order.length; ) {
-    let end = start + 1;
-    while (end < order.length && values[order[end]!] === values[order[start]!]) end++;
-    for (let i = start; i < end; i++) ranks[order[i]!] = (start + end + 1) / 2;
-    start = end;
-  }
-  return ranks;
-}
-
 function correlate(x: Float64Array, y: Float64Array, missing: number, level: number): Correlation {
   requireLevel('level', level);
   const n = x.length;
@@ -91,7 +78,7 @@ function correlate(x: Float64Array, y: Float64Array, missing: number, level: num
     reason,
   });
   if (n < 2) return undefinedFor('too_few');
-  if (!standardise(x) || !standardise(y)) return undefinedFor('constant');
+  if (!toUnitVector(x) || !toUnitVector(y)) return undefinedFor('constant');
   let sum = 0;
   let less = 0; // |x − y|² / 2 = 1 − r and |x + y|² / 2 = 1 + r keep their digits where r is close to ±1
   let more = 0;
@@ -118,25 +105,6 @@ export function fisherInterval(
   const z = 0.5 * Math.log(more / less);
   const half = normalQuantile(0.5 + level / 2) / Math.sqrt(n - 3);
   return [Math.tanh(z - half), Math.tanh(z + half)];
-}
-
-/** Centres to mean 0 and scales to length 1, in place; false where the values do not vary beyond rounding. */
-function standardise(values: Float64Array): boolean {
-  const first = values[0]!;
-  let mean = 0;
-  for (let i = 0; i < values.length; i++) mean += (values[i]! - first) / values.length;
-  let largest = 0;
-  for (let i = 0; i < values.length; i++) {
-    const centred = values[i]! - first - mean;
-    values[i] = centred;
-    largest = Math.max(largest, Math.abs(centred));
-  }
-  if (!(largest > 1e-13 * Math.abs(first + mean))) return false;
-  let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += (values[i]! / largest) ** 2;
-  const norm = largest * Math.sqrt(squares);
-  for (let i = 0; i < values.length; i++) values[i] = values[i]! / norm;
-  return true;
 }
 
 export function completePairs(x: Values, y: Values): { x: Float64Array; y: Float64Array; missing: number } {

@@ -1,3 +1,4 @@
+export { midRanks, quantile } from '@sonde/numerics';
 export {
   type BehaviorMode,
   type BehaviorReason,
@@ -5,7 +6,9 @@ export {
   type ContinuationScores,
   type Estimate,
   expectedMaximumToxicity,
+  INTERVAL_UNITS,
   type IntervalOptions,
+  inSubset,
   PROMPT_SUBSETS,
   type PromptSubset,
   promptMaxima,
@@ -27,14 +30,13 @@ export {
   type Correlation,
   type CorrelationOptions,
   type CorrelationReason,
-  midRanks,
   pearson,
   spearman,
   type Values,
 } from './correlation.ts';
 export { correlateFamily, type FamilyMember, type Multiplicity } from './correlation-family.ts';
 export { type CorrelationDifference, independentCorrelationsTest, steigerTest } from './dependent-correlations.ts';
-export { type DistinctShare, distinctNgrams } from './distinct.ts';
+export { type DistinctShare, distinctByPrompt, distinctNgrams } from './distinct.ts';
 export {
   type FluencyReason,
   type GeneratedText,
@@ -51,10 +53,8 @@ export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './mul
 export { comparePaired, type PairedComparison, type PairedOptions } from './paired.ts';
 export { type PartialOptions, partialCorrelation } from './partial.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
-export { type RandomStream, randomStream } from './philox.ts';
 export { detectableCorrelation } from './power.ts';
 export { type ProportionMethod, proportionInterval } from './proportion.ts';
-export { quantile } from './quantile.ts';
 export { correctForRange } from './range-restriction.ts';
 export { EXACT_PAIRS, smallestRankP } from './rank-distribution.ts';
 export { type VarianceComponents, varianceComponents } from './variance-components.ts';

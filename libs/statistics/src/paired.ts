@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
+import { randomStream } from '@sonde/numerics';
 import { type BootstrapInterval, bootstrapInterval, bootstrapMeans, type Resamples } from './bootstrap.ts';
-import { randomStream } from './philox.ts';
 
 export type PairedComparison = {
   /** Pairs used: units (prompts) that have a value under both. */

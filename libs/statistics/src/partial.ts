@@ -1,5 +1,6 @@
 import { UserError } from '@sonde/base';
-import { type Correlation, fisherInterval, midRanks, type Values } from './correlation.ts';
+import { midRanks } from '@sonde/numerics';
+import { type Correlation, fisherInterval, type Values } from './correlation.ts';
 import { incompleteBeta } from './special.ts';
 
 export interface PartialOptions {

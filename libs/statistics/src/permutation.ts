@@ -1,6 +1,5 @@
 import { UserError } from '@sonde/base';
-import { requireInteger } from '@sonde/numerics';
-import { randomStream } from './philox.ts';
+import { randomPermutation, randomStream, requireInteger } from '@sonde/numerics';
 
 /**
  * `count` random permutations of n units (prompts, models) from the stream (seed, name): [count, n], row k a
@@ -10,16 +9,7 @@ export function permutations(seed: number, name: string, units: number, count: n
   requireInteger('units', units, 1);
   requireInteger('count', count, 0);
   const stream = randomStream(seed, `${name}/${units}`);
-  return Array.from({ length: count }, () => {
-    const row = Uint32Array.from({ length: units }, (_, i) => i);
-    for (let i = units - 1; i > 0; i--) {
-      const j = stream.below(i + 1);
-      const swapped = row[i]!;
-      row[i] = row[j]!;
-      row[j] = swapped;
-    }
-    return row;
-  });
+  return Array.from({ length: count }, () => randomPermutation(stream, units));
 }
 
 export interface PermutationP {

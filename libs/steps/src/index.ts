@@ -1,2 +1,2 @@
+export { FOLDER_READERS } from './folder-readers.ts';
 export { STEP_KINDS } from './kinds.ts';
-export { createDataSources, type DataSourceOptions, dataSources } from './sources.ts';

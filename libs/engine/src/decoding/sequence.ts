@@ -1,9 +1,9 @@
 import { type HeadRequest, TRIES } from '@sonde/networks';
 import type { Engine, RunRequest, RunResult } from '../engine.ts';
 import type { Decoding } from '../options.ts';
-import { fillUniforms } from '../philox.ts';
 import type { TokenizedPrompt } from '../prompts.ts';
 import { NonFiniteStates } from '../states.ts';
+import { fillUniforms } from './uniforms.ts';
 
 /** A continuation in the making. */
 export interface Sequence {

@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import { defineStep } from '@sonde/executor';
 import { ARTIFACT_TYPES, artifact, type ConfigOf, list, map, object, text, words } from '@sonde/pipeline';
 
@@ -41,7 +42,10 @@ export const command = defineStep({
   outputs: {},
   outputsOf: ({ outputs }) =>
     Object.fromEntries(
-      Object.entries(outputs).map(([name, { type, file }]) => [name, { type, description: `\`${file}\`` }]),
+      Object.entries(outputs).map(([name, { type, file }]) => [
+        name,
+        { type, description: `\`${file}\``, ...(type === 'file' && { extension: extname(file) }) },
+      ]),
     ),
   lateNames: ['inputs', 'outputs'],
   runsCode: true,

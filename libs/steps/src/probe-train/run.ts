@@ -44,14 +44,14 @@ const scoreRows = ({ features, layer, result }: Probed, depth: number, mode: str
     relative_depth: layer === null ? null : layer / depth,
     ...labelsOf(result),
     fold: fold.fold,
-    pearson: fold.pearson,
-    mse: fold.mse,
+    pearson: fold.scores.pearson.value,
+    mse: fold.scores.mse.value,
     selectivity: fold.selectivity,
     compression: null,
     n: fold.n,
     penalty: fold.penalty,
     mode,
-    reason: fold.reason ?? null,
+    reason: fold.scores.pearson.reason ?? null,
   }));
 
 const predictionRows = (result: ProbeResult, layer: number, set: ProbeSet, folds: Int32Array): PredictionRow[] => {
@@ -90,8 +90,9 @@ const undefinedProbes = (probed: readonly Probed[]): string[] => {
   const defined = new Set<string>();
   for (const { result } of probed.filter(({ features }) => features === 'states')) {
     const name = `${result.scenario} ${result.target}`;
-    for (const { pearson, reason } of result.folds) {
-      if (pearson !== null) defined.add(name);
+    for (const { scores } of result.folds) {
+      const { value, reason } = scores.pearson;
+      if (value !== null) defined.add(name);
       else if (reason !== undefined)
         reasons.set(name, (reasons.get(name) ?? new Set()).add(reason.replaceAll('_', ' ')));
     }
@@ -124,14 +125,21 @@ async function train(
 
   for (const set of sets) {
     const folds = groupedFolds(set.groups, config.folds, seed);
-    const common = { seed, penalties, scale, threads: device.threads, targets: set.targets, groups: set.groups, folds };
+    const common = {
+      seed,
+      learner: { name: 'ridge', penalties, scale, extend: false, threads: device.threads },
+      permutationPenalty: 'target',
+      targets: set.targets,
+      groups: set.groups,
+      folds,
+    } as const;
     const add = async (
       features: FeatureKind,
       layer: number | null,
       values: Features,
       permutations = 0,
     ): Promise<Probed[]> => {
-      const results = await trainProbes({ ...common, ...values, controlPermutations: permutations });
+      const results = await trainProbes({ ...common, ...values, permutations });
       return results.map((result) => ({ features, layer, result }));
     };
     if (set.texts === undefined && baselines.some((name) => name !== 'random_direction')) {

@@ -142,7 +142,7 @@ function logTo(file: FileHandle, id: string, publishSummary: (summary: RunFinish
 
 async function summaryOf(context: Context, run: RunFile): Promise<RunSummary> {
   const { id, started, meta } = run;
-  const base = { id, pipeline: meta.pipeline, file: meta.file, started };
+  const base = { id, pipeline: meta.pipeline, ...(meta.file === undefined ? {} : { file: meta.file }), started };
   const text = await tolerate(['ENOENT'], readFile(join(context.layout.runs, id, 'summary.json'), 'utf8'));
   const end = text === undefined ? undefined : (parse(text) as (RunFinish & { finished: string }) | undefined);
   if (end !== undefined) {

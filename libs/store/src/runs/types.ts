@@ -5,9 +5,9 @@ import type { Digest, Key } from '../disk/digest.ts';
 export interface RunMeta {
   /** The pipeline's name. */
   readonly pipeline: string;
-  /** The pipeline file, as the person named it. */
-  readonly file: string;
-  readonly digest: Digest;
+  /** The pipeline file, as the person named it, and the digest of its text; absent where the graph came without one. */
+  readonly file?: string;
+  readonly digest?: Digest;
   readonly params: JsonObject;
   /** Task → key, where the key is known before the run. */
   readonly plan: { readonly [task: string]: Key | null };
@@ -33,7 +33,7 @@ export interface RunLog {
 export interface RunSummary {
   readonly id: string;
   readonly pipeline: string;
-  readonly file: string;
+  readonly file?: string;
   /** ISO 8601, UTC. */
   readonly started: string;
   /**

@@ -1,5 +1,6 @@
+import { dataProblems } from '@sonde/data';
 import { type DataRef, isDataRef, type Value } from '@sonde/pipeline';
-import { dataSources } from '@sonde/steps';
+import { FOLDER_READERS } from '@sonde/steps';
 import { EXIT } from '../errors.ts';
 import { count } from '../format.ts';
 import { diagnosticJson, type PipelineOptions, printDiagnostics, readGraph } from '../pipeline.ts';
@@ -12,20 +13,26 @@ function* dataRefs(value: Value): Generator<DataRef> {
 }
 
 /** `sonde check`: the file's diagnostics, and whether the folders it names hold what they should. */
-export const check = async (file: string, options: PipelineOptions): Promise<void> => {
+export async function check(file: string, options: PipelineOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
-  const problems = await dataSources.problems(graph.tasks.flatMap((task) => [...dataRefs(task.with)]));
-  const diagnostics = problems.map(({ ref, message }) => ({
-    code: 'SND201',
+  const refs = graph.tasks.flatMap((task) => [...dataRefs(task.with)]);
+  const problems = await dataProblems(refs, { folders: FOLDER_READERS });
+  const diagnostics = problems.map(({ ref, problem: { message, hint } }) => ({
+    code: 'SND201' as const,
     severity: 'error' as const,
     message,
+    ...(hint === undefined ? {} : { hint }),
     range: ref.range,
   }));
   if (options.json)
-    printJson(terminal, { sonde: 1, pipeline: graph.name, diagnostics: diagnostics.map(diagnosticJson) });
+    printJson(terminal, {
+      sonde: 1,
+      pipeline: diagnostics.length > 0 ? file : graph.name,
+      diagnostics: diagnostics.map(diagnosticJson),
+    });
   else printDiagnostics(diagnostics, terminal);
   if (diagnostics.length > 0) exitWith(EXIT.invalid);
   const steps = new Set(graph.tasks.map(({ step }) => step)).size;
   if (!options.json) terminal.out(`${file}: valid, ${count(steps, 'step')}, ${count(graph.tasks.length, 'task')}`);
-};
+}

@@ -1,12 +1,12 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '@sonde/base';
-import { packageRoot } from '../package.ts';
+import { ownCommand, packageRoot } from '../package.ts';
 import type { CommonOptions } from '../pipeline.ts';
 import { openTerminal, printJson } from '../terminal.ts';
 
 /** `sonde init`: a folder with the commented quickstart to change, and a .gitignore. Overwrites nothing. */
-export const init = async (folder = '.', options: CommonOptions): Promise<void> => {
+export async function init(folder = '.', options: CommonOptions): Promise<void> {
   const terminal = openTerminal(options);
   const target = path.resolve(folder);
   await mkdir(target, { recursive: true });
@@ -26,5 +26,5 @@ export const init = async (folder = '.', options: CommonOptions): Promise<void> 
     return printJson(terminal, { sonde: 1, files });
   }
   terminal.out(path.join(folder, 'pipeline.yaml'));
-  terminal.note(`Next: ${folder === '.' ? '' : `cd ${folder} && `}sonde run pipeline.yaml`);
-};
+  terminal.note(`Next: ${ownCommand()} run ${path.join(folder, 'pipeline.yaml')}`);
+}

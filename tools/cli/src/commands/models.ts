@@ -1,10 +1,11 @@
 import os from 'node:os';
 import { UserError } from '@sonde/base';
+import { bringFolder, createDataSources } from '@sonde/data';
 import type { OpenOptions } from '@sonde/engine';
-import { deviceEnvironment, type Provider } from '@sonde/executor';
+import { deviceEnvironment, type Provider, type RunEvent } from '@sonde/executor';
 import { hubSettings, listRevisions, parseReference } from '@sonde/hub';
-import { type ArtifactType, type DataRef, parseDataRef } from '@sonde/pipeline';
-import { createDataSources } from '@sonde/steps';
+import { parseDataRef } from '@sonde/pipeline';
+import { FOLDER_READERS } from '@sonde/steps';
 import { acceleratorsOf } from '../devices.ts';
 import { EXIT } from '../errors.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
@@ -12,67 +13,52 @@ import { lineOf } from '../lines.ts';
 import type { CommonOptions } from '../pipeline.ts';
 import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '../terminal.ts';
 
+type WithoutTime<Event> = Event extends RunEvent ? Omit<Event, 'time'> : never;
+type DownloadEvent = Extract<WithoutTime<RunEvent>, { readonly event: 'data.progress' | 'data.retrying' }>;
+
 interface CheckOptions extends CommonOptions, Pick<OpenOptions, 'adapter' | 'dtype' | 'quantization'> {
   readonly offline?: boolean;
   readonly device?: string;
 }
 
-interface Found {
-  readonly path: string;
-  /** The reference with its commit, where it is one of the hub. */
-  readonly identity?: string;
-}
-
-/** Brings what a reference names to this machine, telling of downloads. Its errors have a `hint` where there is one. */
-const bring = async (text: string, type: ArtifactType, options: CheckOptions, terminal: Terminal): Promise<Found> => {
-  const parsed = parseDataRef(text, process.cwd());
-  if ('code' in parsed) throw new UserError('usage', parsed.message, parsed.hint);
-  if (parsed.scheme === 'path') return { path: parsed.target };
-  const sources = createDataSources({ offline: options.offline === true });
-  if (parsed.scheme === 'embedded') {
-    const found = sources.resolveEmbedded(parsed.target);
-    if (found.type !== type) throw new UserError('usage', `\`${text}\` is a ${found.type}; expected ${type}`);
-    return { path: found.path };
-  }
-  if (parsed.scheme === 'https')
-    throw new UserError('usage', `\`${text}\`: an address names one file; a ${type} is a folder`);
-  const range = { file: { path: '', text }, start: 0, end: text.length };
-  const ref: DataRef = { $: 'data', scheme: 'hf', ref: text, target: parsed.target, types: [type], range };
-  const time = new Date().toISOString();
-  const tell = (event: Parameters<typeof lineOf>[0]) => {
-    const line = lineOf(event, terminal);
+/** Brings what a reference names to this machine, telling of downloads. */
+async function bring(
+  text: string,
+  type: 'model' | 'adapter',
+  options: CheckOptions,
+  terminal: Terminal,
+): ReturnType<typeof bringFolder> {
+  const target = parseDataRef(text, process.cwd());
+  if ('code' in target) throw new UserError('usage', target.message, target.hint);
+  const tell = (event: DownloadEvent) => {
+    const line = lineOf({ time: new Date().toISOString(), ...event }, terminal);
     if (line !== undefined && !options.json) terminal.note(line);
   };
-  const { signal } = new AbortController();
-  const remote = await sources.remote.resolve(ref, {
-    signal,
-    resolved: () => undefined,
-    retry: (name, message, seconds) => tell({ time, event: 'data.retrying', ref: name, message, seconds }),
-  });
   let last = Date.now();
-  await remote.fetch({
-    signal,
+  const sources = createDataSources({ folders: FOLDER_READERS, offline: options.offline === true });
+  return bringFolder({ ...target, ref: text, types: [type] }, sources, {
+    signal: new AbortController().signal,
+    resolved: () => undefined,
+    retry: (ref, message, seconds) => tell({ event: 'data.retrying', ref, message, seconds }),
     progress(done, total) {
       if (Date.now() - last < 1000) return;
       last = Date.now();
-      tell({ time, event: 'data.progress', ref: text, done, total });
+      tell({ event: 'data.progress', ref: text, done, total });
     },
-    retry: (message, seconds) => tell({ time, event: 'data.retrying', ref: text, message, seconds }),
   });
-  return { path: remote.path, identity: remote.identity };
-};
+}
 
 /** Makes this process see the device alone; says which provider it is of. */
-const chooseDevice = async (device: string | undefined): Promise<Provider> => {
+async function chooseDevice(device: string | undefined): Promise<Provider> {
   const [accelerator, ...others] = await acceleratorsOf(device);
   if (others.length > 0) throw new UserError('usage', `--device ${device} names several devices; a check needs one`);
   if (accelerator === undefined) return 'cpu';
   Object.assign(process.env, deviceEnvironment(accelerator, process.env));
   return accelerator.provider;
-};
+}
 
 /** `sonde models check`. */
-export const check = async (ref: string, options: CheckOptions): Promise<void> => {
+export async function check(ref: string, options: CheckOptions): Promise<void> {
   const terminal = openTerminal(options);
   try {
     const { path: folder, identity } = await bring(ref, 'model', options, terminal);
@@ -137,23 +123,24 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
     printJson(terminal, { sonde: 1, ref, ok: false, problem: { message, ...(hint && { hint }) } });
     exitWith(EXIT.invalid);
   }
-};
+}
 
 interface RevisionsOptions extends CommonOptions {
   readonly pattern?: string;
 }
 
 /** `*` any characters, `?` one: as in a shell. */
-const matcher = (pattern: string): RegExp =>
-  new RegExp(
+function matcher(pattern: string): RegExp {
+  return new RegExp(
     `^${pattern
       .replace(/[.+^${}()|[\]\\]/g, '\\$&')
       .replaceAll('*', '.*')
       .replaceAll('?', '.')}$`,
   );
+}
 
 /** `sonde models revisions`. */
-export const revisions = async (ref: string, options: RevisionsOptions): Promise<void> => {
+export async function revisions(ref: string, options: RevisionsOptions): Promise<void> {
   const terminal = openTerminal(options);
   const { repo } = parseReference(ref.replace(/^hf:/, ''));
   const wanted = matcher(options.pattern ?? '*');
@@ -164,4 +151,4 @@ export const revisions = async (ref: string, options: RevisionsOptions): Promise
   if (options.json) printJson(terminal, { sonde: 1, ref, revisions: found });
   else for (const { name } of found) terminal.out(name);
   if (found.length === 0) terminal.note(`None of ${count(all.length, 'revision')} matches ${options.pattern}.`);
-};
+}

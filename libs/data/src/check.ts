@@ -1,0 +1,41 @@
+import { existsSync } from 'node:fs';
+import { UserError } from '@sonde/base';
+import { resolveEmbedded } from '@sonde/embedded';
+import type { DataName } from './data-name.ts';
+import { findHere } from './find.ts';
+import type { DataSources } from './sources.ts';
+
+/** What can be said at once against a reference: nothing is read, nobody is asked. */
+export function dataProblem(ref: DataName): string | undefined {
+  if (ref.scheme === 'path') return existsSync(ref.target) ? undefined : `there is no file or folder ${ref.target}`;
+  if (ref.scheme !== 'embedded') return undefined;
+  try {
+    resolveEmbedded(ref.target);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+/** What is wrong with the data on this machine that references name, each once: folders are looked into. */
+export async function dataProblems<Ref extends DataName>(
+  refs: readonly Ref[],
+  sources: DataSources,
+): Promise<{ readonly ref: Ref; readonly problem: UserError }[]> {
+  const found: { ref: Ref; problem: UserError }[] = [];
+  const seen = new Set<string>();
+  for (const ref of refs) {
+    const { scheme, target, types } = ref;
+    const id = [scheme, target, ...types].join('\0');
+    if (seen.has(id)) continue;
+    seen.add(id);
+    const place: DataName = ref;
+    if (place.scheme === 'hf' || place.scheme === 'https') continue;
+    await findHere(place, sources).catch((problem: unknown) => {
+      if (!(problem instanceof UserError)) throw problem;
+      found.push({ ref, problem });
+    });
+  }
+  return found;
+}

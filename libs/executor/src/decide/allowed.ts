@@ -1,0 +1,54 @@
+import type { TaskId, TaskNode } from '@sonde/pipeline';
+import { type Accelerator, providerOf } from '../provider.ts';
+import { type RefusedProblem, refuse } from '../refused.ts';
+import { type DecideContext, type Decision, kindOf } from './decide.ts';
+
+/** One problem a step, however many tasks it has. */
+export function notAllowed(tasks: readonly TaskNode[], context: DecideContext, allowCode: boolean): RefusedProblem[] {
+  const problems = new Map<string, RefusedProblem>();
+  for (const task of tasks) {
+    const place = { step: task.step, task: task.id, range: task.range };
+    if (kindOf(task, context.kinds).runsCode === true && !allowCode) {
+      problems.set(`code ${task.step}`, {
+        code: 'code',
+        message: `Step \`${task.step}\` (${task.kind}) runs a program that the pipeline names.`,
+        hint: 'Read it, and if you trust it, run again with --allow-code.',
+        ...place,
+      });
+    }
+    if (task.resources.device === 'gpu' && context.accelerators.length === 0) {
+      problems.set(`device ${task.step}`, {
+        code: 'device',
+        message: `Step \`${task.step}\` asks for a GPU, but the run was given none.`,
+        hint: 'Name one with --device (cuda, cuda:0,1 or webgpu), or write `device: any` in its resources.',
+        ...place,
+      });
+    }
+  }
+  return [...problems.values()];
+}
+
+/**
+ * Refuses a run whose accelerators do not work, if anything is left for them to compute.
+ *
+ * @param tryAccelerator says what is wrong with one, or null; absent: they are taken to work
+ */
+export async function refuseUnusable(
+  tasks: readonly TaskNode[],
+  context: DecideContext,
+  decisions: ReadonlyMap<TaskId, Decision>,
+  tryAccelerator: ((accelerator: Accelerator) => Promise<string | null>) | undefined,
+): Promise<void> {
+  const needed = tasks.some(
+    (task) =>
+      decisions.get(task.id)?.state !== 'cached' &&
+      providerOf(task, kindOf(task, context.kinds), context.accelerators) !== 'cpu',
+  );
+  if (!needed || tryAccelerator === undefined) return;
+  const problems = await Promise.all(context.accelerators.map(tryAccelerator));
+  refuse(
+    [...new Set(problems)].flatMap((message) =>
+      message === null ? [] : [{ code: 'device', message, hint: 'sonde doctor says what this machine has.' } as const],
+    ),
+  );
+}

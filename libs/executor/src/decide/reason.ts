@@ -1,0 +1,28 @@
+import type { JsonValue } from '@sonde/base';
+import type { TaskId } from '@sonde/pipeline';
+
+/** Why a task runs, or does not: the same answer in `plan`, `run` and `explain`. */
+export type Reason =
+  /** Its result is in the store. */
+  | { readonly code: 'hit' }
+  /** Nothing like it was ever computed here. */
+  | { readonly code: 'new' }
+  /** The nearest earlier result differs in these fields of the fingerprint. */
+  | { readonly code: 'changed'; readonly fields: readonly FieldChange[] }
+  /** `--refresh` asked for it. */
+  | { readonly code: 'refresh' }
+  /** There was a result, but bytes of these outputs, or (where none is named) the record itself, are lost. */
+  | { readonly code: 'damaged'; readonly outputs: readonly string[]; readonly problem?: string }
+  /** Not known before these tasks have run. */
+  | { readonly code: 'upstream'; readonly tasks: readonly TaskId[] }
+  /** Not known before the run has asked another machine what this reference stands for. */
+  | { readonly code: 'data'; readonly ref: string; readonly message: string };
+
+export type FieldChange = {
+  /** Dotted path inside the fingerprint: `config.top_p`, `revision`, `config.prompts`. */
+  readonly field: string;
+  /** Absent where the earlier fingerprint has no such field. */
+  readonly was?: JsonValue;
+  /** Absent where this fingerprint has no such field. */
+  readonly now?: JsonValue;
+};

@@ -1,0 +1,19 @@
+import type { TaskNode } from '@sonde/pipeline';
+import type { Provider, StepKind } from './step.ts';
+
+/** A device beside the CPU that steps may compute on. */
+export interface Accelerator {
+  readonly provider: Exclude<Provider, 'cpu'>;
+  /** Which of the devices that this process may use, from 0: `CUDA_VISIBLE_DEVICES` of its environment counts. */
+  readonly index: number;
+}
+
+/**
+ * Who computes a task: the accelerators where its step asks for a GPU, or where its kind can use one and the step does
+ * not ask for the CPU. All accelerators of a run have one provider.
+ */
+export function providerOf(task: TaskNode, kind: StepKind, accelerators: readonly Accelerator[] = []): Provider {
+  const { device } = task.resources;
+  const wanted = device === 'gpu' || (device === 'any' && kind.usesDevice === true);
+  return wanted ? (accelerators[0]?.provider ?? 'cpu') : 'cpu';
+}

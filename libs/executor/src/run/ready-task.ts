@@ -1,0 +1,88 @@
+import type { TaskNode } from '@sonde/pipeline';
+import type { JobNeeds } from '../backends/backend.ts';
+import type { MissedDecision } from '../decide/decide.ts';
+import type { ResolvedInputs } from '../decide/inputs.ts';
+import { type Failure, TaskFailure } from '../failure.ts';
+import type { RunConfig, StepKind } from '../step.ts';
+import type { Emit } from './events.ts';
+import type { Unit } from './unit.ts';
+
+/** What all units of a task share. */
+export type SharedUnit = Omit<Unit, 'key' | 'fingerprint' | 'job' | 'notes' | 'secondsBefore'>;
+
+/** A task that is ready to compute: its inputs lie at verified paths. */
+export interface ReadyTask {
+  readonly task: TaskNode;
+  readonly kind: StepKind;
+  readonly config: RunConfig;
+  readonly decision: MissedDecision;
+  /** Its `onStart` tells of the task's start once, when its first work starts. */
+  readonly unit: SharedUnit;
+  started(): boolean;
+}
+
+export interface ReadyOptions {
+  readonly kind: StepKind;
+  readonly provider: JobNeeds['provider'];
+  readonly rank: number;
+  readonly stallSeconds: number;
+  readonly emit: Emit;
+  onFailure(failure: Failure): void;
+}
+
+export function makeReady(
+  task: TaskNode,
+  decision: MissedDecision,
+  config: RunConfig,
+  { kind, provider, rank, stallSeconds, emit, onFailure }: ReadyOptions,
+): ReadyTask {
+  const { id, step, timeoutSeconds } = task;
+  const { key, reason, inputs } = decision;
+  let started = false;
+  return {
+    task,
+    kind,
+    config,
+    decision,
+    started: () => started,
+    unit: {
+      task,
+      needs: {
+        provider,
+        affinity: kind.affinity?.(config),
+        runsCode: kind.runsCode === true,
+        completes: false,
+        rank,
+        isBegun: () => started,
+      },
+      limits: { stallSeconds, ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }) },
+      listener: {
+        progress: (done, total, unit) => emit({ event: 'task.progress', task: id, step, done, total, unit }),
+        log: (level, message) => emit({ event: 'task.log', task: id, step, level, message }),
+      },
+      force: reason.code === 'refresh',
+      onStart(device, attempt) {
+        if (started) return;
+        started = true;
+        emit({ event: 'task.started', task: id, step, key, reason, device, attempt });
+      },
+      onFailure,
+      isPointless: () => false,
+      checkInputs: () => checkInputs(inputs),
+    },
+  };
+}
+
+async function checkInputs({ sources }: ResolvedInputs): Promise<void> {
+  for (const source of sources.values()) {
+    if (source.from === 'task') continue;
+    const path = await source.data.changedFile();
+    if (path !== undefined) {
+      throw new TaskFailure({
+        code: 'input-changed',
+        message: `${path} changed while the run was using it; the result is not kept.`,
+        hint: 'Run again when nothing writes to it.',
+      });
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { JsonObject } from '@sonde/base';
+import type { TaskNode } from '@sonde/pipeline';
+import type { Key, ResultRecord } from '@sonde/store';
+import type { Job, JobLimits, JobListener, JobNeeds } from '../backends/backend.ts';
+import type { Failure } from '../failure.ts';
+
+/** One key to compute: a whole task, a shard of one, or the joining of its shards. */
+export interface Unit {
+  readonly task: TaskNode;
+  readonly key: Key;
+  readonly fingerprint: JsonObject;
+  readonly needs: JobNeeds;
+  readonly limits: JobLimits;
+  readonly listener: JobListener;
+  /** Compute it even if the store has it (`--refresh`). */
+  readonly force: boolean;
+  job(place: { readonly scratch: string; readonly out: string }): Job;
+  onStart(device: string, attempt: number): void;
+  /** Told before the place is free again, so that nothing that must not starts. */
+  onFailure(failure: Failure): void;
+  /** Whether it need no longer be started: a shard whose sister has failed. */
+  isPointless(): boolean;
+  /** Throws where an input from outside is no longer what the fingerprint says. */
+  checkInputs(): Promise<void>;
+  /** Added to the seconds of its own work: those of its shards. */
+  readonly secondsBefore: number;
+  notes(): JsonObject;
+}
+
+/** What a key's computation gave; `hit`: another task or run had computed it meanwhile. */
+export interface UnitResult {
+  readonly record: ResultRecord;
+  readonly hit: boolean;
+  /** What this run's work on it took. */
+  readonly seconds: number;
+}
+
+/** What a job has written, before it is published. */
+export interface Done {
+  /** A scratch folder of the store's; the outputs lie in its folder `out`. */
+  readonly folder: string;
+  readonly device: string;
+  readonly seconds: number;
+}

@@ -1,0 +1,56 @@
+import { midRanks } from '@sonde/numerics';
+import type { Pairs, Score } from './pairs.ts';
+
+/** Held-out rows of one column whose target has two values: the higher one is positive. */
+interface Binary {
+  readonly positive: readonly boolean[];
+  readonly predicted: Float64Array;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Metrics of targets of two values; for others `not_binary`. */
+export const BINARY_METRICS = { auc: ofBinary(auc), macro_f1: ofBinary(macroF1), brier: ofBinary(brier) };
+
+/** Area under the ROC curve: how often a positive row is predicted above a negative one; ties count half. */
+function auc({ positive, predicted }: Binary): number {
+  const ranks = midRanks(predicted);
+  const positives = positive.filter(Boolean).length;
+  const sum = ranks.reduce((total, rank, r) => total + (positive[r]! ? rank : 0), 0);
+  return (sum - (positives * (positives + 1)) / 2) / positives / (positive.length - positives);
+}
+
+/** Mean of both classes' F1, a row being predicted positive at or above the middle of the two values. */
+function macroF1({ positive, predicted, low, high }: Binary): number {
+  const counts = { truePositive: 0, falsePositive: 0, falseNegative: 0, trueNegative: 0 };
+  for (const [r, truth] of positive.entries()) {
+    if (predicted[r]! >= (low + high) / 2) counts[truth ? 'truePositive' : 'falsePositive']++;
+    else counts[truth ? 'falseNegative' : 'trueNegative']++;
+  }
+  const wrong = counts.falsePositive + counts.falseNegative;
+  const f1 = (right: number) => (2 * right) / (2 * right + wrong);
+  const of = (right: number) => (right === 0 ? 0 : f1(right));
+  return (of(counts.truePositive) + of(counts.trueNegative)) / 2;
+}
+
+/** Mean squared difference of prediction and truth, on a scale where the two values are 0 and 1. */
+function brier({ positive, predicted, low, high }: Binary): number {
+  const error = (truth: boolean, r: number) => ((predicted[r]! - low) / (high - low) - (truth ? 1 : 0)) ** 2;
+  return positive.reduce((sum, truth, r) => sum + error(truth, r), 0) / positive.length;
+}
+
+function ofBinary(score: (binary: Binary) => number): (pairs: Pairs) => Score[] {
+  return (pairs) =>
+    Array.from({ length: pairs.columns }, (_, c): Score => {
+      if (pairs.n === 0) return { value: null, reason: 'too_few_rows' };
+      const column = (values: Float64Array) =>
+        Float64Array.from({ length: pairs.n }, (_, r) => values[r * pairs.columns + c]!);
+      const truth = column(pairs.target);
+      const values = new Set(truth);
+      if (values.size > 2) return { value: null, reason: 'not_binary' };
+      if (values.size < 2) return { value: null, reason: 'constant_target' };
+      const [low, high] = [Math.min(...values), Math.max(...values)];
+      const positive = Array.from(truth, (value) => value === high);
+      return { value: score({ positive, predicted: column(pairs.predicted), low, high }) };
+    });
+}

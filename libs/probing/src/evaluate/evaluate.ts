@@ -1,0 +1,229 @@
+import type { Fitted, Learner, OpenLearner } from '../learner.ts';
+import { gatherTargets, type Problem, type States } from '../rows.ts';
+import { type Groups, rowsByGroup } from './folds.ts';
+import { NO_SCORES, pearson, type Scores, scorePairs } from './metrics.ts';
+import { pairsOf, type Score } from './pairs.ts';
+import { nullDistribution, permutedRows } from './permutations.ts';
+import type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './result.ts';
+import { splitsOfFolds, wholeSplit } from './splits.ts';
+
+/** `target`: each target has its own setting; `shared`: one for all, by the mean of their inner errors. */
+export type PenaltyChoice = 'target' | 'shared';
+
+/** Targets that have scores for the same rows. */
+export interface SharedTargets {
+  readonly open: OpenLearner;
+  readonly states: States;
+  readonly shift: Float64Array;
+  readonly targets: readonly ProbeTarget[];
+  /** Rows with scores, ascending. */
+  readonly rows: Int32Array;
+  readonly groups: Groups;
+  readonly folds: Int32Array;
+  readonly foldCount: number;
+  readonly penaltyChoice: PenaltyChoice;
+  readonly permutations: number;
+  /** Whose inner errors choose a permutation's setting: its own, or those of the target that it permutes. */
+  readonly permutationPenalty: 'own' | 'target';
+  readonly seed: number;
+}
+
+/** Cross-validation, permutations and refit of targets that share their rows. */
+export async function evaluateTargets(shared: SharedTargets): Promise<ProbeResult[]> {
+  const { targets, rows, folds } = shared;
+  const problem = problemOf(shared);
+  const outer = splitsOfFolds(shared.foldCount);
+  const filled = problem.cells.flatMap((cell, index) => (cell.length > 0 ? [index] : []));
+  const learner = await shared.open(problem, [...outer, wholeSplit(filled, outer)]);
+  const held: HeldOut[] = [];
+  for (const fold of outer.keys()) held.push(await heldOut(shared, problem, learner, fold));
+  const refit = await learner.fit(
+    outer.length,
+    targets.map((_, t) => t),
+  );
+  return targets.map(({ scenario, name, values }, t): ProbeResult => {
+    const ofFolds = held.map((fold) => foldOf(shared, fold, t));
+    const predictions = predictionsOf(shared, problem, held, t);
+    const foldMean = meanScore(ofFolds.map(({ scores }) => scores.pearson));
+    return {
+      scenario,
+      target: name,
+      n: rows.length,
+      missing: folds.length - rows.length,
+      folds: ofFolds,
+      foldMean,
+      undefinedFolds: ofFolds.filter(({ scores }) => scores.pearson.value === null).length,
+      pooled: predictions === null ? NO_SCORES : pooledScores(shared, values, predictions),
+      permuted: permutedOf(shared, held, t, foldMean.value),
+      predictions,
+      refit: refit?.maps ? rawMap(shared, problem, refit, t) : null,
+    };
+  });
+}
+
+/** Columns of the problem: the targets, then for each target its permutations. */
+function problemOf(shared: SharedTargets): Problem {
+  const { states, shift, targets, rows, groups, folds, foldCount, permutations } = shared;
+  const n = folds.length;
+  const columns = targets.length * (1 + permutations);
+  const values = new Float64Array(n * columns);
+  const targetShift = new Float64Array(columns);
+  const sources = permutedRows(groups, rows, permutations, shared.seed);
+  const all = targets.map((_, t) => t);
+  const tunedOn: (readonly number[])[] = all.map((t) => (shared.penaltyChoice === 'shared' ? all : [t]));
+  for (const [t, { values: scores }] of targets.entries()) {
+    let mean = 0;
+    const first = scores[rows[0] ?? 0]!;
+    for (const row of rows) mean += (scores[row]! - first) / rows.length;
+    const shiftOf = rows.length === 0 ? 0 : first + mean;
+    targetShift[t] = shiftOf;
+    for (const row of rows) values[row * columns + t] = scores[row]! - shiftOf;
+    for (let p = 0; p < permutations; p++) {
+      const column = permutationColumn(shared, t, p);
+      const source = sources[p]!;
+      targetShift[column] = shiftOf;
+      tunedOn[column] = shared.permutationPenalty === 'own' ? [column] : tunedOn[t]!;
+      for (const row of rows) values[row * columns + column] = scores[source[row]!]! - shiftOf;
+    }
+  }
+  const cells = Array.from({ length: foldCount }, (_, fold) => rows.filter((row) => folds[row] === fold));
+  return { states, shift, cells, targets: values, columns, targetShift, leading: targets.length, tunedOn };
+}
+
+function permutationColumn(shared: SharedTargets, target: number, permutation: number): number {
+  return shared.targets.length + target * shared.permutations + permutation;
+}
+
+/** What a fold's probes say of the rows that they were not trained on. */
+interface HeldOut {
+  readonly fold: number;
+  /** Held-out rows with a score. */
+  readonly n: number;
+  /** Null where there were too few rows to fit. */
+  readonly fitted: {
+    readonly probe: Fitted;
+    /** All rows of the fold, and their predictions [rows, columns] in shifted units. */
+    readonly rows: Int32Array;
+    readonly predicted: Float64Array;
+    /** [targets] */
+    readonly scores: readonly Scores[];
+    /** [columns] */
+    readonly pearson: readonly Score[];
+  } | null;
+}
+
+async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner, fold: number): Promise<HeldOut> {
+  const held = problem.cells[fold]!;
+  const probe = await learner.fit(
+    fold,
+    problem.tunedOn.map((_, column) => column),
+  );
+  if (probe === null) return { fold, n: held.length, fitted: null };
+  const rows = Int32Array.from(shared.folds.keys()).filter((row) => shared.folds[row] === fold);
+  const predicted = await learner.predict(probe, rows);
+  const { columns, leading } = problem;
+  const guesses = new Float64Array(held.length * columns);
+  // Both lists of rows ascend, and `held` is part of `rows`.
+  for (let r = 0, place = 0; r < held.length; r++, place++) {
+    while (rows[place] !== held[r]) place++;
+    guesses.set(predicted.subarray(place * columns, (place + 1) * columns), r * columns);
+  }
+  const truth = gatherTargets(problem, held);
+  const groups = groupNumbers(shared.groups, held);
+  const ofTargets = pairsOf(
+    firstColumns(truth, columns, leading),
+    firstColumns(guesses, columns, leading),
+    leading,
+    groups,
+  );
+  const fitted = {
+    probe,
+    rows,
+    predicted,
+    scores: scorePairs(ofTargets),
+    pearson: pearson(pairsOf(truth, guesses, columns, groups)),
+  };
+  return { fold, n: held.length, fitted };
+}
+
+function firstColumns(values: Float64Array, columns: number, first: number): Float64Array {
+  return first === columns ? values : values.filter((_, at) => at % columns < first);
+}
+
+function groupNumbers(groups: Groups, rows: Int32Array): Int32Array {
+  const numbers = new Int32Array(rows.length);
+  for (const [number, members] of [...rowsByGroup(Array.from(rows, (row) => groups[row]!)).values()].entries()) {
+    for (const at of members) numbers[at] = number;
+  }
+  return numbers;
+}
+
+function foldOf(shared: SharedTargets, { fold, n, fitted }: HeldOut, t: number): ProbeFold {
+  if (fitted === null) {
+    return { fold, n, scores: NO_SCORES, penalty: null, atEdge: false, control: null, selectivity: null };
+  }
+  const scores = fitted.scores[t]!;
+  const own = scores.pearson.value;
+  const control = meanScore(permutationScores(shared, fitted.pearson, t)).value;
+  return {
+    fold,
+    n,
+    scores,
+    penalty: fitted.probe.penalties?.[t] ?? null,
+    atEdge: fitted.probe.atEdge[t]!,
+    control,
+    selectivity: own === null || control === null ? null : own - control,
+  };
+}
+
+function permutationScores(shared: SharedTargets, scores: readonly Score[], t: number): readonly Score[] {
+  const first = permutationColumn(shared, t, 0);
+  return scores.slice(first, first + shared.permutations);
+}
+
+/** Mean of the scores that are defined; where none is, the first one's reason. */
+function meanScore(scores: readonly Score[]): Score {
+  let sum = 0;
+  let defined = 0;
+  for (const { value } of scores) {
+    if (value === null) continue;
+    sum += value;
+    defined++;
+  }
+  return defined === 0 ? { value: null, reason: scores[0]?.reason ?? 'too_few_rows' } : { value: sum / defined };
+}
+
+function permutedOf(shared: SharedTargets, held: readonly HeldOut[], t: number, own: number | null) {
+  if (shared.permutations === 0) return null;
+  const byFold = held.flatMap(({ fitted }) => (fitted === null ? [] : [permutationScores(shared, fitted.pearson, t)]));
+  const means = Array.from({ length: shared.permutations }, (_, p) => meanScore(byFold.map((fold) => fold[p]!)).value);
+  return nullDistribution(means, own);
+}
+
+function predictionsOf(shared: SharedTargets, problem: Problem, held: readonly HeldOut[], t: number) {
+  const predictions = new Float64Array(shared.folds.length);
+  for (const { fitted } of held) {
+    if (fitted === null) return null;
+    for (const [r, row] of fitted.rows.entries()) {
+      predictions[row] = fitted.predicted[r * problem.columns + t]! + problem.targetShift[t]!;
+    }
+  }
+  return predictions;
+}
+
+function pooledScores(shared: SharedTargets, values: Float64Array, predictions: Float64Array): Scores {
+  const { rows } = shared;
+  const take = (from: Float64Array) => Float64Array.from(rows, (row) => from[row]!);
+  return scorePairs(pairsOf(take(values), take(predictions), 1, groupNumbers(shared.groups, rows)))[0]!;
+}
+
+/** A refitted map in raw units. */
+function rawMap(shared: SharedTargets, problem: Problem, refit: Fitted, t: number): ProbeMap {
+  const { shift, targets } = shared;
+  const maps = refit.maps!;
+  const weights = Float64Array.from(shift, (_, j) => maps.weights[j * targets.length + t]!);
+  let atShift = 0;
+  for (const [j, weight] of weights.entries()) atShift += weight * shift[j]!;
+  const intercept = problem.targetShift[t]! + maps.intercepts[t]! - atShift;
+  return { penalty: refit.penalties?.[t] ?? null, weights, intercept };
+}

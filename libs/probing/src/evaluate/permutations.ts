@@ -1,0 +1,32 @@
+import { digestStream, randomPermutation } from '@sonde/numerics';
+import { type Groups, rankGroups, rowsByGroup } from './folds.ts';
+import type { NullDistribution } from './result.ts';
+
+/**
+ * Labels permuted over groups, so that a group's rows move together: what a probe scores on them is due to chance.
+ *
+ * @param rows the rows that have a label
+ * @returns for each permutation, the row [n] whose label each row is given; −1 for rows without label. Where a group
+ * has fewer rows than the one it labels, its labels are repeated in order.
+ */
+export function permutedRows(groups: Groups, rows: Int32Array, permutations: number, seed: number): Int32Array[] {
+  const members = rowsByGroup(Array.from(rows, (row) => groups[row]!));
+  const ranked = rankGroups(members.keys(), seed);
+  return Array.from({ length: permutations }, (_, p) => {
+    const order = randomPermutation(digestStream(seed, `control/${p}`), ranked.length);
+    const sources = new Int32Array(groups.length).fill(-1);
+    for (const [i, group] of ranked.entries()) {
+      const from = members.get(ranked[order[i]!]!)!;
+      for (const [place, at] of members.get(group)!.entries()) sources[rows[at]!] = rows[from[place % from.length]!]!;
+    }
+    return sources;
+  });
+}
+
+/** @param means the permutations' scores; null where undefined */
+export function nullDistribution(means: readonly (number | null)[], own: number | null): NullDistribution {
+  const distribution = Float64Array.from(means.filter((value) => value !== null));
+  if (own === null || distribution.length === 0) return { distribution, p: null };
+  const reached = distribution.filter((value) => value >= own).length;
+  return { distribution, p: (1 + reached) / (distribution.length + 1) };
+}

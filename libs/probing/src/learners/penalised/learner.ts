@@ -1,0 +1,114 @@
+import { UserError } from '@sonde/base';
+import { requireInteger } from '@sonde/numerics';
+import type { Fitted, OuterSplit } from '../../learner.ts';
+import { type Problem, rowsIn } from '../../rows.ts';
+import type { LinearMaps } from '../linear.ts';
+import { fitColumns, type InnerErrors, innerErrors, leastError, singular } from './inner-errors.ts';
+import type { PenalisedSolver } from './solver.ts';
+
+export interface PenaltyOptions {
+  /** Penalties to choose from. A single one is used as it is. */
+  readonly penalties: readonly number[];
+  /** Divide states by their standard deviation over the training rows (true by default). */
+  readonly scale?: boolean;
+  /** Where a target's choice lies at the grid's edge, try up to three decades beyond it (true by default). */
+  readonly extend?: boolean;
+  /** Threads of a matrix product; 1 by default. Does not change results. */
+  readonly threads?: number;
+}
+
+const EXTENSIONS = 3;
+
+export interface PenalisedProbe extends Fitted {
+  readonly maps: LinearMaps;
+}
+
+/** Inner errors of every split, for each penalty tried. */
+interface Search {
+  readonly penalties: readonly number[];
+  /** [splits] */
+  readonly inner: readonly InnerErrors[];
+}
+
+/** Probes of a solver, each with the penalty of least error on the inner splits. */
+export async function openPenalised(
+  problem: Problem,
+  splits: readonly OuterSplit[],
+  solver: PenalisedSolver,
+  options: PenaltyOptions,
+): Promise<{ fit(split: number, columns: readonly number[]): Promise<PenalisedProbe | null> }> {
+  const columns = [...new Set(problem.tunedOn.flat())].sort((a, b) => a - b);
+  const placeOf = new Map(columns.map((column, place) => [column, place]));
+  const given = options.penalties;
+  const single = given.length === 1;
+
+  const errorOf = (inner: InnerErrors, column: number) => (p: number) =>
+    problem.tunedOn[column]!.reduce((sum, other) => sum + inner.errors[p]![placeOf.get(other)!]!, 0);
+  const choose = ({ penalties, inner }: Search, split: number, column: number): number => {
+    const chosen = leastError(penalties.length, errorOf(inner[split]!, column));
+    if (chosen === null) throw singular(penalties);
+    return chosen;
+  };
+  const search = async (penalties: readonly number[]): Promise<Search> => ({
+    penalties,
+    inner: single ? [] : await innerErrors(solver, problem, splits, penalties, columns),
+  });
+  const fitted = (split: number, found: Search) =>
+    rowsIn(problem, splits[split]!.train) >= 2 && (single || found.inner[split]!.rows > 0);
+
+  let found = await search(given);
+  for (let step = 0; step < EXTENSIONS && !single && (options.extend ?? true); step++) {
+    const edges = new Set<number>();
+    for (const split of splits.keys()) {
+      if (!fitted(split, found)) continue;
+      for (let column = 0; column < problem.leading; column++) edges.add(choose(found, split, column));
+    }
+    const [low, high] = [Math.min(...found.penalties), Math.max(...found.penalties)];
+    const beyond = [
+      ...(low > 0 && edges.has(found.penalties.indexOf(low)) ? [low / 10] : []),
+      ...(edges.has(found.penalties.indexOf(high)) ? [high * 10] : []),
+    ];
+    if (beyond.length === 0) break;
+    found = joined(found, await search(beyond));
+  }
+
+  const { penalties } = found;
+  const edge = [Math.min(...penalties), Math.max(...penalties)];
+  return {
+    async fit(split, wanted) {
+      if (!fitted(split, found)) return null;
+      const chosen = wanted.map((column) => penalties[single ? 0 : choose(found, split, column)]!);
+      const maps = await fitColumns(await solver.trainingSet(splits[split]!.train), wanted, chosen);
+      const atEdge = chosen.map((penalty) => !single && penalty > 0 && edge.includes(penalty));
+      return { columns: wanted, penalties: chosen, atEdge, maps };
+    },
+  };
+}
+
+function joined(a: Search, b: Search): Search {
+  return {
+    penalties: [...a.penalties, ...b.penalties],
+    inner: a.inner.map(({ errors, rows }, split) => ({
+      errors: [...errors, ...b.inner[split]!.errors],
+      rows,
+    })),
+  };
+}
+
+/** @throws UserError where threads or penalties cannot be used, or cannot be chosen among so few folds */
+export function checkPenalties({ penalties, threads = 1 }: PenaltyOptions, folds: number): void {
+  requireInteger('threads', threads, 1);
+  if (penalties.length === 0)
+    throw new UserError('argument', 'There are no penalties to choose from; give at least one.');
+  for (const penalty of penalties) {
+    if (!(penalty >= 0 && penalty < Number.POSITIVE_INFINITY)) {
+      throw new UserError('argument', `A penalty is ${penalty}; give finite numbers of at least 0.`);
+    }
+  }
+  if (folds < 3 && penalties.length > 1) {
+    throw new UserError(
+      'argument',
+      `Choosing among ${penalties.length} penalties needs at least 3 folds, not ${folds}.`,
+    );
+  }
+}

@@ -1,0 +1,18 @@
+import type { LinearMaps } from '../linear.ts';
+
+/** The union of some cells, to fit on: minimises loss + penalty · ‖w‖², the intercept not penalised. */
+export interface TrainingSet {
+  readonly rows: number;
+  /** Fits the given target columns; null where the system is singular to working precision at this penalty. */
+  fit(penalty: number, columns: readonly number[]): Promise<LinearMaps | null>;
+}
+
+/**
+ * How penalised linear probes of a problem are fitted. With scaling the penalty acts on the weights of columns divided
+ * by their standard deviation (divisor n) over the training rows. A column that is constant there gets weight 0.
+ */
+export interface PenalisedSolver {
+  trainingSet(cells: readonly number[]): Promise<TrainingSet>;
+  /** The loss over the rows of some cells, summed, for each of the maps' columns. */
+  errors(maps: LinearMaps, cells: readonly number[]): Promise<Float64Array>;
+}

@@ -1,0 +1,63 @@
+import { randomStream } from '@sonde/numerics';
+import { describe, expect, test } from 'vitest';
+import { groupedFolds, probeIntervals } from '../../src/index.ts';
+import { noise, one, optionsFor, synthetic } from '../synthetic.ts';
+
+describe('intervals of a probe', () => {
+  const resamples = (groups: number) => {
+    const stream = randomStream(0, `probe/${groups}`);
+    return { count: 400, indices: Uint32Array.from({ length: 400 * groups }, () => stream.below(groups)) };
+  };
+  const held = async (prompts: number, values?: Float64Array<ArrayBuffer>) => {
+    const data = synthetic({ prompts, rows: 3, d: 5, seed: 41, noise: 1 });
+    const folds = groupedFolds(data.groups, 4, 0);
+    const given = values ?? data.values;
+    const result = await one(optionsFor({ ...data, values: given }, { folds }));
+    return {
+      result,
+      of: { target: given, predicted: result.predictions!, groups: data.groups, folds },
+    };
+  };
+  test('hold the scores that the probe has, and narrow with more prompts', async () => {
+    const [few, many] = [await held(40), await held(400)];
+    const [wide, narrow] = [probeIntervals(few.of, resamples), probeIntervals(many.of, resamples)];
+    for (const [{ result }, got] of [
+      [few, wide],
+      [many, narrow],
+    ] as const) {
+      expect(got.pooled.estimate).toBeCloseTo(result.pooled.pearson.value!, 9);
+      expect(got.foldMean.estimate).toBeCloseTo(result.foldMean.value!, 9);
+      expect(got.pooled.low!).toBeLessThan(got.pooled.estimate!);
+      expect(got.pooled.high!).toBeGreaterThan(got.pooled.estimate!);
+    }
+    expect(narrow.pooled.high! - narrow.pooled.low!).toBeLessThan((wide.pooled.high! - wide.pooled.low!) / 2);
+    expect(probeIntervals(few.of, resamples)).toEqual(wide);
+  });
+  test('hold zero for noise', async () => {
+    const random = noise(2, 'unrelated');
+    const { of } = await held(100, Float64Array.from({ length: 300 }, random));
+    const { low, high } = probeIntervals(of, resamples).foldMean;
+    expect(low!).toBeLessThan(0);
+    expect(high!).toBeGreaterThan(0);
+  });
+  test('resample prompts, not rows: repeating every row does not narrow them', async () => {
+    const { of } = await held(60);
+    const twice = {
+      target: Float64Array.of(...of.target, ...of.target),
+      predicted: Float64Array.of(...of.predicted, ...of.predicted),
+      groups: [...of.groups, ...of.groups],
+      folds: Int32Array.of(...of.folds, ...of.folds),
+    };
+    const [once, doubled] = [probeIntervals(of, resamples).pooled, probeIntervals(twice, resamples).pooled];
+    expect(doubled.low).toBeCloseTo(once.low!, 9);
+    expect(doubled.high).toBeCloseTo(once.high!, 9);
+  });
+  test('are null with a reason for few prompts and for a constant', async () => {
+    const { of } = await held(8);
+    expect(probeIntervals(of, resamples).pooled).toMatchObject({ low: null, reason: 'too_few_groups' });
+    const constant = await held(40);
+    const target = constant.of.target.map(() => 0.25);
+    const { pooled, foldMean } = probeIntervals({ ...constant.of, target }, resamples);
+    for (const got of [pooled, foldMean]) expect(got).toMatchObject({ estimate: null, reason: 'constant_target' });
+  });
+});

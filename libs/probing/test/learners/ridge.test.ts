@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import { openGemm } from '../../src/algebra/gemm.ts';
+import { scorePairs } from '../../src/evaluate/metrics.ts';
+import { pairsOf } from '../../src/evaluate/pairs.ts';
+import type { OuterSplit } from '../../src/learner.ts';
+import { type LinearMaps, predictLinear } from '../../src/learners/linear.ts';
+import { innerErrors } from '../../src/learners/penalised/inner-errors.ts';
+import { dualSolver } from '../../src/learners/ridge/dual.ts';
+import { openRidge } from '../../src/learners/ridge/learner.ts';
+import { primalSolver } from '../../src/learners/ridge/primal.ts';
+import { type Problem, stateShift } from '../../src/rows.ts';
+import { cases, fixtureStates, fixtureTargets } from '../cases.ts';
+import { readNpy } from '../npy.ts';
+
+const TARGETS = 6;
+const ALL = [0, 1, 2, 3, 4, 5];
+const gemm = await openGemm(1);
+const range = (from: number, to: number) => Int32Array.from({ length: to - from }, (_, i) => from + i);
+
+function problemOn(data: 'tall' | 'wide', cells: Int32Array[], shared = false): Problem {
+  const states = fixtureStates(data);
+  return {
+    states,
+    shift: stateShift(states),
+    cells,
+    targets: fixtureTargets(data),
+    columns: TARGETS,
+    targetShift: new Float64Array(TARGETS),
+    leading: TARGETS,
+    tunedOn: ALL.map((t) => (shared ? ALL : [t])),
+  };
+}
+
+function largestDifference(got: ArrayLike<number>, want: ArrayLike<number>): number {
+  expect(got.length).toBe(want.length);
+  let largest = 0;
+  let magnitude = 0;
+  for (let i = 0; i < want.length; i++) {
+    largest = Math.max(largest, Math.abs(got[i]! - want[i]!));
+    magnitude = Math.max(magnitude, Math.abs(want[i]!));
+  }
+  return largest / magnitude;
+}
+
+describe.each(['primal', 'dual'] as const)('%s ridge', (form) => {
+  test.each(cases.ridge)('$case agrees with scikit-learn', async (c) => {
+    const [start, end] = c.train_rows;
+    const states = fixtureStates(c.data);
+    const n = states.values.length / states.d;
+    const problem = problemOn(c.data, [range(start, end), range(end, n)]);
+    const solver = form === 'dual' ? dualSolver(gemm, problem, c.scaled) : await primalSolver(gemm, problem, c.scaled);
+    const set = await solver.trainingSet([0]);
+    const maps = (await set.fit(c.alpha, ALL))!;
+    const coef = readNpy(c.coef_file);
+    const weights = Float64Array.from(
+      coef.data,
+      (_, i) => maps.weights[(i % states.d) * TARGETS + Math.floor(i / states.d)]!,
+    );
+    expect(largestDifference(weights, coef.data)).toBeLessThan(1e-9);
+    const intercepts = Array.from(maps.intercepts, (value, t) => {
+      let atShift = 0;
+      for (let j = 0; j < states.d; j++) atShift += problem.shift[j]! * maps.weights[j * TARGETS + t]!;
+      return value - atShift;
+    });
+    expect(largestDifference(intercepts, c.intercept)).toBeLessThan(1e-9);
+    const predicted = await predictLinear(gemm, problem, maps, range(end, n));
+    expect(largestDifference(predicted, readNpy(c.pred_file).data)).toBeLessThan(1e-9);
+    const errors = await solver.errors(maps, [1]);
+    const direct = squaredErrors(problem, maps, predicted, end);
+    expect(largestDifference(errors, direct)).toBeLessThan(1e-9);
+  });
+});
+
+function squaredErrors(problem: Problem, maps: LinearMaps, predicted: Float64Array, start: number): Float64Array {
+  const errors = new Float64Array(maps.columns.length);
+  for (let i = 0; i < predicted.length; i++) {
+    errors[i % TARGETS] = errors[i % TARGETS]! + (predicted[i]! - problem.targets[start * TARGETS + i]!) ** 2;
+  }
+  return errors;
+}
+
+describe('nested cross-validation with stored folds', () => {
+  // Cells are the intersections of the outer fold and all inner folds, so that every set is a union of cells.
+  const outer = readNpy('outer_fold.npy').data;
+  const inner = readNpy('inner_fold.npy').data;
+  const n = outer.length;
+  const labels = Array.from({ length: n }, (_, row) => [0, 1, 2, 3].map((f) => inner[f * n + row]!).join());
+  const names = [...new Set(labels)];
+  const cellRows = names.map((name) => range(0, n).filter((row) => labels[row] === name));
+  const innerOf = (cell: number, f: number) => inner[f * n + cellRows[cell]![0]!]!;
+  const where = (keep: (cell: number) => boolean) => names.flatMap((_, cell) => (keep(cell) ? [cell] : []));
+  const splits: OuterSplit[] = [0, 1, 2, 3].map((f) => ({
+    train: where((cell) => innerOf(cell, f) >= 0),
+    test: where((cell) => innerOf(cell, f) < 0),
+    inner: [0, 1, 2].map((q) => ({
+      train: where((cell) => innerOf(cell, f) >= 0 && innerOf(cell, f) !== q),
+      test: where((cell) => innerOf(cell, f) === q),
+    })),
+  }));
+
+  test.each(cases.nested_cv)('$case agrees with scikit-learn', async (c) => {
+    const problem = problemOn('tall', cellRows, !c.alpha_per_target);
+    const solver = await primalSolver(gemm, problem, c.scaled);
+    const errors = await innerErrors(solver, problem, splits, c.alphas, ALL);
+    const learner = await openRidge(problem, splits, { penalties: c.alphas, scale: c.scaled, extend: false });
+    const heldOut = readNpy(c.oof_file).data;
+    for (const [f, want] of c.folds.entries()) {
+      const { errors: sums, rows } = errors[f]!;
+      for (const [p, row] of want.inner_mse.entries()) {
+        expect(
+          largestDifference(
+            sums[p]!.map((sum) => sum / rows),
+            row,
+          ),
+        ).toBeLessThan(1e-9);
+      }
+      const probe = (await learner.fit(f, ALL))!;
+      expect(probe.penalties).toEqual(want.chosen_alpha);
+      const test = range(0, n).filter((row) => outer[row] === f);
+      const predicted = await learner.predict(probe, test);
+      for (let t = 0; t < TARGETS; t++) {
+        const guess = Float64Array.from(test, (_, r) => predicted[r * TARGETS + t]!);
+        const stored = Float64Array.from(test, (row) => heldOut[row * TARGETS + t]!);
+        expect(largestDifference(guess, stored)).toBeLessThan(1e-9);
+        const target = Float64Array.from(test, (row) => problem.targets[row * TARGETS + t]!);
+        const [score] = scorePairs(pairsOf(target, guess, 1, test));
+        expect(score!.pearson.value).toBeCloseTo(want.pearson[t]!, 9);
+        expect(score!.mse.value).toBeCloseTo(want.mse[t]!, 9);
+      }
+    }
+  });
+});
