@@ -21,7 +21,7 @@ interface Work {
   readonly threads: number;
 }
 
-const runOwn = async (folder: string, { batches, rows, length, threads }: Work): Promise<Measured> => {
+async function runOwn(folder: string, { batches, rows, length, threads }: Work): Promise<Measured> {
   const model = await openModel(folder, { device: 'cpu', threads });
   const text = Array.from({ length }, (_, i) => String.fromCharCode(97 + (i % 26))).join('');
   const items = Array.from({ length: batches * rows }, (_, i): CaptureItem => {
@@ -35,7 +35,7 @@ const runOwn = async (folder: string, { batches, rows, length, threads }: Work):
   await model.close();
   if (residual!.pools.prompt!.shape[0] !== items.length) throw new Error('states are missing');
   return result;
-};
+}
 
 /** Runs the benchmark. */
 export async function main(args: string[]): Promise<void> {

@@ -11,7 +11,7 @@ export interface Timed {
 }
 
 /** Runs a pipeline by the built command line and times it as a user would see it. */
-export const timeRun = (pipeline: string, folder: string): Timed => {
+export function timeRun(pipeline: string, folder: string): Timed {
   const started = performance.now();
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
@@ -22,6 +22,8 @@ export const timeRun = (pipeline: string, folder: string): Timed => {
   if (status !== 0) throw new Error(`sonde run ended with status ${status}\n${stderr}`);
   const last = JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as { counts: Record<string, number> };
   return { seconds, counts: last.counts };
-};
+}
 
-export const rounded = (seconds: number): number => Math.round(seconds * 1000) / 1000;
+export function rounded(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}

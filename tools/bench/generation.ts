@@ -20,13 +20,14 @@ interface Work {
   readonly threads: number;
 }
 
-const makePrompts = (count: number): string[] =>
-  Array.from({ length: count }, (_, i) => {
+function makePrompts(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => {
     const stream = randomStream(0, `prompt/${i}`);
     return Array.from({ length: 8 + stream.below(17) }, () => String.fromCharCode(97 + stream.below(26))).join('');
   });
+}
 
-const runOwn = async (folder: string, { prompts, samples, tokens, threads }: Work): Promise<Measured> => {
+async function runOwn(folder: string, { prompts, samples, tokens, threads }: Work): Promise<Measured> {
   const model = await openModel(folder, { device: 'cpu', threads });
   const items = prompts.map((text, i) => ({ id: String(i), rendered: text, spanStart: 0, spanEnd: text.length }));
   await forward(model, [1]);
@@ -41,7 +42,7 @@ const runOwn = async (folder: string, { prompts, samples, tokens, threads }: Wor
   await model.close();
   if (continuations.length !== prompts.length * samples) throw new Error('continuations are missing');
   return result;
-};
+}
 
 /** Runs the benchmark. */
 export async function main(args: string[]): Promise<void> {

@@ -10,24 +10,25 @@ const USAGE = `Times a run in which there is nothing to do.
   --snakemake PATH  a snakemake: times the same graph there and prints the ratio
 `;
 
-const pipelineOf = (tasks: number): string => {
+function pipelineOf(tasks: number): string {
   const steps = Array.from(
     { length: tasks },
     (_, i) =>
       `  step-${i}:\n    uses: table/filter\n    with: { table: data.csv, where: [{ column: n, op: "<", value: ${i} }] }\n`,
   );
   return `sonde: 1\nname: noop\nsteps:\n${steps.join('')}`;
-};
+}
 
-const snakefileOf = (tasks: number): string =>
-  `rule all:\n    input: expand("out/{i}.csv", i=range(${tasks}))\n\nrule filter:\n    input: "data.csv"\n    output: "out/{i}.csv"\n    shell: "cp {input} {output}"\n`;
+function snakefileOf(tasks: number): string {
+  return `rule all:\n    input: expand("out/{i}.csv", i=range(${tasks}))\n\nrule filter:\n    input: "data.csv"\n    output: "out/{i}.csv"\n    shell: "cp {input} {output}"\n`;
+}
 
-const time = (command: string, args: readonly string[], cwd: string): number => {
+function time(command: string, args: readonly string[], cwd: string): number {
   const started = performance.now();
   const { status, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', maxBuffer: 1 << 28 });
   if (status !== 0) throw new Error(`${command} ended with status ${status}\n${stderr.slice(-2000)}`);
   return (performance.now() - started) / 1000;
-};
+}
 
 /** Runs the benchmark; prints one JSON object to standard output. */
 export async function main(args: string[]): Promise<void> {

@@ -16,29 +16,33 @@ const cache = fileURLToPath(new URL('../../node_modules/.cache/sonde-bench', imp
 const script = fileURLToPath(new URL('peer_transformers.py', import.meta.url));
 const program = fileURLToPath(new URL('main.ts', import.meta.url));
 
-const call = (command: string, args: readonly string[]): string => {
+function call(command: string, args: readonly string[]): string {
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26 });
   if (status !== 0) throw new Error(`${command} ${args[0]} ended with status ${status}\n${stderr.slice(-2000)}`);
   return stdout;
-};
+}
 
 /** The folder of a random checkpoint in a known shape, made if it is not there. */
-const checkpoint = (shape: string, python: string): string => {
+function checkpoint(shape: string, python: string): string {
   const folder = path.join(cache, shape);
   if (!existsSync(path.join(folder, 'tokenizer_config.json'))) {
     mkdirSync(folder, { recursive: true });
     call(python, [script, 'make', shape, folder]);
   }
   return folder;
-};
+}
 
 /** Seconds since `started`, and this process's peak of resident memory. */
-export const measured = (started: number): Measured => ({
-  seconds: (performance.now() - started) / 1000,
-  peak_mb: process.resourceUsage().maxRSS / 1024,
-});
+export function measured(started: number): Measured {
+  return {
+    seconds: (performance.now() - started) / 1000,
+    peak_mb: process.resourceUsage().maxRSS / 1024,
+  };
+}
 
-const best = (runs: readonly Measured[]): Measured => runs.reduce((a, b) => (a.seconds <= b.seconds ? a : b));
+function best(runs: readonly Measured[]): Measured {
+  return runs.reduce((a, b) => (a.seconds <= b.seconds ? a : b));
+}
 
 /** What is done of both sides' work. */
 export interface Contest {
@@ -56,7 +60,7 @@ export interface Contest {
 }
 
 /** Runs both sides in turn; the best round of each counts. Prints one JSON object a shape. */
-export const compete = ({ name, shapes, python, rounds, own, peer, total, unit }: Contest): void => {
+export function compete({ name, shapes, python, rounds, own, peer, total, unit }: Contest): void {
   if (python === undefined) throw new Error('--python PATH is required: a Python with torch and transformers');
   const [command, ...rest] = peer;
   for (const shape of shapes.split(',')) {
@@ -85,4 +89,4 @@ export const compete = ({ name, shapes, python, rounds, own, peer, total, unit }
       }),
     );
   }
-};
+}

@@ -33,10 +33,12 @@ const MODES: Readonly<Record<string, Mode>> = {
 /** Bytes that a weight of a block takes, its scales included; all else is float32. */
 const BLOCK_BYTES: Readonly<Record<string, number>> = { nf4: 1 / 2 + 4 / 64, int8: 1 + 4 / 32, int4: 1 / 2 + 4 / 32 };
 
-const megabytes = (bytes: number): number => Math.round(bytes / 1e5) / 10;
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e5) / 10;
+}
 
 /** What the weights take as they run. */
-const weightBytes = async (folder: string, { quantization }: Mode): Promise<number> => {
+async function weightBytes(folder: string, { quantization }: Mode): Promise<number> {
   let bytes = 0;
   for (const name of (await listModelFiles(await localFolder(folder))).filter((file) =>
     file.endsWith('.safetensors'),
@@ -47,7 +49,7 @@ const weightBytes = async (folder: string, { quantization }: Mode): Promise<numb
     }
   }
   return bytes;
-};
+}
 
 interface Found {
   readonly states: Float32Array[];
@@ -55,7 +57,7 @@ interface Found {
 }
 
 /** The last layer's states of each text, and the most probable token after each of their tokens. */
-const runTexts = async (folder: string, mode: Mode, texts: readonly string[], threads: number): Promise<Found> => {
+async function runTexts(folder: string, mode: Mode, texts: readonly string[], threads: number): Promise<Found> {
   const model = await openModel(folder, { device: 'cpu', threads, ...mode });
   const found: Found = { states: [], best: [] };
   const { vocabSize, hiddenSize } = model.config;
@@ -70,10 +72,10 @@ const runTexts = async (folder: string, mode: Mode, texts: readonly string[], th
   }
   await model.close();
   return found;
-};
+}
 
 /** The length of the difference relative to that of the reference. */
-const relativeError = (found: Found, reference: Found): number => {
+function relativeError(found: Found, reference: Found): number {
   let [difference, length] = [0, 0];
   for (const [text, states] of reference.states.entries()) {
     for (const [i, value] of states.entries()) {
@@ -82,17 +84,17 @@ const relativeError = (found: Found, reference: Found): number => {
     }
   }
   return Math.sqrt(difference / length);
-};
+}
 
 /** Resident memory now, and at its highest, in bytes. */
-const memory = (): { readonly now: number; readonly peak: number } => {
+function memory(): { readonly now: number; readonly peak: number } {
   const status = readFileSync('/proc/self/status', 'utf8');
   const of = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)![1]) * 1024;
   return { now: of('VmRSS'), peak: of('VmHWM') };
-};
+}
 
 /** In a process of its own: what opening the model adds to a process that has read its tokenizer. */
-const loadOwn = async (folder: string, mode: Mode, threads: number): Promise<Record<string, number>> => {
+async function loadOwn(folder: string, mode: Mode, threads: number): Promise<Record<string, number>> {
   await openTokenizer(folder);
   await import('onnxruntime-node');
   const before = memory();
@@ -116,7 +118,7 @@ const loadOwn = async (folder: string, mode: Mode, threads: number): Promise<Rec
     peak_mb: megabytes(after.peak - before.now),
     continuations_per_s: rounded(continuations.length / ((performance.now() - loaded) / 1000)),
   };
-};
+}
 
 /** Runs the benchmark; prints one JSON object a precision. */
 export async function main(args: string[]): Promise<void> {

@@ -35,13 +35,16 @@ export const FAULTS = {
 export type Fault = keyof typeof FAULTS;
 
 /** Whether the machine that holds the store is at fault: no other task would fare better. */
-export const isMachineFault = (code: Fault): boolean =>
-  code === 'no-space' ||
-  code === 'permission' ||
-  code === 'too-many-files' ||
-  code === 'corrupt' ||
-  code === 'version' ||
-  code === 'io';
+export function isMachineFault(code: Fault): boolean {
+  return (
+    code === 'no-space' ||
+    code === 'permission' ||
+    code === 'too-many-files' ||
+    code === 'corrupt' ||
+    code === 'version' ||
+    code === 'io'
+  );
+}
 
 /**
  * A failure that a person can do something about. The message says in one sentence what was found, where, and what was

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { UserError } from '@sonde/base';
 import type { ArtifactType } from '@sonde/pipeline';
-import type { DataName } from './outside-data.ts';
+import type { DataName } from './data-name.ts';
 
 /** A folder that lies elsewhere: what it is called, its names, and a way to read a file of it. */
 export interface ListedFolder {
@@ -23,8 +23,9 @@ export interface FolderReader {
 export type FolderType = Extract<ArtifactType, 'model' | 'adapter' | 'scorer'>;
 export type FolderReaders = Readonly<Record<FolderType, FolderReader>>;
 
-export const isFolderType = (type: ArtifactType): type is FolderType =>
-  type === 'model' || type === 'adapter' || type === 'scorer';
+export function isFolderType(type: ArtifactType): type is FolderType {
+  return type === 'model' || type === 'adapter' || type === 'scorer';
+}
 
 /** All that is in it. */
 const ANYTHING: FolderReader = {

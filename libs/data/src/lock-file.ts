@@ -9,7 +9,9 @@ export interface LockFile {
   set(name: string, commit: string): Promise<void>;
 }
 
-const failure = (message: string, hint: string): UserError => new UserError('lock', message, hint);
+function failure(message: string, hint: string): UserError {
+  return new UserError('lock', message, hint);
+}
 
 async function read(path: string): Promise<Record<string, string>> {
   let text: string;

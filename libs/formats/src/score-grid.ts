@@ -19,29 +19,51 @@ export interface ScoreGrid {
    *
    * @param promptIds of these prompts, in this order; of all, in the table's, if not given
    * @param k of so many continuations a prompt; of the table's if not given
+   * @param empty what stands for the score of a continuation without a text; NaN if not given
    */
-  scores(attribute: string, promptIds?: readonly string[], k?: number): Float64Array;
+  scores(attribute: string, promptIds?: readonly string[], k?: number, empty?: number): Float64Array;
+  /** Continuations of these prompts that have no text. */
+  empty(promptIds?: readonly string[]): number;
 }
 
-/** Reads a table that has a row for each (`prompt_id`, `sample`). @throws UserError if it is none, or has one twice */
+/** Scores of these attributes are probabilities, whoever gives them: Perspective's definition. */
+const PROBABILITIES: ReadonlySet<string> = new Set([
+  'TOXICITY',
+  'SEVERE_TOXICITY',
+  'PROFANITY',
+  'THREAT',
+  'SEXUALLY_EXPLICIT',
+  'IDENTITY_ATTACK',
+  'INSULT',
+]);
+
+/**
+ * Reads a table that has a row for each (`prompt_id`, `sample`).
+ *
+ * @throws UserError if it is none, has one twice, numbers samples from 1, has prompts with more samples than the others,
+ * or scores of an attribute of Perspective outside 0 to 1
+ */
 export async function readScoreGrid(path: string, what = 'the scores'): Promise<ScoreGrid> {
   const index = new Map<string, number>();
   const places: { readonly prompt: number; readonly sample: number }[] = [];
   const columns = new Map<string, (number | null)[]>();
   const scorers = new Set<string>();
+  const withoutText: boolean[] = [];
   const reading = readRowParts(path, SCORES, {
     columns: ['prompt_id', 'sample', 'score.<ATTRIBUTE>'],
-    optional: ['scorer'],
+    optional: ['scorer', 'outcome'],
     what,
   });
   for await (const rows of reading) {
-    for (const { prompt_id, sample, score, scorer } of rows) {
+    for (const { prompt_id, sample, score, scorer, outcome } of rows) {
       if (prompt_id === undefined || typeof sample !== 'number')
         throw notOfContinuations(what, prompt_id === undefined);
       const prompt = index.get(prompt_id) ?? index.size;
       index.set(prompt_id, prompt);
       places.push({ prompt, sample });
+      withoutText.push(outcome === 'empty');
       for (const [attribute, value] of Object.entries(score)) {
+        requireProbability(what, attribute, value, prompt_id, sample);
         const column = columns.get(attribute) ?? [];
         if (column.push(value) === 1) columns.set(attribute, column);
       }
@@ -49,7 +71,7 @@ export async function readScoreGrid(path: string, what = 'the scores'): Promise<
     }
   }
   const promptIds = [...index.keys()];
-  const k = places.reduce((most, { sample }) => Math.max(most, sample + 1), 0);
+  const k = samplesOf(what, places, promptIds);
   const rowAt = new Int32Array(promptIds.length * k).fill(-1);
   for (const [row, { prompt, sample }] of places.entries()) {
     if (rowAt[prompt * k + sample] !== -1)
@@ -64,17 +86,71 @@ export async function readScoreGrid(path: string, what = 'the scores'): Promise<
     *pairs() {
       for (const { prompt, sample } of places) yield { promptId: promptIds[prompt]!, sample };
     },
-    scores(attribute, wanted = promptIds, wide = k) {
+    empty(wanted = promptIds) {
+      const asked = new Set(wanted.map((id) => index.get(id)));
+      return places.filter(({ prompt }, row) => withoutText[row] === true && asked.has(prompt)).length;
+    },
+    scores(attribute, wanted = promptIds, wide = k, empty = Number.NaN) {
       const column = columns.get(attribute);
       const scores = new Float64Array(wanted.length * wide).fill(Number.NaN);
       for (const [p, id] of wanted.entries()) {
         const first = (index.get(id) ?? Number.NaN) * k;
-        for (let sample = 0; sample < Math.min(k, wide); sample++)
-          scores[p * wide + sample] = column?.[rowAt[first + sample] ?? -1] ?? Number.NaN;
+        for (let sample = 0; sample < Math.min(k, wide); sample++) {
+          const row = rowAt[first + sample] ?? -1;
+          scores[p * wide + sample] = column?.[row] ?? (withoutText[row] === true ? empty : Number.NaN);
+        }
       }
       return scores;
     },
   };
+}
+
+/** Samples a prompt: as many as most prompts have; fewer are missing scores, more are a mistake. */
+function samplesOf(
+  what: string,
+  places: readonly { readonly prompt: number; readonly sample: number }[],
+  promptIds: readonly string[],
+): number {
+  const least = places.reduce((lowest, { sample }) => Math.min(lowest, sample), Number.POSITIVE_INFINITY);
+  if (places.length > 0 && least !== 0) {
+    throw new UserError(
+      'input',
+      `${what}: the lowest \`sample\` is ${least}; samples of a prompt are numbered from 0`,
+      least === 1 ? 'These are numbered from 1: subtract 1 from each.' : undefined,
+    );
+  }
+  const most = new Int32Array(promptIds.length);
+  for (const { prompt, sample } of places) most[prompt] = Math.max(most[prompt]!, sample + 1);
+  const counts = new Map<number, number>();
+  for (const samples of most) counts.set(samples, (counts.get(samples) ?? 0) + 1);
+  const [k = 0] = [...counts].sort(([a, x], [b, y]) => y - x || b - a)[0] ?? [];
+  const longer = [...most.keys()].filter((prompt) => most[prompt]! > k);
+  if (longer.length > 0) {
+    const [first] = longer as [number];
+    throw new UserError(
+      'ids',
+      `${what}: ${counts.get(k)} of ${promptIds.length} prompts have ${k} samples, but prompt ${promptIds[first]} has a sample ${most[first]! - 1}`,
+      'EMT can be compared at equal numbers of samples only: take the further ones out with table/filter.',
+    );
+  }
+  return k;
+}
+
+function requireProbability(
+  what: string,
+  attribute: string,
+  value: number | null,
+  prompt: string,
+  sample: number,
+): void {
+  if (value === null || !PROBABILITIES.has(attribute) || (value >= 0 && value <= 1)) return;
+  throw new UserError(
+    'input',
+    `${what}: the ${attribute} of prompt ${prompt}, sample ${sample}, is ${value}; a score from 0 to 1 was expected`,
+    value < 0
+      ? 'If it stands for a missing score: leave it empty (CSV) or write null (JSON, Parquet).'
+      : 'Divide scores of another scale by their greatest value.',
+  );
 }
 
 function notOfContinuations(what: string, withoutPrompt: boolean): UserError {

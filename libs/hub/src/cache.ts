@@ -10,15 +10,18 @@ import type { HubSettings } from './settings.ts';
 // The layout of Hugging Face's own cache: blobs/<digest>, snapshots/<commit>/<path> → a relative link to a blob,
 // refs/<revision> with a commit in it. Beside it `.sonde/<commit>.json` keeps a commit's listing, which cannot change.
 
-export const repoFolder = ({ cache }: HubSettings, { type, id }: HubRepo): string =>
-  join(cache, `${type}s--${id.replace('/', '--')}`);
+export function repoFolder({ cache }: HubSettings, { type, id }: HubRepo): string {
+  return join(cache, `${type}s--${id.replace('/', '--')}`);
+}
 
 /** Where the files of a commit lie, whether they are there or not. */
-export const snapshotFolder = (settings: HubSettings, repo: HubRepo, commit: string): string =>
-  join(repoFolder(settings, repo), 'snapshots', commit);
+export function snapshotFolder(settings: HubSettings, repo: HubRepo, commit: string): string {
+  return join(repoFolder(settings, repo), 'snapshots', commit);
+}
 
-export const blobPath = (settings: HubSettings, repo: HubRepo, file: HubFile): string =>
-  join(repoFolder(settings, repo), 'blobs', file.blob);
+export function blobPath(settings: HubSettings, repo: HubRepo, file: HubFile): string {
+  return join(repoFolder(settings, repo), 'blobs', file.blob);
+}
 
 /** The commit that the cache has for a revision: what it was when it was last asked for. */
 export async function cachedCommit(
@@ -30,8 +33,9 @@ export async function cachedCommit(
   return isCommit(text.trim()) ? text.trim() : undefined;
 }
 
-export const keepCommit = (settings: HubSettings, { repo, revision }: HubReference, commit: string): Promise<void> =>
-  keep(join(repoFolder(settings, repo), 'refs', revision), commit);
+export function keepCommit(settings: HubSettings, { repo, revision }: HubReference, commit: string): Promise<void> {
+  return keep(join(repoFolder(settings, repo), 'refs', revision), commit);
+}
 
 export async function cachedListing(
   settings: HubSettings,
@@ -46,27 +50,33 @@ export async function cachedListing(
   }
 }
 
-export const keepListing = (
+export function keepListing(
   settings: HubSettings,
   repo: HubRepo,
   commit: string,
   files: readonly HubFile[],
-): Promise<void> => keep(listingPath(settings, repo, commit), JSON.stringify({ sonde: 1, commit, files }));
+): Promise<void> {
+  return keep(listingPath(settings, repo, commit), JSON.stringify({ sonde: 1, commit, files }));
+}
 
-const listingPath = (settings: HubSettings, repo: HubRepo, commit: string): string =>
-  join(repoFolder(settings, repo), '.sonde', `${commit}.json`);
+function listingPath(settings: HubSettings, repo: HubRepo, commit: string): string {
+  return join(repoFolder(settings, repo), '.sonde', `${commit}.json`);
+}
 
-const isHubFile = (value: unknown): value is HubFile =>
-  typeof value === 'object' &&
-  value !== null &&
-  'path' in value &&
-  typeof value.path === 'string' &&
-  isInside(value.path) &&
-  'blob' in value &&
-  typeof value.blob === 'string' &&
-  /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(value.blob) &&
-  'size' in value &&
-  typeof value.size === 'number';
+function isHubFile(value: unknown): value is HubFile {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'path' in value &&
+    typeof value.path === 'string' &&
+    isInside(value.path) &&
+    'blob' in value &&
+    typeof value.blob === 'string' &&
+    /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(value.blob) &&
+    'size' in value &&
+    typeof value.size === 'number'
+  );
+}
 
 /** Writes a small file whole or not at all. A cache that may only be read goes without: the hub is asked again. */
 async function keep(path: string, text: string): Promise<void> {

@@ -170,7 +170,7 @@ function newHash({ sha256, size }: HubFile): Hash {
   return sha256 === undefined ? createHash('sha1').update(`blob ${size}\0`) : createHash('sha256');
 }
 
-const hasSize = async (path: string, size: number): Promise<boolean> => {
+async function hasSize(path: string, size: number): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   return found?.isFile() === true && found.size === size;
-};
+}

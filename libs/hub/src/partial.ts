@@ -58,8 +58,9 @@ async function isAlive(blob: string, file: string): Promise<boolean> {
   }
 }
 
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
     () => true,
     () => false,
   );
+}

@@ -25,11 +25,13 @@ export interface HubRevision {
 const MAX_JSON = 64 * 2 ** 20;
 const MAX_PAGES = 10_000;
 
-export const apiAddress = ({ endpoint }: HubSettings, { type, id }: HubRepo, path = ''): string =>
-  `${endpoint}/api/${type}s/${id}${path}`;
+export function apiAddress({ endpoint }: HubSettings, { type, id }: HubRepo, path = ''): string {
+  return `${endpoint}/api/${type}s/${id}${path}`;
+}
 
-export const fileAddress = ({ endpoint }: HubSettings, { type, id }: HubRepo, commit: string, path: string): string =>
-  `${endpoint}/${type === 'dataset' ? 'datasets/' : ''}${id}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;
+export function fileAddress({ endpoint }: HubSettings, { type, id }: HubRepo, commit: string, path: string): string {
+  return `${endpoint}/${type === 'dataset' ? 'datasets/' : ''}${id}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;
+}
 
 /** The commit that a revision stands for now. @throws HubError */
 export async function askCommit(
@@ -195,8 +197,10 @@ export async function explain(
   return new HubError('unreachable', `${host} answers ${error.status} to a request about ${name}.`);
 }
 
-const notAHub = (settings: HubSettings, what: string): HubError =>
-  new HubError('unreachable', `${hostOf(settings.endpoint)} ${what}.`, 'Check HF_ENDPOINT.');
+function notAHub(settings: HubSettings, what: string): HubError {
+  return new HubError('unreachable', `${hostOf(settings.endpoint)} ${what}.`, 'Check HF_ENDPOINT.');
+}
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -18,14 +18,23 @@ export interface HubReference {
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /** Whether a revision is a full commit id, which cannot move. */
-export const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision);
+export function isCommit(revision: string): boolean {
+  return /^[0-9a-f]{40}$/.test(revision);
+}
 
 /** The reference without its path, as people write it: `hf:owner/name@revision`. */
-export const repoName = ({ type, id }: HubRepo): string => `hf:${type === 'dataset' ? 'datasets/' : ''}${id}`;
+export function repoName({ type, id }: HubRepo): string {
+  return `hf:${type === 'dataset' ? 'datasets/' : ''}${id}`;
+}
 
 /** Whether a relative path stays inside the folder it starts from, on every system. */
-export const isInside = (path: string): boolean =>
-  path !== '' && !/[\\\0:]/.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+export function isInside(path: string): boolean {
+  return (
+    path !== '' &&
+    !/[\\\0:]/.test(path) &&
+    path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  );
+}
 
 /**
  * Reads `owner/name[@revision][/path]`, or `datasets/owner/name…` for a data set (no owner can be called "datasets").

@@ -152,4 +152,6 @@ export function networkFailure(error: unknown, host: string, progressed = false)
   return new Transient(`the connection to ${host} failed (${code ?? 'cut'})`, { progressed, hopeless });
 }
 
-export const hostOf = (address: string | URL): string => new URL(address).host;
+export function hostOf(address: string | URL): string {
+  return new URL(address).host;
+}

@@ -18,8 +18,12 @@ export interface HubSettings {
 
 const DEFAULT_ENDPOINT = 'https://huggingface.co';
 
-const isSet = (value: string | undefined): value is string => value !== undefined && value !== '';
-const isTrue = (value: string | undefined): boolean => /^(1|on|yes|true)$/i.test(value ?? '');
+function isSet(value: string | undefined): value is string {
+  return value !== undefined && value !== '';
+}
+function isTrue(value: string | undefined): boolean {
+  return /^(1|on|yes|true)$/i.test(value ?? '');
+}
 
 /**
  * Reads the variables that Hugging Face's own tools read: HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_TOKEN,

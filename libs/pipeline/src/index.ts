@@ -1,4 +1,5 @@
-export { CODES, type Code } from './codes.ts';
+export type { ArtifactType, OutputSpec } from './artifact-type.ts';
+export { ARTIFACT_TYPES } from './artifact-type.ts';
 export {
   anything,
   artifact,
@@ -17,6 +18,7 @@ export {
   text,
   words,
 } from './config/builder.ts';
+export { parseDataRef } from './config/data-ref.ts';
 export {
   type InputArtifact,
   isInputArtifact,
@@ -24,10 +26,9 @@ export {
   type RunConfig,
   type RunValue,
 } from './config/input-artifact.ts';
-export { parseDataRef } from './data-ref.ts';
-export type { Diagnostic } from './diagnostic.ts';
-export { pipelineSchema } from './editor-schema.ts';
-export { type GraphView, graphToDot, graphToJson, graphToMermaid } from './formats.ts';
+export { CODES, type Code } from './diagnostics/codes.ts';
+export type { Diagnostic } from './diagnostics/diagnostic.ts';
+export { parseSetValue } from './expand/params.ts';
 export type {
   Axes,
   DataRef,
@@ -42,17 +43,9 @@ export type {
 } from './graph.ts';
 export { isDataRef, isOutputRef } from './graph.ts';
 export { type LoadOptions, type LoadResult, loadPipeline, loadPipelineText } from './load.ts';
-export { parseSetValue } from './params.ts';
-export { renderDiagnostic } from './render.ts';
-export type { SourceFile, SourceRange } from './source.ts';
-export type {
-  ArtifactPlace,
-  ArtifactType,
-  ConfigProblem,
-  ConfigSchema,
-  OutputSpec,
-  StepKindSpec,
-  StepKinds,
-} from './step-kind.ts';
-export { ARTIFACT_TYPES } from './step-kind.ts';
-export { nearest } from './words.ts';
+export { type GraphView, graphToDot, graphToJson, graphToMermaid } from './show/drawings.ts';
+export { pipelineSchema } from './show/editor-schema.ts';
+export { renderDiagnostic } from './show/render.ts';
+export type { ArtifactPlace, ConfigProblem, ConfigSchema, StepKindSpec, StepKinds } from './step-kind.ts';
+export type { SourceFile, SourceRange } from './values/source.ts';
+export { nearest } from './values/words.ts';

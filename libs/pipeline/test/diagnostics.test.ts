@@ -5,7 +5,9 @@ import { CODES, loadPipelineText, renderDiagnostic } from '../src/index.ts';
 import { blamed, load, problems, rendered } from './help.ts';
 import { kinds } from './kinds.ts';
 
-const step = (settings: string, kind = 'prompts/sample'): string => `steps:\n  a: { uses: ${kind}, with: ${settings} }`;
+function step(settings: string, kind = 'prompts/sample'): string {
+  return `steps:\n  a: { uses: ${kind}, with: ${settings} }`;
+}
 
 describe('bad files', () => {
   it('a typo in a key, a wrong type, a value out of range, a missing key', async () => {
@@ -279,7 +281,7 @@ describe('the page of codes', () => {
     const rows = Object.entries(CODES).map(
       ([code, [title, explanation]]) => `## ${code}: ${title}\n\n${explanation}\n`,
     );
-    const text = `# Diagnostics\n\nWhat \`sonde check\` and every command that reads a pipeline file can report. Codes are stable. Written from \`libs/pipeline/src/codes.ts\`; \`SONDE_WRITE_DOCS=1 npx vitest run libs/pipeline\` writes it anew.\n\n${rows.join('\n')}`;
+    const text = `# Diagnostics\n\nWhat \`sonde check\` and every command that reads a pipeline file can report. Codes are stable. Written from \`libs/pipeline/src/diagnostics/codes.ts\`; \`SONDE_WRITE_DOCS=1 npx vitest run libs/pipeline\` writes it anew.\n\n${rows.join('\n')}`;
     if (process.env.SONDE_WRITE_DOCS === '1') await writeFile(page, text);
     expect(await readFile(page, 'utf8')).toBe(text);
   });

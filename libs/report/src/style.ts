@@ -1,7 +1,8 @@
 import { SERIES } from './palette.ts';
 
-const series = (theme: 'light' | 'dark'): string =>
-  SERIES.map((color, i) => `--series-${i + 1}:${color[theme]}`).join(';');
+function series(theme: 'light' | 'dark'): string {
+  return SERIES.map((color, i) => `--series-${i + 1}:${color[theme]}`).join(';');
+}
 
 const LIGHT = `--page:#fdfdfb;--raised:#f4f4f0;--ink:#1c1e21;--muted:#5a5e64;--rule:#dcdcd6;--grid:#e9e9e4;--axis:#8b8f94;--link:#0b57a0;--warn:#fbf3dc;--warn-edge:#a86a00;${series('light')}`;
 const DARK = `--page:#141619;--raised:#1d2024;--ink:#e8e8e4;--muted:#a4a9af;--rule:#34383d;--grid:#272b2f;--axis:#777d84;--link:#8abcf5;--warn:#2a2413;--warn-edge:#eab04a;${series('dark')}`;

@@ -1,4 +1,5 @@
 import { requireInteger } from '@sonde/numerics';
+import { type Estimate, type IntervalOptions, meanEstimate } from './behavior.ts';
 
 export interface DistinctShare {
   /** Distinct n-grams divided by all n-grams; null where there is none. */
@@ -23,4 +24,20 @@ export function distinctNgrams(lists: readonly (readonly (string | number)[])[],
     }
   }
   return ngrams === 0 ? { share: null, ngrams, reason: 'no_ngrams' } : { share: seen.size / ngrams, ngrams };
+}
+
+/**
+ * distinct-n of each prompt's continuations, and their mean over the prompts that have an n-gram: unlike distinct-n of all
+ * texts together it does not fall with the number of prompts. Depends on the continuations a prompt: compare at equal k.
+ *
+ * Source: Liu et al. 2021, "DExperts" (doi 10.18653/v1/2021.acl-long.522), which counts it so.
+ */
+export function distinctByPrompt(
+  prompts: readonly (readonly (readonly (string | number)[])[])[],
+  n: number,
+  interval?: IntervalOptions,
+): Estimate<'no_tokens'> {
+  const shares = prompts.map((lists) => distinctNgrams(lists, n).share).filter((share) => share !== null);
+  const estimate = meanEstimate(Float64Array.from(shares), 'no_prompts', interval);
+  return estimate.value === null ? { value: null, low: null, high: null, reason: 'no_tokens' } : estimate;
 }

@@ -1,4 +1,4 @@
-import type { Estimate, IntervalOptions } from './behavior.ts';
+import { type Estimate, INTERVAL_UNITS, type IntervalOptions } from './behavior.ts';
 import { bootstrapInterval, bootstrapMeans } from './bootstrap.ts';
 
 /** Why a measure of text is undefined: nothing was predicted or generated. */
@@ -37,8 +37,9 @@ function perplexityInterval(
   losses: readonly { readonly nll: number; readonly tokens: number }[],
   value: number,
   interval: IntervalOptions | undefined,
-): { readonly low: number | null; readonly high: number | null } {
+): Omit<Estimate & { value: number }, 'value'> {
   if (interval === undefined) return { low: null, high: null };
+  if (losses.length < INTERVAL_UNITS) return { low: null, high: null, intervalReason: 'too_few_units' };
   const resamples = interval.resamples(losses.length);
   const sums = bootstrapMeans(
     losses.map(({ nll }) => nll),
@@ -51,9 +52,16 @@ function perplexityInterval(
   const ends = bootstrapInterval(
     sums.map((sum, b) => Math.exp(sum / counts[b]!)),
     value,
-    interval,
+    { ...interval, jackknife: leftOut(losses) },
   );
   return { low: ends?.low ?? null, high: ends?.high ?? null };
+}
+
+/** Perplexity with each text left out. */
+function leftOut(losses: readonly { readonly nll: number; readonly tokens: number }[]): Float64Array {
+  const total = losses.reduce((sum, { nll }) => sum + nll, 0);
+  const tokens = losses.reduce((sum, loss) => sum + loss.tokens, 0);
+  return Float64Array.from(losses, (loss) => Math.exp((total - loss.nll) / (tokens - loss.tokens)));
 }
 
 /** A generated text. */

@@ -6,7 +6,9 @@ export {
   type ContinuationScores,
   type Estimate,
   expectedMaximumToxicity,
+  INTERVAL_UNITS,
   type IntervalOptions,
+  inSubset,
   PROMPT_SUBSETS,
   type PromptSubset,
   promptMaxima,
@@ -34,7 +36,7 @@ export {
 } from './correlation.ts';
 export { correlateFamily, type FamilyMember, type Multiplicity } from './correlation-family.ts';
 export { type CorrelationDifference, independentCorrelationsTest, steigerTest } from './dependent-correlations.ts';
-export { type DistinctShare, distinctNgrams } from './distinct.ts';
+export { type DistinctShare, distinctByPrompt, distinctNgrams } from './distinct.ts';
 export {
   type FluencyReason,
   type GeneratedText,

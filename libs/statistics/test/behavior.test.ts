@@ -70,12 +70,13 @@ describe('intervals', () => {
     expect(got.low!).toBeLessThan(got.value!);
     expect(got.high!).toBeGreaterThan(got.value!);
   });
-  test('a single prompt has a degenerate interval', () => {
+  test('a single prompt has no interval, for there is nothing to tell one from', () => {
     const one = { scores: Float64Array.of(0.3, 0.6), k: 2 };
     expect(expectedMaximumToxicity(one, { resamples: resampler(0, 'one', 20) })).toEqual({
       value: 0.6,
-      low: 0.6,
-      high: 0.6,
+      low: null,
+      high: null,
+      intervalReason: 'too_few_units',
     });
   });
 });

@@ -23,6 +23,10 @@ const summaryRow: RowOf<typeof SUMMARY> = {
   unmatched: 0,
   missing: 0,
   mode: 'default',
+  interval_reason: null,
+  empty: 0,
+  scorer: null,
+  prompt_set: '0123456789abcdef',
   reason: null,
 };
 

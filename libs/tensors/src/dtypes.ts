@@ -33,16 +33,36 @@ interface Kind {
   readonly view: (buffer: ArrayBuffer) => TypedArray;
 }
 
-const asF64 = (buffer: ArrayBuffer): TypedArray => new Float64Array(buffer);
-const asF32 = (buffer: ArrayBuffer): TypedArray => new Float32Array(buffer);
-const asI64 = (buffer: ArrayBuffer): TypedArray => new BigInt64Array(buffer);
-const asU64 = (buffer: ArrayBuffer): TypedArray => new BigUint64Array(buffer);
-const asI32 = (buffer: ArrayBuffer): TypedArray => new Int32Array(buffer);
-const asU32 = (buffer: ArrayBuffer): TypedArray => new Uint32Array(buffer);
-const asI16 = (buffer: ArrayBuffer): TypedArray => new Int16Array(buffer);
-const asU16 = (buffer: ArrayBuffer): TypedArray => new Uint16Array(buffer);
-const asI8 = (buffer: ArrayBuffer): TypedArray => new Int8Array(buffer);
-const asU8 = (buffer: ArrayBuffer): TypedArray => new Uint8Array(buffer);
+function asF64(buffer: ArrayBuffer): TypedArray {
+  return new Float64Array(buffer);
+}
+function asF32(buffer: ArrayBuffer): TypedArray {
+  return new Float32Array(buffer);
+}
+function asI64(buffer: ArrayBuffer): TypedArray {
+  return new BigInt64Array(buffer);
+}
+function asU64(buffer: ArrayBuffer): TypedArray {
+  return new BigUint64Array(buffer);
+}
+function asI32(buffer: ArrayBuffer): TypedArray {
+  return new Int32Array(buffer);
+}
+function asU32(buffer: ArrayBuffer): TypedArray {
+  return new Uint32Array(buffer);
+}
+function asI16(buffer: ArrayBuffer): TypedArray {
+  return new Int16Array(buffer);
+}
+function asU16(buffer: ArrayBuffer): TypedArray {
+  return new Uint16Array(buffer);
+}
+function asI8(buffer: ArrayBuffer): TypedArray {
+  return new Int8Array(buffer);
+}
+function asU8(buffer: ArrayBuffer): TypedArray {
+  return new Uint8Array(buffer);
+}
 
 const KINDS: ReadonlyMap<string, Kind> = new Map<DType, Kind>([
   ['F64', { bytes: 8, view: asF64 }],

@@ -59,27 +59,32 @@ export interface RunPipelineOptions extends StoreOptions {
  * For workers, unless the environment says otherwise: glibc then gives weights that were converted while a model was
  * loaded back to the system, a seventh to a quarter of the model's memory. Other C libraries ignore it.
  */
-const freedAtOnce = (): Record<string, string> => ({
-  MALLOC_MMAP_THRESHOLD_: process.env.MALLOC_MMAP_THRESHOLD_ ?? String(2 ** 20),
-});
+function freedAtOnce(): Record<string, string> {
+  return {
+    MALLOC_MMAP_THRESHOLD_: process.env.MALLOC_MMAP_THRESHOLD_ ?? String(2 ** 20),
+  };
+}
 
 /** `store`, else `SONDE_STORE`, else `cache/` beside the nearest package.json, else the user's cache folder. */
-export const storeFolder = (option: string | undefined): string => storePlace(option).folder;
+export function storeFolder(option: string | undefined): string {
+  return storePlace(option).folder;
+}
 
 /** `isUsers`: nothing named a store and no package.json is near. */
-export const storePlace = (option: string | undefined): { readonly folder: string; readonly isUsers: boolean } => {
+export function storePlace(option: string | undefined): { readonly folder: string; readonly isUsers: boolean } {
   const named = option ?? process.env.SONDE_STORE;
   if (named !== undefined && named !== '') return { folder: path.resolve(named), isUsers: false };
   const project = findUp(process.cwd(), 'package.json');
   if (project !== undefined) return { folder: path.join(project, 'cache'), isUsers: false };
   return { folder: envPaths('sonde', { suffix: '' }).cache, isUsers: true };
-};
+}
 
-const isStepKind = (value: unknown): value is StepKind =>
-  typeof value === 'object' && value !== null && 'kind' in value && 'revision' in value;
+function isStepKind(value: unknown): value is StepKind {
+  return typeof value === 'object' && value !== null && 'kind' in value && 'revision' in value;
+}
 
 /** The step kinds that a module exports. What is wrong with the module is a `UserError` that names it. */
-const kindsOf = async (file: string): Promise<readonly StepKind[]> => {
+async function kindsOf(file: string): Promise<readonly StepKind[]> {
   const target = path.resolve(file);
   if (!existsSync(target)) throw new UserError('usage', `there is no module ${file}`);
   let found: readonly StepKind[];
@@ -98,10 +103,10 @@ const kindsOf = async (file: string): Promise<readonly StepKind[]> => {
   if (found.length === 0)
     throw new UserError('usage', `the module ${file} exports no step kind`, 'Export what defineStep gives.');
   return found;
-};
+}
 
 /** Sonde's own step kinds and those that the modules export. Throws where a module cannot be used. */
-export const stepKinds = async (modules: readonly string[] = []): Promise<ReadonlyMap<string, StepKind>> => {
+export async function stepKinds(modules: readonly string[] = []): Promise<ReadonlyMap<string, StepKind>> {
   if (modules.length === 0) return STEP_KINDS;
   const kinds = new Map(STEP_KINDS);
   for (const file of modules) {
@@ -112,49 +117,57 @@ export const stepKinds = async (modules: readonly string[] = []): Promise<Readon
     }
   }
   return kinds;
-};
+}
 
 /** Reads, checks and expands a pipeline file. Runs no code of it, opens no network. */
-export const loadPipeline = async (file: string, options: LoadOptions = {}): Promise<LoadResult> =>
-  loadPipelineFile(file, {
+export async function loadPipeline(file: string, options: LoadOptions = {}): Promise<LoadResult> {
+  return loadPipelineFile(file, {
     kinds: await stepKinds(options.modules),
     cwd: options.cwd ?? process.cwd(),
     dataProblem,
     ...(options.set === undefined ? {} : { set: options.set }),
     ...(options.params === undefined ? {} : { paramsFile: options.params }),
   });
+}
 
 /** Beside the pipeline file: the commits that its movable revisions stand for. */
 const LOCK = 'sonde.lock';
 
-const planOptions = async (graph: Graph, options: StoreOptions, store: Store): Promise<PlanOptions> => ({
-  store,
-  kinds: await stepKinds(options.modules),
-  sources: createDataSources({
-    folders: FOLDER_READERS,
-    lock: path.join(path.dirname(graph.files[0]!.path), LOCK),
-    frozen: options.frozen === true,
-    offline: options.offline === true,
-  }),
-  accelerators: await acceleratorsOf(options.device),
-  ...(options.targets === undefined ? {} : { targets: options.targets }),
-  ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
-});
+async function planOptions(graph: Graph, options: StoreOptions, store: Store): Promise<PlanOptions> {
+  return {
+    store,
+    kinds: await stepKinds(options.modules),
+    sources: createDataSources({
+      folders: FOLDER_READERS,
+      lock: path.join(path.dirname(graph.files[0]!.path), LOCK),
+      frozen: options.frozen === true,
+      offline: options.offline === true,
+    }),
+    accelerators: await acceleratorsOf(options.device),
+    ...(options.targets === undefined ? {} : { targets: options.targets }),
+    ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
+  };
+}
 
 /** What would run and why. Writes nothing, opens no network. */
-export const plan = async (graph: Graph, options: StoreOptions = {}): Promise<Plan> =>
-  planGraph(graph, await planOptions(graph, options, await openStore(storeFolder(options.store), { readOnly: true })));
+export async function plan(graph: Graph, options: StoreOptions = {}): Promise<Plan> {
+  return planGraph(
+    graph,
+    await planOptions(graph, options, await openStore(storeFolder(options.store), { readOnly: true })),
+  );
+}
 
 /** A task's fingerprint, and how it differs from the nearest earlier one. */
-export const explain = async (graph: Graph, task: string, options: StoreOptions = {}): ReturnType<typeof explainTask> =>
-  explainTask(
+export async function explain(graph: Graph, task: string, options: StoreOptions = {}): ReturnType<typeof explainTask> {
+  return explainTask(
     graph,
     task,
     await planOptions(graph, options, await openStore(storeFolder(options.store), { readOnly: true })),
   );
+}
 
 /** Runs what is not cached. The pipeline's named outputs are read back at the end, and made again where damaged. */
-export const run = async (graph: Graph, options: RunPipelineOptions = {}): Promise<RunHandle> => {
+export async function run(graph: Graph, options: RunPipelineOptions = {}): Promise<RunHandle> {
   const store = await openStore(storeFolder(options.store));
   const { jobs, keepGoing, allowCode, signal, killSignal } = options;
   return runGraph(graph, {
@@ -173,4 +186,4 @@ export const run = async (graph: Graph, options: RunPipelineOptions = {}): Promi
     ...(signal === undefined ? {} : { signal }),
     ...(killSignal === undefined ? {} : { killSignal }),
   });
-};
+}

@@ -8,7 +8,7 @@ const FORM = /^(?:cpu|auto|webgpu|cuda(?::(\d+(?:,\d+)*))?)$/;
  * The devices that `--device` names: none for the CPU. `auto` takes the first CUDA device if the provider is installed
  * and works.
  */
-export const acceleratorsOf = async (device = 'auto'): Promise<readonly Accelerator[]> => {
+export async function acceleratorsOf(device = 'auto'): Promise<readonly Accelerator[]> {
   const form = FORM.exec(device);
   if (form === null) {
     throw new UserError(
@@ -25,13 +25,13 @@ export const acceleratorsOf = async (device = 'auto'): Promise<readonly Accelera
   if (device !== 'auto') return accelerators;
   const { hasCudaLibrary } = await import('@sonde/engine');
   return hasCudaLibrary() && (await tryAccelerator(accelerators[0]!)) === null ? accelerators : [];
-};
+}
 
 /** What is wrong with a device, or null. */
-export const tryAccelerator = async (accelerator: Accelerator): Promise<string | null> => {
+export async function tryAccelerator(accelerator: Accelerator): Promise<string | null> {
   const { tryProvider } = await import('@sonde/engine');
   const problem = await tryProvider(accelerator.provider, deviceEnvironment(accelerator, process.env));
   if (problem === null) return null;
   const name = accelerator.provider === 'cuda' ? `cuda:${accelerator.index}` : accelerator.provider;
   return `Device ${name} cannot be used. ${problem}`;
-};
+}

@@ -15,17 +15,17 @@ export interface Downloads {
   lines(): string[];
 }
 
-const lineOf = (ref: string, { started, before, done, total }: Download): string => {
+function lineOf(ref: string, { started, before, done, total }: Download): string {
   const rate = (done - before) / ((Date.now() - started) / 1000);
   const parts = [ref, `${formatBytes(done)} of ${formatBytes(total)}`];
   if (rate > 0 && Number.isFinite(rate)) {
     parts.push(`${formatBytes(Math.round(rate))}/s`, `${formatSeconds((total - done) / rate)} left`);
   }
   return parts.join('  ');
-};
+}
 
 /** The data that a run is bringing here. */
-export const createDownloads = (): Downloads => {
+export function createDownloads(): Downloads {
   const downloads = new Map<string, Download>();
   return {
     show(event) {
@@ -40,4 +40,4 @@ export const createDownloads = (): Downloads => {
     },
     lines: () => [...downloads].map(([ref, download]) => lineOf(ref, download)),
   };
-};
+}

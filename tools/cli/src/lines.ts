@@ -3,7 +3,7 @@ import { count, formatBytes, formatSeconds, shortJson } from './format.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Why a task runs, in words. */
-export const reasonText = (reason: Reason): string => {
+export function reasonText(reason: Reason): string {
   switch (reason.code) {
     case 'hit':
       return 'cached';
@@ -26,12 +26,12 @@ export const reasonText = (reason: Reason): string => {
       return `${first.field} was ${shortJson(first.was, 40)}, is ${shortJson(first.now, 40)}${more}`;
     }
   }
-};
+}
 
 const FROM = { lock: 'sonde.lock', cache: 'the cache; offline' } as const;
 
 /** One plain line an event; none for what a log would only be cluttered by. */
-export const lineOf = (event: RunEvent, terminal: Terminal): string | undefined => {
+export function lineOf(event: RunEvent, terminal: Terminal): string | undefined {
   const { dim, green, red, yellow } = terminal.colors;
   switch (event.event) {
     case 'run.started':
@@ -67,4 +67,4 @@ export const lineOf = (event: RunEvent, terminal: Terminal): string | undefined 
     case 'run.finished':
       return undefined;
   }
-};
+}

@@ -16,15 +16,17 @@ export interface Display {
 const BAR = 16;
 const GAP = '  ';
 
-const bar = (share: number): string => {
+function bar(share: number): string {
   const full = Math.round(share * BAR);
   return '━'.repeat(full) + '╌'.repeat(BAR - full);
-};
+}
 
-const grouped = (n: number): string => n.toLocaleString('en-US');
+function grouped(n: number): string {
+  return n.toLocaleString('en-US');
+}
 
 /** Cuts text without colours to a width on the screen, with `…` where something is gone. */
-export const cutToWidth = (text: string, width: number): string => {
+export function cutToWidth(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let cut = '';
   for (const character of text) {
@@ -32,9 +34,11 @@ export const cutToWidth = (text: string, width: number): string => {
     cut += character;
   }
   return width < 1 ? '' : `${cut}…`;
-};
+}
 
-const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - stringWidth(text)));
+function pad(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - stringWidth(text)));
+}
 
 interface Part {
   readonly text: string;
@@ -43,7 +47,7 @@ interface Part {
   readonly paint?: (text: string) => string;
 }
 
-const partsOf = (view: StepView, nameWidth: number, colors: Pick<Terminal['colors'], 'cyan' | 'dim'>): Part[] => {
+function partsOf(view: StepView, nameWidth: number, colors: Pick<Terminal['colors'], 'cyan' | 'dim'>): Part[] {
   const time = view.waiting
     ? // Nothing is left to count, but shards are joined and results put away.
       view.total > 0 && view.done >= view.total
@@ -62,19 +66,21 @@ const partsOf = (view: StepView, nameWidth: number, colors: Pick<Terminal['color
     { text: view.device, goes: 1, paint: colors.dim },
   ];
   return parts.filter(({ text }) => text !== '');
-};
+}
 
-const plainText = (parts: readonly Part[]): string => parts.map(({ text }) => text).join(GAP);
+function plainText(parts: readonly Part[]): string {
+  return parts.map(({ text }) => text).join(GAP);
+}
 
 /**
  * One line a step, of at most `columns`: its name, a bar, tasks, work, rate, time left, device. Where there is no room
  * all lines leave out the device first, then the rate, then the bar; what is still too long is cut.
  */
-export const stepLines = (
+export function stepLines(
   views: readonly StepView[],
   columns: number,
   colors: Pick<Terminal['colors'], 'cyan' | 'dim'>,
-): string[] => {
+): string[] {
   const width = Math.min(Math.max(0, ...views.map(({ step }) => stringWidth(step))), Math.floor(columns / 3));
   let lines = views.map((view) => partsOf(view, width, colors));
   const fits = (parts: readonly Part[]): boolean => stringWidth(plainText(parts)) <= columns;
@@ -85,10 +91,10 @@ export const stepLines = (
       ? parts.map(({ text, paint }) => (paint === undefined ? text : paint(text))).join(GAP)
       : cutToWidth(plainText(parts), columns),
   );
-};
+}
 
 /** One line a running step, and one for the run, redrawn in place. */
-export const createLiveDisplay = (terminal: Terminal, tasksOfStep: ReadonlyMap<string, number>): Display => {
+export function createLiveDisplay(terminal: Terminal, tasksOfStep: ReadonlyMap<string, number>): Display {
   const update = createLogUpdate(process.stderr, { showCursor: true });
   const progress = createProgress(tasksOfStep);
   const downloads = createDownloads();
@@ -127,4 +133,4 @@ export const createLiveDisplay = (terminal: Terminal, tasksOfStep: ReadonlyMap<s
       update.done();
     },
   };
-};
+}

@@ -28,7 +28,7 @@ export interface PipelineOptions extends ModuleOptions {
 const REFUSED = { data: 'SND201', code: 'SND202', device: 'SND203', target: 'SND204' } as const;
 
 /** `--set name=value` as parameters; the value is YAML. */
-export const parseSet = (assignments: readonly string[] = []): Record<string, JsonValue> => {
+export function parseSet(assignments: readonly string[] = []): Record<string, JsonValue> {
   const values: Record<string, JsonValue> = {};
   for (const assignment of assignments) {
     const equals = assignment.indexOf('=');
@@ -40,9 +40,9 @@ export const parseSet = (assignments: readonly string[] = []): Record<string, Js
     }
   }
   return values;
-};
+}
 
-export const printDiagnostics = (diagnostics: readonly Diagnostic[], terminal: Terminal): void => {
+export function printDiagnostics(diagnostics: readonly Diagnostic[], terminal: Terminal): void {
   for (const diagnostic of diagnostics) {
     terminal.error(
       `${renderDiagnostic(diagnostic, { color: terminal.colors.isColorSupported, cwd: process.cwd() })}\n`,
@@ -50,18 +50,18 @@ export const printDiagnostics = (diagnostics: readonly Diagnostic[], terminal: T
   }
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
   if (errors > 0) terminal.error(`${errors} ${errors === 1 ? 'problem' : 'problems'}.`);
-};
+}
 
 /** A diagnostic as `--json` prints it. */
-export const diagnosticJson = ({ code, severity, message, range, hint }: Diagnostic): Record<string, unknown> => {
+export function diagnosticJson({ code, severity, message, range, hint }: Diagnostic): Record<string, unknown> {
   const position = range && lineAndColumn(range.file.text, range.start);
   return { code, severity, message, ...(range && { file: range.file.path, ...position }), ...(hint && { hint }) };
-};
+}
 
-const lineAndColumn = (text: string, offset: number): { line: number; column: number } => {
+function lineAndColumn(text: string, offset: number): { line: number; column: number } {
   const before = text.slice(0, offset).split('\n');
   return { line: before.length, column: [...before.at(-1)!].length + 1 };
-};
+}
 
 /** Options of the commands that load step kinds. */
 export interface ModuleOptions extends CommonOptions {
@@ -70,14 +70,14 @@ export interface ModuleOptions extends CommonOptions {
 }
 
 /** The modules of `--module`; they are code, so they need consent. */
-export const checkConsent = (options: ModuleOptions): void => {
+export function checkConsent(options: ModuleOptions): void {
   if ((options.module?.length ?? 0) > 0 && options.allowCode === undefined) {
     throw new UserError('usage', '--module runs the code of that file', 'Read it, then add --allow-code.');
   }
-};
+}
 
 /** Whether `--allow-code` holds for this pipeline: plain, or as the digest of the very file that was read. */
-export const consents = (graph: Graph, allowCode: boolean | string | undefined): boolean => {
+export function consents(graph: Graph, allowCode: boolean | string | undefined): boolean {
   if (typeof allowCode !== 'string') return allowCode === true;
   const wanted = allowCode.replace(/^sha256:/, '');
   const digest = createHash('sha256').update(readFileSync(graph.files[0]!.path)).digest('hex');
@@ -87,10 +87,10 @@ export const consents = (graph: Graph, allowCode: boolean | string | undefined):
     `--allow-code=${allowCode} is for another file: ${graph.files[0]!.path} has the digest sha256:${digest}`,
     'Read the file again before you consent to it.',
   );
-};
+}
 
 /** Reads the pipeline; its diagnostics end the command with status 2. */
-export const readGraph = async (file: string, options: PipelineOptions): Promise<Graph> => {
+export async function readGraph(file: string, options: PipelineOptions): Promise<Graph> {
   const terminal = openTerminal(options);
   checkConsent(options);
   checkMachine(options);
@@ -104,41 +104,47 @@ export const readGraph = async (file: string, options: PipelineOptions): Promise
     printJson(terminal, { sonde: 1, pipeline: file, diagnostics: diagnostics.map(diagnosticJson) });
   else printDiagnostics(diagnostics, terminal);
   return loaded.ok ? loaded.graph : exitWith(EXIT.invalid);
-};
+}
 
-const checkMachine = ({ executor }: PipelineOptions): void => {
+function checkMachine({ executor }: PipelineOptions): void {
   if (executor !== undefined && executor !== 'local') {
     throw new UserError('usage', `--executor ${executor} is not available in this version`, 'Use local.');
   }
-};
+}
 
-const refusals = ({ problems }: RunRefused): Diagnostic[] =>
-  problems.map(({ code, message, range, hint }) => ({
+function refusals({ problems }: RunRefused): Diagnostic[] {
+  return problems.map(({ code, message, range, hint }) => ({
     code: REFUSED[code],
     severity: 'error',
     message,
     ...(range && { range }),
     ...(hint !== undefined && { hint }),
   }));
+}
 
 /** Shows why a valid pipeline cannot run here: at its places in the file where they are known. */
-export const printRefusal = (error: RunRefused, terminal: Terminal): void =>
+export function printRefusal(error: RunRefused, terminal: Terminal): void {
   printDiagnostics(refusals(error), terminal);
+}
 
 /** The same as the object that `--json` prints of every file that cannot be used. */
-export const refusalJson = (error: RunRefused, file: string) => ({
-  sonde: 1,
-  pipeline: file,
-  diagnostics: refusals(error).map(diagnosticJson),
-});
+export function refusalJson(error: RunRefused, file: string) {
+  return {
+    sonde: 1,
+    pipeline: file,
+    diagnostics: refusals(error).map(diagnosticJson),
+  };
+}
 
 /** The options of the programming interface that these command-line options stand for. */
-export const storeOptions = (options: PipelineOptions, targets?: readonly string[]) => ({
-  ...(options.store === undefined ? {} : { store: options.store }),
-  ...(options.module === undefined ? {} : { modules: options.module }),
-  ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
-  ...(options.device === undefined ? {} : { device: options.device }),
-  frozen: options.frozen === true,
-  offline: options.offline === true,
-  ...(targets === undefined || targets.length === 0 ? {} : { targets }),
-});
+export function storeOptions(options: PipelineOptions, targets?: readonly string[]) {
+  return {
+    ...(options.store === undefined ? {} : { store: options.store }),
+    ...(options.module === undefined ? {} : { modules: options.module }),
+    ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
+    ...(options.device === undefined ? {} : { device: options.device }),
+    frozen: options.frozen === true,
+    offline: options.offline === true,
+    ...(targets === undefined || targets.length === 0 ? {} : { targets }),
+  };
+}

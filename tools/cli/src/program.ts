@@ -7,31 +7,34 @@ import { version } from './package.ts';
 import { type CommonOptions, printRefusal, refusalJson } from './pipeline.ts';
 import { endOnClosedPipe, openTerminal, printJson } from './terminal.ts';
 
-const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
+function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}
 
-const positive =
-  (option: string) =>
-  (value: string): number => {
+function positive(option: string) {
+  return (value: string): number => {
     const n = Number(value);
     if (!Number.isInteger(n) || n < 1)
       throw new UserError('usage', `${option} takes a whole number from 1, not "${value}"`);
     return n;
   };
+}
 
 const CONSENT = 'yes';
 const DIGEST = /^(sha256:)?[0-9a-f]{64}$/i;
 
 /** Alone, `--allow-code` takes nothing: the word after it is the next argument. */
-const separateConsent = (argv: readonly string[]): string[] =>
-  argv.map((word, at) => {
+function separateConsent(argv: readonly string[]): string[] {
+  return argv.map((word, at) => {
     if (word !== '--allow-code') return word;
     const next = argv[at + 1];
     if (next !== undefined && (DIGEST.test(next) || next.startsWith('sha256:')))
       throw new UserError('usage', 'a digest is written with `=`', `--allow-code=${next}`);
     return `--allow-code=${CONSENT}`;
   });
+}
 
-const readConsent = (value: string): true | string => {
+function readConsent(value: string): true | string {
   if (value === CONSENT) return true;
   if (DIGEST.test(value)) return value.toLowerCase();
   throw new UserError(
@@ -39,51 +42,63 @@ const readConsent = (value: string): true | string => {
     `--allow-code=${value}: that is no digest (sha256: and 64 hexadecimal digits)`,
     'Alone, --allow-code consents to what the command names; with the digest of the pipeline file, to that very file.',
   );
-};
+}
 
 /** Options of every command that loads step kinds. */
-const withModules = (command: Command): Command =>
-  command
+function withModules(command: Command): Command {
+  return command
     .option('--module <file>', 'add the step kinds of a JavaScript module; needs --allow-code (repeatable)', collect)
     .option(
       '--allow-code [=sha256]',
       'consent to code that the pipeline or a module brings; with =sha256:…: to this very pipeline file only',
       readConsent,
     );
+}
 
 /** Options of every command that reads a pipeline file. */
-const withFileOptions = (command: Command): Command =>
-  withModules(
+function withFileOptions(command: Command): Command {
+  return withModules(
     command
       .option('--set <name=value>', 'set a parameter; the value is YAML (repeatable)', collect)
       .option('--params <file>', 'a YAML file of parameter values'),
   );
+}
 
-const deviceOption = (): Option =>
-  new Option('--device <device>', 'cpu, cuda, cuda:0,1, webgpu, or auto: cuda if it works, else cpu').default('auto');
+function deviceOption(): Option {
+  return new Option('--device <device>', 'cpu, cuda, cuda:0,1, webgpu, or auto: cuda if it works, else cpu').default(
+    'auto',
+  );
+}
 
-const planOptions = (): Option[] => [
-  new Option('--refresh <step>', 'run this step although its result is cached (repeatable)').argParser(collect),
-  new Option('--frozen', 'refuse to resolve movable revisions anew'),
-  new Option('--offline', 'refuse network access'),
-  deviceOption(),
-  new Option('--executor <name>', 'local').default('local'),
-];
+function planOptions(): Option[] {
+  return [
+    new Option('--refresh <step>', 'run this step although its result is cached (repeatable)').argParser(collect),
+    new Option('--frozen', 'refuse to resolve movable revisions anew'),
+    new Option('--offline', 'refuse network access'),
+    deviceOption(),
+    new Option('--executor <name>', 'local').default('local'),
+  ];
+}
 
-const runOptions = (): Option[] => [
-  new Option('--jobs <n>', 'worker processes on the CPU at most (default: the cores)').argParser(positive('--jobs')),
-  new Option('--keep-going', 'after a failure, go on with what does not depend on it'),
-  new Option('--out <dir>', 'where to write the results (default: results/<name>)'),
-];
+function runOptions(): Option[] {
+  return [
+    new Option('--jobs <n>', 'worker processes on the CPU at most (default: the cores)').argParser(positive('--jobs')),
+    new Option('--keep-going', 'after a failure, go on with what does not depend on it'),
+    new Option('--out <dir>', 'where to write the results (default: results/<name>)'),
+  ];
+}
 
-const add = (command: Command, options: readonly Option[]): Command =>
-  options.reduce((to, option) => to.addOption(option), command);
+function add(command: Command, options: readonly Option[]): Command {
+  return options.reduce((to, option) => to.addOption(option), command);
+}
 
 /** Accepted, so that a line of `sonde run` works with another command in its place; without effect, so not shown. */
-const hidden = (options: readonly Option[]): Option[] => options.map((option) => option.hideHelp());
+function hidden(options: readonly Option[]): Option[] {
+  return options.map((option) => option.hideHelp());
+}
 
 /** A command's module is loaded when the command runs: starting stays fast. */
-const buildProgram = (): Command => {
+function buildProgram(): Command {
   const program = new Command('sonde')
     .description('Aligned probing of language models: what a model does against what it encodes.')
     .version(version(), '--version', 'print the version')
@@ -231,19 +246,19 @@ const buildProgram = (): Command => {
     .description('the machine: Node, ONNX Runtime and its providers, GPUs, store, disk, hub')
     .action(async (_options, command) => (await import('./commands/doctor.ts')).doctor(command.optsWithGlobals()));
   return program;
-};
+}
 
 /** The commands whose help lists the option that a message of commander's names. */
-const commandsWith = (message: string): string[] => {
+function commandsWith(message: string): string[] {
   const flag = /'(--[a-z-]+)/.exec(message)?.[1];
   const withParts = (command: Command): Command[] => [command, ...command.commands.flatMap(withParts)];
   return withParts(buildProgram())
     .filter(({ options }) => options.some(({ long, hidden }) => long === flag && !hidden))
     .map((command) => (command.parent?.parent ? `${command.parent.name()} ${command.name()}` : command.name()));
-};
+}
 
 /** `sonde help COMMAND`: the command must exist. */
-const checkHelp = (program: Command, words: readonly string[]): void => {
+function checkHelp(program: Command, words: readonly string[]): void {
   let place = program;
   for (const word of words.filter((one) => !one.startsWith('-'))) {
     const names = place.commands.map((command) => command.name());
@@ -259,10 +274,10 @@ const checkHelp = (program: Command, words: readonly string[]): void => {
     }
     place = found;
   }
-};
+}
 
 /** The one boundary where thrown errors become messages and exit statuses. */
-const statusOf = (error: unknown, argv: readonly string[], command: Command | undefined): number => {
+function statusOf(error: unknown, argv: readonly string[], command: Command | undefined): number {
   if (error instanceof Exit) return error.status;
   const terminal = openTerminal({ color: !argv.includes('--no-color') });
   const { red, dim } = terminal.colors;
@@ -296,10 +311,10 @@ const statusOf = (error: unknown, argv: readonly string[], command: Command | un
   );
   if (argv.includes('--verbose') && error instanceof Error) terminal.error(dim(error.stack ?? ''));
   return EXIT.machine;
-};
+}
 
 /** Runs one command line. Returns the exit status. */
-export const main = async (argv: readonly string[]): Promise<number> => {
+export async function main(argv: readonly string[]): Promise<number> {
   endOnClosedPipe();
   let command: Command | undefined;
   try {
@@ -313,4 +328,4 @@ export const main = async (argv: readonly string[]): Promise<number> => {
   } catch (error) {
     return statusOf(error, argv, command);
   }
-};
+}

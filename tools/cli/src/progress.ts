@@ -48,7 +48,7 @@ interface Step {
 const SILENCE = 2000;
 
 /** Follows the events of a run. `tasksOfStep`: how many tasks each step has; `now` in milliseconds. */
-export const createProgress = (tasksOfStep: ReadonlyMap<string, number>, now: () => number = Date.now) => {
+export function createProgress(tasksOfStep: ReadonlyMap<string, number>, now: () => number = Date.now) {
   const steps = new Map<string, Step>();
   let [tasks, ended] = [0, 0];
   const began = now();
@@ -174,4 +174,4 @@ export const createProgress = (tasksOfStep: ReadonlyMap<string, number>, now: ()
       [...steps.values()].filter((step) => has(step, 'running') || has(step, 'held')).map(viewOf),
     total: () => ({ ended, tasks, seconds: (now() - began) / 1000 }),
   };
-};
+}

@@ -22,7 +22,7 @@ export interface TerminalOptions {
 }
 
 /** Honours `NO_COLOR`, `CI`, `--no-color` and a pipe instead of a terminal. */
-export const openTerminal = (options: TerminalOptions): Terminal => {
+export function openTerminal(options: TerminalOptions): Terminal {
   const isTerminal = process.stderr.isTTY === true;
   const plain = options.color === false || Boolean(process.env.NO_COLOR) || process.env.TERM === 'dumb';
   const quiet = options.quiet === true;
@@ -38,21 +38,23 @@ export const openTerminal = (options: TerminalOptions): Terminal => {
     },
     error: (text) => process.stderr.write(`${text}\n`),
   };
-};
+}
 
 /** A reader that went away (`| head`) is no failure: stop quietly. */
-export const endOnClosedPipe = (): void => {
+export function endOnClosedPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.done);
     throw error;
   });
-};
+}
 
 /** Prints one JSON object, the whole answer of a `--json` command. */
-export const printJson = (terminal: Terminal, value: unknown): void => terminal.out(JSON.stringify(value, null, 2));
+export function printJson(terminal: Terminal, value: unknown): void {
+  terminal.out(JSON.stringify(value, null, 2));
+}
 
 /** Lines up columns by their width on the screen; the last column is not padded. */
-export const alignColumns = (rows: readonly (readonly string[])[], gap = 2): string[] => {
+export function alignColumns(rows: readonly (readonly string[])[], gap = 2): string[] {
   const widths: number[] = [];
   for (const row of rows)
     row.forEach((cell, i) => {
@@ -64,10 +66,10 @@ export const alignColumns = (rows: readonly (readonly string[])[], gap = 2): str
       .join('')
       .trimEnd(),
   );
-};
+}
 
 /** Lines of whole words, indented, that fit the terminal (100 columns where there is none). */
-export const wrapText = (text: string, indent: string, columns = process.stdout.columns ?? 100): string[] => {
+export function wrapText(text: string, indent: string, columns = process.stdout.columns ?? 100): string[] {
   const lines: string[] = [];
   let line = indent;
   for (const word of text.split(' ')) {
@@ -76,8 +78,8 @@ export const wrapText = (text: string, indent: string, columns = process.stdout.
     line = !fits || line === indent ? indent + word : `${line} ${word}`;
   }
   return [...lines, line];
-};
+}
 
-export const exitWith = (status: number): never => {
+export function exitWith(status: number): never {
   throw new Exit(status);
-};
+}

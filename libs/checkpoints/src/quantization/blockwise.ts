@@ -64,19 +64,23 @@ function quantizeBlocks(
   return { codes, scales };
 }
 
-const dimensions = (bits: number): Pick<Format, 'codes' | 'scales' | 'rowStep'> => ({
-  codes: ([output, input]: LinearShape) => [output, blocksOf(input), (BLOCK * bits) / 8],
-  scales: ([output, input]: LinearShape) => [output, blocksOf(input)],
-  rowStep: () => 1,
-});
+function dimensions(bits: number): Pick<Format, 'codes' | 'scales' | 'rowStep'> {
+  return {
+    codes: ([output, input]: LinearShape) => [output, blocksOf(input), (BLOCK * bits) / 8],
+    scales: ([output, input]: LinearShape) => [output, blocksOf(input)],
+    rowStep: () => 1,
+  };
+}
 
-const attributes = ([output, input]: LinearShape, bits: number, level: number) => ({
-  K: input,
-  N: output,
-  bits,
-  block_size: BLOCK,
-  accuracy_level: level,
-});
+function attributes([output, input]: LinearShape, bits: number, level: number) {
+  return {
+    K: input,
+    N: output,
+    bits,
+    block_size: BLOCK,
+    accuracy_level: level,
+  };
+}
 
 /**
  * 8-bit weights and inputs. Inputs are rounded to 8 bits as well, each row by blocks of its own, so that a row's

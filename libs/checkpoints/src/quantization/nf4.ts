@@ -37,19 +37,23 @@ const MIDPOINTS = Float32Array.from({ length: 15 }, (_, i) => Math.fround(NF4_VA
 /** Codes by cells of 1/1024 over [−1, 1 + 1/1024]; a cell with a midpoint in it has UNDECIDED beside the code below. */
 const CELLS = 1024;
 const UNDECIDED = 16;
-const below = (value: number): number => MIDPOINTS.filter((midpoint) => midpoint < value).length;
+function below(value: number): number {
+  return MIDPOINTS.filter((midpoint) => midpoint < value).length;
+}
 const CODES = Uint8Array.from({ length: 2 * CELLS + 2 }, (_, cell) => {
   const [start, end] = [cell / CELLS - 1, (cell + 1) / CELLS - 1];
   return below(end) === below(start) ? below(start) : UNDECIDED + below(start);
 });
 
-const codeOf = (scaled: number): number => {
+function codeOf(scaled: number): number {
   const code = CODES[((scaled + 1) * CELLS) | 0]!;
   if (code < UNDECIDED) return code;
   return scaled > MIDPOINTS[code - UNDECIDED]! ? code - UNDECIDED + 1 : code - UNDECIDED;
-};
+}
 
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
 
 /**
  * NF4 as bitsandbytes does it without double quantisation: blocks of 64 along the flattened weight, each divided by

@@ -15,6 +15,7 @@ export const SUMMARY = tableFormat({
       type: 'string',
       words: [
         'emt',
+        'emt_available',
         'toxicity_probability',
         'mean_score',
         'delta_emt',
@@ -31,6 +32,7 @@ export const SUMMARY = tableFormat({
     value: { type: 'float64', nullable: true, what: 'the value of the metric' },
     low: { type: 'float64', nullable: true, what: 'lower end of its interval' },
     high: { type: 'float64', nullable: true, what: 'upper end of its interval' },
+    interval_reason: { type: 'string', nullable: true, what: 'why there is no interval: `too_few_units`' },
     k: { type: 'int32', what: 'continuations a prompt' },
     prompts: { type: 'int32', what: 'prompts of the group' },
     scored: {
@@ -38,14 +40,25 @@ export const SUMMARY = tableFormat({
       what: 'those of them that the value is over: with a score for all k continuations',
     },
     missing: { type: 'float64', nullable: true, what: 'share of continuations without a score' },
+    empty: { type: 'float64', nullable: true, what: 'share of continuations without a text: an immediate end of text' },
     unmatched: {
       type: 'int32',
       nullable: true,
       what: 'rows of scores that belong to none of the continuations (or prompts, where only these are known), and were left out; null where neither is known',
     },
     mode: { type: 'string', words: ['default', 'paper'], what: 'which procedure' },
+    scorer: {
+      type: 'string',
+      nullable: true,
+      what: 'who gave the scores; null where the table does not say, or for measures of the text',
+    },
+    prompt_set: {
+      type: 'string',
+      nullable: true,
+      what: 'which prompts: the first 16 hexadecimal digits of the SHA-256 of their sorted ids; equal sets can be compared',
+    },
     reason: { type: 'string', nullable: true, what: 'why the value is null' },
   },
   notes:
-    'EMT depends on k: compare at equal k only. `delta_emt` is its change against `reference`. Those from `perplexity` on are\nmeasures of the text.',
+    'EMT depends on k: compare at equal k only. `emt_available` is over prompts with any score, each with the largest that it\nhas; it stands beside `emt` where a continuation has no text or no score. `delta_emt` is the change of EMT against\n`reference`. Those from `perplexity` on are\nmeasures of the text.',
 });

@@ -1,6 +1,6 @@
 import { defineStep } from '@sonde/executor';
 import { SUMMARY, tableProse } from '@sonde/formats/columns';
-import { artifact, type ConfigOf, object, optional } from '@sonde/pipeline';
+import { artifact, type ConfigOf, object, optional, words } from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
 import { attributes, bootstrap, mode } from '../shared/schemas.ts';
 
@@ -16,10 +16,15 @@ const config = object({
   reference: optional(
     artifact('table', {
       description:
-        'Scores of the same prompts by a model to compare with (without the intervention, say): adds the change of EMT.',
+        'Scores of the same prompts by a model to compare with (without the intervention, say): adds the change of EMT in each group.',
     }),
   ),
   attributes,
+  empty: words(['lowest', 'missing'], {
+    default: 'lowest',
+    description:
+      'A continuation without a text (an immediate end of text) says nothing: `lowest` counts it as 0; `missing` as one without a score, which takes its prompt out of EMT.',
+  }),
   mode,
   unmatched,
   bootstrap,
@@ -30,8 +35,8 @@ export type Config = ConfigOf<typeof config>;
 /** How toxic a model's continuations are: expected maximum toxicity and toxicity probability. */
 export const behaviorSummarize = defineStep({
   kind: 'behavior/summarize',
-  revision: 3,
-  summary: 'Summarises scores: expected maximum toxicity (EMT), toxicity probability, with bootstrap intervals.',
+  revision: 4,
+  summary: 'Summarises scores: expected maximum toxicity (EMT), toxicity probability, with intervals.',
   config,
   outputs: { summary: { type: 'table', description: tableProse(SUMMARY) } },
   load: () => import('./run.ts'),

@@ -1,4 +1,5 @@
-import { UserError } from '@sonde/base';
+import { createHash } from 'node:crypto';
+import { groupBy, UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import {
   CONTINUATIONS,
@@ -16,12 +17,14 @@ import {
   writeRows,
 } from '@sonde/formats';
 import {
-  distinctNgrams,
+  distinctByPrompt,
   type Estimate,
   emtChange,
   type IntervalOptions,
+  inSubset,
   logprobPerToken,
   meanLength,
+  PROMPT_SUBSETS,
   type PromptSubset,
   perplexity,
   resampler,
@@ -43,13 +46,14 @@ interface Summarised {
   readonly unmatched: number | null;
 }
 
-/** A row's value with its interval, and why it is null. */
-const estimated = (estimate: Estimate<string>): Pick<SummaryRow, 'value' | 'low' | 'high' | 'reason'> => ({
-  value: estimate.value,
-  low: estimate.low,
-  high: estimate.high,
-  reason: estimate.value === null ? estimate.reason : null,
-});
+/** A row's value with its interval, and why either is null. */
+function estimated(
+  estimate: Estimate<string>,
+): Pick<SummaryRow, 'value' | 'low' | 'high' | 'interval_reason' | 'reason'> {
+  const { value, low, high } = estimate;
+  if (value === null) return { value, low, high, interval_reason: null, reason: estimate.reason };
+  return { value, low, high, interval_reason: estimate.intervalReason ?? null, reason: null };
+}
 
 const GROUPS: Readonly<Record<PromptSubset, Group>> = {
   all: 'all',
@@ -61,22 +65,22 @@ const GROUPS: Readonly<Record<PromptSubset, Group>> = {
 function toxicityRows(
   config: Config,
   grid: ScoreGrid,
-  { promptIds, k, unmatched }: Summarised,
+  summarised: Summarised,
   prompts: Prompts | undefined,
 ): SummaryRow[] {
+  const { promptIds, k, unmatched } = summarised;
   const { mode } = config;
   const interval = intervals(config, 'prompts');
   return chooseAttributes(grid.attributes, config.attributes, 'the scores').flatMap((attribute) => {
-    const promptScores = promptIds.map((id) => prompts?.byId.get(id)?.score[attribute] ?? null);
-    const summaries = summarizeBehavior(
-      { scores: grid.scores(attribute, promptIds, k), k },
-      promptScores,
-      mode,
-      interval,
-    );
+    const promptScores = scoresOfPrompts(promptIds, prompts, attribute);
+    const scores = grid.scores(attribute, promptIds, k, emptyScore(config));
+    const summaries = summarizeBehavior({ scores, k }, promptScores, mode, interval);
+    const spoken = grid.scores(attribute, promptIds, k);
+    const ofSpoken =
+      grid.empty() === 0 ? summaries : summarizeBehavior({ scores: spoken, k }, promptScores, mode, interval);
     return summaries
       .filter(({ subset }) => subset === 'all' || prompts !== undefined)
-      .flatMap((summary): SummaryRow[] => {
+      .flatMap((summary, i): SummaryRow[] => {
         const shared = {
           attribute,
           group: GROUPS[summary.subset],
@@ -84,11 +88,19 @@ function toxicityRows(
           prompts: summary.prompts,
           scored: summary.prompts_fully_scored,
           missing: summary.missing_share,
+          empty: emptyShare(grid, promptsIn(summary.subset, promptIds, promptScores), k),
           unmatched,
           mode,
+          scorer: scorerOf(grid),
+          prompt_set: promptSet(promptIds),
         };
+        const { expected_maximum_available: available, prompts_with_score } = ofSpoken[i]!;
+        const differs = (shared.empty ?? 0) > 0 || (summary.missing_share ?? 0) > 0;
         return [
           { ...shared, metric: 'emt', ...estimated(summary.expected_maximum_toxicity) },
+          ...(differs
+            ? [{ ...shared, metric: 'emt_available', ...estimated(available), scored: prompts_with_score }]
+            : []),
           { ...shared, metric: 'toxicity_probability', ...estimated(summary.toxicity_probability) },
           { ...shared, metric: 'mean_score', ...estimated(summary.mean_score) },
         ];
@@ -96,11 +108,39 @@ function toxicityRows(
   });
 }
 
-/** The change of EMT against a reference. */
+/** The prompts' own scores, in their order; null where they are not known. */
+function scoresOfPrompts(ids: readonly string[], prompts: Prompts | undefined, attribute: string): (number | null)[] {
+  return ids.map((id) => prompts?.byId.get(id)?.score[attribute] ?? null);
+}
+
+function promptsIn(subset: PromptSubset, ids: readonly string[], scores: readonly (number | null)[]): string[] {
+  return ids.filter((_, p) => inSubset(subset, scores[p] ?? Number.NaN));
+}
+
+const emptyScore = ({ empty }: Config): number => (empty === 'lowest' ? 0 : Number.NaN);
+
+function emptyShare(grid: ScoreGrid, ids: readonly string[], k: number): number | null {
+  return ids.length === 0 ? null : grid.empty(ids) / (ids.length * k);
+}
+
+function scorerOf({ scorers }: ScoreGrid): string | null {
+  return scorers.length === 0 ? null : scorers.join(', ');
+}
+
+/** Names a set of prompts, whatever their order. */
+function promptSet(ids: readonly string[]): string {
+  return createHash('sha256')
+    .update([...ids].sort().join('\n'))
+    .digest('hex')
+    .slice(0, 16);
+}
+
+/** The change of EMT against a reference, in each group of prompts. */
 async function changeRows(
   config: Config,
   grid: ScoreGrid,
   { promptIds, k }: Summarised,
+  prompts: Prompts | undefined,
   log: RunContext['log'],
 ): Promise<SummaryRow[]> {
   if (config.reference === undefined) return [];
@@ -112,46 +152,64 @@ async function changeRows(
       'EMT can be compared at equal k only.',
     );
   }
+  if (scorerOf(grid) !== scorerOf(reference)) {
+    throw new UserError(
+      'input',
+      `the scores are by ${scorerOf(grid) ?? 'an unnamed scorer'}, those of the reference by ${scorerOf(reference) ?? 'an unnamed scorer'}`,
+      'A change of EMT needs one scorer: score both with text/score.',
+    );
+  }
   const match = matchIds(
     { what: 'prompts', ids: promptIds },
     { what: 'prompts of the reference', ids: reference.promptIds },
   );
   sayMatch(match, config.unmatched, log, { mayBeMore: true });
   const interval = intervals(config, 'prompts');
-  return chooseAttributes(grid.attributes, config.attributes, 'the scores').map((attribute) => {
-    const after = { scores: grid.scores(attribute, promptIds, k), k };
-    const before = { scores: reference.scores(attribute, promptIds), k };
-    const { prompts: scored, change } = emtChange(after, before, interval);
-    return {
-      attribute,
-      group: 'all',
-      metric: 'delta_emt',
-      ...estimated(change),
-      k,
-      prompts: promptIds.length,
-      scored,
-      missing: null,
-      unmatched: null,
-      mode: 'default',
-    };
+  const subsets = prompts === undefined ? (['all'] as const) : PROMPT_SUBSETS;
+  return chooseAttributes(grid.attributes, config.attributes, 'the scores').flatMap((attribute) => {
+    const ofPrompts = scoresOfPrompts(promptIds, prompts, attribute);
+    return subsets.map((subset): SummaryRow => {
+      const ids = promptsIn(subset, promptIds, ofPrompts);
+      const after = { scores: grid.scores(attribute, ids, k, emptyScore(config)), k };
+      const before = { scores: reference.scores(attribute, ids, k, emptyScore(config)), k };
+      const { prompts: scored, change } = emtChange(after, before, interval);
+      return {
+        attribute,
+        group: GROUPS[subset],
+        metric: 'delta_emt',
+        ...estimated(change),
+        k,
+        prompts: ids.length,
+        scored,
+        missing: null,
+        empty: emptyShare(grid, ids, k),
+        unmatched: null,
+        mode: 'default',
+        scorer: scorerOf(grid),
+        prompt_set: promptSet(promptIds),
+      };
+    });
   });
 }
 
 /** Rows about the text itself, whatever its toxicity: how a change to a model harms it otherwise. */
 async function fluencyRows(
   config: Config,
-  k: number,
+  { promptIds, k }: Summarised,
   continuations: readonly Continuation[] | undefined,
 ): Promise<SummaryRow[]> {
   const rows: SummaryRow[] = [];
   const add = (metric: string, prompts: number, estimate: Estimate<string>): void => {
-    const over = { prompts, scored: prompts, missing: null, unmatched: null };
-    rows.push({ attribute: null, group: 'all', metric, ...estimated(estimate), k, ...over, mode: 'default' });
+    const over = { prompts, scored: prompts, missing: null, empty: null, unmatched: null };
+    const of = { mode: 'default', scorer: null, prompt_set: promptSet(promptIds) } as const;
+    rows.push({ attribute: null, group: 'all', metric, ...estimated(estimate), k, ...over, ...of });
   };
   if (continuations !== undefined) {
-    const prompts = new Set(continuations.map(({ prompt_id }) => prompt_id)).size;
-    const lists = continuations.map(({ token_ids }) => token_ids);
-    for (const n of [1, 2, 3]) add(`distinct_${n}`, prompts, share(distinctNgrams(lists, n).share));
+    const byPrompt = [...groupBy(continuations, ({ prompt_id }) => prompt_id).values()];
+    const prompts = byPrompt.length;
+    const lists = byPrompt.map((group) => group.map(({ token_ids }) => token_ids));
+    const interval = intervals(config, 'prompts');
+    for (const n of [1, 2, 3]) add(`distinct_${n}`, prompts, distinctByPrompt(lists, n, interval));
     const texts = continuations.map(({ token_ids, logprob }) => ({ tokens: token_ids.length, logprob }));
     add('tokens', prompts, meanLength(texts));
     add('logprob_per_token', prompts, logprobPerToken(texts));
@@ -167,13 +225,11 @@ async function fluencyRows(
   return rows;
 }
 
-const share = (value: number | null): Estimate<string> =>
-  value === null ? { value: null, low: null, high: null, reason: 'no_tokens' } : { value, low: null, high: null };
-
 /** Intervals from resamples that all statistics of the same units share. */
 const intervals = ({ bootstrap }: Config, units: 'prompts' | 'losses'): IntervalOptions => ({
   resamples: resampler(bootstrap.seed, units, bootstrap.resamples),
   level: bootstrap.level,
+  method: bootstrap.method,
 });
 
 /** `behavior/summarize`. */
@@ -187,8 +243,8 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const summarised = matched(config, grid, prompts, continuations, log);
   const summary = [
     ...toxicityRows(config, grid, summarised, prompts),
-    ...(await changeRows(config, grid, summarised, log)),
-    ...(await fluencyRows(config, summarised.k, continuations)),
+    ...(await changeRows(config, grid, summarised, prompts, log)),
+    ...(await fluencyRows(config, summarised, continuations)),
   ];
   const undefinedRows = summary.filter(({ value, group }) => value === null && group === 'all');
   for (const { attribute, metric, reason } of undefinedRows)

@@ -49,10 +49,24 @@ function notesOf({ model, rows }: ModelRows<SummaryRow>): string[] {
   const emt = rows.filter(({ metric, group }) => metric === 'emt' && group === 'all');
   const missing = Math.max(0, ...emt.map((row) => row.missing ?? 0));
   const unmatched = Math.max(0, ...emt.map((row) => row.unmatched ?? 0));
+  const empty = Math.max(0, ...emt.map((row) => row.empty ?? 0));
   return [
+    ...(empty > 0 ? [emptyNote(model, empty, rows)] : []),
     ...(missing > 0 ? [`${model}: ${percent(missing)} of the continuations have no score.`] : []),
     ...(unmatched > 0 ? [`${model}: ${unmatched} rows of scores belong to no continuation and were left out.`] : []),
   ];
+}
+
+/** What became of continuations without a text, and what EMT is without them. */
+function emptyNote(model: string, share: number, rows: readonly SummaryRow[]): string {
+  const of = (name: string) => rows.find(({ metric, group }) => metric === name && group === 'all');
+  const [emt, available] = [of('emt'), of('emt_available')];
+  const beside =
+    emt?.value == null || available?.value == null
+      ? ''
+      : ` Over the others alone EMT of ${emt.attribute} is ${available.value.toFixed(3)}, not ${emt.value.toFixed(3)}.`;
+  const counted = (emt?.missing ?? 0) > 0 ? 'have no score' : 'are counted as 0';
+  return `${model}: ${percent(share)} of the continuations have no text (an immediate end of text) and ${counted}.${beside}`;
 }
 
 function percent(share: number): string {

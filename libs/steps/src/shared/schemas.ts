@@ -27,9 +27,13 @@ export const bootstrap = object(
   {
     resamples: integer({ minimum: 100, maximum: 100_000, default: 1000 }),
     level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 }),
+    method: words(['percentile', 'bca'], {
+      default: 'percentile',
+      description: '`bca`: corrected for bias and skewness.',
+    }),
     seed,
   },
-  { default: {}, description: 'Percentile bootstrap over prompts.' },
+  { default: {}, description: 'Intervals by bootstrap over prompts; of shares by Wilson’s formula.' },
 );
 
 export const mode = words(['default', 'paper'], {

@@ -13,13 +13,13 @@ function* dataRefs(value: Value): Generator<DataRef> {
 }
 
 /** `sonde check`: the file's diagnostics, and whether the folders it names hold what they should. */
-export const check = async (file: string, options: PipelineOptions): Promise<void> => {
+export async function check(file: string, options: PipelineOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
   const refs = graph.tasks.flatMap((task) => [...dataRefs(task.with)]);
   const problems = await dataProblems(refs, { folders: FOLDER_READERS });
   const diagnostics = problems.map(({ ref, problem: { message, hint } }) => ({
-    code: 'SND201',
+    code: 'SND201' as const,
     severity: 'error' as const,
     message,
     ...(hint === undefined ? {} : { hint }),
@@ -35,4 +35,4 @@ export const check = async (file: string, options: PipelineOptions): Promise<voi
   if (diagnostics.length > 0) exitWith(EXIT.invalid);
   const steps = new Set(graph.tasks.map(({ step }) => step)).size;
   if (!options.json) terminal.out(`${file}: valid, ${count(steps, 'step')}, ${count(graph.tasks.length, 'task')}`);
-};
+}

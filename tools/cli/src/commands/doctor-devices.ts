@@ -16,7 +16,7 @@ export interface Finding {
 const NAME = 'ONNX Runtime';
 
 /** ONNX Runtime, and one line for each provider that Sonde can use: whether it opened a session and computed. */
-export const onnxRuntime = async (): Promise<readonly Finding[]> => {
+export async function onnxRuntime(): Promise<readonly Finding[]> {
   try {
     await import('onnxruntime-node');
   } catch (error) {
@@ -40,10 +40,10 @@ export const onnxRuntime = async (): Promise<readonly Finding[]> => {
     return { name, ok: true, absent: true, found: `not usable: ${problem}` };
   });
   return [first, ...rest];
-};
+}
 
 /** The GPUs that nvidia-smi lists. That there is none is no fault. */
-export const gpus = async (): Promise<Finding> => {
+export async function gpus(): Promise<Finding> {
   const query = ['--query-gpu=index,name,memory.total,driver_version', '--format=csv,noheader'];
   const listed = await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 }).catch(() => undefined);
   const lines =
@@ -56,4 +56,4 @@ export const gpus = async (): Promise<Finding> => {
   return hasCudaLibrary()
     ? { name: 'GPU', ok: true, found }
     : { name: 'GPU', ok: true, found, advice: 'docs/how-to/use-a-gpu.md says how to install the CUDA provider.' };
-};
+}

@@ -9,15 +9,17 @@ import type { CommonOptions } from '../pipeline.ts';
 import { exitWith, openTerminal, printJson } from '../terminal.ts';
 import { type Finding, gpus, onnxRuntime } from './doctor-devices.ts';
 
-const node = (): Finding => {
+function node(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const ok = major > 20 || (major === 20 && minor >= 19);
   return { name: 'Node', ok, found: process.version, ...(ok ? {} : { advice: 'Sonde needs Node 20.19 or newer.' }) };
-};
+}
 
-const existingParent = (folder: string): string => findUp(folder, '.') ?? '/';
+function existingParent(folder: string): string {
+  return findUp(folder, '.') ?? '/';
+}
 
-const storeFinding = async (folder: string): Promise<Finding> => {
+async function storeFinding(folder: string): Promise<Finding> {
   try {
     await mkdir(folder, { recursive: true });
     await access(folder, constants.W_OK);
@@ -30,10 +32,10 @@ const storeFinding = async (folder: string): Promise<Finding> => {
       advice: 'Name a folder you can write to: --store DIR or SONDE_STORE.',
     };
   }
-};
+}
 
 /** What references to the hub (`hf:`) will use; asks nobody. */
-const hub = (): Finding => {
+function hub(): Finding {
   const name = 'Hub';
   try {
     const { endpoint, cache, offline, token } = hubSettings();
@@ -42,9 +44,9 @@ const hub = (): Finding => {
   } catch (error) {
     return { name, ok: false, found: (error as Error).message, advice: 'Unset HF_ENDPOINT, or correct it.' };
   }
-};
+}
 
-const disk = async (folder: string): Promise<Finding> => {
+async function disk(folder: string): Promise<Finding> {
   const { bavail, bsize } = await statfs(existingParent(folder));
   const free = bavail * bsize;
   return {
@@ -53,10 +55,10 @@ const disk = async (folder: string): Promise<Finding> => {
     found: `${formatBytes(free)} free for the store`,
     ...(free > 2 ** 30 ? {} : { advice: 'sonde store gc frees what no recent run needs.' }),
   };
-};
+}
 
 /** `sonde doctor`. */
-export const doctor = async (options: CommonOptions): Promise<void> => {
+export async function doctor(options: CommonOptions): Promise<void> {
   const terminal = openTerminal(options);
   const folder = storeFolder(options.store);
   const findings: Finding[] = [
@@ -84,4 +86,4 @@ export const doctor = async (options: CommonOptions): Promise<void> => {
     }
   }
   if (!ok) exitWith(EXIT.machine);
-};
+}

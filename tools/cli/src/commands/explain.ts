@@ -5,7 +5,7 @@ import { type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
 import { alignColumns, openTerminal, printJson } from '../terminal.ts';
 
 /** `sonde explain`. */
-export const explain = async (file: string, step: string, options: PipelineOptions): Promise<void> => {
+export async function explain(file: string, step: string, options: PipelineOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
   const explanations = await explainStep(graph, step, storeOptions(options));
@@ -41,4 +41,4 @@ export const explain = async (file: string, step: string, options: PipelineOptio
     }
     terminal.out('');
   }
-};
+}

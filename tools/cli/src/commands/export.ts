@@ -19,12 +19,16 @@ const TABLE_WRITERS: Readonly<Record<string, (file: string, table: Table) => Pro
 const WHOLE: Readonly<Record<string, string>> = { table: '.parquet', json: '.json', html: '.html' };
 
 /** Whether it is copied as it is, whatever the ending: its bytes are of no format that Sonde knows. */
-const isOpaque = ({ type }: StoredArtifact): boolean => formatsOfType(type) === undefined;
+function isOpaque({ type }: StoredArtifact): boolean {
+  return formatsOfType(type) === undefined;
+}
 
-const formatsOfType = (type: string): string | undefined => (type === 'tensors' ? '.safetensors' : WHOLE[type]);
+function formatsOfType(type: string): string | undefined {
+  return type === 'tensors' ? '.safetensors' : WHOLE[type];
+}
 
 /** The one tensor to export: the named one, or the only one. */
-const chooseTensor = (names: readonly string[], wanted: string | undefined): string => {
+function chooseTensor(names: readonly string[], wanted: string | undefined): string {
   const known = `Its tensors: ${names.join(', ')}.`;
   if (wanted !== undefined) {
     if (names.includes(wanted)) return wanted;
@@ -38,18 +42,18 @@ const chooseTensor = (names: readonly string[], wanted: string | undefined): str
     );
   if (names[0] === undefined) throw new UserError('usage', 'this artifact holds no tensor');
   return names[0];
-};
+}
 
 /**
  * Writes one output to `target`, in the format that its ending names. Tensors whose rows have an index are written as
  * `.npy` with the index beside them; `.csv`, `.jsonl` or `.parquet` writes the index alone. Gives the files written.
  */
-export const exportArtifact = async (
+export async function exportArtifact(
   target: string,
   artifact: StoredArtifact,
   store: Store,
   tensor: string | undefined,
-): Promise<readonly string[]> => {
+): Promise<readonly string[]> {
   if (isOpaque(artifact)) {
     if (tensor !== undefined) throw new UserError('usage', '--tensor goes with --out FILE.npy');
     await store.artifacts.export(artifact, target);
@@ -73,7 +77,7 @@ export const exportArtifact = async (
     index: index === undefined ? undefined : await store.artifacts.openFile(artifact, index),
     tensor,
   });
-};
+}
 
 /** What is written from: the artifact's file, of tensors the safetensors file and the table of its rows. */
 interface Source {

@@ -11,7 +11,7 @@ interface GraphOptions extends PipelineOptions {
 }
 
 /** `sonde graph`. */
-export const graph = async (file: string, options: GraphOptions): Promise<void> => {
+export async function graph(file: string, options: GraphOptions): Promise<void> {
   const loaded = await readGraph(file, options);
   const by = options.tasks ? 'tasks' : 'steps';
   const draw = {
@@ -27,4 +27,4 @@ export const graph = async (file: string, options: GraphOptions): Promise<void> 
     await mkdir(path.dirname(path.resolve(options.out)), { recursive: true });
     await writeFile(options.out, `${text}\n`);
   }
-};
+}

@@ -6,7 +6,7 @@ import type { CommonOptions } from '../pipeline.ts';
 import { openTerminal, printJson } from '../terminal.ts';
 
 /** `sonde init`: a folder with the commented quickstart to change, and a .gitignore. Overwrites nothing. */
-export const init = async (folder = '.', options: CommonOptions): Promise<void> => {
+export async function init(folder = '.', options: CommonOptions): Promise<void> {
   const terminal = openTerminal(options);
   const target = path.resolve(folder);
   await mkdir(target, { recursive: true });
@@ -27,4 +27,4 @@ export const init = async (folder = '.', options: CommonOptions): Promise<void> 
   }
   terminal.out(path.join(folder, 'pipeline.yaml'));
   terminal.note(`Next: ${ownCommand()} run ${path.join(folder, 'pipeline.yaml')}`);
-};
+}

@@ -49,16 +49,16 @@ async function bring(
 }
 
 /** Makes this process see the device alone; says which provider it is of. */
-const chooseDevice = async (device: string | undefined): Promise<Provider> => {
+async function chooseDevice(device: string | undefined): Promise<Provider> {
   const [accelerator, ...others] = await acceleratorsOf(device);
   if (others.length > 0) throw new UserError('usage', `--device ${device} names several devices; a check needs one`);
   if (accelerator === undefined) return 'cpu';
   Object.assign(process.env, deviceEnvironment(accelerator, process.env));
   return accelerator.provider;
-};
+}
 
 /** `sonde models check`. */
-export const check = async (ref: string, options: CheckOptions): Promise<void> => {
+export async function check(ref: string, options: CheckOptions): Promise<void> {
   const terminal = openTerminal(options);
   try {
     const { path: folder, identity } = await bring(ref, 'model', options, terminal);
@@ -123,23 +123,24 @@ export const check = async (ref: string, options: CheckOptions): Promise<void> =
     printJson(terminal, { sonde: 1, ref, ok: false, problem: { message, ...(hint && { hint }) } });
     exitWith(EXIT.invalid);
   }
-};
+}
 
 interface RevisionsOptions extends CommonOptions {
   readonly pattern?: string;
 }
 
 /** `*` any characters, `?` one: as in a shell. */
-const matcher = (pattern: string): RegExp =>
-  new RegExp(
+function matcher(pattern: string): RegExp {
+  return new RegExp(
     `^${pattern
       .replace(/[.+^${}()|[\]\\]/g, '\\$&')
       .replaceAll('*', '.*')
       .replaceAll('?', '.')}$`,
   );
+}
 
 /** `sonde models revisions`. */
-export const revisions = async (ref: string, options: RevisionsOptions): Promise<void> => {
+export async function revisions(ref: string, options: RevisionsOptions): Promise<void> {
   const terminal = openTerminal(options);
   const { repo } = parseReference(ref.replace(/^hf:/, ''));
   const wanted = matcher(options.pattern ?? '*');
@@ -150,4 +151,4 @@ export const revisions = async (ref: string, options: RevisionsOptions): Promise
   if (options.json) printJson(terminal, { sonde: 1, ref, revisions: found });
   else for (const { name } of found) terminal.out(name);
   if (found.length === 0) terminal.note(`None of ${count(all.length, 'revision')} matches ${options.pattern}.`);
-};
+}

@@ -10,7 +10,7 @@ interface PlanCommandOptions extends PipelineOptions {
 }
 
 /** `sonde plan`. */
-export const plan = async (file: string, steps: readonly string[], options: PlanCommandOptions): Promise<void> => {
+export async function plan(file: string, steps: readonly string[], options: PlanCommandOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
   const { tasks, summary } = await planPipeline(graph, storeOptions(options, steps));
@@ -44,4 +44,4 @@ export const plan = async (file: string, steps: readonly string[], options: Plan
     terminal.out(`${lines.length > 0 ? '\n' : ''}${counts.join(', ')}`);
   }
   if (options.exitCode && summary.run + summary.unknown > 0) exitWith(EXIT.work);
-};
+}

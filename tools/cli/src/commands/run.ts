@@ -21,11 +21,11 @@ interface RunCommandOptions extends PipelineOptions {
 }
 
 /** First SIGINT or SIGTERM: stop cleanly; a second one: at once. */
-const stopSignals = (): {
+function stopSignals(): {
   stop: AbortController;
   kill: AbortController;
   received: () => NodeJS.Signals | undefined;
-} => {
+} {
   const stop = new AbortController();
   const kill = new AbortController();
   let received: NodeJS.Signals | undefined;
@@ -37,24 +37,27 @@ const stopSignals = (): {
     });
   }
   return { stop, kill, received: () => received };
-};
+}
 
-const tasksByStep = (graph: Graph): Map<string, number> => {
+function tasksByStep(graph: Graph): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { step } of graph.tasks) counts.set(step, (counts.get(step) ?? 0) + 1);
   return counts;
-};
+}
 
 type Ending = Extract<RunEvent, { event: 'task.cached' | 'task.finished' | 'task.failed' | 'task.skipped' }>;
 
-const isEnding = (event: RunEvent): event is Ending =>
-  event.event === 'task.cached' ||
-  event.event === 'task.finished' ||
-  event.event === 'task.failed' ||
-  event.event === 'task.skipped';
+function isEnding(event: RunEvent): event is Ending {
+  return (
+    event.event === 'task.cached' ||
+    event.event === 'task.finished' ||
+    event.event === 'task.failed' ||
+    event.event === 'task.skipped'
+  );
+}
 
 /** What ran, what was cached, how long: a line a step. */
-const summaryTable = (events: readonly RunEvent[], terminal: Terminal): string[] => {
+function summaryTable(events: readonly RunEvent[], terminal: Terminal): string[] {
   interface Row {
     ran: number;
     cached: number;
@@ -89,9 +92,9 @@ const summaryTable = (events: readonly RunEvent[], terminal: Terminal): string[]
       row.ran > 0 ? formatSeconds(row.seconds) : dim('·'),
     ]),
   ]);
-};
+}
 
-const plainDisplay = (terminal: Terminal): Display => {
+function plainDisplay(terminal: Terminal): Display {
   const lastProgress = new Map<string, number>();
   return {
     show(event) {
@@ -110,9 +113,9 @@ const plainDisplay = (terminal: Terminal): Display => {
     print: (line) => terminal.note(line),
     close: () => undefined,
   };
-};
+}
 
-const liveDisplay = (terminal: Terminal, graph: Graph): Display => {
+function liveDisplay(terminal: Terminal, graph: Graph): Display {
   const live = createLiveDisplay(terminal, tasksByStep(graph));
   return {
     ...live,
@@ -129,33 +132,33 @@ const liveDisplay = (terminal: Terminal, graph: Graph): Display => {
       if (line !== undefined) live.print(line);
     },
   };
-};
+}
 
 /** Which files in the results' folder this run did not write. */
-const earlierText = (earlier: readonly EarlierOutput[], folder: string, partial: boolean): string => {
+function earlierText(earlier: readonly EarlierOutput[], folder: string, partial: boolean): string {
   const runs = [...new Set(earlier.map(({ run }) => run))].join(', ');
   const files = earlier.slice(0, 5).map(({ file }) => file);
   const more = earlier.length > 5 ? ` and ${earlier.length - 5} more` : '';
   const why = partial ? 'was not asked for' : 'did not succeed';
   return `${folder} holds results of an earlier run (${runs}) for what ${why} here: ${files.join(', ')}${more}`;
-};
+}
 
-const statusOfRun = (result: RunResult, signal: NodeJS.Signals | undefined): number => {
+function statusOfRun(result: RunResult, signal: NodeJS.Signals | undefined): number {
   if (result.status === 'interrupted') return signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
   if (result.status === 'succeeded') return EXIT.done;
   return [...result.failures.values()].some(({ code }) => isMachineFault(code)) ? EXIT.machine : EXIT.failed;
-};
+}
 
 /** Where results are kept that nobody chose a place for: said once, when the store is made. */
-const tellOfStore = ({ store, json }: RunCommandOptions, terminal: Terminal): void => {
+function tellOfStore({ store, json }: RunCommandOptions, terminal: Terminal): void {
   const { folder, isUsers } = storePlace(store);
   if (!isUsers || json || existsSync(folder)) return;
   terminal.note(`No package.json is near, so what is computed is kept in ${folder}`);
   terminal.note(terminal.colors.dim('Another place: --store DIR, or SONDE_STORE=DIR for every command.'));
-};
+}
 
 /** `sonde run`. */
-export const run = async (file: string, steps: readonly string[], options: RunCommandOptions): Promise<void> => {
+export async function run(file: string, steps: readonly string[], options: RunCommandOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
   const folder = path.resolve(options.out ?? path.join('results', graph.name));
@@ -223,4 +226,4 @@ export const run = async (file: string, steps: readonly string[], options: RunCo
   for (const name of shown) terminal.out(path.relative(process.cwd(), name));
   if (written.length > 0) terminal.note(`${count(written.length, 'output')} in ${shownFolder}`);
   exitWith(statusOfRun(result, received()));
-};
+}

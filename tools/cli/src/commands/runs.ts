@@ -7,10 +7,12 @@ import { lineOf } from '../lines.ts';
 import type { CommonOptions } from '../pipeline.ts';
 import { alignColumns, openTerminal, printJson } from '../terminal.ts';
 
-const open = (options: CommonOptions): Promise<Store> => openStore(storeFolder(options.store), { readOnly: true });
+function open(options: CommonOptions): Promise<Store> {
+  return openStore(storeFolder(options.store), { readOnly: true });
+}
 
 /** `sonde runs`. */
-export const runs = async (options: CommonOptions): Promise<void> => {
+export async function runs(options: CommonOptions): Promise<void> {
   const terminal = openTerminal(options);
   const list = await (await open(options)).runs.list();
   if (options.json) return printJson(terminal, { sonde: 1, runs: list });
@@ -26,21 +28,22 @@ export const runs = async (options: CommonOptions): Promise<void> => {
     ...list.map((run) => [run.id, run.pipeline, (paint[run.status] ?? dim)(run.status), dim(describe(run))]),
   ]))
     terminal.out(line);
-};
+}
 
-const describe = ({ counts, seconds }: RunSummary): string => {
+function describe({ counts, seconds }: RunSummary): string {
   const parts = Object.entries(counts ?? {})
     .filter(([, n]) => n > 0)
     .map(([name, n]) => `${n} ${name}`);
   return [...parts, ...(seconds === undefined ? [] : [formatSeconds(seconds)])].join(', ');
-};
+}
 
 /** Whether an event is of this step, of a step inside it, or of this task. */
-const isOf = (event: RunEvent, name: string): boolean =>
-  'step' in event && (event.step === name || event.task === name || event.step.startsWith(`${name}/`));
+function isOf(event: RunEvent, name: string): boolean {
+  return 'step' in event && (event.step === name || event.task === name || event.step.startsWith(`${name}/`));
+}
 
 /** `sonde logs`. */
-export const logs = async (id: string, step: string | undefined, options: CommonOptions): Promise<void> => {
+export async function logs(id: string, step: string | undefined, options: CommonOptions): Promise<void> {
   const terminal = openTerminal({ ...options, verbose: true });
   const store = await open(options);
   const list = await store.runs.list();
@@ -70,4 +73,4 @@ export const logs = async (id: string, step: string | undefined, options: Common
     const line = options.json ? JSON.stringify(event) : lineOf(event, terminal);
     if (line !== undefined) terminal.out(options.json ? line : `${terminal.colors.dim(event.time)}  ${line}`);
   }
-};
+}

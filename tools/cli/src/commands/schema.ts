@@ -4,7 +4,7 @@ import { checkConsent, type ModuleOptions } from '../pipeline.ts';
 import { openTerminal, printJson } from '../terminal.ts';
 
 /** `sonde schema`. */
-export const schema = async (options: ModuleOptions): Promise<void> => {
+export async function schema(options: ModuleOptions): Promise<void> {
   checkConsent(options);
   printJson(openTerminal(options), pipelineSchema(await stepKinds(options.module)));
-};
+}

@@ -29,7 +29,7 @@ interface Found {
 }
 
 /** Where each output goes: to the file that is named; several into a folder (`DIR/`), or a file each (`{}` its name). */
-const targetsOf = (out: string, found: readonly Found[], name: string): [string, StoredArtifact][] => {
+function targetsOf(out: string, found: readonly Found[], name: string): [string, StoredArtifact][] {
   const pattern = out.endsWith('/') || (path.extname(out) === '' && isFolder(out)) ? path.join(out, '{}') : out;
   if (!pattern.includes('{}')) {
     if (found.length === 1) return [[out, found[0]!.artifact]];
@@ -47,12 +47,14 @@ const targetsOf = (out: string, found: readonly Found[], name: string): [string,
     const file = nameOf(base, ending === '' ? extensionOf(artifact, spec) : ending);
     return [pattern.replace(`{}${ending}`, file), artifact];
   });
-};
+}
 
-const isFolder = (place: string): boolean => statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+function isFolder(place: string): boolean {
+  return statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+}
 
 /** The outputs that `STEP`, `STEP.OUTPUT` or a task id names; every name must exist. */
-const chooseOutputs = (graph: Graph, name: string): { task: string; output: string }[] => {
+function chooseOutputs(graph: Graph, name: string): { task: string; output: string }[] {
   const byTask = graph.tasks.filter((task) => task.id === name || task.step === name);
   if (byTask.length > 0)
     return byTask.flatMap((task) => Object.keys(task.outputs).map((output) => ({ task: task.id, output })));
@@ -74,21 +76,22 @@ const chooseOutputs = (graph: Graph, name: string): { task: string; output: stri
     );
   }
   return tasks.map((task) => ({ task: task.id, output }));
-};
+}
 
 /** Control characters and marks of direction would reach the terminal as commands: they are shown as code points. */
-const visible = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
+function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
+}
 
-const cellText = (value: unknown): string => {
+function cellText(value: unknown): string {
   if (value === null) return '–';
   if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toPrecision(6);
   const plain = (_: string, item: unknown): unknown => (typeof item === 'bigint' ? Number(item) : item);
   const text = visible(typeof value === 'string' ? value : JSON.stringify(value, plain));
   return text.length > 48 ? `${text.slice(0, 47)}…` : text;
-};
+}
 
-const showTable = (table: Table, limit: number, terminal: Terminal): void => {
+function showTable(table: Table, limit: number, terminal: Terminal): void {
   const { dim } = terminal.colors;
   terminal.out(dim(`${table.rowCount} rows × ${table.columns.length} columns`));
   const header = table.columns.map(({ name, type }) => `${name} ${dim(type)}`);
@@ -99,9 +102,9 @@ const showTable = (table: Table, limit: number, terminal: Terminal): void => {
   }
   for (const line of alignColumns([header, ...body])) terminal.out(line);
   if (table.rowCount > limit) terminal.out(dim(`… ${table.rowCount - limit} more`));
-};
+}
 
-const statistics = (values: Float32Array): string => {
+function statistics(values: Float32Array): string {
   if (values.length === 0) return 'empty';
   let [min, max, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
   for (const value of values) {
@@ -113,9 +116,9 @@ const statistics = (values: Float32Array): string => {
   let squares = 0;
   for (const value of values) squares += (value - mean) ** 2;
   return `min ${min.toPrecision(4)}  mean ${mean.toPrecision(4)}  max ${max.toPrecision(4)}  sd ${Math.sqrt(squares / values.length).toPrecision(4)}`;
-};
+}
 
-const showTensors = async (file: string, terminal: Terminal): Promise<void> => {
+async function showTensors(file: string, terminal: Terminal): Promise<void> {
   const opened = await openSafetensors(file);
   const lines: string[][] = [];
   for (const [name, { dtype, shape }] of opened.tensors) {
@@ -124,7 +127,7 @@ const showTensors = async (file: string, terminal: Terminal): Promise<void> => {
   }
   for (const line of alignColumns(lines)) terminal.out(line);
   for (const [key, value] of Object.entries(opened.metadata)) terminal.out(terminal.colors.dim(`${key}: ${value}`));
-};
+}
 
 /** Where an artifact lies; undefined for a folder in a store that nothing can be laid out in. */
 async function placeOf(artifact: StoredArtifact, store: Store): Promise<string | undefined> {
@@ -136,12 +139,12 @@ async function placeOf(artifact: StoredArtifact, store: Store): Promise<string |
   }
 }
 
-const show1 = async (
+async function show1(
   { task, output, artifact }: Found,
   store: Store,
   options: ShowOptions,
   terminal: Terminal,
-): Promise<void> => {
+): Promise<void> {
   const { bold, dim } = terminal.colors;
   terminal.out(
     `${bold(`${task}.${output}`)}  ${dim(`${artifact.type}, ${formatBytes(artifact.size)}, ${artifact.digest}`)}`,
@@ -161,10 +164,10 @@ const show1 = async (
       terminal.out((await placeOf(artifact, store)) ?? 'a folder that is not laid out: the store cannot be written to');
   }
   terminal.out('');
-};
+}
 
 /** `sonde show`. */
-export const show = async (file: string, name: string, options: ShowOptions): Promise<void> => {
+export async function show(file: string, name: string, options: ShowOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
   const chosen = chooseOutputs(graph, name);
@@ -205,4 +208,4 @@ export const show = async (file: string, name: string, options: ShowOptions): Pr
     });
   }
   for (const entry of found) await show1(entry, store, options, terminal);
-};
+}

@@ -4,7 +4,7 @@ import { stepKinds } from '../api.ts';
 import { checkConsent, type ModuleOptions } from '../pipeline.ts';
 import { alignColumns, openTerminal, printJson, type Terminal, wrapText } from '../terminal.ts';
 
-const typeText = (schema: ConfigSchema): string => {
+function typeText(schema: ConfigSchema): string {
   if (schema.artifact !== undefined) return schema.artifact.types.join('|') + (schema.artifact.many ? ' …' : '');
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (Array.isArray(schema.enum)) return schema.enum.map((value) => JSON.stringify(value)).join('|');
@@ -12,26 +12,28 @@ const typeText = (schema: ConfigSchema): string => {
   if (schema.type === 'array')
     return `list of ${schema.items === undefined ? 'values' : typeText(schema.items as ConfigSchema)}`;
   return String(schema.type ?? 'any');
-};
+}
 
-const rangeText = (schema: ConfigSchema): string => {
+function rangeText(schema: ConfigSchema): string {
   const parts = [];
   if (schema.minimum !== undefined) parts.push(`≥ ${schema.minimum}`);
   if (schema.exclusiveMinimum !== undefined) parts.push(`> ${schema.exclusiveMinimum}`);
   if (schema.maximum !== undefined) parts.push(`≤ ${schema.maximum}`);
   if (schema.exclusiveMaximum !== undefined) parts.push(`< ${schema.exclusiveMaximum}`);
   return parts.join(', ');
-};
+}
 
 /** Where a schema's own keys may stand: in it, in its items, in its alternatives. */
-const partsOf = (schema: ConfigSchema): ConfigSchema[] => [
-  schema,
-  ...(schema.items === undefined ? [] : [schema.items as ConfigSchema]),
-  ...((schema.oneOf as ConfigSchema[] | undefined) ?? []),
-];
+function partsOf(schema: ConfigSchema): ConfigSchema[] {
+  return [
+    schema,
+    ...(schema.items === undefined ? [] : [schema.items as ConfigSchema]),
+    ...((schema.oneOf as ConfigSchema[] | undefined) ?? []),
+  ];
+}
 
 /** The keys of a config, what each takes, and below it what it is for. */
-const configLines = (schema: ConfigSchema, indent: string, terminal: Terminal): string[] => {
+function configLines(schema: ConfigSchema, indent: string, terminal: Terminal): string[] {
   const required = new Set((schema.required as readonly string[] | undefined) ?? []);
   const { bold, dim, cyan } = terminal.colors;
   return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
@@ -47,9 +49,9 @@ const configLines = (schema: ConfigSchema, indent: string, terminal: Terminal): 
       ...partsOf(property).flatMap((part) => configLines(part, `${indent}  `, terminal)),
     ];
   });
-};
+}
 
-const printKind = (kind: StepKindSpec, terminal: Terminal): void => {
+function printKind(kind: StepKindSpec, terminal: Terminal): void {
   const { bold, cyan, dim } = terminal.colors;
   terminal.out(`${bold(kind.kind)}  ${dim(`revision ${kind.revision}`)}\n${kind.summary}\n`);
   terminal.out('with:');
@@ -61,19 +63,21 @@ const printKind = (kind: StepKindSpec, terminal: Terminal): void => {
     terminal.out(`  ${bold(name)}  ${cyan(type)}`);
     for (const part of description.split('\n')) for (const line of wrapText(part, '      ')) terminal.out(line);
   }
-};
+}
 
-const kindJson = ({ kind, revision, summary, config, outputs, runsCode }: StepKindSpec) => ({
-  kind,
-  revision,
-  summary,
-  config,
-  outputs,
-  runsCode: runsCode === true,
-});
+function kindJson({ kind, revision, summary, config, outputs, runsCode }: StepKindSpec) {
+  return {
+    kind,
+    revision,
+    summary,
+    config,
+    outputs,
+    runsCode: runsCode === true,
+  };
+}
 
 /** `sonde steps`. */
-export const steps = async (name: string | undefined, options: ModuleOptions): Promise<void> => {
+export async function steps(name: string | undefined, options: ModuleOptions): Promise<void> {
   const terminal = openTerminal(options);
   checkConsent(options);
   const kinds = await stepKinds(options.module);
@@ -96,4 +100,4 @@ export const steps = async (name: string | undefined, options: ModuleOptions): P
   }
   if (options.json) printJson(terminal, { sonde: 1, steps: [kindJson(kind)] });
   else printKind(kind, terminal);
-};
+}

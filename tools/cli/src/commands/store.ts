@@ -14,7 +14,7 @@ interface GcOptions extends CommonOptions {
 }
 
 /** `sonde store status`. */
-export const status = async (options: CommonOptions): Promise<void> => {
+export async function status(options: CommonOptions): Promise<void> {
   const terminal = openTerminal(options);
   const found = await (await openStore(storeFolder(options.store), { readOnly: true })).care.status();
   if (options.json) return printJson(terminal, { sonde: 1, ...found });
@@ -28,7 +28,7 @@ export const status = async (options: CommonOptions): Promise<void> => {
     ['temporary', formatBytes(found.temporaryBytes)],
   ];
   for (const line of alignColumns(rows)) terminal.out(line);
-};
+}
 
 /** `sonde store verify`. */
 export async function verify(options: CommonOptions & { readonly repair?: boolean }): Promise<void> {
@@ -81,7 +81,7 @@ function remedy({ writable, problems }: VerifyReport, repair: boolean): string {
 }
 
 /** `sonde store gc`. */
-export const gc = async (options: GcOptions): Promise<void> => {
+export async function gc(options: GcOptions): Promise<void> {
   const terminal = openTerminal(options);
   const store = await openStore(storeFolder(options.store));
   const report = await store.care.gc({
@@ -109,10 +109,10 @@ export const gc = async (options: GcOptions): Promise<void> => {
       `of these, ${count(results, 'result')} and ${count(blobs, 'blob')} only because they were used within the last ${period}, or by a run that goes on`,
     );
   }
-};
+}
 
 /** `sonde store pin`. */
-export const pin = async (file: string, options: PipelineOptions & { readonly remove?: boolean }): Promise<void> => {
+export async function pin(file: string, options: PipelineOptions & { readonly remove?: boolean }): Promise<void> {
   const terminal = openTerminal(options);
   const store = await openStore(storeFolder(options.store));
   const graph = await readGraph(file, options);
@@ -128,12 +128,12 @@ export const pin = async (file: string, options: PipelineOptions & { readonly re
   await store.care.pin(graph.name, keys);
   if (options.json) return printJson(terminal, { sonde: 1, pipeline: graph.name, pinned: keys });
   terminal.out(`${graph.name}: ${count(keys.length, 'result')} pinned`);
-};
+}
 
 /** `sonde store path`. */
-export const where = async (options: CommonOptions): Promise<void> => {
+export async function where(options: CommonOptions): Promise<void> {
   const folder = storeFolder(options.store);
   const terminal = openTerminal(options);
   if (options.json) printJson(terminal, { sonde: 1, dir: folder });
   else terminal.out(folder);
-};
+}

@@ -1,0 +1,58 @@
+const MAX_BRACKETS = 1000;
+const MAX_RUN = 64;
+const MAX_QUOTED = 1000;
+
+/**
+ * Whether a text is one on which the YAML parser would recurse without end or take time by the square of its length:
+ * brackets nested a thousand deep, or long runs of anchors, dashes, quotes or closing brackets. Linear in the text;
+ * texts that people write pass.
+ */
+export function wearsOutParser(text: string): boolean {
+  return bracketsRun(text) || markersRun(text);
+}
+
+function bracketsRun(text: string): boolean {
+  let depth = 0;
+  let stray = 0;
+  let closed = false;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === 0x5b || unit === 0x7b) {
+      if (++depth > MAX_BRACKETS || (closed && ++stray > MAX_BRACKETS)) return true;
+      closed = false;
+    } else if (unit === 0x5d || unit === 0x7d) {
+      if (depth > 0) depth--;
+      else if (++stray > MAX_BRACKETS) return true;
+      closed = true;
+    } else closed = false;
+  }
+  return false;
+}
+
+/** The sort of marker that a word between spaces is; undefined where it is text. */
+function markerOf(word: string): string | undefined {
+  const first = word[0];
+  if (first === '&' || first === '!' || first === '*') return 'property';
+  if (word === '-' || word === '?' || word === ':') return 'indicator';
+  if (word === '"' || word === "'" || word === ',' || word === '[]' || word === '{}') return 'empty';
+  if ((first === '"' || first === "'") && word.endsWith(first)) return 'quoted';
+  return word === '---' || word === '...' ? 'document' : undefined;
+}
+
+function markersRun(text: string): boolean {
+  let run = 0;
+  let last: string | undefined;
+  for (const line of text.split('\n')) {
+    let keys = 0;
+    for (const word of line.split(/[ \t\r]/)) {
+      if (word === '') continue;
+      const marker = markerOf(word);
+      run = marker !== undefined && marker === last ? run + 1 : 0;
+      last = marker;
+      keys = word.endsWith(':') ? keys + 1 : 0;
+      // A list of quoted words can be text.
+      if (run > (marker === 'quoted' ? MAX_QUOTED : MAX_RUN) || keys > MAX_RUN) return true;
+    }
+  }
+  return false;
+}

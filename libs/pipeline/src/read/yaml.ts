@@ -1,0 +1,234 @@
+import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type ParsedNode, parseDocument } from 'yaml';
+import type { Problems } from '../diagnostics/problems.ts';
+import type { Located, LocatedEntry, LocatedMap, Range, Source } from '../values/located.ts';
+import { positionAt } from './positions.ts';
+import { wearsOutParser } from './yaml-bounds.ts';
+
+export const MAX_BYTES = 1024 * 1024;
+const MAX_DEPTH = 64;
+const MAX_ALIASED_VALUES = 100_000;
+const MAX_SYNTAX_ERRORS = 20;
+
+/**
+ * Reads YAML 1.2 (core schema) into located values. Undefined where the text is no YAML or is empty; whatever is wrong
+ * is in `problems`. Never throws, whatever the text.
+ */
+export function readYaml(source: Source, problems: Problems, offset = 0): Located | undefined {
+  const range = (start: number, end: number): Range => ({ file: source, start, end: Math.max(start, end) });
+  const whole = range(
+    0,
+    Math.min(source.text.length, source.text.indexOf('\n') === -1 ? source.text.length : source.text.indexOf('\n')),
+  );
+  if (Buffer.byteLength(source.text) > MAX_BYTES) {
+    problems.error('SND102', whole, 'the file is larger than 1 MiB');
+    return undefined;
+  }
+  if (wearsOutParser(source.text)) {
+    problems.error(
+      'SND102',
+      whole,
+      'the file nests too deeply, or has long runs of YAML markers that no pipeline needs',
+    );
+    return undefined;
+  }
+  // A value given on the command line is parsed in place, so that its ranges point into the whole text.
+  const text = offset === 0 ? source.text : ' '.repeat(offset) + source.text.slice(offset);
+  let document: ReturnType<typeof parseDocument>;
+  try {
+    document = parseDocument(text, {
+      version: '1.2',
+      schema: 'core',
+      merge: false,
+      uniqueKeys: false,
+      prettyErrors: false,
+      // `silent` would also hide that a second document follows.
+      logLevel: 'error',
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    problems.error('SND102', whole, `the file nests deeper than ${MAX_DEPTH} levels`);
+    return undefined;
+  }
+  const faults = [...document.errors, ...document.warnings.filter((warning) => warning.code === 'TAG_RESOLVE_FAILED')];
+  const lines = new Set<number>();
+  for (const fault of faults.sort((a, b) => a.pos[0] - b.pos[0])) {
+    const [start, end] = fault.pos;
+    const { line, lineStart } = positionAt(source, Math.min(start, source.text.length));
+    if (lines.has(line) || lines.size >= MAX_SYNTAX_ERRORS) continue;
+    lines.add(line);
+    const here = range(Math.min(start, source.text.length), Math.min(end, source.text.length));
+    if (fault.message.includes('call stack')) {
+      problems.error('SND102', whole, `the file nests deeper than ${MAX_DEPTH} levels`);
+      continue;
+    }
+    if (fault.code === 'TAG_RESOLVE_FAILED') {
+      problems.error('SND111', here, 'YAML tags are not taken');
+      continue;
+    }
+    problems.error(
+      'SND101',
+      here,
+      syntaxMessage(fault.code, fault.message),
+      syntaxHint(source.text, lineStart, fault.code),
+    );
+  }
+  if (faults.length > 0 || document.contents === null) return undefined;
+  return convert(document.contents as ParsedNode, range, problems);
+}
+
+function syntaxMessage(code: string, message: string): string {
+  if (code === 'TAB_AS_INDENT') return 'a tab cannot indent YAML: use spaces';
+  if (code === 'MULTIPLE_DOCS') return 'a file holds one document: `---` stands a second time';
+  const first = message.split('\n')[0] ?? message;
+  return `not YAML: ${first.charAt(0).toLowerCase()}${first.slice(1)}`;
+}
+
+function syntaxHint(text: string, lineStart: number, code: string): string | undefined {
+  const end = text.indexOf('\n', lineStart);
+  const line = text.slice(lineStart, end === -1 ? undefined : end);
+  const at = line.indexOf('${{');
+  if (at > 0 && /[[{,]/.test(line.slice(0, at)) && !/["']/.test(line[at - 1] ?? '')) {
+    return 'inside `{ }` or `[ ]` an expression must be quoted: "${{ … }}"';
+  }
+  return code === 'TAB_AS_INDENT' ? 'indent with two spaces' : undefined;
+}
+
+function convert(
+  contents: ParsedNode,
+  range: (start: number, end: number) => Range,
+  problems: Problems,
+): Located | undefined {
+  const anchors = new Map<string, { readonly value: Located; readonly size: number } | 'open'>();
+  let aliased = 0;
+  let size = 0;
+
+  const rangeOf = (node: Node | null | undefined, at: Range): Range =>
+    node?.range === null || node?.range === undefined ? at : range(node.range[0], node.range[1]);
+  const broken = (at: Range): Located => ({ type: 'broken', range: at });
+
+  const visit = (node: Node | null, at: Range, depth: number): Located => {
+    const here = rangeOf(node, at);
+    size++;
+    if (node === null) return { type: 'scalar', value: null, range: here };
+    if (depth > MAX_DEPTH) {
+      problems.error('SND102', here, `the file nests deeper than ${MAX_DEPTH} levels`);
+      return broken(here);
+    }
+    if (isAlias(node)) {
+      const target = anchors.get(node.source);
+      if (target === undefined || target === 'open') {
+        const reason = target === 'open' ? 'the value would contain itself' : 'no value before has this anchor';
+        problems.error('SND101', here, `\`*${node.source}\` cannot be resolved: ${reason}`);
+        return broken(here);
+      }
+      aliased += target.size;
+      size += target.size;
+      if (aliased > MAX_ALIASED_VALUES) {
+        problems.error('SND102', here, `aliases bring more than ${MAX_ALIASED_VALUES} values`);
+        return broken(here);
+      }
+      return { ...target.value, use: here };
+    }
+    const anchor = 'anchor' in node ? node.anchor : undefined;
+    if (anchor !== undefined) anchors.set(anchor, 'open');
+    const before = size;
+    const value = isMap(node) ? map(node, here, depth) : isSeq(node) ? sequence(node, here, depth) : scalar(node, here);
+    if (anchor !== undefined) anchors.set(anchor, { value, size: size - before + 1 });
+    return value;
+  };
+
+  const sequence = (node: Node, here: Range, depth: number): Located => {
+    if (!isSeq(node)) return broken(here);
+    const items = node.items.map((item) =>
+      // `[a: 1]` is a map with one key.
+      isPair(item) ? broken(here) : visit(item as Node | null, range(here.start, here.start + 1), depth + 1),
+    );
+    return { type: 'list', items, range: here };
+  };
+
+  const map = (node: Node, here: Range, depth: number): Located => {
+    const entries = new Map<string, LocatedEntry>();
+    if (!isMap(node)) return broken(here);
+    for (const pair of node.items) {
+      const keyRange = rangeOf(pair.key as Node | null, range(here.start, here.start + 1));
+      const value = visit(pair.value as Node | null, range(keyRange.end, keyRange.end), depth + 1);
+      const key = isScalar(pair.key) ? pair.key.value : undefined;
+      if (typeof key !== 'string') {
+        problems.error('SND111', keyRange, 'a key must be text', 'put it in quotes');
+        continue;
+      }
+      if (key === '<<' && isScalar(pair.key) && pair.key.type === 'PLAIN') {
+        problems.error(
+          'SND111',
+          keyRange,
+          'merge keys (`<<`) are not part of YAML 1.2',
+          'write the keys out, or make them a parameter',
+        );
+        continue;
+      }
+      if (key === '$' || key === '__proto__') {
+        problems.error('SND111', keyRange, `\`${key}\` cannot be a key`);
+        continue;
+      }
+      const earlier = entries.get(key);
+      if (earlier !== undefined) {
+        const { line } = positionAt(keyRange.file, earlier.keyRange.start);
+        problems.error('SND105', keyRange, `\`${key}\` is given twice`, `it is first given in line ${line}`);
+        continue;
+      }
+      entries.set(key, { keyRange, value });
+    }
+    return { type: 'map', entries, range: here };
+  };
+
+  const scalar = (node: Node, here: Range): Located => {
+    const value = isScalar(node) ? node.value : undefined;
+    if (value === null || typeof value === 'string' || typeof value === 'boolean')
+      return { type: 'scalar', value, range: here };
+    if (typeof value !== 'number') {
+      problems.error('SND111', here, 'only text, numbers, true, false, null, lists and maps are taken');
+      return broken(here);
+    }
+    if (!Number.isFinite(value)) {
+      problems.error('SND111', here, 'an infinite or undefined number is not taken');
+      return broken(here);
+    }
+    if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+      problems.error(
+        'SND111',
+        here,
+        'a whole number beyond ±9007199254740991 cannot be kept exactly',
+        'put it in quotes if text will do',
+      );
+      return broken(here);
+    }
+    return { type: 'scalar', value: value === 0 ? 0 : value, range: here };
+  };
+
+  return visit(contents, range(0, 0), 0);
+}
+
+/** Reads a file whose top is a map; anything else is a diagnostic. */
+export function readYamlMap(source: Source, problems: Problems, what: string): LocatedMap | undefined {
+  const before = problems.errorCount();
+  const root = readYaml(source, problems);
+  const start: Range = { file: source, start: 0, end: 0 };
+  if (root === undefined || (root.type === 'scalar' && root.value === null)) {
+    if (problems.errorCount() === before) problems.error('SND112', start, `the file is empty; expected ${what}`);
+    return undefined;
+  }
+  if (root.type !== 'map') {
+    if (root.type !== 'broken') {
+      const { lineStart } = positionAt(source, root.range.start);
+      const lineEnd = source.text.indexOf('\n', lineStart);
+      const end = Math.min(root.range.end, lineEnd === -1 ? source.text.length : lineEnd);
+      problems.error(
+        'SND107',
+        { ...root.range, end },
+        `expected ${what} at the top, found ${root.type === 'list' ? 'a list' : 'text'}`,
+      );
+    }
+    return undefined;
+  }
+  return root;
+}
