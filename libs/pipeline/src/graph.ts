@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
-import type { ArtifactType, OutputSpec } from './step-kind.ts';
+import type { ArtifactType, OutputSpec } from './artifact-type.ts';
 import type { SourceRange } from './values/source.ts';
 
 /** `continuations[model=embedded:parlour-base]`; inside a sub-pipeline `study/continuations[…]`. Unique in a graph. */
@@ -86,7 +86,10 @@ export interface Graph {
   readonly files: readonly { readonly path: string; readonly sha256: string }[];
 }
 
-export const isOutputRef = (value: Value): value is OutputRef =>
-  typeof value === 'object' && value !== null && '$' in value && value.$ === 'output';
-export const isDataRef = (value: Value): value is DataRef =>
-  typeof value === 'object' && value !== null && '$' in value && value.$ === 'data';
+export function isOutputRef(value: Value): value is OutputRef {
+  return typeof value === 'object' && value !== null && '$' in value && value.$ === 'output';
+}
+
+export function isDataRef(value: Value): value is DataRef {
+  return typeof value === 'object' && value !== null && '$' in value && value.$ === 'data';
+}

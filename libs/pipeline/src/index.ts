@@ -1,3 +1,5 @@
+export type { ArtifactType, OutputSpec } from './artifact-type.ts';
+export { ARTIFACT_TYPES } from './artifact-type.ts';
 export {
   anything,
   artifact,
@@ -44,15 +46,6 @@ export { type LoadOptions, type LoadResult, loadPipeline, loadPipelineText } fro
 export { type GraphView, graphToDot, graphToJson, graphToMermaid } from './show/drawings.ts';
 export { pipelineSchema } from './show/editor-schema.ts';
 export { renderDiagnostic } from './show/render.ts';
-export type {
-  ArtifactPlace,
-  ArtifactType,
-  ConfigProblem,
-  ConfigSchema,
-  OutputSpec,
-  StepKindSpec,
-  StepKinds,
-} from './step-kind.ts';
-export { ARTIFACT_TYPES } from './step-kind.ts';
+export type { ArtifactPlace, ConfigProblem, ConfigSchema, StepKindSpec, StepKinds } from './step-kind.ts';
 export type { SourceFile, SourceRange } from './values/source.ts';
 export { nearest } from './values/words.ts';

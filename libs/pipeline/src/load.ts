@@ -27,19 +27,19 @@ export type LoadResult =
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /** Reads, checks and expands a pipeline file. Bad input is in the result, all of it at once; nothing is thrown for it. */
-export const loadPipeline = async (path: string, options: LoadOptions): Promise<LoadResult> => {
+export async function loadPipeline(path: string, options: LoadOptions): Promise<LoadResult> {
   const problems = createProblems();
   const source = await readSource(resolve(options.cwd, path), 'pipeline file', undefined, problems);
   return source === undefined ? { ok: false, diagnostics: problems.all() } : load(source, options, problems);
-};
+}
 
 /** As `loadPipeline`, for a text that would be at `path`; the files it uses are read from disk. */
-export const loadPipelineText = (text: string, path: string, options: LoadOptions): Promise<LoadResult> => {
+export function loadPipelineText(text: string, path: string, options: LoadOptions): Promise<LoadResult> {
   const absolute = resolve(options.cwd, path);
   return load({ path: absolute, text, folder: dirname(absolute) }, options, createProblems());
-};
+}
 
-const load = async (source: Source, options: LoadOptions, problems: Problems): Promise<LoadResult> => {
+async function load(source: Source, options: LoadOptions, problems: Problems): Promise<LoadResult> {
   const loaded = await loadFiles(source, options.kinds, problems);
   const given: Given[] = [];
   if (options.paramsFile !== undefined) {
@@ -70,10 +70,10 @@ const load = async (source: Source, options: LoadOptions, problems: Problems): P
     files: allFiles(loaded).map(({ path, sha256 }) => ({ path, sha256 })),
   };
   return { ok: true, graph, warnings: diagnostics };
-};
+}
 
 /** Asks once for each datum, however many tasks name it. */
-const once = (ask: LoadOptions['dataProblem']): ((ref: DataRef) => string | undefined) => {
+function once(ask: LoadOptions['dataProblem']): (ref: DataRef) => string | undefined {
   if (ask === undefined) return () => undefined;
   const answers = new Map<string, string | undefined>();
   return (ref) => {
@@ -81,4 +81,4 @@ const once = (ask: LoadOptions['dataProblem']): ((ref: DataRef) => string | unde
     if (!answers.has(id)) answers.set(id, ask(ref));
     return answers.get(id);
   };
-};
+}

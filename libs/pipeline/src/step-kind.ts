@@ -1,8 +1,5 @@
+import type { ArtifactType, OutputSpec } from './artifact-type.ts';
 import type { Planned, RunConfig } from './config/input-artifact.ts';
-
-/** What an artifact or a data reference can be. `file` is any single file (a script, say). */
-export const ARTIFACT_TYPES = ['table', 'tensors', 'json', 'model', 'adapter', 'scorer', 'html', 'file'] as const;
-export type ArtifactType = (typeof ARTIFACT_TYPES)[number];
 
 /**
  * The value of Sonde's own JSON Schema keyword `artifact`: at this place of a config stands data — a reference to a
@@ -32,13 +29,6 @@ export interface ConfigSchema<Value = any> {
   /** Keys beside `properties`, or words beside `enum`, that the language has and this version does not do. */
   readonly later?: readonly string[];
   readonly properties?: Readonly<Record<string, ConfigSchema>>;
-}
-
-export interface OutputSpec {
-  readonly type: ArtifactType;
-  readonly description: string;
-  /** Of a `file`: what its name ends with (`.txt`) where it is copied out of the store. */
-  readonly extension?: string;
 }
 
 /** The part of a step kind that reading, checking and planning a pipeline needs: data only, nothing that runs. */

@@ -5,7 +5,9 @@ import { CODES, loadPipelineText, renderDiagnostic } from '../src/index.ts';
 import { blamed, load, problems, rendered } from './help.ts';
 import { kinds } from './kinds.ts';
 
-const step = (settings: string, kind = 'prompts/sample'): string => `steps:\n  a: { uses: ${kind}, with: ${settings} }`;
+function step(settings: string, kind = 'prompts/sample'): string {
+  return `steps:\n  a: { uses: ${kind}, with: ${settings} }`;
+}
 
 describe('bad files', () => {
   it('a typo in a key, a wrong type, a value out of range, a missing key', async () => {

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { isOutputRef, type OutputRef } from '../src/index.ts';
 import { blamed, graph, problems, task } from './help.ts';
 
-const ids = async (body: string): Promise<readonly string[]> => (await graph(body)).tasks.map(({ id }) => id);
+async function ids(body: string): Promise<readonly string[]> {
+  return (await graph(body)).tasks.map(({ id }) => id);
+}
 
 describe('axes', () => {
   it('joins the axes that both steps have and collects those that only the other has', async () => {

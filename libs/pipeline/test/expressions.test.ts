@@ -2,10 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { parseSetValue } from '../src/index.ts';
 import { blamed, graph, load, problems, rendered, task } from './help.ts';
 
-const withParams = (params: string, settings: string): string =>
-  `params: ${params}\nsteps:\n  a:\n    uses: report/html\n    with: { sections: {}, notes: ${settings} }\n`;
-const notes = async (params: string, settings: string, set = {}): Promise<unknown> =>
-  task(await graph(withParams(params, settings), { set }), 'a').with.notes;
+function withParams(params: string, settings: string): string {
+  return `params: ${params}\nsteps:\n  a:\n    uses: report/html\n    with: { sections: {}, notes: ${settings} }\n`;
+}
+
+async function notes(params: string, settings: string, set = {}): Promise<unknown> {
+  return task(await graph(withParams(params, settings), { set }), 'a').with.notes;
+}
 
 describe('expressions', () => {
   it('keep the type of a value when they are the whole scalar', async () => {

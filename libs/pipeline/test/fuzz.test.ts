@@ -24,7 +24,7 @@ steps:
 outputs: { relate: "\${{ steps.relate.outputs.correlations }}" }
 `;
 
-const survives = async (text: string): Promise<void> => {
+async function survives(text: string): Promise<void> {
   const result = await loadPipelineText(text, 'x.yaml', { kinds, cwd: '/' });
   if (result.ok) {
     for (const view of ['steps', 'tasks'] as const)
@@ -42,7 +42,7 @@ const survives = async (text: string): Promise<void> => {
     const { file, start, end } = diagnostic.range;
     expect(0 <= start && start <= end && end <= file.text.length).toBe(true);
   }
-};
+}
 
 describe('whatever the text, reading it gives a graph or diagnostics', () => {
   it('the text that is mutated below is valid', async () => {

@@ -14,7 +14,8 @@ outputs:
   prompts: \${{ steps.own.outputs.prompts }}
 `;
 
-const main = (withText: string, more = ''): string => `sonde: 1
+function main(withText: string, more = ''): string {
+  return `sonde: 1
 name: main
 params: { file: mine.jsonl }
 steps:
@@ -23,6 +24,7 @@ steps:
   relate: { uses: correlate/models, with: { scores: "\${{ steps.study.outputs.scores }}" } }
 outputs: { all: "\${{ steps.study.outputs.scores }}" }
 `;
+}
 
 describe('a pipeline file used as a step', () => {
   it('runs under the step’s name, its outputs being the step’s outputs, under a matrix too', async () => {

@@ -1,5 +1,6 @@
+import type { ArtifactType } from '../artifact-type.ts';
 import type { Code } from '../diagnostics/codes.ts';
-import type { ArtifactPlace, ArtifactType } from '../step-kind.ts';
+import type { ArtifactPlace } from '../step-kind.ts';
 import type { Located, LocatedBroken, LocatedReference } from '../values/located.ts';
 import { describeValue, either, typeName } from '../values/words.ts';
 import { parseDataRef } from './data-ref.ts';
@@ -13,11 +14,12 @@ export interface PlainObject {
 // A symbol is of no JSON type: no `type`, `enum` or `properties` of a schema takes it for something else.
 const marked = new WeakMap<symbol, LocatedReference | LocatedBroken>();
 
-export const markOf = (value: unknown): LocatedReference | LocatedBroken | undefined =>
-  typeof value === 'symbol' ? marked.get(value) : undefined;
+export function markOf(value: unknown): LocatedReference | LocatedBroken | undefined {
+  return typeof value === 'symbol' ? marked.get(value) : undefined;
+}
 
 /** A fresh, plain copy of an evaluated value. */
-export const toPlain = (node: Located): Plain => {
+export function toPlain(node: Located): Plain {
   switch (node.type) {
     case 'scalar':
       return node.value;
@@ -34,7 +36,7 @@ export const toPlain = (node: Located): Plain => {
       return mark;
     }
   }
-};
+}
 
 export interface ArtifactIssue {
   readonly code: Code;
@@ -44,14 +46,17 @@ export interface ArtifactIssue {
   readonly item?: number;
 }
 
-const article = (type: ArtifactType): string =>
-  type === 'adapter' ? `an ${type}` : type === 'json' ? 'JSON' : type === 'tensors' ? 'tensors' : `a ${type}`;
+function article(type: ArtifactType): string {
+  return type === 'adapter' ? `an ${type}` : type === 'json' ? 'JSON' : type === 'tensors' ? 'tensors' : `a ${type}`;
+}
 
 /** "a table or JSON". */
-export const describeTypes = (types: readonly ArtifactType[]): string => either(types.map(article));
+export function describeTypes(types: readonly ArtifactType[]): string {
+  return either(types.map(article));
+}
 
 /** What is wrong with a value at a place that takes an artifact. */
-export const artifactIssues = (place: ArtifactPlace, value: unknown): readonly ArtifactIssue[] => {
+export function artifactIssues(place: ArtifactPlace, value: unknown): readonly ArtifactIssue[] {
   if (Array.isArray(value) && place.many === true) {
     if (value.length === 0) return [{ code: 'SND108', message: 'the list is empty; at least one is needed' }];
     return value.flatMap((item, at) =>
@@ -59,17 +64,21 @@ export const artifactIssues = (place: ArtifactPlace, value: unknown): readonly A
     );
   }
   return isOne(value) ? one(place, value) : [wrongType(place, value)];
-};
+}
 
-const isOne = (value: unknown): value is string | symbol => typeof value === 'string' || typeof value === 'symbol';
+function isOne(value: unknown): value is string | symbol {
+  return typeof value === 'string' || typeof value === 'symbol';
+}
 
-const wrongType = (place: ArtifactPlace, value: unknown): ArtifactIssue => ({
-  code: 'SND107',
-  message: `expected ${describeTypes(place.types)} (a step's output, a path, or a data reference), found ${describePlain(value)}`,
-  ...(Array.isArray(value) && place.many !== true ? { hint: 'this place takes one artifact' } : {}),
-});
+function wrongType(place: ArtifactPlace, value: unknown): ArtifactIssue {
+  return {
+    code: 'SND107',
+    message: `expected ${describeTypes(place.types)} (a step's output, a path, or a data reference), found ${describePlain(value)}`,
+    ...(Array.isArray(value) && place.many !== true ? { hint: 'this place takes one artifact' } : {}),
+  };
+}
 
-const one = (place: ArtifactPlace, value: string | symbol): readonly ArtifactIssue[] => {
+function one(place: ArtifactPlace, value: string | symbol): readonly ArtifactIssue[] {
   if (typeof value === 'string') {
     const parsed = parseDataRef(value, '/');
     return 'code' in parsed ? [parsed] : [];
@@ -103,13 +112,13 @@ const one = (place: ArtifactPlace, value: string | symbol): readonly ArtifactIss
     });
   }
   return issues;
-};
+}
 
-export const describePlain = (value: unknown): string => {
+export function describePlain(value: unknown): string {
   const node = markOf(value);
   if (node !== undefined)
     return node.type === 'reference' ? `a reference (${node.reference.text})` : 'a value with problems';
   if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
     return describeValue(value);
   return Array.isArray(value) ? typeName([]) : 'map';
-};
+}

@@ -1,5 +1,6 @@
 import type { JsonValue } from '@sonde/base';
-import type { ArtifactType, ConfigSchema } from '../step-kind.ts';
+import type { ArtifactType } from '../artifact-type.ts';
+import type { ConfigSchema } from '../step-kind.ts';
 import type { InputArtifact } from './input-artifact.ts';
 
 // Each function gives a plain JSON Schema, and beside it, for TypeScript alone, the type of the values that pass it.

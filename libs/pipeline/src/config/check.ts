@@ -32,7 +32,7 @@ export interface Config {
  * Checks an evaluated `with:` against the kind's schema and its own check, applies defaults, and puts references and
  * data references at the places that take artifacts. Undefined where anything is wrong or not yet known.
  */
-export const checkConfig = (spec: StepKindSpec, node: LocatedMap, context: ConfigContext): Config | undefined => {
+export function checkConfig(spec: StepKindSpec, node: LocatedMap, context: ConfigContext): Config | undefined {
   const { problems } = context;
   const before = problems.errorCount();
   const root: Schema = spec.config;
@@ -51,18 +51,19 @@ export const checkConfig = (spec: StepKindSpec, node: LocatedMap, context: Confi
     blame(problems, { code: 'SND180', message }, found.range, found.use, context.place);
   }
   return problems.errorCount() > before ? undefined : { value, references: builder.references };
-};
+}
 
-const hasUnknown = (node: Located): boolean => {
+function hasUnknown(node: Located): boolean {
   if (node.type === 'reference') return node.reference.unknown;
   if (node.type === 'list') return node.items.some(hasUnknown);
   return node.type === 'map' && [...node.entries.values()].some((entry) => hasUnknown(entry.value));
-};
+}
 
-const isObject = (value: Plain): value is PlainObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+function isObject(value: Plain): value is PlainObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
-const applyDefaults = (schemas: readonly Schema[], root: Schema, value: Plain, branches: boolean): void => {
+function applyDefaults(schemas: readonly Schema[], root: Schema, value: Plain, branches: boolean): void {
   if (typeof value !== 'object' || value === null) return;
   const here = schemas.flatMap((schema) => applicable(schema, root, value, branches));
   if (Array.isArray(value)) {
@@ -81,7 +82,7 @@ const applyDefaults = (schemas: readonly Schema[], root: Schema, value: Plain, b
     const next = schemasOfKey(here, key);
     if (next.length > 0) applyDefaults(next, root, item, branches);
   }
-};
+}
 
 interface Builder {
   readonly root: Schema;
@@ -91,13 +92,13 @@ interface Builder {
 }
 
 /** The value for the graph. Tolerates what the schema refuses: that has been reported. */
-const build = (
+function build(
   schemas: readonly Schema[],
   plain: Plain,
   node: Located | undefined,
   name: string,
   builder: Builder,
-): Value => {
+): Value {
   const here = schemas.flatMap((schema) => applicable(schema, builder.root, plain, true));
   const place = here.find((schema) => schema.artifact !== undefined)?.artifact as ArtifactPlace | undefined;
   // A word that the schema itself lists (`all`) is that word, not a path.
@@ -153,42 +154,39 @@ const build = (
     object[key] = build(next, item, child, key, builder);
   }
   return object;
-};
+}
 
 /** Whether ajv has something to say about a reference at this place. */
-const constrains = (schema: Schema): boolean =>
-  ['type', 'enum', 'const', 'oneOf', 'anyOf', 'artifact'].some((keyword) => schema[keyword] !== undefined);
+function constrains(schema: Schema): boolean {
+  return ['type', 'enum', 'const', 'oneOf', 'anyOf', 'artifact'].some((keyword) => schema[keyword] !== undefined);
+}
 
-const buildArtifact = (place: ArtifactPlace, plain: Plain, node: Located | undefined, builder: Builder): Value => {
+function buildArtifact(place: ArtifactPlace, plain: Plain, node: Located | undefined, builder: Builder): Value {
   if (place.many !== true) return buildOne(place, plain, node, builder)[0] ?? null;
   if (!Array.isArray(plain)) return buildOne(place, plain, node, builder);
   return plain.flatMap((item, at) =>
     buildOne(place, item, node?.type === 'list' ? node.items[at] : undefined, builder),
   );
-};
+}
 
-const buildOne = (
-  place: ArtifactPlace,
-  plain: Plain,
-  node: Located | undefined,
-  builder: Builder,
-): readonly Value[] => {
+function buildOne(place: ArtifactPlace, plain: Plain, node: Located | undefined, builder: Builder): readonly Value[] {
   if (typeof plain === 'string') return [buildData(place, plain, node, builder)];
   const mark = markOf(plain);
   if (mark?.type !== 'reference') return [];
   builder.references.push(...mark.reference.items);
   return outputRefs(mark.reference, builder.context.axes);
-};
+}
 
 /** The references that stand in the graph, each with the axes that are collected. */
-export const outputRefs = (reference: Reference, axes: AxisValues): readonly OutputRef[] =>
-  reference.items.flatMap((item) => {
+export function outputRefs(reference: Reference, axes: AxisValues): readonly OutputRef[] {
+  return reference.items.flatMap((item) => {
     if (item.type === undefined) return [];
     const own = new Map([...item.axes].filter(([name]) => !axes.has(name)));
     return [{ $: 'output' as const, task: item.task, output: item.output, type: item.type, axes: axesJson(own) }];
   });
+}
 
-const buildData = (place: ArtifactPlace, text: string, node: Located | undefined, { context }: Builder): Value => {
+function buildData(place: ArtifactPlace, text: string, node: Located | undefined, { context }: Builder): Value {
   const range = node?.range ?? context.place;
   const folder = (node?.type === 'scalar' ? node.folder : undefined) ?? range.file.folder;
   const parsed = parseDataRef(text, folder);
@@ -198,10 +196,10 @@ const buildData = (place: ArtifactPlace, text: string, node: Located | undefined
   if (problem !== undefined)
     blame(context.problems, { code: 'SND163', message: problem }, range, node?.use, context.place);
   return ref;
-};
+}
 
 /** A reference where only plain values can be (a parameter's use in `resources:`, say). */
-export const refuseReferences = (node: Located, name: string, problems: Problems): boolean => {
+export function refuseReferences(node: Located, name: string, problems: Problems): boolean {
   const found = findReference(node);
   if (found === undefined) return true;
   problems.error(
@@ -210,4 +208,4 @@ export const refuseReferences = (node: Located, name: string, problems: Problems
     `a step's output cannot stand here: \`${name}\` takes no artifact`,
   );
   return false;
-};
+}

@@ -18,7 +18,7 @@ const HF_EXAMPLE = 'write hf:owner/name@revision, or hf:owner/name@revision/file
  * Reads what names data: a path, `embedded:name[@revision]`, `hf:owner/name[@revision][/file]`, or
  * `https://…#sha256=<64 hexadecimal digits>`. Relative paths start at `folder`.
  */
-export const parseDataRef = (text: string, folder: string): DataTarget | MalformedRef => {
+export function parseDataRef(text: string, folder: string): DataTarget | MalformedRef {
   const malformed = (message: string, hint?: string, code: Code = 'SND160'): MalformedRef => ({
     code,
     message,
@@ -52,12 +52,12 @@ export const parseDataRef = (text: string, folder: string): DataTarget | Malform
       );
     }
   }
-};
+}
 
-const parseAddress = (
+function parseAddress(
   text: string,
   malformed: (message: string, hint?: string, code?: Code) => MalformedRef,
-): DataTarget | MalformedRef => {
+): DataTarget | MalformedRef {
   if (!URL.canParse(text) || !text.startsWith('https://')) return malformed(`\`${text}\` is not an address`);
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') return malformed('an address must not hold a user name or password');
@@ -71,4 +71,4 @@ const parseAddress = (
   const sha256 = url.hash.slice('#sha256='.length);
   if (!/^[0-9a-f]{64}$/i.test(sha256)) return malformed('a sha256 has 64 hexadecimal digits', undefined, 'SND162');
   return { scheme: 'https', target: text.slice(0, text.indexOf('#')), sha256: sha256.toLowerCase() };
-};
+}

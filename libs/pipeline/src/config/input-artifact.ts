@@ -1,5 +1,5 @@
+import type { ArtifactType } from '../artifact-type.ts';
 import type { Axes, DataRef, OutputRef } from '../graph.ts';
-import type { ArtifactType } from '../step-kind.ts';
 
 /** An input as a running step sees it: verified bytes at a path that must not be written to. */
 export interface InputArtifact {

@@ -13,8 +13,8 @@ const NAMED = /^(embedded:[^@/]+|hf:[^@/]+\/[^@/]+)(\/.*)?$/;
  * Writes `{ ref: embedded:a, revision: b }` as `{ ref: embedded:a@b }`, in place: the same data has one name and so one
  * fingerprint. Gives what stands in the way.
  */
-export const joinRevisions = (schemas: readonly Schema[], object: PlainObject): readonly RevisionProblem[] =>
-  schemas.flatMap((schema) =>
+export function joinRevisions(schemas: readonly Schema[], object: PlainObject): readonly RevisionProblem[] {
+  return schemas.flatMap((schema) =>
     Object.entries((schema.properties ?? {}) as Record<string, Schema>).flatMap(([name, part]) => {
       const key = (part.artifact as ArtifactPlace | undefined)?.revision;
       if (key === undefined || !Object.hasOwn(object, key)) return [];
@@ -24,8 +24,9 @@ export const joinRevisions = (schemas: readonly Schema[], object: PlainObject): 
       return message === undefined ? [] : [{ key, message }];
     }),
   );
+}
 
-const join = (object: PlainObject, name: string, revision: Plain | undefined): string | undefined => {
+function join(object: PlainObject, name: string, revision: Plain | undefined): string | undefined {
   const ref = object[name];
   // What is no text has been reported.
   if (typeof revision !== 'string') return undefined;
@@ -41,4 +42,4 @@ const join = (object: PlainObject, name: string, revision: Plain | undefined): s
       : `a path has no revisions; name the folder of the one you mean`;
   }
   return markOf(ref)?.type === 'reference' ? "a step's output has no revisions" : undefined;
-};
+}

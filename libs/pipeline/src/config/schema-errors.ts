@@ -2,32 +2,21 @@ import type { ErrorObject } from 'ajv';
 import type { Code } from '../diagnostics/codes.ts';
 import { either, listed, nearest, suggest } from '../values/words.ts';
 import { describePlain, markOf } from './artifact.ts';
+import type { ConfigIssue } from './issue.ts';
 import { isLater, later, withoutNoise } from './later.ts';
 import { issueOf, resolveRef, type Schema, validatorOf } from './validators.ts';
 
-/** A problem in a config, by its path. */
-export interface ConfigIssue {
-  readonly path: readonly (string | number)[];
-  /** It is about the key at the path, not its value. */
-  readonly key: boolean;
-  readonly code: Code;
-  readonly message: string;
-  readonly hint?: string;
-  /** The value is of another sort altogether than the schema expects; what that expects, in words. */
-  readonly expected?: readonly string[];
-  /** The words allowed, where the value is none of them. */
-  readonly allowed?: readonly unknown[];
+/** What the schema has against the value. In the words of the file, `oneOf` reduced to the branch that was meant. */
+export function configIssues(root: Schema, value: unknown): readonly ConfigIssue[] {
+  return issuesOf(root, root, value, []);
 }
 
-/** What the schema has against the value. In the words of the file, `oneOf` reduced to the branch that was meant. */
-export const configIssues = (root: Schema, value: unknown): readonly ConfigIssue[] => issuesOf(root, root, value, []);
-
-const issuesOf = (
+function issuesOf(
   schema: Schema,
   root: Schema,
   value: unknown,
   base: readonly (string | number)[],
-): readonly ConfigIssue[] => {
+): readonly ConfigIssue[] {
   const validate = validatorOf(schema, root);
   if (validate(value)) return [];
   const errors = [...(validate.errors ?? [])];
@@ -45,9 +34,9 @@ const issuesOf = (
     }
   });
   return withoutNoise(errors.flatMap((error) => (branchErrors.has(error) ? [] : explain(error, root, value, base))));
-};
+}
 
-const pathOf = (pointer: string, value: unknown): (string | number)[] => {
+function pathOf(pointer: string, value: unknown): (string | number)[] {
   const path: (string | number)[] = [];
   let at: unknown = value;
   for (const raw of pointer.split('/').slice(1)) {
@@ -56,29 +45,35 @@ const pathOf = (pointer: string, value: unknown): (string | number)[] => {
     at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[part] : undefined;
   }
   return path;
-};
+}
 
-const showPath = (path: readonly (string | number)[]): string =>
-  path.reduce<string>(
+function showPath(path: readonly (string | number)[]): string {
+  return path.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
     '',
   );
+}
 
 const TYPES: Readonly<Record<string, string>> = { array: 'list', object: 'map' };
 
-const typesOf = (types: unknown): readonly string[] =>
-  (Array.isArray(types) ? types : [types]).map((type) => TYPES[String(type)] ?? String(type));
+function typesOf(types: unknown): readonly string[] {
+  return (Array.isArray(types) ? types : [types]).map((type) => TYPES[String(type)] ?? String(type));
+}
 
-const showValue = (value: unknown): string => (typeof value === 'string' ? `\`${value}\`` : JSON.stringify(value));
+function showValue(value: unknown): string {
+  return typeof value === 'string' ? `\`${value}\`` : JSON.stringify(value);
+}
 
-const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
 
-const explain = (
+function explain(
   error: ErrorObject,
   root: Schema,
   whole: unknown,
   base: readonly (string | number)[],
-): readonly ConfigIssue[] => {
+): readonly ConfigIssue[] {
   const path = [...base, ...pathOf(error.instancePath, whole)];
   const name = showPath(path);
   const said = name === '' ? '' : `\`${name}\`: `;
@@ -193,14 +188,14 @@ const explain = (
     default:
       return issue('SND108', `${said}is not allowed here (${error.keyword})`);
   }
-};
+}
 
-const notAllowed = (
+function notAllowed(
   path: readonly (string | number)[],
   said: string,
   allowed: readonly unknown[],
   data: unknown,
-): ConfigIssue => {
+): ConfigIssue {
   const near =
     typeof data === 'string'
       ? nearest(
@@ -218,17 +213,17 @@ const notAllowed = (
     expected,
     allowed,
   };
-};
+}
 
 /** Of the branches of a `oneOf`, the problems of the one that was most likely meant. */
-const closest = (
+function closest(
   branches: readonly Schema[],
   root: Schema,
   data: unknown,
   path: readonly (string | number)[],
   said: string,
   error: ErrorObject,
-): readonly ConfigIssue[] => {
+): readonly ConfigIssue[] {
   const tried = branches.map((branch) => issuesOf(branch, root, data, path));
   if (tried.some((issues) => issues.length === 0)) {
     return [
@@ -288,4 +283,4 @@ const closest = (
   }
   const best = (fitting.length > 0 ? fitting : possible).reduce((a, b) => (b.length < a.length ? b : a));
   return best;
-};
+}

@@ -21,7 +21,9 @@ const checkArtifact: KeywordFunction = (place, data, _parent, context) => {
   return issues.length === 0;
 };
 
-export const issueOf = (error: ErrorObject): ArtifactIssue => (error.params as { issue: ArtifactIssue }).issue;
+export function issueOf(error: ErrorObject): ArtifactIssue {
+  return (error.params as { issue: ArtifactIssue }).issue;
+}
 
 // The kinds' schemas are ours and tested against the meta-schema; checking them at each start would cost more than
 // reading a pipeline. Defaults are applied by defaults.ts, which knows the branches of `oneOf` too.
@@ -43,23 +45,25 @@ ajv.addKeyword({ keyword: 'later', schemaType: 'array' });
 const compiled = new WeakMap<object, ValidateFunction>();
 
 /** The compiled validator of `schema`, which is `root` or a part of it (for its `$defs`). Compiled on first use. */
-export const validatorOf = (schema: Schema, root: Schema): ValidateFunction => {
+export function validatorOf(schema: Schema, root: Schema): ValidateFunction {
   const known = compiled.get(schema);
   if (known !== undefined) return known;
   const whole = schema === root || root.$defs === undefined ? schema : { $defs: root.$defs, ...schema };
   const validate = ajv.compile(whole);
   compiled.set(schema, validate);
   return validate;
-};
+}
 
-export const isValid = (schema: Schema, root: Schema, value: unknown): boolean =>
-  validatorOf(schema, root)(value) === true;
+export function isValid(schema: Schema, root: Schema, value: unknown): boolean {
+  return validatorOf(schema, root)(value) === true;
+}
 
-const isSchema = (value: unknown): value is Schema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+function isSchema(value: unknown): value is Schema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 /** Follows a local `$ref` (`#/$defs/layers`). */
-export const resolveRef = (schema: Schema, root: Schema): Schema => {
+export function resolveRef(schema: Schema, root: Schema): Schema {
   let at = schema;
   for (let hops = 0; typeof at.$ref === 'string' && hops < 16; hops++) {
     let target: unknown = root;
@@ -74,15 +78,17 @@ export const resolveRef = (schema: Schema, root: Schema): Schema => {
     at = Object.keys(beside).length === 0 ? target : { ...target, ...beside };
   }
   return at;
-};
+}
 
-const list = (value: unknown): readonly Schema[] => (Array.isArray(value) ? value.filter(isSchema) : []);
+function list(value: unknown): readonly Schema[] {
+  return Array.isArray(value) ? value.filter(isSchema) : [];
+}
 
 /**
  * The schemas that say something about `value`: this one, those of `allOf`, and, with `branches`, those of `oneOf`,
  * `anyOf` and `if` that the value satisfies.
  */
-export const applicable = (schema: Schema, root: Schema, value: unknown, branches: boolean): readonly Schema[] => {
+export function applicable(schema: Schema, root: Schema, value: unknown, branches: boolean): readonly Schema[] {
   const here = resolveRef(schema, root);
   const found: Schema[] = [here];
   for (const part of list(here.allOf)) found.push(...applicable(part, root, value, branches));
@@ -95,11 +101,11 @@ export const applicable = (schema: Schema, root: Schema, value: unknown, branche
     if (isSchema(next)) found.push(...applicable(next, root, value, branches));
   }
   return found;
-};
+}
 
 /** The schemas for a key of a map. */
-export const schemasOfKey = (schemas: readonly Schema[], key: string): readonly Schema[] =>
-  schemas.flatMap((schema) => {
+export function schemasOfKey(schemas: readonly Schema[], key: string): readonly Schema[] {
+  return schemas.flatMap((schema) => {
     const found: Schema[] = [];
     const { properties, patternProperties, additionalProperties } = schema;
     const named = isSchema(properties) && Object.hasOwn(properties, key) ? properties[key] : undefined;
@@ -112,20 +118,23 @@ export const schemasOfKey = (schemas: readonly Schema[], key: string): readonly 
     if (found.length === 0 && named === undefined && isSchema(additionalProperties)) found.push(additionalProperties);
     return found;
   });
+}
 
 /** The schemas for an item of a list. */
-export const schemasOfItem = (schemas: readonly Schema[], at: number): readonly Schema[] =>
-  schemas.flatMap((schema) => {
+export function schemasOfItem(schemas: readonly Schema[], at: number): readonly Schema[] {
+  return schemas.flatMap((schema) => {
     const prefix = Array.isArray(schema.prefixItems) ? schema.prefixItems[at] : undefined;
     const item = prefix ?? schema.items;
     return isSchema(item) ? [item] : [];
   });
+}
 
 /** Property name → its schema, for those that have a default. */
-export const defaultsOf = (schema: Schema, root: Schema): readonly (readonly [string, unknown])[] =>
-  isSchema(schema.properties)
+export function defaultsOf(schema: Schema, root: Schema): readonly (readonly [string, unknown])[] {
+  return isSchema(schema.properties)
     ? Object.entries(schema.properties).flatMap(([name, part]) => {
         const value = isSchema(part) ? resolveRef(part, root).default : undefined;
         return value === undefined ? [] : [[name, value] as const];
       })
     : [];
+}

@@ -12,7 +12,7 @@ export interface Problems {
   all(): readonly Diagnostic[];
 }
 
-export const createProblems = (): Problems => {
+export function createProblems(): Problems {
   const found = new Map<string, Diagnostic>();
   const files = new Map<SourceFile, number>();
   let errors = 0;
@@ -51,4 +51,4 @@ export const createProblems = (): Problems => {
         return fileA - fileB || startA - startB;
       }),
   };
-};
+}

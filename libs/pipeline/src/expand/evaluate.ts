@@ -1,8 +1,9 @@
 import type { Problems } from '../diagnostics/problems.ts';
 import { type AxisValues, describeAxes } from '../values/axes.ts';
 import type { Located, LocatedEntry, LocatedScalar, Range } from '../values/located.ts';
+import { describeNode } from '../values/located.ts';
 import { narrow, type Reference } from '../values/reference.ts';
-import { describeNode, suggest } from '../values/words.ts';
+import { suggest } from '../values/words.ts';
 import { type Expression, hasExpression, type TemplateOf } from './expression.ts';
 
 /** What expressions can see. Names that are not there have been reported before evaluation. */
@@ -22,7 +23,7 @@ export interface Evaluator {
 }
 
 /** Replaces every expression in a value. Parts that fail become `broken`, with their problem reported. */
-export const evaluate = (node: Located, scope: Scope, evaluator: Evaluator): Located => {
+export function evaluate(node: Located, scope: Scope, evaluator: Evaluator): Located {
   switch (node.type) {
     case 'scalar':
       return typeof node.value === 'string' && hasExpression(node.value)
@@ -50,13 +51,9 @@ export const evaluate = (node: Located, scope: Scope, evaluator: Evaluator): Loc
     default:
       return node;
   }
-};
+}
 
-const evaluateText = (
-  node: LocatedScalar & { readonly value: string },
-  scope: Scope,
-  evaluator: Evaluator,
-): Located => {
+function evaluateText(node: LocatedScalar & { readonly value: string }, scope: Scope, evaluator: Evaluator): Located {
   const broken: Located = { type: 'broken', range: node.range };
   const template = evaluator.templates(node);
   if (template === undefined) return broken;
@@ -99,9 +96,9 @@ const evaluateText = (
   }
   if (failed) return broken;
   return { type: 'scalar', value: text, range: node.range, ...(folder === undefined ? {} : { folder }) };
-};
+}
 
-const lookUp = (expression: Expression, scope: Scope, problems: Problems): Located | undefined => {
+function lookUp(expression: Expression, scope: Scope, problems: Problems): Located | undefined {
   const { root, path, range } = expression;
   const [name, ...rest] = path;
   if (root === 'steps') {
@@ -124,15 +121,15 @@ const lookUp = (expression: Expression, scope: Scope, problems: Problems): Locat
     return undefined;
   }
   return { ...found, use: range };
-};
+}
 
-const follow = (
+function follow(
   start: Located,
   name: string,
   path: readonly (string | number)[],
   range: Range,
   problems: Problems,
-): Located | undefined => {
+): Located | undefined {
   let node = start;
   let said = name;
   for (const part of path) {
@@ -162,4 +159,4 @@ const follow = (
     said += typeof part === 'number' ? `[${part}]` : `.${part}`;
   }
   return node;
-};
+}

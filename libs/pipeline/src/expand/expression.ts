@@ -28,15 +28,17 @@ const KEY = /[A-Za-z_][A-Za-z0-9_-]*/y;
 const INDEX = /\[\s*(?:(\d{1,9})|'([^'\]]*)'|"([^"\]]*)")\s*\]/y;
 const SPACE = /\s*/y;
 
-export const hasExpression = (text: string): boolean => text.includes(OPEN);
+export function hasExpression(text: string): boolean {
+  return text.includes(OPEN);
+}
 
-const match = (pattern: RegExp, text: string, at: number): RegExpExecArray | null => {
+function match(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
   pattern.lastIndex = at;
   return pattern.exec(text);
-};
+}
 
 /** Reads what stands between `${{` and `}}`; offsets in faults are offsets in `body`. */
-const parseBody = (body: string): { root: string; path: (string | number)[] } | Fault => {
+function parseBody(body: string): { root: string; path: (string | number)[] } | Fault {
   let at = match(SPACE, body, 0)?.[0].length ?? 0;
   const fault = (message: string, hint?: string): Fault => ({
     code: 'SND120',
@@ -83,7 +85,7 @@ const parseBody = (body: string): { root: string; path: (string | number)[] } | 
     return fault(`the expression should end here, found \`${[...body.slice(at)][0]}\``, NAMES_ONLY);
   }
   return { root, path };
-};
+}
 
 const NAMES_ONLY =
   'an expression is one name such as `params.count` or `steps.prompts.outputs.prompts`; there are no operators or functions';
@@ -91,10 +93,10 @@ const NAMES_ONLY =
 /**
  * Takes a string apart. Undefined where an expression is malformed; the problem then points at its character.
  */
-export const parseTemplate = (
+export function parseTemplate(
   node: LocatedScalar & { readonly value: string },
   problems: Problems,
-): Template | undefined => {
+): Template | undefined {
   const text = node.value;
   const parts: (string | Expression)[] = [];
   const source = node.range.file.text.slice(node.range.start, node.range.end);
@@ -138,13 +140,13 @@ export const parseTemplate = (
     at = end;
   }
   return failed ? undefined : parts;
-};
+}
 
 /** Every expression in the text of a value, wherever it stands. */
 export type TemplateOf = (node: LocatedScalar & { readonly value: string }) => Template | undefined;
 
 /** Parses each scalar once, however many tasks use it. */
-export const createTemplates = (problems: Problems): TemplateOf => {
+export function createTemplates(problems: Problems): TemplateOf {
   const known = new WeakMap<LocatedScalar, { readonly template: Template | undefined }>();
   return (node) => {
     const cached = known.get(node);
@@ -153,4 +155,4 @@ export const createTemplates = (problems: Problems): TemplateOf => {
     known.set(node, { template });
     return template;
   };
-};
+}

@@ -1,7 +1,9 @@
 import type { Problems } from '../diagnostics/problems.ts';
-import { type AxisValue, type AxisValues, createAxisValues } from '../values/axes.ts';
+import type { AxisValues } from '../values/axes.ts';
 import type { Located, LocatedEntry, LocatedMap, Range } from '../values/located.ts';
-import { describeNode, NAME, suggest } from '../values/words.ts';
+import { describeNode } from '../values/located.ts';
+import { NAME, suggest } from '../values/words.ts';
+import { createAxisValues, type LocatedAxisValue } from './axis-values.ts';
 
 export const MAX_TASKS = 200_000;
 
@@ -15,7 +17,7 @@ export interface Combination {
 
 export const NO_MATRIX: readonly Combination[] = [{ axes: new Map(), values: new Map() }];
 
-type Draft = Map<string, AxisValue>;
+type Draft = Map<string, LocatedAxisValue>;
 
 /**
  * Expands an evaluated `matrix:` as GitHub Actions does: the product of the axes, less what `exclude:` matches, then
@@ -24,7 +26,7 @@ type Draft = Map<string, AxisValue>;
  * The axes are the keys of the matrix. A key that only `include:` brings is an axis if there are no others, or where
  * two combinations could not be told apart without it. Undefined where something is wrong.
  */
-export const expandMatrix = (matrix: LocatedMap, problems: Problems): readonly Combination[] | undefined => {
+export function expandMatrix(matrix: LocatedMap, problems: Problems): readonly Combination[] | undefined {
   const before = problems.errorCount();
   const maker = createAxisValues();
   const base: string[] = [];
@@ -91,14 +93,14 @@ export const expandMatrix = (matrix: LocatedMap, problems: Problems): readonly C
   }
   maker.settle();
   return withAxes(drafts, base, matrix, problems);
-};
+}
 
-const withAxes = (
+function withAxes(
   drafts: readonly Draft[],
   base: readonly string[],
   matrix: LocatedMap,
   problems: Problems,
-): readonly Combination[] | undefined => {
+): readonly Combination[] | undefined {
   const extras = new Set<string>();
   for (const draft of drafts) for (const name of draft.keys()) if (!base.includes(name)) extras.add(name);
   const distinct = (names: readonly string[]): boolean =>
@@ -120,9 +122,9 @@ const withAxes = (
     axes: new Map(names.flatMap((name) => (draft.has(name) ? [[name, draft.get(name)!] as const] : []))),
     values: new Map([...draft].map(([name, value]) => [name, value.node])),
   }));
-};
+}
 
-export const checkAxisName = (name: string, range: Range, problems: Problems): void => {
+export function checkAxisName(name: string, range: Range, problems: Problems): void {
   if (!NAME.test(name))
     problems.error(
       'SND109',
@@ -130,9 +132,9 @@ export const checkAxisName = (name: string, range: Range, problems: Problems): v
       `\`${name}\` is not a name for an axis`,
       'lower-case letters, digits, `_` and `-`, a letter first',
     );
-};
+}
 
-const readAxis = (name: string, entry: LocatedEntry, problems: Problems): readonly Located[] | undefined => {
+function readAxis(name: string, entry: LocatedEntry, problems: Problems): readonly Located[] | undefined {
   const { value } = entry;
   if (value.type === 'broken') return undefined;
   const range = value.use ?? value.range;
@@ -155,9 +157,9 @@ const readAxis = (name: string, entry: LocatedEntry, problems: Problems): readon
     return undefined;
   }
   return value.items.some((item) => item.type === 'broken') ? undefined : value.items;
-};
+}
 
-const readEntries = (matrix: LocatedMap, key: 'exclude' | 'include', problems: Problems): readonly LocatedMap[] => {
+function readEntries(matrix: LocatedMap, key: 'exclude' | 'include', problems: Problems): readonly LocatedMap[] {
   const value = matrix.entries.get(key)?.value;
   if (value === undefined || value.type === 'broken') return [];
   if (value.type !== 'list') {
@@ -174,14 +176,14 @@ const readEntries = (matrix: LocatedMap, key: 'exclude' | 'include', problems: P
       );
     return [];
   });
-};
+}
 
-const readEntry = (
+function readEntry(
   entry: LocatedMap,
-  make: (axis: string, node: Located) => AxisValue,
+  make: (axis: string, node: Located) => LocatedAxisValue,
   problems: Problems,
   axes: readonly string[] | undefined,
-): Draft | undefined => {
+): Draft | undefined {
   const values: Draft = new Map();
   let failed = false;
   for (const [name, { keyRange, value }] of entry.entries) {
@@ -198,4 +200,4 @@ const readEntry = (
     values.set(name, make(name, value));
   }
   return failed ? undefined : values;
-};
+}

@@ -18,12 +18,12 @@ interface Context {
 }
 
 /** Checks every name that the file's expressions and `needs:` use, and orders its steps. */
-export const checkFile = (
+export function checkFile(
   loaded: LoadedFile,
   file: PipelineFile,
   templates: TemplateOf,
   problems: Problems,
-): CheckedFile => {
+): CheckedFile {
   const context: Context = { file, loaded, templates, problems, usedParams: new Set() };
   for (const [name, { value }] of file.params) {
     for (const node of textsIn(value)) {
@@ -42,7 +42,7 @@ export const checkFile = (
     if (!context.usedParams.has(name)) problems.warning('SND133', keyRange, `the parameter \`${name}\` is not used`);
   }
   return orderSteps(file, dependencies, problems);
-};
+}
 
 /** Every string with an expression in it. */
 function* textsIn(node: Located): Generator<LocatedScalar & { value: string }> {
@@ -52,7 +52,7 @@ function* textsIn(node: Located): Generator<LocatedScalar & { value: string }> {
   else if (node.type === 'map') for (const entry of node.entries.values()) yield* textsIn(entry.value);
 }
 
-const checkStep = (step: StepDecl, context: Context): readonly Dependency[] => {
+function checkStep(step: StepDecl, context: Context): readonly Dependency[] {
   const { file, problems } = context;
   const found: Dependency[] = [];
   if (step.with !== undefined) found.push(...checkNames(step.with, ['params', 'matrix', 'steps'], step, context));
@@ -65,17 +65,18 @@ const checkStep = (step: StepDecl, context: Context): readonly Dependency[] => {
     else problems.error('SND141', range, `there is no step \`${id}\``, suggest(id, others(file, step), 'steps'));
   }
   return found;
-};
+}
 
-const others = (file: PipelineFile, step: StepDecl | undefined): readonly string[] =>
-  [...file.steps.keys()].filter((id) => id !== step?.id);
+function others(file: PipelineFile, step: StepDecl | undefined): readonly string[] {
+  return [...file.steps.keys()].filter((id) => id !== step?.id);
+}
 
-const checkNames = (
+function checkNames(
   node: Located,
   allowed: readonly Root[],
   step: StepDecl | undefined,
   context: Context,
-): readonly Dependency[] => {
+): readonly Dependency[] {
   const found: Dependency[] = [];
   const late = allowed.includes('steps') && step?.uses?.type === 'kind' ? (step.uses.spec.lateNames ?? []) : [];
   for (const text of textsIn(node)) {
@@ -89,14 +90,14 @@ const checkNames = (
     }
   }
   return found;
-};
+}
 
-const checkRoot = (
+function checkRoot(
   expression: Expression,
   allowed: readonly Root[],
   late: readonly string[],
   { problems }: Context,
-): void => {
+): void {
   const { root, range } = expression;
   if (['params', 'matrix', 'steps'].includes(root)) {
     const here = allowed.map((name) => `\`${name}.*\``).join(' and ');
@@ -109,9 +110,9 @@ const checkRoot = (
     `\`${root}\` is not a name that expressions know`,
     suggest(root, [...allowed, ...late], 'names'),
   );
-};
+}
 
-const checkParam = ({ path, range }: Expression, { file, problems, usedParams }: Context): void => {
+function checkParam({ path, range }: Expression, { file, problems, usedParams }: Context): void {
   const [name] = path;
   if (typeof name !== 'string') {
     problems.error(
@@ -130,9 +131,9 @@ const checkParam = ({ path, range }: Expression, { file, problems, usedParams }:
       `there is no parameter \`${name}\``,
       suggest(name, file.params.keys(), 'parameters'),
     );
-};
+}
 
-const checkMatrix = ({ path, range }: Expression, step: StepDecl | undefined, { problems }: Context): void => {
+function checkMatrix({ path, range }: Expression, step: StepDecl | undefined, { problems }: Context): void {
   const [name] = path;
   if (typeof name !== 'string') {
     problems.error('SND121', range, '`matrix` must be followed by the name of an axis', 'for example `matrix.model`');
@@ -150,10 +151,10 @@ const checkMatrix = ({ path, range }: Expression, step: StepDecl | undefined, { 
   const names = matrixNames(step.matrix);
   if (names !== undefined && !names.includes(name))
     problems.error('SND121', range, `the matrix gives no \`${name}\``, suggest(name, names, 'axes'));
-};
+}
 
 /** The names that `matrix.*` can have, where the file itself says them. */
-const matrixNames = (matrix: Located): readonly string[] | undefined => {
+function matrixNames(matrix: Located): readonly string[] | undefined {
   if (matrix.type !== 'map') return undefined;
   const names = [...matrix.entries.keys()].filter((name) => name !== 'include' && name !== 'exclude');
   const include = matrix.entries.get('include')?.value;
@@ -164,13 +165,9 @@ const matrixNames = (matrix: Located): readonly string[] | undefined => {
     names.push(...item.entries.keys());
   }
   return [...new Set(names)];
-};
+}
 
-const checkLate = (
-  { root, path, range, text }: Expression,
-  step: StepDecl | undefined,
-  { problems }: Context,
-): void => {
+function checkLate({ root, path, range, text }: Expression, step: StepDecl | undefined, { problems }: Context): void {
   const declared = step?.with?.entries.get(root)?.value;
   const [name] = path;
   if (typeof name !== 'string' || path.length !== 1) {
@@ -191,13 +188,13 @@ const checkLate = (
       `the step's \`${root}\` have no \`${name}\``,
       suggest(name, names, `names in \`${root}\``),
     );
-};
+}
 
-const checkReference = (
+function checkReference(
   { path, range }: Expression,
   step: StepDecl | undefined,
   { file, loaded, problems }: Context,
-): readonly Dependency[] => {
+): readonly Dependency[] {
   const [id, word, output] = path;
   if (typeof id !== 'string') {
     problems.error(
@@ -231,9 +228,9 @@ const checkReference = (
     );
   }
   return [{ step: id, range }];
-};
+}
 
-const outputNames = (step: StepDecl, loaded: LoadedFile): readonly string[] | undefined => {
+function outputNames(step: StepDecl, loaded: LoadedFile): readonly string[] | undefined {
   if (step.uses?.type === 'kind') {
     // Where the kind says that outputs follow from the config, all of them may be named by it.
     return step.uses.spec.outputsOf !== undefined && Object.keys(step.uses.spec.outputs).length === 0
@@ -242,4 +239,4 @@ const outputNames = (step: StepDecl, loaded: LoadedFile): readonly string[] | un
   }
   const file = loaded.uses.get(step.id)?.file;
   return file === undefined ? undefined : [...file.outputs.keys()];
-};
+}

@@ -1,19 +1,19 @@
 import type { PipelineFile } from '../read/document.ts';
 import type { AxisValues } from '../values/axes.ts';
 import type { Located } from '../values/located.ts';
+import { describeNode } from '../values/located.ts';
 import type { Reference } from '../values/reference.ts';
-import { describeNode } from '../values/words.ts';
 import { type Evaluator, evaluate, type Scope } from './evaluate.ts';
 import { makeReference, type StepResult } from './step-result.ts';
 
 /** The file's named outputs, for given parameter values; those that fail are reported and left out. */
-export const readOutputs = (
+export function readOutputs(
   file: PipelineFile,
   params: ReadonlyMap<string, Located>,
   axes: AxisValues,
   results: ReadonlyMap<string, StepResult>,
   evaluator: Evaluator,
-): ReadonlyMap<string, Reference> => {
+): ReadonlyMap<string, Reference> {
   const { problems } = evaluator;
   const found = new Map<string, Reference>();
   const scope: Scope = {
@@ -47,4 +47,4 @@ export const readOutputs = (
     found.set(name, output.reference);
   }
   return found;
-};
+}

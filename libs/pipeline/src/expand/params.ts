@@ -3,12 +3,20 @@ import type { Problems } from '../diagnostics/problems.ts';
 import type { PipelineFile } from '../read/document.ts';
 import { describePlace } from '../read/positions.ts';
 import { readYaml, readYamlMap } from '../read/yaml.ts';
-import { isBroken, type Located, type LocatedEntry, type Range, type Source, toJson } from '../values/located.ts';
-import { describeNode, suggest, typeName } from '../values/words.ts';
+import {
+  describeNode,
+  isBroken,
+  type Located,
+  type LocatedEntry,
+  type Range,
+  type Source,
+  toJson,
+} from '../values/located.ts';
+import { suggest, typeName } from '../values/words.ts';
 import { hasExpression } from './expression.ts';
 
 /** Parses the value of `--set NAME=VALUE` as YAML. Throws an `Error` with a clear message where it is not. */
-export const parseSetValue = (text: string): JsonValue => {
+export function parseSetValue(text: string): JsonValue {
   const found: string[] = [];
   const problems: Problems = {
     error: (_code, _range, message) => found.push(message),
@@ -19,20 +27,21 @@ export const parseSetValue = (text: string): JsonValue => {
   const value = readYaml({ path: '--set', text, folder: '' }, problems);
   if (found.length > 0) throw new Error(`the value \`${text}\` is not YAML: ${found[0]}`);
   return value === undefined ? null : toJson(value);
-};
+}
 
 /** A value given on the command line, as if it stood in a file of one line: `count="ten"`. */
-export const locateSetValue = (name: string, value: JsonValue, cwd: string, problems: Problems): LocatedEntry => {
+export function locateSetValue(name: string, value: JsonValue, cwd: string, problems: Problems): LocatedEntry {
   const text = `${name}=${JSON.stringify(value)}`;
   const source: Source = { path: '--set', text, folder: cwd };
   const range: Range = { file: source, start: 0, end: name.length };
   const located = readYaml(source, problems, name.length + 1);
   return { keyRange: range, value: located ?? { type: 'broken', range } };
-};
+}
 
 /** Reads a parameter file's entries. */
-export const readParamsFile = (source: Source, problems: Problems): ReadonlyMap<string, LocatedEntry> =>
-  readYamlMap(source, problems, 'parameters (`name: value`)')?.entries ?? new Map();
+export function readParamsFile(source: Source, problems: Problems): ReadonlyMap<string, LocatedEntry> {
+  return readYamlMap(source, problems, 'parameters (`name: value`)')?.entries ?? new Map();
+}
 
 /** Where the values that replace defaults come from, for messages. */
 export interface Given {
@@ -45,11 +54,11 @@ export interface Given {
  * The values of a file's parameters: each default, or what replaces it. Unknown names, missing values and values of
  * another type are reported.
  */
-export const bindParams = (
+export function bindParams(
   file: PipelineFile,
   given: readonly Given[],
   problems: Problems,
-): ReadonlyMap<string, Located> => {
+): ReadonlyMap<string, Located> {
   const bound = new Map<string, Located>();
   for (const { entries } of given) {
     for (const [name, { keyRange }] of entries) {
@@ -83,9 +92,9 @@ export const bindParams = (
     bound.set(name, checkType(name, value, declared, problems) ? value : { type: 'broken', range: value.range });
   }
   return bound;
-};
+}
 
-const checkType = (name: string, value: Located, declared: LocatedEntry, problems: Problems): boolean => {
+function checkType(name: string, value: Located, declared: LocatedEntry, problems: Problems): boolean {
   if (isBroken(value)) return false;
   const from = value.use ?? value.range;
   const expression = firstExpression(value);
@@ -117,25 +126,27 @@ const checkType = (name: string, value: Located, declared: LocatedEntry, problem
     `${there}${from.file.path === '--set' ? example : ''}`,
   );
   return false;
-};
+}
 
 /** A scalar for a scalar, a list for a list, a map for a map; and a map for text, as `model:` takes either. */
-const exchangeable = (value: Located, fallback: Located): boolean => {
+function exchangeable(value: Located, fallback: Located): boolean {
   if (value.type === 'scalar' && value.value === null) return false;
   if (value.type === fallback.type) return true;
   const either = [value, fallback];
   return either.some(isText) && either.some((node) => node.type === 'map');
-};
+}
 
-const isText = (node: Located): boolean => node.type === 'scalar' && typeof node.value === 'string';
+function isText(node: Located): boolean {
+  return node.type === 'scalar' && typeof node.value === 'string';
+}
 
-const kindOf = (node: Located): string => {
+function kindOf(node: Located): string {
   if (node.type !== 'scalar') return node.type;
   const name = typeName(node.value);
   return name === 'integer' ? 'number' : name;
-};
+}
 
-const firstExpression = (node: Located): Range | undefined => {
+function firstExpression(node: Located): Range | undefined {
   if (node.type === 'scalar')
     return typeof node.value === 'string' && hasExpression(node.value) ? node.range : undefined;
   const children: readonly Located[] =
@@ -149,4 +160,4 @@ const firstExpression = (node: Located): Range | undefined => {
     if (found !== undefined) return found;
   }
   return undefined;
-};
+}

@@ -2,7 +2,8 @@ import { blame } from '../diagnostics/blame.ts';
 import type { Problems } from '../diagnostics/problems.ts';
 import type { Resources } from '../graph.ts';
 import type { Located } from '../values/located.ts';
-import { describeNode, suggest } from '../values/words.ts';
+import { describeNode } from '../values/located.ts';
+import { suggest } from '../values/words.ts';
 
 export const RESOURCE_KEYS = ['device', 'memory', 'cpus', 'time'] as const;
 const DEVICES = ['gpu', 'cpu', 'any'] as const;
@@ -23,23 +24,23 @@ const UNITS: Readonly<Record<string, number>> = {
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** `20GiB` → bytes; undefined where it is no size. */
-export const parseMemory = (text: string): number | undefined => {
+export function parseMemory(text: string): number | undefined {
   const found = MEMORY.exec(text.trim());
   const bytes = found === null ? 0 : Math.round(Number(found[1]) * UNITS[found[2]!]!);
   return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
-};
+}
 
 /** `2h`, `90s`, `1h30m` → seconds; undefined where it is no duration. */
-export const parseDuration = (text: string): number | undefined => {
+export function parseDuration(text: string): number | undefined {
   const trimmed = text.trim();
   if (!/^(\d+(\.\d+)?[smhd])+$/.test(trimmed)) return undefined;
   let seconds = 0;
   for (const [, amount, unit] of trimmed.matchAll(/(\d+(?:\.\d+)?)([smhd])/g))
     seconds += Number(amount) * SECONDS[unit!]!;
   return seconds > 0 && seconds <= 366 * 86_400 ? seconds : undefined;
-};
+}
 
-const refuse = (problems: Problems, node: Located, message: string, hint?: string): void =>
+function refuse(problems: Problems, node: Located, message: string, hint?: string): void {
   blame(
     problems,
     { code: 'SND170', message, ...(hint === undefined ? {} : { hint }) },
@@ -47,37 +48,41 @@ const refuse = (problems: Problems, node: Located, message: string, hint?: strin
     node.use,
     node.range,
   );
-const isNull = (node: Located): boolean => node.type === 'scalar' && node.value === null;
+}
 
-const readText = <T>(
+function isNull(node: Located): boolean {
+  return node.type === 'scalar' && node.value === null;
+}
+
+function readText<T>(
   node: Located | undefined,
   name: string,
   parse: (text: string) => T | undefined,
   expected: string,
   problems: Problems,
-): T | undefined => {
+): T | undefined {
   if (node === undefined || node.type === 'broken' || isNull(node)) return undefined;
   const value = node.type === 'scalar' && typeof node.value === 'string' ? parse(node.value) : undefined;
   if (value === undefined) refuse(problems, node, `\`${name}\` must be ${expected}, found ${describeNode(node)}`);
   return value;
-};
+}
 
-const readInteger = (
+function readInteger(
   node: Located | undefined,
   name: string,
   least: number,
   most: number,
   problems: Problems,
-): number | undefined => {
+): number | undefined {
   if (node === undefined || node.type === 'broken' || isNull(node)) return undefined;
   const value = node.type === 'scalar' ? node.value : undefined;
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
   refuse(problems, node, `\`${name}\` must be an integer from ${least} to ${most}, found ${describeNode(node)}`);
   return undefined;
-};
+}
 
 /** `resources:` after expressions. */
-export const readResources = (node: Located | undefined, problems: Problems): Resources => {
+export function readResources(node: Located | undefined, problems: Problems): Resources {
   if (node === undefined || node.type === 'broken' || isNull(node)) return { device: 'any' };
   if (node.type !== 'map') {
     refuse(
@@ -115,10 +120,12 @@ export const readResources = (node: Located | undefined, problems: Problems): Re
     ...(cpus === undefined ? {} : { cpus }),
     ...(timeSeconds === undefined ? {} : { timeSeconds }),
   };
-};
+}
 
-export const readRetries = (node: Located | undefined, problems: Problems): number =>
-  readInteger(node, 'retries', 0, 100, problems) ?? 0;
+export function readRetries(node: Located | undefined, problems: Problems): number {
+  return readInteger(node, 'retries', 0, 100, problems) ?? 0;
+}
 
-export const readTimeout = (node: Located | undefined, problems: Problems): number | undefined =>
-  readText(node, 'timeout', parseDuration, 'a duration such as 90s, 30m or 2h', problems);
+export function readTimeout(node: Located | undefined, problems: Problems): number | undefined {
+  return readText(node, 'timeout', parseDuration, 'a duration such as 90s, 30m or 2h', problems);
+}

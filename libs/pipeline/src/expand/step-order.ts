@@ -18,11 +18,11 @@ export interface CheckedFile {
 }
 
 /** Orders the steps by what they need; steps in a cycle are reported. */
-export const orderSteps = (
+export function orderSteps(
   file: PipelineFile,
   dependencies: ReadonlyMap<string, readonly Dependency[]>,
   problems: Problems,
-): CheckedFile => {
+): CheckedFile {
   const order: StepDecl[] = [];
   const cyclic = new Set<string>();
   const state = new Map<string, 'open' | 'done'>();
@@ -53,12 +53,9 @@ export const orderSteps = (
     }
   }
   return { order, cyclic };
-};
+}
 
-const reportCycle = (
-  cycle: readonly { readonly id: string; readonly edge: Dependency }[],
-  problems: Problems,
-): void => {
+function reportCycle(cycle: readonly { readonly id: string; readonly edge: Dependency }[], problems: Problems): void {
   const [first] = cycle;
   if (first === undefined) return;
   if (cycle.length === 1) {
@@ -70,4 +67,4 @@ const reportCycle = (
     ({ id, edge }) => `\`${id}\` needs \`${edge.step}\` (${describePlace(edge.range, edge.range.file)})`,
   );
   problems.error('SND143', first.edge.range, `steps wait for each other: ${path}`, places.slice(0, 8).join(', '));
-};
+}

@@ -25,14 +25,14 @@ export interface StepResult {
 export const EMPTY_RESULT: StepResult = { broken: true, tasks: () => [], output: () => () => [], outputNames: [] };
 
 /** The outputs that `steps.<id>.outputs.<name>` means for a task with these axis values; undefined, and reported, if none. */
-export const makeReference = (
+export function makeReference(
   id: string,
   output: string,
   expression: Expression,
   axes: AxisValues,
   results: ReadonlyMap<string, StepResult>,
   problems: Problems,
-): Reference | undefined => {
+): Reference | undefined {
   const target = results.get(id);
   if (target === undefined || expression.path.length !== 3 || expression.path[1] !== 'outputs') return undefined;
   const items = target.output(output)(axes);
@@ -45,24 +45,25 @@ export const makeReference = (
     problems.error('SND142', expression.range, `the step \`${id}\` has no output \`${output}\``, hint);
   }
   return undefined;
-};
+}
 
-const reportNoTask = (id: string, range: Range, axes: AxisValues, problems: Problems): void =>
+function reportNoTask(id: string, range: Range, axes: AxisValues, problems: Problems): void {
   problems.error(
     'SND148',
     range,
     `the step \`${id}\` has no task for ${describeAxes(axes)}`,
     'both steps have this axis: give them the same values, or name the axis differently to collect all',
   );
+}
 
 /** Adds the tasks that `needs:` means. False where they are not all known. */
-export const joinNeeds = (
+export function joinNeeds(
   step: StepDecl,
   axes: AxisValues,
   results: ReadonlyMap<string, StepResult>,
   needs: Set<TaskId>,
   problems: Problems,
-): boolean => {
+): boolean {
   let complete = true;
   for (const { id, range } of step.needs) {
     const target = results.get(id);
@@ -78,4 +79,4 @@ export const joinNeeds = (
     for (const task of tasks) needs.add(task.id);
   }
   return complete;
-};
+}

@@ -1,14 +1,14 @@
+import type { OutputSpec } from '../artifact-type.ts';
 import { checkConfig, outputRefs, refuseReferences } from '../config/check.ts';
 import type { Planned, RunConfig } from '../config/input-artifact.ts';
 import type { Problems } from '../diagnostics/problems.ts';
 import type { DataRef, OutputRef, TaskId, TaskNode } from '../graph.ts';
 import type { StepDecl } from '../read/document.ts';
 import { allFiles, type LoadedFile } from '../read/files.ts';
-import type { OutputSpec, StepKindSpec } from '../step-kind.ts';
+import type { StepKindSpec } from '../step-kind.ts';
 import { type AxisValues, axesJson, taskId } from '../values/axes.ts';
-import { isBroken, type Located, type LocatedMap } from '../values/located.ts';
+import { describeNode, isBroken, type Located, type LocatedMap } from '../values/located.ts';
 import { createJoin, type Join, type OutputItem, type Reference } from '../values/reference.ts';
-import { describeNode } from '../values/words.ts';
 import { type Evaluator, evaluate, type Scope } from './evaluate.ts';
 import { type Combination, expandMatrix, MAX_TASKS, NO_MATRIX } from './matrix.ts';
 import { checkFile } from './names.ts';
@@ -52,12 +52,12 @@ interface Context {
 }
 
 /** Expands a checked pipeline into its tasks. */
-export const expandPipeline = (
+export function expandPipeline(
   loaded: LoadedFile,
   params: ReadonlyMap<string, Located>,
   evaluator: Evaluator,
   dataProblem: (ref: DataRef) => string | undefined,
-): Expansion => {
+): Expansion {
   const checked = new Map<LoadedFile, CheckedFile>();
   for (const one of allFiles(loaded)) {
     if (one.file !== undefined) checked.set(one, checkFile(one, one.file, evaluator.templates, evaluator.problems));
@@ -71,9 +71,9 @@ export const expandPipeline = (
     if (first !== undefined) outputs[name] = reference.collects.length === 0 ? first : refs;
   }
   return { tasks: context.tasks, outputs, broken: expanded.broken };
-};
+}
 
-const expandInstance = (instance: Instance, context: Context): Expanded => {
+function expandInstance(instance: Instance, context: Context): Expanded {
   const { file } = instance.loaded;
   const checked = context.checked.get(instance.loaded);
   if (file === undefined || checked === undefined || ++context.instances > MAX_TASKS) {
@@ -91,7 +91,7 @@ const expandInstance = (instance: Instance, context: Context): Expanded => {
     } else results.set(step.id, EMPTY_RESULT);
   }
   return { broken, tasks, outputs: readOutputs(file, instance.params, instance.axes, results, context.evaluator) };
-};
+}
 
 interface Made {
   readonly broken: boolean;
@@ -99,12 +99,12 @@ interface Made {
   readonly result: StepResult;
 }
 
-const expandStep = (
+function expandStep(
   step: StepDecl,
   instance: Instance,
   results: ReadonlyMap<string, StepResult>,
   context: Context,
-): Made | undefined => {
+): Made | undefined {
   const { problems } = context;
   const combinations = expandAxes(step, instance, context);
   if (combinations === undefined || step.uses === undefined) return undefined;
@@ -140,13 +140,13 @@ const expandStep = (
     return join;
   };
   return { broken, tasks, result: { broken, tasks: createJoin(tasks), output, outputNames: [...items.keys()] } };
-};
+}
 
-const expandAxes = (
+function expandAxes(
   step: StepDecl,
   instance: Instance,
   { evaluator, problems }: Context,
-): readonly Combination[] | undefined => {
+): readonly Combination[] | undefined {
   if (step.matrix === undefined) return NO_MATRIX;
   const scope: Scope = {
     params: instance.params,
@@ -179,22 +179,24 @@ const expandAxes = (
   }
   if (!refuseReferences(matrix, 'matrix', problems) || clash || isBroken(matrix)) return undefined;
   return expandMatrix(matrix, problems);
-};
+}
 
-const scopeOf = (
+function scopeOf(
   step: StepDecl,
   instance: Instance,
   combination: Combination,
   axes: AxisValues,
   results: ReadonlyMap<string, StepResult>,
   { problems }: Context,
-): Scope => ({
-  params: instance.params,
-  matrix: combination.values,
-  axes,
-  late: new Set(step.uses?.type === 'kind' ? (step.uses.spec.lateNames ?? []) : []),
-  reference: (id, output, expression) => makeReference(id, output, expression, axes, results, problems),
-});
+): Scope {
+  return {
+    params: instance.params,
+    matrix: combination.values,
+    axes,
+    late: new Set(step.uses?.type === 'kind' ? (step.uses.spec.lateNames ?? []) : []),
+    reference: (id, output, expression) => makeReference(id, output, expression, axes, results, problems),
+  };
+}
 
 interface MadeTask {
   readonly broken: boolean;
@@ -203,13 +205,13 @@ interface MadeTask {
   readonly items: readonly { readonly name: string; readonly item: OutputItem }[];
 }
 
-const withOf = (step: StepDecl, scope: Scope, { evaluator }: Context): LocatedMap => {
+function withOf(step: StepDecl, scope: Scope, { evaluator }: Context): LocatedMap {
   const given = step.with ?? { type: 'map', entries: new Map(), range: { ...step.range, end: step.range.start } };
   const value = evaluate(given, scope, evaluator);
   return value.type === 'map' ? value : given;
-};
+}
 
-const expandTask = (
+function expandTask(
   step: StepDecl,
   spec: StepKindSpec,
   instance: Instance,
@@ -217,7 +219,7 @@ const expandTask = (
   scope: Scope,
   needs: Set<TaskId>,
   context: Context,
-): MadeTask => {
+): MadeTask {
   const { problems, evaluator } = context;
   const before = problems.errorCount();
   const id = taskId(instance.prefix + step.id, axes);
@@ -259,16 +261,16 @@ const expandTask = (
     });
   }
   return { broken, tasks: [{ id, axes }], items };
-};
+}
 
-const expandFile = (
+function expandFile(
   step: StepDecl,
   instance: Instance,
   axes: AxisValues,
   scope: Scope,
   needs: Set<TaskId>,
   context: Context,
-): MadeTask => {
+): MadeTask {
   const loaded = instance.loaded.uses.get(step.id);
   if (loaded?.file === undefined || step.uses === undefined) return { broken: true, tasks: [], items: [] };
   const before = context.problems.errorCount();
@@ -280,4 +282,4 @@ const expandFile = (
   );
   const items = [...inner.outputs].flatMap(([name, reference]) => reference.items.map((item) => ({ name, item })));
   return { broken: inner.broken || context.problems.errorCount() > before, tasks: inner.tasks, items };
-};
+}

@@ -1,7 +1,8 @@
 import type { Problems } from '../diagnostics/problems.ts';
 import type { StepKindSpec, StepKinds } from '../step-kind.ts';
 import type { Located, LocatedEntry, LocatedMap, Range, Source } from '../values/located.ts';
-import { describeNode, NAME, nearest, suggest } from '../values/words.ts';
+import { describeNode } from '../values/located.ts';
+import { NAME, nearest, suggest } from '../values/words.ts';
 import { readYamlMap } from './yaml.ts';
 
 /** One step as its file states it. */
@@ -39,7 +40,7 @@ export const TOP_KEYS = ['sonde', 'name', 'description', 'params', 'steps', 'out
 export const STEP_KEYS = ['uses', 'with', 'matrix', 'needs', 'resources', 'retries', 'timeout', 'description'] as const;
 
 /** Reads the text of a pipeline file. Undefined where it is no map; every problem found is in `problems`. */
-export const readPipelineFile = (source: Source, kinds: StepKinds, problems: Problems): PipelineFile | undefined => {
+export function readPipelineFile(source: Source, kinds: StepKinds, problems: Problems): PipelineFile | undefined {
   const root = readYamlMap(source, problems, 'a pipeline (`sonde: 1`, `name:`, `steps:`)');
   if (root === undefined) return undefined;
   checkKeys(root, TOP_KEYS, 'a pipeline', problems);
@@ -67,18 +68,20 @@ export const readPipelineFile = (source: Source, kinds: StepKinds, problems: Pro
     );
   }
   return { source, name, description: readString(root, 'description', problems) ?? '', params, steps, outputs };
-};
+}
 
-const firstKeyEnd = (root: LocatedMap): number => [...root.entries.values()][0]?.keyRange.end ?? root.range.start;
+function firstKeyEnd(root: LocatedMap): number {
+  return [...root.entries.values()][0]?.keyRange.end ?? root.range.start;
+}
 
-const checkKeys = (map: LocatedMap, known: readonly string[], what: string, problems: Problems): void => {
+function checkKeys(map: LocatedMap, known: readonly string[], what: string, problems: Problems): void {
   for (const [key, { keyRange }] of map.entries) {
     if (!known.includes(key))
       problems.error('SND104', keyRange, `unknown key \`${key}\` in ${what}`, suggest(key, known, 'keys'));
   }
-};
+}
 
-const checkNames = (entries: ReadonlyMap<string, LocatedEntry>, what: string, problems: Problems): void => {
+function checkNames(entries: ReadonlyMap<string, LocatedEntry>, what: string, problems: Problems): void {
   for (const [name, { keyRange }] of entries) {
     if (!NAME.test(name)) {
       problems.error(
@@ -89,9 +92,9 @@ const checkNames = (entries: ReadonlyMap<string, LocatedEntry>, what: string, pr
       );
     }
   }
-};
+}
 
-const readVersion = (root: LocatedMap, start: Range, problems: Problems): boolean => {
+function readVersion(root: LocatedMap, start: Range, problems: Problems): boolean {
   const entry = root.entries.get('sonde');
   if (entry === undefined) {
     const typo = nearest('sonde', root.entries.keys());
@@ -117,9 +120,9 @@ const readVersion = (root: LocatedMap, start: Range, problems: Problems): boolea
   if (value.type !== 'broken')
     problems.error('SND110', value.range, `\`sonde\` must be 1, found ${describeNode(value)}`);
   return true;
-};
+}
 
-const readName = (root: LocatedMap, start: Range, problems: Problems): string => {
+function readName(root: LocatedMap, start: Range, problems: Problems): string {
   const entry = root.entries.get('name');
   if (entry === undefined) {
     problems.error('SND106', start, 'a pipeline needs a `name`', 'its results go into results/<name>/');
@@ -135,9 +138,9 @@ const readName = (root: LocatedMap, start: Range, problems: Problems): string =>
     );
   }
   return name ?? '';
-};
+}
 
-const readString = (map: LocatedMap, key: string, problems: Problems): string | undefined => {
+function readString(map: LocatedMap, key: string, problems: Problems): string | undefined {
   const value = map.entries.get(key)?.value;
   if (value === undefined || value.type === 'broken') return undefined;
   if (value.type === 'scalar' && typeof value.value === 'string') {
@@ -147,18 +150,18 @@ const readString = (map: LocatedMap, key: string, problems: Problems): string | 
   }
   problems.error('SND107', value.range, `\`${key}\` must be text, found ${describeNode(value)}`);
   return undefined;
-};
+}
 
-const readMap = (parent: LocatedMap, key: string, problems: Problems): LocatedMap | undefined => {
+function readMap(parent: LocatedMap, key: string, problems: Problems): LocatedMap | undefined {
   const value = parent.entries.get(key)?.value;
   if (value === undefined || value.type === 'broken') return undefined;
   if (value.type === 'map') return value;
   if (value.type === 'scalar' && value.value === null) return { type: 'map', entries: new Map(), range: value.range };
   problems.error('SND107', value.range, `\`${key}\` must be a map, found ${describeNode(value)}`);
   return undefined;
-};
+}
 
-const readStep = (id: string, entry: LocatedEntry, kinds: StepKinds, problems: Problems): StepDecl => {
+function readStep(id: string, entry: LocatedEntry, kinds: StepKinds, problems: Problems): StepDecl {
   const before = problems.errorCount();
   const { keyRange: range, value } = entry;
   if (value.type !== 'map') {
@@ -221,15 +224,9 @@ const readStep = (id: string, entry: LocatedEntry, kinds: StepKinds, problems: P
     }
   }
   return { ...step, malformed: problems.errorCount() > before };
-};
+}
 
-const readUses = (
-  id: string,
-  step: LocatedMap,
-  range: Range,
-  kinds: StepKinds,
-  problems: Problems,
-): Uses | undefined => {
+function readUses(id: string, step: LocatedMap, range: Range, kinds: StepKinds, problems: Problems): Uses | undefined {
   const entry = step.entries.get('uses');
   if (entry === undefined) {
     problems.error(
@@ -248,7 +245,7 @@ const readUses = (
   if (spec !== undefined) return { type: 'kind', spec, range: at };
   problems.error('SND140', at, `unknown step kind \`${text}\``, hintForKind(text, kinds));
   return undefined;
-};
+}
 
 function hintForKind(text: string, kinds: StepKinds): string {
   if (/\.ya?ml$/.test(text)) return `a pipeline file is named by its path: \`./${text}\``;
@@ -257,7 +254,7 @@ function hintForKind(text: string, kinds: StepKinds): string {
   return `a kind of your own comes with its module, \`--module FILE --allow-code\`; ${hint}`;
 }
 
-const readNeeds = (step: LocatedMap, problems: Problems): StepDecl['needs'] => {
+function readNeeds(step: LocatedMap, problems: Problems): StepDecl['needs'] {
   const value = step.entries.get('needs')?.value;
   if (value === undefined || value.type === 'broken') return [];
   const items = value.type === 'list' ? value.items : [value];
@@ -267,4 +264,4 @@ const readNeeds = (step: LocatedMap, problems: Problems): StepDecl['needs'] => {
       problems.error('SND107', item.range, `\`needs\` is a list of step ids, found ${describeNode(item)}`);
     return [];
   });
-};
+}

@@ -20,12 +20,12 @@ export interface LoadedFile {
 const MAX_FILES_DEEP = 32;
 
 /** Reads a text file as a source. Undefined, with the problem reported at `blame`, where it cannot be read. */
-export const readSource = async (
+export async function readSource(
   path: string,
   what: string,
   blame: Range | undefined,
   problems: Problems,
-): Promise<Source | undefined> => {
+): Promise<Source | undefined> {
   const empty: Source = { path, text: '', folder: dirname(path) };
   let bytes: Uint8Array;
   try {
@@ -61,10 +61,10 @@ export const readSource = async (
     );
     return undefined;
   }
-};
+}
 
 /** Reads a pipeline file, given its text, and every file that it uses. */
-export const loadFiles = async (source: Source, kinds: StepKinds, problems: Problems): Promise<LoadedFile> => {
+export async function loadFiles(source: Source, kinds: StepKinds, problems: Problems): Promise<LoadedFile> {
   const known = new Map<string, LoadedFile>();
   const load = async (
     from: Source,
@@ -102,10 +102,10 @@ export const loadFiles = async (source: Source, kinds: StepKinds, problems: Prob
     return { path: from.path, sha256: createHash('sha256').update(from.text).digest('hex'), file, uses };
   };
   return load(source, await realpath(source.path).catch(() => source.path), []);
-};
+}
 
 /** The file itself first, then those it uses, each once. */
-export const allFiles = (loaded: LoadedFile): readonly LoadedFile[] => {
+export function allFiles(loaded: LoadedFile): readonly LoadedFile[] {
   const found = new Set<LoadedFile>();
   const visit = (one: LoadedFile): void => {
     if (found.has(one)) return;
@@ -114,4 +114,4 @@ export const allFiles = (loaded: LoadedFile): readonly LoadedFile[] => {
   };
   visit(loaded);
   return [...found];
-};
+}

@@ -2,14 +2,14 @@ import type { SourceFile, SourceRange } from '../values/source.ts';
 
 const starts = new WeakMap<SourceFile, readonly number[]>();
 
-const lineStarts = (file: SourceFile): readonly number[] => {
+function lineStarts(file: SourceFile): readonly number[] {
   const known = starts.get(file);
   if (known !== undefined) return known;
   const found = [0];
   for (let at = file.text.indexOf('\n'); at !== -1; at = file.text.indexOf('\n', at + 1)) found.push(at + 1);
   starts.set(file, found);
   return found;
-};
+}
 
 export interface Position {
   /** From 1. */
@@ -21,7 +21,7 @@ export interface Position {
 }
 
 /** Line and column of an offset. */
-export const positionAt = (file: SourceFile, offset: number): Position => {
+export function positionAt(file: SourceFile, offset: number): Position {
   const lines = lineStarts(file);
   let low = 0;
   let high = lines.length - 1;
@@ -34,19 +34,19 @@ export const positionAt = (file: SourceFile, offset: number): Position => {
   let column = 1;
   for (const _ of file.text.slice(lineStart, offset)) column++;
   return { line: low + 1, column, lineStart };
-};
+}
 
 /** The line that starts at `lineStart`, without its end. */
-export const lineAt = (file: SourceFile, lineStart: number): string => {
+export function lineAt(file: SourceFile, lineStart: number): string {
   const end = file.text.indexOf('\n', lineStart);
   const line = file.text.slice(lineStart, end === -1 ? undefined : end);
   return line.endsWith('\r') ? line.slice(0, -1) : line;
-};
+}
 
 /** `line 12`, with the file's name where it is another file than `from`. */
-export const describePlace = (range: SourceRange, from?: SourceFile): string => {
+export function describePlace(range: SourceRange, from?: SourceFile): string {
   const { line } = positionAt(range.file, range.start);
   if (range.file === from) return `line ${line}`;
   const name = range.file.path.split(/[\\/]/).at(-1) ?? range.file.path;
   return range.file.path.startsWith('--') ? range.file.path : `${name}, line ${line}`;
-};
+}

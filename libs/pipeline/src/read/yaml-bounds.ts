@@ -7,9 +7,11 @@ const MAX_QUOTED = 1000;
  * brackets nested a thousand deep, or long runs of anchors, dashes, quotes or closing brackets. Linear in the text;
  * texts that people write pass.
  */
-export const wearsOutParser = (text: string): boolean => bracketsRun(text) || markersRun(text);
+export function wearsOutParser(text: string): boolean {
+  return bracketsRun(text) || markersRun(text);
+}
 
-const bracketsRun = (text: string): boolean => {
+function bracketsRun(text: string): boolean {
   let depth = 0;
   let stray = 0;
   let closed = false;
@@ -25,19 +27,19 @@ const bracketsRun = (text: string): boolean => {
     } else closed = false;
   }
   return false;
-};
+}
 
 /** The sort of marker that a word between spaces is; undefined where it is text. */
-const markerOf = (word: string): string | undefined => {
+function markerOf(word: string): string | undefined {
   const first = word[0];
   if (first === '&' || first === '!' || first === '*') return 'property';
   if (word === '-' || word === '?' || word === ':') return 'indicator';
   if (word === '"' || word === "'" || word === ',' || word === '[]' || word === '{}') return 'empty';
   if ((first === '"' || first === "'") && word.endsWith(first)) return 'quoted';
   return word === '---' || word === '...' ? 'document' : undefined;
-};
+}
 
-const markersRun = (text: string): boolean => {
+function markersRun(text: string): boolean {
   let run = 0;
   let last: string | undefined;
   for (const line of text.split('\n')) {
@@ -53,4 +55,4 @@ const markersRun = (text: string): boolean => {
     }
   }
   return false;
-};
+}

@@ -13,7 +13,7 @@ const MAX_SYNTAX_ERRORS = 20;
  * Reads YAML 1.2 (core schema) into located values. Undefined where the text is no YAML or is empty; whatever is wrong
  * is in `problems`. Never throws, whatever the text.
  */
-export const readYaml = (source: Source, problems: Problems, offset = 0): Located | undefined => {
+export function readYaml(source: Source, problems: Problems, offset = 0): Located | undefined {
   const range = (start: number, end: number): Range => ({ file: source, start, end: Math.max(start, end) });
   const whole = range(
     0,
@@ -74,16 +74,16 @@ export const readYaml = (source: Source, problems: Problems, offset = 0): Locate
   }
   if (faults.length > 0 || document.contents === null) return undefined;
   return convert(document.contents as ParsedNode, range, problems);
-};
+}
 
-const syntaxMessage = (code: string, message: string): string => {
+function syntaxMessage(code: string, message: string): string {
   if (code === 'TAB_AS_INDENT') return 'a tab cannot indent YAML: use spaces';
   if (code === 'MULTIPLE_DOCS') return 'a file holds one document: `---` stands a second time';
   const first = message.split('\n')[0] ?? message;
   return `not YAML: ${first.charAt(0).toLowerCase()}${first.slice(1)}`;
-};
+}
 
-const syntaxHint = (text: string, lineStart: number, code: string): string | undefined => {
+function syntaxHint(text: string, lineStart: number, code: string): string | undefined {
   const end = text.indexOf('\n', lineStart);
   const line = text.slice(lineStart, end === -1 ? undefined : end);
   const at = line.indexOf('${{');
@@ -91,13 +91,13 @@ const syntaxHint = (text: string, lineStart: number, code: string): string | und
     return 'inside `{ }` or `[ ]` an expression must be quoted: "${{ … }}"';
   }
   return code === 'TAB_AS_INDENT' ? 'indent with two spaces' : undefined;
-};
+}
 
-const convert = (
+function convert(
   contents: ParsedNode,
   range: (start: number, end: number) => Range,
   problems: Problems,
-): Located | undefined => {
+): Located | undefined {
   const anchors = new Map<string, { readonly value: Located; readonly size: number } | 'open'>();
   let aliased = 0;
   let size = 0;
@@ -206,10 +206,10 @@ const convert = (
   };
 
   return visit(contents, range(0, 0), 0);
-};
+}
 
 /** Reads a file whose top is a map; anything else is a diagnostic. */
-export const readYamlMap = (source: Source, problems: Problems, what: string): LocatedMap | undefined => {
+export function readYamlMap(source: Source, problems: Problems, what: string): LocatedMap | undefined {
   const before = problems.errorCount();
   const root = readYaml(source, problems);
   const start: Range = { file: source, start: 0, end: 0 };
@@ -231,4 +231,4 @@ export const readYamlMap = (source: Source, problems: Problems, what: string): L
     return undefined;
   }
   return root;
-};
+}

@@ -12,7 +12,7 @@ interface Node {
   readonly needs: readonly string[];
 }
 
-const nodesOf = (graph: Graph, view: GraphView): readonly Node[] => {
+function nodesOf(graph: Graph, view: GraphView): readonly Node[] {
   if (view === 'tasks') {
     return graph.tasks.map((task) => ({
       id: task.id,
@@ -35,24 +35,25 @@ const nodesOf = (graph: Graph, view: GraphView): readonly Node[] => {
     const count = tasks.length === 1 ? [] : [`${tasks.length} tasks`];
     return { id: step, label: [step, kinds, ...count], kind: kinds, tasks: tasks.length, needs: [...needs].sort() };
   });
-};
+}
 
 /** Characters that would end a label or be markup are written as entities. */
-const entities = (text: string): string =>
-  text.replace(/[^\p{L}\p{N} _./:@=,+()-]/gu, (found) => `#${found.codePointAt(0)};`);
+function entities(text: string): string {
+  return text.replace(/[^\p{L}\p{N} _./:@=,+()-]/gu, (found) => `#${found.codePointAt(0)};`);
+}
 
 /** A Mermaid flow chart. */
-export const graphToMermaid = (graph: Graph, view: GraphView = 'steps'): string => {
+export function graphToMermaid(graph: Graph, view: GraphView = 'steps'): string {
   const nodes = nodesOf(graph, view);
   const names = new Map(nodes.map((node, at) => [node.id, `n${at}`]));
   const lines = ['flowchart TD'];
   for (const node of nodes) lines.push(`  ${names.get(node.id)}["${node.label.map(entities).join('<br/>')}"]`);
   for (const node of nodes) for (const need of node.needs) lines.push(`  ${names.get(need)} --> ${names.get(node.id)}`);
   return `${lines.join('\n')}\n`;
-};
+}
 
 /** A Graphviz digraph. */
-export const graphToDot = (graph: Graph, view: GraphView = 'steps'): string => {
+export function graphToDot(graph: Graph, view: GraphView = 'steps'): string {
   const quote = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
   const lines = [`digraph ${quote(graph.name)} {`, '  node [shape=box];'];
   for (const node of nodesOf(graph, view)) {
@@ -62,11 +63,13 @@ export const graphToDot = (graph: Graph, view: GraphView = 'steps'): string => {
     for (const need of node.needs) lines.push(`  ${quote(need)} -> ${quote(node.id)};`);
   }
   return `${[...lines, '}'].join('\n')}\n`;
-};
+}
 
 /** Nodes with what they need, as JSON. */
-export const graphToJson = (graph: Graph, view: GraphView = 'steps'): JsonObject => ({
-  sonde: 1,
-  pipeline: graph.name,
-  nodes: nodesOf(graph, view).map(({ id, kind, tasks, needs }) => ({ id, kind, tasks, needs })),
-});
+export function graphToJson(graph: Graph, view: GraphView = 'steps'): JsonObject {
+  return {
+    sonde: 1,
+    pipeline: graph.name,
+    nodes: nodesOf(graph, view).map(({ id, kind, tasks, needs }) => ({ id, kind, tasks, needs })),
+  };
+}

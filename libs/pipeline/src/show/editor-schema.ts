@@ -13,10 +13,11 @@ const LISTS_OF_SCHEMAS = ['oneOf', 'anyOf', 'allOf', 'prefixItems'];
 const MAPS_OF_SCHEMAS = ['properties', 'patternProperties'];
 const SINGLE_SCHEMAS = ['items', 'additionalProperties', 'unevaluatedProperties', 'contains'];
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
-const orExpression = (schema: JsonValue): JsonValue => {
+function orExpression(schema: JsonValue): JsonValue {
   if (!isObject(schema)) return schema;
   const { description, title, default: fallback, ...rest } = schema as JsonObject;
   const said = {
@@ -25,13 +26,13 @@ const orExpression = (schema: JsonValue): JsonValue => {
     ...(fallback === undefined ? {} : { default: fallback }),
   };
   return { ...said, anyOf: [rest, { $ref: '#/$defs/expression' }] };
-};
+}
 
 /**
  * The JSON Schema (draft 2020-12) of pipeline files, for editors: what stands under `with:` is checked by what the step
  * uses. Wherever a value can stand, an expression can.
  */
-export const pipelineSchema = (kinds: StepKinds): JsonObject => {
+export function pipelineSchema(kinds: StepKinds): JsonObject {
   const defs: Record<string, JsonValue> = { expression: EXPRESSION };
   const uses: JsonValue[] = [];
   const branches: JsonValue[] = [];
@@ -85,74 +86,76 @@ export const pipelineSchema = (kinds: StepKinds): JsonObject => {
     },
     $defs: defs,
   };
-};
+}
 
-const stepSchema = (uses: readonly JsonValue[], branches: readonly JsonValue[]): JsonObject => ({
-  type: 'object',
-  required: ['uses'],
-  additionalProperties: false,
-  properties: {
-    uses: { description: 'The step kind, or the path of a pipeline file.', anyOf: uses },
-    description: { type: 'string' },
-    with: { type: ['object', 'null'], description: "The step's settings and inputs." },
-    matrix: {
-      description: 'Axes: a list of values each; the step runs once for each combination.',
-      anyOf: [
-        {
-          type: 'object',
-          properties: {
-            include: orExpression({
-              type: 'array',
-              items: { type: 'object' },
-              description: 'Combinations to add, or values to add to those that match.',
-            }),
-            exclude: orExpression({
-              type: 'array',
-              items: { type: 'object' },
-              description: 'Combinations to leave out; each entry matches partially.',
-            }),
+function stepSchema(uses: readonly JsonValue[], branches: readonly JsonValue[]): JsonObject {
+  return {
+    type: 'object',
+    required: ['uses'],
+    additionalProperties: false,
+    properties: {
+      uses: { description: 'The step kind, or the path of a pipeline file.', anyOf: uses },
+      description: { type: 'string' },
+      with: { type: ['object', 'null'], description: "The step's settings and inputs." },
+      matrix: {
+        description: 'Axes: a list of values each; the step runs once for each combination.',
+        anyOf: [
+          {
+            type: 'object',
+            properties: {
+              include: orExpression({
+                type: 'array',
+                items: { type: 'object' },
+                description: 'Combinations to add, or values to add to those that match.',
+              }),
+              exclude: orExpression({
+                type: 'array',
+                items: { type: 'object' },
+                description: 'Combinations to leave out; each entry matches partially.',
+              }),
+            },
+            propertyNames: { pattern: NAME_PATTERN },
+            additionalProperties: orExpression({ type: 'array', minItems: 1 }),
           },
-          propertyNames: { pattern: NAME_PATTERN },
-          additionalProperties: orExpression({ type: 'array', minItems: 1 }),
-        },
-        { $ref: '#/$defs/expression' },
-      ],
-    },
-    needs: {
-      description: 'Steps that must be done before, where no reference says so.',
-      anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
-    },
-    resources: {
-      type: 'object',
-      description: 'What the step needs of the machine; not part of the fingerprint.',
-      additionalProperties: false,
-      properties: {
-        device: orExpression({ enum: ['gpu', 'cpu', 'any'] }),
-        memory: orExpression({
-          type: 'string',
-          pattern: '^\\d+(\\.\\d+)?\\s*(B|[kKMGT]B|[KMGT]iB)$',
-          description: 'For example 20GiB.',
-        }),
-        cpus: orExpression({ type: 'integer', minimum: 1 }),
-        time: orExpression({ ...DURATION, description: 'For example 2h.' }),
+          { $ref: '#/$defs/expression' },
+        ],
       },
+      needs: {
+        description: 'Steps that must be done before, where no reference says so.',
+        anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
+      },
+      resources: {
+        type: 'object',
+        description: 'What the step needs of the machine; not part of the fingerprint.',
+        additionalProperties: false,
+        properties: {
+          device: orExpression({ enum: ['gpu', 'cpu', 'any'] }),
+          memory: orExpression({
+            type: 'string',
+            pattern: '^\\d+(\\.\\d+)?\\s*(B|[kKMGT]B|[KMGT]iB)$',
+            description: 'For example 20GiB.',
+          }),
+          cpus: orExpression({ type: 'integer', minimum: 1 }),
+          time: orExpression({ ...DURATION, description: 'For example 2h.' }),
+        },
+      },
+      retries: orExpression({
+        type: 'integer',
+        minimum: 0,
+        maximum: 100,
+        description: 'How often a failed task is tried again.',
+      }),
+      timeout: orExpression({
+        ...DURATION,
+        description: 'A task that takes longer is stopped and fails; for example 30m.',
+      }),
     },
-    retries: orExpression({
-      type: 'integer',
-      minimum: 0,
-      maximum: 100,
-      description: 'How often a failed task is tried again.',
-    }),
-    timeout: orExpression({
-      ...DURATION,
-      description: 'A task that takes longer is stopped and fails; for example 30m.',
-    }),
-  },
-  allOf: branches,
-});
+    allOf: branches,
+  };
+}
 
 /** A kind's schema without Sonde's own keywords, with expressions allowed. */
-const convert = (schema: unknown, prefix: string): JsonValue => {
+function convert(schema: unknown, prefix: string): JsonValue {
   if (!isObject(schema)) return schema as JsonValue;
   const { artifact, fingerprint: _fingerprint, later: _later, $defs: _defs, ...plain } = schema;
   const found: Record<string, JsonValue> = {};
@@ -173,16 +176,17 @@ const convert = (schema: unknown, prefix: string): JsonValue => {
     else found[keyword] = value as JsonValue;
   }
   return artifact === undefined ? found : { ...found, ...artifactSchema(artifact as ArtifactPlace, found) };
-};
+}
 
-const convertList = (value: unknown, prefix: string): JsonValue =>
-  Array.isArray(value) ? value.map((part) => convert(part, prefix)) : [];
+function convertList(value: unknown, prefix: string): JsonValue {
+  return Array.isArray(value) ? value.map((part) => convert(part, prefix)) : [];
+}
 
-const artifactSchema = (place: ArtifactPlace, schema: Readonly<Record<string, JsonValue>>): JsonObject => {
+function artifactSchema(place: ArtifactPlace, schema: Readonly<Record<string, JsonValue>>): JsonObject {
   const takes = `Takes ${describeTypes(place.types)}: a step's output, a path, embedded:name, hf:owner/name@revision or https://…#sha256=….`;
   const description = schema.description === undefined ? takes : `${String(schema.description)} ${takes}`;
   const one: JsonObject = { type: 'string' };
   return place.many === true
     ? { description, anyOf: [one, { type: 'array', items: one, minItems: 1 }] }
     : { description, ...one };
-};
+}

@@ -8,23 +8,26 @@ const MAX_LINE = 160;
 const BEFORE = 60;
 
 /** Control characters and direction overrides of a stranger's file must not steer the terminal. */
-const harmless = (text: string): string =>
+function harmless(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, (found) => {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, (found) => {
     const unit = found.charCodeAt(0);
     return unit < 0x20 ? String.fromCharCode(0x2400 + unit) : '\ufffd';
   });
+}
 
-const expandTabs = (text: string): string => text.replaceAll('\t', '  ');
+function expandTabs(text: string): string {
+  return text.replaceAll('\t', '  ');
+}
 
 /**
  * A diagnostic for people: `file:line:column: error SND104: message`, the line, carets under the range, the hint.
  * Columns count code points from 1. Paths are shown relative to `cwd` where that is shorter.
  */
-export const renderDiagnostic = (
+export function renderDiagnostic(
   diagnostic: Diagnostic,
   options: { readonly color?: boolean; readonly cwd?: string } = {},
-): string => {
+): string {
   const colors = pc.createColors(options.color ?? false);
   const paint = diagnostic.severity === 'error' ? colors.red : colors.yellow;
   const label = `${paint(colors.bold(`${diagnostic.severity} ${diagnostic.code}`))}: ${harmless(diagnostic.message)}`;
@@ -51,10 +54,10 @@ export const renderDiagnostic = (
     `${colors.dim(`${' '.repeat(gutter.length)} |`)} ${' '.repeat(stringWidth(head))}${paint(carets)}`,
     ...hint,
   ].join('\n');
-};
+}
 
-const shownPath = (path: string, cwd: string | undefined): string => {
+function shownPath(path: string, cwd: string | undefined): string {
   if (cwd === undefined || path.startsWith('--')) return path;
   const short = relative(cwd, path);
   return short !== '' && short.length < path.length ? short : path;
-};
+}

@@ -1,6 +1,7 @@
 import type { JsonValue } from '@sonde/base';
 import type { Reference } from './reference.ts';
 import type { SourceFile, SourceRange } from './source.ts';
+import { describeValue } from './words.ts';
 
 /** A source whose relative paths start at `folder`. */
 export interface Source extends SourceFile {
@@ -55,7 +56,7 @@ export interface LocatedBroken extends Place {
 export type Located = LocatedScalar | LocatedList | LocatedMap | LocatedReference | LocatedBroken;
 
 /** The JSON value. References and broken parts have none and read as null: whoever calls has ruled them out. */
-export const toJson = (node: Located): JsonValue => {
+export function toJson(node: Located): JsonValue {
   switch (node.type) {
     case 'scalar':
       return node.value;
@@ -69,18 +70,25 @@ export const toJson = (node: Located): JsonValue => {
     default:
       return null;
   }
-};
+}
+
+/** What was found, in a message. */
+export function describeNode(node: Located): string {
+  if (node.type === 'reference') return `a reference (${node.reference.text})`;
+  if (node.type === 'scalar') return describeValue(node.value);
+  return node.type;
+}
 
 /** Whether a part of the value failed to evaluate. */
-export const isBroken = (node: Located): boolean => {
+export function isBroken(node: Located): boolean {
   if (node.type === 'broken') return true;
   if (node.type === 'list') return node.items.some(isBroken);
   if (node.type === 'map') return [...node.entries.values()].some((entry) => isBroken(entry.value));
   return false;
-};
+}
 
 /** The first reference inside the value, if any. */
-export const findReference = (node: Located): LocatedReference | undefined => {
+export function findReference(node: Located): LocatedReference | undefined {
   if (node.type === 'reference') return node;
   const children =
     node.type === 'list'
@@ -93,7 +101,7 @@ export const findReference = (node: Located): LocatedReference | undefined => {
     if (found !== undefined) return found;
   }
   return undefined;
-};
+}
 
 export interface Found {
   readonly node: Located;
@@ -105,7 +113,7 @@ export interface Found {
  * What stands at `path`, or at its longest part that exists (a default has no place of its own). With `key`, the range
  * is that of the last key instead of its value.
  */
-export const locate = (root: Located, path: readonly (string | number)[], key = false): Found => {
+export function locate(root: Located, path: readonly (string | number)[], key = false): Found {
   let node = root;
   let use = root.use;
   let keyRange: Range | undefined;
@@ -123,4 +131,4 @@ export const locate = (root: Located, path: readonly (string | number)[], key = 
   }
   const range = key && keyRange !== undefined ? keyRange : node.range;
   return use === undefined ? { node, range } : { node, range, use };
-};
+}

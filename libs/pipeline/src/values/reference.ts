@@ -1,5 +1,5 @@
+import type { ArtifactType } from '../artifact-type.ts';
 import type { TaskId } from '../graph.ts';
-import type { ArtifactType } from '../step-kind.ts';
 import { type AxisValues, agree } from './axes.ts';
 
 /** Something that stands at axis values: a task, or its output. */
@@ -31,7 +31,7 @@ export type Join<T extends OnAxes> = (axes: AxisValues) => readonly T[];
 /**
  * A join with an index for each set of shared axes, so that joining n tasks to n others takes about n steps.
  */
-export const createJoin = <T extends OnAxes>(items: readonly T[]): Join<T> => {
+export function createJoin<T extends OnAxes>(items: readonly T[]): Join<T> {
   const groups = new Map<
     string,
     { readonly names: readonly string[]; readonly members: { readonly at: number; readonly item: T }[] }
@@ -68,17 +68,17 @@ export const createJoin = <T extends OnAxes>(items: readonly T[]): Join<T> => {
     if (groups.size > 1) found.sort((a, b) => a.at - b.at);
     return found.map((member) => member.item);
   };
-};
+}
 
 /** The axes that the items have and the task lacks, in the items' order. */
-export const collectedAxes = (items: readonly OnAxes[], axes: AxisValues): readonly string[] => {
+export function collectedAxes(items: readonly OnAxes[], axes: AxisValues): readonly string[] {
   const names = new Set<string>();
   for (const item of items) for (const name of item.axes.keys()) if (!axes.has(name)) names.add(name);
   return [...names];
-};
+}
 
 /** A reference that came through a parameter, narrowed to the axes of the task that uses it. */
-export const narrow = (reference: Reference, axes: AxisValues): Reference => {
+export function narrow(reference: Reference, axes: AxisValues): Reference {
   const items = reference.items.filter((item) => agree(item.axes, axes));
   return { ...reference, items, collects: collectedAxes(items, axes) };
-};
+}

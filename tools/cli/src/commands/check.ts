@@ -19,7 +19,7 @@ export async function check(file: string, options: PipelineOptions): Promise<voi
   const refs = graph.tasks.flatMap((task) => [...dataRefs(task.with)]);
   const problems = await dataProblems(refs, { folders: FOLDER_READERS });
   const diagnostics = problems.map(({ ref, problem: { message, hint } }) => ({
-    code: 'SND201',
+    code: 'SND201' as const,
     severity: 'error' as const,
     message,
     ...(hint === undefined ? {} : { hint }),
