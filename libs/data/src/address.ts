@@ -5,8 +5,9 @@ import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { UserError } from '@sonde/base';
 import { BlobDamaged, type Digest, type Store } from '@sonde/store';
+import type { DataName } from './data-name.ts';
 import { typeOfFile } from './files.ts';
-import type { DataName, OutsideData } from './outside-data.ts';
+import type { OutsideData } from './outside-data.ts';
 import type { FetchHooks } from './remote.ts';
 
 type Address = DataName & { readonly scheme: 'https' };

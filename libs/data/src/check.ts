@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { UserError } from '@sonde/base';
 import { resolveEmbedded } from '@sonde/embedded';
+import type { DataName } from './data-name.ts';
 import { findHere } from './find.ts';
-import type { DataName } from './outside-data.ts';
 import type { DataSources } from './sources.ts';
 
 /** What can be said at once against a reference: nothing is read, nobody is asked. */

@@ -4,8 +4,8 @@ import { extname, join } from 'node:path';
 import { systemFailure, UserError } from '@sonde/base';
 import type { ArtifactType } from '@sonde/pipeline';
 import { canonicalJson, type Digest, digestOf, type Store } from '@sonde/store';
+import type { DataName } from './data-name.ts';
 import { type FolderReaders, isFolderType, readFolder } from './folders.ts';
-import type { DataName } from './outside-data.ts';
 
 /** A file or folder on this machine: which type it is taken for, and which of its files count. */
 export interface Place {

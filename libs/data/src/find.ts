@@ -1,7 +1,7 @@
 import { UserError } from '@sonde/base';
 import { resolveEmbedded } from '@sonde/embedded';
+import type { DataName } from './data-name.ts';
 import { findPlace, type Place } from './files.ts';
-import type { DataName } from './outside-data.ts';
 import type { FetchHooks, RemoteData, ResolveHooks } from './remote.ts';
 import type { DataSources } from './sources.ts';
 

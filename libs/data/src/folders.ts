@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { UserError } from '@sonde/base';
 import type { ArtifactType } from '@sonde/pipeline';
-import type { DataName } from './outside-data.ts';
+import type { DataName } from './data-name.ts';
 
 /** A folder that lies elsewhere: what it is called, its names, and a way to read a file of it. */
 export interface ListedFolder {

@@ -11,7 +11,8 @@ import {
   listFiles,
   snapshotFolder,
 } from '@sonde/hub';
-import { type DataName, DataUnknown } from './outside-data.ts';
+import type { DataName } from './data-name.ts';
+import { DataUnknown } from './outside-data.ts';
 import type { FetchHooks, ResolveHooks } from './remote.ts';
 
 /** One commit of a repository. Its files come to the hub's cache when they are wanted. */

@@ -13,11 +13,12 @@ import {
   resolveCommit,
   snapshotFolder,
 } from '@sonde/hub';
+import type { DataName } from './data-name.ts';
 import { findPlace, typeOfFile } from './files.ts';
 import { type FolderReaders, type ListedFolder, readFolder } from './folders.ts';
 import { openSnapshot } from './hub-snapshot.ts';
 import type { LockFile } from './lock-file.ts';
-import { type DataName, DataUnknown } from './outside-data.ts';
+import { DataUnknown } from './outside-data.ts';
 import type { RemoteData, RemoteSource, ResolveHooks } from './remote.ts';
 
 export interface HubSourceOptions {

@@ -1,7 +1,8 @@
 export { dataProblem, dataProblems } from './check.ts';
+export type { DataName } from './data-name.ts';
 export { bringFolder } from './find.ts';
 export type { FolderReader, FolderReaders, ListedFolder } from './folders.ts';
-export { type DataName, DataUnknown, type OutsideData } from './outside-data.ts';
+export { DataUnknown, type OutsideData } from './outside-data.ts';
 export type { FetchHooks, RemoteData, RemoteSource, ResolveHooks } from './remote.ts';
 export { createDataResolver, type DataResolver } from './resolve.ts';
 export { createDataSources, type DataSourceOptions, type DataSources } from './sources.ts';

@@ -1,14 +1,6 @@
-import type { ArtifactType, DataTarget } from '@sonde/pipeline';
+import type { ArtifactType } from '@sonde/pipeline';
 import type { Digest } from '@sonde/store';
 import type { FetchHooks } from './remote.ts';
-
-/** What names data: a `DataRef` of a graph, or one that a person typed. */
-export type DataName = DataTarget & {
-  /** As written. */
-  readonly ref: string;
-  /** The types that the place takes. */
-  readonly types: readonly ArtifactType[];
-};
 
 /** Data from outside the graph, wherever it lies: what it is, without its bytes. */
 export interface OutsideData {

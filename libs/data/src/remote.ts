@@ -1,5 +1,5 @@
 import type { ArtifactType } from '@sonde/pipeline';
-import type { DataName } from './outside-data.ts';
+import type { DataName } from './data-name.ts';
 
 /** Data of another machine at one fixed state of it: what it is, and its bytes as soon as they are wanted. */
 export interface RemoteData {

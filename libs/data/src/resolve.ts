@@ -3,9 +3,10 @@ import { memo, UserError } from '@sonde/base';
 import type { Store } from '@sonde/store';
 import PQueue from 'p-queue';
 import { describeAddress } from './address.ts';
+import type { DataName } from './data-name.ts';
 import { type Content, changedFile, contentOf, digestOfFiles, findPlace, type Place } from './files.ts';
 import { findHere, findRemote } from './find.ts';
-import { type DataName, DataUnknown, type OutsideData } from './outside-data.ts';
+import { DataUnknown, type OutsideData } from './outside-data.ts';
 import type { FetchHooks, RemoteData, ResolveHooks } from './remote.ts';
 import type { DataSources } from './sources.ts';
 
