@@ -1,4 +1,4 @@
-import { type Fault, isMachineFault, systemFailure, UserError } from '@sonde/base';
+import { FAULTS, type Fault, isMachineFault, systemFailure, UserError } from '@sonde/base';
 import type { TaskId } from '@sonde/pipeline';
 
 /** Why a task has no result. */
@@ -36,7 +36,9 @@ export function asTaskFailure(error: unknown): TaskFailure {
   if (!(error instanceof Error)) return new TaskFailure({ code: 'internal', message: String(error) });
   const { message } = error;
   if (error instanceof UserError) {
-    return new TaskFailure({ code: error.code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+    // A module is not held to the table by its compiler.
+    const code = Object.hasOwn(FAULTS, error.code) ? error.code : 'step';
+    return new TaskFailure({ code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
   }
   const machine = machineFailure(error);
   if (machine !== undefined) return new TaskFailure(machine);

@@ -131,6 +131,11 @@ describe('a step that hangs', () => {
     expect(ran.counts).toEqual({ cached: 0, ran: 2, failed: 1, skipped: 1 });
   });
 
+  it('is stopped at its timeout in whatever loop it is', async () => {
+    const ran = await rig().run(graphOf({ a: { kind: 'spin', with: { name: 'x' }, timeoutSeconds: 1 } }));
+    expect(ran.failures.get('a')).toMatchObject({ code: 'timeout' });
+  });
+
   it('takes with it what it has started', async () => {
     const graph = graphOf({ parent: { kind: 'parent', with: { name: 'x' }, timeoutSeconds: 1.5 } });
     expect((await rig().run(graph)).failures.get('parent')).toMatchObject({ code: 'timeout' });
@@ -142,6 +147,60 @@ describe('a step that hangs', () => {
     expect(ran.failures.get('bad')).toMatchObject({ code: 'stalled' });
     expect(ran.counts.ran).toBe(2);
   });
+});
+
+describe('what a step says to the channel between worker and run', () => {
+  it.each(['null', 'garbage', '{"type":"done"}', '{"job":"x","type":"failed","failure":{}}', '{"job":"x"}'])(
+    '%s fails its task alone, in words',
+    async (says) => {
+      const ran = await rig().run(beside({ kind: 'channel', with: { says } }), { keepGoing: true, jobs: 1 });
+      expect(ran.counts).toEqual({ cached: 0, ran: 2, failed: 1, skipped: 1 });
+      expect(ran.failures.get('bad')).toMatchObject({ code: 'internal', message: expect.stringContaining('channel') });
+      expect(ran.failures.get('bad')!.message).toContain(JSON.stringify(says));
+    },
+  );
+
+  it('about another job is not listened to', async () => {
+    const says = '{"job":"x","type":"done"}';
+    const graph = graphOf({ bad: { kind: 'channel', with: { says }, timeoutSeconds: 0.5 } });
+    expect((await rig().run(graph)).failures.get('bad')).toMatchObject({ code: 'timeout' });
+  });
+
+  it('is not to be said by `process.send`: there is none', async () => {
+    expect((await rig().run(graphOf({ a: { kind: 'send' } }))).value('a')).toBe('undefined');
+  });
+});
+
+describe('a step that writes much to its standard error without a newline', () => {
+  it('costs the run no more than what it writes', async () => {
+    const ran = await rig().run(graphOf({ a: { kind: 'stderr', with: { bytes: 100e6 } } }));
+    expect(ran.value('a')).toBe(1);
+  });
+});
+
+describe('what a step has left going', () => {
+  it('writes to no result, and fails nothing else', async () => {
+    const graph = graphOf({
+      late: { kind: 'late' },
+      next: { kind: 'gate', with: { name: 'next' }, needs: ['late'] },
+    });
+    const run = rig().run(graph, { jobs: 1 });
+    await Promise.all([rig().started('next'), rig().started('late')]);
+    rig().openGate('next');
+    const ran = await run;
+    expect(ran.status).toBe('succeeded');
+    expect(ran.value('late')).toBe('in time');
+    expect((await rig().store.care.verify()).ok).toBe(true);
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'fails its task in words where an output is still open for writing',
+    async () => {
+      const ran = await rig().run(beside({ kind: 'open', with: { name: 'x' } }), { keepGoing: true, jobs: 1 });
+      expect(ran.failures.get('bad')).toMatchObject({ code: 'output', message: expect.stringContaining('`out`') });
+      expect(ran.counts).toEqual({ cached: 0, ran: 2, failed: 1, skipped: 1 });
+    },
+  );
 });
 
 describe('an input that changes while it is read', () => {

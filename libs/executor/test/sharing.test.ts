@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Graph } from '@sonde/pipeline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../src/index.ts';
-import { bundle, file, graphOf, out, vanished } from './rig.ts';
+import { appears, bundle, file, graphOf, out, vanished } from './rig.ts';
 import { useRig } from './use-rig.ts';
 
 const rig = useRig();
@@ -113,6 +113,22 @@ describe('a run that is killed', () => {
     }
     expect(again.counts).toEqual({ cached: 2, ran: 2, failed: 0, skipped: 0 });
   });
+});
+
+describe('a worker', () => {
+  it.each(['hang', 'spin'])(
+    'ends with a run that is killed, also while its step does not listen (%s)',
+    async (kind) => {
+      const run = start(graphOf({ deaf: { kind, with: { name: 'deaf' } } }));
+      await run.saw('task.started', 'deaf');
+      if (kind === 'spin') await appears(rig().path('spinning-deaf'));
+      const workers = await workersOf(run.child.pid!);
+      expect(workers).toHaveLength(1);
+      run.child.kill('SIGKILL');
+      expect(await run.ended).toBe('SIGKILL');
+      for (const pid of workers) await vanished(pid);
+    },
+  );
 });
 
 describe('an interruption', () => {

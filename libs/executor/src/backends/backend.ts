@@ -37,9 +37,9 @@ export interface JobListener {
   log(level: 'info' | 'warning', message: string): void;
 }
 
-/** `ok`: the job has ended well and can no longer write to its `out`. */
+/** `out`: where what it wrote into its own `out` lies now; nothing that it has left going can still write there. */
 export type JobOutcome =
-  | { readonly ok: true }
+  | { readonly ok: true; readonly out: string }
   | { readonly ok: false; readonly failure: Failure /** A defect's stack. */; readonly trace?: string };
 
 /** What decides where a job is done, and when its turn comes. */

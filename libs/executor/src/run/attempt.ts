@@ -40,7 +40,7 @@ async function attemptOnce(run: Attempting, unit: Unit, place: Place, number: nu
   const started = performance.now();
   const outcome = await place.perform(unit.job(paths), unit.limits, unit.listener);
   const seconds = Math.round(performance.now() - started) / 1000;
-  if (outcome.ok) return { folder, seconds, device: place.device };
+  if (outcome.ok) return { folder, out: outcome.out, seconds, device: place.device };
 
   await store.removeScratch(folder);
   if (isInterrupted(stop)) throw new NotComputed();

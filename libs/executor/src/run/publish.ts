@@ -8,12 +8,12 @@ import type { Done, Unit } from './unit.ts';
 export async function publish(
   { store, run }: { readonly store: Store; readonly run: string },
   unit: Unit,
-  { folder, seconds, device }: Done,
+  { folder, out, seconds, device }: Done,
 ): Promise<ResultRecord> {
   try {
-    const names = await writtenOutputs(unit, join(folder, 'out'));
+    const names = await writtenOutputs(unit, out);
     await unit.checkInputs();
-    const artifacts = await Promise.all(names.map((name) => putOutput(store, unit, name, join(folder, 'out', name))));
+    const artifacts = await Promise.all(names.map((name) => putOutput(store, unit, name, join(out, name))));
     const record: ResultRecord = {
       key: unit.key,
       fingerprint: unit.fingerprint,
@@ -53,6 +53,8 @@ async function putOutput(store: Store, unit: Unit, name: string, path: string): 
   } catch (error) {
     // About what the step wrote (an empty folder, a link), not about the store.
     if (!(error instanceof StoreError && error.code === 'io' && error.path?.startsWith(path))) throw error;
-    throw new TaskFailure({ code: 'output', message: `Its output \`${name}\` cannot be kept: ${error.message}` });
+    // Where it lies is nothing that a person has chosen, or will find.
+    const message = error.message.replaceAll(path, name);
+    throw new TaskFailure({ code: 'output', message: `Its output \`${name}\` cannot be kept: ${message}` });
   }
 }

@@ -37,8 +37,10 @@ export interface UnitResult {
 
 /** What a job has written, before it is published. */
 export interface Done {
-  /** A scratch folder of the store's; the outputs lie in its folder `out`. */
+  /** A scratch folder of the store's. */
   readonly folder: string;
+  /** The folder in it that holds the outputs. */
+  readonly out: string;
   readonly device: string;
   readonly seconds: number;
 }

@@ -1,52 +1,81 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { renameSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
-import { asTaskFailure } from '../../failure.ts';
-import type { Device, StepImplementation, StepKind } from '../../step.ts';
-import type { Job } from '../backend.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import { codeOf, memo } from '@sonde/base';
+import { asTaskFailure, TaskFailure } from '../../failure.ts';
+import type { StepImplementation, StepKind } from '../../step.ts';
+import { openChannel } from './channel.ts';
+import { CHANNEL, type FromWorker, type ToWorker } from './messages.ts';
+import { endMarkedProcesses } from './processes.ts';
+import { createProgress } from './progress.ts';
+import { watchParent } from './watch-parent.ts';
 
-/** Progress is sent at most this often (ms): a step may report every row. */
-const PROGRESS_INTERVAL = 100;
+type JobMessage = ToWorker & { readonly type: 'job' };
+type Message = FromWorker extends infer M ? (M extends FromWorker ? Omit<M, 'job'> : never) : never;
 
 /**
  * Turns this process into a worker: takes jobs from the parent process, one at a time, until the parent goes away.
  * What `StepKind.load` gives is kept, so that a model stays loaded from one task to the next.
  */
 export function serveWorker(kinds: ReadonlyMap<string, StepKind>): void {
-  if (process.send === undefined) {
+  const mark = process.env.SONDE_WORKER;
+  if (mark === undefined) {
     throw new Error('A worker is started by `runGraph`, with a channel to its parent process; this process has none.');
   }
-  const loaded = new Map<string, Promise<StepImplementation>>();
-  const implementation = (name: string): Promise<StepImplementation> => {
-    let found = loaded.get(name);
-    if (found === undefined) {
+  watchParent();
+  const implementations = new Map<string, Promise<StepImplementation>>();
+  const jobs = new AsyncLocalStorage<string>();
+  let current: { readonly id: string; readonly abort: AbortController } | undefined;
+
+  function implementation(name: string): Promise<StepImplementation> {
+    return memo(implementations, name, () => {
       const kind = kinds.get(name);
       if (kind === undefined) throw new Error(`The worker knows no step kind \`${name}\`.`);
-      found = kind.load();
-      loaded.set(name, found);
-    }
-    return found;
-  };
+      return kind.load();
+    });
+  }
 
-  let abort = new AbortController();
-  process.on('message', (message: ToWorker) => {
-    if (message.type === 'abort') {
-      abort.abort();
+  function begin(message: JobMessage): void {
+    const { id } = message;
+    const abort = new AbortController();
+    current = { id, abort };
+    const tell = (told: Message) => channel.send({ job: id, ...told });
+    const end = (told: Message) => {
+      current = undefined;
+      tell(told);
+    };
+    jobs.run(id, () =>
+      perform(message, implementation, tell, abort.signal).then(
+        () => end({ type: 'done' }),
+        (error: unknown) => end(failureMessage(error)),
+      ),
+    );
+  }
+
+  const channel = openChannel(
+    new Socket({ fd: CHANNEL, readable: true, writable: true }),
+    (line) => {
+      const message = JSON.parse(line!) as ToWorker;
+      if (message.type === 'job') begin(message);
+      else current?.abort.abort();
+    },
+    () => exitWithChildren(mark),
+  );
+  process.on('uncaughtException', (error) => {
+    const from = jobs.getStore();
+    if (current === undefined || (from !== undefined && from !== current.id)) {
+      // Left going by a step that has ended: the one that is under way is not to fail for it.
+      process.stderr.write(`After its step had ended: ${error instanceof Error ? error.stack : String(error)}\n`);
       return;
     }
-    abort = new AbortController();
-    perform(message.job, message.device, implementation, abort.signal).then(
-      () => send({ type: 'done' }),
-      (error: unknown) => send(failureMessage(error)),
-    );
+    channel.send({ job: current.id, ...failureMessage(error) }, () => process.exit(1));
   });
-  process.on('uncaughtException', (error) => {
-    process.send?.(failureMessage(error), () => process.exit(1));
-  });
-  process.on('disconnect', exitWithChildren);
 }
 
-/** The parent is gone: end this process and, as the leader of its process group, what its step started. */
-function exitWithChildren(): void {
+/** The parent is gone: end this process and, as the leader of its process group, what its steps have started. */
+function exitWithChildren(mark: string): void {
+  endMarkedProcesses({ variable: `SONDE_WORKER=${mark}` });
   try {
     process.kill(-process.pid, 'SIGKILL');
   } catch {
@@ -54,14 +83,10 @@ function exitWithChildren(): void {
   }
 }
 
-function send(message: FromWorker): void {
-  process.send?.(message);
-}
-
 async function perform(
-  job: Job,
-  device: Device,
+  { job, device, kept }: JobMessage,
   implementation: (kind: string) => Promise<StepImplementation>,
+  tell: (message: Message) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const step = await implementation(job.kind);
@@ -69,42 +94,39 @@ async function perform(
   if (job.type === 'combine') {
     if (step.combine === undefined) throw new Error(`\`${job.kind}\` divides its work but has no \`combine\`.`);
     await step.combine({ config: job.config, parts: job.parts, output });
+    keep(job.out, kept);
     return;
   }
-  const progress = createProgress();
+  const progress = createProgress((done, total, unit) => tell({ type: 'progress', done, total, unit }));
+  const { config, shard, scratch, pipeline, ancestors } = job;
   await step.run({
-    config: job.config,
-    ...(job.shard === undefined ? {} : { shard: job.shard }),
+    config,
+    ...(shard === undefined ? {} : { shard }),
     device,
-    scratch: job.scratch,
+    scratch,
     output,
     progress: progress.report,
-    log: (level, message) => send({ type: 'log', level, message }),
+    log: (level, message) =>
+      tell({ type: 'log', level: level === 'warning' ? level : 'info', message: String(message) }),
     signal,
-    ...(job.pipeline === undefined ? {} : { pipeline: job.pipeline }),
-    ...(job.ancestors === undefined ? {} : { ancestors: job.ancestors }),
+    ...(pipeline === undefined ? {} : { pipeline }),
+    ...(ancestors === undefined ? {} : { ancestors }),
   });
+  keep(job.out, kept);
   progress.flush();
 }
 
-function createProgress() {
-  let last = Number.NEGATIVE_INFINITY;
-  let pending: FromWorker | undefined;
-  const flush = () => {
-    if (pending !== undefined) send(pending);
-    pending = undefined;
-  };
-  const report = (done: number, total: number, unit: string) => {
-    pending = { type: 'progress', done, total, unit };
-    if (performance.now() - last >= PROGRESS_INTERVAL) {
-      flush();
-      last = performance.now();
-    }
-  };
-  return { report, flush };
+/** Takes what the step has written to where it does not look: at once, before anything that it has left going goes on. */
+function keep(out: string, kept: string): void {
+  try {
+    renameSync(out, kept);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    throw new TaskFailure({ code: 'output', message: 'The step removed the folder that its outputs were to lie in.' });
+  }
 }
 
-function failureMessage(error: unknown): FromWorker {
+function failureMessage(error: unknown): Message {
   const { failure, trace } = asTaskFailure(error);
   return { type: 'failed', failure, ...(trace === undefined ? {} : { trace }) };
 }
