@@ -7,6 +7,8 @@ export interface Fields {
   count(name: string, otherwise?: number): number;
   /** An integer of 0 or more. */
   whole(name: string, otherwise?: number): number;
+  /** Any integer. */
+  integer(name: string, otherwise?: number): number;
   /** A positive integer, or null where the field is null; `otherwise` where it is missing. */
   optionalCount(name: string, otherwise: number | null): number | null;
   /** The same for a positive number. */
@@ -19,6 +21,8 @@ export interface Fields {
   oneOf<Word extends string>(name: string, words: readonly Word[], otherwise: Word): Word;
   /** A list of `length` items, each one of the given words; null if the field is absent or null. */
   words<Word extends string>(name: string, words: readonly Word[], length: number): readonly Word[] | null;
+  /** A list of texts, or one text that holds them with | between; none if the field is absent or null. */
+  texts(name: string): readonly string[];
   /** A list of `length` positive numbers. */
   positives(name: string, length: number): readonly number[];
   /** An object, as fields; null if the field is absent or null. */
@@ -50,6 +54,10 @@ export function fieldsOf(values: Readonly<Record<string, unknown>>, where: strin
       const value = pick(name, otherwise);
       return value === 0 || isCount(value) ? value : fail(name, 'an integer of 0 or more');
     },
+    integer(name, otherwise) {
+      const value = pick(name, otherwise);
+      return Number.isSafeInteger(value) ? (value as number) : fail(name, 'an integer');
+    },
     optionalCount(name, otherwise) {
       const value = values[name] === undefined ? otherwise : values[name];
       return value === null || isCount(value) ? value : fail(name, 'a positive integer or null');
@@ -80,6 +88,13 @@ export function fieldsOf(values: Readonly<Record<string, unknown>>, where: strin
       return Array.isArray(value) && value.length === length && value.every((item) => isWord(item, words))
         ? value
         : fail(name, `a list of ${length} words, each one of ${words.join(', ')}`);
+    },
+    texts(name) {
+      const value = values[name] ?? [];
+      if (typeof value === 'string') return value.split('|').map((item) => item.trim());
+      return Array.isArray(value) && value.every((item) => typeof item === 'string')
+        ? value
+        : fail(name, 'a list of texts');
     },
     positives(name, length) {
       const value = values[name];

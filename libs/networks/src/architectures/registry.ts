@@ -2,11 +2,15 @@ import { join } from 'node:path';
 import { UserError } from '@sonde/base';
 import { fieldsOf } from '@sonde/checkpoints';
 import { describeBert } from './bert.ts';
+import { describeDebertaV2 } from './deberta-v2.ts';
+import { describeDistilBert } from './distilbert.ts';
+import { describeElectra } from './electra.ts';
 import { describeGemma2 } from './gemma2.ts';
 import { describeGptNeox } from './gpt-neox.ts';
 import { describeGpt2 } from './gpt2.ts';
 import { describeLlama } from './llama.ts';
 import { describeMistral } from './mistral.ts';
+import { describeModernBert } from './modernbert.ts';
 import type { Classifier, Describe, Network, NextToken } from './network.ts';
 import { describeOlmo } from './olmo.ts';
 import { describeOlmo2 } from './olmo2.ts';
@@ -14,6 +18,7 @@ import { describeOlmo3 } from './olmo3.ts';
 import { describePhi3 } from './phi3.ts';
 import { describeQwen2 } from './qwen2.ts';
 import { describeQwen3 } from './qwen3.ts';
+import { describeRoberta } from './roberta.ts';
 import { scoreOn } from './score.ts';
 
 /** Language models, by the class name in config.json. */
@@ -34,8 +39,17 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
 /** Classifiers of sequences, by the same. */
 export const CLASSIFIERS: Readonly<Record<string, Describe<Classifier>>> = {
   BertForSequenceClassification: describeBert,
+  DebertaV2ForSequenceClassification: describeDebertaV2,
+  DistilBertForSequenceClassification: describeDistilBert,
+  ElectraForSequenceClassification: describeElectra,
+  Gemma2ForSequenceClassification: scoreOn(describeGemma2),
   LlamaForSequenceClassification: scoreOn(describeLlama),
+  MistralForSequenceClassification: scoreOn(describeMistral),
+  ModernBertForSequenceClassification: describeModernBert,
   Qwen2ForSequenceClassification: scoreOn(describeQwen2),
+  Qwen3ForSequenceClassification: scoreOn(describeQwen3),
+  RobertaForSequenceClassification: describeRoberta,
+  XLMRobertaForSequenceClassification: describeRoberta,
 };
 
 /** More cannot be meant, and building the graph would not end. */

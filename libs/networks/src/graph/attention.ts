@@ -20,6 +20,8 @@ export interface AttentionOptions {
   readonly scale?: number;
   /** Scores are limited to most · tanh(score / most). */
   readonly softcap?: number | null;
+  /** What is added to scores; broadcast to [B, H, K, G·T, T]. Only where nothing is cached. */
+  readonly added?: Value;
 }
 
 /** most · tanh(x / most) */
@@ -80,7 +82,8 @@ function reshape(graph: GraphBuilder, x: Value, shape: Value): Value {
 /** Scores, limited and masked, as weights. */
 function weigh(graph: GraphBuilder, scores: Value, run: MaskInputs, options: AttentionOptions): Value {
   const limited = options.softcap ? softcap(graph, scores, options.softcap) : scores;
-  const masked = graph.node('Add', [limited, options.sliding ? run.slidingMask! : run.mask]);
+  const raised = options.added === undefined ? limited : graph.node('Add', [limited, options.added]);
+  const masked = graph.node('Add', [raised, options.sliding ? run.slidingMask! : run.mask]);
   return graph.node('Softmax', [masked], { axis: -1 });
 }
 

@@ -4,6 +4,7 @@ import type { Site } from '../sites.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { type Activation, activate } from './activations.ts';
 import { type AttentionInputs, type AttentionOptions, attend, type Projections, softcap } from './attention.ts';
+import { type DistanceTables, distanceScores } from './distances.ts';
 import type { PlacedWeights } from './weights.ts';
 
 /** How a norm divides: by the root of mean square (or deviation) of x plus epsilon. */
@@ -11,14 +12,21 @@ export interface NormOptions {
   readonly epsilon: number;
   /** What is added to the stored weight; 0 if not given. */
   readonly offset?: number;
+  /** Of a LayerNorm: whether a bias is learned beside the weight; true if not given. */
+  readonly bias?: boolean;
 }
 
 /** The building parts of which architectures are described. Hidden values have shape [tokens, size]. */
 export interface Parts {
   /** Rows of a table [vocabulary, size] for token ids. */
   embedding(name: string, ids: Value, shape: readonly [number, number]): Value;
-  /** Rows of a table [positions, size] for each token's position. */
-  positionEmbedding(name: string, shape: readonly [number, number]): Value;
+  /** A table of weights as it is. */
+  table(name: string, shape: readonly [number, number]): Value;
+  /**
+   * Rows of a table [positions, size] for each token's position.
+   * @param after positions count from the row after this one, and the token of this number has this row and no position
+   */
+  positionEmbedding(name: string, shape: readonly [number, number], after?: number): Value;
   /** Rows of a table [types, size] for each token's type: of a trunk that has `tokenTypes`. */
   typeEmbedding(name: string, shape: readonly [number, number]): Value;
   /** x Wᵀ (+ b), with W [out, in], plus the adapter's low-rank path if it has one for this layer. */
@@ -26,7 +34,7 @@ export interface Parts {
   /** The same with W stored as [in, out], always with a bias: GPT-2's `Conv1D`. `shape` is [out, in] all the same. */
   conv1d(name: string, x: Value, shape: readonly [number, number]): Value;
   rmsNorm(name: string, x: Value, size: number, options: NormOptions): Value;
-  /** With weight and bias, or with neither where `name` is null. */
+  /** With weight and bias (or `bias: false`), or with neither where `name` is null. */
   layerNorm(name: string | null, x: Value, size: number, options: NormOptions): Value;
   /** Cuts [tokens, sum of sizes] into pieces [tokens, size]. */
   split(x: Value, sizes: readonly number[]): Value[];
@@ -37,6 +45,8 @@ export interface Parts {
   /** Rotates the heads of queries or keys to their positions, by one of the decoder's rotary embeddings. */
   rotate(x: Value, heads: number, rotary?: number): Value;
   attention(layer: number, projections: Projections, options?: AttentionOptions): Value;
+  /** What distances between tokens add to attention's scores, as `AttentionOptions.added` takes it. */
+  distanceScores(projections: Projections, tables: DistanceTables, scale: number): Value;
   add(a: Value, b: Value): Value;
   multiply(a: Value, b: Value): Value;
   scale(x: Value, factor: number): Value;
@@ -88,8 +98,11 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
   return {
     embedding: (name, ids, shape) => graph.node('Gather', [weights.get(`${name}.weight`, shape), ids], { axis: 0 }),
 
-    positionEmbedding(name, shape) {
-      const rows = graph.node('Gather', [weights.get(`${name}.weight`, shape), run.tokens.positionIds], { axis: 0 });
+    table: (name, shape) => weights.get(`${name}.weight`, shape),
+
+    positionEmbedding(name, shape, after) {
+      const positions = after === undefined ? run.tokens.positionIds : positionsAfter(graph, run, after);
+      const rows = graph.node('Gather', [weights.get(`${name}.weight`, shape), positions], { axis: 0 });
       return graph.node('Reshape', [rows, graph.constant([-1, shape[1]])]);
     },
 
@@ -109,9 +122,10 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
       return graph.node('RMSNormalization', [x, weight], { axis: -1, epsilon: float(epsilon) });
     },
 
-    layerNorm(name, x, size, { epsilon }) {
-      const learned =
-        name === null ? [onesOf(size)] : [weights.get(`${name}.weight`, [size]), weights.get(`${name}.bias`, [size])];
+    layerNorm(name, x, size, { epsilon, bias = true }) {
+      const learned = name === null ? [onesOf(size)] : [weights.get(`${name}.weight`, [size])];
+      if (name !== null && bias) learned.push(weights.get(`${name}.bias`, [size]));
+      if (name !== null && !bias) weights.refuse(`${name}.bias`);
       return graph.node('LayerNormalization', [x, ...learned], { axis: -1, epsilon: float(epsilon) });
     },
 
@@ -133,6 +147,7 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
 
     attention: (layer, projections, options = {}) =>
       run.passSite('heads', layer, attend(graph, sizes, layer, projections, run.attention, options)),
+    distanceScores: (projections, tables, scale) => distanceScores(graph, projections, tables, scale, run),
     add: (a, b) => graph.node('Add', [a, b]),
     multiply: (a, b) => graph.node('Mul', [a, b]),
     scale: (x, factor) => graph.node('Mul', [x, graph.scalar(factor)]),
@@ -142,4 +157,18 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     gateAttention: (layer, x) => run.passSite('attention', layer, graph.node('Mul', [x, run.attentionGates[layer]!])),
     gateMlp: (layer, x) => run.passSite('mlp', layer, graph.node('Mul', [x, run.mlpGates[layer]!])),
   };
+}
+
+const INT64 = 7;
+
+/** Positions [sequences, T] that count from `after` + 1, of the tokens but that of the number `after`, which stay there. */
+function positionsAfter(graph: GraphBuilder, { tokens, attention }: RunValues, after: number): Value {
+  const rows = graph.node('Reshape', [
+    tokens.inputIds,
+    graph.node('Slice', [attention.shapes.rowShape, graph.constant([0]), graph.constant([2])]),
+  ]);
+  const stays = graph.node('Equal', [rows, graph.constant(Int32Array.of(after))]);
+  const counts = graph.node('Cast', [graph.node('Not', [stays])], { to: INT64 });
+  const upTo = graph.node('CumSum', [counts, graph.constant(BigInt64Array.of(1n), [])]);
+  return graph.node('Add', [graph.node('Mul', [upTo, counts]), graph.constant([after])]);
 }
