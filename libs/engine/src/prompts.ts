@@ -32,7 +32,9 @@ export function tokenizePrompt(model: Model, prompt: Prompt): TokenizedPrompt {
   const ids = tokenizer.encode(prompt.rendered, { addSpecialTokens });
   let known: [number, number] | null | undefined;
   const span = (): [number, number] | null => {
-    known ??= tokenizer.spanOf(prompt.rendered, prompt.spanStart, prompt.spanEnd, { addSpecialTokens });
+    known ??= named(prompt.id, () =>
+      tokenizer.spanOf(prompt.rendered, prompt.spanStart, prompt.spanEnd, { addSpecialTokens }),
+    );
     return known;
   };
   if (ids.length === 0 && config.bosTokenId === null) {
@@ -43,6 +45,16 @@ export function tokenizePrompt(model: Model, prompt: Prompt): TokenizedPrompt {
   }
   checkIds(ids, config.vocabSize, `Prompt "${prompt.id}"`, ' Is tokenizer.json another model’s?');
   return { id: prompt.id, ids: ids.length === 0 ? [config.bosTokenId!] : ids, span };
+}
+
+/** Says of which prompt a failure is. */
+function named<T>(id: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(error.code, `Prompt "${id}": ${error.message}`, error.hint);
+  }
 }
 
 /** @throws UserError if a prompt has no token of its own to pool over */

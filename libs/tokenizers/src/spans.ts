@@ -1,40 +1,38 @@
 import { isRecord, UserError } from '@sonde/base';
+import type { AlignedText } from './normalize.ts';
 
 /** How a tokenizer's tokens spell the text, as far as finding them in it needs. */
 export interface Surface {
   readonly byteLevel: boolean;
   /** ByteLevel's `trim_offsets`: a token's range leaves out the spaces at its ends. */
   readonly trimSpaces: boolean;
-  /** A space is put in front of each stretch of text: always, or only if it does not start with one. */
-  readonly prefix: 'none' | 'always' | 'unless-space';
-  readonly compose: boolean;
+  /** Then the first space of a text is not left out. */
+  readonly keepsFirst: boolean;
+  /** A space may be put in front of a stretch of text that does not start with one. */
+  readonly prefix: boolean;
   readonly unknown: string | null;
-  readonly added: ReadonlySet<string>;
 }
 
 /** A part of tokenizer.json and the parts of a Sequence, one after another. */
 function parts(config: unknown): Record<string, unknown>[] {
   if (!isRecord(config)) return [];
-  const inner = config.normalizers ?? config.pretokenizers ?? config.processors;
+  const inner = config.pretokenizers ?? config.processors;
   return Array.isArray(inner) ? inner.flatMap(parts) : [config];
 }
 
 /** Reads from a tokenizer.json how its tokens spell text. */
-export function describeSurface(json: Record<string, unknown>): Surface {
-  const normalizers = parts(json.normalizer);
+export function describeSurface(json: Readonly<Record<string, unknown>>): Surface {
   const splitters = parts(json.pre_tokenizer);
   const byteLevel = splitters.find((part) => part.type === 'ByteLevel');
+  const trimming = parts(json.post_processor).find((part) => part.type === 'ByteLevel' && part.trim_offsets !== false);
   const metaspace = splitters.find((part) => part.type === 'Metaspace');
   const metaPrefix = metaspace && metaspace.prepend_scheme !== 'never' && metaspace.add_prefix_space !== false;
-  const prepends = normalizers.some((part) => part.type === 'Prepend');
-  const added = Array.isArray(json.added_tokens) ? json.added_tokens.filter(isRecord) : [];
   return {
     byteLevel: byteLevel !== undefined,
-    trimSpaces: parts(json.post_processor).some((part) => part.type === 'ByteLevel' && part.trim_offsets !== false),
-    prefix: prepends ? 'always' : metaPrefix || byteLevel?.add_prefix_space === true ? 'unless-space' : 'none',
-    compose: normalizers.some((part) => part.type === 'NFC' || part.type === 'NFKC'),
+    trimSpaces: trimming !== undefined,
+    keepsFirst: trimming !== undefined && trimming.add_prefix_space !== false,
+    prefix: metaPrefix === true || byteLevel?.add_prefix_space === true,
     unknown: isRecord(json.model) && typeof json.model.unk_token === 'string' ? json.model.unk_token : null,
-    added: new Set(added.map((token) => String(token.content))),
   };
 }
 
@@ -52,36 +50,26 @@ const BYTE_OF_CHARACTER = (() => {
 const encoder = new TextEncoder();
 const SPACE = 0x20;
 
-/** The bytes of a text after normalisation, each with the code points [from, to) of the text that it came from. */
+/** The bytes of a normalised text, each with the code points [from, to) of the text that it came from. */
 interface SpelledText {
   readonly bytes: number[];
   readonly from: number[];
   readonly to: number[];
 }
 
-function spell(text: string, compose: boolean): SpelledText {
+function spell({ points, from, to }: AlignedText, byteLevel: boolean): SpelledText {
   const spelled: SpelledText = { bytes: [], from: [], to: [] };
-  const push = (characters: string, from: number, to: number): void => {
-    for (const byte of encoder.encode(characters.replaceAll('▁', ' '))) {
+  points.forEach((point, i) => {
+    for (const byte of encoder.encode(point === '▁' && !byteLevel ? ' ' : point)) {
       spelled.bytes.push(byte);
-      spelled.from.push(from);
-      spelled.to.push(to);
+      spelled.from.push(from[i]!);
+      spelled.to.push(to[i]!);
     }
-  };
-  let at = 0;
-  // A starter and the marks (or Hangul vowels and finals) that may compose with it.
-  for (const [cluster] of text.matchAll(/[\s\S][\p{M}\u1160-\u11ff]*/gu)) {
-    const points = [...cluster];
-    const composed = compose ? cluster.normalize('NFC') : cluster;
-    if (composed === cluster) for (const [i, point] of points.entries()) push(point, at + i, at + i + 1);
-    else push(composed, at, at + points.length);
-    at += points.length;
-  }
+  });
   return spelled;
 }
 
 function tokenBytes(token: string, surface: Surface): number[] {
-  if (surface.added.has(token)) return [...encoder.encode(token)];
   if (surface.byteLevel) return [...token].map((character) => BYTE_OF_CHARACTER.get(character) ?? SPACE);
   const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)?.[1];
   return byte !== undefined ? [Number.parseInt(byte, 16)] : [...encoder.encode(token.replaceAll('▁', ' '))];
@@ -92,43 +80,39 @@ function matches(text: readonly number[], at: number, token: readonly number[]):
 }
 
 /**
- * The code points [from, to) of a text that each of its tokens covers, as Hugging Face's tokenizers report offsets.
- * @param tokens the tokens of `text` without those that a post-processor adds
+ * The code points [from, to) of a text that each token of a stretch of it covers, as Hugging Face's tokenizers report
+ * offsets.
+ * @param text the stretch after normalisation
  * @throws UserError if the tokens do not spell the text
  */
-export function alignTokens(text: string, tokens: readonly string[], surface: Surface): [number, number][] {
-  const { bytes, from, to } = spell(text, surface.compose);
-  const ranges: [number, number][] = [];
+export function alignTokens(text: AlignedText, tokens: readonly string[], surface: Surface): [number, number][] {
+  const { bytes, from, to } = spell(text, surface.byteLevel);
+  const past = text.to.at(-1) ?? 0;
+  const prefixed = surface.prefix && bytes[0] !== SPACE && bytes[0] !== undefined;
+  const fail = (what: string, place: number): never => {
+    throw new UserError(
+      'model',
+      `The tokens of a text do not spell it, so that none can be said to stand for a part of it: ${what} at character ${place}.`,
+      'tokenizer.json changes texts in a way that cannot be followed; capture without pooling over the prompt.',
+    );
+  };
   let at = 0;
-  let stretchStarts = true;
-  tokens.forEach((token, index) => {
+  const ranges = tokens.map((token, index): [number, number] => {
     const spelledToken = tokenBytes(token, surface);
-    let virtual = 0;
-    if (surface.added.has(token)) {
-      while (at < bytes.length && !matches(bytes, at, spelledToken)) at++;
-      stretchStarts = true;
-    } else {
-      const prefixed =
-        surface.prefix === 'always' ||
-        (surface.prefix === 'unless-space' && bytes[at] !== SPACE && bytes[at] !== undefined);
-      if (stretchStarts && prefixed && spelledToken[0] === SPACE) virtual = 1;
-      stretchStarts = false;
-    }
+    const virtual = index === 0 && prefixed && spelledToken[0] === SPACE ? 1 : 0;
     let wanted = spelledToken.slice(virtual);
     if (token === surface.unknown && !matches(bytes, at, wanted)) {
       wanted = bytes.slice(at, endOfUnknown(bytes, to, at, tokens[index + 1], surface));
     }
     if (!matches(bytes, at, wanted)) {
-      throw new UserError(
-        'model',
-        `The tokens do not spell the text: token ${index} ("${token}") is not at byte ${at}.`,
-      );
+      fail(`token ${JSON.stringify(token)} is not`, from[at] ?? past);
     }
     const last = Math.max(at, at + wanted.length - 1);
-    const range: [number, number] = [from[at] ?? [...text].length, to[last] ?? [...text].length];
+    const range: [number, number] = [from[at] ?? past, to[last] ?? past];
     at += wanted.length;
-    ranges.push(surface.trimSpaces ? trim(range, wanted) : range);
+    return trim(range, spelledToken, (byte) => byte === SPACE, surface);
   });
+  if (at < bytes.length) fail('there is none', from[at]!);
   return ranges;
 }
 
@@ -142,9 +126,21 @@ function endOfUnknown(bytes: number[], to: number[], at: number, next: string | 
   return end;
 }
 
-function trim([from, to]: [number, number], token: readonly number[]): [number, number] {
-  const leading = token.findIndex((byte) => byte !== SPACE);
-  if (leading < 0) return [to, to];
-  const trailing = token.length - 1 - token.findLastIndex((byte) => byte !== SPACE);
-  return [Math.min(from + leading, to), Math.max(to - trailing, Math.min(from + leading, to))];
+/** The same for an added token at code points [from, to). @param written its text */
+export function alignAdded(from: number, to: number, written: string, surface: Surface): [number, number] {
+  return trim([from, to], [...written], (point) => /[\p{White_Space}Ġ]/u.test(point), surface);
+}
+
+function trim<Part>(
+  [from, to]: [number, number],
+  token: readonly Part[],
+  isSpace: (part: Part) => boolean,
+  { trimSpaces, keepsFirst }: Surface,
+): [number, number] {
+  if (!trimSpaces) return [from, to];
+  const all = token.findIndex((part) => !isSpace(part));
+  const leading = all < 0 ? token.length : all;
+  const trailing = token.length - 1 - token.findLastIndex((part) => !isSpace(part));
+  const start = Math.min(from + Math.max(0, keepsFirst && from === 0 ? leading - 1 : leading), to);
+  return [start, Math.max(to - trailing, start)];
 }

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import type { PreTrainedTokenizer } from '@huggingface/transformers';
 import { isRecord, UserError } from '@sonde/base';
 import { readJson, readJsonIfThere } from '@sonde/checkpoints';
+import { asLoaded } from './as-loaded.ts';
 import { decodeStrictBytes } from './byte-fallback.ts';
-import { alignTokens, describeSurface } from './spans.ts';
+import { checkTokenizerJson } from './check.ts';
+import { Encoder, type HubParts, idsOf, type Stretch } from './encode.ts';
+import { alignAdded, alignTokens, describeSurface, type Surface } from './spans.ts';
 import { withTimeLimit } from './time-limit.ts';
 
 export interface ChatMessage {
@@ -37,12 +40,6 @@ export interface Tokenizer {
   renderChat(messages: readonly ChatMessage[]): string;
 }
 
-/** The text of a token named in tokenizer_config.json: a string, or an object with `content`. */
-function tokenText(value: unknown): string | null {
-  if (typeof value === 'string') return value;
-  return isRecord(value) && typeof value.content === 'string' ? value.content : null;
-}
-
 async function readTemplate(folder: string, config: Record<string, unknown>): Promise<string | null> {
   const file = await readFile(join(folder, 'chat_template.jinja'), 'utf8').catch(() => null);
   if (file !== null) return file;
@@ -58,18 +55,22 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
   const path = join(folder, 'tokenizer.json');
   const json = await readJson(path, 'The tokenizer');
   const config = (await readJsonIfThere(join(folder, 'tokenizer_config.json'))) ?? {};
+  const model = (await readJsonIfThere(join(folder, 'config.json'))) ?? {};
+  checkTokenizerJson(json, path);
+  const loaded = asLoaded(json, config, model, folder);
   // Loaded when a tokenizer is opened: planning and the command line do without it.
   const { PreTrainedTokenizer } = await import('@huggingface/transformers');
   let hub: PreTrainedTokenizer;
   try {
-    hub = new PreTrainedTokenizer(json, config);
+    hub = new PreTrainedTokenizer({ ...EMPTY, ...loaded.json }, loaded.special);
   } catch (error) {
     throw new UserError('model', `${path} is not a tokenizer that can be read: ${reason(error)}`);
   }
   decodeStrictBytes(hub._tokenizer.decoder);
-  const surface = describeSurface(json);
+  const encoder = new Encoder(loaded, hub._tokenizer as unknown as HubParts);
+  const surface = describeSurface(loaded.json);
   const source = await readTemplate(folder, config);
-  const cleanUp = config.clean_up_tokenization_spaces === true;
+  const cleanUp = cleansUp(config, loaded.json.model);
   const renderOnce = (messages: readonly ChatMessage[]): string => {
     if (source === null) throw new UserError('model', `${folder} has no chat template.`);
     const options = { chat_template: source, tokenize: false, add_generation_prompt: true } as const;
@@ -77,18 +78,19 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
   };
 
   return {
-    bosToken: tokenText(config.bos_token),
+    bosToken: loaded.special.bos_token ?? null,
     hasChatTemplate: source !== null,
-    encode: (text, { addSpecialTokens = true } = {}) => hub.encode(text, { add_special_tokens: addSpecialTokens }),
+    encode(text, { addSpecialTokens = true } = {}) {
+      const ids = idsOf(encoder.stretches(text));
+      return addSpecialTokens ? [...encoder.special.before, ...ids, ...encoder.special.after] : ids;
+    },
     decode: (tokenIds) =>
       tokenIds.length === 0
         ? ''
         : hub.decode([...tokenIds], { skip_special_tokens: true, clean_up_tokenization_spaces: cleanUp }),
     spanOf(rendered, start, end, { addSpecialTokens = true } = {}) {
-      const tokens = hub.tokenize(rendered, { add_special_tokens: false });
-      const all = addSpecialTokens ? hub.tokenize(rendered, { add_special_tokens: true }) : tokens;
-      const before = all.findIndex((_, at) => tokens.every((token, i) => all[at + i] === token));
-      const ranges = alignTokens(rendered, tokens, surface);
+      const before = addSpecialTokens ? encoder.special.before.length : 0;
+      const ranges = encoder.stretches(rendered).flatMap((stretch) => rangesOf(stretch, surface, folder));
       const first = ranges.findIndex(([from, to]) => from < end && to > start && from < to);
       const last = ranges.findLastIndex(([from, to]) => from < end && to > start && from < to);
       return first < 0 || start >= end ? null : [before + first, before + last + 1];
@@ -113,6 +115,25 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
       }
     },
   };
+}
+
+/** What tokenizer.json may leave out. */
+const EMPTY = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
+
+/** transformers 5 removes no spaces from what a BPE tokenizer gives, whatever the flag says. */
+function cleansUp(config: Readonly<Record<string, unknown>>, model: unknown): boolean {
+  if (config.clean_up_tokenization_spaces !== true) return false;
+  const isBpe = isRecord(model) && (model.type === 'BPE' || (model.type === undefined && model.merges !== undefined));
+  return !isBpe || config.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true;
+}
+
+function rangesOf(stretch: Stretch, surface: Surface, folder: string): (readonly [number, number])[] {
+  if (stretch.token) return [alignAdded(stretch.from, stretch.to, stretch.written, surface)];
+  if (stretch.text) return alignTokens(stretch.text, stretch.tokens, surface);
+  throw new UserError(
+    'model',
+    `${folder}: the normalizer in tokenizer.json does not say where in a text a token comes from; states of a part of a text cannot be had.`,
+  );
 }
 
 function reason(error: unknown): string {

@@ -72,7 +72,7 @@ export type Strata = ConfigOf<typeof strata>;
 /** A sample of prompts from a table of texts with scores, rendered through a template. */
 export const promptsSample = defineStep({
   kind: 'prompts/sample',
-  revision: 3,
+  revision: 4,
   summary: 'Samples prompts from a table of texts with scores and renders them through a template.',
   config,
   outputs: {

@@ -42,7 +42,7 @@ function runtime({ scorer }: Config): JsonObject | undefined {
 /** Scores of texts by a scorer. */
 export const textScore = defineStep({
   kind: 'text/score',
-  revision: 3,
+  revision: 4,
   summary: 'Scores texts (toxicity and its kin). What cannot be scored has an outcome that says why, not a number.',
   config,
   outputs: { scores: { type: 'table', description: tableProse(SCORES) } },

@@ -1,0 +1,131 @@
+import { isRecord, UserError } from '@sonde/base';
+import { classOf, tokenText } from './classes.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A token that is looked for in texts before they are split. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  /** Found only where no letter, digit or mark stands beside it. */
+  readonly single_word: boolean;
+  /** It takes the white space before it, or after it. */
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  /** Looked for in the normalised text. */
+  readonly normalized: boolean;
+  readonly special: boolean;
+}
+
+/** A folder's tokenizer as transformers loads it. */
+export interface LoadedTokenizer {
+  /** What tokenizer.json would say. */
+  readonly json: Readonly<Record<string, unknown>> & { readonly added_tokens: readonly AddedToken[] };
+  /** The named special tokens: `bos_token` and so on. */
+  readonly special: Readonly<Record<string, string>>;
+}
+
+const NAMED = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
+
+/**
+ * What transformers' AutoTokenizer makes of a folder's files: some classes build a tokenizer of their own, and
+ * tokenizer_config.json adds tokens to that of tokenizer.json or changes how they are found.
+ * @param config config.json @param where the folder, for messages @throws UserError
+ */
+export function asLoaded(json: Json, settings: Json, config: Json, where: string): LoadedTokenizer {
+  if (settings.split_special_tokens === true) {
+    throw new UserError('model', `${where}: tokenizer_config.json sets split_special_tokens, which is not supported.`);
+  }
+  const kind = classOf(json, settings, config, where);
+  const own = listOf(json.added_tokens).map((token) => readAdded(token, token.id, false));
+  const decoder = isRecord(settings.added_tokens_decoder) ? settings.added_tokens_decoder : null;
+  const listed = decoder
+    ? Object.entries(decoder).flatMap(([id, token]) => (isRecord(token) ? [readAdded(token, Number(id), false)] : []))
+    : [];
+  const rebuilt = kind
+    ? { ...json, ...kind.parts(settings), model: rebuiltModel(json, kind.parts(settings).model) }
+    : json;
+  const tokens = new AddedTokens(rebuilt.model, kind && decoder ? [] : own);
+  for (const token of listed.sort((a, b) => a.id - b.id)) tokens.add(token);
+
+  const named = Object.fromEntries(
+    NAMED.flatMap((name) => {
+      const text = settings[name] === undefined ? kind?.defaults[name] : tokenText(settings[name]);
+      return text === undefined || text === null || text === '' ? [] : [[name, text]];
+    }),
+  );
+  for (const [name, text] of Object.entries(named)) tokens.addIfMissing(settings[name], text);
+  const extra = settings.extra_special_tokens ?? settings.additional_special_tokens;
+  const others = Object.entries(settings).flatMap(([name, value]) =>
+    name.endsWith('_token') && !NAMED.includes(name) && tokenText(value) !== null ? [value] : [],
+  );
+  const more = [...others, ...(Array.isArray(extra) ? extra : isRecord(extra) ? Object.values(extra) : [])];
+  for (const value of more) {
+    const text = tokenText(value);
+    if (text !== null && text !== '') tokens.addIfMissing(value, text);
+  }
+  return { json: { ...rebuilt, added_tokens: tokens.list() }, special: named };
+}
+
+/** A model of the class's own, with the file's vocabulary and merges. */
+function rebuiltModel(json: Json, model: Json): Json {
+  const { vocab, merges } = isRecord(json.model) ? json.model : {};
+  return { type: 'BPE', ...model, vocab, merges };
+}
+
+function listOf(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.filter(isRecord) : [];
+}
+
+function readAdded(token: Readonly<Record<string, unknown>>, id: unknown, special: boolean): AddedToken {
+  const isSpecial = typeof token.special === 'boolean' ? token.special : special;
+  return {
+    id: Number(id),
+    content: String(token.content),
+    single_word: token.single_word === true,
+    lstrip: token.lstrip === true,
+    rstrip: token.rstrip === true,
+    normalized: typeof token.normalized === 'boolean' ? token.normalized : !isSpecial,
+    special: isSpecial,
+  };
+}
+
+/**
+ * Tokens in the order in which they are added: those of the vocabulary have its number, others follow the last one,
+ * whatever number a file gives them.
+ */
+class AddedTokens {
+  readonly #tokens = new Map<string, AddedToken>();
+  readonly #vocabulary: ReadonlyMap<string, number>;
+  #last = -1;
+
+  constructor(model: unknown, first: readonly AddedToken[]) {
+    this.#vocabulary = vocabularyOf(model);
+    for (const token of first) this.add(token);
+  }
+
+  add(token: AddedToken): void {
+    if (token.content === '') return;
+    const known = this.#tokens.get(token.content)?.id ?? this.#vocabulary.get(token.content);
+    const id = known ?? Math.max(this.#vocabulary.size, this.#last + 1);
+    this.#last = Math.max(this.#last, id);
+    this.#tokens.set(token.content, { ...token, id });
+  }
+
+  /** Adds a special token, unless it is there: then it is special from now on if it was named so. */
+  addIfMissing(value: unknown, text: string): void {
+    if (this.#tokens.has(text)) return;
+    this.add(readAdded(isRecord(value) ? { ...value, special: true } : { content: text }, 0, true));
+  }
+
+  list(): AddedToken[] {
+    return [...this.#tokens.values()];
+  }
+}
+
+function vocabularyOf(model: unknown): ReadonlyMap<string, number> {
+  const vocab = isRecord(model) ? model.vocab : undefined;
+  if (Array.isArray(vocab))
+    return new Map(vocab.map((entry, id) => [String(Array.isArray(entry) ? entry[0] : entry), id]));
+  return new Map(isRecord(vocab) ? Object.entries(vocab).map(([token, id]) => [token, Number(id)]) : []);
+}

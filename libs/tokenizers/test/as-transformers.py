@@ -1,0 +1,105 @@
+"""Writes as-transformers.json: tokenizers as people publish them, and what transformers' AutoTokenizer makes of texts.
+
+Run: python as-transformers.py (transformers 5.24, tokenizers 0.23). Each case is a base, described here and in
+published.ts, with parts of tokenizer.json in place of its own, tokenizer_config.json and a model_type.
+"""
+import json
+import os
+import tempfile
+
+os.environ['HF_HUB_OFFLINE'] = '1'
+from transformers import AutoTokenizer
+
+def alphabet():
+    printable = [i for i in range(256) if 32 < i < 127 or i > 160 and i != 173]
+    rest = iter(range(256, 512))
+    return [chr(i) if i in printable else chr(next(rest)) for i in range(256)]
+
+BYTE_MERGES = ['Ġ t', 't h', 'th e', 'Ġt h', 'Ġth e', 'Ġ a', 'o n', '1 2', 'Ġ Ġ']
+PIECE_MERGES = ['▁ ▁', '▁▁ ▁', '▁ t', '▁ a', 't h', '▁t h']
+
+def byte():
+    words = ['<|endoftext|>', *alphabet(), *(merge.replace(' ', '') for merge in BYTE_MERGES)]
+    return dict(version='1.0', truncation=None, padding=None, added_tokens=[], normalizer=None, post_processor=None,
+        pre_tokenizer=dict(type='ByteLevel', add_prefix_space=False, trim_offsets=True, use_regex=True),
+        decoder=dict(type='ByteLevel', add_prefix_space=True, trim_offsets=True, use_regex=True),
+        model=dict(type='BPE', dropout=None, unk_token=None, continuing_subword_prefix=None, end_of_word_suffix=None, fuse_unk=False, byte_fallback=False, vocab={w: i for i, w in enumerate(words)}, merges=BYTE_MERGES))
+
+def piece():
+    words = ['<unk>', '<s>', '</s>', '▁▁', '▁▁▁', '▁', *(f'<0x{i:02X}>' for i in range(256)), *map(chr, range(33, 127)), '▁t', '▁a', 'th', '▁th', 'é']
+    return dict(version='1.0', truncation=None, padding=None, added_tokens=SPECIAL, normalizer=None, pre_tokenizer=None, post_processor=None,
+        decoder=dict(type='Sequence', decoders=[dict(type='Replace', pattern=dict(String='▁'), content=' '), dict(type='ByteFallback'), dict(type='Fuse'), dict(type='Strip', content=' ', start=1, stop=0)]),
+        model=dict(type='BPE', dropout=None, unk_token='<unk>', continuing_subword_prefix=None, end_of_word_suffix=None, fuse_unk=True, byte_fallback=True, vocab={w: i for i, w in enumerate(words)}, merges=PIECE_MERGES))
+
+def words():
+    words = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', *map(chr, range(97, 123)), *('##' + chr(i) for i in range(97, 123)), *'0123456789.,<>/|\u4e2d', 'the', '##e', 'C', 'caf', 'Caf', '##é']
+    return dict(version='1.0', truncation=None, padding=None, added_tokens=[], normalizer=dict(type='BertNormalizer', clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=True),
+        pre_tokenizer=dict(type='BertPreTokenizer'), post_processor=None, decoder=dict(type='WordPiece', prefix='##', cleanup=True),
+        model=dict(type='WordPiece', unk_token='[UNK]', continuing_subword_prefix='##', max_input_chars_per_word=100, vocab={w: i for i, w in enumerate(dict.fromkeys(words))}))
+
+BASES = dict(byte=byte, piece=piece, words=words)
+def at(content, id, **more):
+    return dict(id=id, content=content, single_word=False, lstrip=False, rstrip=False, normalized=False, special=True) | more
+SPECIAL = [at('<unk>', 0), at('<s>', 1), at('</s>', 2)]
+tmpl = dict(type='TemplateProcessing', single=[dict(SpecialToken=dict(id='<s>', type_id=0)), dict(Sequence=dict(id='A', type_id=0))], pair=[dict(Sequence=dict(id='A', type_id=0))], special_tokens={'<s>': dict(id='<s>', ids=[1], tokens=['<s>'])})
+blp = dict(type='ByteLevel', add_prefix_space=True, trim_offsets=True, use_regex=True)
+LL = dict(type='Sequence', normalizers=[dict(type='Prepend', prepend='▁'), dict(type='Replace', pattern=dict(String=' '), content='▁')])
+GE = dict(type='Replace', pattern=dict(String=' '), content='▁')
+SP = dict(type='Split', pattern=dict(String=' '), behavior='MergedWithPrevious', invert=False)
+PHI = [at('<|user|>', 400, rstrip=True), at('<|end|>', 401, rstrip=True), at('<|assistant|>', 402, rstrip=True)]
+
+def B(normalizer=None, added=None, post=None, pre=None):
+    return 'byte', {k: v for k, v in dict(normalizer=normalizer, added_tokens=added, post_processor=post, pre_tokenizer=pre).items() if v is not None}
+def P(normalizer=None, pre=None, added=(), post=None):
+    return 'piece', {k: v for k, v in dict(normalizer=normalizer, pre_tokenizer=pre, added_tokens=[*SPECIAL, *added] if added else None, post_processor=post).items() if v is not None}
+def W(**parts):
+    return 'words', parts
+
+def seq(*parts):
+    return dict(type='Sequence', pretokenizers=list(parts))
+BL = dict(type='ByteLevel', add_prefix_space=False, trim_offsets=True, use_regex=True)
+BLN = BL | dict(use_regex=False)
+CASES = {
+ 'phi3': (B(added=PHI), {}, None), 'phi3-piece': (P(LL, added=PHI), dict(tokenizer_class='LlamaTokenizerFast'), 'phi3'),
+ 'both-strip': (B(added=[at('<turn>', 400, lstrip=True, rstrip=True)]), {}, None), 'left-strip': (B(added=[at('<turn>', 400, lstrip=True)]), {}, None),
+ 'both-strip-trim': (B(added=[at('<turn>', 400, lstrip=True, rstrip=True), at('  ', 401, special=False)], post=blp), {}, None),
+ 'single-word': (B(added=[at('Foo', 400, single_word=True, special=False)]), {}, None),
+ 'normalized-added': (B(dict(type='Lowercase'), added=[at('Foo', 400, normalized=True, special=False)]), {}, None),
+ 'config-added': (B(), dict(added_tokens_decoder={'300': {k: v for k, v in at('<turn>', 0).items() if k != 'id'}}), None),
+ 'config-overrides': (B(added=[at('<turn>', 400)]), dict(added_tokens_decoder={'400': {k: v for k, v in at('<turn>', 0, rstrip=True, lstrip=True).items() if k != 'id'}}), None),
+ 'config-eos': (B(), dict(eos_token='<|endoftext|>'), None), 'config-eos-new': (B(), dict(eos_token='<turn>'), None), 'config-extra': (B(), dict(additional_special_tokens=['<turn>', '<|user|>']), None), 'config-dict': (B(), dict(bos_token=dict(__type='AddedToken', content='<s>', lstrip=False, rstrip=True, normalized=True, single_word=False)), None),
+ 'config-model-token': (B(), dict(turn_token='<turn>'), None),
+ 'prefix-space-file': (B(), dict(add_prefix_space=True), None), 'prefix-space-gpt2': (B(), dict(add_prefix_space=True, tokenizer_class='GPT2Tokenizer'), 'gpt2'), 'prefix-space-gpt2-fast': (B(post=blp), dict(add_prefix_space=True, tokenizer_class='GPT2TokenizerFast'), 'gpt2'),
+ 'add-bos-file': (P(LL, post=tmpl), dict(add_bos_token=False, bos_token='<s>'), None), 'add-bos-none': (P(LL), dict(add_bos_token=True, bos_token='<s>'), None), 'add-bos-llama': (P(LL, post=tmpl), dict(add_bos_token=False, tokenizer_class='LlamaTokenizer'), 'llama'), 'add-eos-llama': (P(LL, post=tmpl), dict(add_eos_token=True, tokenizer_class='LlamaTokenizerFast'), 'llama'),
+ 'llama': (P(LL, post=tmpl), dict(tokenizer_class='LlamaTokenizer'), 'llama'), 'llama-legacy': (P(LL, post=tmpl), dict(tokenizer_class='LlamaTokenizer', legacy=True), 'llama'), 'llama-no-prefix': (P(LL, post=tmpl), dict(tokenizer_class='LlamaTokenizer', add_prefix_space=False), 'llama'), 'llama-file': (P(LL, post=tmpl), dict(tokenizer_class='PreTrainedTokenizerFast'), 'llama'), 'llama-mistral': (P(LL, post=tmpl), dict(tokenizer_class='LlamaTokenizer'), 'mistral'), 'llama-bytes': (B(), dict(tokenizer_class='LlamaTokenizer'), 'llama'),
+ 'gemma': (P(GE, SP, [at('▁▁', 3, special=False), at('▁▁▁', 4, special=False)], tmpl), dict(tokenizer_class='GemmaTokenizer', bos_token='<s>', eos_token='</s>', pad_token=None, mask_token=None), 'gemma2'), 'gemma-file': (P(GE, SP, [at('▁▁', 3, special=False), at('▁▁▁', 4, special=False)], tmpl), dict(tokenizer_class='PreTrainedTokenizerFast'), 'gemma2'),
+ 'neox': (B(dict(type='NFC'), post=blp), dict(tokenizer_class='GPTNeoXTokenizer'), 'gpt_neox'), 'neox-file': (B(dict(type='NFC'), post=blp), dict(tokenizer_class='PreTrainedTokenizerFast'), 'gpt_neox'), 'neox-none': (B(), {}, 'gpt_neox'),
+ 'qwen': (B(dict(type='NFC')), dict(tokenizer_class='Qwen2Tokenizer'), 'qwen2'), 'qwen-fast': (B(), dict(tokenizer_class='PreTrainedTokenizerFast'), 'qwen2'), 'qwen3': (B(), dict(tokenizer_class='Qwen2TokenizerFast'), 'qwen3'),
+ 'cohere': (B(), dict(tokenizer_class='CohereTokenizerFast'), 'cohere'), 'codegen': (B(post=blp), dict(tokenizer_class='CodeGenTokenizer'), 'phi'), 'olmo': (B(), dict(tokenizer_class='GPTNeoXTokenizerFast'), 'olmo'),
+ 'metaspace-first': (P(None, dict(type='Metaspace', replacement='▁', prepend_scheme='first', split=False)), {}, None), 'metaspace-always': (P(None, dict(type='Metaspace', replacement='▁', prepend_scheme='always', split=True)), {}, None), 'metaspace-never': (P(None, dict(type='Metaspace', replacement='▁', prepend_scheme='never', split=False)), {}, None),
+ 'lower': (B(dict(type='Lowercase')), {}, None), 'nfkc': (B(dict(type='NFKC')), {}, None), 'nfd': (B(dict(type='NFD')), {}, None), 'nfkd': (B(dict(type='NFKD')), {}, None), 'nfc': (B(dict(type='NFC')), {}, None), 'accents': (B(dict(type='Sequence', normalizers=[dict(type='NFD'), dict(type='Lowercase'), dict(type='StripAccents')])), {}, None), 'strip': (B(dict(type='Strip', strip_left=True, strip_right=True)), {}, None), 'regex': (B(dict(type='Replace', pattern=dict(Regex=r'\s+'), content=' ')), {}, None), 'regex2': (B(dict(type='Replace', pattern=dict(Regex=r'[0-9]'), content='##')), {}, None), 'trim': (B(post=blp), {}, None),
+ 'clean': (B(), dict(clean_up_tokenization_spaces=True), None), 'clean-forced': (B(), dict(clean_up_tokenization_spaces=True, clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output=True), None),
+ 'bert': (W(), dict(tokenizer_class='BertTokenizer', do_lower_case=False), 'bert'), 'bert-lower': (W(), dict(do_lower_case=True, tokenizer_class='BertTokenizerFast'), 'bert'), 'bert-accents': (W(), dict(strip_accents=False), 'bert'), 'bert-file': (W(), dict(tokenizer_class='PreTrainedTokenizerFast'), 'bert'),
+ 'digits': (B(pre=seq(dict(type='Digits', individual_digits=True), BL)), {}, None), 'digits-runs': (B(pre=seq(dict(type='Digits', individual_digits=False), BL)), {}, None), 'punctuation': (B(pre=seq(dict(type='Punctuation', behavior='Isolated'), BL)), {}, None), 'falcon': (B(pre=seq(dict(type='Punctuation', behavior='Contiguous'), BL, dict(type='Digits', individual_digits=False), dict(type='Split', pattern=dict(Regex='[0-9][0-9][0-9]'), behavior='Isolated', invert=False))), {}, None),
+ **{f'split-{b}-{i}': (B(pre=seq(dict(type='Split', pattern=dict(Regex='[aeo ]'), behavior=b, invert=i), BLN)), {}, None) for b in ('Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous', 'Removed') for i in (False, True)},
+}
+
+TEXTS = ['a stone by the river', '<|user|>\nhi there<|end|>\n<|assistant|>\n', ' the a  the', 'Caf\u00e9 \ufb01ne\u00a0day', 'cafe\u0301 \u0130X \u03a3\u0391\u03a3 e\u0302\u0323 \u2460',
+         'bar \u2581\u2582 12 the 123,..', '', '  ', '<s>a</s> the', '<turn> a<turn>the <turn>', 'Foo foo  Foo', '<|endoftext|>a <|endoftext|>']
+DECODED = "a . b , c ? n't"
+out = []
+for name, ((base, parts), settings, model_type) in CASES.items():
+    with tempfile.TemporaryDirectory() as folder:
+        files = {'tokenizer.json': BASES[base]() | parts, 'tokenizer_config.json': settings, 'config.json': dict(model_type=model_type or 'llama')}
+        for file, content in files.items():
+            with open(f'{folder}/{file}', 'w') as opened:
+                json.dump(content, opened)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        rows = []
+        for text in TEXTS:
+            e = tokenizer(text, return_offsets_mapping=True)
+            rows.append([text, ' '.join(map(str, e.input_ids)), ' '.join(f'{a}-{b}' for a, b in e.offset_mapping), tokenizer.decode(e.input_ids, skip_special_tokens=True)])
+        cleaned = tokenizer.decode(tokenizer(DECODED).input_ids, skip_special_tokens=True)
+        out.append(dict(name=name, base=base, parts=parts, settings=settings, modelType=model_type or 'llama', cleaned=cleaned, rows=rows))
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'as-transformers.json'), 'w') as opened:
+    opened.write('[\n' + ',\n'.join(json.dumps(case, ensure_ascii=False) for case in out) + '\n]\n')
