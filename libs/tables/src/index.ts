@@ -1,5 +1,5 @@
 export { concatTableFiles } from './concat-files.ts';
-export { FILTER_OPERATORS, type FilterOperator, type FilterSpec, filterTable } from './filter.ts';
+export { type FilterOperator, type FilterSpec, filterTable } from './filter.ts';
 export { type JoinKind, joinKeys, joinTables } from './join.ts';
 export { type ParquetInfo, type PartOptions, readParquet, readParquetInfo } from './parquet-read.ts';
 export { writeParquet, writeParquetParts } from './parquet-write.ts';
@@ -20,4 +20,4 @@ export {
   tableFromColumns,
   type Value,
 } from './table.ts';
-export { csvLines, jsonLines, writeCsv, writeJsonl } from './text-write.ts';
+export { csvLines, writeCsv, writeJsonl } from './text-write.ts';
