@@ -30,6 +30,8 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 export type ReportedModel = {
   /** As rows name it: the full reference, with revision and adapter if any, and every other axis that varies. */
   readonly name: string;
+  /** The model itself, where `name` names other axes beside it. */
+  readonly model?: string;
   /** Short, as plots and tables show it. */
   readonly label: string;
   /** Number of weights. */

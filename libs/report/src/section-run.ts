@@ -1,7 +1,7 @@
 import { groupBy } from '@sonde/base';
 import { count, labeller, missing, plural } from './format.ts';
 import { type Html, html } from './html.ts';
-import type { ProvenanceRow, ReportModel } from './model.ts';
+import type { ProvenanceRow, ReportedModel, ReportModel } from './model.ts';
 import { type Section, tableMarkup } from './parts.ts';
 
 const MODES = {
@@ -10,8 +10,14 @@ const MODES = {
   mixed: 'mixed: some steps follow the published procedure (paper), others the recommended one (default)',
 } as const;
 
+/** One model in several settings is one model. */
+function modelCount(models: readonly ReportedModel[]): string {
+  const { size } = new Set(models.map(({ name, model }) => model ?? name));
+  return size === models.length ? count(size) : `${count(size)}, in ${count(models.length)} settings`;
+}
+
 export function runSection(report: ReportModel): Section {
-  const body = html`<dl class="facts"><div><dt>Mode</dt><dd>${MODES[report.mode]}</dd></div><div><dt>Models</dt><dd>${count(report.models.length)}</dd></div>${(
+  const body = html`<dl class="facts"><div><dt>Mode</dt><dd>${MODES[report.mode]}</dd></div><div><dt>Models</dt><dd>${modelCount(report.models)}</dd></div>${(
     report.facts ?? []
   ).map(
     ({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`,

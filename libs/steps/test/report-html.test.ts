@@ -95,6 +95,7 @@ it('rows are named by every axis that varies, and none takes the place of anothe
     ['n, template 0', '0.41'],
     ['n, template 1', '0.46'],
   ]);
+  expect(page).toContain('<dt>Models</dt><dd>2, in 4 settings</dd>');
 });
 
 it('summaries of different k are not compared', async () => {

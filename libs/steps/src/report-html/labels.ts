@@ -5,6 +5,8 @@ import { axisText } from '../shared/axes.ts';
 export interface Naming {
   /** Its model and every other axis that varies, but for one that is drawn as such. */
   nameOf(source: InputArtifact, drawn?: string): string;
+  /** The model that a name is about; undefined where no axis says it. */
+  modelOf(name: string): string | undefined;
   /** Labels by name: short, unless two names would share one. */
   labelsOf(names: readonly string[]): Map<string, string>;
 }
@@ -19,6 +21,7 @@ export function namingOf(sources: readonly InputArtifact[]): Naming {
   }
   const varying = [...values].filter(([, { size }]) => size > 1).map(([axis]) => axis);
   const shortOf = new Map<string, string>();
+  const models = new Map<string, string | undefined>();
   return {
     nameOf({ axes }, drawn) {
       const others = (varying.length === 0 && axes.model === undefined ? Object.keys(axes) : varying)
@@ -27,9 +30,11 @@ export function namingOf(sources: readonly InputArtifact[]): Naming {
         .map((axis) => `${axis} ${axisText(axes[axis])}`);
       const model = axes.model === undefined ? [] : [axisText(axes.model)];
       const name = [...model, ...others].join(', ') || 'model';
+      models.set(name, model[0]);
       shortOf.set(name, [...model.map(shortLabel), ...others].join(', ') || 'model');
       return name;
     },
+    modelOf: (name) => models.get(name),
     labelsOf(names) {
       const short = names.map((name) => shortOf.get(name) ?? name);
       return new Map(

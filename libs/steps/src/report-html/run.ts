@@ -18,7 +18,7 @@ const blocksOf = (model: string, probes: ProbeSection | undefined): { blocks?: n
 
 /** `report/html`. */
 export async function run({ config, output, pipeline, ancestors = [] }: RunContext<Config>): Promise<void> {
-  const { nameOf, labelsOf } = namingOf(
+  const { nameOf, modelOf, labelsOf } = namingOf(
     [config.summaries, config.probes, config.bypassed, config.continuations, config.scores].flatMap(
       (sources) => sources ?? [],
     ),
@@ -55,7 +55,10 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     mode: modeOf(ancestors),
     facts: runFacts(ancestors),
     software: softwareOf(ancestors),
-    models: names.map((name) => ({ name, label: labels.get(name)!, ...blocksOf(name, probeResults) })),
+    models: names.map((name) => {
+      const model = modelOf(name);
+      return { name, ...(model !== undefined && { model }), label: labels.get(name)!, ...blocksOf(name, probeResults) };
+    }),
     provenance: provenanceRows(ancestors, collected),
     ...(behavior && { behavior }),
     ...(probeResults && { probes: probeResults }),
