@@ -1,8 +1,8 @@
 // The examples of docs/how-to, run as they stand.
 import { spawnSync } from 'node:child_process';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root, sonde, temporaryFolder } from './sonde.ts';
 
 let folder: string;
@@ -31,6 +31,42 @@ it('add a step kind', async () => {
   expect(ran.status).toBe(0);
   const counts: unknown = JSON.parse(await readFile(path.join(folder, 'results', 'words', 'counts.json'), 'utf8'));
   expect(counts).toEqual({ rose: 3, the: 2 });
+});
+
+describe('a pipeline that names its modules', () => {
+  const lock = async () => JSON.parse(await readFile(path.join(folder, 'sonde.lock'), 'utf8')) as { modules: object };
+  const name = async (): Promise<void> => {
+    const text = await block('add-a-step-kind.md', 'yaml');
+    const module = await block('add-a-step-kind.md', 'js');
+    await writeFile(path.join(folder, 'named.mjs'), module);
+    await writeFile(
+      path.join(folder, 'named.yaml'),
+      text.replace('name: words\n', 'name: words\nmodules: [./named.mjs]\n'),
+    );
+    await writeFile(path.join(folder, 'poem.txt'), 'The rose is a rose is the rose.');
+  };
+
+  it('needs consent alone, and has their contents in its lock', async () => {
+    await name();
+    const refused = await sonde(folder, ['plan', 'named.yaml']);
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toContain('the pipeline names the module named.mjs, whose code has to run');
+    const ran = await sonde(folder, ['run', 'named.yaml', '--allow-code']);
+    expect(ran.stderr).toContain('done');
+    expect(await lock()).toMatchObject({ modules: { 'named.mjs': expect.stringMatching(/^sha256:[0-9a-f]{64}$/) } });
+  });
+
+  it('is told of a module that has changed, and refuses it where nothing may move', async () => {
+    await name();
+    await sonde(folder, ['run', 'named.yaml', '--allow-code']);
+    await appendFile(path.join(folder, 'named.mjs'), '// changed\n');
+    const frozen = await sonde(folder, ['run', 'named.yaml', '--allow-code', '--frozen']);
+    expect(frozen.stderr).toContain('the module named.mjs is not what sonde.lock says');
+    expect(frozen.status).toBe(2);
+    const ran = await sonde(folder, ['run', 'named.yaml', '--allow-code']);
+    expect(ran.stderr).toContain('The module named.mjs has changed since sonde.lock was written');
+    expect(ran.status).toBe(0);
+  });
 });
 
 it('run a program of your own', async () => {

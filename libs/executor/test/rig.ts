@@ -76,6 +76,7 @@ export function graphOf(steps: Readonly<Record<string, StepSpec>>, more: Partial
     tasks,
     outputs: {},
     params: {},
+    modules: [],
     files: [{ path: 'test.yaml', sha256: '0'.repeat(64) }],
     ...more,
   };

@@ -80,6 +80,8 @@ export interface Graph {
   readonly tasks: readonly TaskNode[];
   /** The pipeline's named outputs; a list where a reference collects axes. */
   readonly outputs: Readonly<Record<string, OutputRef | readonly OutputRef[]>>;
+  /** Modules that the file names, by absolute path: their step kinds are among those of the tasks. */
+  readonly modules: readonly string[];
   /** Parameter values after `--set` and `--params`. */
   readonly params: Readonly<Record<string, JsonValue>>;
   /** The pipeline file and the sub-pipelines it uses, the file itself first. */

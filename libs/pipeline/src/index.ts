@@ -26,6 +26,7 @@ export {
   type RunConfig,
   type RunValue,
 } from './config/input-artifact.ts';
+export { type Place, placeOf } from './config/schema-walk.ts';
 export { CODES, type Code } from './diagnostics/codes.ts';
 export type { Diagnostic } from './diagnostics/diagnostic.ts';
 export { parseSetValue } from './expand/params.ts';

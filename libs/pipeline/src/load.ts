@@ -6,13 +6,14 @@ import { createTemplates } from './expand/expression.ts';
 import { bindParams, type Given, locateSetValue, readParamsFile } from './expand/params.ts';
 import { expandPipeline } from './expand/tasks.ts';
 import type { DataRef, Graph } from './graph.ts';
+import { modulesNamedIn } from './read/document.ts';
 import { allFiles, loadFiles, readSource } from './read/files.ts';
 import type { StepKinds } from './step-kind.ts';
 import { type LocatedEntry, type Source, toJson } from './values/located.ts';
 
 export interface LoadOptions {
-  /** The step kinds that `uses:` can name. */
-  readonly kinds: StepKinds;
+  /** The step kinds that `uses:` can name; or how to have them, given the modules that the file names (absolute paths). */
+  readonly kinds: StepKinds | ((modules: readonly string[]) => Promise<StepKinds>);
   /** Values of `--set`, parsed (`parseSetValue`); relative paths in them start at `cwd`. */
   readonly set?: Readonly<Record<string, JsonValue>>;
   /** A YAML file of parameter values; relative paths in it start at its folder. `set` wins over it. */
@@ -40,7 +41,9 @@ export function loadPipelineText(text: string, path: string, options: LoadOption
 }
 
 async function load(source: Source, options: LoadOptions, problems: Problems): Promise<LoadResult> {
-  const loaded = await loadFiles(source, options.kinds, problems);
+  const modules = modulesNamedIn(source);
+  const kinds = typeof options.kinds === 'function' ? await options.kinds(modules) : options.kinds;
+  const loaded = await loadFiles(source, kinds, problems);
   const given: Given[] = [];
   if (options.paramsFile !== undefined) {
     const params = await readSource(resolve(options.cwd, options.paramsFile), 'parameter file', undefined, problems);
@@ -66,6 +69,7 @@ async function load(source: Source, options: LoadOptions, problems: Problems): P
     description: file.description,
     tasks,
     outputs,
+    modules: file.modules,
     params: Object.fromEntries([...params].map(([name, node]) => [name, toJson(node)])),
     files: allFiles(loaded).map(({ path, sha256 }) => ({ path, sha256 })),
   };

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type JsonObject, type JsonValue, UserError } from '@sonde/base';
-import { createDataSources, dataProblem } from '@sonde/data';
+import { createDataSources, dataProblem, openLockFile } from '@sonde/data';
 import {
   defineStep,
   explainTask,
@@ -29,6 +31,8 @@ export interface LoadOptions {
   readonly cwd?: string;
   /** Modules that export step kinds made by `defineStep`: JavaScript files, run with the process's rights. */
   readonly modules?: readonly string[];
+  /** Consent to run the modules that the file names itself (`modules:`): without it such a file is refused. */
+  readonly allowModules?: boolean;
 }
 
 export interface StoreOptions extends LoadOptions {
@@ -53,6 +57,8 @@ export interface RunPipelineOptions extends StoreOptions {
   readonly signal?: AbortSignal;
   readonly killSignal?: AbortSignal;
   readonly metadata?: JsonObject;
+  /** Told of what a person should know before the run starts. */
+  readonly onNote?: (message: string) => void;
 }
 
 /**
@@ -119,10 +125,22 @@ export async function stepKinds(modules: readonly string[] = []): Promise<Readon
   return kinds;
 }
 
-/** Reads, checks and expands a pipeline file. Runs no code of it, opens no network. */
+function consented(named: readonly string[], allowed: boolean): readonly string[] {
+  if (named.length === 0 || allowed) return named;
+  throw new UserError(
+    'usage',
+    `the pipeline names ${named.length === 1 ? 'the module' : 'the modules'} ${named.map((file) => path.relative('.', file)).join(', ')}, whose code has to run before its step kinds are known`,
+    'Read it, and if you trust it, add --allow-code.',
+  );
+}
+
+/**
+ * Reads, checks and expands a pipeline file. Runs no code of it (but the modules that it names, with consent), opens no
+ * network.
+ */
 export async function loadPipeline(file: string, options: LoadOptions = {}): Promise<LoadResult> {
   return loadPipelineFile(file, {
-    kinds: await stepKinds(options.modules),
+    kinds: (named) => stepKinds([...(options.modules ?? []), ...consented(named, options.allowModules === true)]),
     cwd: options.cwd ?? process.cwd(),
     dataProblem,
     ...(options.set === undefined ? {} : { set: options.set }),
@@ -133,13 +151,45 @@ export async function loadPipeline(file: string, options: LoadOptions = {}): Pro
 /** Beside the pipeline file: the commits that its movable revisions stand for. */
 const LOCK = 'sonde.lock';
 
+function lockOf(graph: Graph): string {
+  return path.join(path.dirname(graph.files[0]!.path), LOCK);
+}
+
+function modulesOf(graph: Graph, { modules = [] }: LoadOptions): readonly string[] {
+  return [...new Set([...modules.map((file) => path.resolve(file)), ...graph.modules])];
+}
+
+/** Writes the contents of the modules that the file names into its lock, or holds them against what it says. */
+async function pinModules(graph: Graph, frozen: boolean, note: (message: string) => void): Promise<void> {
+  const lock = openLockFile(lockOf(graph));
+  for (const file of graph.modules) {
+    const name = path.relative(path.dirname(lock.path), file).split(path.sep).join('/');
+    const digest = `sha256:${createHash('sha256')
+      .update(await readFile(file))
+      .digest('hex')}`;
+    const pinned = await lock.pinOf(name);
+    if (pinned === digest) continue;
+    if (frozen) {
+      throw new UserError(
+        'lock',
+        pinned === undefined
+          ? `${LOCK} does not have the module ${name}`
+          : `the module ${name} is not what ${LOCK} says: its digest is ${digest}, not ${pinned}`,
+        'Run without --frozen to take the module as it is now.',
+      );
+    }
+    if (pinned !== undefined) note(`The module ${name} has changed since ${LOCK} was written: ${digest}`);
+    await lock.pin(name, digest);
+  }
+}
+
 async function planOptions(graph: Graph, options: StoreOptions, store: Store): Promise<PlanOptions> {
   return {
     store,
-    kinds: await stepKinds(options.modules),
+    kinds: await stepKinds(modulesOf(graph, options)),
     sources: createDataSources({
       folders: FOLDER_READERS,
-      lock: path.join(path.dirname(graph.files[0]!.path), LOCK),
+      lock: lockOf(graph),
       frozen: options.frozen === true,
       offline: options.offline === true,
     }),
@@ -170,6 +220,7 @@ export async function explain(graph: Graph, task: string, options: StoreOptions 
 export async function run(graph: Graph, options: RunPipelineOptions = {}): Promise<RunHandle> {
   const store = await openStore(storeFolder(options.store));
   const { jobs, keepGoing, allowCode, signal, killSignal } = options;
+  await pinModules(graph, options.frozen === true, options.onNote ?? (() => undefined));
   return runGraph(graph, {
     ...(await planOptions(graph, options, store)),
     exports: Object.values(graph.outputs).flat(),
@@ -177,7 +228,7 @@ export async function run(graph: Graph, options: RunPipelineOptions = {}): Promi
     workerEntry: path.join(packageRoot(), 'dist', 'worker.js'),
     env: {
       ...freedAtOnce(),
-      SONDE_MODULES: JSON.stringify((options.modules ?? []).map((file) => path.resolve(file))),
+      SONDE_MODULES: JSON.stringify(modulesOf(graph, options)),
     },
     metadata: { sonde: version(), ...options.metadata },
     ...(jobs === undefined ? {} : { jobs }),

@@ -98,6 +98,7 @@ export async function readGraph(file: string, options: PipelineOptions): Promise
     set: parseSet(options.set),
     ...(options.params === undefined ? {} : { params: options.params }),
     ...(options.module === undefined ? {} : { modules: options.module }),
+    allowModules: options.allowCode === true,
   });
   const diagnostics = loaded.ok ? loaded.warnings : loaded.diagnostics;
   if (!loaded.ok && options.json)

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
-import type { ConfigSchema } from '@sonde/pipeline';
+import { type ConfigSchema, type Place, placeOf } from '@sonde/pipeline';
 import {
   type InputArtifact,
   isInputArtifact,
@@ -30,28 +30,30 @@ export function fingerprintOf({ kind, config, provider, pipeline, shard }: Finge
   const runtime = kind.runtime?.(config, provider);
   const divided = shard === undefined ? [] : (kind.division?.inputs ?? []);
   const counted = Object.fromEntries(Object.entries(config).filter(([name]) => !divided.includes(name)));
-  const schemas = omitsFields(kind.config) ? alternatives(kind.config, kind.config) : [];
+  const place = omitsFields(kind.config) ? placeOf(kind.config, config) : undefined;
   return {
     sonde: 1,
     kind: kind.kind,
     revision: kind.revision,
-    config: fingerprintValue(counted, schemas, kind.config),
+    config: fingerprintValue(counted, place),
     ...(runtime === undefined ? {} : { runtime }),
     ...(pipeline === undefined ? {} : { pipeline: { name: pipeline.name, description: pipeline.description } }),
     ...(shard === undefined ? {} : { shard }),
   };
 }
 
-function fingerprintValue(value: RunValue, schemas: readonly ConfigSchema[], root: ConfigSchema): JsonValue {
+/** @param place where the value stands in the schema; undefined where the schema leaves nothing out */
+function fingerprintValue(value: RunValue, place: Place | undefined): JsonValue {
   if (value === null || typeof value !== 'object') return value;
   if (isInputArtifact(value)) return inputField(value);
   if (Array.isArray(value)) {
-    return value.map((item: RunValue, index) => fingerprintValue(item, itemSchemas(schemas, index, root), root));
+    return value.map((item: RunValue, at) => fingerprintValue(item, place?.item(at, item)));
   }
   const fields: Record<string, JsonValue> = {};
   for (const [name, member] of Object.entries(value)) {
-    const own = memberSchemas(schemas, name, root);
-    if (!own.some((schema) => schema.fingerprint === false)) fields[name] = fingerprintValue(member, own, root);
+    const own = place?.key(name, member);
+    if (own?.schemas.some((schema) => schema.fingerprint === false)) continue;
+    fields[name] = fingerprintValue(member, own);
   }
   return fields;
 }
@@ -71,50 +73,4 @@ function omitsFields(schema: ConfigSchema): boolean {
   const omits = JSON.stringify(schema).includes('"fingerprint":false');
   omitting.set(schema, omits);
   return omits;
-}
-
-function isSchema(value: unknown): value is ConfigSchema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function schemasIn(value: unknown): readonly ConfigSchema[] {
-  return Array.isArray(value) ? value.filter(isSchema) : [];
-}
-
-/** The schema and all that apply at the same place: `allOf`, `anyOf`, `oneOf`, `if`/`then`/`else`, local `$ref`. */
-function alternatives(schema: ConfigSchema, root: ConfigSchema, seen = new Set<ConfigSchema>()): ConfigSchema[] {
-  if (seen.has(schema)) return [];
-  seen.add(schema);
-  const beside = [
-    ...schemasIn(schema.allOf),
-    ...schemasIn(schema.anyOf),
-    ...schemasIn(schema.oneOf),
-    ...[schema.if, schema.then, schema.else].filter(isSchema),
-    ...referenced(schema.$ref, root),
-  ];
-  return [schema, ...beside.flatMap((other) => alternatives(other, root, seen))];
-}
-
-function referenced(ref: unknown, root: ConfigSchema): readonly ConfigSchema[] {
-  if (typeof ref !== 'string' || !ref.startsWith('#')) return [];
-  let place: unknown = root;
-  for (const part of ref.split('/').slice(1)) {
-    const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
-    place = isSchema(place) ? place[name] : undefined;
-  }
-  return isSchema(place) ? [place] : [];
-}
-
-function memberSchemas(schemas: readonly ConfigSchema[], name: string, root: ConfigSchema): readonly ConfigSchema[] {
-  return schemas.flatMap((schema) => {
-    const own = schema.properties?.[name] ?? schema.additionalProperties;
-    return isSchema(own) ? alternatives(own, root) : [];
-  });
-}
-
-function itemSchemas(schemas: readonly ConfigSchema[], index: number, root: ConfigSchema): readonly ConfigSchema[] {
-  return schemas.flatMap((schema) => {
-    const own = schemasIn(schema.prefixItems)[index] ?? schema.items;
-    return isSchema(own) ? alternatives(own, root) : [];
-  });
 }

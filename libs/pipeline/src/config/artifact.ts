@@ -57,13 +57,22 @@ export function describeTypes(types: readonly ArtifactType[]): string {
 
 /** What is wrong with a value at a place that takes an artifact. */
 export function artifactIssues(place: ArtifactPlace, value: unknown): readonly ArtifactIssue[] {
+  if (isPlaced(value)) return [];
   if (Array.isArray(value) && place.many === true) {
     if (value.length === 0) return [{ code: 'SND108', message: 'the list is empty; at least one is needed' }];
     return value.flatMap((item, at) =>
-      (isOne(item) ? one(place, item) : [wrongType(place, item)]).map((issue) => ({ ...issue, item: at })),
+      (isPlaced(item) ? [] : isOne(item) ? one(place, item) : [wrongType(place, item)]).map((issue) => ({
+        ...issue,
+        item: at,
+      })),
     );
   }
   return isOne(value) ? one(place, value) : [wrongType(place, value)];
+}
+
+/** A reference, data reference or artifact that has been put at its place already. */
+function isPlaced(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && '$' in value;
 }
 
 function isOne(value: unknown): value is string | symbol {

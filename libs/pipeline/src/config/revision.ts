@@ -1,5 +1,6 @@
 import type { ArtifactPlace } from '../step-kind.ts';
 import { markOf, type Plain, type PlainObject } from './artifact.ts';
+import { statedBy } from './schema-walk.ts';
 import type { Schema } from './validators.ts';
 
 export interface RevisionProblem {
@@ -13,10 +14,14 @@ const NAMED = /^(embedded:[^@/]+|hf:[^@/]+\/[^@/]+)(\/.*)?$/;
  * Writes `{ ref: embedded:a, revision: b }` as `{ ref: embedded:a@b }`, in place: the same data has one name and so one
  * fingerprint. Gives what stands in the way.
  */
-export function joinRevisions(schemas: readonly Schema[], object: PlainObject): readonly RevisionProblem[] {
+export function joinRevisions(
+  schemas: readonly Schema[],
+  root: Schema,
+  object: PlainObject,
+): readonly RevisionProblem[] {
   return schemas.flatMap((schema) =>
     Object.entries((schema.properties ?? {}) as Record<string, Schema>).flatMap(([name, part]) => {
-      const key = (part.artifact as ArtifactPlace | undefined)?.revision;
+      const key = (statedBy(part, root, 'artifact') as ArtifactPlace | undefined)?.revision;
       if (key === undefined || !Object.hasOwn(object, key)) return [];
       const revision = object[key];
       delete object[key];

@@ -4,7 +4,8 @@ import { either, listed, nearest, suggest } from '../values/words.ts';
 import { describePlain, markOf } from './artifact.ts';
 import type { ConfigIssue } from './issue.ts';
 import { isLater, later, withoutNoise } from './later.ts';
-import { issueOf, resolveRef, type Schema, validatorOf } from './validators.ts';
+import { statedBy } from './schema-walk.ts';
+import { issueOf, type Schema, validatorOf } from './validators.ts';
 
 /** What the schema has against the value. In the words of the file, `oneOf` reduced to the branch that was meant. */
 export function configIssues(root: Schema, value: unknown): readonly ConfigIssue[] {
@@ -102,7 +103,7 @@ function explain(
     case 'required': {
       const missing = String(params.missingProperty);
       const schema = (parent.properties as Record<string, Schema> | undefined)?.[missing];
-      const description = schema === undefined ? undefined : resolveRef(schema, root).description;
+      const description = schema === undefined ? undefined : statedBy(schema, root, 'description');
       return issue('SND106', `\`${showPath([...path, missing])}\` is missing`, {
         key: true,
         ...(typeof description === 'string' ? { hint: description } : {}),

@@ -1,5 +1,6 @@
 import type { OutputSpec } from '../artifact-type.ts';
-import { checkConfig, outputRefs, refuseReferences } from '../config/check.ts';
+import { outputRefs } from '../config/artifact-places.ts';
+import { checkConfig, refuseReferences } from '../config/check.ts';
 import type { Planned, RunConfig } from '../config/input-artifact.ts';
 import type { Problems } from '../diagnostics/problems.ts';
 import type { DataRef, OutputRef, TaskId, TaskNode } from '../graph.ts';

@@ -1,4 +1,6 @@
+import { resolve } from 'node:path';
 import type { Problems } from '../diagnostics/problems.ts';
+import { createProblems } from '../diagnostics/problems.ts';
 import type { StepKindSpec, StepKinds } from '../step-kind.ts';
 import type { Located, LocatedEntry, LocatedMap, Range, Source } from '../values/located.ts';
 import { describeNode } from '../values/located.ts';
@@ -31,12 +33,14 @@ export interface PipelineFile {
   readonly source: Source;
   readonly name: string;
   readonly description: string;
+  /** Absolute paths of the modules whose step kinds the file uses. */
+  readonly modules: readonly string[];
   readonly params: ReadonlyMap<string, LocatedEntry>;
   readonly steps: ReadonlyMap<string, StepDecl>;
   readonly outputs: ReadonlyMap<string, LocatedEntry>;
 }
 
-export const TOP_KEYS = ['sonde', 'name', 'description', 'params', 'steps', 'outputs'] as const;
+export const TOP_KEYS = ['sonde', 'name', 'description', 'modules', 'params', 'steps', 'outputs'] as const;
 export const STEP_KEYS = ['uses', 'with', 'matrix', 'needs', 'resources', 'retries', 'timeout', 'description'] as const;
 
 /** Reads the text of a pipeline file. Undefined where it is no map; every problem found is in `problems`. */
@@ -67,7 +71,39 @@ export function readPipelineFile(source: Source, kinds: StepKinds, problems: Pro
       'add at least one step under `steps:`',
     );
   }
-  return { source, name, description: readString(root, 'description', problems) ?? '', params, steps, outputs };
+  const description = readString(root, 'description', problems) ?? '';
+  return { source, name, description, modules: readModules(root, problems), params, steps, outputs };
+}
+
+/**
+ * The modules that a pipeline file names, before anything else of it is read: their step kinds are needed for that. What
+ * is wrong with the file is told when it is read whole.
+ */
+export function modulesNamedIn(source: Source): readonly string[] {
+  if (!/\bmodules\b/.test(source.text)) return [];
+  const problems = createProblems();
+  const root = readYamlMap(source, problems, 'a pipeline');
+  return root === undefined ? [] : readModules(root, problems);
+}
+
+function readModules(root: LocatedMap, problems: Problems): string[] {
+  const value = root.entries.get('modules')?.value;
+  if (value === undefined || value.type === 'broken') return [];
+  const items = value.type === 'list' ? value.items : [value];
+  return items.flatMap((item) => {
+    if (item.type === 'scalar' && typeof item.value === 'string' && /\.(m?js|mts|ts)$/.test(item.value)) {
+      return [resolve(item.range.file.folder, item.value)];
+    }
+    if (item.type !== 'broken') {
+      problems.error(
+        'SND107',
+        item.range,
+        `\`modules\` must be a list of JavaScript files, found ${describeNode(item)}`,
+        'for example [./kinds.js]; each exports step kinds made by defineStep',
+      );
+    }
+    return [];
+  });
 }
 
 function firstKeyEnd(root: LocatedMap): number {
@@ -251,7 +287,7 @@ function hintForKind(text: string, kinds: StepKinds): string {
   if (/\.ya?ml$/.test(text)) return `a pipeline file is named by its path: \`./${text}\``;
   const hint = suggest(text, kinds.keys(), 'step kinds');
   if (nearest(text, kinds.keys()) !== undefined) return hint;
-  return `a kind of your own comes with its module, \`--module FILE --allow-code\`; ${hint}`;
+  return `a kind of your own comes with its module: \`modules: [./kinds.js]\` in the file, and \`--allow-code\`; ${hint}`;
 }
 
 function readNeeds(step: LocatedMap, problems: Problems): StepDecl['needs'] {

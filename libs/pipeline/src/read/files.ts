@@ -72,6 +72,15 @@ export async function loadFiles(source: Source, kinds: StepKinds, problems: Prob
     above: readonly { identity: string; path: string }[],
   ): Promise<LoadedFile> => {
     const file = readPipelineFile(from, kinds, problems);
+    if (above.length > 0 && file !== undefined && file.modules.length > 0) {
+      const entry = file.source;
+      problems.error(
+        'SND104',
+        { file: entry, start: 0, end: 0 },
+        `${entry.path} names modules, and is used by another file`,
+        'name them in the file that is run',
+      );
+    }
     const uses = new Map<string, LoadedFile>();
     const chain = [...above, { identity, path: from.path }];
     for (const step of file?.steps.values() ?? []) {

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
 import { describeTypes } from '../config/artifact.ts';
+import { SCHEMA_KEYWORDS, type SchemaKeyword } from '../config/schema-walk.ts';
 import type { ArtifactPlace, StepKinds } from '../step-kind.ts';
 
 const EXPRESSION: JsonObject = {
@@ -7,12 +8,12 @@ const EXPRESSION: JsonObject = {
   pattern: '\\$\\{\\{.*\\}\\}',
   description: 'An expression: ${{ params.… }}, ${{ matrix.… }} or ${{ steps.….outputs.… }}.',
 };
+/** Sonde's own keywords, and the parts of a kind's schema that move to the top. */
+const OWN_KEYWORDS: readonly string[] = ['artifact', 'fingerprint', 'later', '$defs'];
+/** Beside each definition, for questions: the same without expressions. */
+const STRICT = '.strict';
 const NAME_PATTERN = '^[a-z][a-z0-9_-]*$';
 const DURATION: JsonObject = { type: 'string', pattern: '^(\\d+(\\.\\d+)?[smhd])+$' };
-const LISTS_OF_SCHEMAS = ['oneOf', 'anyOf', 'allOf', 'prefixItems'];
-const MAPS_OF_SCHEMAS = ['properties', 'patternProperties'];
-const SINGLE_SCHEMAS = ['items', 'additionalProperties', 'unevaluatedProperties', 'contains'];
-
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -38,8 +39,10 @@ export function pipelineSchema(kinds: StepKinds): JsonObject {
   const branches: JsonValue[] = [];
   for (const spec of kinds.values()) {
     const prefix = spec.kind.replaceAll('/', '.');
+    const asks = /"(?:if|not|contains|propertyNames)":/.test(JSON.stringify(spec.config));
     for (const [name, schema] of Object.entries((spec.config.$defs as object | undefined) ?? {})) {
       defs[`${prefix}.${name}`] = convert(schema, prefix);
+      if (asks) defs[`${prefix}${STRICT}.${name}`] = strictly(schema, prefix);
     }
     defs[prefix] = convert(spec.config, prefix);
     uses.push({ const: spec.kind, description: spec.summary });
@@ -154,32 +157,76 @@ function stepSchema(uses: readonly JsonValue[], branches: readonly JsonValue[]):
   };
 }
 
-/** A kind's schema without Sonde's own keywords, with expressions allowed. */
+/** A kind's schema without Sonde's own keywords, with an expression allowed wherever a value can stand. */
 function convert(schema: unknown, prefix: string): JsonValue {
   if (!isObject(schema)) return schema as JsonValue;
-  const { artifact, fingerprint: _fingerprint, later: _later, $defs: _defs, ...plain } = schema;
   const found: Record<string, JsonValue> = {};
-  for (const [keyword, value] of Object.entries(plain)) {
-    if (keyword === '$ref' && typeof value === 'string')
-      found.$ref = `#/$defs/${prefix}.${value.replace('#/$defs/', '')}`;
+  const beside: JsonValue[] = [];
+  for (const [keyword, value] of Object.entries(schema)) {
+    const known = SCHEMA_KEYWORDS[keyword];
+    if (OWN_KEYWORDS.includes(keyword)) continue;
+    if (keyword === '$ref') found.$ref = refIn(prefix, String(value));
     // With expressions in them, several branches may fit.
-    else if (keyword === 'oneOf' && found.anyOf === undefined && plain.anyOf === undefined)
-      found.anyOf = convertList(value, prefix);
-    else if (LISTS_OF_SCHEMAS.includes(keyword)) found[keyword] = convertList(value, prefix);
-    else if (MAPS_OF_SCHEMAS.includes(keyword) && isObject(value)) {
-      found[keyword] = Object.fromEntries(
-        Object.entries(value).map(([key, part]) => [key, orExpression(convert(part, prefix))]),
-      );
-    } else if (SINGLE_SCHEMAS.includes(keyword))
-      found[keyword] = isObject(value) ? orExpression(convert(value, prefix)) : (value as JsonValue);
-    else if (['if', 'then', 'else', 'not', 'propertyNames'].includes(keyword)) found[keyword] = convert(value, prefix);
-    else found[keyword] = value as JsonValue;
+    else if (keyword === 'oneOf') beside.push({ anyOf: convertList(value, prefix) });
+    else if (keyword === 'if') beside.push(condition(schema, prefix));
+    else if (keyword === 'then' || keyword === 'else') continue;
+    else if (known === undefined) found[keyword] = value as JsonValue;
+    else found[keyword] = convertParts(value, known, prefix);
   }
+  const [only] = beside;
+  if (beside.length === 1 && isObject(only) && found.anyOf === undefined) Object.assign(found, only);
+  else if (beside.length > 0) found.allOf = [...((found.allOf as readonly JsonValue[] | undefined) ?? []), ...beside];
+  const { artifact } = schema;
   return artifact === undefined ? found : { ...found, ...artifactSchema(artifact as ArtifactPlace, found) };
 }
 
-function convertList(value: unknown, prefix: string): JsonValue {
+function convertParts(value: unknown, { about, holds }: SchemaKeyword, prefix: string): JsonValue {
+  const part = (schema: unknown): JsonValue =>
+    about === 'question'
+      ? strictly(schema, prefix)
+      : about === 'inside'
+        ? orExpression(convert(schema, prefix))
+        : convert(schema, prefix);
+  if (holds === 'list' && Array.isArray(value)) return value.map(part);
+  if (holds === 'map' && isObject(value))
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, part(one)]));
+  return part(value);
+}
+
+function convertList(value: unknown, prefix: string): readonly JsonValue[] {
   return Array.isArray(value) ? value.map((part) => convert(part, prefix)) : [];
+}
+
+/** `if`, `then` and `else`. Where an expression leaves open whether the condition holds, either will do. */
+function condition(schema: Readonly<Record<string, unknown>>, prefix: string): JsonValue {
+  const yes = [convert(schema.if, prefix), ...(schema.then === undefined ? [] : [convert(schema.then, prefix)])];
+  const no = [
+    { not: strictly(schema.if, prefix) },
+    ...(schema.else === undefined ? [] : [convert(schema.else, prefix)]),
+  ];
+  return { anyOf: [{ allOf: yes }, { allOf: no }] };
+}
+
+/** A schema that is a question (`not`, `if`): an expression is no answer to it. */
+function strictly(schema: unknown, prefix: string): JsonValue {
+  if (Array.isArray(schema)) return schema.map((part) => strictly(part, prefix));
+  if (!isObject(schema)) return schema as JsonValue;
+  return Object.fromEntries(
+    Object.entries(schema).flatMap(([keyword, value]) => {
+      if (OWN_KEYWORDS.includes(keyword)) return [];
+      if (keyword === '$ref') return [[keyword, refIn(`${prefix}${STRICT}`, String(value))]];
+      const known = SCHEMA_KEYWORDS[keyword];
+      if (known === undefined) return [[keyword, value as JsonValue]];
+      if (known.holds !== 'map' || !isObject(value)) return [[keyword, strictly(value, prefix)]];
+      return [
+        [keyword, Object.fromEntries(Object.entries(value).map(([name, part]) => [name, strictly(part, prefix)]))],
+      ];
+    }),
+  );
+}
+
+function refIn(prefix: string, ref: string): string {
+  return `#/$defs/${prefix}.${ref.replace('#/$defs/', '')}`;
 }
 
 function artifactSchema(place: ArtifactPlace, schema: Readonly<Record<string, JsonValue>>): JsonObject {

@@ -173,6 +173,7 @@ export async function run(file: string, steps: readonly string[], options: RunCo
     signal: stop.signal,
     killSignal: kill.signal,
     metadata: { file: path.resolve(file) },
+    onNote: (message) => terminal.note(message),
   });
   const display = options.json ? undefined : terminal.live ? liveDisplay(terminal, graph) : plainDisplay(terminal);
   const events: RunEvent[] = [];
