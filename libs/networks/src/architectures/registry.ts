@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { UserError } from '@sonde/base';
 import { fieldsOf } from '@sonde/checkpoints';
 import { describeBert } from './bert.ts';
+import { refuseContradictions, refuseOtherReading } from './contradictions.ts';
 import { describeDebertaV2 } from './deberta-v2.ts';
 import { describeDistilBert } from './distilbert.ts';
 import { describeElectra } from './electra.ts';
@@ -89,13 +90,15 @@ function describe<Head>(
     throw new UserError('model', `${where}: ${named} is ${whatOthersAre}; supported here: ${supported}.`);
   }
   if (!page) throw new UserError('model', `${where}: architecture ${named} is not supported; supported: ${supported}.`);
-  if (config.quantization_config !== undefined) {
+  if (config.quantization_config !== undefined && config.quantization_config !== null) {
     throw new UserError(
       'model',
       `${where}: checkpoints with quantised weights (quantization_config) are not supported.`,
     );
   }
+  refuseContradictions(named, config, where);
   const network = withinRotary(page(fieldsOf(config, where)));
+  if (network.trunk.mask === 'causal') refuseOtherReading(config, where);
   const { layers } = network.trunk.sizes;
   if (layers > MOST_LAYERS) {
     throw new UserError(
