@@ -10,7 +10,7 @@ import type { HubSettings } from './settings.ts';
 // The layout of Hugging Face's own cache: blobs/<digest>, snapshots/<commit>/<path> → a relative link to a blob,
 // refs/<revision> with a commit in it. Beside it `.sonde/<commit>.json` keeps a commit's listing, which cannot change.
 
-export function repoFolder({ cache }: HubSettings, { type, id }: HubRepo): string {
+function repoFolder({ cache }: HubSettings, { type, id }: HubRepo): string {
   return join(cache, `${type}s--${id.replace('/', '--')}`);
 }
 

@@ -25,7 +25,7 @@ export interface HubRevision {
 const MAX_JSON = 64 * 2 ** 20;
 const MAX_PAGES = 10_000;
 
-export function apiAddress({ endpoint }: HubSettings, { type, id }: HubRepo, path = ''): string {
+function apiAddress({ endpoint }: HubSettings, { type, id }: HubRepo, path = ''): string {
   return `${endpoint}/api/${type}s/${id}${path}`;
 }
 

@@ -20,7 +20,7 @@ export interface RotaryDefaults {
   readonly partialFactor?: number;
 }
 
-export const ROPE_TYPES = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope'];
+const ROPE_TYPES = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope'];
 
 /**
  * Reads rotary settings in either form of config.json: `rope_parameters`, or `rope_theta` with `rope_scaling`.

@@ -33,7 +33,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** A text as element content or quoted attribute value, see `visible`. */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
 }
 

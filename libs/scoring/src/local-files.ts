@@ -6,7 +6,7 @@ import { openSafetensors, readTensor } from '@sonde/tensors';
 import { ATTRIBUTES, type Attribute } from './attributes.ts';
 
 export const FORMAT = 'sonde-hashed-scorer';
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 
 /** Tokens that the network sees at once. */
 export const WINDOW = 3;

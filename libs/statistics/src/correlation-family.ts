@@ -1,4 +1,5 @@
 import { type Correlation, pearson, spearman, type Values } from './correlation.ts';
+import { type KendallCorrelation, kendall } from './kendall.ts';
 import { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
 
 const ADJUSTMENTS = {
@@ -10,13 +11,15 @@ const ADJUSTMENTS = {
 /** How p-values are corrected for their number. */
 export type Multiplicity = keyof typeof ADJUSTMENTS;
 
-/** One correlation of a family, by both coefficients. */
+/** One correlation of a family, by three coefficients. */
 export interface FamilyMember {
   readonly pearson: Correlation;
   readonly spearman: Correlation;
-  /** Adjusted over all Pearson, and over all Spearman, correlations of the family; null where undefined. */
+  readonly kendall: KendallCorrelation;
+  /** Adjusted over all correlations of the family by the same coefficient; null where undefined. */
   readonly pearsonAdjusted: number | null;
   readonly spearmanAdjusted: number | null;
+  readonly kendallAdjusted: number | null;
 }
 
 /**
@@ -31,13 +34,17 @@ export function correlateFamily(
 ): FamilyMember[] {
   const linear = pairs.map(({ x, y }) => pearson(x, y, level === undefined ? {} : { level }));
   const ranked = pairs.map(({ x, y }) => spearman(x, y));
+  const agreeing = pairs.map(({ x, y }) => kendall(x, y));
   const adjust = ADJUSTMENTS[multiplicity];
   const linearAdjusted = adjust(linear.map(({ p }) => p));
   const rankedAdjusted = adjust(ranked.map(({ p }) => p));
+  const agreeingAdjusted = adjust(agreeing.map(({ p }) => p));
   return pairs.map((_, i) => ({
     pearson: linear[i]!,
     spearman: ranked[i]!,
+    kendall: agreeing[i]!,
     pearsonAdjusted: linearAdjusted[i]!,
     spearmanAdjusted: rankedAdjusted[i]!,
+    kendallAdjusted: agreeingAdjusted[i]!,
   }));
 }

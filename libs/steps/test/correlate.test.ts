@@ -1,3 +1,5 @@
+import type { RunConfig } from '@sonde/executor';
+import type { Axes } from '@sonde/pipeline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runStep, tableArtifact, temporaryFolder } from './harness.ts';
 
@@ -7,14 +9,20 @@ beforeAll(async () => ({ folder, remove } = await temporaryFolder()));
 afterAll(() => remove());
 
 /** A model of `layers` layers whose probe score grows with depth from 0 to `top`, with an EMT of `emt`. */
-const model = async (name: string, emt: number | null, layers: number, top: number) => ({
+const model = async (
+  name: string,
+  emt: number | null,
+  layers: number,
+  top: number,
+  { axes = { model: name }, ...more }: { axes?: Axes } & Record<string, unknown> = {},
+) => ({
   summary: await tableArtifact(
     folder,
     [
-      { attribute: 'TOXICITY', group: 'all', metric: 'emt', value: emt },
-      { attribute: 'TOXICITY', group: 'all', metric: 'mean_score', value: 0.5 },
+      { attribute: 'TOXICITY', group: 'all', metric: 'emt', value: emt, ...more },
+      { attribute: 'TOXICITY', group: 'all', metric: 'mean_score', value: 0.5, ...more },
     ],
-    { model: name },
+    axes,
   ),
   probes: await tableArtifact(
     folder,
@@ -28,7 +36,7 @@ const model = async (name: string, emt: number | null, layers: number, top: numb
         pearson: (top * layer) / (layers - 1),
       })),
     ).flat(),
-    { model: name },
+    axes,
   ),
 });
 
@@ -45,7 +53,7 @@ describe('correlate/models', () => {
     expect(rows.map((row) => row.relative_depth)).toEqual([0, 0.5, 1]);
     expect(rows[2]!.pearson).toBeCloseTo(1, 12);
     expect(rows[1]!.pearson).toBeCloseTo(1, 12);
-    expect(rows[0]).toMatchObject({ pearson: null, reason: 'constant', models: 3 });
+    expect(rows[0]).toMatchObject({ pearson: null, reason: 'constant', units: 3, unit: 'model' });
   });
 
   it('leaves a model without behaviour out and says how many are left', async () => {
@@ -57,7 +65,7 @@ describe('correlate/models', () => {
         points: 2,
       })
     ).rows('correlations');
-    expect(rows[1]).toMatchObject({ pearson: null, reason: 'too_few', models: 1 });
+    expect(rows[1]).toMatchObject({ pearson: null, reason: 'too_few', units: 1 });
   });
 
   it('refuses probes of other models than the summaries, and names models that have only one of the two', async () => {
@@ -75,8 +83,9 @@ describe('correlate/models', () => {
     expect(result.warnings).toEqual([
       '1 of 2 summaries match none of the tables of probe scores (model=b)',
       '1 of 2 tables of probe scores match none of the summaries (model=c)',
+      'with 1 model no rank correlation can reach 0.05: the smallest p is 1.000',
     ]);
-    expect((await result.rows('correlations'))[1]).toMatchObject({ reason: 'too_few', models: 1 });
+    expect((await result.rows('correlations'))[1]).toMatchObject({ reason: 'too_few', units: 1 });
   });
 
   it('refuses two tables of probe scores of one model', async () => {
@@ -84,5 +93,122 @@ describe('correlate/models', () => {
     await expect(
       runStep('correlate/models', folder, { summaries: [a.summary], probes: [a.probes, a.probes] }),
     ).rejects.toThrow('2 tables of probe scores have 1 different axes; each model needs one table');
+  });
+});
+
+type Model = Awaited<ReturnType<typeof model>>;
+
+const correlate = (models: readonly Model[], more: RunConfig = {}) =>
+  runStep('correlate/models', folder, {
+    summaries: models.map((each) => each.summary),
+    probes: models.map((each) => each.probes),
+    points: 2,
+    ...more,
+  });
+
+/** Models whose EMT rises with their probe scores. */
+const rising = (names: readonly string[]) =>
+  Promise.all(names.map((name, i) => model(name, 0.1 + 0.05 * i, 3, 0.2 + 0.05 * i + 0.01 * (i % 2))));
+
+describe('what can be compared', () => {
+  it('refuses summaries of different k, naming them, unless that is to be reported only', async () => {
+    const models = await Promise.all([
+      model('a', 0.1, 3, 0.2, { k: 2 }),
+      model('b', 0.2, 3, 0.4, { k: 8 }),
+      model('c', 0.4, 3, 0.5, { k: 8 }),
+    ]);
+    const said = 'the summaries differ in `k`, their continuations a prompt: 2 (model=a), 8 (model=b)';
+    await expect(correlate(models)).rejects.toThrow(said);
+    const reported = await correlate(models, { comparable: 'report' });
+    expect(reported.warnings).toContain(`${said}; they are correlated all the same`);
+  });
+
+  it('refuses another scorer and other prompts', async () => {
+    const scored = [await model('a', 0.1, 3, 0.2, { scorer: 'one' }), await model('b', 0.2, 3, 0.4, { scorer: 'two' })];
+    await expect(correlate(scored)).rejects.toThrow('`scorer`, their scorer: one (model=a), two (model=b)');
+    const sets = [
+      await model('a', 0.1, 3, 0.2, { prompt_set: '01' }),
+      await model('b', 0.2, 3, 0.4, { prompt_set: '02' }),
+    ];
+    await expect(correlate(sets)).rejects.toThrow('`prompt_set`, their set of prompts');
+  });
+
+  it('says which models lose prompts', async () => {
+    const models = [
+      await model('a', 0.1, 3, 0.2, { prompts: 40, scored: 40 }),
+      await model('b', 0.2, 3, 0.4, { prompts: 40, scored: 31 }),
+    ];
+    expect((await correlate(models)).warnings).toContain(
+      'models lose prompts, so that their behaviour is not over the same ones (model=b: 31 of 40 for TOXICITY)',
+    );
+  });
+});
+
+describe('the unit of replication', () => {
+  /** Three models under two templates: the second template adds to both sides. */
+  const grid = () =>
+    Promise.all(
+      ['a', 'b', 'c'].flatMap((name, i) =>
+        [0, 1].map((template) =>
+          model(`${name}${template}`, 0.1 * (i + 1) + 0.02 * template, 3, 0.2 + [0, 0.2, 0.1][i]! + 0.1 * template, {
+            axes: { model: name, template },
+          }),
+        ),
+      ),
+    );
+
+  it('three models under two templates are three units, each the mean over its templates', async () => {
+    const result = await correlate(await grid());
+    expect(result.warnings).toContain(
+      'n counts the 3 values of `model`, not the 6 summaries: each is the mean of 2 over template',
+    );
+    const [, last] = await result.rows('correlations');
+    expect(last).toMatchObject({ unit: 'model', units: 3 });
+    // Means over templates: EMT 0.11, 0.21, 0.31 against 0.25, 0.45, 0.35: r = 0.5.
+    expect(last!.pearson).toBeCloseTo(0.5, 12);
+  });
+
+  it('another axis can be the unit', async () => {
+    const [, last] = await (await correlate(await grid(), { unit: 'template' })).rows('correlations');
+    expect(last).toMatchObject({ unit: 'template', units: 2 });
+  });
+
+  it('refuses to choose among several axes, and an axis that there is not', async () => {
+    const models = [
+      await model('x', 0.1, 3, 0.2, { axes: { size: 1, template: 0 } }),
+      await model('y', 0.2, 3, 0.4, { axes: { size: 2, template: 1 } }),
+    ];
+    await expect(correlate(models)).rejects.toThrow(
+      'collected over size and template: which of them is the unit that n counts?',
+    );
+    await expect(correlate(models, { unit: 'model' })).rejects.toThrow('`unit` is model');
+  });
+});
+
+describe('what so few models can show', () => {
+  it('four models reach no p below 1/12 by rank, whatever their order', async () => {
+    const result = await correlate(await rising(['a', 'b', 'c', 'd']));
+    expect(result.warnings).toEqual(['with 4 models no rank correlation can reach 0.05: the smallest p is 0.083']);
+    const [, last] = await result.rows('correlations');
+    expect(last!.smallest_rank_p).toBeCloseTo(1 / 12, 12);
+    expect(last!.spearman_p).toBeCloseTo(1 / 12, 12);
+    expect(last!.kendall).toBe(1);
+    expect(last!.kendall_p).toBeCloseTo(1 / 12, 12);
+    expect(last!.detectable).toBeGreaterThan(0.99);
+    expect(last!.permutation_p).toBeCloseTo(1 / 24, 1);
+  });
+
+  it('eight models in four families are no eight independent ones', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    const models = await rising(names);
+    const free = (await (await correlate(models)).rows('correlations'))[1]!;
+    expect(free.permutation_p).toBeLessThan(0.001);
+    expect(free.families).toBeNull();
+    const family = Object.fromEntries(names.map((name, i) => [name, `family ${i >> 1}`]));
+    const result = await correlate(models, { family });
+    const nested = (await result.rows('correlations'))[1]!;
+    expect(nested).toMatchObject({ units: 8, families: 4 });
+    expect(nested.permutation_p).toBeCloseTo(1 / 24, 12);
+    await expect(correlate(models, { family: { a: 'one' } })).rejects.toThrow('`family` does not say the family of b');
   });
 });

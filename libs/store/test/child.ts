@@ -11,7 +11,10 @@ function record(name: string, outputs: ResultRecord['outputs']): ResultRecord {
   return { key: keyOf(fingerprint), fingerprint, outputs, created: new Date().toISOString(), seconds: 0, run: 'none' };
 }
 
-/** Writes results with blobs and trees until it is killed, in a fixed order, so that rounds repeat each other. */
+/**
+ * Writes results with blobs and trees until it is killed, in a fixed order, so that rounds repeat each other. Says when
+ * each is published.
+ */
 async function loop(store: Store): Promise<void> {
   const log = await store.runs.create({ pipeline: 'loop', file: 'loop', digest: digestOf(''), params: {}, plan: {} });
   console.log('ready');
@@ -30,6 +33,7 @@ async function loop(store: Store): Promise<void> {
     log.append({ event: 'done', key: keyOf({ kind: 'test/text', name }) });
     await store.removeScratch(folder);
     await lease.release();
+    console.log(`published ${index + 1}`);
   }
 }
 

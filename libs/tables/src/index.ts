@@ -1,9 +1,9 @@
 export { concatTableFiles } from './concat-files.ts';
-export { FILTER_OPERATORS, type FilterOperator, type FilterSpec, filterTable } from './filter.ts';
+export { type FilterOperator, type FilterSpec, filterTable } from './filter.ts';
 export { type JoinKind, joinKeys, joinTables } from './join.ts';
 export { type ParquetInfo, type PartOptions, readParquet, readParquetInfo } from './parquet-read.ts';
 export { writeParquet, writeParquetParts } from './parquet-write.ts';
-export { detectFormat, readTable, readTableParts, type TableFormat } from './read-table.ts';
+export { readTable, readTableParts, type TableFormat } from './read-table.ts';
 export { cell, rows, tableFromRows } from './rows.ts';
 export { addColumn, concatTables, renameColumns, selectColumns, selectRows, sliceRows } from './select.ts';
 export {
@@ -20,4 +20,4 @@ export {
   tableFromColumns,
   type Value,
 } from './table.ts';
-export { csvLines, jsonLines, writeCsv, writeJsonl } from './text-write.ts';
+export { csvLines, writeCsv, writeJsonl } from './text-write.ts';

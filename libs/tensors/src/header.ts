@@ -10,7 +10,7 @@ export interface TensorInfo {
 }
 
 /** The format's own limit, so that a lying header cannot ask for all memory. */
-export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 
 /**
  * Checks the length field of a safetensors file.

@@ -1,4 +1,4 @@
-export { bytesPerElement, type DType, elementCount, type TypedArray } from './dtypes.ts';
+export { type DType, elementCount, type TypedArray } from './dtypes.ts';
 export {
   bfloat16ToFloat32,
   float16ToFloat32,

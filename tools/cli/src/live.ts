@@ -26,7 +26,7 @@ function grouped(n: number): string {
 }
 
 /** Cuts text without colours to a width on the screen, with `…` where something is gone. */
-export function cutToWidth(text: string, width: number): string {
+function cutToWidth(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let cut = '';
   for (const character of text) {

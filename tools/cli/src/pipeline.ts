@@ -28,7 +28,7 @@ export interface PipelineOptions extends ModuleOptions {
 const REFUSED = { data: 'SND201', code: 'SND202', device: 'SND203', target: 'SND204' } as const;
 
 /** `--set name=value` as parameters; the value is YAML. */
-export function parseSet(assignments: readonly string[] = []): Record<string, JsonValue> {
+function parseSet(assignments: readonly string[] = []): Record<string, JsonValue> {
   const values: Record<string, JsonValue> = {};
   for (const assignment of assignments) {
     const equals = assignment.indexOf('=');

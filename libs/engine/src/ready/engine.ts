@@ -13,7 +13,7 @@ import { cutGraph, type ReadyDecoder } from './surgery.ts';
 const LENGTH_ALONE = new Set(['GroupQueryAttention', 'SparseAttention', 'PagedAttention']);
 
 /** Whether tokens in the middle of a cache can be left out by the attention mask. */
-export function takesGaps({ io, graph }: Pick<ReadyDecoder, 'io' | 'graph'>): boolean {
+function takesGaps({ io, graph }: Pick<ReadyDecoder, 'io' | 'graph'>): boolean {
   const reduced = graph.nodes.some(({ opType }) => LENGTH_ALONE.has(opType));
   return io.attentionMask !== null && io.positionIds !== null && !reduced;
 }

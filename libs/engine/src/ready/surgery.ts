@@ -160,7 +160,7 @@ function gatherHead(g: GraphBuilder, { stream, sizes, prefix }: ReadyDecoder): V
   return g.node('Gather', [flat, rows], { axis: 0 });
 }
 
-export function opsetOf(model: OnnxModel): number {
+function opsetOf(model: OnnxModel): number {
   return model.opsets[''] ?? model.opsets['ai.onnx'] ?? 0;
 }
 

@@ -1,85 +1,18 @@
-import { type JsonValue, UserError } from '@sonde/base';
-import type { InputArtifact, RunContext } from '@sonde/executor';
-import { CORRELATIONS, PROBE_SCORES, type RowOf, readRows, type Scenario, SUMMARY, writeRows } from '@sonde/formats';
-import { depthPoints, type LayerCurve, layerCurve, scoreAtDepth } from '@sonde/probing';
-import { correlateFamily } from '@sonde/statistics';
-import { matchIds, sayMatch } from '../shared/matching.ts';
+import { UserError } from '@sonde/base';
+import type { RunContext } from '@sonde/executor';
+import { CORRELATIONS, type RowOf, writeRows } from '@sonde/formats';
+import { depthPoints, type LayerCurve, scoreAtDepth } from '@sonde/probing';
+import {
+  correlateFamily,
+  detectableCorrelation,
+  type FamilyMember,
+  permuteUnits,
+  smallestRankP,
+  type UnitPermutation,
+} from '@sonde/statistics';
 import type { Config } from './kind.ts';
-
-/** What was probed: its scores of all models are correlated with their behaviour. */
-interface Probed {
-  readonly scenario: Scenario;
-  readonly attribute: string;
-}
-
-const keyOf = ({ scenario, attribute }: Probed): string => `${scenario} ${attribute}`;
-
-/** One model: how it behaves, and what can be read from it. */
-interface Subject {
-  /** Attribute → behaviour. */
-  readonly behavior: ReadonlyMap<string, number | null>;
-  /** By the key of what was probed. */
-  readonly probes: ReadonlyMap<string, Probed & { readonly curve: LayerCurve }>;
-}
-
-async function readBehavior(source: InputArtifact, { metric, group }: Config): Promise<Subject['behavior']> {
-  const rows = await readRows(source.path, SUMMARY, {
-    columns: ['attribute', 'metric', 'group', 'value'],
-    what: source.ref ?? 'a summary',
-  });
-  const found = rows.filter((row) => row.metric === metric && row.group === group);
-  return new Map(found.flatMap(({ attribute, value }) => (attribute === null ? [] : [[attribute, value]])));
-}
-
-async function readProbes(source: InputArtifact): Promise<Subject['probes']> {
-  const rows = await readRows(source.path, PROBE_SCORES, {
-    columns: ['features', 'layer', 'scenario', 'target', 'pearson'],
-    what: source.ref ?? 'probe scores',
-  });
-  const found = new Map<string, Probed & { readonly scores: { layer: number; score: number | null }[] }>();
-  for (const { features, layer, scenario, target, pearson } of rows) {
-    if (features !== 'states' || layer === null || pearson === null) continue;
-    const probed = { scenario, attribute: target };
-    const list = found.get(keyOf(probed)) ?? { ...probed, scores: [] };
-    list.scores.push({ layer, score: pearson });
-    found.set(keyOf(probed), list);
-  }
-  return new Map([...found].map(([key, { scores, ...probed }]) => [key, { ...probed, curve: layerCurve(scores) }]));
-}
-
-/** Brings summaries and probe scores of the same model together by their axis values. */
-function readSubjects(config: Config, log: RunContext['log']): Promise<Subject[]> {
-  const probes = new Map(config.probes.map((source) => [axesOf(source), source]));
-  if (probes.size < config.probes.length) {
-    throw new UserError(
-      'ids',
-      `${config.probes.length} tables of probe scores have ${probes.size} different axes; each model needs one table`,
-      'Give `summaries` and `probes` that are collected over the same axes.',
-    );
-  }
-  const summaries = { what: 'summaries', ids: config.summaries.map(axesOf) };
-  sayMatch(matchIds(summaries, { what: 'tables of probe scores', ids: probes.keys() }), config.unmatched, log);
-  const pairs = config.summaries.flatMap((summary) => {
-    const partner = probes.get(axesOf(summary));
-    return partner === undefined ? [] : [{ summary, partner }];
-  });
-  return Promise.all(
-    pairs.map(async ({ summary, partner }) => ({
-      behavior: await readBehavior(summary, config),
-      probes: await readProbes(partner),
-    })),
-  );
-}
-
-/** What tells models apart: the axes that both were collected over. */
-function axesOf({ axes }: InputArtifact): string {
-  const sorted = Object.entries(axes).sort(([a], [b]) => (a < b ? -1 : 1));
-  return sorted.length === 0 ? 'without axes' : sorted.map(([name, value]) => `${name}=${labelOf(value)}`).join(', ');
-}
-
-function labelOf(value: JsonValue): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}
+import { keyOf, meanOf, type Probed, readSubjects, type Subject } from './subjects.ts';
+import { type Unit, type Units, unitsOf } from './units.ts';
 
 /** Where in a model's depth scores are compared. */
 interface Place {
@@ -109,44 +42,111 @@ function probedIn(subjects: readonly Subject[], asked: readonly string[] | undef
   return found;
 }
 
+/** One correlation: a value for each unit. */
+interface Cell {
+  readonly probed: Probed;
+  readonly column: Place['column'];
+  readonly x: readonly (number | null)[];
+  readonly y: readonly (number | null)[];
+}
+
+/** A unit's numbers are means over its members that have both. */
+function cellOf(units: readonly Unit<Subject>[], probed: Probed, { column, read }: Place): Cell {
+  const of = units.map(({ members }) => {
+    const both = members.flatMap(({ probes, behavior }) => {
+      const found = probes.get(keyOf(probed));
+      const x = found && read(found.curve);
+      const y = behavior.get(probed.attribute);
+      return x === undefined || y === undefined || y === null ? [] : [{ x, y }];
+    });
+    return {
+      x: meanOf(both.map(({ x }) => x)),
+      y: meanOf(both.map(({ y }) => y)),
+    };
+  });
+  return {
+    probed,
+    column,
+    x: of.map(({ x }) => x),
+    y: of.map(({ y }) => y),
+  };
+}
+
+/** What so few units can show at all. */
+function sayLimits({ axis, units }: Units<Subject>, permuted: UnitPermutation, log: RunContext['log']): void {
+  const n = units.length;
+  const many = n === 1 ? `1 ${axis}` : `${n} ${axis}s`;
+  if (smallestRankP(n) > 0.05) {
+    log('warning', `with ${many} no rank correlation can reach 0.05: the smallest p is ${smallestRankP(n).toFixed(3)}`);
+  }
+  const families = new Set(units.map(({ family }) => family));
+  if (units[0]?.family !== undefined && permuted.exact && 1 / permuted.orders > 0.05) {
+    log(
+      'warning',
+      `${families.size} families of ${many} can change places in ${permuted.orders} orders only: no p by permutation is below ${(1 / permuted.orders).toFixed(3)} (families of equal size change places)`,
+    );
+  }
+}
+
+function rowOf(
+  { probed: { scenario, attribute }, column }: Cell,
+  { pearson, spearman, kendall, ...adjusted }: FamilyMember,
+  permuted: { readonly p: number | null; readonly familyWise: number | null },
+  { axis, families, config }: { axis: string; families: number | null; config: Config },
+): RowOf<typeof CORRELATIONS> {
+  const { multiplicity, metric, group } = config;
+  return {
+    ...column,
+    scenario,
+    attribute,
+    metric,
+    group,
+    pearson: pearson.r,
+    pearson_p: pearson.p,
+    pearson_p_adjusted: adjusted.pearsonAdjusted,
+    low: pearson.interval?.[0] ?? null,
+    high: pearson.interval?.[1] ?? null,
+    permutation_p: permuted.p,
+    family_wise_p: permuted.familyWise,
+    spearman: spearman.r,
+    spearman_p: spearman.p,
+    spearman_p_adjusted: adjusted.spearmanAdjusted,
+    kendall: kendall.r,
+    kendall_p: kendall.p,
+    kendall_p_adjusted: adjusted.kendallAdjusted,
+    smallest_rank_p: smallestRankP(pearson.n),
+    detectable: detectableCorrelation(pearson.n),
+    multiplicity,
+    unit: axis,
+    units: pearson.n,
+    families,
+    reason: pearson.r === null ? pearson.reason : null,
+  };
+}
+
 /** `correlate/models`. */
 export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
   const subjects = await readSubjects(config, log);
+  const found = unitsOf(subjects, config, log);
+  const { axis, units } = found;
   const places = placesOf(config, subjects);
   const cells = probedIn(subjects, config.attributes).flatMap((probed) =>
-    places.map(({ column, read }) => ({
-      probed,
-      column,
-      x: subjects.map(({ probes }) => {
-        const found = probes.get(keyOf(probed));
-        return (found && read(found.curve)) ?? null;
-      }),
-      y: subjects.map(({ behavior }) => behavior.get(probed.attribute) ?? null),
-    })),
+    places.map((place) => cellOf(units, probed, place)),
   );
-  const { multiplicity, level, metric, group } = config;
+  const { multiplicity, level, seed } = config;
   const correlations = correlateFamily(cells, { multiplicity, level });
-  const rows = cells.map(({ probed: { scenario, attribute }, column }, i): RowOf<typeof CORRELATIONS> => {
-    const { pearson, spearman, pearsonAdjusted, spearmanAdjusted } = correlations[i]!;
-    return {
-      ...column,
-      scenario,
-      attribute,
-      metric,
-      group,
-      pearson: pearson.r,
-      pearson_p: pearson.p,
-      pearson_p_adjusted: pearsonAdjusted,
-      low: pearson.interval?.[0] ?? null,
-      high: pearson.interval?.[1] ?? null,
-      spearman: spearman.r,
-      spearman_p: spearman.p,
-      spearman_p_adjusted: spearmanAdjusted,
-      multiplicity,
-      models: pearson.n,
-      reason: pearson.r === null ? pearson.reason : null,
-    };
-  });
+  const blocks = config.family === undefined ? undefined : units.map(({ family }) => family!);
+  const permuted = permuteUnits(cells, { seed, ...(blocks && { blocks }) });
+  sayLimits(found, permuted, log);
+  const families = blocks === undefined ? null : new Set(blocks).size;
+  const rows = cells.map((cell, i) =>
+    rowOf(
+      cell,
+      correlations[i]!,
+      { p: permuted.pointwise[i]!, familyWise: permuted.family_wise[i]! },
+      { axis, families, config },
+    ),
+  );
   await writeRows(output('correlations'), CORRELATIONS, rows, {
     with: [config.depth === 'layer' ? 'layer' : 'relative_depth'],
   });

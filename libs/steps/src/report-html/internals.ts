@@ -59,7 +59,7 @@ export const correlationSection = (
   const [first] = rows;
   if (first === undefined) return undefined;
   return {
-    models: rows.reduce((most, row) => Math.max(most, row.models), 0),
+    models: rows.reduce((most, row) => Math.max(most, row.units), 0),
     behavior: first.metric === 'emt' ? 'EMT' : first.metric.replaceAll('_', ' '),
     coefficient: 'pearson',
     adjustment: `${first.multiplicity.replace('benjamini', 'Benjamini').replace('-hochberg', '–Hochberg').replace('-yekutieli', '–Yekutieli').replace('holm', 'Holm')} over ${rows.length} correlations`,
@@ -71,7 +71,7 @@ export const correlationSection = (
       position: layer ?? relative_depth!,
       coefficient: estimateOf({ value: pearson, low, high, reason }),
       p: row.pearson_p_adjusted,
-      n: row.models,
+      n: row.units,
     })),
   };
 };

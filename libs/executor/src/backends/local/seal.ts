@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { cp, readdir, readFile, readlink, realpath, rename, rm } from 'node:fs/promises';
+import { constants, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { cp, rename, rm } from 'node:fs/promises';
 import { sep } from 'node:path';
 import type { Failure } from '../../failure.ts';
 
@@ -13,7 +13,7 @@ export async function seal(folder: string, pid: number): Promise<Failure | undef
     await copyInPlace(folder);
     return undefined;
   }
-  const open = await openForWriting(pid, await realpath(folder));
+  const open = openForWriting(pid, realpathSync(folder));
   if (open === undefined) return undefined;
   return {
     code: 'output',
@@ -29,15 +29,35 @@ async function copyInPlace(folder: string): Promise<void> {
   await rename(beside, folder);
 }
 
-/** The path within the folder of a file that the process has open for writing. */
-async function openForWriting(pid: number, folder: string): Promise<string | undefined> {
+/**
+ * The path within the folder of a file that the process has open for writing. Some dozen links are read, at once: waiting
+ * for each would take longer.
+ */
+function openForWriting(pid: number, folder: string): string | undefined {
   const place = `/proc/${pid}/fd`;
-  for (const fd of await readdir(place).catch(() => [])) {
-    const path = await readlink(`${place}/${fd}`).catch(() => '');
+  for (const fd of namesIn(place)) {
+    const path = told(() => readlinkSync(`${place}/${fd}`));
     if (!path.startsWith(folder + sep)) continue;
-    const info = await readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8').catch(() => '');
+    const info = told(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'));
     const flags = Number.parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? '0', 8);
     if ((flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0) return path.slice(folder.length + 1);
   }
   return undefined;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** What the system tells; nothing where it has been closed, or the process has ended, meanwhile. */
+function told(ask: () => string): string {
+  try {
+    return ask();
+  } catch {
+    return '';
+  }
 }

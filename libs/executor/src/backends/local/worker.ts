@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { type Duplex, PassThrough } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Failure } from '../../failure.ts';
 import type { Job, JobLimits, JobListener, JobOutcome } from '../backend.ts';
@@ -84,6 +84,8 @@ export function startWorker(
     const patience = delay(LAST_WORDS, undefined, { signal: enough.signal }).catch(() => {});
     await Promise.race([closed, patience]);
     enough.abort();
+    // Where this process was held up meanwhile, what came is read only now.
+    await immediate();
     return describeDeath(exit(), startError(), stderr.text(), killsBefore);
   }
 

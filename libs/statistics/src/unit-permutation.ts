@@ -1,0 +1,147 @@
+import { UserError } from '@sonde/base';
+import { randomPermutation, randomStream, requireInteger, toUnitVector } from '@sonde/numerics';
+import type { Values } from './correlation.ts';
+
+/** Up to this many orders every one is tried: 8! of eight units that are exchanged freely. */
+const EXACT_ORDERS = 40_320;
+
+/** Beyond, this many random orders are drawn. */
+const DRAWN_ORDERS = 9_999;
+
+export interface UnitPermutation {
+  /** For each correlation by itself; null where it is undefined. */
+  readonly pointwise: (number | null)[];
+  /** Against the largest |r| over all correlations under each order: controls the family-wise error. */
+  readonly family_wise: (number | null)[];
+  /** Orders that were compared, that of the data included. */
+  readonly orders: number;
+  /** Whether these are all that there are. */
+  readonly exact: boolean;
+}
+
+export interface UnitPermutationOptions {
+  /** Seed of the orders that are drawn where there are too many to try. */
+  readonly seed: number;
+  /** For each unit, the block that it moves with: blocks of equal size change places. Each unit for itself by default. */
+  readonly blocks?: readonly string[];
+}
+
+/**
+ * Two-sided p-values of correlations over the same units, from exchanging the units on one side of all of them at once,
+ * so that what the correlations share stays as it is. A missing value counts as the mean of its side.
+ *
+ * Source: Westfall & Young, "Resampling-Based Multiple Testing", 1993 (single-step maximum statistic).
+ * @param pairs lists of one length: a value for each unit
+ * @throws UserError where lengths differ
+ */
+export function permuteUnits(
+  pairs: readonly { readonly x: Values; readonly y: Values }[],
+  { seed, blocks }: UnitPermutationOptions,
+): UnitPermutation {
+  const n = pairs[0]?.x.length ?? 0;
+  if (n === 0) return { pointwise: [], family_wise: [], orders: 1, exact: true };
+  for (const { x, y } of pairs) {
+    if (x.length !== n || y.length !== n || (blocks ?? x).length !== n) {
+      throw new UserError('argument', `Correlations over ${n} units have lists of ${x.length} and ${y.length} values.`);
+    }
+  }
+  const sides = pairs.map(({ x, y }) => ({ x: centred(x), y: centred(y) }));
+  const tested = [...sides.keys()].filter((i) => sides[i]!.x !== null && sides[i]!.y !== null);
+  const identity = Uint32Array.from({ length: n }, (_, unit) => unit);
+  const statistic = (i: number, order: Uint32Array): number => Math.abs(product(sides[i]!.x!, sides[i]!.y!, order));
+  // Equal statistics computed in another order must count as ties.
+  const thresholds = tested.map((i) => statistic(i, identity) - 1e-12);
+  const alone = new Float64Array(tested.length);
+  const largest = new Float64Array(tested.length);
+  const { orders, exact } = ordersOf(blocks ?? Array.from(identity, String), seed);
+  let count = 0;
+  const found = new Float64Array(tested.length);
+  for (const order of orders) {
+    count++;
+    let most = 0;
+    for (const [j, i] of tested.entries()) {
+      found[j] = statistic(i, order);
+      most = Math.max(most, found[j]!);
+    }
+    for (const [j, threshold] of thresholds.entries()) {
+      if (found[j]! >= threshold) alone[j] = alone[j]! + 1;
+      if (most >= threshold) largest[j] = largest[j]! + 1;
+    }
+  }
+  const spread = (counts: Float64Array): (number | null)[] => {
+    const all = new Array<number | null>(pairs.length).fill(null);
+    for (const [j, i] of tested.entries()) all[i] = counts[j]! / count;
+    return all;
+  };
+  return { pointwise: spread(alone), family_wise: spread(largest), orders: count, exact };
+}
+
+/** A side at mean 0 and length 1, missing values at 0; null where it does not vary. */
+function centred(values: Values): Float64Array | null {
+  const known = [...Array(values.length).keys()].filter((i) => Number.isFinite(values[i] ?? Number.NaN));
+  const unit = Float64Array.from(known, (i) => values[i]!);
+  if (known.length < 2 || !toUnitVector(unit)) return null;
+  const side = new Float64Array(values.length);
+  for (const [j, i] of known.entries()) side[i] = unit[j]!;
+  return side;
+}
+
+function product(x: Float64Array, y: Float64Array, order: Uint32Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i]! * y[order[i]!]!;
+  return sum;
+}
+
+/** Every order of the blocks that leaves sizes in their places; a draw of them where they are too many. */
+function ordersOf(blocks: readonly string[], seed: number): { orders: Iterable<Uint32Array>; exact: boolean } {
+  requireInteger('seed', seed, 0);
+  const members = new Map<string, number[]>();
+  for (const [unit, block] of blocks.entries()) members.set(block, [...(members.get(block) ?? []), unit]);
+  const bySize = new Map<number, number[][]>();
+  for (const units of members.values()) bySize.set(units.length, [...(bySize.get(units.length) ?? []), units]);
+  const classes = [...bySize.values()];
+  let total = 1;
+  for (const { length } of classes) for (let i = 2; i <= length; i++) total *= i;
+  return total <= EXACT_ORDERS
+    ? { orders: everyOrder(classes, blocks.length), exact: true }
+    : { orders: drawnOrders(classes, blocks.length, seed), exact: false };
+}
+
+function* everyOrder(classes: readonly (readonly number[][])[], n: number): Generator<Uint32Array> {
+  const order = new Uint32Array(n);
+  const places = classes.flatMap((blocks) => blocks.map((own) => ({ own, blocks })));
+  const used = new Set<readonly number[]>();
+  function* place(at: number): Generator<Uint32Array> {
+    const next = places[at];
+    if (next === undefined) {
+      yield order;
+      return;
+    }
+    for (const block of next.blocks) {
+      if (used.has(block)) continue;
+      used.add(block);
+      put(order, next.own, block);
+      yield* place(at + 1);
+      used.delete(block);
+    }
+  }
+  yield* place(0);
+}
+
+/** The order of the data, then random ones. */
+function* drawnOrders(classes: readonly (readonly number[][])[], n: number, seed: number): Generator<Uint32Array> {
+  const stream = randomStream(seed, `unit-permutation/${n}`);
+  const order = Uint32Array.from({ length: n }, (_, unit) => unit);
+  yield order;
+  for (let draw = 0; draw < DRAWN_ORDERS; draw++) {
+    for (const blocks of classes) {
+      const shuffled = randomPermutation(stream, blocks.length);
+      for (const [i, own] of blocks.entries()) put(order, own, blocks[shuffled[i]!]!);
+    }
+    yield order;
+  }
+}
+
+function put(order: Uint32Array, own: readonly number[], block: readonly number[]): void {
+  for (const [i, unit] of own.entries()) order[unit] = block[i]!;
+}

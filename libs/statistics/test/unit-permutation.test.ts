@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { permuteUnits } from '../src/index.ts';
+
+const rising = [1, 2, 3, 4, 5, 6, 7, 8];
+
+test('eight units in perfect order: two of the 8! orders are as extreme, that of the data and its mirror', () => {
+  const { pointwise, family_wise, orders, exact } = permuteUnits([{ x: rising, y: rising }], { seed: 0 });
+  expect({ orders, exact }).toEqual({ orders: 40_320, exact: true });
+  expect(pointwise[0]).toBeCloseTo(2 / 40_320, 12);
+  expect(family_wise[0]).toBeCloseTo(2 / 40_320, 12);
+});
+
+test('a correlation stands less out among many, and one that repeats another costs nothing', () => {
+  const y = [3, 1, 2, 5, 4, 7, 6, 8];
+  const alone = permuteUnits([{ x: rising, y }], { seed: 0 });
+  const twice = permuteUnits(
+    [
+      { x: rising, y },
+      { x: rising, y },
+    ],
+    { seed: 0 },
+  );
+  expect(twice.family_wise[0]).toBe(alone.family_wise[0]);
+  const other = { x: [5, 1, 8, 2, 7, 3, 6, 4], y };
+  const among = permuteUnits([{ x: rising, y }, other], { seed: 0 });
+  expect(among.family_wise[0]).toBeGreaterThan(alone.family_wise[0]!);
+  expect(among.pointwise[0]).toBe(alone.pointwise[0]);
+});
+
+test('four families of two have 4! orders, so that no p can be below 1/24', () => {
+  const blocks = ['a', 'a', 'b', 'b', 'c', 'c', 'd', 'd'];
+  const found = permuteUnits([{ x: rising, y: rising }], { seed: 0, blocks });
+  expect(found).toMatchObject({ orders: 24, exact: true });
+  expect(found.pointwise[0]).toBeCloseTo(1 / 24, 12);
+});
+
+test('families of other sizes do not change places', () => {
+  const found = permuteUnits([{ x: [1, 2, 3], y: [1, 2, 3] }], { seed: 0, blocks: ['a', 'a', 'b'] });
+  expect(found).toMatchObject({ orders: 1, pointwise: [1], family_wise: [1] });
+});
+
+test('more units than can be tried in every order are drawn from, the same for the same seed and never 0', () => {
+  const x = Array.from({ length: 12 }, (_, i) => i);
+  const first = permuteUnits([{ x, y: x }], { seed: 3 });
+  expect(first).toMatchObject({ orders: 10_000, exact: false });
+  expect(first.pointwise[0]).toBe(1 / 10_000);
+  expect(permuteUnits([{ x, y: x }], { seed: 3 })).toEqual(first);
+});
+
+test('what does not vary has no p', () => {
+  const found = permuteUnits(
+    [
+      { x: [1, 1, 1], y: [1, 2, 3] },
+      { x: [1, null, 3], y: [1, 2, 3] },
+    ],
+    { seed: 0 },
+  );
+  expect(found.family_wise[0]).toBeNull();
+  expect(found.family_wise[1]).toBeCloseTo(2 / 6, 12);
+});

@@ -1,0 +1,18 @@
+import type { JsonObject, JsonValue } from '@sonde/base';
+import type { InputArtifact } from '@sonde/executor';
+
+/** An axis value as a reader knows it: a model by its name, or its reference and adapter. */
+export function axisText(value: JsonValue | undefined): string {
+  if (typeof value === 'string') return value;
+  const { name, ref, adapter } = (value ?? {}) as JsonObject;
+  if (typeof name === 'string') return name;
+  if (typeof ref === 'string') return typeof adapter === 'string' ? `${ref} + ${adapter}` : ref;
+  return JSON.stringify(value);
+}
+
+/** Which of several collected artifacts this is: every axis with its value, in the order of the axes' names. */
+export function axesText({ axes }: Pick<InputArtifact, 'axes'>): string {
+  const sorted = Object.entries(axes).sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = (value: JsonValue) => (typeof value === 'string' ? value : JSON.stringify(value));
+  return sorted.length === 0 ? 'without axes' : sorted.map(([name, value]) => `${name}=${text(value)}`).join(', ');
+}
