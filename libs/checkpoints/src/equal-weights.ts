@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { UserError } from '@sonde/base';
-import { bytesPerElement, elementCount, widenBfloat16, widenFloat16 } from '@sonde/tensors';
+import { elementCount, widenBfloat16, widenFloat16 } from '@sonde/tensors';
 import type { Weight } from './checkpoint.ts';
 
 /** Numbers compared at a time. */
@@ -31,7 +31,7 @@ async function readNumbers(
   at: number,
   count: number,
 ): Promise<Float32Array | Float64Array | null> {
-  const size = bytesPerElement(info.dtype);
+  const size = info.byteLength / elementCount(info.shape);
   const bytes = new Uint8Array(count * size);
   const { bytesRead } = await handle.read(bytes, 0, bytes.length, info.offset + at * size);
   if (bytesRead !== bytes.length) throw new UserError('model', `${file.path}: the file was cut short while in use.`);
