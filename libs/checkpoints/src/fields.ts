@@ -27,6 +27,8 @@ export interface Fields {
   positives(name: string, length: number): readonly number[];
   /** An object, as fields; null if the field is absent or null. */
   group(name: string): Fields | null;
+  /** What the file says, of whatever kind; undefined if it says nothing. */
+  value(name: string): unknown;
   has(name: string): boolean;
   /** The fields that there are. */
   names(): readonly string[];
@@ -110,6 +112,7 @@ export function fieldsOf(values: Readonly<Record<string, unknown>>, where: strin
       if (value === undefined || value === null) return null;
       return isRecord(value) ? fieldsOf(value, `${where}: ${name}`) : fail(name, 'an object');
     },
+    value: (name) => values[name],
     names: () => Object.keys(values),
     has: (name) => values[name] !== undefined && values[name] !== null,
   };

@@ -145,7 +145,8 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
     },
     finish(layers) {
       for (const name of [...placed.keys(), ...quantized.keys()]) {
-        const next = name.replace('.0.', `.${layers}.`);
+        // The first number in a name is the block's; experts and heads may have one after it.
+        const next = name.replace(/^(\D*)\.0\./, `$1.${layers}.`);
         if (next !== name && find(next)) {
           throw new UserError(
             'model',
