@@ -3,6 +3,7 @@ import { UserError } from '@sonde/base';
 import { fieldsOf } from '@sonde/checkpoints';
 import { describeBert } from './bert.ts';
 import { describeCohere, describeCohere2 } from './cohere.ts';
+import { refuseContradictions, refuseOtherReading } from './contradictions.ts';
 import { describeDebertaV2 } from './deberta-v2.ts';
 import { describeDistilBert } from './distilbert.ts';
 import { describeElectra } from './electra.ts';
@@ -122,13 +123,15 @@ function describe<Head>(
       'A ready ONNX repository of the model may run as it is; docs/how-to/add-an-architecture.md says how to add the class.',
     );
   }
-  if (config.quantization_config !== undefined) {
+  if (config.quantization_config !== undefined && config.quantization_config !== null) {
     throw new UserError(
       'model',
       `${where}: checkpoints with quantised weights (quantization_config) are not supported.`,
     );
   }
+  refuseContradictions(named, config, where);
   const network = withinRotary(page(fieldsOf(config, where)));
+  if (network.trunk.mask === 'causal') refuseOtherReading(config, where);
   const { layers } = network.trunk.sizes;
   if (layers > MOST_LAYERS) {
     throw new UserError(
