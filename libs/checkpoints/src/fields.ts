@@ -36,7 +36,10 @@ export interface Fields {
 
 export function fieldsOf(values: Readonly<Record<string, unknown>>, where: string): Fields {
   const fail = (name: string, expected: string): never => {
-    const found = values[name] === undefined ? 'is missing' : `is ${JSON.stringify(values[name])}`;
+    const found =
+      values[name] === undefined
+        ? 'is missing'
+        : `is ${typeof values[name] === 'number' ? values[name] : JSON.stringify(values[name])}`;
     throw new UserError('model', `${where}: ${name} ${found}; expected ${expected}.`);
   };
   const isCount = (value: unknown): value is number =>
