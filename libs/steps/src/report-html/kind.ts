@@ -22,7 +22,7 @@ export type Config = ConfigOf<typeof config>;
 /** The report: one HTML file that needs nothing else. */
 export const reportHtml = defineStep({
   kind: 'report/html',
-  revision: 5,
+  revision: 6,
   summary: 'Writes one self-contained HTML report from whatever results it is given.',
   config,
   outputs: { report: { type: 'html', description: 'The report.' } },
