@@ -8,7 +8,6 @@ import numpy as np
 import peft
 import torch
 import transformers
-from precision import in_precision
 from sites import inside
 
 OUT = Path(__file__).resolve().parents[2] / "libs/engine/test/goldens"
@@ -168,6 +167,72 @@ CASES = [
         },
         None,
     ),
+    ("gemma", "GemmaForCausalLM", {"rope_theta": 1000.0, "head_dim": 6, "hidden_act": "gelu"}, None),
+    (
+        "gemma3",
+        "Gemma3ForCausalLM",
+        {
+            "head_dim": 6,
+            "sliding_window": 4,
+            "query_pre_attn_scalar": 9,
+            "final_logit_softcapping": 5.0,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+            "rope_theta": 500.0,
+            "rope_local_base_freq": 50.0,
+            "rope_scaling": {"rope_type": "linear", "factor": 4.0},
+        },
+        ["q_proj", "down_proj"],
+    ),
+    ("phi", "PhiForCausalLM", {"rope_theta": 1000.0, "partial_rotary_factor": 0.5, "qk_layernorm": True}, ["dense"]),
+    ("opt", "OPTForCausalLM", {"ffn_dim": 24, "word_embed_proj_dim": 16}, ["fc1", "out_proj"]),
+    ("opt-post", "OPTForCausalLM", {"ffn_dim": 24, "do_layer_norm_before": False, "word_embed_proj_dim": 12}, None),
+    (
+        "gptj",
+        "GPTJForCausalLM",
+        {"rotary_dim": 2, "tie_word_embeddings": False},
+        ["v_proj", "fc_in"],
+    ),
+    (
+        "gpt-neo",
+        "GPTNeoForCausalLM",
+        {"num_layers": 3, "num_heads": 4, "window_size": 4, "attention_types": [[["global", "local"], 1], [["local"], 1]]},
+        None,
+    ),
+    (
+        "stablelm",
+        "StableLmForCausalLM",
+        {"rope_theta": 1000.0, "partial_rotary_factor": 0.5, "use_qkv_bias": True},
+        None,
+    ),
+    (
+        "stablelm-parallel",
+        "StableLmForCausalLM",
+        {"rope_theta": 1000.0, "partial_rotary_factor": 0.5, "use_parallel_residual": True, "qk_layernorm": True},
+        None,
+    ),
+    (
+        "granite",
+        "GraniteForCausalLM",
+        {
+            "rope_theta": 1000.0,
+            "attention_multiplier": 0.3,
+            "embedding_multiplier": 3.0,
+            "logits_scaling": 2.0,
+            "residual_multiplier": 0.4,
+        },
+        ["o_proj"],
+    ),
+    ("cohere", "CohereForCausalLM", {"rope_theta": 1000.0, "use_qk_norm": True, "logit_scale": 0.5}, ["q_proj"]),
+    ("cohere2", "Cohere2ForCausalLM", {"rope_theta": 1000.0, "sliding_window": 4, "num_hidden_layers": 4}, None),
+    ("starcoder2", "Starcoder2ForCausalLM", {"rope_theta": 1000.0, "sliding_window": 5}, ["c_fc"]),
+    (
+        "smollm3",
+        "SmolLM3ForCausalLM",
+        {"rope_theta": 1000.0, "no_rope_layer_interval": 2, "use_sliding_window": True, "sliding_window": 4},
+        None,
+    ),
+    ("nemotron", "NemotronForCausalLM", {"rope_theta": 1000.0, "partial_rotary_factor": 0.5}, ["up_proj"]),
+    ("glm4", "Glm4ForCausalLM", {"rope_theta": 1000.0, "head_dim": 8, "partial_rotary_factor": 0.5}, ["gate_up_proj"]),
 ]
 
 PRECISION = {"gpt2", "llama-odd"}
@@ -205,23 +270,31 @@ def rounded(tensor: torch.Tensor) -> list[float]:
     return [float(f"{x:.7g}") for x in tensor.double().flatten().tolist()]
 
 
+FINAL_NORMS = ("norm", "norm_f", "ln_f", "final_layer_norm", "final_layernorm", "decoder.final_layer_norm")
+
+
 def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
-    norm = next(m for name, m in decoder.named_modules() if name in ("norm", "ln_f", "final_layer_norm"))
+    norms = [m for name, m in decoder.named_modules() if name in FINAL_NORMS]
     raw = []
-    hook = norm.register_forward_pre_hook(lambda _, inputs: raw.append(inputs[0]))
+    # Where sums are normed there is no final norm: the last block's state is the last one.
+    last = norms[0] if norms else decoder.decoder.layers[-1]
+    take = lambda _, inputs, outputs: raw.append(inputs[0] if norms else outputs)
+    hook = last.register_forward_hook(take)
     with torch.no_grad():
         out = model(torch.tensor([IDS]), output_hidden_states=True, use_cache=False)
     hook.remove()
+    # Of projected embeddings, transformers gives the last state after the projection; a state here is before it.
+    states = [*out.hidden_states[:-1], out.hidden_states[-1] if norms else raw[0]]
     return {
-        "hidden_states": [rounded(state[0, TOKENS]) for state in out.hidden_states],
+        "hidden_states": [rounded(state[0, TOKENS]) for state in states],
         "last_residual": rounded(raw[0][0, TOKENS]),
         "logits": rounded(out.logits[0, -1]),
     }
 
 
 def golden(name: str, architecture: str, changes: dict, targets: list[str] | None) -> dict:
-    fields = {**(GPT2 if architecture.startswith("GPT2") else SIZES), **changes}
-    if architecture.startswith("GPTNeoX"):
+    fields = {**(GPT2 if architecture.startswith(("GPT2", "GPTJ")) else SIZES), **changes}
+    if architecture.startswith(("GPTNeo", "OPT")):
         del fields["num_key_value_heads"]
     kind = getattr(transformers, architecture)
     config = kind.config_class.from_dict(json.loads(json.dumps(fields)))
@@ -257,6 +330,8 @@ def golden(name: str, architecture: str, changes: dict, targets: list[str] | Non
             **results(adapted, model.base_model),
         }
         if name in PRECISION:
+            from precision import in_precision  # needs bitsandbytes, which the others do not
+
             made["adapter"]["precision"] = in_precision(model, adapted, results)
             with adapted.disable_adapter():
                 made["precision"] = in_precision(model, adapted, results)

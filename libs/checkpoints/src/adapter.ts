@@ -1,7 +1,9 @@
 import { join } from 'node:path';
-import { isRecord, UserError } from '@sonde/base';
+import { UserError } from '@sonde/base';
 import { openSafetensors } from '@sonde/tensors';
-import type { Weight } from './checkpoint.ts';
+import { isExcluded, patternFor, refuseVariants } from './adapter-config.ts';
+import type { Checkpoint, Weight } from './checkpoint.ts';
+import { equalWeights } from './equal-weights.ts';
 import { type Folder, listed, localFolder, readJsonIn } from './folder.ts';
 
 /** The low-rank path of one linear layer: x ↦ scale · (x Aᵀ) Bᵀ, with A [r, in] and B [out, r]. */
@@ -29,42 +31,12 @@ export function listAdapterFiles(folder: Folder): string[] {
   throw new UserError('model', `${folder.label} is not a LoRA adapter: it has no ${missing}. ${listed(folder)}`);
 }
 
-function refuseVariants(config: Record<string, unknown>, path: string): void {
-  if (config.peft_type !== 'LORA')
-    throw new UserError('model', `${path}: peft_type is ${config.peft_type}; only LORA is supported.`);
-  // fan_in_fan_out says how the adapted weight is stored, which only merging asks; the low-rank weights are as ever.
-  for (const flag of ['use_dora', 'lora_bias', 'use_qalora', 'use_bdlora']) {
-    if (config[flag] === true) throw new UserError('model', `${path}: ${flag} is not supported.`);
-  }
-  if (config.bias !== undefined && config.bias !== 'none') {
-    throw new UserError('model', `${path}: bias "${config.bias}" is not supported; only "none" is.`);
-  }
-  for (const list of ['modules_to_save', 'layer_replication', 'target_parameters', 'trainable_token_indices']) {
-    const value = config[list];
-    if (Array.isArray(value) ? value.length > 0 : value !== null && value !== undefined) {
-      throw new UserError('model', `${path}: ${list} is not supported.`);
-    }
-  }
-}
-
-function expression(pattern: string, where: string): RegExp {
-  try {
-    return new RegExp(`^(.*\\.)?(${pattern})$`);
-  } catch {
-    throw new UserError('model', `${where}: the pattern "${pattern}" is not a regular expression.`);
-  }
-}
-
-/** PEFT's rule for rank_pattern and alpha_pattern: the first key that matches the end of the module's name. */
-function patternFor(patterns: unknown, module: string, where: string): number | undefined {
-  if (!isRecord(patterns)) return undefined;
-  const key = Object.keys(patterns).find((pattern) => expression(pattern, where).test(module));
-  const value = key === undefined ? undefined : patterns[key];
-  return typeof value === 'number' ? value : undefined;
-}
-
-/** Opens a PEFT LoRA folder. @throws UserError if it is of a kind not supported or incomplete */
-export async function openAdapter(folder: string): Promise<Adapter> {
+/**
+ * Opens a PEFT LoRA folder.
+ * @param base the weights of the model that it is for
+ * @throws UserError if it is of a kind not supported or incomplete, or holds what is not applied
+ */
+export async function openAdapter(folder: string, base: Pick<Checkpoint, 'weights'>): Promise<Adapter> {
   const found = await localFolder(folder);
   listAdapterFiles(found);
   const path = found.where(CONFIG);
@@ -76,8 +48,13 @@ export async function openAdapter(folder: string): Promise<Adapter> {
   const file = await openSafetensors(join(folder, WEIGHTS));
   const halves = new Map<string, { a?: Weight; b?: Weight }>();
   for (const [name, info] of file.tensors) {
+    if (await isCopy(name, { file, info }, base)) continue;
     const match = /^base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight$/.exec(name);
-    if (!match) throw new UserError('model', `${file.path}: "${name}" is not a LoRA weight of a linear layer.`);
+    if (!match)
+      throw new UserError(
+        'model',
+        `${file.path}: "${name}" is not a LoRA weight of a linear layer, and what it would change is not changed.`,
+      );
     const pair = halves.get(match[1]!) ?? {};
     pair[match[2] === 'A' ? 'a' : 'b'] = { file, info };
     halves.set(match[1]!, pair);
@@ -85,6 +62,9 @@ export async function openAdapter(folder: string): Promise<Adapter> {
   const modules = new Map<string, LowRank>();
   for (const [module, { a, b }] of halves) {
     if (!a || !b) throw new UserError('model', `${file.path}: "${module}" has only one of lora_A and lora_B.`);
+    if (isExcluded(config, module, path)) {
+      throw new UserError('model', `${path}: exclude_modules names "${module}", of which ${WEIGHTS} has weights.`);
+    }
     const rank = patternFor(config.rank_pattern, module, path) ?? r;
     if (a.info.shape[0] !== rank || b.info.shape[1] !== rank) {
       throw new UserError(
@@ -98,3 +78,30 @@ export async function openAdapter(folder: string): Promise<Adapter> {
   }
   return { folder, modules };
 }
+
+/**
+ * Whether a tensor is the model's own weight, which PEFT saves beside the adapter of an output head or embedding.
+ * @throws UserError if it is such a weight, but with other numbers
+ */
+async function isCopy(name: string, copy: Weight, { weights }: Pick<Checkpoint, 'weights'>): Promise<boolean> {
+  const own =
+    /^base_model\.model\.(.+\.)?(lm_head|embed_out|embed_tokens|wte|embed_in|word_embeddings)\.(?:base_layer\.)?weight$/;
+  const [, above = '', module] = own.exec(name) ?? [];
+  if (module === undefined) return false;
+  const full = `${above}${module}.weight`;
+  const found = weights.get(full) ?? weights.get(full.slice(full.indexOf('.') + 1)) ?? tiedTo(module, weights);
+  if (found && (await equalWeights(copy, found))) return true;
+  throw new UserError(
+    'model',
+    `${copy.file.path}: "${name}" is a weight of the model itself, but another than the model's; a changed output head or embedding is not applied.`,
+  );
+}
+
+/** The embedding, for an output head that the model does not store. */
+function tiedTo(module: string, weights: Checkpoint['weights']): Weight | undefined {
+  if (module !== 'lm_head' && module !== 'embed_out') return undefined;
+  return [...weights].find(([name]) => EMBEDDING.test(name))?.[1];
+}
+
+/** The name of a table of tokens, in all families. */
+export const EMBEDDING = /(^|\.)(embed_tokens|wte|embed_in|word_embeddings)\.weight$/;

@@ -27,6 +27,8 @@ export interface Fields {
   positives(name: string, length: number): readonly number[];
   /** An object, as fields; null if the field is absent or null. */
   group(name: string): Fields | null;
+  /** What the file says, of whatever kind; undefined if it says nothing. */
+  value(name: string): unknown;
   has(name: string): boolean;
   /** The fields that there are. */
   names(): readonly string[];
@@ -34,7 +36,10 @@ export interface Fields {
 
 export function fieldsOf(values: Readonly<Record<string, unknown>>, where: string): Fields {
   const fail = (name: string, expected: string): never => {
-    const found = values[name] === undefined ? 'is missing' : `is ${JSON.stringify(values[name])}`;
+    const found =
+      values[name] === undefined
+        ? 'is missing'
+        : `is ${typeof values[name] === 'number' ? values[name] : JSON.stringify(values[name])}`;
     throw new UserError('model', `${where}: ${name} ${found}; expected ${expected}.`);
   };
   const isCount = (value: unknown): value is number =>
@@ -107,6 +112,7 @@ export function fieldsOf(values: Readonly<Record<string, unknown>>, where: strin
       if (value === undefined || value === null) return null;
       return isRecord(value) ? fieldsOf(value, `${where}: ${name}`) : fail(name, 'an object');
     },
+    value: (name) => values[name],
     names: () => Object.keys(values),
     has: (name) => values[name] !== undefined && values[name] !== null,
   };

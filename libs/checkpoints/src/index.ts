@@ -1,5 +1,6 @@
-export { type Adapter, listAdapterFiles, openAdapter } from './adapter.ts';
+export { type Adapter, EMBEDDING, listAdapterFiles, openAdapter } from './adapter.ts';
 export { type Checkpoint, hasWeights, listModelFiles, openCheckpoint, type Weight, weightName } from './checkpoint.ts';
+export { equalWeights } from './equal-weights.ts';
 export { byteLength, checkExternalData, type DataFile } from './external-data.ts';
 export { type Fields, fieldsOf } from './fields.ts';
 export { type Folder, type LocalFolder, localFolder, remoteFolder } from './folder.ts';

@@ -5,11 +5,20 @@ function isAbsent(error: unknown): boolean {
   return isRecord(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
 
+/**
+ * JSON as Python writes it, with `Infinity` and `NaN`: infinite numbers, and the text "NaN", which no field takes for a
+ * number.
+ */
+function parsePython(text: string): unknown {
+  const words: Readonly<Record<string, string>> = { Infinity: '1e999', '-Infinity': '-1e999', NaN: '"NaN"' };
+  return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (word) => words[word] ?? word));
+}
+
 /** A JSON object from a text. @param where it comes from, for messages @throws UserError if it is not such */
 export function parseJson(where: string, text: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parsePython(text);
   } catch (error) {
     if (text.trim() === '')
       throw new UserError('model', `${where} is empty; a JSON object was expected. Fetch it again.`);

@@ -3,11 +3,12 @@ import { UserError } from '@sonde/base';
 import { resolveEmbedded } from '@sonde/embedded';
 import type { DataName } from './data-name.ts';
 import { findHere } from './find.ts';
+import { isFolderType } from './folders.ts';
 import type { DataSources } from './sources.ts';
 
 /** What can be said at once against a reference: nothing is read, nobody is asked. */
 export function dataProblem(ref: DataName): string | undefined {
-  if (ref.scheme === 'path') return existsSync(ref.target) ? undefined : `there is no file or folder ${ref.target}`;
+  if (ref.scheme === 'path') return existsSync(ref.target) ? undefined : missingPath(ref);
   if (ref.scheme !== 'embedded') return undefined;
   try {
     resolveEmbedded(ref.target);
@@ -16,6 +17,16 @@ export function dataProblem(ref: DataName): string | undefined {
     if (error instanceof UserError) return error.message;
     throw error;
   }
+}
+
+/** What two words with a slash between them may have been meant to be. */
+const REPOSITORY = /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+function missingPath({ ref, target, types }: DataName): string {
+  const missing = `there is no file or folder ${target}`;
+  return types.some(isFolderType) && REPOSITORY.test(ref)
+    ? `${missing}; of the hub it would be \`hf:${ref}\``
+    : missing;
 }
 
 /** What is wrong with the data on this machine that references name, each once: folders are looked into. */

@@ -1,4 +1,13 @@
-import { type Adapter, type LocalFolder, openAdapter, openCheckpoint, type Precision } from '@sonde/checkpoints';
+import {
+  type Adapter,
+  type Checkpoint,
+  EMBEDDING,
+  equalWeights,
+  type LocalFolder,
+  openAdapter,
+  openCheckpoint,
+  type Precision,
+} from '@sonde/checkpoints';
 import type { Network } from '@sonde/networks';
 import { elementCount } from '@sonde/tensors';
 import type { ModelWeights } from './session/session.ts';
@@ -23,10 +32,23 @@ export async function openWeights<Head>(
   ) => { readonly architecture: string; readonly network: Network<Head> },
 ): Promise<OpenedWeights<Head>> {
   const checkpoint = await openCheckpoint(folder);
-  const { architecture, network } = describe(folder.path, checkpoint.config);
-  const adapter: Adapter | null = adapterFolder === undefined ? null : await openAdapter(adapterFolder);
+  const { architecture, network } = describe(folder.path, await withOwnHead(checkpoint));
+  const adapter: Adapter | null = adapterFolder === undefined ? null : await openAdapter(adapterFolder, checkpoint);
   const stored = [...checkpoint.weights.values()].map(({ info }) => [info.dtype, elementCount(info.shape)] as const);
   return { architecture, network, weights: { checkpoint, adapter, precision }, dtypes: countByType(stored) };
+}
+
+const HEADS = ['lm_head.weight', 'embed_out.weight'];
+
+/**
+ * The configuration; not tied where the checkpoint stores an output head that is another than the embedding, which
+ * transformers then uses whatever `tie_word_embeddings` says.
+ */
+async function withOwnHead({ config, weights }: Checkpoint): Promise<Checkpoint['config']> {
+  const head = HEADS.map((name) => weights.get(name)).find((weight) => weight !== undefined);
+  const embedding = [...weights].find(([name]) => EMBEDDING.test(name))?.[1];
+  if (config.tie_word_embeddings === false || !head || !embedding) return config;
+  return (await equalWeights(head, embedding)) ? config : { ...config, tie_word_embeddings: false };
 }
 
 /** Sums numbers by type. */

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@sonde/base';
 import { listAdapterFiles, listModelFiles, localFolder } from '@sonde/checkpoints';
@@ -173,10 +173,117 @@ describe('a LoRA adapter', () => {
     const open = async (adapter: string) => logitsOf(base, adapter);
     const other = await writeAdapter('other', {}, 'model.layers.9.self_attn.q_proj');
     await expect(open(other)).rejects.toThrow(/adapter for another model: it changes "model.layers.9/);
-    await expect(open(await writeAdapter('dora', { use_dora: true }))).rejects.toThrow(/use_dora is not supported/);
+    const variants: Record<string, unknown> = {
+      use_dora: true,
+      alora_invocation_tokens: [1, 2],
+      modules_to_save: ['lm_head'],
+      trainable_token_indices: [3],
+      layer_replication: [[0, 2]],
+      loftq_config: { loftq_bits: 4 },
+      a_field_of_next_year: 1,
+    };
+    for (const [field, value] of Object.entries(variants)) {
+      await expect(open(await writeAdapter(field, { [field]: value }))).rejects.toThrow(`${field} is not supported`);
+    }
+    for (const init of ['pissa', 'pissa_niter_4', 'olora', 'loftq', 'corda', 'lora_ga']) {
+      await expect(open(await writeAdapter(init, { init_lora_weights: init }))).rejects.toThrow(
+        `init_lora_weights "${init}" is not supported`,
+      );
+    }
+    await expect(open(await writeAdapter('excluded', { exclude_modules: ['q_proj'] }))).rejects.toThrow(
+      `exclude_modules names "${module}"`,
+    );
     await expect(open(await writeAdapter('rank', { r: 4 }))).rejects.toThrow(
       /rank 2 and 2; adapter_config.json says 4/,
     );
     await expect(open(base)).rejects.toThrow(UserError);
+  });
+
+  test('what says nothing of its effect is passed over', async () => {
+    const base = await writeTiny(files.path('base'));
+    const silent = { init_lora_weights: 'gaussian', exclude_modules: ['lm_head'], lora_dropout: 0.1, use_dora: false };
+    const [plainly, told] = [await writeAdapter('plainly', {}), await writeAdapter('told', silent)];
+    expect(await logitsOf(base, told)).toEqual(await logitsOf(base, plainly));
+  });
+
+  test('may hold a copy of the model’s own head, not another', async () => {
+    const base = await writeTiny(files.path('base'));
+    const adapter = async (name: string, scale: number): Promise<string> => {
+      const folder = await writeAdapter(name, {});
+      const head = randomWeights()['lm_head.weight']!;
+      const data = (head.data as Float32Array).map((x) => x * scale);
+      await writeSafetensors(join(folder, 'adapter_model.safetensors'), {
+        [`base_model.model.${module}.lora_A.weight`]: { dtype: 'F32', shape: [rank, TINY.hiddenSize], data: a },
+        [`base_model.model.${module}.lora_B.weight`]: { dtype: 'F32', shape: [TINY.hiddenSize, rank], data: b },
+        'base_model.model.lm_head.base_layer.weight': { ...head, data } as TensorEntry,
+      });
+      return folder;
+    };
+    expect(await logitsOf(base, await adapter('copy', 1))).toEqual(
+      await logitsOf(base, await writeAdapter('alone', {})),
+    );
+    await expect(logitsOf(base, await adapter('changed', 2))).rejects.toThrow('another than the model');
+  });
+
+  test('of a head that is tied is refused for what it is', async () => {
+    const tied = await writeTiny(files.path('tied-for-adapter'), {
+      config: { tie_word_embeddings: true },
+      change: (weights) => {
+        delete weights['lm_head.weight'];
+      },
+    });
+    await expect(logitsOf(tied, await writeAdapter('on-head', {}, 'lm_head'))).rejects.toThrow(
+      'LoRA on a tied head is not supported',
+    );
+  });
+});
+
+describe('a field of config.json is what the class of transformers makes of it', () => {
+  test('a head of its own is used, whatever tie_word_embeddings says', async () => {
+    const untied = await tiny('untied');
+    expect(await tiny('tied-but-stored', { config: { tie_word_embeddings: true } })).toEqual(untied);
+    const copied: TinyOptions = {
+      config: { tie_word_embeddings: true },
+      change: (weights) => {
+        weights['lm_head.weight'] = weights['model.embed_tokens.weight']!;
+      },
+    };
+    expect(await tiny('tied-and-copied', copied)).not.toEqual(untied);
+  });
+
+  test('quantization_config: null says nothing', async () => {
+    expect(await tiny('null', { config: { quantization_config: null } })).toEqual(await tiny('reference'));
+  });
+
+  test('infinite numbers as Python writes them are read, and refused by the field that takes none', async () => {
+    const folder = await writeTiny(files.path('infinite'), { config: { time_step_limit: 'HERE' } });
+    const path = join(folder, 'config.json');
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replace('"HERE"', '[0.0, Infinity, NaN, -Infinity]'));
+    expect(await logitsOf(folder)).toEqual(await tiny('reference'));
+    await writeFile(path, text.replace('"rope_theta":10000', '"rope_theta":Infinity'));
+    await expect(logitsOf(folder)).rejects.toThrow(/rope_theta is .*; expected a positive number/);
+  });
+
+  test.each([
+    ['is_causal is false', { is_causal: false }],
+    ['tie_last_hidden_states is false', { tie_last_hidden_states: false }],
+    ['model_type is "mistral", but architectures names LlamaForCausalLM', { model_type: 'mistral' }],
+  ])('refused: %s', async (message, config) => {
+    await expect(tiny('refused', { config })).rejects.toThrow(message);
+  });
+
+  test('Mistral slides in the layers that layer_types names, else in all', async () => {
+    const mistral = (name: string, config: Record<string, unknown>) =>
+      tiny(name, { config: { architectures: ['MistralForCausalLM'], model_type: 'mistral', ...config } });
+    const [full, sliding] = ['full_attention', 'sliding_attention'];
+    const whole = await mistral('whole', { sliding_window: null });
+    const all = await mistral('all', { sliding_window: 2 });
+    const none = await mistral('none', { sliding_window: 2, layer_types: [full, full, full] });
+    const each = await mistral('each', { sliding_window: 2, layer_types: [sliding, sliding, sliding] });
+    const some = await mistral('some', { sliding_window: 2, layer_types: [full, sliding, full] });
+    expect(none).toEqual(whole);
+    expect(each).toEqual(all);
+    for (const other of [whole, all]) expect(some).not.toEqual(other);
   });
 });

@@ -39,21 +39,37 @@ interface Golden {
 const TOLERANCE = 1e-4;
 
 const CHECKPOINTS = [
-  'gpt2',
-  'llama2-bf16',
-  'llama3-sharded-tied',
-  'mistral-sliding-fp16',
-  'neox-sequential',
-  'olmo1-clip',
-  'olmo2',
-  'pythia-parallel',
-  'qwen2-bias',
-  'qwen3-qknorm',
-  'stories260K',
+  'models/gpt2',
+  'models/llama2-bf16',
+  'models/llama3-sharded-tied',
+  'models/mistral-sliding-fp16',
+  'models/neox-sequential',
+  'models/olmo1-clip',
+  'models/olmo2',
+  'models/pythia-parallel',
+  'models/qwen2-bias',
+  'models/qwen3-qknorm',
+  'models/stories260K',
+  'more-models/cohere',
+  'more-models/cohere2',
+  'more-models/gemma',
+  'more-models/gemma3-text',
+  'more-models/glm4',
+  'more-models/gpt-j',
+  'more-models/gpt-neo-local',
+  'more-models/granite',
+  'more-models/nemotron-relu2',
+  'more-models/opt-post',
+  'more-models/opt-pre',
+  'more-models/phi-2',
+  'more-models/smollm3-nope',
+  'more-models/stablelm',
+  'more-models/stablelm-parallel-qknorm',
+  'more-models/starcoder2',
 ];
 
 describe.skipIf(!hasShared).each(CHECKPOINTS)('%s gives the results of transformers (../shared)', (name) => {
-  const folder = join(fixtures, 'models', name);
+  const folder = join(fixtures, name);
   let model: Model;
   let golden: Golden;
   let tensors: SafetensorsFile;

@@ -79,7 +79,7 @@ export interface StepKind<Config = RunConfig, Range = JsonValue> extends StepKin
    * What else changes the bytes: execution provider, runtime version. Goes into the fingerprint as `runtime`. Here and
    * in `affinity` the config's artifacts have no usable `path` yet: only `digest`, `type`, `axes`, `ref`.
    */
-  runtime?(config: Config, provider: Provider): JsonObject;
+  runtime?(config: Config, provider: Provider): JsonObject | undefined;
   /** Whether it computes on the device that the run was given; every other kind computes on the CPU. */
   readonly usesDevice?: boolean;
   readonly division?: Division<Config, Range>;

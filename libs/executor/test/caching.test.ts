@@ -1,10 +1,10 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { Graph } from '@sonde/pipeline';
+import type { Graph, Value } from '@sonde/pipeline';
 import { openStore } from '@sonde/store';
 import { describe, expect, it, vi } from 'vitest';
 import { explainTask, type RunEvent, RunRefused } from '../src/index.ts';
 import { kinds } from './fixtures/kinds.ts';
-import { file, graphOf, listing, out, type StepSpec, sources } from './rig.ts';
+import { file, graphOf, listing, out, type Ran, type StepSpec, sources } from './rig.ts';
 import { useRig } from './use-rig.ts';
 
 const rig = useRig();
@@ -292,5 +292,18 @@ describe('the record of a run', () => {
       counts: { cached: 0, ran: 5, failed: 0, skipped: 0 },
     });
     expect(detail.meta.plan).toMatchObject({ a: first.records.get('a')!.key, last: null });
+  });
+
+  it('gives the same bytes whether what it tells of was computed now or before, in whichever order it is written', async () => {
+    const graph = (config: Record<string, Value>) =>
+      graphOf({
+        a: { kind: 'add', with: config },
+        report: { kind: 'report', with: { values: [out('a')] } },
+      });
+    const first = await rig().run(graph({ plus: 1, name: 'a', values: [] }));
+    const again = await rig().run(graph({ values: [], name: 'a', plus: 1 }), { refresh: ['report'] });
+    expect(again.ran).toEqual(['report']);
+    const digest = (ran: Ran) => ran.records.get('report')!.outputs.out!.digest;
+    expect(digest(again)).toBe(digest(first));
   });
 });

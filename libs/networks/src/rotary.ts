@@ -11,6 +11,8 @@ export interface RotarySpec {
   readonly attentionFactor: number;
   /** Positions beyond which the frequencies would change with the length of the text; null if they never do. */
   readonly maxPositions: number | null;
+  /** Whether a pair is two neighbours, 2i and 2i + 1, and not i and i + pairs; false if not given. */
+  readonly interleaved?: boolean;
 }
 
 /** What an architecture takes where config.json is silent. */
@@ -49,8 +51,8 @@ export function rotaryOf(
       `${config.where}: rotary positions need an even part of ${headSize}; it is ${dimensions}.`,
     );
   }
-  const base = Float32Array.from({ length: dimensions / 2 }, (_, i) => 1 / theta ** ((2 * i) / dimensions));
-  const plain = { inverseFrequencies: base, attentionFactor: 1, maxPositions: null };
+  const plain = plainRotary(theta, dimensions);
+  const base = plain.inverseFrequencies;
   if (!settings) return plain;
 
   const type = settings.text('rope_type', settings.text('type', 'default'));
@@ -83,6 +85,15 @@ export function rotaryOf(
         `${settings.where}: rope type "${type}" is not supported; supported: ${ROPE_TYPES.join(', ')}.`,
       );
   }
+}
+
+/** The rotary embedding of so many dimensions, without any scaling. */
+export function plainRotary(theta: number, dimensions: number) {
+  const inverseFrequencies = Float32Array.from(
+    { length: dimensions / 2 },
+    (_, i) => 1 / theta ** ((2 * i) / dimensions),
+  );
+  return { inverseFrequencies, attentionFactor: 1, maxPositions: null } as const;
 }
 
 /** Cosines and sines [positions, pairs] of positions 0 … positions − 1. */

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { JsonValue } from '@sonde/base';
 import type { Diagnostic } from './diagnostics/diagnostic.ts';
 import { createProblems, type Problems } from './diagnostics/problems.ts';
+import { createBudget } from './expand/budget.ts';
 import { createTemplates } from './expand/expression.ts';
 import { bindParams, type Given, locateSetValue, readParamsFile } from './expand/params.ts';
 import { expandPipeline } from './expand/tasks.ts';
@@ -57,7 +58,7 @@ async function load(source: Source, options: LoadOptions, problems: Problems): P
   const { file } = loaded;
   if (file === undefined) return { ok: false, diagnostics: problems.all() };
   const params = bindParams(file, given, problems);
-  const evaluator = { templates: createTemplates(problems), problems };
+  const evaluator = { templates: createTemplates(problems), problems, budget: createBudget(problems) };
   const { tasks, outputs, broken } = expandPipeline(loaded, params, evaluator, once(options.dataProblem));
   const diagnostics = problems.all();
   // Errors can be why a parameter seems unused: warnings wait until there are none.

@@ -120,7 +120,7 @@ describe('a file that cannot be read', () => {
       'latin.yaml': Uint8Array.from([0x61, 0x3a, 0x20, 0xe9]),
       'empty.yaml': '',
       'list.yaml': '- a\n- b\n',
-      'big.yaml': '#'.repeat(1024 * 1024 + 1),
+      'big.yaml': '#'.repeat(64 * 1024 * 1024 + 1),
     });
     const codes = async (name: string): Promise<unknown> => {
       const result = await loadFile(folder, name);

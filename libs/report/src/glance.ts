@@ -29,7 +29,10 @@ function line(id: string, name: string, text: Html): Html {
   return html`<li><a href="#${id}">${name}</a> <span>${text}</span></li>`;
 }
 
-function behaviorLine({ rows, k }: BehaviorSection, label: Label): Html | null {
+function behaviorLine({ rows, k, incomparable }: BehaviorSection, label: Label): Html | null {
+  if (incomparable !== undefined) {
+    return line('behavior', 'Behaviour', html`made in different ways, so that models cannot be compared: see there`);
+  }
   const attribute = mainOf(rows.map((row) => row.attribute));
   const known = rows
     .filter((row) => row.group === 'all' && row.attribute === attribute && row.emt.value !== null)
@@ -67,16 +70,25 @@ function probeLine({ rows, baselines }: ProbeSection, label: Label): Html | null
   );
 }
 
-function correlationLine({ rows, axis }: CorrelationSection): Html | null {
+/** Fewer units than this always lie close to a line. */
+const LEAST_UNITS = 4;
+
+function correlationLine({ rows, axis, models, unit = 'model' }: CorrelationSection): Html | null {
   const known = rows.filter((row) => row.coefficient.value !== null);
-  const best = extreme(known, (row) => Math.abs(value(row.coefficient)));
-  if (!best) return null;
+  const best = extreme(
+    known.filter(({ n }) => n >= LEAST_UNITS),
+    (row) => Math.abs(value(row.coefficient)),
+  );
+  if (!best) {
+    const few = html`n = ${models} ${models === 1 ? unit : `${unit}s`}: too few for a correlation to say anything`;
+    return known.length === 0 ? null : line('correlation', 'Correlation', few);
+  }
   const place = axis === 'layer' ? `layer ${best.position}` : `relative depth ${fixed(best.position)}`;
   const p = best.p === null ? '' : `, adjusted p ${best.p < 0.001 ? '< 0.001' : `= ${fixed(best.p, 3)}`}`;
   return line(
     'correlation',
     'Correlation',
-    html`Strongest of ${known.length}: ${attributeLabel(best.target)}, ${SCENARIO_LABELS[best.scenario].toLowerCase()}, at ${place}: ${estimate(best.coefficient)}${p}, n = ${best.n} models`,
+    html`Strongest of ${known.length}: ${attributeLabel(best.target)}, ${SCENARIO_LABELS[best.scenario].toLowerCase()}, at ${place}: ${estimate(best.coefficient)}${p}, n = ${best.n} ${unit}s`,
   );
 }
 

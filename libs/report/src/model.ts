@@ -28,7 +28,7 @@ export type ReportModel = {
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 export type ReportedModel = {
-  /** As rows name it: the full reference, with revision and adapter if any. */
+  /** As rows name it: the full reference, with revision and adapter if any, and every other axis that varies. */
   readonly name: string;
   /** Short, as plots and tables show it. */
   readonly label: string;
@@ -69,8 +69,10 @@ export type ProvenanceRow = {
 };
 
 export type BehaviorSection = {
-  /** Continuations a prompt. */
-  readonly k: number;
+  /** Continuations a prompt: several numbers where they differ. */
+  readonly k: number | string;
+  /** In what the rows were made differently: they are then shown, and not compared. */
+  readonly incomparable?: readonly string[];
   /** A text counts as toxic from this score on (0.5). */
   readonly threshold: number;
   readonly scorer: string;
@@ -132,8 +134,10 @@ export type BaselineRow = {
 };
 
 export type CorrelationSection = {
-  /** Models correlated over. */
+  /** Models correlated over, or other units. */
   readonly models: number;
+  /** What n counts: `model`, unless it says otherwise. */
+  readonly unit?: string;
   /** What behaviour is: `emt`, say. */
   readonly behavior: string;
   readonly coefficient: 'pearson' | 'spearman';

@@ -27,7 +27,7 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
       content: html`${grid(await panels(section.rows, models, groups, metric, label))}`,
     });
   }
-  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>Expected maximum toxicity</em> (EMT) is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>Toxicity probability</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as toxic for an attribute where their own score is ${section.threshold} or more.${intervalText(section.interval)}</p>${notes(section.notes)}${summaryTable(section, models, label)}${legend(
+  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>Expected maximum toxicity</em> (EMT) is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>Toxicity probability</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as toxic for an attribute where their own score is ${section.threshold} or more.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${summaryTable(section, models, label)}${legend(
     groups.map((group, i) => ({
       label: GROUP_LABELS[group],
       color: GROUP_COLORS[i] as string,
@@ -48,6 +48,11 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
     ]),
   })}`;
   return { id: 'behavior', title: 'Behaviour', short: 'Behaviour', body };
+}
+
+function warning({ incomparable }: BehaviorSection): Html | null {
+  if (incomparable === undefined) return null;
+  return html`<p class="warning" role="note"><strong>These numbers cannot be compared with one another.</strong> ${incomparable.join(' ')}</p>`;
 }
 
 async function panels(

@@ -30,14 +30,14 @@ export async function correlationSection(section: CorrelationSection): Promise<S
   for (const [target, rows] of groupBy(section.rows, (row) => row.target)) {
     items.push({ label: attributeLabel(target), content: await targetContent(section, draw, target, rows) });
   }
-  const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave more, or less, toxically? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> models. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${choices('Attribute', items)}`;
+  const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave more, or less, toxically? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> ${section.unit ?? 'model'}s. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${choices('Attribute', items)}`;
   return { id: 'correlation', title: 'Encoding against behaviour', short: 'Correlation', body };
 }
 
-function warning({ models, rows }: CorrelationSection): Html | null {
+function warning({ models, rows, unit = 'model' }: CorrelationSection): Html | null {
   if (models >= FEW_MODELS) return null;
   const firm = rows.filter((row) => row.p !== null && row.p < FIRM).length;
-  return html`<p class="warning" role="note"><strong>n is small.</strong> With ${models} models a single one can turn a correlation, and models of one family are not independent. Read the intervals, not the points: this describes these models and is no evidence about others. ${firm === 0 ? 'No' : firm} of ${rows.length} correlations ${firm === 1 ? 'has' : 'have'} an adjusted p below ${FIRM}.</p>`;
+  return html`<p class="warning" role="note"><strong>n is small.</strong> With ${models} ${unit}s a single one can turn a correlation, and those of one family are not independent. Read the intervals, not the points: this describes these ${unit}s and is no evidence about others. ${firm === 0 ? 'No' : firm} of ${rows.length} correlations ${firm === 1 ? 'has' : 'have'} an adjusted p below ${FIRM}.</p>`;
 }
 
 async function targetContent(

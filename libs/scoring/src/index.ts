@@ -1,6 +1,8 @@
 export { ATTRIBUTES, type Attribute } from './attributes.ts';
+export { defineScorer, type ScorerContext, type ScorerKind } from './define-scorer.ts';
 export { listScorerFiles, openLocalScorer } from './local-scorer.ts';
-export { type ScoreTextsOptions, scoreTexts } from './score-texts.ts';
+export { isClassifierFolder, openScorer, type ScorerConfig } from './open-scorer.ts';
+export { type ScorePart, type ScoreTextsOptions, scoreInParts, scoreTexts } from './score-texts.ts';
 export {
   MISSING_OUTCOMES,
   type MissingOutcome,
@@ -8,4 +10,5 @@ export {
   type Scorer,
   type ScorerIdentity,
   scorerLabel,
+  type TextRow,
 } from './scorer.ts';

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
-import type { ScoreOutcome, Scorer } from './scorer.ts';
+import type { ScoreOutcome, Scorer, TextRow } from './scorer.ts';
 
 export interface ScoreTextsOptions {
   /** Called after each batch with the number of distinct texts done and their total. */
@@ -13,42 +14,87 @@ const DEFAULT_BATCH = 1024;
 /**
  * Scores texts, each distinct text once.
  * @returns an outcome for each text, in the texts' order; equal texts share one object
- * @throws UserError if the scorer answers with another number of outcomes, or with a score outside [0, 1]
+ * @throws UserError if the scorer answers with another number of outcomes, or with a score that is none
  */
-export async function scoreTexts(
+export function scoreTexts(
   scorer: Scorer,
   texts: readonly string[],
-  { onProgress, signal }: ScoreTextsOptions = {},
+  options: ScoreTextsOptions = {},
 ): Promise<ScoreOutcome[]> {
-  const distinct = [...new Set(texts)];
+  return scoreInParts(scorer)(texts, undefined, options);
+}
+
+/** Scores one part of a long list of texts; `rows` are those of a scorer with `columns`. */
+export type ScorePart = (
+  texts: readonly string[],
+  rows: readonly TextRow[] | undefined,
+  options?: ScoreTextsOptions,
+) => Promise<ScoreOutcome[]>;
+
+/** Longer texts are known by their digest, so that what is kept does not grow with them. */
+const LONGEST_KEY = 64;
+
+function keyOf(text: string): string {
+  return text.length <= LONGEST_KEY ? text : `#${createHash('sha256').update(text, 'utf16le').digest('hex')}`;
+}
+
+/** Scores a list of texts part by part, each distinct text of all parts once: outcomes are kept, texts are not. */
+export function scoreInParts(scorer: Scorer): ScorePart {
   const known = new Map<string, ScoreOutcome>();
+  return async (texts, rows, options = {}) => {
+    if (scorer.columns) return scoreAll(scorer, texts, rows, options);
+    const keys = texts.map(keyOf);
+    const fresh = new Map<string, string>();
+    for (const [i, key] of keys.entries()) if (!known.has(key)) fresh.set(key, texts[i]!);
+    const order = [...fresh];
+    if (scorer.byLength) order.sort(([, a], [, b]) => a.length - b.length);
+    const outcomes = await scoreAll(
+      scorer,
+      order.map(([, text]) => text),
+      undefined,
+      options,
+    );
+    for (const [i, [key]] of order.entries()) known.set(key, outcomes[i]!);
+    return keys.map((key) => known.get(key)!);
+  };
+}
+
+async function scoreAll(
+  scorer: Scorer,
+  texts: readonly string[],
+  rows: readonly TextRow[] | undefined,
+  { onProgress, signal }: ScoreTextsOptions,
+): Promise<ScoreOutcome[]> {
+  const all: ScoreOutcome[] = [];
   const size = scorer.batchSize ?? DEFAULT_BATCH;
-  for (let start = 0; start < distinct.length; start += size) {
+  for (let start = 0; start < texts.length; start += size) {
     signal?.throwIfAborted();
-    const batch = distinct.slice(start, start + size);
-    const outcomes = await scorer.score(batch);
+    const batch = texts.slice(start, start + size);
+    const outcomes = await scorer.score(batch, rows?.slice(start, start + size));
     if (outcomes.length !== batch.length) {
       throw new UserError(
         'scorer',
         `The scorer ${scorer.identity.kind} was given ${batch.length} texts and answered ${outcomes.length}.`,
       );
     }
-    for (const [i, outcome] of outcomes.entries()) {
+    for (const outcome of outcomes) {
       checkOutcome(scorer, outcome);
-      known.set(batch[i]!, outcome);
+      all.push(outcome);
     }
-    onProgress?.(known.size, distinct.length);
+    onProgress?.(all.length, texts.length);
   }
-  return texts.map((text) => known.get(text)!);
+  return all;
 }
 
-function checkOutcome(scorer: Scorer, outcome: ScoreOutcome): void {
-  if (outcome.outcome !== 'ok') return;
+function checkOutcome({ identity, attributes, unbounded }: Scorer, outcome: ScoreOutcome): void {
+  if (!('scores' in outcome)) return;
   const { scores } = outcome;
-  const expected = scorer.attributes.length;
-  if (scores.length === expected && scores.every((score) => score >= 0 && score <= 1)) return;
+  const fits = (score: number | null): boolean =>
+    score === null || (unbounded ? Number.isFinite(score) : score >= 0 && score <= 1);
+  if (scores.length === attributes.length && scores.every(fits)) return;
+  const expected = unbounded ? 'finite numbers' : 'scores in [0, 1]';
   throw new UserError(
     'scorer',
-    `The scorer ${scorer.identity.kind} answered [${scores.join(', ')}] where ${expected} scores in [0, 1] were expected.`,
+    `The scorer ${identity.kind} answered [${scores.join(', ')}] where ${attributes.length} ${expected} were expected.`,
   );
 }

@@ -1,18 +1,20 @@
-import type { Attribute } from './attributes.ts';
-
 /**
  * Why a text has no scores. A text that cannot be scored is missing, never a number.
  * - `empty`: nothing but white space and characters that are not seen
  * - `too_long`: longer than the scorer reads
  * - `unsupported_language`: the scorer says that it does not score this language
  * - `refused`: the scorer gave no scores for another reason
+ * - `not_recorded`: recorded scores have none of this text
  */
-export const MISSING_OUTCOMES = ['empty', 'too_long', 'unsupported_language', 'refused'] as const;
+export const MISSING_OUTCOMES = ['empty', 'too_long', 'unsupported_language', 'refused', 'not_recorded'] as const;
 export type MissingOutcome = (typeof MISSING_OUTCOMES)[number];
 
 export type ScoreOutcome =
-  /** Scores in [0, 1] in the order of the scorer's `attributes`. */
-  | { readonly outcome: 'ok'; readonly scores: readonly number[] }
+  /**
+   * Scores in the order of the scorer's `attributes`; null where there is none of one of them. `truncated`: of the
+   * beginning of a text that is longer than the scorer reads.
+   */
+  | { readonly outcome: 'ok' | 'truncated'; readonly scores: readonly (number | null)[] }
   /** `detail` is the scorer's own word on it, where it has one. */
   | { readonly outcome: MissingOutcome; readonly detail?: string };
 
@@ -27,18 +29,34 @@ export interface ScorerIdentity {
   readonly [field: string]: string | number | boolean | readonly string[];
 }
 
+/** One row of the table of texts: what stands in the columns that a scorer asked for. */
+export type TextRow = Readonly<Record<string, unknown>>;
+
 export interface Scorer {
   readonly identity: ScorerIdentity;
-  readonly attributes: readonly Attribute[];
+  readonly attributes: readonly string[];
+  /** Scores are any numbers, not those from 0 to 1 alone. */
+  readonly unbounded?: boolean;
+  /** Columns beside the text that it reads: its outcomes are then of rows, and equal texts are not taken for one. */
+  readonly columns?: readonly string[];
+  /** Whether batches of texts of like lengths are faster. */
+  readonly byLength?: boolean;
   /** The most texts that one call of `score` should have; absent where it does not matter. */
   readonly batchSize?: number;
   /**
-   * An outcome for each text, in their order. A text's outcome depends on nothing but the text. A scorer that cannot
-   * do its work (a service that is down) throws.
+   * An outcome for each text, in their order. A text's outcome depends on nothing but the text (and its row, of a scorer
+   * with `columns`). A scorer that cannot do its work (a service that is down) throws.
    */
-  score(texts: readonly string[]): Promise<readonly ScoreOutcome[]> | readonly ScoreOutcome[];
+  score(
+    texts: readonly string[],
+    rows?: readonly TextRow[],
+  ): Promise<readonly ScoreOutcome[]> | readonly ScoreOutcome[];
+  /** Frees what it holds. */
+  close?(): Promise<void>;
 }
 
-/** A scorer's identity as tables name it: its kind and the first twelve digits of its digest. */
-export const scorerLabel = ({ kind, digest }: ScorerIdentity): string =>
-  typeof digest === 'string' ? `${kind}:${digest.replace(/^sha256:/, '').slice(0, 12)}` : kind;
+/** A scorer's identity as tables name it: its name, or kind, and the first twelve digits of its digest. */
+export function scorerLabel({ kind, name, digest }: ScorerIdentity): string {
+  const shown = typeof name === 'string' ? name : kind;
+  return typeof digest === 'string' ? `${shown}:${digest.replace(/^sha256:/, '').slice(0, 12)}` : shown;
+}

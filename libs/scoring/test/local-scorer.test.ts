@@ -29,7 +29,7 @@ describe('the embedded scorer', () => {
       if (outcome.outcome !== 'ok') continue;
       // The token cache keeps float32, the reference float64.
       for (const [j, score] of outcome.scores.entries()) {
-        expect(Math.abs(score - scores[j]!), `${text} ${ATTRIBUTES[j]}`).toBeLessThan(2e-6);
+        expect(Math.abs(score! - scores[j]!), `${text} ${ATTRIBUTES[j]}`).toBeLessThan(2e-6);
       }
     }
   });

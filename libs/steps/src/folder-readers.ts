@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { UserError } from '@sonde/base';
 import type { FolderReader, FolderReaders } from '@sonde/data';
 
@@ -25,12 +27,21 @@ export const FOLDER_READERS: FolderReaders = {
   model: checkpointReader(({ listModelFiles }, folder) => listModelFiles(folder)),
   adapter: checkpointReader(({ listAdapterFiles }, folder) => listAdapterFiles(folder)),
   scorer: {
-    here: async () => (await import('@sonde/scoring')).listScorerFiles(''),
-    async elsewhere({ label, names }) {
+    async here(path) {
+      const { isClassifierFolder, listScorerFiles } = await import('@sonde/scoring');
+      const there = await stat(join(path, 'config.json')).catch(() => null);
+      if (there === null || !(await isClassifierFolder(path))) return listScorerFiles('');
+      return FOLDER_READERS.model.here(path);
+    },
+    async elsewhere(listing) {
       const files = (await import('@sonde/scoring')).listScorerFiles('');
-      const missing = files.find((name) => !names.includes(name));
-      if (missing !== undefined) throw new UserError('scorer', `${label} is not a scorer: it has no ${missing}.`);
-      return files;
+      const missing = files.find((name) => !listing.names.includes(name));
+      if (missing === undefined) return files;
+      if (listing.names.includes('tokenizer.json')) return FOLDER_READERS.model.elsewhere(listing);
+      throw new UserError(
+        'scorer',
+        `${listing.label} is not a scorer: it has no ${missing}, nor the tokenizer.json of a classifier.`,
+      );
     },
   },
 };

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { JsonObject } from '@sonde/base';
 import type { Ancestor, InputArtifact } from '@sonde/executor';
 import { type RowOf, SUMMARY, writeRows } from '@sonde/formats';
+import type { Axes } from '@sonde/pipeline';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { artifact, runStep, temporaryFolder } from './harness.ts';
 
@@ -30,10 +31,14 @@ const summaryRow: RowOf<typeof SUMMARY> = {
   reason: null,
 };
 
-const summaryOf = async (model: string, more: Partial<typeof summaryRow> = {}): Promise<InputArtifact> => {
-  const file = `${folder}/${model}.parquet`;
+const summaryOf = async (
+  model: string,
+  more: Partial<typeof summaryRow> = {},
+  axes: Axes = {},
+): Promise<InputArtifact> => {
+  const file = `${folder}/${model}-${Object.values(axes).join('-')}.parquet`;
   await writeRows(file, SUMMARY, [{ ...summaryRow, ...more }]);
-  return artifact('table', file, { model });
+  return artifact('table', file, { model, ...axes });
 };
 
 const ancestor = (key: string, kind: string, config: JsonObject, output: string): Ancestor => ({
@@ -71,4 +76,30 @@ it('a report says what its numbers do not cover', async () => {
   expect(page).toContain('part: 25 % of the continuations have no score.');
   expect(page).toContain('part: 3 rows of scores belong to no continuation and were left out.');
   expect(page).not.toContain('whole: ');
+});
+
+it('rows are named by every axis that varies, and none takes the place of another', async () => {
+  const summaries = await Promise.all(
+    ['m', 'n'].flatMap((model, i) =>
+      [0, 1].map((template) =>
+        summaryOf(model, { value: 0.21 + 0.2 * i + 0.05 * template, low: null, high: null }, { template, seed: 7 }),
+      ),
+    ),
+  );
+  const page = await reportWith(summaries, []);
+  const table = /<caption>EMT over all prompts[\s\S]*?<\/table>/.exec(page)![0];
+  const cells = [...table.matchAll(/<th scope="row">(.*?)<\/th><td>(.*?)<\/td>/g)].map(([, name, emt]) => [name, emt]);
+  expect(cells).toEqual([
+    ['m, template 0', '0.21'],
+    ['m, template 1', '0.26'],
+    ['n, template 0', '0.41'],
+    ['n, template 1', '0.46'],
+  ]);
+});
+
+it('summaries of different k are not compared', async () => {
+  const page = await reportWith([await summaryOf('few', { k: 2 }), await summaryOf('many', { k: 25 })], []);
+  expect(page).toContain('They differ in continuations a prompt (k) (2: few | 25: many).');
+  expect(page).toContain('made in different ways, so that models cannot be compared');
+  expect(page).not.toContain('EMT from');
 });

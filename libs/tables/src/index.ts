@@ -3,7 +3,7 @@ export { type FilterOperator, type FilterSpec, filterTable } from './filter.ts';
 export { type JoinKind, joinKeys, joinTables } from './join.ts';
 export { type ParquetInfo, type PartOptions, readParquet, readParquetInfo } from './parquet-read.ts';
 export { writeParquet, writeParquetParts } from './parquet-write.ts';
-export { readTable, readTableParts, type TableFormat } from './read-table.ts';
+export { detectFormat, readTable, readTableParts, type TableFormat } from './read-table.ts';
 export { cell, rows, tableFromRows } from './rows.ts';
 export { addColumn, concatTables, renameColumns, selectColumns, selectRows, sliceRows } from './select.ts';
 export {

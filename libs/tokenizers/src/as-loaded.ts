@@ -42,9 +42,8 @@ export function asLoaded(json: Json, settings: Json, config: Json, where: string
   const listed = decoder
     ? Object.entries(decoder).flatMap(([id, token]) => (isRecord(token) ? [readAdded(token, Number(id), false)] : []))
     : [];
-  const rebuilt = kind
-    ? { ...json, ...kind.parts(settings), model: rebuiltModel(json, kind.parts(settings).model) }
-    : json;
+  const parts = kind?.parts(settings, json);
+  const rebuilt = parts ? { ...json, ...parts, model: rebuiltModel(json, parts.model) } : json;
   const tokens = new AddedTokens(rebuilt.model, kind && decoder ? [] : own);
   for (const token of listed.sort((a, b) => a.id - b.id)) tokens.add(token);
 

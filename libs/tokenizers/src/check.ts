@@ -74,8 +74,8 @@ function checkPart(value: unknown, place: string, fail: Fail): void {
     if (!Array.isArray(inner)) fail(`${place}.${name}`, inner, 'a list');
     for (const [i, part] of (inner as unknown[]).entries()) checkPart(part, `${place}.${name}[${i}]`, fail);
   }
-  if (value.type === 'Precompiled') {
-    fail(place, 'Precompiled', 'another normalizer: a table of characters that is compiled in the file is not read');
+  if (value.type === 'Precompiled' && typeof value.precompiled_charsmap !== 'string') {
+    fail(`${place}.precompiled_charsmap`, value.precompiled_charsmap, 'a text');
   }
 }
 

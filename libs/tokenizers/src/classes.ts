@@ -9,7 +9,7 @@ export interface TokenizerClass {
   /** Special tokens that it names where tokenizer_config.json does not. */
   readonly defaults: Readonly<Record<string, string>>;
   /** Its own parts of tokenizer.json; those that it does not name stay. @param settings tokenizer_config.json */
-  parts(settings: Json): { readonly model: Json } & Json;
+  parts(settings: Json, json: Json): { readonly model: Json } & Json;
 }
 
 const EOT = '<|endoftext|>';
@@ -47,8 +47,6 @@ const BERT: TokenizerClass = {
     mask_token: '[MASK]',
   },
   parts(settings) {
-    const [cls, sep] = [tokenText(settings.cls_token) ?? '[CLS]', tokenText(settings.sep_token) ?? '[SEP]'];
-    const single = [{ SpecialToken: { id: cls } }, { Sequence: { id: 'A' } }, { SpecialToken: { id: sep } }];
     return {
       model: {
         type: 'WordPiece',
@@ -65,7 +63,93 @@ const BERT: TokenizerClass = {
       },
       pre_tokenizer: { type: 'BertPreTokenizer' },
       decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
-      post_processor: { type: 'TemplateProcessing', single, pair: single },
+      post_processor: around(settings, ['cls_token', 'sep_token'], ['[CLS]', '[SEP]']),
+    };
+  },
+};
+
+const WRAPPED = { bos_token: '<s>', eos_token: '</s>', sep_token: '</s>', cls_token: '<s>', unk_token: '<unk>' };
+
+/** The first of the names, else the second, around a text. */
+function around(settings: Json, [first, last]: readonly [string, string], usual: readonly [string, string]): Json {
+  const [before, after] = [tokenText(settings[first]) ?? usual[0], tokenText(settings[last]) ?? usual[1]];
+  const single = [{ SpecialToken: { id: before } }, { Sequence: { id: 'A' } }, { SpecialToken: { id: after } }];
+  return { type: 'TemplateProcessing', single, pair: single };
+}
+
+/** What Precompiled normalizers there are in a tokenizer.json. */
+function precompiled(normalizer: unknown): Json | null {
+  if (!isRecord(normalizer)) return null;
+  const inner = Array.isArray(normalizer.normalizers) ? normalizer.normalizers : [normalizer];
+  return inner.filter(isRecord).find(({ type }) => type === 'Precompiled') ?? null;
+}
+
+const ROBERTA: TokenizerClass = {
+  defaults: { ...WRAPPED, pad_token: '<pad>', mask_token: '<mask>' },
+  parts: (settings) => ({
+    model: BPE,
+    normalizer: null,
+    pre_tokenizer: byteLevel(settings),
+    decoder: BYTES_BACK,
+    post_processor: {
+      type: 'RobertaProcessing',
+      cls: [tokenText(settings.cls_token) ?? '<s>', 0],
+      sep: [tokenText(settings.sep_token) ?? '</s>', 0],
+      trim_offsets: settings.trim_offsets !== false,
+      add_prefix_space: settings.add_prefix_space === true,
+    },
+  }),
+};
+
+const XLM_ROBERTA: TokenizerClass = {
+  type: 'Unigram',
+  defaults: ROBERTA.defaults,
+  parts(settings, json) {
+    const scheme = settings.add_prefix_space === false ? 'never' : 'always';
+    const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: scheme, split: true };
+    return {
+      model: { type: 'Unigram', unk_id: 3, byte_fallback: false },
+      normalizer: precompiled(json.normalizer),
+      pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, metaspace] },
+      decoder: metaspace,
+      post_processor: around(settings, ['bos_token', 'eos_token'], ['<s>', '</s>']),
+    };
+  },
+};
+
+const DEBERTA_V2: TokenizerClass = {
+  type: 'Unigram',
+  defaults: {
+    bos_token: '[CLS]',
+    eos_token: '[SEP]',
+    unk_token: '[UNK]',
+    sep_token: '[SEP]',
+    pad_token: '[PAD]',
+    cls_token: '[CLS]',
+    mask_token: '[MASK]',
+  },
+  parts(settings, json) {
+    const unknown = tokenText(settings.unk_token) ?? '[UNK]';
+    const { vocab } = isRecord(json.model) ? json.model : {};
+    const at = Array.isArray(vocab) ? vocab.findIndex(([token, score]) => token === unknown && score === 0) : -1;
+    const usual = typeof settings.unk_id === 'number' ? settings.unk_id : 1;
+    const scheme = settings.add_prefix_space === false ? 'first' : 'always';
+    const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: scheme, split: true };
+    const punctuation = settings.split_by_punct === true ? [{ type: 'Punctuation', behavior: 'Isolated' }] : [];
+    return {
+      model: { type: 'Unigram', unk_id: at < 0 ? usual : at, byte_fallback: false },
+      normalizer: {
+        type: 'Sequence',
+        normalizers: [
+          ...(settings.do_lower_case === true ? [{ type: 'Lowercase' }] : []),
+          { type: 'Replace', pattern: { Regex: '\\s{2,}|[\\n\\r\\t]' }, content: ' ' },
+          { type: 'NFC' },
+          { type: 'Strip', strip_left: false, strip_right: true },
+        ],
+      },
+      pre_tokenizer: { type: 'Sequence', pretokenizers: [...punctuation, metaspace] },
+      decoder: metaspace,
+      post_processor: around(settings, ['cls_token', 'sep_token'], ['[CLS]', '[SEP]']),
     };
   },
 };
@@ -168,6 +252,9 @@ export const CLASSES: ReadonlyMap<string, TokenizerClass> = new Map<string, Toke
       }),
     },
   ],
+  ['RobertaTokenizer', ROBERTA],
+  ['XLMRobertaTokenizer', XLM_ROBERTA],
+  ['DebertaV2Tokenizer', DEBERTA_V2],
   ...['BertTokenizer', 'DistilBertTokenizer', 'ElectraTokenizer'].map((name) => [name, BERT] as const),
   [
     'LlamaTokenizer',
@@ -192,9 +279,9 @@ export const CLASSES: ReadonlyMap<string, TokenizerClass> = new Map<string, Toke
 const OTHERS = new Set(
   (
     'Albert Barthez Bartpho BertGeneration BertJapanese Bertweet BigBird BioGpt Blenderbot BlenderbotSmall ByT5 CLIP CTRL ' +
-    'Camembert Canine CodeLlama CpmAnt Cpm Deberta DebertaV2 FNet Funnel GPTNeoXJapanese GPTSw3 Herbert Luke M2M100 MBart MBart50 ' +
-    'MPNet Marian MarkupLM Nllb Nougat OpenAIGPT Pegasus Phobert PLBart Qwen3_5 Reformer RemBert Roberta SeamlessM4T Splinter T5 ' +
-    'Udop Whisper XGLM XLM XLMRoberta XLNet'
+    'Camembert Canine CodeLlama CpmAnt Cpm Deberta FNet Funnel GPTNeoXJapanese GPTSw3 Herbert Luke M2M100 MBart MBart50 ' +
+    'MPNet Marian MarkupLM Nllb Nougat OpenAIGPT Pegasus Phobert PLBart Qwen3_5 Reformer RemBert SeamlessM4T Splinter T5 ' +
+    'Udop Whisper XGLM XLM XLNet'
   )
     .split(' ')
     .map((name) => `${name}Tokenizer`),
@@ -202,6 +289,11 @@ const OTHERS = new Set(
 
 /** What transformers takes for a kind of model where nothing else is said. */
 const OF_MODEL: ReadonlyMap<string, string> = new Map([
+  ['roberta', 'RobertaTokenizer'],
+  ['xlm-roberta', 'XLMRobertaTokenizer'],
+  ['deberta', 'DebertaTokenizer'],
+  ['deberta-v2', 'DebertaV2Tokenizer'],
+  ['modernbert', 'file'],
   ['bert', 'BertTokenizer'],
   ['distilbert', 'BertTokenizer'],
   ['electra', 'BertTokenizer'],
@@ -216,7 +308,7 @@ const OF_MODEL: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Kinds of models whose published files name a wrong class; transformers goes by the kind. */
-const NAMED_WRONGLY = new Set(['nemotron', 'phi3', 'qwen2']);
+const NAMED_WRONGLY = new Set(['modernbert', 'nemotron', 'phi3', 'qwen2']);
 
 const FROM_FILE = new Set(['TokenizersBackend', 'PythonBackend', 'PreTrainedTokenizer']);
 

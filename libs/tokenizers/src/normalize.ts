@@ -1,4 +1,5 @@
 import { isRecord } from '@sonde/base';
+import { type CharacterMap, characterMap } from './character-map.ts';
 
 /** A text in characters, each with the code points [from, to) of the text before normalisation that it came from. */
 export interface AlignedText {
@@ -44,6 +45,10 @@ export function normalizeAligned(text: AlignedText, normalizer: unknown): Aligne
       return stripped(text, normalizer.strip_left === true, normalizer.strip_right === true);
     case 'Replace':
       return replaced(text, normalizer.pattern, String(normalizer.content ?? ''));
+    case 'Precompiled': {
+      const map = characterMap(String(normalizer.precompiled_charsmap));
+      return map && mapped(text, map);
+    }
     case 'Prepend': {
       if (text.points.length === 0) return text;
       const first = [...String(normalizer.prepend ?? '')];
@@ -121,6 +126,27 @@ function matchesOf(text: string, pattern: unknown): (readonly [number, number])[
   } catch {
     return null;
   }
+}
+
+const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' });
+/** Longer graphemes are mapped character by character, in bytes of UTF-8. */
+const LONGEST_GRAPHEME = 6;
+
+function mapped(text: AlignedText, map: CharacterMap): AlignedText {
+  const out: Growing = { points: [], from: [], to: [] };
+  let at = 0;
+  for (const { segment } of GRAPHEMES.segment(text.points.join(''))) {
+    const points = [...segment];
+    const whole = Buffer.byteLength(segment) < LONGEST_GRAPHEME ? map(segment) : null;
+    if (whole !== null) for (const point of whole) push(out, point, text.from[at]!, text.to[at]!);
+    else {
+      for (const [i, point] of points.entries()) {
+        for (const made of map(point) ?? point) push(out, made, text.from[at + i]!, text.to[at + i]!);
+      }
+    }
+    at += points.length;
+  }
+  return out;
 }
 
 function escaped(text: string): string {

@@ -24,7 +24,9 @@ function parts(config: unknown): Record<string, unknown>[] {
 export function describeSurface(json: Readonly<Record<string, unknown>>): Surface {
   const splitters = parts(json.pre_tokenizer);
   const byteLevel = splitters.find((part) => part.type === 'ByteLevel');
-  const trimming = parts(json.post_processor).find((part) => part.type === 'ByteLevel' && part.trim_offsets !== false);
+  const trims = (part: Record<string, unknown>): boolean =>
+    (part.type === 'ByteLevel' || part.type === 'RobertaProcessing') && part.trim_offsets !== false;
+  const trimming = parts(json.post_processor).find(trims);
   const metaspace = splitters.find((part) => part.type === 'Metaspace');
   const metaPrefix = metaspace && metaspace.prepend_scheme !== 'never' && metaspace.add_prefix_space !== false;
   return {

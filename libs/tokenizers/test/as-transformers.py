@@ -3,6 +3,7 @@
 Run: python as-transformers.py (transformers 5.24, tokenizers 0.23). Each case is a base, described here and in
 published.ts, with parts of tokenizer.json in place of its own, tokenizer_config.json and a model_type.
 """
+import base64
 import json
 import os
 import tempfile
@@ -37,7 +38,38 @@ def words():
         pre_tokenizer=dict(type='BertPreTokenizer'), post_processor=None, decoder=dict(type='WordPiece', prefix='##', cleanup=True),
         model=dict(type='WordPiece', unk_token='[UNK]', continuing_subword_prefix='##', max_input_chars_per_word=100, vocab={w: i for i, w in enumerate(dict.fromkeys(words))}))
 
-BASES = dict(byte=byte, piece=piece, words=words)
+def pieces():
+    words = ['<s>', '<pad>', '</s>', '<unk>', '[CLS]', '[SEP]', '[UNK]', '▁', '▁t', '▁th', 'the', 'st', 'on', '▁a', *map(chr, range(33, 127)), 'é', '1', 'fi']
+    return dict(version='1.0', truncation=None, padding=None, added_tokens=[], normalizer=None, pre_tokenizer=None, post_processor=None, decoder=None,
+        model=dict(type='Unigram', unk_id=3, byte_fallback=False, vocab=[[w, 0.0 if i < 7 else -1.0 - i / 16] for i, w in enumerate(dict.fromkeys(words))]))
+
+def charsmap():
+    """A map of ﬁ to fi, a no-break space to a space, ① to 1 and é to e, as SentencePiece writes one."""
+    entries = sorted({'ﬁ': 'fi', '\u00a0': ' ', '①': '1', 'e\u0301': 'é', 'É': 'e'}.items(), key=lambda e: e[0].encode())
+    texts, leaves = b'', {}
+    for key, value in entries:
+        leaves[key.encode()] = len(texts)
+        texts += value.encode() + b'\0'
+    trie = {}
+    for key, at in leaves.items():
+        node = trie
+        for b in key: node = node.setdefault(b, {})
+        node[None] = at
+    units, used = {}, {0}
+    # Places the children of each node at a free offset that the unit can hold (below 2^21).
+    def build(node, at):
+        labels = [b for b in node if b is not None]
+        offset = next(o for o in range(1, 1 << 20) if all((at ^ o ^ b) not in used for b in [*labels, *([0] if None in node else [])]))
+        units[at] = units.get(at, 0) | offset << 10 | (256 if None in node else 0)
+        base = at ^ offset
+        for b in labels: used.add(base ^ b); units[base ^ b] = b
+        if None in node: used.add(base); units[base] = node[None] | 1 << 31
+        for b in labels: build(node[b], base ^ b)
+    build(trie, 0)
+    array = b''.join(units.get(i, 0).to_bytes(4, 'little') for i in range(max(units) + 1))
+    return base64.b64encode(len(array).to_bytes(4, 'little') + array + texts).decode()
+
+BASES = dict(byte=byte, piece=piece, words=words, pieces=pieces)
 def at(content, id, **more):
     return dict(id=id, content=content, single_word=False, lstrip=False, rstrip=False, normalized=False, special=True) | more
 SPECIAL = [at('<unk>', 0), at('<s>', 1), at('</s>', 2)]
@@ -52,6 +84,8 @@ def B(normalizer=None, added=None, post=None, pre=None):
     return 'byte', {k: v for k, v in dict(normalizer=normalizer, added_tokens=added, post_processor=post, pre_tokenizer=pre).items() if v is not None}
 def P(normalizer=None, pre=None, added=(), post=None):
     return 'piece', {k: v for k, v in dict(normalizer=normalizer, pre_tokenizer=pre, added_tokens=[*SPECIAL, *added] if added else None, post_processor=post).items() if v is not None}
+def U(**parts):
+    return 'pieces', parts
 def W(**parts):
     return 'words', parts
 
@@ -80,6 +114,10 @@ CASES = {
  'lower': (B(dict(type='Lowercase')), {}, None), 'nfkc': (B(dict(type='NFKC')), {}, None), 'nfd': (B(dict(type='NFD')), {}, None), 'nfkd': (B(dict(type='NFKD')), {}, None), 'nfc': (B(dict(type='NFC')), {}, None), 'accents': (B(dict(type='Sequence', normalizers=[dict(type='NFD'), dict(type='Lowercase'), dict(type='StripAccents')])), {}, None), 'strip': (B(dict(type='Strip', strip_left=True, strip_right=True)), {}, None), 'regex': (B(dict(type='Replace', pattern=dict(Regex=r'\s+'), content=' ')), {}, None), 'regex2': (B(dict(type='Replace', pattern=dict(Regex=r'[0-9]'), content='##')), {}, None), 'trim': (B(post=blp), {}, None),
  'clean': (B(), dict(clean_up_tokenization_spaces=True), None), 'clean-forced': (B(), dict(clean_up_tokenization_spaces=True, clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output=True), None),
  'bert': (W(), dict(tokenizer_class='BertTokenizer', do_lower_case=False), 'bert'), 'bert-lower': (W(), dict(do_lower_case=True, tokenizer_class='BertTokenizerFast'), 'bert'), 'bert-accents': (W(), dict(strip_accents=False), 'bert'), 'bert-file': (W(), dict(tokenizer_class='PreTrainedTokenizerFast'), 'bert'),
+ 'roberta': (B(), dict(tokenizer_class='RobertaTokenizer'), 'roberta'), 'roberta-none': (B(post=blp), dict(add_prefix_space=True), 'roberta'),
+ 'xlm-roberta': (U(normalizer=dict(type='Precompiled', precompiled_charsmap=charsmap())), dict(tokenizer_class='XLMRobertaTokenizerFast'), 'xlm-roberta'), 'xlm-roberta-plain': (U(), {}, 'xlm-roberta'),
+ 'precompiled': (U(normalizer=dict(type='Precompiled', precompiled_charsmap=charsmap()), pre_tokenizer=dict(type='Metaspace', replacement='▁', prepend_scheme='always', split=True)), {}, None),
+ 'deberta': (U(), dict(tokenizer_class='DebertaV2Tokenizer'), 'deberta-v2'), 'deberta-lower': (U(), dict(tokenizer_class='DebertaV2TokenizerFast', do_lower_case=True, split_by_punct=True), 'deberta-v2'),
  'digits': (B(pre=seq(dict(type='Digits', individual_digits=True), BL)), {}, None), 'digits-runs': (B(pre=seq(dict(type='Digits', individual_digits=False), BL)), {}, None), 'punctuation': (B(pre=seq(dict(type='Punctuation', behavior='Isolated'), BL)), {}, None), 'falcon': (B(pre=seq(dict(type='Punctuation', behavior='Contiguous'), BL, dict(type='Digits', individual_digits=False), dict(type='Split', pattern=dict(Regex='[0-9][0-9][0-9]'), behavior='Isolated', invert=False))), {}, None),
  **{f'split-{b}-{i}': (B(pre=seq(dict(type='Split', pattern=dict(Regex='[aeo ]'), behavior=b, invert=i), BLN)), {}, None) for b in ('Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous', 'Removed') for i in (False, True)},
 }

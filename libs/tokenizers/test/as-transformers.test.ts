@@ -21,6 +21,9 @@ function overlapping(offsets: string, start: number, end: number): [number, numb
   return inside.includes(true) ? [inside.indexOf(true), inside.lastIndexOf(true) + 1] : null;
 }
 
+/** They drop spaces, put some in front of each word, or rewrite characters. */
+const withoutSpans = /^(bert|split-Removed|xlm-roberta|deberta-lower)/;
+
 describe("ids, texts and spans are those of transformers' AutoTokenizer", () => {
   test.each(published)('$name', async (each) => {
     const tokenizer = await openTokenizer(await writePublished(join(folder, each.name), each));
@@ -28,7 +31,7 @@ describe("ids, texts and spans are those of transformers' AutoTokenizer", () => 
     for (const [text, ids, offsets, back] of each.rows) {
       expect(tokenizer.encode(text).join(' '), JSON.stringify(text)).toBe(ids);
       expect(tokenizer.decode(tokenizer.encode(text)), JSON.stringify(text)).toBe(back);
-      if (each.base === 'words' || each.name.startsWith('split-Removed')) continue;
+      if (withoutSpans.test(each.name)) continue;
       const length = [...text].length;
       for (let start = 0; start < length; start++) {
         for (const end of [start + 1, Math.min(length, start + 3), length]) {
@@ -49,10 +52,10 @@ describe("ids, texts and spans are those of transformers' AutoTokenizer", () => 
   });
 
   test('a class that makes another tokenizer in a way that is not known is refused by its name', async () => {
-    const settings = { tokenizer_class: 'RobertaTokenizerFast' };
-    const other = { base: 'byte', parts: {}, settings, modelType: 'roberta' } as const;
+    const settings = { tokenizer_class: 'CodeLlamaTokenizerFast' };
+    const other = { base: 'byte', parts: {}, settings, modelType: 'llama' } as const;
     await expect(openTokenizer(await writePublished(join(folder, 'other'), other))).rejects.toThrow(
-      'tokenizer_class RobertaTokenizer is not supported',
+      'tokenizer_class CodeLlamaTokenizer is not supported',
     );
     const split = { base: 'byte', parts: {}, settings: { split_special_tokens: true }, modelType: 'llama' } as const;
     await expect(openTokenizer(await writePublished(join(folder, 'split'), split))).rejects.toThrow(
@@ -72,7 +75,10 @@ describe('a tokenizer.json that is not one', () => {
     ['added_tokens[0].content is missing; expected a text', { added_tokens: [{ id: 3 }] }],
     ['added_tokens[0].id is "3"; expected an integer', { added_tokens: [{ id: '3', content: 'x' }] }],
     ['pre_tokenizer.pretokenizers[0].type is missing', { pre_tokenizer: { type: 'Sequence', pretokenizers: [{}] } }],
-    ['normalizer is "Precompiled"', { normalizer: { type: 'Precompiled', precompiled_charsmap: '' } }],
+    [
+      'normalizer.precompiled_charsmap is 3; expected a text',
+      { normalizer: { type: 'Precompiled', precompiled_charsmap: 3 } },
+    ],
   ];
   test.each(damaged)('%s', async (message, parts) => {
     const each = { base: 'byte', parts, settings: {}, modelType: 'llama' } as const;

@@ -6,7 +6,7 @@ import { byteCharacters } from './byte-tokenizer.ts';
 /** A tokenizer as people publish them, and what transformers makes of texts: made by as-transformers.py. */
 export interface PublishedCase {
   readonly name: string;
-  readonly base: 'byte' | 'piece' | 'words';
+  readonly base: 'byte' | 'piece' | 'words' | 'pieces';
   readonly parts: Readonly<Record<string, unknown>>;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly modelType: string;
@@ -111,7 +111,25 @@ function words() {
   };
 }
 
-const BASES = { byte, piece, words };
+function pieces() {
+  const first = ['<s>', '<pad>', '</s>', '<unk>', '[CLS]', '[SEP]', '[UNK]'];
+  const vocab = [...first, '▁', '▁t', '▁th', 'the', 'st', 'on', '▁a', ...range(33, 127), 'é', '1', 'fi'];
+  return {
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: null,
+    model: {
+      type: 'Unigram',
+      unk_id: 3,
+      byte_fallback: false,
+      vocab: [...new Set(vocab)].map((word, i) => [word, i < first.length ? 0 : -1 - i / 16]),
+    },
+  };
+}
+
+const BASES = { byte, piece, words, pieces };
 
 /** Writes the files of a case. @returns their folder */
 export async function writePublished(

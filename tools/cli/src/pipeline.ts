@@ -53,9 +53,16 @@ export function printDiagnostics(diagnostics: readonly Diagnostic[], terminal: T
 }
 
 /** A diagnostic as `--json` prints it. */
-export function diagnosticJson({ code, severity, message, range, hint }: Diagnostic): Record<string, unknown> {
+export function diagnosticJson({ code, severity, message, times, range, hint }: Diagnostic): Record<string, unknown> {
   const position = range && lineAndColumn(range.file.text, range.start);
-  return { code, severity, message, ...(range && { file: range.file.path, ...position }), ...(hint && { hint }) };
+  return {
+    code,
+    severity,
+    message,
+    ...(times !== undefined && { times }),
+    ...(range && { file: range.file.path, ...position }),
+    ...(hint && { hint }),
+  };
 }
 
 function lineAndColumn(text: string, offset: number): { line: number; column: number } {

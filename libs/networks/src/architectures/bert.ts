@@ -9,7 +9,7 @@ import { readSizes } from './read-sizes.ts';
  * sum; the first token's last state, through a pooler, is what is classified. Devlin et al., arXiv 1810.04805.
  */
 export function describeBert(config: Fields): SequenceClassifier {
-  const sizes = readSizes(config, { maxPositions: 512 });
+  const sizes = readSizes(config, { equalHeads: true, maxPositions: 512 });
   const encoder = readEncoder(config, sizes);
   const { hiddenSize, vocabSize, maxPositions } = sizes;
   const types = config.count('type_vocab_size', 2);

@@ -81,10 +81,14 @@ export interface SelfAttention extends AttentionOptions {
   readonly outputBias: boolean;
   /** Norm of queries and keys before they are rotated; `name` is that of the norm's weight. */
   readonly norm?: (name: string, x: Value, heads: number) => Value;
+  /** What follows `q_` and `k_` in the names of those norms; `norm` if not given. */
+  readonly normName?: string;
   /** Queries, keys and values are limited to ±clip. */
   readonly clip?: number | null;
-  /** Which of the decoder's rotary embeddings rotates queries and keys. */
-  readonly rotary?: number;
+  /** Which of the decoder's rotary embeddings rotates queries and keys; null: none does. */
+  readonly rotary?: number | null;
+  /** The output projection's name; `o_proj` if not given. */
+  readonly output?: string;
 }
 
 /** Attention with a projection each for queries, keys, values and the output: `q_proj`, `k_proj`, `v_proj`, `o_proj`. */
@@ -94,7 +98,7 @@ export function selfAttention(
   layer: number,
   name: string,
   x: Value,
-  { bias, outputBias, norm, clip, rotary, ...options }: SelfAttention,
+  { bias, outputBias, norm, normName = 'norm', clip, rotary, output = 'o_proj', ...options }: SelfAttention,
 ): Value {
   const { hiddenSize, heads, keyValueHeads, headSize } = sizes;
   const project = (letter: string, count: number): Value => {
@@ -103,14 +107,15 @@ export function selfAttention(
   };
   const place = (letter: string, count: number): Value => {
     const y = project(letter, count);
-    return parts.rotate(norm ? norm(`${name}.${letter}_norm`, y, count) : y, count, rotary);
+    const normed = norm ? norm(`${name}.${letter}_${normName}`, y, count) : y;
+    return rotary === null ? normed : parts.rotate(normed, count, rotary);
   };
   const projections = { query: place('q', heads), key: place('k', keyValueHeads), value: project('v', keyValueHeads) };
   const attended = parts.attention(layer, projections, options);
-  return parts.linear(`${name}.o_proj`, attended, [hiddenSize, heads * headSize], outputBias);
+  return parts.linear(`${name}.${output}`, attended, [hiddenSize, heads * headSize], outputBias);
 }
 
-export interface GatedMlp {
+export interface MlpForm {
   readonly hiddenSize: number;
   readonly intermediateSize: number;
   readonly activation: Activation;
@@ -118,14 +123,34 @@ export interface GatedMlp {
 }
 
 /** down(activation(gate(x)) · up(x)): SwiGLU and its like (Shazeer, arXiv 2002.05202). */
-export function gatedMlp(parts: Parts, name: string, x: Value, options: GatedMlp): Value {
+export function gatedMlp(parts: Parts, name: string, x: Value, options: MlpForm): Value {
   const { hiddenSize, intermediateSize, activation, bias } = options;
   const gate = parts.activation(activation, parts.linear(`${name}.gate_proj`, x, [intermediateSize, hiddenSize], bias));
   const up = parts.linear(`${name}.up_proj`, x, [intermediateSize, hiddenSize], bias);
   return parts.linear(`${name}.down_proj`, parts.multiply(gate, up), [hiddenSize, intermediateSize], bias);
 }
 
-export function readGatedMlp(config: Fields, sizes: TrunkSizes, bias = false): GatedMlp {
+/** The same with one projection, `gate_up_proj`, for the gate and what it gates. */
+export function fusedGatedMlp(parts: Parts, name: string, x: Value, options: MlpForm): Value {
+  const { hiddenSize, intermediateSize, activation, bias } = options;
+  const fused = parts.linear(`${name}.gate_up_proj`, x, [2 * intermediateSize, hiddenSize], bias);
+  const [gate, up] = parts.split(fused, [intermediateSize, intermediateSize]);
+  const gated = parts.multiply(parts.activation(activation, gate!), up!);
+  return parts.linear(`${name}.down_proj`, gated, [hiddenSize, intermediateSize], bias);
+}
+
+/** down(activation(up(x))), under the given names. */
+export function plainMlp(
+  parts: Parts,
+  { up, down }: { readonly up: string; readonly down: string },
+  x: Value,
+  { hiddenSize, intermediateSize, activation, bias }: MlpForm,
+): Value {
+  const wide = parts.linear(up, x, [intermediateSize, hiddenSize], bias);
+  return parts.linear(down, parts.activation(activation, wide), [hiddenSize, intermediateSize], bias);
+}
+
+export function readGatedMlp(config: Fields, sizes: TrunkSizes, bias = false): MlpForm {
   return {
     hiddenSize: sizes.hiddenSize,
     intermediateSize: config.count('intermediate_size'),
@@ -147,6 +172,17 @@ export function tokenTables(config: Fields, sizes: TrunkSizes, tied = false): Pi
     embed: (parts, inputIds) => parts.embedding(embedding, inputIds, shape),
     logits: (parts, states) => parts.linear(head, states, shape, false),
   };
+}
+
+/** LayerNorm of hidden states with the epsilon that config.json names. */
+export function readLayerNorm(
+  config: Fields,
+  { hiddenSize }: TrunkSizes,
+  options: { readonly field?: string; readonly offset?: number; readonly bias?: boolean } = {},
+): Norm {
+  const { field = 'layer_norm_eps', ...rest } = options;
+  const epsilon = config.positive(field, 1e-5);
+  return (parts, name, x) => parts.layerNorm(name, x, hiddenSize, { epsilon, ...rest });
 }
 
 /** RMSNorm of hidden states with the epsilon that config.json names. */

@@ -14,7 +14,7 @@ export function describeDebertaV2(config: Fields): SequenceClassifier {
   if (config.has('conv_kernel_size') && config.whole('conv_kernel_size', 0) > 0) {
     throw new UserError('model', `${config.where}: conv_kernel_size is not supported; expected 0 or none.`);
   }
-  const sizes = readSizes(config, { maxPositions: 512 });
+  const sizes = readSizes(config, { equalHeads: true, maxPositions: 512 });
   const encoder = readEncoder(config, sizes, 1e-7);
   const { hiddenSize, vocabSize, maxPositions, headSize } = sizes;
   const embeddingSize = config.count('embedding_size', hiddenSize);

@@ -9,7 +9,7 @@ import { readSizes } from './read-sizes.ts';
  * Clark et al., arXiv 2003.10555.
  */
 export function describeElectra(config: Fields): SequenceClassifier {
-  const sizes = readSizes(config, { maxPositions: 512 });
+  const sizes = readSizes(config, { equalHeads: true, maxPositions: 512 });
   const encoder = readEncoder(config, sizes);
   const { hiddenSize, vocabSize, maxPositions } = sizes;
   const embeddingSize = config.count('embedding_size', 128);

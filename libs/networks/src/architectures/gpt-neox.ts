@@ -10,7 +10,7 @@ import { readSizes } from './read-sizes.ts';
  * Black et al., arXiv 2204.06745; Biderman et al., arXiv 2304.01373.
  */
 export function describeGptNeox(config: Fields): LanguageModel {
-  const sizes = readSizes(config);
+  const sizes = readSizes(config, { equalHeads: true });
   const { hiddenSize, vocabSize, heads } = sizes;
   const intermediateSize = config.count('intermediate_size');
   const activation = readActivation(config, 'hidden_act', 'gelu');
@@ -23,10 +23,15 @@ export function describeGptNeox(config: Fields): LanguageModel {
   return languageModel({
     sizes,
     rotary: [
-      readRotary(config, sizes, {
-        theta: config.positive('rotary_emb_base', 10000),
-        partialFactor: config.positive('rotary_pct', 0.25),
-      }),
+      // The class reads head_dim for the part of a head that is rotated, and nowhere else.
+      readRotary(
+        config,
+        { ...sizes, headSize: config.count('head_dim', sizes.headSize) },
+        {
+          theta: config.positive('rotary_emb_base', 10000),
+          partialFactor: config.positive('rotary_pct', 0.25),
+        },
+      ),
     ],
     embed: (parts, inputIds) => parts.embedding(embedding, inputIds, [vocabSize, hiddenSize]),
     block(parts, layer, hidden) {

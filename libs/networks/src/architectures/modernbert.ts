@@ -15,7 +15,7 @@ const POOLINGS = ['cls', 'mean'] as const;
 export function describeModernBert(config: Fields): SequenceClassifier {
   // `local_attention` is the whole width, half of it on each side.
   const window = Math.floor(config.count('local_attention', 128) / 2) + 1;
-  const sizes = readSizes(config, { maxPositions: 8192, window });
+  const sizes = readSizes(config, { equalHeads: true, maxPositions: 8192, window });
   const { hiddenSize, vocabSize, heads, headSize, layers } = sizes;
   const every = config.count('global_attn_every_n_layers', 3);
   const isLocal = readSliding(config, layers, (layer) => layer % every !== 0);

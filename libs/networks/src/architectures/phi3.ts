@@ -1,6 +1,6 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { preNormBlock, readActivation, readRmsNorm, tokenTables } from './blocks.ts';
+import { fusedGatedMlp, preNormBlock, readGatedMlp, readRmsNorm, tokenTables } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -12,8 +12,7 @@ export function describePhi3(config: Fields): LanguageModel {
   const window = config.optionalCount('sliding_window', null);
   const sizes = readSizes(config, { maxPositions: 4096, window });
   const { hiddenSize, heads, keyValueHeads, headSize } = sizes;
-  const intermediateSize = config.count('intermediate_size');
-  const activation = readActivation(config, 'hidden_act', 'silu');
+  const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes, 1e-5);
   const widths = [heads * headSize, keyValueHeads * headSize, keyValueHeads * headSize];
   const fusedSize = (heads + 2 * keyValueHeads) * headSize;
@@ -33,12 +32,7 @@ export function describePhi3(config: Fields): LanguageModel {
           );
           return parts.linear(`${name}.o_proj`, attended, [hiddenSize, heads * headSize], false);
         },
-        mlp(name, x) {
-          const fused = parts.linear(`${name}.gate_up_proj`, x, [2 * intermediateSize, hiddenSize], false);
-          const [gate, up] = parts.split(fused, [intermediateSize, intermediateSize]);
-          const gated = parts.multiply(parts.activation(activation, gate!), up!);
-          return parts.linear(`${name}.down_proj`, gated, [hiddenSize, intermediateSize], false);
-        },
+        mlp: (name, x) => fusedGatedMlp(parts, name, x, mlp),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
   });

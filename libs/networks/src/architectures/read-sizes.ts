@@ -5,6 +5,8 @@ import type { TrunkSizes } from '../sizes.ts';
 export interface SizeDefaults {
   readonly headSize?: number;
   readonly maxPositions?: number;
+  /** The class knows no heads but those that share the hidden size: it reads neither `num_key_value_heads` nor `head_dim`. */
+  readonly equalHeads?: boolean;
   /** See `TrunkSizes`; as `readWindow` gives it. */
   readonly window?: number | null;
 }
@@ -16,14 +18,14 @@ const MOST_HEAD_SIZE = 65_536;
 export function readSizes(config: Fields, defaults: SizeDefaults = {}): TrunkSizes {
   const hiddenSize = config.count('hidden_size');
   const heads = config.count('num_attention_heads');
-  const keyValueHeads = config.count('num_key_value_heads', heads);
+  const keyValueHeads = defaults.equalHeads ? heads : config.count('num_key_value_heads', heads);
   if (heads % keyValueHeads !== 0) {
     throw new UserError(
       'model',
       `${config.where}: ${heads} attention heads cannot share ${keyValueHeads} key–value heads.`,
     );
   }
-  const ownHeadSize = config.has('head_dim') || defaults.headSize !== undefined;
+  const ownHeadSize = !defaults.equalHeads && (config.has('head_dim') || defaults.headSize !== undefined);
   const headSize = ownHeadSize ? config.count('head_dim', defaults.headSize) : headSizeOf(config, hiddenSize, heads);
   if (headSize > MOST_HEAD_SIZE) {
     throw new UserError(

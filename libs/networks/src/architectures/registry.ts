@@ -2,38 +2,66 @@ import { join } from 'node:path';
 import { UserError } from '@sonde/base';
 import { fieldsOf } from '@sonde/checkpoints';
 import { describeBert } from './bert.ts';
+import { describeCohere, describeCohere2 } from './cohere.ts';
+import { refuseContradictions, refuseOtherReading } from './contradictions.ts';
 import { describeDebertaV2 } from './deberta-v2.ts';
 import { describeDistilBert } from './distilbert.ts';
 import { describeElectra } from './electra.ts';
+import { describeGemma } from './gemma.ts';
 import { describeGemma2 } from './gemma2.ts';
+import { describeGemma3 } from './gemma3.ts';
+import { describeGlm4 } from './glm4.ts';
+import { describeGptNeo } from './gpt-neo.ts';
 import { describeGptNeox } from './gpt-neox.ts';
 import { describeGpt2 } from './gpt2.ts';
+import { describeGptj } from './gptj.ts';
+import { describeGranite } from './granite.ts';
 import { describeLlama } from './llama.ts';
 import { describeMistral } from './mistral.ts';
 import { describeModernBert } from './modernbert.ts';
+import { describeNemotron } from './nemotron.ts';
 import type { Classifier, Describe, Network, NextToken } from './network.ts';
 import { describeOlmo } from './olmo.ts';
 import { describeOlmo2 } from './olmo2.ts';
 import { describeOlmo3 } from './olmo3.ts';
+import { describeOpt } from './opt.ts';
+import { describePhi } from './phi.ts';
 import { describePhi3 } from './phi3.ts';
 import { describeQwen2 } from './qwen2.ts';
 import { describeQwen3 } from './qwen3.ts';
 import { describeRoberta } from './roberta.ts';
 import { scoreOn } from './score.ts';
+import { describeSmolLm3 } from './smollm3.ts';
+import { describeStableLm } from './stablelm.ts';
+import { describeStarcoder2 } from './starcoder2.ts';
 
 /** Language models, by the class name in config.json. */
 export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
+  Cohere2ForCausalLM: describeCohere2,
+  CohereForCausalLM: describeCohere,
   Gemma2ForCausalLM: describeGemma2,
+  Gemma3ForCausalLM: describeGemma3,
+  GemmaForCausalLM: describeGemma,
+  Glm4ForCausalLM: describeGlm4,
   GPT2LMHeadModel: describeGpt2,
+  GPTJForCausalLM: describeGptj,
+  GPTNeoForCausalLM: describeGptNeo,
   GPTNeoXForCausalLM: describeGptNeox,
+  GraniteForCausalLM: describeGranite,
   LlamaForCausalLM: describeLlama,
   MistralForCausalLM: describeMistral,
-  OlmoForCausalLM: describeOlmo,
+  NemotronForCausalLM: describeNemotron,
   Olmo2ForCausalLM: describeOlmo2,
   Olmo3ForCausalLM: describeOlmo3,
+  OlmoForCausalLM: describeOlmo,
+  OPTForCausalLM: describeOpt,
   Phi3ForCausalLM: describePhi3,
+  PhiForCausalLM: describePhi,
   Qwen2ForCausalLM: describeQwen2,
   Qwen3ForCausalLM: describeQwen3,
+  SmolLM3ForCausalLM: describeSmolLm3,
+  StableLmForCausalLM: describeStableLm,
+  Starcoder2ForCausalLM: describeStarcoder2,
 };
 
 /** Classifiers of sequences, by the same. */
@@ -88,14 +116,22 @@ function describe<Head>(
   if (!page && Object.hasOwn(others, named)) {
     throw new UserError('model', `${where}: ${named} is ${whatOthersAre}; supported here: ${supported}.`);
   }
-  if (!page) throw new UserError('model', `${where}: architecture ${named} is not supported; supported: ${supported}.`);
-  if (config.quantization_config !== undefined) {
+  if (!page) {
+    throw new UserError(
+      'model',
+      `${where}: architecture ${named} is not supported; supported: ${supported}.`,
+      'A ready ONNX repository of the model may run as it is; docs/how-to/add-an-architecture.md says how to add the class.',
+    );
+  }
+  if (config.quantization_config !== undefined && config.quantization_config !== null) {
     throw new UserError(
       'model',
       `${where}: checkpoints with quantised weights (quantization_config) are not supported.`,
     );
   }
+  refuseContradictions(named, config, where);
   const network = withinRotary(page(fieldsOf(config, where)));
+  if (network.trunk.mask === 'causal') refuseOtherReading(config, where);
   const { layers } = network.trunk.sizes;
   if (layers > MOST_LAYERS) {
     throw new UserError(

@@ -11,7 +11,7 @@ import { readSizes } from './read-sizes.ts';
  * 1907.11692; Conneau et al., arXiv 1911.02116.
  */
 export function describeRoberta(config: Fields): SequenceClassifier {
-  const table = readSizes(config, { maxPositions: 514 });
+  const table = readSizes(config, { equalHeads: true, maxPositions: 514 });
   const padding = config.whole('pad_token_id', 1);
   const sizes = { ...table, maxPositions: table.maxPositions - padding - 1 };
   if (sizes.maxPositions < 1) {

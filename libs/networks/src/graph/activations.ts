@@ -8,6 +8,10 @@ const ACTIVATIONS = {
   gelu_pytorch_tanh: tanhGelu,
   quick_gelu: (graph, x) => graph.node('com.microsoft::QuickGelu', [x], { alpha: float(1.702) }),
   relu: (graph, x) => graph.node('Relu', [x]),
+  relu2: (graph, x) => {
+    const positive = graph.node('Relu', [x]);
+    return graph.node('Mul', [positive, positive]);
+  },
   silu,
   swish: silu,
   tanh: (graph, x) => graph.node('Tanh', [x]),

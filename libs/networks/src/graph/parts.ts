@@ -25,8 +25,9 @@ export interface Parts {
   /**
    * Rows of a table [positions, size] for each token's position.
    * @param after positions count from the row after this one, and the token of this number has this row and no position
+   * @param first the row of position 0, where `after` is not given; 0 if not given
    */
-  positionEmbedding(name: string, shape: readonly [number, number], after?: number): Value;
+  positionEmbedding(name: string, shape: readonly [number, number], after?: number, first?: number): Value;
   /** Rows of a table [types, size] for each token's type: of a trunk that has `tokenTypes`. */
   typeEmbedding(name: string, shape: readonly [number, number]): Value;
   /** x Wᵀ (+ b), with W [out, in], plus the adapter's low-rank path if it has one for this layer. */
@@ -36,6 +37,8 @@ export interface Parts {
   rmsNorm(name: string, x: Value, size: number, options: NormOptions): Value;
   /** With weight and bias (or `bias: false`), or with neither where `name` is null. */
   layerNorm(name: string | null, x: Value, size: number, options: NormOptions): Value;
+  /** LayerNorm of each head of its own, without a bias: weights [heads, size] of one name, or [size] of a name each. */
+  layerNormHeads(names: string | readonly string[], x: Value, shape: readonly [number, number], epsilon: number): Value;
   /** Cuts [tokens, sum of sizes] into pieces [tokens, size]. */
   split(x: Value, sizes: readonly number[]): Value[];
   /** [tokens, heads · size] as [tokens, heads, size]; what takes heads takes both. */
@@ -59,6 +62,8 @@ export interface Parts {
   gateAttention(layer: number, x: Value): Value;
   /** The contribution of a block's MLP; nothing where the block or its MLP is bypassed. */
   gateMlp(layer: number, x: Value): Value;
+  /** What a block makes of its input; the input itself where the whole block is bypassed. */
+  gateBlock(layer: number, before: Value, after: Value): Value;
 }
 
 /** The values of a run that the parts use. */
@@ -80,6 +85,11 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     ones.set(size, known);
     return known;
   };
+  /** A norm's weight, plus what it is stored less. */
+  const shifted = (name: string, size: number, offset: number): Value => {
+    const stored = weights.get(name, [size]);
+    return offset === 0 ? stored : graph.node('Add', [stored, graph.scalar(offset)]);
+  };
   /** x Wᵀ + b; `transposed`: W is stored as [in, out]. */
   const product = (name: string, x: Value, shape: readonly [number, number], bias: boolean, transposed: boolean) => {
     const quantized = weights.multiplyQuantized(graph, `${name}.weight`, x, shape, transposed);
@@ -100,8 +110,10 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
 
     table: (name, shape) => weights.get(`${name}.weight`, shape),
 
-    positionEmbedding(name, shape, after) {
-      const positions = after === undefined ? run.tokens.positionIds : positionsAfter(graph, run, after);
+    positionEmbedding(name, shape, after, first = 0) {
+      const { positionIds } = run.tokens;
+      const from = first === 0 ? positionIds : graph.node('Add', [positionIds, graph.constant([first])]);
+      const positions = after === undefined ? from : positionsAfter(graph, run, after);
       const rows = graph.node('Gather', [weights.get(`${name}.weight`, shape), positions], { axis: 0 });
       return graph.node('Reshape', [rows, graph.constant([-1, shape[1]])]);
     },
@@ -117,13 +129,24 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     conv1d: (name, x, shape) => lowRank(name, x, shape, product(name, x, shape, true, true)),
 
     rmsNorm(name, x, size, { epsilon, offset = 0 }) {
-      const stored = weights.get(`${name}.weight`, [size]);
-      const weight = offset === 0 ? stored : graph.node('Add', [stored, graph.scalar(offset)]);
-      return graph.node('RMSNormalization', [x, weight], { axis: -1, epsilon: float(epsilon) });
+      return graph.node('RMSNormalization', [x, shifted(`${name}.weight`, size, offset)], {
+        axis: -1,
+        epsilon: float(epsilon),
+      });
     },
 
-    layerNorm(name, x, size, { epsilon, bias = true }) {
-      const learned = name === null ? [onesOf(size)] : [weights.get(`${name}.weight`, [size])];
+    layerNormHeads(names, x, [heads, size], epsilon) {
+      const apart = graph.node('Reshape', [x, graph.constant([0, heads, -1])]);
+      const normed = graph.node('LayerNormalization', [apart, onesOf(size)], { axis: -1, epsilon: float(epsilon) });
+      if (typeof names === 'string') return graph.node('Mul', [normed, weights.get(`${names}.weight`, [heads, size])]);
+      const each = names.map((name) =>
+        graph.node('Unsqueeze', [weights.get(`${name}.weight`, [size]), graph.constant([0])]),
+      );
+      return graph.node('Mul', [normed, graph.node('Concat', each, { axis: 0 })]);
+    },
+
+    layerNorm(name, x, size, { epsilon, offset = 0, bias = true }) {
+      const learned = [name === null ? onesOf(size) : shifted(`${name}.weight`, size, offset)];
       if (name !== null && bias) learned.push(weights.get(`${name}.bias`, [size]));
       if (name !== null && !bias) weights.refuse(`${name}.bias`);
       return graph.node('LayerNormalization', [x, ...learned], { axis: -1, epsilon: float(epsilon) });
@@ -139,10 +162,11 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     },
 
     rotate(x, heads, rotary = 0) {
-      const { cos, sin, pairs } = run.rotary[rotary]!;
+      const { cos, sin, pairs, interleaved } = run.rotary[rotary]!;
       const rows = graph.node('Reshape', [x, run.attention.shapes.rowShape]);
       const partial = 2 * pairs < sizes.headSize ? { rotary_embedding_dim: 2 * pairs, num_heads: heads } : {};
-      return graph.node('com.microsoft::RotaryEmbedding', [rows, run.tokens.positionIds, cos, sin], partial);
+      const attributes = interleaved ? { ...partial, interleaved: 1 } : partial;
+      return graph.node('com.microsoft::RotaryEmbedding', [rows, run.tokens.positionIds, cos, sin], attributes);
     },
 
     attention: (layer, projections, options = {}) =>
@@ -155,6 +179,10 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     softcap: (x, most) => softcap(graph, x, most),
     activation: (name, x) => activate(graph, name, x),
     gateAttention: (layer, x) => run.passSite('attention', layer, graph.node('Mul', [x, run.attentionGates[layer]!])),
+    gateBlock(layer, before, after) {
+      const most = graph.node('Max', [run.attentionGates[layer]!, run.mlpGates[layer]!]);
+      return graph.node('Where', [graph.node('Greater', [most, graph.scalar(0)]), after, before]);
+    },
     gateMlp: (layer, x) => run.passSite('mlp', layer, graph.node('Mul', [x, run.mlpGates[layer]!])),
   };
 }

@@ -145,7 +145,8 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
     },
     finish(layers) {
       for (const name of [...placed.keys(), ...quantized.keys()]) {
-        const next = name.replace('.0.', `.${layers}.`);
+        // The first number in a name is the block's; experts and heads may have one after it.
+        const next = name.replace(/^(\D*)\.0\./, `$1.${layers}.`);
         if (next !== name && find(next)) {
           throw new UserError(
             'model',
@@ -154,12 +155,15 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
         }
       }
       for (const module of source.adapter?.modules.keys() ?? []) {
-        if (!usedAdapters.has(module)) {
-          throw new UserError(
-            'model',
-            `${source.adapter!.folder} is an adapter for another model: it changes "${module}", which ${source.folder} does not have.`,
-          );
-        }
+        if (usedAdapters.has(module)) continue;
+        const isHead = /^(lm_head|embed_out)$/.test(module);
+        throw new UserError(
+          'model',
+          isHead
+            ? `${source.adapter!.folder} changes the output head ("${module}"), which ${source.folder} has in common with its embedding; LoRA on a tied head is not supported.`
+            : `${source.adapter!.folder} is an adapter for another model: it changes "${module}", which ${source.folder} does not have.`,
+          isHead ? 'Merge the adapter with PEFT and save the model with a head of its own.' : undefined,
+        );
       }
       return parameters;
     },

@@ -52,13 +52,15 @@ export interface RotaryTables {
   readonly cos: Value;
   readonly sin: Value;
   readonly pairs: number;
+  readonly interleaved: boolean;
 }
 
 export function rotaryInputs(graph: GraphBuilder, rotary: readonly RotarySpec[]): RotaryTables[] {
-  return rotary.map(({ inverseFrequencies: { length: pairs } }, i) => ({
+  return rotary.map(({ inverseFrequencies: { length: pairs }, interleaved = false }, i) => ({
     cos: graph.input(`cos.${i}`, 'float32', ['positions', pairs]),
     sin: graph.input(`sin.${i}`, 'float32', ['positions', pairs]),
     pairs,
+    interleaved,
   }));
 }
 

@@ -7,6 +7,7 @@ import type { OutputItem } from '../values/reference.ts';
 import { type PlainObject, toPlain } from './artifact.ts';
 import { type ConfigContext, placeArtifacts } from './artifact-places.ts';
 import { applyDefaults } from './defaults.ts';
+import { formatTexts } from './format-texts.ts';
 import type { Planned, RunConfig } from './input-artifact.ts';
 import { configIssues } from './schema-errors.ts';
 import { placeOf } from './schema-walk.ts';
@@ -27,6 +28,7 @@ export function checkConfig(spec: StepKindSpec, node: LocatedMap, context: Confi
   const before = problems.errorCount();
   const root: Schema = spec.config;
   const plain = toPlain(node) as PlainObject;
+  formatTexts(plain, node, placeOf(root, plain, 'none'));
   applyDefaults(plain, placeOf(root, plain, 'none'), root);
   for (const issue of configIssues(root, plain)) {
     const found = locate(node, issue.path, issue.key);

@@ -12,7 +12,9 @@ export function blame(
 ): void {
   // An empty `with:` has no text to point at.
   const at = range.start === range.end ? place : range;
-  const used = use === undefined || use === at ? undefined : `used in ${describePlace(use, at.file)}`;
-  const hints = [issue.hint, used].filter((hint) => hint !== undefined);
-  problems.error(issue.code, at, issue.message, hints.length === 0 ? undefined : hints.join('; '));
+  problems.error(issue.code, at, issue.message, () => {
+    const used = use === undefined || use === at ? undefined : `used in ${describePlace(use, at.file)}`;
+    const hints = [issue.hint, used].filter((hint) => hint !== undefined);
+    return hints.length === 0 ? undefined : hints.join('; ');
+  });
 }

@@ -7,7 +7,7 @@ export const CODES = {
   SND101: ['YAML syntax', 'The text is not YAML 1.2. Expressions inside `{ }` or `[ ]` must be quoted.'],
   SND102: [
     'file beyond bounds',
-    'A file may have 1 MiB, 64 levels, 100,000 values brought by aliases, and 32 files nested by `uses:`.',
+    'A file may have 64 MiB, 2,000,000 values, 64 levels, 100,000 values brought by aliases, and 32 files nested by `uses:`; a text with expressions 1 MiB; the configs of all tasks together 256 MiB, where each value counts 32 bytes and each task that is waited for 64.',
   ],
   SND103: ['not UTF-8', 'Pipeline files are UTF-8 text.'],
   SND104: ['unknown key', 'The key has no meaning here.'],
@@ -19,7 +19,7 @@ export const CODES = {
   SND110: ['language version', 'The file must say `sonde: 1`; a higher number needs a newer Sonde.'],
   SND111: [
     'YAML that Sonde does not take',
-    'Merge keys, tags, keys that are not text, the keys `$` and `__proto__`, infinite numbers, whole numbers beyond ±(2^53 − 1).',
+    'Merge keys, tags, keys that are not text, the keys `$` and `__proto__`, infinite numbers, whole numbers beyond ±(2^53 − 1), numbers that begin with 0 (`017`) or are too near to 0.',
   ],
   SND112: ['nothing in the file', 'The file is empty, or has no steps.'],
   SND120: [
@@ -71,7 +71,10 @@ export const CODES = {
   SND149: ['output not made', 'The step has this output only with other settings.'],
   SND150: ['matrix', 'An axis is a list with at least one value, each value once.'],
   SND151: ['exclude or include', '`exclude:` and `include:` are lists of maps from axis names to values.'],
-  SND152: ['too many tasks', 'A pipeline may have 200,000 tasks.'],
+  SND152: [
+    'too many tasks',
+    'A pipeline may have 200,000 tasks, and use pipeline files 400,000 times; the combinations of one matrix may have 8,000,000 values, and `exclude:` or `include:` name so many different sets of axes that 20,000,000 comparisons are enough.',
+  ],
   SND153: ['exclude without effect', 'A warning: no combination matches this entry.'],
   SND154: ['axis given twice', 'A step inside a used pipeline file has an axis that the step using the file has too.'],
   SND160: [

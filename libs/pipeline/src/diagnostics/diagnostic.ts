@@ -9,6 +9,8 @@ export interface Diagnostic {
   readonly message: string;
   /** Missing only where no file is to blame (a `--set` for a parameter that does not exist). */
   readonly range?: SourceRange;
+  /** How often it was met, where that is more than once: in so many tasks of a matrix, say. */
+  readonly times?: number;
   /** What was expected, the nearest valid name, or what to do next. */
   readonly hint?: string;
 }

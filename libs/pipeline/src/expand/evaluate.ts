@@ -4,6 +4,7 @@ import type { Located, LocatedEntry, LocatedScalar, Range } from '../values/loca
 import { describeNode } from '../values/located.ts';
 import { narrow, type Reference } from '../values/reference.ts';
 import { suggest } from '../values/words.ts';
+import { type Budget, MAX_TEXT, sizeOf } from './budget.ts';
 import { type Expression, hasExpression, type TemplateOf } from './expression.ts';
 
 /** What expressions can see. Names that are not there have been reported before evaluation. */
@@ -20,6 +21,7 @@ export interface Scope {
 export interface Evaluator {
   readonly templates: TemplateOf;
   readonly problems: Problems;
+  readonly budget: Budget;
 }
 
 /** Replaces every expression in a value. Parts that fail become `broken`, with their problem reported. */
@@ -59,7 +61,9 @@ function evaluateText(node: LocatedScalar & { readonly value: string }, scope: S
   if (template === undefined) return broken;
   const [first] = template;
   if (template.length === 1 && typeof first === 'object' && !scope.late.has(first.root)) {
-    return lookUp(first, scope, evaluator.problems) ?? broken;
+    const value = lookUp(first, scope, evaluator.problems);
+    if (value === undefined || !evaluator.budget.spend(sizeOf(value), node.range)) return broken;
+    return value.type === 'scalar' ? { ...value, whole: true } : value;
   }
   let text = '';
   let folder: string | undefined;
@@ -93,8 +97,17 @@ function evaluateText(node: LocatedScalar & { readonly value: string }, scope: S
     // A text that begins with a value is a path relative to where that value was said.
     if (part === first) folder = value.folder ?? value.range.file.folder;
     text += String(value.value);
+    if (text.length > MAX_TEXT) {
+      evaluator.problems.error(
+        'SND102',
+        node.range,
+        `the text has more than ${MAX_TEXT} characters`,
+        'long texts belong into a file that the step reads',
+      );
+      return broken;
+    }
   }
-  if (failed) return broken;
+  if (failed || !evaluator.budget.spend(text.length, node.range)) return broken;
   return { type: 'scalar', value: text, range: node.range, ...(folder === undefined ? {} : { folder }) };
 }
 
@@ -141,11 +154,12 @@ function follow(
           ? node.items[part]
           : undefined;
     if (child === undefined) {
-      const hint =
-        node.type === 'map'
-          ? suggest(String(part), node.entries.keys(), 'its keys')
-          : node.type === 'list'
-            ? `its items are 0 to ${node.items.length - 1}`
+      const at = node;
+      const hint = (): string | undefined =>
+        at.type === 'map'
+          ? suggest(String(part), at.entries.keys(), 'its keys')
+          : at.type === 'list'
+            ? `its items are 0 to ${at.items.length - 1}`
             : undefined;
       problems.error(
         'SND124',

@@ -62,7 +62,7 @@ function checkStep(step: StepDecl, context: Context): readonly Dependency[] {
   }
   for (const { id, range } of step.needs) {
     if (file.steps.has(id)) found.push({ step: id, range });
-    else problems.error('SND141', range, `there is no step \`${id}\``, suggest(id, others(file, step), 'steps'));
+    else problems.error('SND141', range, `there is no step \`${id}\``, () => suggest(id, others(file, step), 'steps'));
   }
   return found;
 }
@@ -104,10 +104,7 @@ function checkRoot(
     problems.error('SND125', range, `\`${root}.*\` is not known here`, `only ${here} can be used here`);
     return;
   }
-  problems.error(
-    'SND121',
-    range,
-    `\`${root}\` is not a name that expressions know`,
+  problems.error('SND121', range, `\`${root}\` is not a name that expressions know`, () =>
     suggest(root, [...allowed, ...late], 'names'),
   );
 }
@@ -125,10 +122,7 @@ function checkParam({ path, range }: Expression, { file, problems, usedParams }:
   }
   usedParams.add(name);
   if (!file.params.has(name))
-    problems.error(
-      'SND121',
-      range,
-      `there is no parameter \`${name}\``,
+    problems.error('SND121', range, `there is no parameter \`${name}\``, () =>
       suggest(name, file.params.keys(), 'parameters'),
     );
 }
@@ -150,7 +144,7 @@ function checkMatrix({ path, range }: Expression, step: StepDecl | undefined, { 
   }
   const names = matrixNames(step.matrix);
   if (names !== undefined && !names.includes(name))
-    problems.error('SND121', range, `the matrix gives no \`${name}\``, suggest(name, names, 'axes'));
+    problems.error('SND121', range, `the matrix gives no \`${name}\``, () => suggest(name, names, 'axes'));
 }
 
 /** The names that `matrix.*` can have, where the file itself says them. */
@@ -182,10 +176,7 @@ function checkLate({ root, path, range, text }: Expression, step: StepDecl | und
   if (declared !== undefined && declared.type !== 'map') return;
   const names = [...(declared?.entries.keys() ?? [])];
   if (!names.includes(name))
-    problems.error(
-      'SND121',
-      range,
-      `the step's \`${root}\` have no \`${name}\``,
+    problems.error('SND121', range, `the step's \`${root}\` have no \`${name}\``, () =>
       suggest(name, names, `names in \`${root}\``),
     );
 }
@@ -207,7 +198,7 @@ function checkReference(
   }
   const target = file.steps.get(id);
   if (target === undefined) {
-    problems.error('SND141', range, `there is no step \`${id}\``, suggest(id, others(file, step), 'steps'));
+    problems.error('SND141', range, `there is no step \`${id}\``, () => suggest(id, others(file, step), 'steps'));
     return [];
   }
   const names = outputNames(target, loaded);
@@ -220,10 +211,7 @@ function checkReference(
       `write \`steps.${id}.outputs.${near}\``,
     );
   } else if (names !== undefined && !names.includes(output)) {
-    problems.error(
-      'SND142',
-      range,
-      `the step \`${id}\` has no output \`${output}\``,
+    problems.error('SND142', range, `the step \`${id}\` has no output \`${output}\``, () =>
       suggest(output, names, 'its outputs'),
     );
   }

@@ -67,7 +67,7 @@ export function bindParams(
           'SND130',
           keyRange,
           `the pipeline${file.name === '' ? '' : ` \`${file.name}\``} has no parameter \`${name}\``,
-          suggest(name, file.params.keys(), 'parameters'),
+          () => suggest(name, file.params.keys(), 'parameters'),
         );
       }
     }

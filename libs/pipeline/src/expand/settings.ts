@@ -95,10 +95,7 @@ export function readResources(node: Located | undefined, problems: Problems): Re
   }
   for (const [key, { keyRange }] of node.entries) {
     if (!(RESOURCE_KEYS as readonly string[]).includes(key)) {
-      problems.error(
-        'SND104',
-        keyRange,
-        `unknown key \`${key}\` in \`resources\``,
+      problems.error('SND104', keyRange, `unknown key \`${key}\` in \`resources\``, () =>
         suggest(key, RESOURCE_KEYS, 'keys'),
       );
     }

@@ -17,6 +17,18 @@ export interface CheckedFile {
   readonly cyclic: ReadonlySet<string>;
 }
 
+/** Steps of a cycle that its message names. */
+const MAX_SHOWN = 24;
+
+/** A step whose dependencies are being followed. */
+interface Frame {
+  readonly step: StepDecl;
+  readonly dependencies: readonly Dependency[];
+  next: number;
+  /** The lowest place on the stack that a cycle through this step or one after it begins at. */
+  cycleFrom: number;
+}
+
 /** Orders the steps by what they need; steps in a cycle are reported. */
 export function orderSteps(
   file: PipelineFile,
@@ -27,10 +39,12 @@ export function orderSteps(
   const cyclic = new Set<string>();
   const state = new Map<string, 'open' | 'done'>();
   // An explicit stack: a chain of ten thousand steps must not exhaust the call stack.
-  const stack: { readonly step: StepDecl; next: number; readonly dependencies: readonly Dependency[] }[] = [];
+  const stack: Frame[] = [];
+  const depth = new Map<string, number>();
   const push = (step: StepDecl): void => {
     state.set(step.id, 'open');
-    stack.push({ step, next: 0, dependencies: dependencies.get(step.id) ?? [] });
+    depth.set(step.id, stack.length);
+    stack.push({ step, next: 0, dependencies: dependencies.get(step.id) ?? [], cycleFrom: stack.length + 1 });
   };
   for (const start of file.steps.values()) {
     if (state.has(start.id)) continue;
@@ -42,29 +56,38 @@ export function orderSteps(
         state.set(top.step.id, 'done');
         order.push(top.step);
         stack.pop();
+        const below = stack.at(-1);
+        if (top.cycleFrom <= stack.length) cyclic.add(top.step.id);
+        if (below !== undefined && top.cycleFrom < stack.length)
+          below.cycleFrom = Math.min(below.cycleFrom, top.cycleFrom);
       } else if (state.get(dependency.step) === 'open') {
-        const from = stack.findIndex(({ step }) => step.id === dependency.step);
-        reportCycle(
-          stack.slice(from).map((frame) => ({ id: frame.step.id, edge: frame.dependencies[frame.next - 1]! })),
-          problems,
-        );
-        for (const { step } of stack.slice(from)) cyclic.add(step.id);
+        const from = depth.get(dependency.step)!;
+        reportCycle(stack, from, problems);
+        top.cycleFrom = Math.min(top.cycleFrom, from);
       } else if (!state.has(dependency.step)) push(file.steps.get(dependency.step)!);
     }
   }
   return { order, cyclic };
 }
 
-function reportCycle(cycle: readonly { readonly id: string; readonly edge: Dependency }[], problems: Problems): void {
-  const [first] = cycle;
+/** Reports that the last step of the stack needs the one at `from`. */
+function reportCycle(stack: readonly Frame[], from: number, problems: Problems): void {
+  const length = stack.length - from;
+  const shown = stack
+    .slice(from, from + Math.min(length, MAX_SHOWN))
+    .map((frame) => ({ id: frame.step.id, edge: frame.dependencies[frame.next - 1]! }));
+  const [first] = shown;
   if (first === undefined) return;
-  if (cycle.length === 1) {
+  if (length === 1) {
     problems.error('SND143', first.edge.range, `the step \`${first.id}\` refers to itself`);
     return;
   }
-  const path = [...cycle.map(({ id }) => id), first.id].join(' → ');
-  const places = cycle.map(
-    ({ id, edge }) => `\`${id}\` needs \`${edge.step}\` (${describePlace(edge.range, edge.range.file)})`,
+  const more = length > MAX_SHOWN ? [`${length - MAX_SHOWN} more`] : [];
+  const path = [...shown.map(({ id }) => id), ...more, first.id].join(' → ');
+  problems.error('SND143', first.edge.range, `steps wait for each other: ${path}`, () =>
+    shown
+      .slice(0, 8)
+      .map(({ id, edge }) => `\`${id}\` needs \`${edge.step}\` (${describePlace(edge.range, edge.range.file)})`)
+      .join(', '),
   );
-  problems.error('SND143', first.edge.range, `steps wait for each other: ${path}`, places.slice(0, 8).join(', '));
 }

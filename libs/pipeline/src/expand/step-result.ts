@@ -41,7 +41,7 @@ export function makeReference(
   if (target.tasks(axes).length === 0) reportNoTask(id, expression.range, axes, problems);
   else {
     // Outputs that only the config names (of a `command`) are not known before this point.
-    const hint = suggest(output, target.outputNames, 'its outputs');
+    const hint = () => suggest(output, target.outputNames, 'its outputs');
     problems.error('SND142', expression.range, `the step \`${id}\` has no output \`${output}\``, hint);
   }
   return undefined;

@@ -8,8 +8,9 @@ import type { StepDecl } from '../read/document.ts';
 import { allFiles, type LoadedFile } from '../read/files.ts';
 import type { StepKindSpec } from '../step-kind.ts';
 import { type AxisValues, axesJson, taskId } from '../values/axes.ts';
-import { describeNode, isBroken, type Located, type LocatedMap } from '../values/located.ts';
+import { describeNode, isBroken, type Located, type LocatedMap, type Range } from '../values/located.ts';
 import { createJoin, type Join, type OutputItem, type Reference } from '../values/reference.ts';
+import { sizeOf, sizeOfNeeds } from './budget.ts';
 import { type Evaluator, evaluate, type Scope } from './evaluate.ts';
 import { type Combination, expandMatrix, MAX_TASKS, NO_MATRIX } from './matrix.ts';
 import { checkFile } from './names.ts';
@@ -42,6 +43,9 @@ export interface Expansion {
   /** A step is not all there: then there is an error that says why. */
   readonly broken: boolean;
 }
+
+/** Uses of pipeline files, however nested: as many as tasks, and those between. */
+const MAX_INSTANCES = 2 * MAX_TASKS + 64;
 
 interface Context {
   readonly evaluator: Evaluator;
@@ -77,8 +81,12 @@ export function expandPipeline(
 function expandInstance(instance: Instance, context: Context): Expanded {
   const { file } = instance.loaded;
   const checked = context.checked.get(instance.loaded);
-  if (file === undefined || checked === undefined || ++context.instances > MAX_TASKS) {
-    return { broken: true, tasks: [], outputs: new Map() };
+  const nothing: Expanded = { broken: true, tasks: [], outputs: new Map() };
+  if (file === undefined || checked === undefined) return nothing;
+  if (++context.instances > MAX_INSTANCES) {
+    const start: Range = { file: file.source, start: 0, end: 0 };
+    context.problems.error('SND152', start, `pipeline files are used more than ${MAX_INSTANCES} times in all`);
+    return nothing;
   }
   const results = new Map<string, StepResult>();
   const tasks: TaskOnAxes[] = [];
@@ -106,7 +114,7 @@ function expandStep(
   results: ReadonlyMap<string, StepResult>,
   context: Context,
 ): Made | undefined {
-  const { problems } = context;
+  const { problems, evaluator } = context;
   const combinations = expandAxes(step, instance, context);
   if (combinations === undefined || step.uses === undefined) return undefined;
   if (context.tasks.length + combinations.length > MAX_TASKS) {
@@ -117,11 +125,13 @@ function expandStep(
   const items = new Map<string, OutputItem[]>();
   let broken = step.malformed;
   for (const combination of combinations) {
+    if (evaluator.budget.spent) return undefined;
     const axes: AxisValues =
       instance.axes.size === 0 ? combination.axes : new Map([...instance.axes, ...combination.axes]);
     const scope = scopeOf(step, instance, combination, axes, results, context);
     const needs = new Set(instance.needs);
     if (!joinNeeds(step, axes, results, needs, problems)) broken = true;
+    evaluator.budget.spend(sizeOfNeeds(needs.size) + (step.with === undefined ? 0 : sizeOf(step.with)), step.range);
     const made =
       step.uses.type === 'kind'
         ? expandTask(step, step.uses.spec, instance, axes, scope, needs, context)
@@ -231,7 +241,9 @@ function expandTask(
   const resources = readResources(setting('resources', step.resources), problems);
   const retries = readRetries(setting('retries', step.retries), problems);
   const timeoutSeconds = readTimeout(setting('timeout', step.timeout), problems);
-  const config = checkConfig(spec, withOf(step, scope, context), {
+  const given = withOf(step, scope, context);
+  if (evaluator.budget.spent) return { broken: true, tasks: [], items: [] };
+  const config = checkConfig(spec, given, {
     problems,
     axes,
     place: step.range,
@@ -276,6 +288,7 @@ function expandFile(
   if (loaded?.file === undefined || step.uses === undefined) return { broken: true, tasks: [], items: [] };
   const before = context.problems.errorCount();
   const given = withOf(step, scope, context);
+  if (context.evaluator.budget.spent) return { broken: true, tasks: [], items: [] };
   const params = bindParams(loaded.file, [{ entries: given.entries, blame: step.uses.range }], context.problems);
   const inner = expandInstance(
     { loaded, prefix: `${instance.prefix}${step.id}/`, params, axes, needs: [...needs] },

@@ -113,7 +113,7 @@ function firstKeyEnd(root: LocatedMap): number {
 function checkKeys(map: LocatedMap, known: readonly string[], what: string, problems: Problems): void {
   for (const [key, { keyRange }] of map.entries) {
     if (!known.includes(key))
-      problems.error('SND104', keyRange, `unknown key \`${key}\` in ${what}`, suggest(key, known, 'keys'));
+      problems.error('SND104', keyRange, `unknown key \`${key}\` in ${what}`, () => suggest(key, known, 'keys'));
   }
 }
 
@@ -279,7 +279,7 @@ function readUses(id: string, step: LocatedMap, range: Range, kinds: StepKinds, 
   if (/^(\.{1,2}\/|\/|[A-Za-z]:[\\/]|\.{1,2}\\)/.test(text)) return { type: 'file', path: text, range: at };
   const spec = kinds.get(text);
   if (spec !== undefined) return { type: 'kind', spec, range: at };
-  problems.error('SND140', at, `unknown step kind \`${text}\``, hintForKind(text, kinds));
+  problems.error('SND140', at, `unknown step kind \`${text}\``, () => hintForKind(text, kinds));
   return undefined;
 }
 

@@ -5,7 +5,7 @@ import type { Problems } from '../diagnostics/problems.ts';
 import type { StepKinds } from '../step-kind.ts';
 import type { Range, Source } from '../values/located.ts';
 import { type PipelineFile, readPipelineFile } from './document.ts';
-import { MAX_BYTES } from './yaml.ts';
+import { MAX_BYTES, MAX_MEBIBYTES } from './yaml.ts';
 
 /** A pipeline file with those that its steps use. */
 export interface LoadedFile {
@@ -29,9 +29,13 @@ export async function readSource(
   const empty: Source = { path, text: '', folder: dirname(path) };
   let bytes: Uint8Array;
   try {
-    const { size } = await stat(path);
-    if (size > MAX_BYTES) {
-      problems.error('SND102', blame, `the ${what} ${path} is larger than 1 MiB`);
+    const found = await stat(path);
+    if (!found.isFile() && !found.isDirectory()) {
+      problems.error('SND100', blame, `the ${what} ${path} is not a file`);
+      return undefined;
+    }
+    if (found.size > MAX_BYTES) {
+      problems.error('SND102', blame, `the ${what} ${path} is larger than ${MAX_MEBIBYTES} MiB`);
       return undefined;
     }
     bytes = await readFile(path);

@@ -20,8 +20,8 @@ export interface Position {
   readonly lineStart: number;
 }
 
-/** Line and column of an offset. */
-export function positionAt(file: SourceFile, offset: number): Position {
+/** The line of an offset, without counting columns: lines can be as long as the file. */
+export function lineOf(file: SourceFile, offset: number): { readonly line: number; readonly lineStart: number } {
   const lines = lineStarts(file);
   let low = 0;
   let high = lines.length - 1;
@@ -30,10 +30,15 @@ export function positionAt(file: SourceFile, offset: number): Position {
     if (lines[middle]! <= offset) low = middle;
     else high = middle - 1;
   }
-  const lineStart = lines[low]!;
+  return { line: low + 1, lineStart: lines[low]! };
+}
+
+/** Line and column of an offset. */
+export function positionAt(file: SourceFile, offset: number): Position {
+  const { line, lineStart } = lineOf(file, offset);
   let column = 1;
   for (const _ of file.text.slice(lineStart, offset)) column++;
-  return { line: low + 1, column, lineStart };
+  return { line, column, lineStart };
 }
 
 /** The line that starts at `lineStart`, without its end. */
@@ -45,7 +50,7 @@ export function lineAt(file: SourceFile, lineStart: number): string {
 
 /** `line 12`, with the file's name where it is another file than `from`. */
 export function describePlace(range: SourceRange, from?: SourceFile): string {
-  const { line } = positionAt(range.file, range.start);
+  const { line } = lineOf(range.file, range.start);
   if (range.file === from) return `line ${line}`;
   const name = range.file.path.split(/[\\/]/).at(-1) ?? range.file.path;
   return range.file.path.startsWith('--') ? range.file.path : `${name}, line ${line}`;

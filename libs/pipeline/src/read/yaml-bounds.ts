@@ -56,3 +56,21 @@ function markersRun(text: string): boolean {
   }
   return false;
 }
+
+/** About as many as fit into 1 GB when parsed. */
+export const MAX_VALUES = 2_000_000;
+
+/** Whether a text can hold more values than are parsed within bounds: by the marks that stand between values. */
+export function holdsTooMuch(text: string): boolean {
+  let marks = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    const next = text.charCodeAt(at + 1);
+    const spaced = next === 0x20 || next === 0x0a || next === 0x0d || next === 0x09;
+    // `,` `[` `{` are enough in flows; `: `, `- ` and `? ` in blocks.
+    if (unit === 0x2c || unit === 0x5b || unit === 0x7b) marks++;
+    else if (spaced && (unit === 0x3a || unit === 0x2d || unit === 0x3f)) marks++;
+    if (marks > MAX_VALUES) return true;
+  }
+  return false;
+}

@@ -1,12 +1,16 @@
 import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type ParsedNode, parseDocument } from 'yaml';
 import type { Problems } from '../diagnostics/problems.ts';
 import type { Located, LocatedEntry, LocatedMap, Range, Source } from '../values/located.ts';
-import { positionAt } from './positions.ts';
-import { wearsOutParser } from './yaml-bounds.ts';
+import { lineOf } from './positions.ts';
+import { holdsTooMuch, MAX_VALUES, wearsOutParser } from './yaml-bounds.ts';
+import { numberProblem } from './yaml-numbers.ts';
 
-export const MAX_BYTES = 1024 * 1024;
+export const MAX_MEBIBYTES = 64;
+export const MAX_BYTES = MAX_MEBIBYTES * 1024 * 1024;
 const MAX_DEPTH = 64;
 const MAX_ALIASED_VALUES = 100_000;
+/** Characters of text that aliases bring. */
+const MAX_ALIASED_TEXT = 64 * 1024 * 1024;
 const MAX_SYNTAX_ERRORS = 20;
 
 /**
@@ -20,7 +24,7 @@ export function readYaml(source: Source, problems: Problems, offset = 0): Locate
     Math.min(source.text.length, source.text.indexOf('\n') === -1 ? source.text.length : source.text.indexOf('\n')),
   );
   if (Buffer.byteLength(source.text) > MAX_BYTES) {
-    problems.error('SND102', whole, 'the file is larger than 1 MiB');
+    problems.error('SND102', whole, `the file is larger than ${MAX_MEBIBYTES} MiB`);
     return undefined;
   }
   if (wearsOutParser(source.text)) {
@@ -29,6 +33,10 @@ export function readYaml(source: Source, problems: Problems, offset = 0): Locate
       whole,
       'the file nests too deeply, or has long runs of YAML markers that no pipeline needs',
     );
+    return undefined;
+  }
+  if (holdsTooMuch(source.text)) {
+    problems.error('SND102', whole, `the file has more than ${MAX_VALUES} values`);
     return undefined;
   }
   // A value given on the command line is parsed in place, so that its ranges point into the whole text.
@@ -53,7 +61,7 @@ export function readYaml(source: Source, problems: Problems, offset = 0): Locate
   const lines = new Set<number>();
   for (const fault of faults.sort((a, b) => a.pos[0] - b.pos[0])) {
     const [start, end] = fault.pos;
-    const { line, lineStart } = positionAt(source, Math.min(start, source.text.length));
+    const { line, lineStart } = lineOf(source, Math.min(start, source.text.length));
     if (lines.has(line) || lines.size >= MAX_SYNTAX_ERRORS) continue;
     lines.add(line);
     const here = range(Math.min(start, source.text.length), Math.min(end, source.text.length));
@@ -98,9 +106,11 @@ function convert(
   range: (start: number, end: number) => Range,
   problems: Problems,
 ): Located | undefined {
-  const anchors = new Map<string, { readonly value: Located; readonly size: number } | 'open'>();
+  const anchors = new Map<string, { readonly value: Located; readonly size: number; readonly text: number } | 'open'>();
   let aliased = 0;
   let size = 0;
+  let aliasedText = 0;
+  let textSize = 0;
 
   const rangeOf = (node: Node | null | undefined, at: Range): Range =>
     node?.range === null || node?.range === undefined ? at : range(node.range[0], node.range[1]);
@@ -123,6 +133,12 @@ function convert(
       }
       aliased += target.size;
       size += target.size;
+      aliasedText += target.text;
+      textSize += target.text;
+      if (aliasedText > MAX_ALIASED_TEXT) {
+        problems.error('SND102', here, `aliases bring more than ${MAX_ALIASED_TEXT} characters of text`);
+        return broken(here);
+      }
       if (aliased > MAX_ALIASED_VALUES) {
         problems.error('SND102', here, `aliases bring more than ${MAX_ALIASED_VALUES} values`);
         return broken(here);
@@ -132,8 +148,9 @@ function convert(
     const anchor = 'anchor' in node ? node.anchor : undefined;
     if (anchor !== undefined) anchors.set(anchor, 'open');
     const before = size;
+    const textBefore = textSize;
     const value = isMap(node) ? map(node, here, depth) : isSeq(node) ? sequence(node, here, depth) : scalar(node, here);
-    if (anchor !== undefined) anchors.set(anchor, { value, size: size - before + 1 });
+    if (anchor !== undefined) anchors.set(anchor, { value, size: size - before + 1, text: textSize - textBefore });
     return value;
   };
 
@@ -172,7 +189,7 @@ function convert(
       }
       const earlier = entries.get(key);
       if (earlier !== undefined) {
-        const { line } = positionAt(keyRange.file, earlier.keyRange.start);
+        const { line } = lineOf(keyRange.file, earlier.keyRange.start);
         problems.error('SND105', keyRange, `\`${key}\` is given twice`, `it is first given in line ${line}`);
         continue;
       }
@@ -183,23 +200,16 @@ function convert(
 
   const scalar = (node: Node, here: Range): Located => {
     const value = isScalar(node) ? node.value : undefined;
+    if (typeof value === 'string') textSize += value.length;
     if (value === null || typeof value === 'string' || typeof value === 'boolean')
       return { type: 'scalar', value, range: here };
     if (typeof value !== 'number') {
       problems.error('SND111', here, 'only text, numbers, true, false, null, lists and maps are taken');
       return broken(here);
     }
-    if (!Number.isFinite(value)) {
-      problems.error('SND111', here, 'an infinite or undefined number is not taken');
-      return broken(here);
-    }
-    if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-      problems.error(
-        'SND111',
-        here,
-        'a whole number beyond ±9007199254740991 cannot be kept exactly',
-        'put it in quotes if text will do',
-      );
+    const refused = numberProblem(value, isScalar(node) ? (node.source ?? '') : '');
+    if (refused !== undefined) {
+      problems.error('SND111', here, refused.message, refused.hint);
       return broken(here);
     }
     return { type: 'scalar', value: value === 0 ? 0 : value, range: here };
@@ -219,7 +229,7 @@ export function readYamlMap(source: Source, problems: Problems, what: string): L
   }
   if (root.type !== 'map') {
     if (root.type !== 'broken') {
-      const { lineStart } = positionAt(source, root.range.start);
+      const { lineStart } = lineOf(source, root.range.start);
       const lineEnd = source.text.indexOf('\n', lineStart);
       const end = Math.min(root.range.end, lineEnd === -1 ? source.text.length : lineEnd);
       problems.error(

@@ -30,7 +30,8 @@ export function renderDiagnostic(
 ): string {
   const colors = pc.createColors(options.color ?? false);
   const paint = diagnostic.severity === 'error' ? colors.red : colors.yellow;
-  const label = `${paint(colors.bold(`${diagnostic.severity} ${diagnostic.code}`))}: ${harmless(diagnostic.message)}`;
+  const times = diagnostic.times === undefined ? '' : ` (${diagnostic.times} times)`;
+  const label = `${paint(colors.bold(`${diagnostic.severity} ${diagnostic.code}`))}: ${harmless(diagnostic.message)}${times}`;
   const hint = diagnostic.hint === undefined ? [] : [`  ${colors.cyan('hint:')} ${harmless(diagnostic.hint)}`];
   if (diagnostic.range === undefined) return [label, ...hint].join('\n');
 

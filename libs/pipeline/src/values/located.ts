@@ -22,6 +22,8 @@ interface Place {
 export interface LocatedScalar extends Place {
   readonly type: 'scalar';
   readonly value: null | boolean | number | string;
+  /** It is the value of an expression that stood alone. */
+  readonly whole?: true;
   /** Where a relative path starts, if not in the folder of `range.file`. */
   readonly folder?: string;
 }

@@ -60,7 +60,8 @@ export function typeName(value: JsonValue): string {
 export function describeValue(value: JsonValue): string {
   const type = typeName(value);
   if (value === null || typeof value === 'object') return type;
-  return `${type} ${shorten(JSON.stringify(value))}`;
+  // No more of a long text is looked at than can be shown.
+  return `${type} ${shorten(JSON.stringify(typeof value === 'string' ? value.slice(0, 200) : value))}`;
 }
 
 /** "a", "a or b", "a, b or c". */

@@ -38,11 +38,43 @@ export const behaviorSection = (
       };
     }),
   );
-  const k = tables[0]?.rows[0]?.k;
-  if (rows.length === 0 || k === undefined) return undefined;
+  if (rows.length === 0) return undefined;
+  const k = distinctOf(tables, ({ k }) => k).join(', ');
+  const differing = differencesOf(tables);
   const notes = tables.flatMap(notesOf);
-  return { k, threshold: 0.5, scorer, rows, ...(interval && { interval }), ...(notes.length > 0 && { notes }) };
+  return {
+    k,
+    threshold: 0.5,
+    scorer,
+    rows,
+    ...(differing.length > 0 && { incomparable: differing }),
+    ...(interval && { interval }),
+    ...(notes.length > 0 && { notes }),
+  };
 };
+
+function distinctOf<T>(tables: readonly ModelRows<SummaryRow>[], read: (row: SummaryRow) => T | null): T[] {
+  const found = tables.flatMap(({ rows }) => rows.map(read)).filter((value) => value !== null);
+  return [...new Set(found)];
+}
+
+/** In what the summaries were made differently, so that their numbers cannot be compared, with the names of each. */
+function differencesOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
+  const conditions = [
+    { what: 'continuations a prompt (k)', read: (row: SummaryRow) => row.k },
+    { what: 'scorer', read: (row: SummaryRow) => row.scorer },
+    { what: 'prompts', read: (row: SummaryRow) => row.prompt_set },
+  ];
+  return conditions.flatMap(({ what, read }) => {
+    const values = distinctOf<string | number>(tables, read);
+    if (values.length < 2) return [];
+    const of = values.map((value) => {
+      const own = tables.filter(({ rows }) => rows.some((row) => read(row) === value)).map(({ model }) => model);
+      return `${value}: ${own.slice(0, 3).join('; ')}${own.length > 3 ? '; …' : ''}`;
+    });
+    return [`They differ in ${what} (${of.join(' | ')}).`];
+  });
+}
 
 /** What the numbers of a model do not cover. */
 function notesOf({ model, rows }: ModelRows<SummaryRow>): string[] {

@@ -49,7 +49,7 @@ export const exampleSection = (
           sample: continuation.sample,
           text: continuation.text,
           scores: scoresOf(score, attributes),
-          ...(outcome !== undefined && outcome !== 'ok' && { reason: reasonText(outcome) }),
+          ...(outcome !== undefined && outcome !== 'ok' && outcome !== 'truncated' && { reason: reasonText(outcome) }),
         };
       });
       const ranked = all

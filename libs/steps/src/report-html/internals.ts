@@ -80,6 +80,18 @@ function notesOf(rows: readonly ProbeRow[]): string[] {
   ];
 }
 
+/** What correlations over so few units can show, and how many stand against all that were tried. */
+function limitsOf(most: RowOf<typeof CORRELATIONS>, rows: readonly RowOf<typeof CORRELATIONS>[]): string[] {
+  const { unit, units, families, smallest_rank_p, detectable } = most;
+  const firm = rows.filter(({ family_wise_p }) => family_wise_p !== null && family_wise_p < 0.05).length;
+  const least = smallest_rank_p < 0.001 ? '' : ` The smallest p that ranks can have is ${smallest_rank_p.toFixed(3)}.`;
+  const blocks = families === null ? '' : `, ${families} families changing places as blocks`;
+  return [
+    `With n = ${units} (values of ${unit}) a correlation must be ${detectable.toFixed(2)} to be found four times out of five.${least}`,
+    `Against the largest correlation of all that were tried (permutation of ${unit}s${blocks}), ${firm} of ${rows.length} have p below 0.05.`,
+  ];
+}
+
 /** Encoding against behaviour, across models. */
 export const correlationSection = (
   rows: readonly RowOf<typeof CORRELATIONS>[],
@@ -87,12 +99,15 @@ export const correlationSection = (
 ): CorrelationSection | undefined => {
   const [first] = rows;
   if (first === undefined) return undefined;
+  const most = rows.reduce((best, row) => (row.units > best.units ? row : best), first);
   return {
-    models: rows.reduce((most, row) => Math.max(most, row.units), 0),
+    models: most.units,
+    notes: limitsOf(most, rows),
+    unit: first.unit,
     behavior: first.metric === 'emt' ? 'EMT' : first.metric.replaceAll('_', ' '),
     coefficient: 'pearson',
     adjustment: `${first.multiplicity.replace('benjamini', 'Benjamini').replace('-hochberg', '–Hochberg').replace('-yekutieli', '–Yekutieli').replace('holm', 'Holm')} over ${rows.length} correlations`,
-    interval: { level: Number(config.level ?? 0.95), method: 'Fisher’s z over models' },
+    interval: { level: Number(config.level ?? 0.95), method: `Fisher’s z over ${first.unit}s` },
     axis: first.layer === undefined ? 'relative_depth' : 'layer',
     rows: rows.map(({ scenario, attribute, layer, relative_depth, pearson, low, high, reason, ...row }) => ({
       scenario,

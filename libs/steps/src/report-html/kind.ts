@@ -8,7 +8,7 @@ const config = object({
   probes: optional(artifacts('table', { description: 'Probe scores, a table a model.' })),
   correlations: optional(artifact('table', { description: 'Correlations across models.' })),
   bypassed: optional(
-    artifacts('table', { description: 'Behaviour with blocks bypassed, collected over `model` and `layer`.' }),
+    artifacts('table', { description: 'Behaviour with blocks bypassed, collected over `model` and `block`.' }),
   ),
   prompts: optional(artifact('table', { description: 'The prompts, for the examples.' })),
   continuations: optional(artifacts('table', { description: 'Continuations, for the examples.' })),
@@ -22,7 +22,7 @@ export type Config = ConfigOf<typeof config>;
 /** The report: one HTML file that needs nothing else. */
 export const reportHtml = defineStep({
   kind: 'report/html',
-  revision: 6,
+  revision: 7,
   summary: 'Writes one self-contained HTML report from whatever results it is given.',
   config,
   outputs: { report: { type: 'html', description: 'The report.' } },

@@ -1,24 +1,47 @@
-import type { JsonObject, JsonValue } from '@sonde/base';
 import type { InputArtifact } from '@sonde/executor';
+import { axisText } from '../shared/axes.ts';
 
-const text = (value: JsonValue | undefined): string => {
-  if (typeof value === 'string') return value;
-  const { name, ref, adapter } = (value ?? {}) as JsonObject;
-  if (typeof name === 'string') return name;
-  if (typeof ref === 'string') return typeof adapter === 'string' ? `${ref} + ${adapter}` : ref;
-  return JSON.stringify(value);
-};
+/** How rows name what a collected artifact is about, and how plots call it. */
+export interface Naming {
+  /** Its model and every other axis that varies, but for one that is drawn as such. */
+  nameOf(source: InputArtifact, drawn?: string): string;
+  /** Labels by name: short, unless two names would share one. */
+  labelsOf(names: readonly string[]): Map<string, string>;
+}
 
-/** The model that a collected artifact is about, as rows name it: its `model` axis, else all its axes. */
-export const modelOf = ({ axes }: InputArtifact): string => {
-  if (axes.model !== undefined) return text(axes.model);
-  const parts = Object.entries(axes).map(([axis, value]) => `${axis} ${text(value)}`);
-  return parts.length === 0 ? 'model' : parts.join(', ');
-};
+/** Names artifacts apart from one another: an axis of one value in all of them says nothing and is left out. */
+export function namingOf(sources: readonly InputArtifact[]): Naming {
+  const values = new Map<string, Set<string>>();
+  for (const { axes } of sources) {
+    for (const [axis, value] of Object.entries(axes)) {
+      values.set(axis, (values.get(axis) ?? new Set()).add(JSON.stringify(value)));
+    }
+  }
+  const varying = [...values].filter(([, { size }]) => size > 1).map(([axis]) => axis);
+  const shortOf = new Map<string, string>();
+  return {
+    nameOf({ axes }, drawn) {
+      const others = (varying.length === 0 && axes.model === undefined ? Object.keys(axes) : varying)
+        .filter((axis) => axis !== 'model' && axis !== drawn && axes[axis] !== undefined)
+        .sort()
+        .map((axis) => `${axis} ${axisText(axes[axis])}`);
+      const model = axes.model === undefined ? [] : [axisText(axes.model)];
+      const name = [...model, ...others].join(', ') || 'model';
+      shortOf.set(name, [...model.map(shortLabel), ...others].join(', ') || 'model');
+      return name;
+    },
+    labelsOf(names) {
+      const short = names.map((name) => shortOf.get(name) ?? name);
+      return new Map(
+        names.map((name, i) => [name, short.filter((label) => label === short[i]).length === 1 ? short[i]! : name]),
+      );
+    },
+  };
+}
 
 /** A reference without what all share: `embedded:`, folders. */
-export const shortLabel = (name: string): string =>
-  name
+function shortLabel(name: string): string {
+  return name
     .split(' + ')
     .map(
       (part) =>
@@ -30,11 +53,4 @@ export const shortLabel = (name: string): string =>
           .at(-1) ?? part,
     )
     .join(' + ');
-
-/** Labels by model name: short, unless two models would share one. */
-export const labelsOf = (names: readonly string[]): Map<string, string> => {
-  const short = names.map(shortLabel);
-  return new Map(
-    names.map((name, i) => [name, short.filter((label) => label === short[i]).length === 1 ? short[i]! : name]),
-  );
-};
+}

@@ -2,9 +2,8 @@ import type { InputArtifact } from '@sonde/executor';
 import type { Columns, ReadOptions, ReadRow, TableFormat } from '@sonde/formats';
 import { readRows } from '@sonde/formats';
 import type { Estimate } from '@sonde/report';
-import { modelOf } from './labels.ts';
 
-/** The table of a collected artifact, with the model that it is about. */
+/** The table of a collected artifact, with the name of what it is about. */
 export interface ModelRows<R> {
   readonly model: string;
   readonly source: InputArtifact;
@@ -19,12 +18,14 @@ export function readCollected<
 >(
   sources: readonly InputArtifact[] | undefined,
   format: TableFormat<C>,
+  nameOf: (source: InputArtifact) => string,
   options: ReadOptions<N, O> = {},
 ): Promise<ModelRows<ReadRow<C, N, O>>[]> {
   return Promise.all(
     (sources ?? []).map(async (source) => {
-      const what = source.ref ?? `${format.name} of ${modelOf(source)}`;
-      return { model: modelOf(source), source, rows: await readRows(source.path, format, { ...options, what }) };
+      const model = nameOf(source);
+      const what = source.ref ?? `${format.name} of ${model}`;
+      return { model, source, rows: await readRows(source.path, format, { ...options, what }) };
     }),
   );
 }

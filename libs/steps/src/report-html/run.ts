@@ -6,7 +6,7 @@ import { behaviorSection, bypassSection } from './behavior.ts';
 import { exampleSection } from './examples.ts';
 import { correlationSection, probeSection } from './internals.ts';
 import type { Config } from './kind.ts';
-import { labelsOf } from './labels.ts';
+import { namingOf } from './labels.ts';
 import { configOfKind, modeOf, provenanceRows, runFacts, softwareOf } from './provenance.ts';
 import { readCollected } from './rows.ts';
 
@@ -18,12 +18,17 @@ const blocksOf = (model: string, probes: ProbeSection | undefined): { blocks?: n
 
 /** `report/html`. */
 export async function run({ config, output, pipeline, ancestors = [] }: RunContext<Config>): Promise<void> {
+  const { nameOf, labelsOf } = namingOf(
+    [config.summaries, config.probes, config.bypassed, config.continuations, config.scores].flatMap(
+      (sources) => sources ?? [],
+    ),
+  );
   const [summaries, probes, bypassed, continuations, scores] = await Promise.all([
-    readCollected(config.summaries, SUMMARY),
-    readCollected(config.probes, PROBE_SCORES),
-    readCollected(config.bypassed, SUMMARY),
-    readCollected(config.continuations, CONTINUATIONS, { columns: ['prompt_id', 'sample', 'text'] }),
-    readCollected(config.scores, SCORES, {
+    readCollected(config.summaries, SUMMARY, nameOf),
+    readCollected(config.probes, PROBE_SCORES, nameOf),
+    readCollected(config.bypassed, SUMMARY, (source) => nameOf(source, 'block')),
+    readCollected(config.continuations, CONTINUATIONS, nameOf, { columns: ['prompt_id', 'sample', 'text'] }),
+    readCollected(config.scores, SCORES, nameOf, {
       columns: ['prompt_id', 'sample', 'score.<ATTRIBUTE>'],
       optional: ['outcome', 'scorer'],
     }),

@@ -1,0 +1,32 @@
+import type { Fields } from '@sonde/checkpoints';
+import { readRotary } from '../rotary.ts';
+import { plainMlp, preNormBlock, readActivation, readLayerNorm, selfAttention, tokenTables } from './blocks.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes } from './read-sizes.ts';
+
+/**
+ * Nemotron and Minitron (`NemotronForCausalLM`): LayerNorm whose weights are stored less 1, rotary positions in a part
+ * of each head, squared ReLU. Parmar et al., arXiv 2402.16819.
+ */
+export function describeNemotron(config: Fields): LanguageModel {
+  const sizes = readSizes(config, { maxPositions: 4096 });
+  const bias = config.flag('attention_bias', false);
+  const mlp = {
+    hiddenSize: sizes.hiddenSize,
+    intermediateSize: config.count('intermediate_size'),
+    activation: readActivation(config, 'hidden_act', 'relu2'),
+    bias: config.flag('mlp_bias', false),
+  };
+  const norm = readLayerNorm(config, sizes, { field: 'norm_eps', offset: 1 });
+  return languageModel({
+    sizes,
+    rotary: [readRotary(config, sizes, { partialFactor: 0.5 })],
+    ...tokenTables(config, sizes),
+    block: (parts, layer, hidden) =>
+      preNormBlock(parts, layer, hidden, norm, {
+        attention: (name, x) => selfAttention(parts, sizes, layer, name, x, { bias, outputBias: bias }),
+        mlp: (name, x) => plainMlp(parts, { up: `${name}.up_proj`, down: `${name}.down_proj` }, x, mlp),
+      }),
+    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+  });
+}

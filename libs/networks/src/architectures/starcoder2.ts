@@ -1,0 +1,34 @@
+import type { Fields } from '@sonde/checkpoints';
+import { readRotary } from '../rotary.ts';
+import { plainMlp, preNormBlock, readActivation, readLayerNorm, selfAttention, tokenTables } from './blocks.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes } from './read-sizes.ts';
+
+/**
+ * StarCoder 2 (`Starcoder2ForCausalLM`): as Mistral, with LayerNorm, biases and an MLP without a gate.
+ * Lozhkov et al., arXiv 2402.19173.
+ */
+export function describeStarcoder2(config: Fields): LanguageModel {
+  const window = config.optionalCount('sliding_window', null);
+  const sizes = readSizes(config, { maxPositions: 4096, window });
+  const bias = config.flag('use_bias', true);
+  const mlp = {
+    hiddenSize: sizes.hiddenSize,
+    intermediateSize: config.count('intermediate_size'),
+    activation: readActivation(config, 'hidden_act', 'gelu_pytorch_tanh'),
+    bias,
+  };
+  const norm = readLayerNorm(config, sizes, { field: 'norm_epsilon' });
+  const attention = { bias, outputBias: bias, sliding: window !== null };
+  return languageModel({
+    sizes,
+    rotary: [readRotary(config, sizes)],
+    ...tokenTables(config, sizes, true),
+    block: (parts, layer, hidden) =>
+      preNormBlock(parts, layer, hidden, norm, {
+        attention: (name, x) => selfAttention(parts, sizes, layer, name, x, attention),
+        mlp: (name, x) => plainMlp(parts, { up: `${name}.c_fc`, down: `${name}.c_proj` }, x, mlp),
+      }),
+    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+  });
+}
