@@ -56,6 +56,7 @@ const TOOLS = {
     'executor',
     'pipeline',
     'store',
+    'scoring',
     'steps',
     'tables',
     'tensors',

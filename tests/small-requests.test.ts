@@ -149,6 +149,7 @@ describe('where nothing is yet', () => {
   it('help names the nearest command', async () => {
     const { status, stderr } = await sonde(folder, ['help', 'shwo']);
     expect([status, stderr]).toEqual([2, 'error: there is no command "shwo"\nDid you mean "show"?\n']);
+    expect((await sonde(folder, ['--no-color', '--store', 's', 'help', 'shwo'])).status).toBe(2);
     expect((await sonde(folder, ['help', 'store', 'gc'])).status).toBe(0);
     expect((await sonde(folder, ['help'])).status).toBe(0);
   });

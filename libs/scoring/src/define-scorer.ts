@@ -21,6 +21,8 @@ type AnyConfig = any;
 export interface ScorerKind<Config = AnyConfig> {
   readonly kind: string;
   readonly summary: string;
+  /** Of a kind that a module adds: raised by hand whenever its scores for the same config change. */
+  readonly revision?: number;
   /** JSON Schema of the object, its `kind` among the rest. */
   readonly config: ConfigSchema<Config>;
   /** What names it where the config has no `name`: one of its artifacts as the user wrote it. */
@@ -28,6 +30,14 @@ export interface ScorerKind<Config = AnyConfig> {
   /** Whether a model is run, so that the runtime's version decides the last bits. */
   readonly runsModel?: boolean;
   load(): Promise<{ open(config: Config, context: ScorerContext): Promise<Scorer> }>;
+}
+
+/** What marks a kind of scorer among the exports of a module. */
+const SCORER = Symbol.for('sonde.scorer');
+
+/** Whether it is what `defineScorer` gave. */
+export function isScorerKind(value: unknown): value is ScorerKind {
+  return typeof value === 'object' && value !== null && SCORER in value;
 }
 
 /** Checks the form of a kind of scorer and gives it back, its config typed by its schema. */
@@ -38,5 +48,5 @@ export function defineScorer<Schema extends ConfigSchema>(
     throw new TypeError(`a kind of scorer is a word like "classifier", not "${kind.kind}"`);
   }
   if (typeof kind.load !== 'function') throw new TypeError(`${kind.kind}: load must be a function that gives { open }`);
-  return kind;
+  return Object.assign({ ...kind }, { [SCORER]: true });
 }

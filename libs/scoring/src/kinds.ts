@@ -9,5 +9,5 @@ import { regex } from './regex/kind.ts';
 /** The kinds of scorer that come with Sonde. */
 export const SCORER_KINDS: readonly ScorerKind[] = [classifier, recorded, column, regex];
 
-export { defineScorer, type ScorerKind } from './define-scorer.ts';
+export { defineScorer, isScorerKind, type ScorerKind } from './define-scorer.ts';
 export { nameOfScorer } from './scorer-name.ts';

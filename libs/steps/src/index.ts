@@ -1,2 +1,3 @@
 export { FOLDER_READERS } from './folder-readers.ts';
 export { STEP_KINDS } from './kinds.ts';
+export { textScoreWith } from './text-score/kind.ts';

@@ -16,7 +16,8 @@ import {
   type StepKind,
 } from '@sonde/executor';
 import { type Graph, type LoadResult, loadPipeline as loadPipelineFile } from '@sonde/pipeline';
-import { FOLDER_READERS, STEP_KINDS } from '@sonde/steps';
+import { isScorerKind, SCORER_KINDS, type ScorerKind } from '@sonde/scoring/kinds';
+import { FOLDER_READERS, STEP_KINDS, textScoreWith } from '@sonde/steps';
 import { openStore, type Store } from '@sonde/store';
 import envPaths from 'env-paths';
 import { acceleratorsOf, tryAccelerator } from './devices.ts';
@@ -29,7 +30,7 @@ export interface LoadOptions {
   /** A YAML file of parameter values. */
   readonly params?: string;
   readonly cwd?: string;
-  /** Modules that export step kinds made by `defineStep`: JavaScript files, run with the process's rights. */
+  /** Modules that export what `defineStep` or `defineScorer` gives: JavaScript files, run with the process's rights. */
   readonly modules?: readonly string[];
   /** Consent to run the modules that the file names itself (`modules:`): without it such a file is refused. */
   readonly allowModules?: boolean;
@@ -89,16 +90,22 @@ function isStepKind(value: unknown): value is StepKind {
   return typeof value === 'object' && value !== null && 'kind' in value && 'revision' in value;
 }
 
-/** The step kinds that a module exports. What is wrong with the module is a `UserError` that names it. */
-async function kindsOf(file: string): Promise<readonly StepKind[]> {
+interface ModuleKinds {
+  readonly steps: readonly StepKind[];
+  readonly scorers: readonly ScorerKind[];
+}
+
+/** The kinds of step and of scorer that a module exports. What is wrong with the module is a `UserError` that names it. */
+async function kindsOf(file: string): Promise<ModuleKinds> {
   const target = path.resolve(file);
   if (!existsSync(target)) throw new UserError('usage', `there is no module ${file}`);
-  let found: readonly StepKind[];
+  let found: ModuleKinds;
   try {
     const exported: Record<string, unknown> = await import(pathToFileURL(target).href);
-    found = Object.values(exported)
-      .filter(isStepKind)
-      .map((kind) => defineStep(kind));
+    const values = Object.values(exported);
+    const scorers = values.filter(isScorerKind);
+    const steps = values.filter(isStepKind).filter((kind) => !isScorerKind(kind));
+    found = { steps: steps.map((kind) => defineStep(kind)), scorers };
   } catch (error) {
     throw new UserError(
       'usage',
@@ -106,7 +113,7 @@ async function kindsOf(file: string): Promise<readonly StepKind[]> {
       'It is a JavaScript file that exports step kinds made by defineStep.',
     );
   }
-  if (found.length === 0)
+  if (found.steps.length + found.scorers.length === 0)
     throw new UserError('usage', `the module ${file} exports no step kind`, 'Export what defineStep gives.');
   return found;
 }
@@ -115,12 +122,23 @@ async function kindsOf(file: string): Promise<readonly StepKind[]> {
 export async function stepKinds(modules: readonly string[] = []): Promise<ReadonlyMap<string, StepKind>> {
   if (modules.length === 0) return STEP_KINDS;
   const kinds = new Map(STEP_KINDS);
+  const scorers = new Map(SCORER_KINDS.map((kind) => [kind.kind, kind]));
   for (const file of modules) {
-    for (const kind of await kindsOf(file)) {
+    const found = await kindsOf(file);
+    for (const scorer of found.scorers) {
+      if (scorers.has(scorer.kind))
+        throw new UserError('usage', `the module ${file}: there is a kind of scorer "${scorer.kind}" already`);
+      scorers.set(scorer.kind, scorer);
+    }
+    for (const kind of found.steps) {
       if (kinds.has(kind.kind))
         throw new UserError('usage', `the module ${file}: there is a step kind "${kind.kind}" already`);
       kinds.set(kind.kind, kind);
     }
+  }
+  if (scorers.size > SCORER_KINDS.length) {
+    const textScore = textScoreWith([...scorers.values()]);
+    kinds.set(textScore.kind, textScore as unknown as StepKind);
   }
   return kinds;
 }

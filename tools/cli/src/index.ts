@@ -16,6 +16,7 @@ export type {
 export { defineStep, RunRefused } from '@sonde/executor';
 export type { ConfigOf, ConfigSchema, Diagnostic, Graph, LoadResult, TaskNode } from '@sonde/pipeline';
 export { renderDiagnostic } from '@sonde/pipeline';
+export { defineScorer, type ScoreOutcome, type Scorer, type ScorerContext, type ScorerKind } from '@sonde/scoring';
 export { StoreError } from '@sonde/store';
 export type { LoadOptions, RunPipelineOptions, StoreOptions } from './api.ts';
 export { explain, loadPipeline, plan, run, stepKinds, storeFolder } from './api.ts';

@@ -257,6 +257,13 @@ function commandsWith(message: string): string[] {
     .map((command) => (command.parent?.parent ? `${command.parent.name()} ${command.name()}` : command.name()));
 }
 
+/** What stands after `help`, where that is the command: options of the program may stand before it. */
+function wordsOfHelp(words: readonly string[]): readonly string[] {
+  let at = 0;
+  while (words[at]?.startsWith('-')) at += words[at] === '--store' ? 2 : 1;
+  return words[at] === 'help' ? words.slice(at + 1) : [];
+}
+
 /** `sonde help COMMAND`: the command must exist. */
 function checkHelp(program: Command, words: readonly string[]): void {
   let place = program;
@@ -322,7 +329,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       command = action;
     });
     const words = separateConsent(argv);
-    if (words[0] === 'help') checkHelp(program, words.slice(1));
+    checkHelp(program, wordsOfHelp(words));
     await program.parseAsync(words, { from: 'user' });
     return EXIT.done;
   } catch (error) {

@@ -41,18 +41,21 @@ export function createBudget(problems: Problems): Budget {
   };
 }
 
-const sizes = new WeakMap<Located, number>();
+// By what is in a list or map: each use of a value is an object of its own around the same content.
+const sizes = new WeakMap<object, number>();
 
 /** How much a value counts, with all that is in it. */
 export function sizeOf(node: Located): number {
-  const known = sizes.get(node);
+  if (node.type === 'scalar') return PER_VALUE + (typeof node.value === 'string' ? node.value.length : 0);
+  if (node.type === 'reference') return PER_NEED * node.reference.items.length;
+  if (node.type === 'broken') return PER_VALUE;
+  const content = node.type === 'list' ? node.items : node.entries;
+  const known = sizes.get(content);
   if (known !== undefined) return known;
   let size = PER_VALUE;
-  if (node.type === 'scalar') return typeof node.value === 'string' ? size + node.value.length : size;
-  if (node.type === 'reference') return PER_NEED * node.reference.items.length;
   if (node.type === 'list') for (const item of node.items) size += sizeOf(item);
-  else if (node.type === 'map') for (const [key, entry] of node.entries) size += key.length + sizeOf(entry.value);
-  sizes.set(node, size);
+  else for (const [key, entry] of node.entries) size += key.length + sizeOf(entry.value);
+  sizes.set(content, size);
   return size;
 }
 

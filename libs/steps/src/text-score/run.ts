@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RunContext } from '@sonde/executor';
 import { SCORES, tableOf } from '@sonde/formats';
-import { openScorer, type Scorer, scoreInParts, scorerLabel, type TextRow } from '@sonde/scoring';
+import { openScorer, type Scorer, type ScorerKind, scoreInParts, scorerLabel, type TextRow } from '@sonde/scoring';
 import {
   type Column,
   column,
@@ -45,8 +45,11 @@ async function rowCountOf(path: string): Promise<number | undefined> {
 }
 
 /** `text/score`. */
-export async function run({ config, output, progress, log, signal, device }: RunContext<Config>): Promise<void> {
-  const scorer = await openScorer(config.scorer, {
+export async function run(
+  { config, output, progress, log, signal, device }: RunContext<Config>,
+  kinds: readonly ScorerKind[],
+): Promise<void> {
+  const context: Parameters<typeof openScorer>[1] = {
     threads: device.threads,
     log,
     async *rows({ path }, columns) {
@@ -56,7 +59,8 @@ export async function run({ config, output, progress, log, signal, device }: Run
       for await (const part of readTableParts(path)) return part.columns.map(({ name }) => name);
       return [];
     },
-  });
+  };
+  const scorer = await openScorer(config.scorer, context, kinds);
   try {
     await score(scorer, { config, output, progress, signal });
   } finally {
