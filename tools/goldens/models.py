@@ -233,6 +233,56 @@ CASES = [
     ),
     ("nemotron", "NemotronForCausalLM", {"rope_theta": 1000.0, "partial_rotary_factor": 0.5}, ["up_proj"]),
     ("glm4", "Glm4ForCausalLM", {"rope_theta": 1000.0, "head_dim": 8, "partial_rotary_factor": 0.5}, ["gate_up_proj"]),
+    ("bloom", "BloomForCausalLM", {"n_layer": 3, "n_head": 4, "hidden_size": 16}, ["query_key_value"]),
+    (
+        "mpt",
+        "MptForCausalLM",
+        {
+            "d_model": 18,
+            "hidden_size": 18,
+            "n_heads": 3,
+            "num_attention_heads": 3,
+            "n_layers": 3,
+            "max_seq_len": 64,
+            "attn_config": {"clip_qkv": 1.5},
+        },
+        None,
+    ),
+    ("falcon", "FalconForCausalLM", {"rope_theta": 1000.0}, ["query_key_value", "dense"]),
+    ("falcon-new", "FalconForCausalLM", {"new_decoder_architecture": True, "num_kv_heads": 2}, None),
+    (
+        "falcon-alibi",
+        "FalconForCausalLM",
+        {"alibi": True, "multi_query": False, "parallel_attn": False, "bias": True, "num_attention_heads": 6, "hidden_size": 24},
+        None,
+    ),
+    ("mixtral", "MixtralForCausalLM", {"num_local_experts": 3, "head_dim": 6, "sliding_window": 5}, ["q_proj"]),
+    ("olmoe", "OlmoeForCausalLM", {"num_experts": 4, "num_experts_per_tok": 2, "clip_qkv": 0.9}, None),
+    (
+        "qwen2-moe",
+        "Qwen2MoeForCausalLM",
+        {
+            "num_experts": 3,
+            "num_experts_per_tok": 2,
+            "moe_intermediate_size": 12,
+            "shared_expert_intermediate_size": 10,
+            "decoder_sparse_step": 2,
+        },
+        None,
+    ),
+    (
+        "qwen3-moe",
+        "Qwen3MoeForCausalLM",
+        {
+            "num_experts": 3,
+            "num_experts_per_tok": 2,
+            "moe_intermediate_size": 12,
+            "head_dim": 8,
+            "norm_topk_prob": True,
+            "mlp_only_layers": [1],
+        },
+        None,
+    ),
 ]
 
 PRECISION = {"gpt2", "llama-odd"}
@@ -252,16 +302,39 @@ def numbers(seed: int, count: int, scale: float) -> np.ndarray:
 def fill(model: torch.nn.Module, names: list[str], first_seed: int, scale: float) -> list[list]:
     """Gives the named weights their numbers. @returns names and shapes in order"""
     weights = model.state_dict()
-    for i, name in enumerate(names):
-        shape = weights[name].shape
-        data = numbers(first_seed + i, weights[name].numel(), scale)
-        is_norm = len(shape) == 1 and name.endswith(".weight")
-        weights[name].copy_(torch.from_numpy(1 + data if is_norm else data).reshape(shape))
-    return [[as_saved(model, name), list(weights[name].shape)] for name in names]
+    saved = [pair for name in names for pair in as_stored(as_saved(model, name), weights[name])]
+    for i, (name, tensor) in enumerate(saved):
+        data = numbers(first_seed + i, tensor.numel(), scale)
+        is_norm = tensor.dim() == 1 and name.endswith(".weight")
+        tensor.copy_(torch.from_numpy(1 + data if is_norm else data).reshape(tensor.shape))
+    return [[name, list(tensor.shape)] for name, tensor in saved]
+
+
+def as_stored(name: str, tensor: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
+    """Experts lie together in memory, and one by one in files; these are views."""
+    at, _, kind = name.rpartition(".")
+    if not at.endswith(".experts"):
+        return [(name, tensor)]
+    if kind == "down_proj":
+        return [(stored(f"{at}.{e}.down_proj.weight"), part) for e, part in enumerate(tensor)]
+    pairs = []
+    for e, part in enumerate(tensor):
+        for projection, half in zip(("gate_proj", "up_proj"), part.chunk(2)):
+            pairs.append((stored(f"{at}.{e}.{projection}.weight"), half))
+    return pairs
+
+
+def stored(name: str) -> str:
+    """Mixtral's experts have names of their own in files."""
+    if "block_sparse_moe" not in name:
+        return name
+    return name.replace("gate_proj", "w1").replace("up_proj", "w3").replace("down_proj", "w2")
 
 
 def as_saved(model: torch.nn.Module, name: str) -> str:
-    """GPT-NeoX calls its output head by another name in memory than in files."""
+    """GPT-NeoX calls its output head by another name in memory than in files, and Mixtral its mixtures."""
+    if isinstance(model, transformers.MixtralForCausalLM):
+        return name.replace(".mlp.", ".block_sparse_moe.")
     is_neox = isinstance(model, transformers.GPTNeoXForCausalLM)
     return name.replace("lm_head", "embed_out") if is_neox else name
 
@@ -294,7 +367,7 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
 
 def golden(name: str, architecture: str, changes: dict, targets: list[str] | None) -> dict:
     fields = {**(GPT2 if architecture.startswith(("GPT2", "GPTJ")) else SIZES), **changes}
-    if architecture.startswith(("GPTNeo", "OPT")):
+    if architecture.startswith(("GPTNeo", "OPT", "Bloom", "Mpt", "Falcon")):
         del fields["num_key_value_heads"]
     kind = getattr(transformers, architecture)
     config = kind.config_class.from_dict(json.loads(json.dumps(fields)))

@@ -60,4 +60,4 @@ export {
   siteShape,
   siteSize,
 } from './sites.ts';
-export type { TrunkSizes } from './sizes.ts';
+export { cachedSize, type TrunkSizes } from './sizes.ts';

@@ -1,4 +1,4 @@
-import type { Cache } from '@sonde/networks';
+import { type Cache, cachedSize } from '@sonde/networks';
 import type { Engine } from '../engine.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -40,7 +40,7 @@ function mapCache(cache: Cache, change: (array: Float32Array) => Float32Array, l
 
 /** Writes a step's keys and values [B, H, K, 1, D] into the next slot, making room first if there is none. */
 export function storePresent(engine: Engine, grid: Grid, present: Cache, most: number): Grid {
-  const size = engine.sizes.headSize;
+  const size = cachedSize(engine.sizes);
   let { rowCache } = grid;
   const { filled } = grid;
   if (filled === rowCache.length) {
@@ -82,7 +82,8 @@ export function packGrid(engine: Engine, grid: Grid, isLive: (sequence: Sequence
   const samples = Math.max(0, ...live.map((rows) => rows.length));
   if (prompts.length * samples > PACK_BELOW * slots.length || prompts.length === 0) return grid;
 
-  const { keyValueHeads: H, headSize } = engine.sizes;
+  const { keyValueHeads: H } = engine.sizes;
+  const headSize = cachedSize(engine.sizes);
   const from = prompts.flatMap((b) => Array.from({ length: samples }, (_, k) => live[b]![k] ?? -1));
   const ofHeads = prompts.flatMap((b) =>
     Array.from({ length: H }, (_, h) => h).flatMap((h) =>

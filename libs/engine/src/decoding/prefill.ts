@@ -1,4 +1,4 @@
-import type { Cache } from '@sonde/networks';
+import { type Cache, cachedSize } from '@sonde/networks';
 import type { Engine, RunRequest, RunResult } from '../engine.ts';
 import type { Plan } from '../interventions.ts';
 import type { Decoding } from '../options.ts';
@@ -99,12 +99,12 @@ export async function prefill(
   setting: { readonly plan: Plan; readonly eos: readonly number[] },
   states: PromptStates,
 ): Promise<Cache> {
-  const { keyValueHeads, headSize } = engine.sizes;
+  const { keyValueHeads } = engine.sizes;
   const caches: { cache: Cache; prompts: number }[] = [];
   for (const run of prefillRuns(engine, prompts, sequences, setting.plan, states)) {
     const result = await advance(engine, run.request, run.rows, decoding, setting.eos);
     run.report(result);
     caches.push({ cache: result.present, prompts: run.end - run.start });
   }
-  return joinCaches(caches, keyValueHeads, headSize);
+  return joinCaches(caches, keyValueHeads, cachedSize(engine.sizes));
 }

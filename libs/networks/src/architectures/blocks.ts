@@ -83,7 +83,7 @@ export interface SelfAttention extends AttentionOptions {
   readonly norm?: (name: string, x: Value, heads: number) => Value;
   /** What follows `q_` and `k_` in the names of those norms; `norm` if not given. */
   readonly normName?: string;
-  /** Queries, keys and values are limited to ±clip. */
+  /** Queries, keys and values are limited to ±clip, after a norm. */
   readonly clip?: number | null;
   /** Which of the decoder's rotary embeddings rotates queries and keys; null: none does. */
   readonly rotary?: number | null;
@@ -102,15 +102,20 @@ export function selfAttention(
 ): Value {
   const { hiddenSize, heads, keyValueHeads, headSize } = sizes;
   const project = (letter: string, count: number): Value => {
-    const y = parts.linear(`${name}.${letter}_proj`, x, [count * headSize, hiddenSize], bias);
-    return clip ? parts.clip(y, clip) : y;
+    return parts.linear(`${name}.${letter}_proj`, x, [count * headSize, hiddenSize], bias);
   };
+  const limit = (y: Value): Value => (clip ? parts.clip(y, clip) : y);
   const place = (letter: string, count: number): Value => {
     const y = project(letter, count);
     const normed = norm ? norm(`${name}.${letter}_${normName}`, y, count) : y;
-    return rotary === null ? normed : parts.rotate(normed, count, rotary);
+    const limited = limit(normed);
+    return rotary === null ? limited : parts.rotate(limited, count, rotary);
   };
-  const projections = { query: place('q', heads), key: place('k', keyValueHeads), value: project('v', keyValueHeads) };
+  const projections = {
+    query: place('q', heads),
+    key: place('k', keyValueHeads),
+    value: limit(project('v', keyValueHeads)),
+  };
   const attended = parts.attention(layer, projections, options);
   return parts.linear(`${name}.${output}`, attended, [hiddenSize, heads * headSize], outputBias);
 }
@@ -120,14 +125,21 @@ export interface MlpForm {
   readonly intermediateSize: number;
   readonly activation: Activation;
   readonly bias: boolean;
+  /** Of a gated MLP's projections, where they are not `gate_proj`, `up_proj` and `down_proj`. */
+  readonly names?: { readonly gate: string; readonly up: string; readonly down: string };
 }
+
+const PROJECTIONS = { gate: 'gate_proj', up: 'up_proj', down: 'down_proj' };
 
 /** down(activation(gate(x)) · up(x)): SwiGLU and its like (Shazeer, arXiv 2002.05202). */
 export function gatedMlp(parts: Parts, name: string, x: Value, options: MlpForm): Value {
-  const { hiddenSize, intermediateSize, activation, bias } = options;
-  const gate = parts.activation(activation, parts.linear(`${name}.gate_proj`, x, [intermediateSize, hiddenSize], bias));
-  const up = parts.linear(`${name}.up_proj`, x, [intermediateSize, hiddenSize], bias);
-  return parts.linear(`${name}.down_proj`, parts.multiply(gate, up), [hiddenSize, intermediateSize], bias);
+  const { hiddenSize, intermediateSize, activation, bias, names = PROJECTIONS } = options;
+  const gate = parts.activation(
+    activation,
+    parts.linear(`${name}.${names.gate}`, x, [intermediateSize, hiddenSize], bias),
+  );
+  const up = parts.linear(`${name}.${names.up}`, x, [intermediateSize, hiddenSize], bias);
+  return parts.linear(`${name}.${names.down}`, parts.multiply(gate, up), [hiddenSize, intermediateSize], bias);
 }
 
 /** The same with one projection, `gate_up_proj`, for the gate and what it gates. */

@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import { UserError } from '@sonde/base';
 import { fieldsOf } from '@sonde/checkpoints';
 import { describeBert } from './bert.ts';
+import { describeBloom } from './bloom.ts';
 import { describeCohere, describeCohere2 } from './cohere.ts';
 import { refuseContradictions, refuseOtherReading } from './contradictions.ts';
 import { describeDebertaV2 } from './deberta-v2.ts';
 import { describeDistilBert } from './distilbert.ts';
 import { describeElectra } from './electra.ts';
+import { describeFalcon } from './falcon.ts';
 import { describeGemma } from './gemma.ts';
 import { describeGemma2 } from './gemma2.ts';
 import { describeGemma3 } from './gemma3.ts';
@@ -18,15 +20,19 @@ import { describeGptj } from './gptj.ts';
 import { describeGranite } from './granite.ts';
 import { describeLlama } from './llama.ts';
 import { describeMistral } from './mistral.ts';
+import { describeMixtral } from './mixtral.ts';
 import { describeModernBert } from './modernbert.ts';
+import { describeMpt } from './mpt.ts';
 import { describeNemotron } from './nemotron.ts';
 import type { Classifier, Describe, Network, NextToken } from './network.ts';
 import { describeOlmo } from './olmo.ts';
 import { describeOlmo2 } from './olmo2.ts';
 import { describeOlmo3 } from './olmo3.ts';
+import { describeOlmoe } from './olmoe.ts';
 import { describeOpt } from './opt.ts';
 import { describePhi } from './phi.ts';
 import { describePhi3 } from './phi3.ts';
+import { describeQwen2Moe, describeQwen3Moe } from './qwen-moe.ts';
 import { describeQwen2 } from './qwen2.ts';
 import { describeQwen3 } from './qwen3.ts';
 import { describeRoberta } from './roberta.ts';
@@ -37,8 +43,10 @@ import { describeStarcoder2 } from './starcoder2.ts';
 
 /** Language models, by the class name in config.json. */
 export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
+  BloomForCausalLM: describeBloom,
   Cohere2ForCausalLM: describeCohere2,
   CohereForCausalLM: describeCohere,
+  FalconForCausalLM: describeFalcon,
   Gemma2ForCausalLM: describeGemma2,
   Gemma3ForCausalLM: describeGemma3,
   GemmaForCausalLM: describeGemma,
@@ -50,15 +58,20 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   GraniteForCausalLM: describeGranite,
   LlamaForCausalLM: describeLlama,
   MistralForCausalLM: describeMistral,
+  MixtralForCausalLM: describeMixtral,
+  MptForCausalLM: describeMpt,
   NemotronForCausalLM: describeNemotron,
   Olmo2ForCausalLM: describeOlmo2,
   Olmo3ForCausalLM: describeOlmo3,
+  OlmoeForCausalLM: describeOlmoe,
   OlmoForCausalLM: describeOlmo,
   OPTForCausalLM: describeOpt,
   Phi3ForCausalLM: describePhi3,
   PhiForCausalLM: describePhi,
   Qwen2ForCausalLM: describeQwen2,
+  Qwen2MoeForCausalLM: describeQwen2Moe,
   Qwen3ForCausalLM: describeQwen3,
+  Qwen3MoeForCausalLM: describeQwen3Moe,
   SmolLM3ForCausalLM: describeSmolLm3,
   StableLmForCausalLM: describeStableLm,
   Starcoder2ForCausalLM: describeStarcoder2,

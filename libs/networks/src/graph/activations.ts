@@ -12,6 +12,7 @@ const ACTIVATIONS = {
     const positive = graph.node('Relu', [x]);
     return graph.node('Mul', [positive, positive]);
   },
+  sigmoid: (graph, x) => graph.node('Sigmoid', [x]),
   silu,
   swish: silu,
   tanh: (graph, x) => graph.node('Tanh', [x]),

@@ -2,7 +2,8 @@ import type { GraphBuilder, Value } from '@sonde/onnx';
 import type { CacheInputs } from '../ports/caches.ts';
 import type { MaskInputs } from '../ports/masks.ts';
 import type { TokenShapes } from '../ports/shapes.ts';
-import type { TrunkSizes } from '../sizes.ts';
+import type { TokenInputs } from '../ports/tokens.ts';
+import { cachedSize, type TrunkSizes } from '../sizes.ts';
 import type { TransposedProduct } from './products.ts';
 
 /** Queries, keys and values of the new tokens, [tokens, heads · headSize] (or with the tokens axis split). */
@@ -22,6 +23,21 @@ export interface AttentionOptions {
   readonly softcap?: number | null;
   /** What is added to scores; broadcast to [B, H, K, G·T, T]. Only where nothing is cached. */
   readonly added?: Value;
+  /** Scores fall with distance; the sizes make room for one more number in each key. */
+  readonly alibi?: Alibi;
+}
+
+/**
+ * ALiBi: slope · position of the key is added to a head's scores, which differs from −slope · distance by what is the
+ * same for all of a query's scores. Press et al., arXiv 2108.12409.
+ */
+export interface Alibi {
+  /** Of each head; heads do not share keys. */
+  readonly slopes: readonly number[];
+  /** Whether slopes, positions and their products are rounded to bfloat16. */
+  readonly coarse?: boolean;
+  /** What the products are multiplied by. */
+  readonly factor?: number;
 }
 
 /** most · tanh(x / most) */
@@ -55,25 +71,59 @@ export function attend(
   sizes: TrunkSizes,
   layer: number,
   { query, key, value }: Projections,
-  run: AttentionInputs,
+  run: AttentionInputs & { readonly tokens: TokenInputs },
   options: AttentionOptions,
 ): Value {
   const { shapes, caches } = run;
   // Scaled before the products: a product of one row has a fast kernel that knows no factor.
   const scaled = graph.node('Mul', [query, graph.scalar(options.scale ?? 1 / Math.sqrt(sizes.headSize))]);
-  const queries = graph.node('Transpose', [reshape(graph, scaled, shapes.splitQuery)], { perm: [0, 3, 1, 4, 2, 5] });
+  const { alibi } = options;
+  const looking = alibi ? widen(graph, scaled, sizes.heads, alibi.factor ?? 1) : scaled;
+  const lookedAt = alibi ? withPositions(graph, key, run.tokens, alibi) : key;
+  const kept = widen(graph, value, sizes.keyValueHeads, 0, cachedSize(sizes) - sizes.headSize);
+  const queries = graph.node('Transpose', [reshape(graph, looking, shapes.splitQuery)], { perm: [0, 3, 1, 4, 2, 5] });
   const split: Split = {
     queries,
     perRow: reshape(graph, queries, shapes.queryForRow),
-    keys: graph.node('Transpose', [reshape(graph, key, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
-    values: graph.node('Transpose', [reshape(graph, value, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
+    keys: graph.node('Transpose', [reshape(graph, lookedAt, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
+    values: graph.node('Transpose', [reshape(graph, kept, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
   };
   const attended = caches
     ? attendWithCaches(graph, layer, split, { ...run, caches }, options)
     : graph.node('MatMul', [weigh(graph, run.product(graph, split.perRow, split.keys, 5), run, options), split.values]);
   const back = graph.node('Transpose', [reshape(graph, attended, shapes.splitAttended)], { perm: [0, 2, 4, 1, 3, 5] });
-  return graph.node('Reshape', [back, graph.constant([-1, sizes.heads * sizes.headSize])]);
+  const narrow =
+    cachedSize(sizes) === sizes.headSize
+      ? back
+      : graph.node('Slice', [back, graph.constant([0]), graph.constant([sizes.headSize]), graph.constant([5])]);
+  return graph.node('Reshape', [narrow, graph.constant([-1, sizes.heads * sizes.headSize])]);
 }
+
+/** Appends `count` numbers, all of them `filler`, to each head of [tokens, heads · size]: [tokens, heads, size + count]. */
+function widen(graph: GraphBuilder, x: Value, heads: number, filler: number, count = 1): Value {
+  if (count === 0) return x;
+  const apart = graph.node('Reshape', [x, graph.constant([0, heads, -1])]);
+  const tokens = graph.node('Shape', [apart], { start: 0, end: 1 });
+  const shape = graph.node('Concat', [tokens, graph.constant([heads, count])], { axis: 0 });
+  return graph.node('Concat', [apart, graph.node('Expand', [graph.scalar(filler), shape])], { axis: -1 });
+}
+
+/** Keys with slope · position of their token as one more number. */
+function withPositions(graph: GraphBuilder, key: Value, tokens: TokenInputs, { slopes, coarse = false }: Alibi): Value {
+  const round = (x: Value): Value => {
+    if (!coarse) return x;
+    return graph.node('Cast', [graph.node('Cast', [x], { to: BFLOAT16 })], { to: FLOAT });
+  };
+  const whole = graph.node('Reshape', [tokens.positionIds, graph.constant([-1, 1, 1])]);
+  const positions = round(graph.node('Cast', [whole], { to: FLOAT }));
+  const own = round(graph.constant(Float32Array.from(slopes), [1, slopes.length, 1]));
+  const products = round(graph.node('Mul', [positions, own]));
+  const apart = graph.node('Reshape', [key, graph.constant([0, slopes.length, -1])]);
+  return graph.node('Concat', [apart, products], { axis: -1 });
+}
+
+const FLOAT = 1;
+const BFLOAT16 = 16;
 
 function reshape(graph: GraphBuilder, x: Value, shape: Value): Value {
   return graph.node('Reshape', [x, shape], { allowzero: 1 });

@@ -4,6 +4,7 @@ import { presentName } from '../ports/caches.ts';
 import { DRAW_OUT } from '../ports/draw.ts';
 import { LOOP_OUT, LOOP_ROUNDS, type LoopInputs, loopInputs } from '../ports/loop.ts';
 import { type Features, poolLayout } from '../sites.ts';
+import { cachedSize } from '../sizes.ts';
 import { nextTokens } from './draw.ts';
 import type { RunValues } from './parts.ts';
 import { poolMaxima, poolSums } from './pools.ts';
@@ -128,7 +129,7 @@ export function addLoop(
   common: Pick<RunValues, 'rotary' | 'attentionGates' | 'mlpGates'>,
 ): void {
   const { sizes } = trunk;
-  const { layers, vocabSize, keyValueHeads, headSize } = sizes;
+  const { layers, vocabSize, keyValueHeads } = sizes;
   const { size: width } = poolLayout(sizes, features.sites);
   const outside = loopInputs(graph, sizes, features, width);
   const { shapes, maximum: maximumIn } = outside;
@@ -146,7 +147,7 @@ export function addLoop(
     const seenBefore = carried.take('seen', 'int64', ['loop.rows', 'step.W']);
     const before = carried.take('pooled', 'float32', ['loop.rows', 'loop.Q', width]);
     const maximumBefore = maximumIn && carried.take('maximum', 'float32', ['loop.rows', width]);
-    const cacheShape = ['loop.B', keyValueHeads, 'loop.K', 'step.S', headSize];
+    const cacheShape = ['loop.B', keyValueHeads, 'loop.K', 'step.S', cachedSize(sizes)];
     const [rowKeys, rowValues] = kinds.map((kind) =>
       blocks.map((block) => carried.take(`${block}.${kind}`, 'float32', cacheShape)),
     ) as [Value[], Value[]];

@@ -45,6 +45,10 @@ export interface Parts {
   splitHeads(x: Value, heads: number): Value;
   /** Cuts each head's part of [tokens, heads · count · size] into `count` pieces [tokens, heads, 1, size]. */
   splitEachHead(x: Value, heads: number, count: number): Value[];
+  /** Cuts each of some groups' part of [tokens, groups · sum of sizes] into pieces [tokens, groups · size]. */
+  splitGroups(x: Value, groups: number, sizes: readonly number[]): Value[];
+  /** Each expert's weight [tokens, experts] for a token: the softmax of logits at those chosen, 0 at the others. */
+  expertWeights(logits: Value, chosen: number, normed: boolean): Value;
   /** Rotates the heads of queries or keys to their positions, by one of the decoder's rotary embeddings. */
   rotate(x: Value, heads: number, rotary?: number): Value;
   attention(layer: number, projections: Projections, options?: AttentionOptions): Value;
@@ -161,6 +165,21 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
       return graph.nodes(count, 'Split', [each], { axis: 2, num_outputs: count });
     },
 
+    splitGroups(x, groups, pieces) {
+      const apart = graph.node('Reshape', [x, graph.constant([0, groups, -1])]);
+      const cut = graph.nodes(pieces.length, 'Split', [apart, graph.constant(pieces)], { axis: -1 });
+      return cut.map((piece) => graph.node('Reshape', [piece, graph.constant([0, -1])]));
+    },
+
+    expertWeights(logits, chosen, normed) {
+      const all = graph.node('Softmax', [logits], { axis: -1 });
+      const [most, which] = graph.nodes(2, 'TopK', [all, graph.constant([chosen])], { axis: -1 });
+      const sum = graph.node('ReduceSum', [most!, graph.constant([1])], { keepdims: 1 });
+      const kept = normed ? graph.node('Div', [most!, sum]) : most!;
+      const none = graph.node('Sub', [all, all]);
+      return graph.node('ScatterElements', [none, which!, kept], { axis: 1 });
+    },
+
     rotate(x, heads, rotary = 0) {
       const { cos, sin, pairs, interleaved } = run.rotary[rotary]!;
       const rows = graph.node('Reshape', [x, run.attention.shapes.rowShape]);
@@ -170,7 +189,11 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     },
 
     attention: (layer, projections, options = {}) =>
-      run.passSite('heads', layer, attend(graph, sizes, layer, projections, run.attention, options)),
+      run.passSite(
+        'heads',
+        layer,
+        attend(graph, sizes, layer, projections, { ...run.attention, tokens: run.tokens }, options),
+      ),
     distanceScores: (projections, tables, scale) => distanceScores(graph, projections, tables, scale, run),
     add: (a, b) => graph.node('Add', [a, b]),
     multiply: (a, b) => graph.node('Mul', [a, b]),

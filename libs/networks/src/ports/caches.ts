@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
-import type { TrunkSizes } from '../sizes.ts';
+import { cachedSize, type TrunkSizes } from '../sizes.ts';
 import { type Feed, type Feeds, floats, int64s } from './feeds.ts';
 import { type CacheShapes, cacheShapeFeeds, cacheShapeInputs, type RunShape } from './shapes.ts';
 
@@ -32,11 +32,12 @@ export function presentName(layer: number, kind: Kind): string {
   return `present.${layer}.${kind}`;
 }
 
-export function cacheInputs(graph: GraphBuilder, { layers, keyValueHeads, headSize }: TrunkSizes): CacheInputs {
+export function cacheInputs(graph: GraphBuilder, sizes: TrunkSizes): CacheInputs {
+  const { layers, keyValueHeads } = sizes;
   const all = (prefix: string, kind: Kind, dims: readonly (string | number)[]): Value[] =>
     Array.from({ length: layers }, (_, layer) => graph.input(`${prefix}.${layer}.${kind}`, 'float32', dims));
-  const ofPrompt = ['B', keyValueHeads, 'P', headSize];
-  const ofRow = ['B', keyValueHeads, 'K', 'S', headSize];
+  const ofPrompt = ['B', keyValueHeads, 'P', cachedSize(sizes)];
+  const ofRow = ['B', keyValueHeads, 'K', 'S', cachedSize(sizes)];
   return {
     ...cacheShapeInputs(graph),
     lengths: graph.input('lengths', 'int64', [3]),

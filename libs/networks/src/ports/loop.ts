@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
 import type { Features } from '../sites.ts';
-import type { TrunkSizes } from '../sizes.ts';
+import { cachedSize, type TrunkSizes } from '../sizes.ts';
 import { bool, type Feeds, floats, int32s, int64s, withPrefix } from './feeds.ts';
 import { loopMasks } from './masks.ts';
 import {
@@ -76,7 +76,7 @@ export const LOOP_OUT = {
 
 /** @param width numbers of a token's pooled states */
 export function loopInputs(graph: GraphBuilder, sizes: TrunkSizes, features: Features, width: number): LoopInputs {
-  const { keyValueHeads, headSize, window } = sizes;
+  const { keyValueHeads, window } = sizes;
   const input = (name: string, type: 'float32' | 'int64' | 'int32' | 'bool', dims: readonly (string | number)[]) =>
     graph.input(`loop.${name}`, type, dims);
   const maskShape = ['loop.steps', 'loop.B', 1, 1, 1, 'loop.keys'];
@@ -88,7 +88,7 @@ export function loopInputs(graph: GraphBuilder, sizes: TrunkSizes, features: Fea
     start: input('start', 'int64', ['loop.rows', 1]),
     promptLength: input('prompt_length', 'int64', [1]),
     promptCache: input('prompt_cache', 'int64', [4]),
-    past: input('past', 'float32', ['loop.B', keyValueHeads, 'loop.K', 1, headSize]),
+    past: input('past', 'float32', ['loop.B', keyValueHeads, 'loop.K', 1, cachedSize(sizes)]),
     mask: input('attention_mask', 'float32', maskShape),
     slidingMask: window === null ? null : input('sliding_mask', 'float32', maskShape),
     uniforms: input('uniforms', 'float32', ['loop.steps', 'loop.rows', 'loop.tries']),

@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
-import type { TrunkSizes } from '../sizes.ts';
+import { cachedSize, type TrunkSizes } from '../sizes.ts';
 import { type Feeds, int64s } from './feeds.ts';
 
 /**
@@ -18,11 +18,9 @@ export interface RunShape {
 }
 
 /** @param counts those that are not 0 */
-export function runShape(
-  { heads, keyValueHeads: H, headSize: D }: TrunkSizes,
-  counts: Pick<RunShape, 'B' | 'K' | 'T'> & Partial<RunShape>,
-): RunShape {
-  return { H, G: heads / H, D, P: 0, S: 0, ...counts };
+export function runShape(sizes: TrunkSizes, counts: Pick<RunShape, 'B' | 'K' | 'T'> & Partial<RunShape>): RunShape {
+  const { heads, keyValueHeads: H } = sizes;
+  return { H, G: heads / H, D: cachedSize(sizes), P: 0, S: 0, ...counts };
 }
 
 /** How the values of new tokens are shaped for attention, and back. */

@@ -1,0 +1,115 @@
+import { UserError } from '@sonde/base';
+import type { Fields } from '@sonde/checkpoints';
+import type { Value } from '@sonde/onnx';
+import type { Parts } from '../graph/parts.ts';
+import { readRotary } from '../rotary.ts';
+import type { TrunkSizes } from '../sizes.ts';
+import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
+import { mixtureOfExperts } from './experts.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes } from './read-sizes.ts';
+
+/**
+ * Qwen 1.5 and 2 with experts (`Qwen2MoeForCausalLM`): as Qwen 2, with experts in place of MLPs, one of them shared by
+ * all tokens and gated. Yang et al., arXiv 2407.10671.
+ */
+export function describeQwen2Moe(config: Fields): LanguageModel {
+  refuseWindow(config);
+  const sizes = readSizes(config, { maxPositions: 32768 });
+  const bias = config.flag('qkv_bias', true);
+  const own = readGatedMlp(config, sizes);
+  const shared = { ...own, intermediateSize: config.count('shared_expert_intermediate_size', 5632) };
+  return qwenMoe(
+    config,
+    sizes,
+    { experts: 60, chosen: 4, intermediateSize: 1408 },
+    {
+      attention: (parts, layer, name, x) => selfAttention(parts, sizes, layer, name, x, { bias, outputBias: false }),
+      beside(parts, name, x) {
+        const gate = parts.activation(
+          'sigmoid',
+          parts.linear(`${name}.shared_expert_gate`, x, [1, sizes.hiddenSize], false),
+        );
+        return parts.multiply(gatedMlp(parts, `${name}.shared_expert`, x, shared), gate);
+      },
+    },
+  );
+}
+
+/** Qwen 3 with experts (`Qwen3MoeForCausalLM`): as Qwen 3, with experts in place of MLPs. Yang et al., arXiv 2505.09388. */
+export function describeQwen3Moe(config: Fields): LanguageModel {
+  refuseWindow(config);
+  const sizes = readSizes(config, { maxPositions: 32768 });
+  const bias = config.flag('attention_bias', false);
+  const epsilon = config.positive('rms_norm_eps', 1e-6);
+  return qwenMoe(
+    config,
+    sizes,
+    { experts: 128, chosen: 8, intermediateSize: 768 },
+    {
+      attention: (parts, layer, name, x) =>
+        selfAttention(parts, sizes, layer, name, x, {
+          bias,
+          outputBias: bias,
+          norm: (at, y, heads) => parts.rmsNorm(at, parts.splitHeads(y, heads), sizes.headSize, { epsilon }),
+        }),
+    },
+  );
+}
+
+interface Particular {
+  attention(parts: Parts, layer: number, name: string, x: Value): Value;
+  /** What is added to the experts' output. */
+  beside?(parts: Parts, name: string, x: Value): Value;
+}
+
+function qwenMoe(
+  config: Fields,
+  sizes: TrunkSizes,
+  usual: { readonly experts: number; readonly chosen: number; readonly intermediateSize: number },
+  { attention, beside }: Particular,
+): LanguageModel {
+  const dense = readGatedMlp(config, sizes);
+  const mlp = { ...dense, intermediateSize: config.count('moe_intermediate_size', usual.intermediateSize) };
+  const routing = {
+    // Either name is written, by the age of the checkpoint.
+    experts: config.count(config.has('num_local_experts') ? 'num_local_experts' : 'num_experts', usual.experts),
+    chosen: config.count('num_experts_per_tok', usual.chosen),
+    normed: config.flag('norm_topk_prob', false),
+  };
+  const step = config.count('decoder_sparse_step', 1);
+  const denseLayers = readLayers(config, 'mlp_only_layers');
+  const isDense = (layer: number) => denseLayers.includes(layer) || (layer + 1) % step !== 0;
+  const norm = readRmsNorm(config, sizes);
+  return languageModel({
+    sizes,
+    rotary: [readRotary(config, sizes)],
+    ...tokenTables(config, sizes),
+    block: (parts, layer, hidden) =>
+      preNormBlock(parts, layer, hidden, norm, {
+        attention: (name, x) => attention(parts, layer, name, x),
+        mlp(name, x) {
+          if (isDense(layer)) return gatedMlp(parts, name, x, dense);
+          const names = { router: `${name}.gate`, expert: (number: number) => `${name}.experts.${number}` };
+          const mixed = mixtureOfExperts(parts, names, x, mlp, routing);
+          return beside ? parts.add(mixed, beside(parts, name, x)) : mixed;
+        },
+      }),
+    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+  });
+}
+
+/** A list of layers' numbers; none if the field is absent or null. */
+function readLayers(config: Fields, name: string): readonly number[] {
+  const listed = config.value(name) ?? [];
+  if (Array.isArray(listed) && listed.every((layer) => Number.isSafeInteger(layer))) return listed;
+  throw new UserError(
+    'model',
+    `${config.where}: ${name} is ${JSON.stringify(listed)}; expected a list of layers' numbers.`,
+  );
+}
+
+function refuseWindow(config: Fields): void {
+  if (!config.flag('use_sliding_window', false)) return;
+  throw new UserError('model', `${config.where}: use_sliding_window is not supported for this class.`);
+}
