@@ -81,16 +81,76 @@ describe('probe/train', () => {
     expect([...new Set(rows.map((row) => row.scenario))].sort()).toEqual(['backward', 'forward', 'input', 'output']);
   });
 
-  it('gives baselines beside the states, and selectivity near the score where the score is real', async () => {
+  it('gives baselines beside the states, and finds a planted score against chance', async () => {
     const config = { states: await states('s2'), prompts: await prompts(), scenarios: ['input'], length: false };
     const rows = await (await runStep('probe/train', folder, config)).rows('scores');
     expect(new Set(rows.map((row) => row.features))).toEqual(
       new Set(['states', 'bag_of_words', 'text_length', 'random_direction']),
     );
-    const selectivity = rows
-      .filter((row) => row.features === 'states' && row.layer === 1)
-      .map((row) => Number(row.selectivity));
-    expect(Math.min(...selectivity)).toBeGreaterThan(0.4);
+    const [planted, empty] = [1, 0].map((layer) =>
+      rows.filter((row) => row.features === 'states' && row.layer === layer),
+    );
+    for (const row of planted!) {
+      expect(row).toMatchObject({ permutations: 100, undefined_folds: 0, p: 1 / 101, seed: null });
+      expect(Number(row.r2)).toBeGreaterThan(0.95);
+      expect(Math.abs(Number(row.null_mean))).toBeLessThan(0.15);
+      expect(Number(row.null_95)).toBeLessThan(Number(row.fold_mean_low));
+      expect(Number(row.pooled_low)).toBeLessThanOrEqual(Number(row.pooled));
+      expect(Number(row.target_sd)).toBeCloseTo(Math.sqrt(1 / 12), 1);
+    }
+    expect(Number(empty![0]!.p)).toBeGreaterThan(0.05);
+  });
+
+  it('finds a probe that can memorise words by its score on the control task', async () => {
+    const words = ['ash', 'birch', 'cedar'];
+    const texts = await tableArtifact(
+      folder,
+      ids.map((prompt_id, i) => ({ prompt_id, text: `${words[i % 3]} ${i}`, 'score.TOXICITY': score(i) })),
+    );
+    const file = path.join(folder, 'words');
+    await writeStates(file, {
+      states: {
+        residual: {
+          layers: [0],
+          rowShape: [1, 3],
+          pools: {
+            prompt: {
+              shape: [PROMPTS, 1, 3],
+              data: Float32Array.from({ length: PROMPTS * 3 }, (_, i) => (Math.floor(i / 3) % 3 === i % 3 ? 1 : 0)),
+            },
+          },
+        },
+      },
+      rowsOf: { prompt: ids.map((promptId) => ({ promptId, sample: null })) },
+      dtype: 'float32',
+      facts: { model: 'sha256:0', architecture: 'test' },
+    });
+    const config = { states: artifact('tensors', file), prompts: texts, scenarios: ['input'], length: false };
+    const rows = await (await runStep('probe/train', folder, config)).rows('scores');
+    for (const row of rows.filter((each) => each.features === 'states')) {
+      expect(Number(row.control_task)).toBeGreaterThan(0.9);
+      expect(Number(row.selectivity)).toBeCloseTo(Number(row.pearson) - Number(row.control_task));
+    }
+  });
+
+  it('repeats the published procedure with its five seeds', async () => {
+    const config = { states: await states('paper'), prompts: await prompts(), scenarios: ['input'], length: false };
+    const rows = await (await runStep('probe/train', folder, { ...config, mode: 'paper' })).rows('scores');
+    const probes = rows.filter((row) => row.features === 'states' && row.layer === 1);
+    expect(probes.map(({ seed, fold }) => [seed, fold])).toEqual(
+      [0, 1, 2, 3, 4].flatMap((seed) => [0, 1, 2, 3].map((fold) => [seed, fold])),
+    );
+    expect(new Set(probes.map((row) => row.pearson)).size).toBe(20);
+    expect(probes.every((row) => row.penalty === null && row.p === null && row.mode === 'paper')).toBe(true);
+  });
+
+  it('tells by compression which layer holds the score', async () => {
+    const config = { states: await states('mdl'), prompts: await prompts(), scenarios: ['input'], length: false };
+    const rows = await (await runStep('probe/train', folder, { ...config, description_length: true })).rows('scores');
+    const compression = (layer: number) =>
+      Number(rows.find((row) => row.features === 'states' && row.layer === layer)!.compression);
+    expect(compression(1)).toBeGreaterThan(1.5);
+    expect(compression(0)).toBeLessThan(1.2);
   });
 
   it('gives null with a reason for constant targets, and for targets without any score', async () => {
@@ -140,10 +200,15 @@ describe('probe/train', () => {
     );
   });
 
-  it('keeps prompts of equal text in one fold', async () => {
+  it('keeps prompts that differ in case and white space alone, or share a group, in one fold', async () => {
     const twins = await tableArtifact(
       folder,
-      ids.map((prompt_id, i) => ({ prompt_id, text: `text ${i >> 1}`, 'score.TOXICITY': score(i) })),
+      ids.map((prompt_id, i) => ({
+        prompt_id,
+        text: i % 4 === 1 ? ` TEXT  ${i >> 1}` : `text ${(i >> 1) << (i % 4 > 1 ? 8 : 0)}${i % 4 === 3 ? '.' : ''}`,
+        source: `s${i >> 1}`,
+        'score.TOXICITY': score(i),
+      })),
     );
     const config = {
       states: await states('s8'),
@@ -152,8 +217,16 @@ describe('probe/train', () => {
       length: false,
       predictions: true,
     };
-    const rows = await (await runStep('probe/train', folder, config)).rows('predictions');
-    const foldOf = new Map(rows.map((row) => [row.prompt_id, row.fold]));
-    for (let i = 0; i < PROMPTS; i += 2) expect(foldOf.get(`p${i}`)).toBe(foldOf.get(`p${i + 1}`));
+    const foldsWith = async (more: object) => {
+      const result = await runStep('probe/train', folder, { ...config, ...more });
+      const rows = await result.rows('predictions');
+      return { warnings: result.warnings, foldOf: new Map(rows.map((row) => [row.prompt_id, row.fold])) };
+    };
+    const { foldOf, warnings } = await foldsWith({});
+    for (let i = 0; i < PROMPTS; i += 4) expect(foldOf.get(`p${i}`)).toBe(foldOf.get(`p${i + 1}`));
+    expect(warnings.join()).toContain(`${PROMPTS / 4} of ${PROMPTS} prompts repeat another one but for case`);
+    const grouped = await foldsWith({ group: 'source' });
+    for (let i = 0; i < PROMPTS; i += 2) expect(grouped.foldOf.get(`p${i}`)).toBe(grouped.foldOf.get(`p${i + 1}`));
+    await expect(foldsWith({ group: 'sauce' })).rejects.toThrow('there is no column sauce to group by');
   });
 });

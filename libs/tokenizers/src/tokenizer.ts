@@ -73,7 +73,10 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
   const cleanUp = cleansUp(config, loaded.json.model);
   const renderOnce = (messages: readonly ChatMessage[]): string => {
     if (source === null) throw new UserError('model', `${folder} has no chat template.`);
-    const options = { chat_template: source, tokenize: false, add_generation_prompt: true } as const;
+    const fixed_strftime = (format: unknown): string => dated(String(format), folder);
+    // The name itself is taken by transformers.js, whose clock is the machine's.
+    const chat_template = source.replaceAll(/\bstrftime_now\b/g, 'fixed_strftime');
+    const options = { chat_template, tokenize: false, add_generation_prompt: true, fixed_strftime } as const;
     return withTimeLimit(() => hub.apply_chat_template([...messages], options));
   };
 
@@ -115,6 +118,30 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
       }
     },
   };
+}
+
+/** The day that templates write for today's: that of Llama's own template, so that a prompt is the same on every day. */
+const TODAY: Readonly<Record<string, string>> = {
+  '%Y': '2024',
+  '%m': '07',
+  '%d': '26',
+  '%b': 'Jul',
+  '%B': 'July',
+  '%y': '24',
+  '%A': 'Friday',
+  '%a': 'Fri',
+  '%H': '00',
+  '%M': '00',
+  '%S': '00',
+  '%%': '%',
+};
+
+function dated(format: string, folder: string): string {
+  return format.replace(/%[\s\S]?/g, (part) => {
+    const written = TODAY[part];
+    if (written !== undefined) return written;
+    throw new UserError('model', `The chat template of ${folder} asks strftime_now for "${part}", which is not known.`);
+  });
 }
 
 /** What tokenizer.json may leave out. */

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -32,6 +32,14 @@ describe('a byte-level tokenizer', () => {
     expect(tokenizer.spanOf('é!', 0, 2, { addSpecialTokens: false })).toEqual([0, 3]);
     expect(tokenizer.spanOf('é!', 1, 1)).toBeNull();
     expect(tokenizer.decode([...tokenizer.encode('é🙂!'), 257])).toBe('é🙂!');
+  });
+
+  test('a template that writes the date writes the same on every day', async () => {
+    const path = await writeByteTokenizer(join(folder, 'dated'));
+    const template = "{{ strftime_now('%d %b %Y') }}: {{ messages[0].content }}";
+    await writeFile(join(path, 'chat_template.jinja'), template);
+    const tokenizer = await openTokenizer(path);
+    expect(tokenizer.renderChat([{ role: 'user', content: 'Hi' }])).toBe('26 Jul 2024: Hi');
   });
 
   test('without a chat template: an instruction is plain text, a chat is refused', async () => {

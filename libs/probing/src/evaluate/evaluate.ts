@@ -1,3 +1,4 @@
+import { standardDeviation } from '@sonde/numerics';
 import type { Fitted, Learner, OpenLearner } from '../learner.ts';
 import { gatherTargets, type Problem, type States } from '../rows.ts';
 import { type Groups, rowsByGroup } from './folds.ts';
@@ -159,8 +160,10 @@ function groupNumbers(groups: Groups, rows: Int32Array): Int32Array {
 }
 
 function foldOf(shared: SharedTargets, { fold, n, fitted }: HeldOut, t: number): ProbeFold {
+  const held = shared.rows.filter((row) => shared.folds[row] === fold);
+  const targetSd = standardDeviation(Float64Array.from(held, (row) => shared.targets[t]!.values[row]!));
   if (fitted === null) {
-    return { fold, n, scores: NO_SCORES, penalty: null, atEdge: false, control: null, selectivity: null };
+    return { fold, n, targetSd, scores: NO_SCORES, penalty: null, atEdge: false, control: null, selectivity: null };
   }
   const scores = fitted.scores[t]!;
   const own = scores.pearson.value;
@@ -168,6 +171,7 @@ function foldOf(shared: SharedTargets, { fold, n, fitted }: HeldOut, t: number):
   return {
     fold,
     n,
+    targetSd,
     scores,
     penalty: fitted.probe.penalties?.[t] ?? null,
     atEdge: fitted.probe.atEdge[t]!,

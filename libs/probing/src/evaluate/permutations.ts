@@ -1,4 +1,4 @@
-import { digestStream, randomPermutation } from '@sonde/numerics';
+import { digestStream, quantile, randomPermutation } from '@sonde/numerics';
 import { type Groups, rankGroups, rowsByGroup } from './folds.ts';
 import type { NullDistribution } from './result.ts';
 
@@ -26,7 +26,10 @@ export function permutedRows(groups: Groups, rows: Int32Array, permutations: num
 /** @param means the permutations' scores; null where undefined */
 export function nullDistribution(means: readonly (number | null)[], own: number | null): NullDistribution {
   const distribution = Float64Array.from(means.filter((value) => value !== null));
-  if (own === null || distribution.length === 0) return { distribution, p: null };
-  const reached = distribution.filter((value) => value >= own).length;
-  return { distribution, p: (1 + reached) / (distribution.length + 1) };
+  const { length } = distribution;
+  if (length === 0) return { distribution, mean: null, upper: null, p: null };
+  const mean = distribution.reduce((sum, value) => sum + value, 0) / length;
+  const upper = quantile(distribution.slice().sort(), 0.95);
+  const reached = own === null ? 0 : distribution.filter((value) => value >= own).length;
+  return { distribution, mean, upper, p: own === null ? null : (1 + reached) / (length + 1) };
 }

@@ -15,6 +15,8 @@ export interface ProbeFold {
   readonly fold: number;
   /** Held-out rows with a score. */
   readonly n: number;
+  /** Standard deviation of their scores; null for fewer than two. */
+  readonly targetSd: number | null;
   /** Of the held-out rows' predictions. */
   readonly scores: Scores;
   /** What a learner that has penalties chose. */
@@ -31,6 +33,9 @@ export interface ProbeFold {
 export interface NullDistribution {
   /** The mean over the folds of Pearson's correlation, for each permutation in which some fold has one. */
   readonly distribution: Float64Array;
+  /** Its mean, and what 95 % of it do not exceed; null where it is empty. */
+  readonly mean: number | null;
+  readonly upper: number | null;
   /** One-sided: (1 + #{permuted ≥ the probe's own mean over folds}) / (permutations + 1). */
   readonly p: number | null;
 }

@@ -19,6 +19,7 @@ import {
 import type { ProbeTarget } from '@sonde/probing';
 import { promptMaxima } from '@sonde/statistics';
 import { matchIds, pairId, sayMatch } from '../shared/matching.ts';
+import { groupPrompts } from './groups.ts';
 import type { Config } from './kind.ts';
 
 /** Scenarios read prompts' states or continuations' states. */
@@ -33,7 +34,7 @@ const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
 export interface ProbeSet {
   readonly span: Pool;
   readonly rows: readonly (StateRow & { readonly row: number })[];
-  /** The prompt of each row: the first of those with its text, so that no fold is tested on a text it was trained on. */
+  /** The group of each row's prompt: rows of one group share a fold. */
   readonly groups: readonly string[];
   /** The text that each row's states were read from, for the text baselines; absent where it is not known. */
   readonly texts: readonly string[] | undefined;
@@ -156,9 +157,7 @@ export async function readProbeData(config: Config, log: RunContext['log']): Pro
     ];
   };
 
-  const firstWithText = new Map<string, string>();
-  for (const { prompt_id, text } of prompts.byId.values())
-    if (!firstWithText.has(text)) firstWithText.set(text, prompt_id);
+  const groupOf = await groupPrompts(config, prompts, log);
   const spans = [...new Set(scenarios.map((scenario) => SPAN_OF[scenario]))];
   const sets = spans.map((span): ProbeSet => {
     const setRows = states.rowsOf(span);
@@ -166,7 +165,7 @@ export async function readProbeData(config: Config, log: RunContext['log']): Pro
     return {
       span,
       rows: setRows,
-      groups: setRows.map((row) => firstWithText.get(promptOf(row).text)!),
+      groups: setRows.map((row) => groupOf.get(promptOf(row).prompt_id)!),
       texts: ofPrompt
         ? setRows.map((row) => promptOf(row).text)
         : texts && setRows.map((row) => texts.get(keyOf(row)) ?? ''),

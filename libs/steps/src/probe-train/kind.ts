@@ -8,7 +8,18 @@ import {
   tableProse,
   tensorsProse,
 } from '@sonde/formats/columns';
-import { artifact, boolean, type ConfigOf, integer, list, number, object, optional, words } from '@sonde/pipeline';
+import {
+  artifact,
+  boolean,
+  type ConfigOf,
+  integer,
+  list,
+  number,
+  object,
+  optional,
+  text,
+  words,
+} from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
 import { CAPTURE_SITES } from '../shared/model/schemas.ts';
 import { attributes, mode, seed } from '../shared/schemas.ts';
@@ -42,12 +53,20 @@ const config = object({
   mode,
   unmatched,
   folds: integer({ minimum: 2, maximum: 20, default: 4, description: 'Outer folds, grouped by prompt.' }),
+  group: optional(
+    text({
+      minLength: 1,
+      description:
+        'A column of the prompts: those of one value share a fold. Prompts that differ in case and white space alone always do.',
+    }),
+  ),
   seed,
   penalties: list(number({ exclusiveMinimum: 0 }), {
     minItems: 1,
     uniqueItems: true,
     default: [0.01, 0.1, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000],
-    description: 'Ridge penalties to choose from, by inner cross-validation grouped by prompt.',
+    description:
+      'Ridge penalties to choose from, by inner cross-validation grouped by prompt; where the best lies at the end, up to three decades beyond are tried.',
   }),
   scale: boolean({
     default: true,
@@ -57,13 +76,30 @@ const config = object({
     {
       permutations: integer({
         minimum: 0,
-        maximum: 1000,
-        default: 1,
-        description: 'Control tasks a target: labels permuted over prompts. 0: no selectivity.',
+        maximum: 10_000,
+        default: 100,
+        description:
+          'How often labels are permuted over prompts, for the scores that chance reaches. 0: no p; `mode: paper` permutes none.',
+      }),
+      task: boolean({
+        default: true,
+        description:
+          'Also trains on a control task: a random score for a word of the text, which can only be memorised.',
       }),
     },
-    { default: {} },
+    { default: {}, description: 'What a score is held against: chance, and what the probe can memorise.' },
   ),
+  interval: object(
+    {
+      resamples: integer({ minimum: 100, maximum: 100_000, default: 1000 }),
+      level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 }),
+    },
+    { default: {}, description: 'Intervals of held-out scores, by bootstrap over prompts.' },
+  ),
+  description_length: boolean({
+    default: false,
+    description: 'Also codes each target online, for `compression`: eleven further fits a layer and target.',
+  }),
   baselines: list(words(BASELINES), {
     uniqueItems: true,
     default: BASELINES,
@@ -92,14 +128,10 @@ const predictions = { type: 'table', description: tableProse(PREDICTIONS, 'Only 
 /** Linear probes from hidden states to scores, layer by layer. */
 export const probeTrain = defineStep({
   kind: 'probe/train',
-  revision: 3,
+  revision: 4,
   summary: 'Trains linear probes from hidden states to scores: layer × scenario × target × fold, with baselines.',
   config,
   outputs: { scores, weights, predictions },
   outputsOf: (config) => ({ scores, weights, ...(config.predictions && { predictions }) }),
-  check: ({ mode }) =>
-    mode === 'paper'
-      ? [{ path: ['mode'], message: 'the paper’s SGD probe is not available in this version; use `default`' }]
-      : [],
   load: () => import('./run.ts'),
 });

@@ -1,7 +1,7 @@
 import { groupBy, type JsonObject } from '@sonde/base';
 import type { Baseline, CORRELATIONS, PROBE_SCORES, RowOf } from '@sonde/formats';
 import { overFolds } from '@sonde/probing';
-import type { CorrelationSection, Estimate, ProbeSection } from '@sonde/report';
+import type { BaselineRow, CorrelationSection, Estimate, ProbeSection } from '@sonde/report';
 import { estimateOf, type ModelRows, reasonText } from './rows.ts';
 
 type ProbeRow = RowOf<typeof PROBE_SCORES>;
@@ -12,13 +12,19 @@ const BASELINE_LABELS: Readonly<Record<Baseline, string>> = {
   random_direction: 'random direction',
 };
 
-/** Mean over folds; null, with the folds' reason, where no fold has a value. The spread is that of the folds. */
-const foldEstimate = (rows: readonly ProbeRow[], column: 'pearson' | 'selectivity'): Estimate => {
-  const over = overFolds(rows.map((row) => row[column]));
-  if (over !== null) return { value: over.mean, low: over.low, high: over.high };
+/** Mean over folds, with its interval over prompts: of several seeds, the mean of each. */
+const scoreOf = (rows: readonly ProbeRow[]): Estimate => {
+  const value = meanOf(rows, 'fold_mean');
+  if (value !== null) return { value, low: meanOf(rows, 'fold_mean_low'), high: meanOf(rows, 'fold_mean_high') };
   const reason = rows.find((row) => row.reason !== null)?.reason ?? null;
   return { value: null, ...(reason !== null && { reason: reasonText(reason) }) };
 };
+
+type NumberColumn = 'fold_mean' | 'fold_mean_low' | 'fold_mean_high' | 'null_95' | 'selectivity';
+
+function meanOf(rows: readonly ProbeRow[], column: NumberColumn): number | null {
+  return overFolds(rows.map((row) => row[column]))?.mean ?? null;
+}
 
 /** The folds of each probe: rows that differ in nothing but the fold. */
 const byProbe = (rows: readonly ProbeRow[]): ProbeRow[][] => [
@@ -33,23 +39,46 @@ export const probeSection = (tables: readonly ModelRows<ProbeRow>[], config: Jso
   const probes = tables.flatMap(({ model, rows }) =>
     byProbe(rows).map((folds) => {
       const { features, layer, scenario, target } = folds[0]!;
-      return { features, layer, labels: { model, scenario, target }, folds, score: foldEstimate(folds, 'pearson') };
+      return { features, layer, labels: { model, scenario, target }, folds, score: scoreOf(folds) };
     }),
   );
+  const interval = { level: 0.95, resamples: 1000, ...(config.interval as object | undefined) };
   return {
     folds: Number(config.folds ?? new Set(tables[0]!.rows.map(({ fold }) => fold)).size),
-    method: 'ridge, penalty by inner cross-validation grouped by prompt',
-    interval: { method: 'range over folds' },
+    method:
+      config.mode === 'paper'
+        ? 'the published procedure, mean over its five seeds'
+        : 'ridge, penalty by inner cross-validation grouped by prompt',
+    interval: { level: interval.level, resamples: interval.resamples, method: 'bootstrap over prompts' },
+    notes: notesOf(probes.map(({ folds }) => folds[0]!)),
     rows: probes.flatMap(({ features, layer, labels, folds, score }) => {
       if (features !== 'states' || layer === null) return [];
       const n = folds.reduce((sum, row) => sum + row.n, 0);
-      return { ...labels, layer, score, selectivity: foldEstimate(folds, 'selectivity'), n };
+      const seeds = new Set(folds.map(({ seed }) => seed)).size;
+      return { ...labels, layer, score, selectivity: { value: meanOf(folds, 'selectivity') }, n: n / seeds };
     }),
-    baselines: probes.flatMap(({ features, layer, labels, score }) =>
-      features === 'states' ? [] : { ...labels, baseline: BASELINE_LABELS[features], layer, score },
-    ),
+    baselines: probes.flatMap(({ features, layer, labels, folds, score }): BaselineRow[] => {
+      if (features !== 'states') return [{ ...labels, baseline: BASELINE_LABELS[features], layer, score }];
+      const chance = meanOf(folds, 'null_95');
+      return chance === null ? [] : [{ ...labels, baseline: CHANCE, layer, score: { value: chance } }];
+    }),
   };
 };
+
+const CHANCE = '95 % of permuted labels';
+
+/** How chance and the control task are to be read. */
+function notesOf(rows: readonly ProbeRow[]): string[] {
+  const permutations = Math.max(0, ...rows.map((row) => row.permutations));
+  return [
+    ...(permutations > 0
+      ? [
+          `Chance: 95 % of ${permutations} permutations of the labels over prompts stay below the line “${CHANCE}”; a probe below it has read nothing that chance does not give.`,
+        ]
+      : []),
+    'The control task gives each text a random score for one of its words, which a probe can only memorise. Selectivity is the score less that of this task; it lies above the score itself where the task’s own is below 0.',
+  ];
+}
 
 /** What correlations over so few units can show, and how many stand against all that were tried. */
 function limitsOf(most: RowOf<typeof CORRELATIONS>, rows: readonly RowOf<typeof CORRELATIONS>[]): string[] {

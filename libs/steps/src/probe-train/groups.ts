@@ -1,0 +1,68 @@
+import { UserError } from '@sonde/base';
+import type { RunContext } from '@sonde/executor';
+import type { Prompts } from '@sonde/formats';
+import { readTable } from '@sonde/tables';
+import type { Config } from './kind.ts';
+
+/** A text as it is told from others: without regard to case, white space and forms of the same character. */
+export function nearDuplicateKey(text: string): string {
+  return text.normalize('NFKC').toLowerCase().trim().replace(/\s+/gu, ' ');
+}
+
+/**
+ * What each prompt belongs to, by its id: prompts of one group share a fold, so that no probe is tested on a text that
+ * it was trained on. Near-duplicates share a group; with `group`, so do prompts of one value in that column.
+ */
+export async function groupPrompts(
+  { group, prompts: source }: Config,
+  prompts: Prompts,
+  log: RunContext['log'],
+): Promise<ReadonlyMap<string, string>> {
+  const all = [...prompts.byId.values()];
+  const keys = all.map(({ text }) => nearDuplicateKey(text));
+  const repeated = all.length - new Set(keys).size;
+  if (repeated > 0)
+    log(
+      'warning',
+      `${repeated} of ${all.length} prompts repeat another one but for case and white space; each shares the fold of its first`,
+    );
+  const values = group === undefined ? undefined : await columnValues(source, group);
+  const first = new Map<string, string>();
+  const firstOf = (kind: string, key: string, id: string): string => {
+    const name = JSON.stringify([kind, key]);
+    if (!first.has(name)) first.set(name, id);
+    return first.get(name)!;
+  };
+  // Union of both relations: a group's prompts and their near-duplicates elsewhere are one.
+  const parent = new Map(all.map(({ prompt_id }) => [prompt_id, prompt_id]));
+  const rootOf = (id: string): string => {
+    let root = id;
+    while (parent.get(root) !== root) root = parent.get(root)!;
+    parent.set(id, root);
+    return root;
+  };
+  for (const [i, { prompt_id: id }] of all.entries()) {
+    const value = values?.[i];
+    const others = [
+      firstOf('text', keys[i]!, id),
+      ...(value === undefined || value === null ? [] : [firstOf('group', value, id)]),
+    ];
+    for (const other of others) parent.set(rootOf(id), rootOf(other));
+  }
+  return new Map(all.map(({ prompt_id }) => [prompt_id, rootOf(prompt_id)]));
+}
+
+/** A column of the prompts, in the table's order; null where the prompt has no value. */
+async function columnValues({ path, ref }: Config['prompts'], name: string): Promise<(string | null)[]> {
+  const table = await readTable(path);
+  const column = table.columns.find((candidate) => candidate.name === name);
+  if (column === undefined)
+    throw new UserError(
+      'input',
+      `${ref ?? 'the prompts'}: there is no column ${name} to group by`,
+      `Its columns: ${table.columns.map((candidate) => candidate.name).join(', ')}.`,
+    );
+  return Array.from(column.values as ArrayLike<unknown>, (value) =>
+    value === null || value === undefined ? null : String(value),
+  );
+}

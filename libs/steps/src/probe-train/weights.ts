@@ -1,0 +1,31 @@
+import type { ProbeMap } from '@sonde/probing';
+import type { Probed } from './probing.ts';
+import { labelsOf } from './rows.ts';
+
+/** The map of each layer and target: the mean of those of all seeds. */
+export function fittedMaps(probed: readonly Probed[]) {
+  const maps = new Map<string, { labels: ReturnType<typeof labelsOf>; layer: number; refits: (ProbeMap | null)[] }>();
+  for (const { features, layer, result } of probed) {
+    if (features !== 'states' || layer === null) continue;
+    const labels = labelsOf(result);
+    const key = JSON.stringify([labels, layer]);
+    const entry = maps.get(key) ?? { labels, layer, refits: [] };
+    entry.refits.push(result.refit);
+    maps.set(key, entry);
+  }
+  return [...maps.values()].map(({ labels, layer, refits }) => ({ ...labels, layer, map: meanMap(refits) }));
+}
+
+function meanMap(refits: readonly (ProbeMap | null)[]): ProbeMap | null {
+  const known = refits.filter((refit) => refit !== null);
+  const [first] = known;
+  if (first === undefined || known.length < refits.length) return null;
+  if (known.length === 1) return first;
+  const mean = (read: (refit: ProbeMap) => number): number =>
+    known.reduce((sum, refit) => sum + read(refit), 0) / known.length;
+  return {
+    penalty: first.penalty,
+    weights: first.weights.map((_, j) => mean(({ weights }) => weights[j]!)),
+    intercept: mean(({ intercept }) => intercept),
+  };
+}
