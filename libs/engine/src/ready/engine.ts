@@ -12,10 +12,13 @@ import { cutGraph, type ReadyDecoder } from './surgery.ts';
 /** Operators that take from an attention mask no more than a length. */
 const LENGTH_ALONE = new Set(['GroupQueryAttention', 'SparseAttention', 'PagedAttention']);
 
-/** Whether tokens in the middle of a cache can be left out by the attention mask. */
-function takesGaps({ io, graph }: Pick<ReadyDecoder, 'io' | 'graph'>): boolean {
+/**
+ * Whether tokens in the middle of a cache can be left out by the attention mask. Not where the graph attends to a window:
+ * it counts the cache's slots, empty ones too.
+ */
+function takesGaps({ io, graph, windowed }: Pick<ReadyDecoder, 'io' | 'graph' | 'windowed'>): boolean {
   const reduced = graph.nodes.some(({ opType }) => LENGTH_ALONE.has(opType));
-  return io.attentionMask !== null && io.positionIds !== null && !reduced;
+  return io.attentionMask !== null && io.positionIds !== null && !reduced && !windowed;
 }
 
 /** What of a block can be bypassed alone depends on how the graph adds it up. */

@@ -93,6 +93,17 @@ function checkFeatures({ sites, edits }: Features): void {
   );
 }
 
+/** Names of a window's length in the configurations of Mistral, Phi 3, Gemma; of GPT-Neo. */
+const WINDOWS = ['sliding_window', 'window_size'];
+
+function isWindowed(config: Readonly<Record<string, unknown>>): boolean {
+  if (config.use_sliding_window === false) return false;
+  return (
+    WINDOWS.some((name) => typeof config[name] === 'number') ||
+    JSON.stringify(config.attention_types ?? '').includes('local')
+  );
+}
+
 /** Refuses a graph whose parts do not give what they should, before any work is done with it. */
 async function tryOut(engine: Engine): Promise<void> {
   await engine.run({
@@ -129,7 +140,8 @@ export async function openReady(folder: LocalFolder): Promise<OpenedReady | null
     const graph = { ...model.graph, nodes: sortNodes(exposeSums(model.graph.nodes, prefix)) };
     const io = readInterface(graph, found.decoder, found.config);
     const stream = findStream(graph, io, countOf(fields, ['num_hidden_layers', 'n_layer', 'num_layers']));
-    decoder = { model, graph, io, stream, prefix, sizes: sizesOf(graph, io, stream, fields) };
+    const sizes = sizesOf(graph, io, stream, fields);
+    decoder = { model, graph, io, stream, prefix, sizes, windowed: isWindowed(found.config) };
   } catch (error) {
     throw explain(error);
   }

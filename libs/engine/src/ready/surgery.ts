@@ -23,6 +23,8 @@ export interface ReadyDecoder {
   readonly io: ReadyInterface;
   readonly stream: Stream;
   readonly sizes: TrunkSizes;
+  /** Whether its configuration says that a token attends to a window of the tokens before it. */
+  readonly windowed: boolean;
   /** In front of the names of all that is added; no value of the graph begins so. */
   readonly prefix: string;
 }
