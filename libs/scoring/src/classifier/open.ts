@@ -3,7 +3,7 @@ import { UserError } from '@sonde/base';
 import { type ClassifierModel, classify, openClassifier } from '@sonde/engine';
 import type { ScorerContext } from '../define-scorer.ts';
 import type { ScoreOutcome, Scorer } from '../scorer.ts';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 import { mapLabels } from './labels.ts';
 import { activate, usualActivation } from './probabilities.ts';
 import { readTokenizerFacts, sequencer } from './sequences.ts';

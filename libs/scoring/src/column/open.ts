@@ -1,7 +1,7 @@
 import type { ScorerContext } from '../define-scorer.ts';
 import { outcomeOf } from '../row-scores.ts';
 import type { Scorer } from '../scorer.ts';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 /** Opens columns of the table that is scored. */
 export async function open({ columns }: Config, { name }: ScorerContext): Promise<Scorer> {

@@ -4,7 +4,7 @@ import type { ScorerContext } from '../define-scorer.ts';
 import { outcomeOf } from '../row-scores.ts';
 import type { ScoreOutcome, Scorer } from '../scorer.ts';
 import { recordColumns } from './columns.ts';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 /**
  * Opens a record of answers. It never calls out: a text that is not in it is `not_recorded`.

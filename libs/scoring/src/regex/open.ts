@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
 import type { ScorerContext } from '../define-scorer.ts';
 import type { Scorer } from '../scorer.ts';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 /** Opens expressions and word lists. @throws UserError for an expression that is none, or where there is nothing to find */
 export async function open({ patterns = {}, words = {} }: Config, { name }: ScorerContext): Promise<Scorer> {

@@ -1,39 +1,9 @@
 import { defineStep } from '@sonde/executor';
 import { LOSSES, STATES, tableProse, tensorsProse } from '@sonde/formats/columns';
-import { artifact, boolean, type ConfigOf, object, optional } from '@sonde/pipeline';
 import { dividePairs } from '../shared/model/division.ts';
 import { engineRuntime, modelAffinity } from '../shared/model/engine.ts';
-import {
-  checkInterventions,
-  interventions,
-  layers,
-  model,
-  poolWithoutDefault,
-  prompts,
-  sites,
-  stateDtype,
-} from '../shared/model/schemas.ts';
-
-const config = object({
-  model,
-  prompts,
-  continuations: optional(
-    artifact('table', {
-      description: 'A table with `prompt_id`, `sample`, `token_ids`; without it only prompts are read.',
-    }),
-  ),
-  layers,
-  pool: poolWithoutDefault,
-  sites,
-  dtype: stateDtype,
-  interventions,
-  losses: boolean({
-    default: false,
-    description: 'Also gives the negative log-likelihood of each prompt under the same interventions: perplexity.',
-  }),
-});
-
-export type Config = ConfigOf<typeof config>;
+import { checkInterventions } from '../shared/model/schemas.ts';
+import { config } from './config.ts';
 
 const states = { type: 'tensors', description: tensorsProse(STATES) } as const;
 

@@ -16,7 +16,7 @@ import type { RowRange } from '../shared/model/division.ts';
 import { interventionsOf } from '../shared/model/interventions.ts';
 import { loadedModel } from '../shared/model/loaded-model.ts';
 import { modelPrompts } from '../shared/model/model-prompts.ts';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 interface Pairs {
   readonly withContinuations: boolean;

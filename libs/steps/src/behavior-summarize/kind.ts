@@ -1,36 +1,6 @@
 import { defineStep } from '@sonde/executor';
 import { SUMMARY, tableProse } from '@sonde/formats/columns';
-import { artifact, type ConfigOf, object, optional, words } from '@sonde/pipeline';
-import { unmatched } from '../shared/matching.ts';
-import { attributes, bootstrap, mode } from '../shared/schemas.ts';
-
-const config = object({
-  scores: artifact('table', { description: 'The continuations’ scores.' }),
-  prompts: optional(
-    artifact('table', { description: 'The prompts with their own scores: gives the groups `toxic` and `nontoxic`.' }),
-  ),
-  continuations: optional(
-    artifact('table', { description: 'The continuations: adds their length, distinct-n and log-probability.' }),
-  ),
-  losses: optional(artifact('table', { description: 'Losses of `activations/capture`: adds perplexity.' })),
-  reference: optional(
-    artifact('table', {
-      description:
-        'Scores of the same prompts by a model to compare with (without the intervention, say): adds the change of EMT in each group.',
-    }),
-  ),
-  attributes,
-  empty: words(['lowest', 'missing'], {
-    default: 'lowest',
-    description:
-      'A continuation without a text (an immediate end of text) says nothing: `lowest` counts it as 0; `missing` as one without a score, which takes its prompt out of EMT.',
-  }),
-  mode,
-  unmatched,
-  bootstrap,
-});
-
-export type Config = ConfigOf<typeof config>;
+import { config } from './config.ts';
 
 /** How toxic a model's continuations are: expected maximum toxicity and toxicity probability. */
 export const behaviorSummarize = defineStep({

@@ -31,7 +31,7 @@ import {
   summarizeBehavior,
 } from '@sonde/statistics';
 import { matchIds, pairId, sayMatch } from '../shared/matching.ts';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 type SummaryRow = RowOf<typeof SUMMARY>;
 
@@ -117,7 +117,9 @@ function promptsIn(subset: PromptSubset, ids: readonly string[], scores: readonl
   return ids.filter((_, p) => inSubset(subset, scores[p] ?? Number.NaN));
 }
 
-const emptyScore = ({ empty }: Config): number => (empty === 'lowest' ? 0 : Number.NaN);
+function emptyScore({ empty }: Config): number {
+  return empty === 'lowest' ? 0 : Number.NaN;
+}
 
 function emptyShare(grid: ScoreGrid, ids: readonly string[], k: number): number | null {
   return ids.length === 0 ? null : grid.empty(ids) / (ids.length * k);
@@ -226,11 +228,13 @@ async function fluencyRows(
 }
 
 /** Intervals from resamples that all statistics of the same units share. */
-const intervals = ({ bootstrap }: Config, units: 'prompts' | 'losses'): IntervalOptions => ({
-  resamples: resampler(bootstrap.seed, units, bootstrap.resamples),
-  level: bootstrap.level,
-  method: bootstrap.method,
-});
+function intervals({ bootstrap }: Config, units: 'prompts' | 'losses'): IntervalOptions {
+  return {
+    resamples: resampler(bootstrap.seed, units, bootstrap.resamples),
+    level: bootstrap.level,
+    method: bootstrap.method,
+  };
+}
 
 /** `behavior/summarize`. */
 export async function run({ config, output, log }: RunContext<Config>): Promise<void> {

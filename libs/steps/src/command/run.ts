@@ -5,28 +5,31 @@ import type { InputArtifact, RunContext } from '@sonde/executor';
 import type { ArtifactType } from '@sonde/pipeline';
 import { readTable, writeParquet } from '@sonde/tables';
 import { openSafetensors } from '@sonde/tensors';
-import type { Config, OutputFile } from './kind.ts';
+import type { Config, OutputFile } from './config.ts';
 import { type Ended, runProgram } from './program.ts';
 
 /** Lines of the program's output that a failure shows. */
 const LAST_LINES = 20;
 
 /** The environment is small and stated: what else a program needs, `env` says. By `SONDE_WORKER` its worker finds it. */
-const environment = (added: Readonly<Record<string, string>>): NodeJS.ProcessEnv => ({
-  ...Object.fromEntries(
-    ['PATH', 'HOME', 'LANG', 'SONDE_WORKER'].flatMap((name) =>
-      process.env[name] === undefined ? [] : [[name, process.env[name]]],
+function environment(added: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  return {
+    ...Object.fromEntries(
+      ['PATH', 'HOME', 'LANG', 'SONDE_WORKER'].flatMap((name) =>
+        process.env[name] === undefined ? [] : [[name, process.env[name]]],
+      ),
     ),
-  ),
-  ...added,
-});
+    ...added,
+  };
+}
 
 /** Puts paths where `${{ inputs.a }}` and `${{ outputs.t }}` stand. */
-const fill = (text: string, paths: ReadonlyMap<string, string>): string =>
-  text.replace(
+function fill(text: string, paths: ReadonlyMap<string, string>): string {
+  return text.replace(
     /\$\{\{\s*(inputs|outputs)\.([a-z][a-z0-9_-]*)\s*\}\}/g,
     (_, group: string, name: string) => paths.get(`${group}.${name}`)!,
   );
+}
 
 const EXTENSIONS: Readonly<Partial<Record<ArtifactType, string>>> = {
   table: '.parquet',
@@ -36,10 +39,10 @@ const EXTENSIONS: Readonly<Partial<Record<ArtifactType, string>>> = {
 };
 
 /** A copy of each input in the program's own folder, under its own name, that it may not write to. */
-const copyInputs = async (
+async function copyInputs(
   inputs: Readonly<Record<string, InputArtifact>>,
   folder: string,
-): Promise<Map<string, string>> => {
+): Promise<Map<string, string>> {
   const paths = new Map<string, string>();
   await mkdir(path.join(folder, 'inputs'), { recursive: true });
   for (const [name, artifact] of Object.entries(inputs)) {
@@ -54,18 +57,20 @@ const copyInputs = async (
     paths.set(`inputs.${name}`, target);
   }
   return paths;
-};
+}
 
-const lastLines = (text: string): string => text.trimEnd().split('\n').slice(-LAST_LINES).join('\n');
+function lastLines(text: string): string {
+  return text.trimEnd().split('\n').slice(-LAST_LINES).join('\n');
+}
 
 /** Takes an output over, after making sure that it is what the pipeline says it is. */
-const takeOutput = async (
+async function takeOutput(
   name: string,
   { type, file }: OutputFile,
   source: string,
   target: string,
   said: string,
-): Promise<void> => {
+): Promise<void> {
   const found = await lstat(source).catch(() => undefined);
   if (found === undefined) {
     throw new UserError(
@@ -88,7 +93,7 @@ const takeOutput = async (
     );
   }
   await copyFile(source, target);
-};
+}
 
 /** `command`. */
 export async function run({ config, output, scratch, signal, log }: RunContext<Config>): Promise<void> {

@@ -10,7 +10,7 @@ import {
   smallestRankP,
   type UnitPermutation,
 } from '@sonde/statistics';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 import { keyOf, meanOf, type Probed, readSubjects, type Subject } from './subjects.ts';
 import { type Unit, type Units, unitsOf } from './units.ts';
 

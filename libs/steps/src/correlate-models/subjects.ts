@@ -5,7 +5,7 @@ import { type LayerCurve, layerCurve } from '@sonde/probing';
 import { axesText } from '../shared/axes.ts';
 import { matchIds, sayMatch } from '../shared/matching.ts';
 import { type Behavior, requireComparable, sayLostPrompts } from './comparable.ts';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 /** What was probed: its scores of all models are correlated with their behaviour. */
 export interface Probed {
@@ -13,7 +13,9 @@ export interface Probed {
   readonly attribute: string;
 }
 
-export const keyOf = ({ scenario, attribute }: Probed): string => `${scenario} ${attribute}`;
+export function keyOf({ scenario, attribute }: Probed): string {
+  return `${scenario} ${attribute}`;
+}
 
 /** The probes of one target in one scenario. */
 export interface Probes extends Probed {

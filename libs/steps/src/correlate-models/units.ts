@@ -1,7 +1,7 @@
 import { groupBy, type JsonObject, type JsonValue, UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import { axisText } from '../shared/axes.ts';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 /** The unit of replication: what a correlation counts as one. */
 export interface Unit<Member> {

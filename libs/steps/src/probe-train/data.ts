@@ -19,8 +19,8 @@ import {
 import type { ProbeTarget } from '@sonde/probing';
 import { promptMaxima } from '@sonde/statistics';
 import { matchIds, pairId, sayMatch } from '../shared/matching.ts';
+import type { Config } from './config.ts';
 import { groupPrompts } from './groups.ts';
-import type { Config } from './kind.ts';
 
 /** Scenarios read prompts' states or continuations' states. */
 const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
@@ -46,7 +46,7 @@ export interface ProbeData {
   readonly sets: readonly ProbeSet[];
 }
 
-const chooseScenarios = ({ scenarios: asked, scores }: Config, states: StatesFile): Scenario[] => {
+function chooseScenarios({ scenarios: asked, scores }: Config, states: StatesFile): Scenario[] {
   const lacking = (scenario: Scenario): string | undefined => {
     if (states.rowsOf(SPAN_OF[scenario]).length === 0)
       return `the states have none pooled over the ${SPAN_OF[scenario]}`;
@@ -60,13 +60,13 @@ const chooseScenarios = ({ scenarios: asked, scores }: Config, states: StatesFil
   const chosen = (asked ?? SCENARIOS).filter((scenario) => lacking(scenario) === undefined);
   if (chosen.length === 0) throw new UserError('input', 'there is nothing to probe: the states fit no scenario');
   return chosen;
-};
+}
 
-const keyOf = ({ promptId, sample }: StateRow): string => pairId(promptId, sample);
+function keyOf({ promptId, sample }: StateRow): string {
+  return pairId(promptId, sample);
+}
 
-const continuationTexts = async (
-  source: InputArtifact | undefined,
-): Promise<ReadonlyMap<string, string> | undefined> => {
+async function continuationTexts(source: InputArtifact | undefined): Promise<ReadonlyMap<string, string> | undefined> {
   if (source === undefined) return undefined;
   const rows = await readRows(source.path, CONTINUATIONS, {
     columns: ['prompt_id', 'sample', 'text'],
@@ -80,7 +80,7 @@ const continuationTexts = async (
     texts.set(key, text);
   }
   return texts;
-};
+}
 
 /** Holds scores and texts against the states that they are read for. */
 function sayMatches(

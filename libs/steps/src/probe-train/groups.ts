@@ -2,7 +2,7 @@ import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import type { Prompts } from '@sonde/formats';
 import { readTable } from '@sonde/tables';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 /** A text as it is told from others: without regard to case, white space and forms of the same character. */
 export function nearDuplicateKey(text: string): string {

@@ -15,8 +15,8 @@ import {
   probeIntervals,
   trainProbes,
 } from '@sonde/probing';
+import type { Config } from './config.ts';
 import type { ProbeSet } from './data.ts';
-import type { Config } from './kind.ts';
 
 /** What was probed: the model's states, or something simpler that a probe score is read against. */
 export type FeatureKind = 'states' | Baseline;

@@ -3,7 +3,7 @@ import type { RunContext } from '@sonde/executor';
 import { PROMPTS, writeRows } from '@sonde/formats';
 import { type Column, selectRows, type Table } from '@sonde/tables';
 import { openTokenizer } from '@sonde/tokenizers';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 import { sample } from './sample.ts';
 import { readSource } from './source.ts';
 import { renderThrough } from './templates.ts';

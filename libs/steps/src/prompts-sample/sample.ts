@@ -1,7 +1,7 @@
 import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
+import type { Config, Strata } from './config.ts';
 import { digest } from './ids.ts';
-import type { Config, Strata } from './kind.ts';
 import type { Source } from './source.ts';
 
 /** The rows of the source that make the sample, in its order. */

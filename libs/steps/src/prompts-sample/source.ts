@@ -2,8 +2,8 @@ import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import { hasColumn, readTable, type Table } from '@sonde/tables';
 import { oneTextARow } from '../shared/texts.ts';
+import type { Config } from './config.ts';
 import { drawnByText, idsOf, madeIds } from './ids.ts';
-import type { Config } from './kind.ts';
 import { attributeOf, type SourceScores, sayWhatIsNotRead, scoresOf } from './scores.ts';
 
 /** RealToxicityPrompts nests the prompt's text under `prompt`. */

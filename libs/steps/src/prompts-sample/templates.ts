@@ -12,11 +12,11 @@ const TEMPLATES = [
 ] as const;
 
 /** A prompt inside a template and, with a tokenizer, inside its chat template as a user's turn. */
-export const renderThrough = (prompt: string, template: number | string, tokenizer?: Tokenizer): Omit<Prompt, 'id'> => {
+export function renderThrough(prompt: string, template: number | string, tokenizer?: Tokenizer): Omit<Prompt, 'id'> {
   const pattern = typeof template === 'number' ? TEMPLATES[template]! : template;
   const [before = '', ...rest] = pattern.split('{prompt}');
   const after = rest.join('{prompt}');
   if (tokenizer !== undefined) return renderPrompt(tokenizer, { before, prompt, after });
   const spanStart = codePoints(before);
   return { rendered: before + prompt + after, spanStart, spanEnd: spanStart + codePoints(prompt) };
-};
+}

@@ -6,22 +6,23 @@ import { estimateOf, type ModelRows } from './rows.ts';
 type SummaryRow = RowOf<typeof SUMMARY>;
 
 /** How `behavior/summarize` made its intervals. */
-export const bootstrapMethod = (config: JsonObject): IntervalMethod | undefined => {
+export function bootstrapMethod(config: JsonObject): IntervalMethod | undefined {
   const bootstrap = config.bootstrap as { level: number; resamples: number } | undefined;
   return (
     bootstrap && { level: bootstrap.level, resamples: bootstrap.resamples, method: 'percentile bootstrap over prompts' }
   );
-};
+}
 
-const rowFor = (rows: readonly SummaryRow[], metric: string, like: SummaryRow): SummaryRow | undefined =>
-  rows.find((row) => row.metric === metric && row.attribute === like.attribute && row.group === like.group);
+function rowFor(rows: readonly SummaryRow[], metric: string, like: SummaryRow): SummaryRow | undefined {
+  return rows.find((row) => row.metric === metric && row.attribute === like.attribute && row.group === like.group);
+}
 
 /** EMT and toxicity probability of each model. */
-export const behaviorSection = (
+export function behaviorSection(
   tables: readonly ModelRows<SummaryRow>[],
   config: JsonObject,
   scorer: string,
-): BehaviorSection | undefined => {
+): BehaviorSection | undefined {
   const interval = bootstrapMethod(config);
   const rows = tables.flatMap(({ model, rows: all }) =>
     all.flatMap((row) => {
@@ -51,7 +52,7 @@ export const behaviorSection = (
     ...(interval && { interval }),
     ...(notes.length > 0 && { notes }),
   };
-};
+}
 
 function distinctOf<T>(tables: readonly ModelRows<SummaryRow>[], read: (row: SummaryRow) => T | null): T[] {
   const found = tables.flatMap(({ rows }) => rows.map(read)).filter((value) => value !== null);
@@ -112,11 +113,11 @@ const MEASURES = [
 ];
 
 /** The effect of bypassing each block, beside the harm it does to the text. */
-export const bypassSection = (
+export function bypassSection(
   bypassed: readonly ModelRows<SummaryRow>[],
   whole: readonly ModelRows<SummaryRow>[],
   config: JsonObject,
-): BypassSection | undefined => {
+): BypassSection | undefined {
   const interval = bootstrapMethod(config);
   const blockOf = ({ source }: ModelRows<SummaryRow>): number | undefined => {
     const { block } = source.axes;
@@ -150,4 +151,4 @@ export const bypassSection = (
     harm,
     ...(interval && { interval }),
   };
-};
+}

@@ -10,30 +10,32 @@ export type ContinuationScore = ReadRow<
   'outcome' | 'scorer'
 >;
 
-const scoresOf = (score: Scores | undefined, attributes: readonly string[]): Scores =>
-  Object.fromEntries(attributes.map((attribute) => [attribute, score?.[attribute] ?? null]));
+function scoresOf(score: Scores | undefined, attributes: readonly string[]): Scores {
+  return Object.fromEntries(attributes.map((attribute) => [attribute, score?.[attribute] ?? null]));
+}
 
-const keyOf = ({ prompt_id, sample }: Pick<ContinuationScore, 'prompt_id' | 'sample'>): string =>
-  `${prompt_id}\n${sample}`;
+function keyOf({ prompt_id, sample }: Pick<ContinuationScore, 'prompt_id' | 'sample'>): string {
+  return `${prompt_id}\n${sample}`;
+}
 
 /** Prompts spread evenly over the range of their own scores, so that both ends are seen. */
-const choosePrompts = (prompts: Prompts, attribute: string, count: number): ScoredPrompt[] => {
+function choosePrompts(prompts: Prompts, attribute: string, count: number): ScoredPrompt[] {
   const order = [...prompts.byId.values()].sort((a, b) => {
     const difference = (a.score[attribute] ?? -1) - (b.score[attribute] ?? -1);
     return difference || (a.prompt_id < b.prompt_id ? -1 : 1);
   });
   if (order.length <= count) return order;
   return Array.from({ length: count }, (_, i) => order[Math.round((i * (order.length - 1)) / Math.max(1, count - 1))]!);
-};
+}
 
 /** For some prompts, each model's mildest and most toxic continuation, with their scores. */
-export const exampleSection = (
+export function exampleSection(
   prompts: Prompts,
   continuations: readonly ModelRows<ContinuationText>[],
   scores: readonly ModelRows<ContinuationScore>[],
   attribute: string,
   count: number,
-): ExampleSection | undefined => {
+): ExampleSection | undefined {
   if (count === 0 || continuations.length === 0) return undefined;
   const { attributes } = prompts;
   const byModel = continuations.map(({ model, rows }) => {
@@ -68,4 +70,4 @@ export const exampleSection = (
       'For each prompt and model: its mildest and its most toxic continuation. Prompts are spread over the range of their own scores.',
     ],
   };
-};
+}

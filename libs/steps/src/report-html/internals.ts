@@ -13,12 +13,12 @@ const BASELINE_LABELS: Readonly<Record<Baseline, string>> = {
 };
 
 /** Mean over folds, with its interval over prompts: of several seeds, the mean of each. */
-const scoreOf = (rows: readonly ProbeRow[]): Estimate => {
+function scoreOf(rows: readonly ProbeRow[]): Estimate {
   const value = meanOf(rows, 'fold_mean');
   if (value !== null) return { value, low: meanOf(rows, 'fold_mean_low'), high: meanOf(rows, 'fold_mean_high') };
   const reason = rows.find((row) => row.reason !== null)?.reason ?? null;
   return { value: null, ...(reason !== null && { reason: reasonText(reason) }) };
-};
+}
 
 type NumberColumn = 'fold_mean' | 'fold_mean_low' | 'fold_mean_high' | 'null_95' | 'selectivity';
 
@@ -27,14 +27,16 @@ function meanOf(rows: readonly ProbeRow[], column: NumberColumn): number | null 
 }
 
 /** The folds of each probe: rows that differ in nothing but the fold. */
-const byProbe = (rows: readonly ProbeRow[]): ProbeRow[][] => [
-  ...groupBy(rows, ({ features, scenario, target, layer }) =>
-    JSON.stringify([features, scenario, target, layer]),
-  ).values(),
-];
+function byProbe(rows: readonly ProbeRow[]): ProbeRow[][] {
+  return [
+    ...groupBy(rows, ({ features, scenario, target, layer }) =>
+      JSON.stringify([features, scenario, target, layer]),
+    ).values(),
+  ];
+}
 
 /** Probe scores by layer, with the baselines they are read against. */
-export const probeSection = (tables: readonly ModelRows<ProbeRow>[], config: JsonObject): ProbeSection | undefined => {
+export function probeSection(tables: readonly ModelRows<ProbeRow>[], config: JsonObject): ProbeSection | undefined {
   if (tables.length === 0) return undefined;
   const probes = tables.flatMap(({ model, rows }) =>
     byProbe(rows).map((folds) => {
@@ -63,7 +65,7 @@ export const probeSection = (tables: readonly ModelRows<ProbeRow>[], config: Jso
       return chance === null ? [] : [{ ...labels, baseline: CHANCE, layer, score: { value: chance } }];
     }),
   };
-};
+}
 
 const CHANCE = '95 % of permuted labels';
 
@@ -93,10 +95,10 @@ function limitsOf(most: RowOf<typeof CORRELATIONS>, rows: readonly RowOf<typeof 
 }
 
 /** Encoding against behaviour, across models. */
-export const correlationSection = (
+export function correlationSection(
   rows: readonly RowOf<typeof CORRELATIONS>[],
   config: JsonObject,
-): CorrelationSection | undefined => {
+): CorrelationSection | undefined {
   const [first] = rows;
   if (first === undefined) return undefined;
   const most = rows.reduce((best, row) => (row.units > best.units ? row : best), first);
@@ -118,4 +120,4 @@ export const correlationSection = (
       n: row.units,
     })),
   };
-};
+}

@@ -10,16 +10,16 @@ export function* inputDigests(value: JsonValue | undefined): Generator<string> {
 }
 
 /** Who made each digest. */
-const producersOf = (ancestors: readonly Ancestor[]): Map<string, Ancestor[]> => {
+function producersOf(ancestors: readonly Ancestor[]): Map<string, Ancestor[]> {
   const made = ancestors.flatMap((ancestor) =>
     Object.values(ancestor.outputs).map(({ digest }) => ({ ancestor, digest })),
   );
   const groups = groupBy(made, ({ digest }) => digest);
   return new Map([...groups].map(([digest, group]) => [digest, group.map(({ ancestor }) => ancestor)]));
-};
+}
 
 /** How many results each ancestor stands on, one above the other, by its key: 0 where it stands on none. */
-export const depthsOf = (ancestors: readonly Ancestor[]): Map<string, number> => {
+export function depthsOf(ancestors: readonly Ancestor[]): Map<string, number> {
   const producers = producersOf(ancestors);
   const depths = new Map<string, number>();
   const depthOf = (ancestor: Ancestor): number => {
@@ -34,17 +34,17 @@ export const depthsOf = (ancestors: readonly Ancestor[]): Map<string, number> =>
   };
   for (const ancestor of ancestors) depthOf(ancestor);
   return depths;
-};
+}
 
 /**
  * The axis values of each ancestor, by its key. Ancestors name no steps or axes, so that renaming changes nothing; but
  * the report's collected inputs know theirs, and what made them, and what made that, shares them — unless it serves
  * several values.
  */
-export const axesOfAncestors = (
+export function axesOfAncestors(
   ancestors: readonly Ancestor[],
   collected: readonly InputArtifact[],
-): Map<string, Record<string, JsonValue>> => {
+): Map<string, Record<string, JsonValue>> {
   const producers = producersOf(ancestors);
   const values = new Map<string, Map<string, Set<string>>>();
   const visit = (ancestor: Ancestor, axes: JsonObject, seen: Set<string>): void => {
@@ -69,4 +69,4 @@ export const axesOfAncestors = (
       ),
     ]),
   );
-};
+}

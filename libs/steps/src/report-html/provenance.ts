@@ -6,30 +6,32 @@ import { axesOfAncestors, depthsOf } from './lineage.ts';
 // Of its ancestors the report says only what their fingerprints say: when, how fast and by what else each was computed
 // may differ between two runs of the same results, and is in the run's provenance.
 
-const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
 
 /** The same value with its keys in order, however it was stored. */
-const inOrder = (value: JsonValue): JsonValue => {
+function inOrder(value: JsonValue): JsonValue {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(inOrder);
   const entries = Object.entries(value as JsonObject).sort(([a], [b]) => byText(a, b));
   return Object.fromEntries(entries.map(([key, item]) => [key, inOrder(item)]));
-};
+}
 
-const axisTexts = (axes: Record<string, JsonValue>): Record<string, string> =>
-  Object.fromEntries(
+function axisTexts(axes: Record<string, JsonValue>): Record<string, string> {
+  return Object.fromEntries(
     Object.entries(axes)
       .sort(([a], [b]) => byText(a, b))
       .map(([axis, value]) => [axis, typeof value === 'string' ? value : JSON.stringify(inOrder(value))]),
   );
+}
 
-const configOf = ({ fingerprint }: Ancestor): JsonObject => (fingerprint.config ?? {}) as JsonObject;
+function configOf({ fingerprint }: Ancestor): JsonObject {
+  return (fingerprint.config ?? {}) as JsonObject;
+}
 
 /** A row for each result that the report rests on, each after those that it rests on itself. */
-export const provenanceRows = (
-  ancestors: readonly Ancestor[],
-  collected: readonly InputArtifact[],
-): ProvenanceRow[] => {
+export function provenanceRows(ancestors: readonly Ancestor[], collected: readonly InputArtifact[]): ProvenanceRow[] {
   const axes = axesOfAncestors(ancestors, collected);
   const depths = depthsOf(ancestors);
   return ancestors
@@ -52,28 +54,28 @@ export const provenanceRows = (
         byText(a.row.key, b.row.key),
     )
     .map(({ row }) => row);
-};
+}
 
 /** What computed the results, as far as their fingerprints know it: other versions do not change them. */
-export const softwareOf = (ancestors: readonly Ancestor[]): ReportModel['software'] => {
+export function softwareOf(ancestors: readonly Ancestor[]): ReportModel['software'] {
   const runtimes = ancestors.map(({ fingerprint }) => fingerprint.runtime as { onnxruntime?: string } | undefined);
   const versions = new Set(runtimes.flatMap((runtime) => runtime?.onnxruntime ?? []));
   return [...versions].sort(byText).map((version) => ({ name: 'ONNX Runtime', version }));
-};
+}
 
 /** The mode of the steps that have one. */
-export const modeOf = (ancestors: readonly Ancestor[]): 'default' | 'paper' | 'mixed' => {
+export function modeOf(ancestors: readonly Ancestor[]): 'default' | 'paper' | 'mixed' {
   const modes = new Set(
     ancestors.map((ancestor) => configOf(ancestor).mode).filter((mode) => mode === 'default' || mode === 'paper'),
   );
   return modes.size === 2 ? 'mixed' : modes.has('paper') ? 'paper' : 'default';
-};
+}
 
 /** The config of the first ancestor of a kind: where the report states how intervals and folds were made. */
-export const configOfKind = (ancestors: readonly Ancestor[], kind: string): JsonObject => {
+export function configOfKind(ancestors: readonly Ancestor[], kind: string): JsonObject {
   const found = ancestors.find(({ fingerprint }) => fingerprint.kind === kind);
   return found === undefined ? {} : configOf(found);
-};
+}
 
 /** Config values that a reader looks for first, by step kind: where steps of a kind differ, all values are listed. */
 const FACTS: readonly (readonly [name: string, kind: string, key: string])[] = [
@@ -86,7 +88,7 @@ const FACTS: readonly (readonly [name: string, kind: string, key: string])[] = [
 ];
 
 /** What ran, at a glance: sizes, decoding, seeds. */
-export const runFacts = (ancestors: readonly Ancestor[]): { name: string; value: string }[] => {
+export function runFacts(ancestors: readonly Ancestor[]): { name: string; value: string }[] {
   const valuesOf = (matches: (ancestor: Ancestor) => boolean, key: string): string => {
     const values = ancestors.filter(matches).map((ancestor) => configOf(ancestor)[key]);
     return [...new Set(values.filter((value) => value !== undefined).map((value) => String(value)))].sort().join(', ');
@@ -98,4 +100,4 @@ export const runFacts = (ancestors: readonly Ancestor[]): { name: string; value:
     })),
     { name: 'Seeds', value: valuesOf(() => true, 'seed') },
   ].filter(({ value }) => value !== '');
-};
+}

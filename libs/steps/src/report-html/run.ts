@@ -3,18 +3,18 @@ import type { RunContext } from '@sonde/executor';
 import { CONTINUATIONS, CORRELATIONS, PROBE_SCORES, readPrompts, readRows, SCORES, SUMMARY } from '@sonde/formats';
 import { type ProbeSection, type ReportModel, renderReport } from '@sonde/report';
 import { behaviorSection, bypassSection } from './behavior.ts';
+import type { Config } from './config.ts';
 import { exampleSection } from './examples.ts';
 import { correlationSection, probeSection } from './internals.ts';
-import type { Config } from './kind.ts';
 import { namingOf } from './labels.ts';
 import { configOfKind, modeOf, provenanceRows, runFacts, softwareOf } from './provenance.ts';
 import { readCollected } from './rows.ts';
 
 /** A model has a layer more than it has blocks. */
-const blocksOf = (model: string, probes: ProbeSection | undefined): { blocks?: number } => {
+function blocksOf(model: string, probes: ProbeSection | undefined): { blocks?: number } {
   const layers = (probes?.rows ?? []).filter((row) => row.model === model).map(({ layer }) => layer);
   return layers.length === 0 ? {} : { blocks: Math.max(...layers) };
-};
+}
 
 /** `report/html`. */
 export async function run({ config, output, pipeline, ancestors = [] }: RunContext<Config>): Promise<void> {

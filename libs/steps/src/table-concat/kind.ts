@@ -1,10 +1,6 @@
 import { defineStep } from '@sonde/executor';
-import { artifacts, type ConfigOf, object } from '@sonde/pipeline';
 import { tableOutput } from '../shared/tables.ts';
-
-const config = object({ tables: artifacts('table', { description: 'Tables with the same columns.' }) });
-
-export type Config = ConfigOf<typeof config>;
+import { config } from './config.ts';
 
 /** Puts tables under each other, with the axes that tell them apart as columns. */
 export const tableConcat = defineStep({

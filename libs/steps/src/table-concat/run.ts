@@ -1,6 +1,6 @@
 import type { RunContext } from '@sonde/executor';
 import { addColumn, concatTables, hasColumn, readTable, writeParquet } from '@sonde/tables';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 /** `table/concat`: the axes that tell collected tables apart become columns, unless a column has that name. */
 export async function run({ config, output }: RunContext<Config>): Promise<void> {

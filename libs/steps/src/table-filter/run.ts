@@ -1,6 +1,6 @@
 import type { RunContext } from '@sonde/executor';
 import { filterTable, readTable, writeParquet } from '@sonde/tables';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 /** `table/filter`. */
 export async function run({ config, output }: RunContext<Config>): Promise<void> {

@@ -1,20 +1,6 @@
 import { defineStep } from '@sonde/executor';
-import { artifact, type ConfigOf, list, map, object, optional } from '@sonde/pipeline';
-import { columnName, tableOutput } from '../shared/tables.ts';
-
-const config = object({
-  source: artifact('table', { description: 'The file.' }),
-  rename: optional(map(columnName, { description: 'Old column name → new name.' })),
-  columns: optional(
-    list(columnName, {
-      minItems: 1,
-      uniqueItems: true,
-      description: 'Columns to keep (new names), in this order; all by default.',
-    }),
-  ),
-});
-
-export type Config = ConfigOf<typeof config>;
+import { tableOutput } from '../shared/tables.ts';
+import { config } from './config.ts';
 
 /** Reads a file into a table. */
 export const tableImport = defineStep({

@@ -1,6 +1,6 @@
 import type { RunContext } from '@sonde/executor';
 import { readTable, renameColumns, writeParquet } from '@sonde/tables';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 /** `table/import`. */
 export async function run({ config, output }: RunContext<Config>): Promise<void> {

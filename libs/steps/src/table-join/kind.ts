@@ -1,21 +1,6 @@
 import { defineStep } from '@sonde/executor';
-import { artifact, type ConfigOf, list, object, words } from '@sonde/pipeline';
-import { unmatched } from '../shared/matching.ts';
-import { columnName, tableOutput } from '../shared/tables.ts';
-
-const config = object({
-  left: artifact('table', { description: 'The left table: its row order is kept.' }),
-  right: artifact('table', { description: 'The right table.' }),
-  on: list(columnName, { minItems: 1, uniqueItems: true }),
-  how: words(['inner', 'left'], { default: 'inner' }),
-  unmatched,
-  conflicts: words(['error', 'left', 'right'], {
-    default: 'error',
-    description: 'Which table a column is taken from that both have besides those joined on.',
-  }),
-});
-
-export type Config = ConfigOf<typeof config>;
+import { tableOutput } from '../shared/tables.ts';
+import { config } from './config.ts';
 
 /** Joins two tables on equal columns. */
 export const tableJoin = defineStep({

@@ -1,7 +1,7 @@
 import type { RunContext } from '@sonde/executor';
 import { hasColumn, joinKeys, joinTables, readTable, selectColumns, type Table, writeParquet } from '@sonde/tables';
 import { type Counted, sayMatch, tally, withoutPartner } from '../shared/matching.ts';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 /** `table/join`. */
 export async function run({ config, output, log }: RunContext<Config>): Promise<void> {

@@ -16,7 +16,7 @@ import {
   writeParquetParts,
 } from '@sonde/tables';
 import { oneTextARow } from '../shared/texts.ts';
-import type { Config } from './kind.ts';
+import type { Config } from './config.ts';
 
 const ID_COLUMNS = ['prompt_id', 'sample', 'text_id'];
 

@@ -26,10 +26,7 @@ function digestOf(value: unknown): string {
 }
 
 /** Runs of rows [start, end) that make a shard each. @param sequences how many a row stands for */
-const cut = (
-  count: number,
-  sequences: (row: number) => number,
-): { start: number; end: number; sequences: number }[] => {
+function cut(count: number, sequences: (row: number) => number): { start: number; end: number; sequences: number }[] {
   const runs: { start: number; end: number; sequences: number }[] = [];
   for (let start = 0; start < count; ) {
     let [end, sum] = [start, 0];
@@ -39,7 +36,7 @@ const cut = (
     start = end;
   }
   return runs;
-};
+}
 
 const PROMPT_COLUMNS = [
   'prompt_id',
@@ -50,7 +47,9 @@ const PROMPT_COLUMNS = [
 ] satisfies (keyof typeof PROMPTS.columns)[];
 
 /** Whole numbers of other programs' tables often have 64 bits, which JSON does not know. */
-const plain = (value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : (value ?? null));
+function plain(value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : (value ?? null);
+}
 
 /** What a model reads of a prompt: its scores, for one, are no part of it. */
 async function promptRows(prompts: InputArtifact): Promise<[string, ...unknown[]][]> {
@@ -108,7 +107,7 @@ interface Seen {
   last: number;
 }
 
-const seenContinuations = async (path: string): Promise<Map<string, Seen>> => {
+async function seenContinuations(path: string): Promise<Map<string, Seen>> {
   const { readTableParts, rows } = await import('@sonde/tables');
   const seen = new Map<string, Seen>();
   let at = 0;
@@ -123,7 +122,7 @@ const seenContinuations = async (path: string): Promise<Map<string, Seen>> => {
     }
   }
   return seen;
-};
+}
 
 /**
  * Divides prompts together with their continuations, and where a prompt has more of these than a shard holds, these in

@@ -7,22 +7,27 @@ import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { promptIds } from './model-prompts.ts';
 import type { InterventionConfig } from './schemas.ts';
 
-const fail = (kind: string, message: string): never => {
+function fail(kind: string, message: string): never {
   throw new UserError('config', `intervention ${kind}: ${message}`);
-};
+}
 
-const listed = (names: readonly string[]): string =>
-  names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length})` : names.join(', ');
+function listed(names: readonly string[]): string {
+  return names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length})` : names.join(', ');
+}
 
-const named = (artifact: InputArtifact): string => artifact.ref ?? '`from`';
+function named(artifact: InputArtifact): string {
+  return artifact.ref ?? '`from`';
+}
 
-const isFolder = async ({ path }: InputArtifact): Promise<boolean> => (await stat(path)).isDirectory();
+async function isFolder({ path }: InputArtifact): Promise<boolean> {
+  return (await stat(path)).isDirectory();
+}
 
 /**
  * Where a block's state is on the layer axis. The last layer of `residual` states lies behind the final norm, in another
  * space than the stream that an intervention changes.
  */
-const layerIndex = (kind: string, layers: readonly number[], block: number, raw: boolean, blocks: number): number => {
+function layerIndex(kind: string, layers: readonly number[], block: number, raw: boolean, blocks: number): number {
   if (block === blocks - 1 && !raw) {
     fail(
       kind,
@@ -34,21 +39,17 @@ const layerIndex = (kind: string, layers: readonly number[], block: number, raw:
     fail(kind, `block ${block} needs layer ${block + 1}, which \`from\` does not have (it has ${layers.join(', ')})`);
   }
   return index;
-};
+}
 
 /** The states of an artifact at an intervention's site, raw where the artifact has them so. */
-const statesAt = async (artifact: InputArtifact, site: Site): Promise<{ file: StatesFile; raw: boolean }> => {
+async function statesAt(artifact: InputArtifact, site: Site): Promise<{ file: StatesFile; raw: boolean }> {
   if (site !== 'residual') return { file: await openStates(artifact.path, site), raw: true };
   const raw = (await sitesOf(artifact.path)).has('residual_raw');
   return { file: await openStates(artifact.path, raw ? 'residual_raw' : 'residual'), raw };
-};
+}
 
 /** The mean of the states of a pool, or of all single tokens in that span, for each block: [size] each. */
-const meansOf = async (
-  config: InterventionConfig,
-  artifact: InputArtifact,
-  blocks: number,
-): Promise<Float32Array[]> => {
+async function meansOf(config: InterventionConfig, artifact: InputArtifact, blocks: number): Promise<Float32Array[]> {
   const { kind, layers, site = 'residual', span = 'prompt' } = config;
   if (!(await isFolder(artifact))) return fail(kind, `${named(artifact)} is not an artifact of states`);
   const { file, raw } = await statesAt(artifact, site);
@@ -64,15 +65,15 @@ const meansOf = async (
     means.push(Float32Array.from(sums, (sum) => sum / rows.length));
   }
   return means;
-};
+}
 
 /** The weights of probes: for each block, a vector for each target. */
-const probeVectors = async (
+async function probeVectors(
   config: InterventionConfig,
   artifact: InputArtifact,
   probes: ProbeWeights,
   blocks: number,
-): Promise<Float32Array[][]> => {
+): Promise<Float32Array[][]> {
   const { kind, layers, scenario, targets: asked, site = 'residual' } = config;
   const scenarios = Object.keys(probes.targets);
   const chosen = scenario ?? (scenarios.length === 1 ? scenarios[0]! : undefined);
@@ -96,10 +97,10 @@ const probeVectors = async (
       return vector;
     });
   });
-};
+}
 
 /** Vectors of a safetensors file: [size] for all blocks, [blocks, size], or [blocks, any, size]. */
-const fileVectors = async (config: InterventionConfig, artifact: InputArtifact): Promise<Float32Array[][]> => {
+async function fileVectors(config: InterventionConfig, artifact: InputArtifact): Promise<Float32Array[][]> {
   const { kind, layers, tensor } = config;
   const file = await openSafetensors(artifact.path);
   const names = [...file.tensors.keys()];
@@ -122,10 +123,10 @@ const fileVectors = async (config: InterventionConfig, artifact: InputArtifact):
       data.slice(i * perBlock + k * size, i * perBlock + (k + 1) * size),
     ),
   );
-};
+}
 
 /** For each block, the vectors that `from:` (less `minus:`) names. */
-const vectorsOf = async (config: InterventionConfig, blocks: number): Promise<Float32Array[][]> => {
+async function vectorsOf(config: InterventionConfig, blocks: number): Promise<Float32Array[][]> {
   const { kind, from, minus } = config;
   const artifact = from ?? fail(kind, '`from` is missing');
   if (await isFolder(artifact)) {
@@ -136,14 +137,14 @@ const vectorsOf = async (config: InterventionConfig, blocks: number): Promise<Fl
   if (minus !== undefined) return fail(kind, '`minus` needs states in `from`');
   const probes = await openProbeWeights(artifact.path);
   return probes === undefined ? fileVectors(config, artifact) : probeVectors(config, artifact, probes, blocks);
-};
+}
 
 /** Finds another run's states by prompt, sample and position. */
-const replacement = async (
+async function replacement(
   config: InterventionConfig,
   prompts: InputArtifact,
   blocks: number,
-): Promise<(token: TokenPlace) => readonly Float32Array[] | null> => {
+): Promise<(token: TokenPlace) => readonly Float32Array[] | null> {
   const { kind, from, layers, site = 'residual' } = config;
   const artifact = from ?? fail(kind, '`from` is missing');
   const found = (await isFolder(artifact)) ? await statesAt(artifact, site) : undefined;
@@ -169,13 +170,14 @@ const replacement = async (
     if (row === undefined) return null;
     return states.map((of) => of.subarray(row * file.hiddenSize, (row + 1) * file.hiddenSize));
   };
-};
+}
 
-const single = (kind: string, vectors: readonly Float32Array[][]): Float32Array[] =>
-  vectors.map((each) => {
+function single(kind: string, vectors: readonly Float32Array[][]): Float32Array[] {
+  return vectors.map((each) => {
     if (each.length !== 1) fail(kind, `${each.length} vectors are given for a block; \`targets\` must name one`);
     return each[0]!;
   });
+}
 
 /** The interventions of a step with the vectors that its artifacts hold. @throws UserError naming what does not fit */
 export async function interventionsOf(

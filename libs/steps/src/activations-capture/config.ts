@@ -1,0 +1,31 @@
+import { artifact, boolean, type ConfigOf, object, optional } from '@sonde/pipeline';
+import {
+  interventions,
+  layers,
+  model,
+  poolWithoutDefault,
+  prompts,
+  sites,
+  stateDtype,
+} from '../shared/model/schemas.ts';
+
+export const config = object({
+  model,
+  prompts,
+  continuations: optional(
+    artifact('table', {
+      description: 'A table with `prompt_id`, `sample`, `token_ids`; without it only prompts are read.',
+    }),
+  ),
+  layers,
+  pool: poolWithoutDefault,
+  sites,
+  dtype: stateDtype,
+  interventions,
+  losses: boolean({
+    default: false,
+    description: 'Also gives the negative log-likelihood of each prompt under the same interventions: perplexity.',
+  }),
+});
+
+export type Config = ConfigOf<typeof config>;

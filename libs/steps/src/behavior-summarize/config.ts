@@ -1,0 +1,31 @@
+import { artifact, type ConfigOf, object, optional, words } from '@sonde/pipeline';
+import { unmatched } from '../shared/matching.ts';
+import { attributes, bootstrap, mode } from '../shared/schemas.ts';
+
+export const config = object({
+  scores: artifact('table', { description: 'The continuations’ scores.' }),
+  prompts: optional(
+    artifact('table', { description: 'The prompts with their own scores: gives the groups `toxic` and `nontoxic`.' }),
+  ),
+  continuations: optional(
+    artifact('table', { description: 'The continuations: adds their length, distinct-n and log-probability.' }),
+  ),
+  losses: optional(artifact('table', { description: 'Losses of `activations/capture`: adds perplexity.' })),
+  reference: optional(
+    artifact('table', {
+      description:
+        'Scores of the same prompts by a model to compare with (without the intervention, say): adds the change of EMT in each group.',
+    }),
+  ),
+  attributes,
+  empty: words(['lowest', 'missing'], {
+    default: 'lowest',
+    description:
+      'A continuation without a text (an immediate end of text) says nothing: `lowest` counts it as 0; `missing` as one without a score, which takes its prompt out of EMT.',
+  }),
+  mode,
+  unmatched,
+  bootstrap,
+});
+
+export type Config = ConfigOf<typeof config>;

@@ -1,0 +1,50 @@
+import { GROUPS } from '@sonde/formats/columns';
+import { artifacts, type ConfigOf, integer, map, number, object, oneOf, optional, text, words } from '@sonde/pipeline';
+import { unmatched } from '../shared/matching.ts';
+import { attributes, seed } from '../shared/schemas.ts';
+
+export const config = object({
+  summaries: artifacts('table', { description: 'Summaries of behaviour, collected over an axis.' }),
+  probes: artifacts('table', { description: 'Probe scores, collected over the same axis.' }),
+  attributes,
+  unmatched,
+  comparable: words(['error', 'report'], {
+    default: 'error',
+    description:
+      'What happens where summaries differ in k, scorer or prompts: `error` refuses, `report` says so and goes on.',
+  }),
+  unit: optional(
+    text({
+      minLength: 1,
+      description:
+        'The axis whose values n counts, `model` by default; along the others each unit is averaged. Needed where there are several axes and none is `model`.',
+    }),
+  ),
+  family: optional(
+    oneOf([text({ minLength: 1 }), map(text({ minLength: 1 }))], {
+      description:
+        'Which units are related: an axis, or a map from unit to family. Families change places as blocks in permutations.',
+    }),
+  ),
+  seed,
+  metric: words(['emt', 'toxicity_probability'], { default: 'emt' }),
+  group: words(GROUPS, { default: 'all' }),
+  depth: words(['relative', 'layer'], {
+    default: 'relative',
+    description:
+      '`relative`: compare at the same share of the depth (models may differ in depth); `layer`: at the same layer number.',
+  }),
+  points: integer({
+    minimum: 2,
+    maximum: 200,
+    default: 9,
+    description: 'Points of relative depth, from 0 to 1.',
+  }),
+  multiplicity: words(['benjamini-hochberg', 'benjamini-yekutieli', 'holm'], {
+    default: 'benjamini-hochberg',
+    description: 'Correction of p-values over all correlations of the step.',
+  }),
+  level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 }),
+});
+
+export type Config = ConfigOf<typeof config>;

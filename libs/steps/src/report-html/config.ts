@@ -1,0 +1,19 @@
+import { artifact, artifacts, type ConfigOf, integer, object, optional, text } from '@sonde/pipeline';
+import { toxicityByDefault } from '../shared/schemas.ts';
+
+export const config = object({
+  title: optional(text({ description: 'The pipeline’s name by default.' })),
+  summaries: optional(artifacts('table', { description: 'Behaviour, a table a model.' })),
+  probes: optional(artifacts('table', { description: 'Probe scores, a table a model.' })),
+  correlations: optional(artifact('table', { description: 'Correlations across models.' })),
+  bypassed: optional(
+    artifacts('table', { description: 'Behaviour with blocks bypassed, collected over `model` and `block`.' }),
+  ),
+  prompts: optional(artifact('table', { description: 'The prompts, for the examples.' })),
+  continuations: optional(artifacts('table', { description: 'Continuations, for the examples.' })),
+  scores: optional(artifacts('table', { description: 'Their scores, for the examples.' })),
+  examples: integer({ minimum: 0, maximum: 200, default: 8, description: 'Examples a model.' }),
+  attribute: toxicityByDefault,
+});
+
+export type Config = ConfigOf<typeof config>;
