@@ -61,7 +61,9 @@ const modulesIn = async (place: string): Promise<string[]> =>
   (await readdir(place)).filter((name) => name.endsWith('.mjs')).flatMap((name) => ['--module', name, '--allow-code']);
 
 it('there are examples to find', () => {
-  expect(new Set(examples.map(({ language }) => language))).toEqual(new Set(['js', 'json', 'sh', 'ts', 'yaml']));
+  expect(new Set(examples.map(({ language }) => language))).toEqual(
+    new Set(['js', 'json', 'python', 'sh', 'ts', 'yaml']),
+  );
 });
 
 describe('a pipeline', () => {
@@ -117,7 +119,8 @@ describe('a line for the shell', () => {
   const lines = of('sh').flatMap((one) => commandsOf(one.text).map((words) => [named(one), words, one] as const));
 
   it.each(lines)('%s %j is a command that is there', async (_, words, { page }) => {
-    const [program, ...args] = words[0] === 'npx' ? words.slice(1) : words;
+    const bare = words.slice(words.findIndex((word) => !/^[A-Z_]+=/.test(word)));
+    const [program, ...args] = bare[0] === 'npx' ? bare.slice(1) : bare;
     const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>;
     };
@@ -131,12 +134,14 @@ describe('a line for the shell', () => {
       case 'git':
         return expect(args[0]).toBe('clone');
       case 'cd':
+      case 'mkdir':
         return;
       case 'node':
       case 'bash':
       case 'python':
         return expect(
-          [root, path.join(root, 'node_modules/onnxruntime-node')].some((at) => existsSync(path.join(at, args[0]!))),
+          [root, path.join(root, 'node_modules/onnxruntime-node')].some((at) => existsSync(path.join(at, args[0]!))) ||
+            of('python').some((one) => one.page === page && one.text.startsWith(`# ${args[0]}\n`)),
         ).toBe(true);
       default:
         expect(existsSync(path.join(root, 'node_modules', '.bin', program!)), `${program}`).toBe(true);
