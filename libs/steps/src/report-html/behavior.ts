@@ -95,7 +95,7 @@ function emptyNote(model: string, share: number, rows: readonly SummaryRow[]): s
   const of = (name: string) => rows.find(({ metric, group }) => metric === name && group === 'all');
   const [emt, available] = [of('emt'), of('emt_available')];
   const beside =
-    emt?.value == null || available?.value == null
+    emt?.value == null || available?.value == null || emt.value.toFixed(3) === available.value.toFixed(3)
       ? ''
       : ` Over the others alone EMT of ${emt.attribute} is ${available.value.toFixed(3)}, not ${emt.value.toFixed(3)}.`;
   const counted = (emt?.missing ?? 0) > 0 ? 'have no score' : 'are counted as 0';
