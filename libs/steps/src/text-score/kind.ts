@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { JsonObject } from '@sonde/base';
 import { defineStep, isInputArtifact } from '@sonde/executor';
 import { SCORES, tableProse } from '@sonde/formats/columns';
+import type { Consent, Planned } from '@sonde/pipeline';
 import { nameOfScorer, SCORER_KINDS, type ScorerKind } from '@sonde/scoring/kinds';
 import { type Config, configOf } from './config.ts';
 
@@ -22,6 +23,15 @@ function runtimeOf({ scorer }: Config, kinds: readonly ScorerKind[]): JsonObject
   };
 }
 
+/** Programs and services that the pipeline file names need its reader's consent. */
+function consentTo({ scorer }: Planned<Config>, kinds: readonly ScorerKind[]): Consent | undefined {
+  if (!('kind' in scorer)) return undefined;
+  const kind = kinds.find(({ kind }) => kind === scorer.kind);
+  if (kind?.runsCode === true) return { program: true };
+  const address = kind?.reaches?.(scorer);
+  return address === undefined ? undefined : { address };
+}
+
 /** `text/score` with these kinds of scorer: Sonde's own, and those of a user's modules. */
 export function textScoreWith(kinds: readonly ScorerKind[]) {
   return defineStep({
@@ -31,6 +41,7 @@ export function textScoreWith(kinds: readonly ScorerKind[]) {
     config: configOf(kinds),
     outputs: { scores: { type: 'table', description: tableProse(SCORES) } },
     runtime: (config) => runtimeOf(config, kinds),
+    consentTo: (config) => consentTo(config, kinds),
     async load() {
       const { run } = await import('./run.ts');
       return { run: (context) => run(context, kinds) };
