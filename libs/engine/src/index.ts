@@ -4,7 +4,7 @@ export { capture } from './capture.ts';
 export { checkModel, type ModelReport } from './check.ts';
 export { type ClassifierConfig, type ClassifierModel, classify, openClassifier } from './classifier.ts';
 export { type Forward, forward } from './forward.ts';
-export { generate } from './generate.ts';
+export { generate, unfollowed } from './generate.ts';
 export { type Model, openModel } from './model.ts';
 export { perplexity } from './perplexity.ts';
 export { drawReference, nucleusOf } from './sampling.ts';
