@@ -1,4 +1,5 @@
 export { CAPTURE_SITES, type CaptureSite, SITES, type Site } from '@sonde/networks';
+export { answerLogprobs } from './answers.ts';
 export { capture } from './capture.ts';
 export { checkModel, type ModelReport } from './check.ts';
 export { type ClassifierConfig, type ClassifierModel, classify, openClassifier } from './classifier.ts';
