@@ -4,6 +4,7 @@ export { listScorerFiles, openLocalScorer } from './local-scorer.ts';
 export { isClassifierFolder, openScorer, type ScorerConfig } from './open-scorer.ts';
 export { inScoringOrder, type ScoreTextsOptions, scoreBatches, scoreTexts } from './score-texts.ts';
 export {
+  type Answer,
   MISSING_OUTCOMES,
   type MissingOutcome,
   type ScoreOutcome,

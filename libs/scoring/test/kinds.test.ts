@@ -119,6 +119,6 @@ describe('columns of the table itself', () => {
 
 it('an unknown kind is answered with those there are', async () => {
   await expect(openScorer({ kind: 'oracle' }, context)).rejects.toThrow(
-    /no kind of scorer "oracle"; there are classifier, lm, recorded, column, regex/,
+    /no kind of scorer "oracle"; there are classifier, lm, perspective, recorded, column, regex, command, http/,
   );
 });
