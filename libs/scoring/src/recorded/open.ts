@@ -37,6 +37,7 @@ export async function open(config: Config, { name, rows, columnsOf }: ScorerCont
   return {
     identity: { kind: 'recorded', name, digest, record: table.digest, text, columns: pairs },
     attributes,
+    lookup: true,
     score: (texts) => texts.map((value) => answers.get(value) ?? { outcome: 'not_recorded' }),
   };
 }
