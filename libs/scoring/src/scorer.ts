@@ -54,6 +54,8 @@ export interface Scorer {
   readonly unbounded?: boolean;
   /** Columns beside the text that it reads: its outcomes are then of rows, and equal texts are not taken for one. */
   readonly columns?: readonly string[];
+  /** It only looks its scores up, as quickly as a score that is kept is found: none are kept. */
+  readonly lookup?: boolean;
   /** Its outcomes have the answers that they were read from. */
   readonly keepsAnswers?: boolean;
   /** Whether batches of texts of like lengths are faster. */

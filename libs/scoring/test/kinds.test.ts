@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mapLabels } from '../src/classifier/labels.ts';
 import { activate, usualActivation } from '../src/classifier/probabilities.ts';
-import { openScorer, scoreInParts, scoreTexts } from '../src/index.ts';
+import { openScorer, scoreTexts } from '../src/index.ts';
 import { context } from './opening.ts';
 
 describe('labels of a classifier', () => {
@@ -69,27 +69,8 @@ describe('a scorer of kind regex', () => {
 describe('columns of the table itself', () => {
   it('are the scores of their rows, equal texts or not', async () => {
     const scorer = await openScorer({ kind: 'column', columns: { TOXICITY: 'tox' } }, context);
-    const outcomes = await scoreInParts(scorer)(['a', 'a'], [{ tox: 0.1 }, { tox: 0.7 }]);
+    const outcomes = await scoreTexts(scorer, ['a', 'a'], {}, [{ tox: 0.1 }, { tox: 0.7 }]);
     expect(outcomes).toEqual([0.1, 0.7].map((score) => ({ outcome: 'ok', scores: [score] })));
-  });
-});
-
-describe('a long list in parts', () => {
-  it('has each distinct text scored once, over all parts', async () => {
-    const seen: string[] = [];
-    const long = 'x'.repeat(200);
-    const part = scoreInParts({
-      identity: { kind: 'first' },
-      attributes: ['A'],
-      byLength: true,
-      score(texts) {
-        seen.push(...texts);
-        return texts.map(() => ({ outcome: 'ok', scores: [1] }));
-      },
-    });
-    expect(await part([long, 'b', 'b'], undefined)).toHaveLength(3);
-    expect(await part(['a', long], undefined)).toHaveLength(2);
-    expect(seen).toEqual(['b', long, 'a']);
   });
 });
 

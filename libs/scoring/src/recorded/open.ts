@@ -35,6 +35,7 @@ export async function open(config: Config, context: ScorerContext): Promise<Scor
       attributes,
     },
     attributes,
+    lookup: true,
     score: (texts) => texts.map((value) => answers.get(value) ?? { outcome: 'not_recorded' }),
   };
 }

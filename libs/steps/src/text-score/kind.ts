@@ -1,27 +1,9 @@
-import { createRequire } from 'node:module';
-import type { JsonObject } from '@sonde/base';
-import { defineStep, isInputArtifact } from '@sonde/executor';
+import { defineStep } from '@sonde/executor';
 import { SCORES, tableProse } from '@sonde/formats/columns';
 import type { Consent, Planned } from '@sonde/pipeline';
-import { nameOfScorer, SCORER_KINDS, type ScorerKind } from '@sonde/scoring/kinds';
+import { SCORER_KINDS, type ScorerKind } from '@sonde/scoring/kinds';
 import { type Config, configOf } from './config.ts';
-
-let version: string | undefined;
-
-/** The name that rows bear and, where a model is run, who runs it. Of what is embedded, the digest says all. */
-function runtimeOf({ scorer }: Config, kinds: readonly ScorerKind[]): JsonObject | undefined {
-  const known = isInputArtifact(scorer) ? undefined : kinds.find(({ kind }) => kind === scorer.kind);
-  if (isInputArtifact(scorer) && (scorer.ref ?? '').startsWith('embedded:')) return undefined;
-  const runsModel = isInputArtifact(scorer) || known?.runsModel === true;
-  if (runsModel) {
-    version ??= (createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }).version;
-  }
-  return {
-    scorer: nameOfScorer(scorer, kinds),
-    ...(known?.revision !== undefined && { revision: known.revision }),
-    ...(runsModel && version && { onnxruntime: version }),
-  };
-}
+import { runtimeOf } from './runtime.ts';
 
 /** Programs and services that the pipeline file names need its reader's consent. */
 function consentTo({ scorer }: Planned<Config>, kinds: readonly ScorerKind[]): Consent | undefined {
