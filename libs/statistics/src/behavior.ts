@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import { requireInteger } from '@sonde/numerics';
+import { INTERVAL_UNITS, requireInteger } from '@sonde/numerics';
 import { bootstrapInterval, bootstrapMeans, type IntervalMethod, type ResampleProvider } from './bootstrap.ts';
 import { proportionInterval } from './proportion.ts';
 
@@ -28,9 +28,6 @@ export type Estimate<R extends string = BehaviorReason> =
       readonly intervalReason?: 'too_few_units';
     }
   | { readonly value: null; readonly low: null; readonly high: null; readonly reason: R };
-
-/** Below this many units (prompts) no interval is given: resamples of so few say little, of one nothing. */
-export const INTERVAL_UNITS = 10;
 
 /** Scores of one attribute of the continuations of prompts. */
 export interface ContinuationScores {

@@ -1,4 +1,5 @@
-import { type Estimate, INTERVAL_UNITS, type IntervalOptions } from './behavior.ts';
+import { INTERVAL_UNITS } from '@sonde/numerics';
+import type { Estimate, IntervalOptions } from './behavior.ts';
 import { bootstrapInterval, bootstrapMeans } from './bootstrap.ts';
 
 /** Why a measure of text is undefined: nothing was predicted or generated. */
