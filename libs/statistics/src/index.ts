@@ -1,5 +1,13 @@
 export { midRanks, quantile } from '@sonde/numerics';
 export {
+  type AgreementOptions,
+  type CalibrationBin,
+  calibrationCurve,
+  type ScoreAgreement,
+  scoreAgreement,
+  type ThresholdAgreement,
+} from './agreement.ts';
+export {
   type BehaviorMode,
   type BehaviorReason,
   type BehaviorSummary,
