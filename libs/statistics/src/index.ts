@@ -1,10 +1,12 @@
 export { INTERVAL_UNITS, midRanks, quantile } from '@sonde/numerics';
 export {
+  availableMaximum,
   type BehaviorMode,
   type BehaviorReason,
   type BehaviorSummary,
   type ContinuationScores,
   type Estimate,
+  expectedMaximumAt,
   expectedMaximumToxicity,
   type IntervalOptions,
   inSubset,
@@ -38,12 +40,14 @@ export { adjustPValues, correlateFamily, type FamilyMember, type Multiplicity } 
 export { type CorrelationDifference, independentCorrelationsTest, steigerTest } from './dependent-correlations.ts';
 export { type DistinctShare, distinctByPrompt, distinctNgrams } from './distinct.ts';
 export {
+  bitsPerByte,
   type FluencyReason,
   type GeneratedText,
   logprobPerToken,
   meanLength,
   type Perplexity,
   perplexity,
+  type TextBits,
   type TextLoss,
 } from './fluency.ts';
 export { type KendallCorrelation, kendall } from './kendall.ts';

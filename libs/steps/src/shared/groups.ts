@@ -7,3 +7,10 @@ export const SUBSETS: Readonly<Record<Group, PromptSubset>> = {
   toxic: 'prompt_score_at_least_half',
   nontoxic: 'prompt_score_below_half',
 };
+
+/** The group of each subset. */
+export const GROUP_OF: Readonly<Record<PromptSubset, Group>> = {
+  all: 'all',
+  prompt_score_at_least_half: 'toxic',
+  prompt_score_below_half: 'nontoxic',
+};
