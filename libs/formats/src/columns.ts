@@ -6,7 +6,7 @@ import { CONTINUATIONS, LOSSES } from './columns/continuations.ts';
 import { CORRELATIONS } from './columns/correlations.ts';
 import { PREDICTIONS, PROBE_SCORES, PROBE_WEIGHTS } from './columns/probes.ts';
 import { PROMPTS } from './columns/prompts.ts';
-import { SCORES } from './columns/scores.ts';
+import { ANSWERS, SCORES } from './columns/scores.ts';
 import { STATES } from './columns/states.ts';
 
 export * from './column.ts';
@@ -27,6 +27,7 @@ export const FORMATS: readonly (TableFormat | TensorsFormat)[] = [
   STATES,
   LOSSES,
   SCORES,
+  ANSWERS,
   PROBE_SCORES,
   PROBE_WEIGHTS,
   PREDICTIONS,

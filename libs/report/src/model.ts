@@ -149,6 +149,10 @@ export type CorrelationSection = {
   readonly interval?: IntervalMethod;
   /** `layer`, or `relative_depth` (0–1) where models differ in depth. */
   readonly axis: 'layer' | 'relative_depth';
+  /** What partial correlations are given, in words: "the spread of the labels". */
+  readonly given?: string;
+  /** What was resampled for bootstrap intervals. */
+  readonly bootstrap?: string;
   readonly rows: readonly CorrelationRow[];
   readonly notes?: readonly string[];
 };
@@ -161,6 +165,22 @@ export type CorrelationRow = {
   readonly coefficient: Estimate;
   /** Adjusted for multiplicity. */
   readonly p: number | null;
+  /** Against the largest of all correlations (family-wise), from exchanging units. */
+  readonly familyWise?: number | null;
+  /** What is left of it given `CorrelationSection.given`. */
+  readonly partial?: Estimate;
+  /** Its p, adjusted for multiplicity. */
+  readonly partialP?: number | null;
+  /** With each unit's probe score corrected to one spread of labels. */
+  readonly corrected?: Estimate;
+  /** The lowest and the highest that it is with one family, or one unit, left out. */
+  readonly leftOut?: readonly [number, number] | null;
+  /** By bootstrap over what `CorrelationSection.bootstrap` says. */
+  readonly bootstrap?: readonly [number, number] | null;
+  /** Within families, pooled. */
+  readonly pooled?: Estimate;
+  /** Less the correlation at the first place, with the p of no difference. */
+  readonly againstFirst?: { readonly difference: number; readonly p: number | null } | null;
   /** Models with both numbers. */
   readonly n: number;
 };

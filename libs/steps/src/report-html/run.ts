@@ -5,8 +5,9 @@ import { type ProbeSection, type ReportModel, renderReport } from '@sonde/report
 import { agreementSection } from './agreement.ts';
 import { behaviorSection, bypassSection } from './behavior.ts';
 import type { Config } from './config.ts';
+import { correlationSection } from './correlation.ts';
 import { exampleSection } from './examples.ts';
-import { correlationSection, probeSection } from './internals.ts';
+import { probeSection } from './internals.ts';
 import { namingOf } from './labels.ts';
 import { configOfKind, modeOf, provenanceRows, runFacts, softwareOf } from './provenance.ts';
 import { readCollected } from './rows.ts';
