@@ -192,8 +192,11 @@ export interface Perplexity {
   /** Mean negative log-likelihood in nats over all predicted tokens, or null. */
   readonly nll: number | null;
   readonly tokens: number;
-  /** The same for each text: its mean negative log-likelihood (null if it has one token or none) and predicted tokens. */
-  readonly texts: readonly { readonly nll: number | null; readonly tokens: number }[];
+  /**
+   * The same for each text: its mean negative log-likelihood (null if it has one token or none), predicted tokens, and the
+   * UTF-8 bytes of the text that these stand for.
+   */
+  readonly texts: readonly { readonly nll: number | null; readonly tokens: number; readonly bytes: number }[];
 }
 
 export interface Progress {

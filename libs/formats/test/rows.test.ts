@@ -96,6 +96,8 @@ describe('tables of other programs', () => {
         low: null,
         high: null,
         interval_reason: null,
+        p: null,
+        effect_size: null,
         k: 25,
         prompts: 3,
         scored: 3,

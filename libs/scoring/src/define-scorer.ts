@@ -32,6 +32,8 @@ export interface ScorerKind<Config = AnyConfig> {
   ref?(config: Config): InputArtifact | undefined;
   /** Whether a model is run, so that the runtime's version decides the last bits. */
   readonly runsModel?: boolean;
+  /** Its outcomes have the answers that they were read from: they are kept whole, as a table of their own. */
+  readonly keepsAnswers?: boolean;
   /** Runs a program that the pipeline file names: needs `--allow-code`. */
   readonly runsCode?: boolean;
   /** The address that texts are sent to, where the pipeline file names it: needs the reader's consent as well. */

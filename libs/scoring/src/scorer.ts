@@ -29,7 +29,7 @@ export type ScoreOutcome =
     /** `detail` is the scorer's own word on it, where it has one. */
     | { readonly outcome: MissingOutcome; readonly detail?: string }
   ) & {
-    /** Of a scorer that `keepsAnswers`. */
+    /** Of a kind that `keepsAnswers`. */
     readonly answer?: Answer;
   };
 
@@ -56,8 +56,8 @@ export interface Scorer {
   readonly columns?: readonly string[];
   /** It only looks its scores up, as quickly as a score that is kept is found: none are kept. */
   readonly lookup?: boolean;
-  /** Its outcomes have the answers that they were read from. */
-  readonly keepsAnswers?: boolean;
+  /** It asks nobody: a text of which no answer of its identity is kept is `not_recorded`, and stays so no longer than this once. */
+  readonly onlyKept?: boolean;
   /** Whether batches of texts of like lengths are faster. */
   readonly byLength?: boolean;
   /** The most texts that one call of `score` should have; absent where it does not matter. */

@@ -30,7 +30,9 @@ describe('a service as scorer', () => {
     const { scorer, server } = await open((seen, response) => sendJson(response, 200, scored(seen)), {
       token: 'SERVICE_TOKEN',
     });
-    expect(await scorer.score(['x', 'y'])).toEqual([0.5, 0.5].map((score) => ({ outcome: 'ok', scores: [score] })));
+    expect(await scorer.score(['x', 'y'])).toMatchObject(
+      [0.5, 0.5].map((score) => ({ outcome: 'ok', scores: [score] })),
+    );
     expect(server.seen[0]!.headers.authorization).toBe('Bearer sesame');
     expect(JSON.stringify(scorer.identity)).not.toContain('sesame');
     delete process.env.SERVICE_TOKEN;
@@ -48,7 +50,7 @@ describe('a service as scorer', () => {
       },
       { timeout: 0.2 },
     );
-    expect(await scorer.score(['x'])).toEqual([{ outcome: 'ok', scores: [0.5] }]);
+    expect(await scorer.score(['x'])).toMatchObject([{ outcome: 'ok', scores: [0.5] }]);
     expect(clock.slept).toEqual([750, 1500, 3000, 90_000]);
   });
 

@@ -18,11 +18,16 @@ export async function readCsv(path: string, separator: ',' | '\t' = ','): Promis
   const { delimiter, spaced } = styleOf(await firstLine(path), separator);
   let names: string[] | undefined;
   const fields: (string | null)[][] = [];
+  /** The line on which each record begins, the header's among them. */
+  const lines: number[] = [];
   const parser = parse({
     delimiter,
     skip_empty_lines: true,
     ltrim: spaced,
-    cast: (value, { quoting }) => (value === '' && !quoting ? null : value),
+    cast: (value, { quoting, index, lines: at }) => {
+      if (index === 0) lines.push(at);
+      return value === '' && !quoting ? null : value;
+    },
   });
   const source = Readable.from(blockBytes(path));
   source.on('error', (error) => parser.destroy(error));
@@ -43,11 +48,12 @@ export async function readCsv(path: string, separator: ',' | '\t' = ','): Promis
     throw new UserError(
       'table',
       `${path}:${lineOf(error)}: not CSV: ${error.message.replace(/\.$/, '')}.`,
-      'A field that holds a comma, a quote or a line break stands in double quotes, with no space before them.',
+      'A field that holds a comma, a quote or a line break stands in double quotes, with no space before them; spaces after commas are dropped where the header has them too.',
     );
   }
   if (!names) throw new UserError('table', `${path} is empty; a header line was expected.`);
-  return tableFromColumns(names.map((name, index) => typedColumn(name, fields[index] as (string | null)[])));
+  const columns = names.map((name, index) => typedColumn(name, fields[index] as (string | null)[]));
+  return { ...tableFromColumns(columns), placeOf: (row) => `${path}:${lines[row + 1]}` };
 }
 
 async function firstLine(path: string): Promise<string> {

@@ -33,7 +33,7 @@ export async function open(config: Config, { name }: ScorerContext): Promise<Sco
     async score(texts) {
       const batch = next(texts);
       const line = await running.ask(requestOf(service, batch), config.timeout ?? USUAL_TIMEOUT);
-      return readAnswer(service, batch, line);
+      return readAnswer(service, batch, line).map(({ outcome }) => outcome);
     },
     close: () => running.end(),
   };

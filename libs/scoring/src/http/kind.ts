@@ -6,5 +6,6 @@ export const http = defineScorer({
   summary: 'A service of yours that takes batches of texts as JSON and answers with scores; needs `--allow-code`.',
   config,
   reaches: ({ url }) => url,
+  keepsAnswers: true,
   load: () => import('./open.ts'),
 });

@@ -4,7 +4,7 @@ import { CLOCK } from '../client/clock.ts';
 import { AskAgain, isPassing, persist, retryAfterOf } from '../client/persist.ts';
 import { post } from '../client/post.ts';
 import type { ScorerContext } from '../define-scorer.ts';
-import type { Scorer } from '../scorer.ts';
+import type { ScoreOutcome, Scorer } from '../scorer.ts';
 import { USUAL_BATCH, USUAL_TIMEOUT } from '../service/config.ts';
 import { batches, readAnswer, requestOf, type Service } from '../service/protocol.ts';
 import type { Config } from './config.ts';
@@ -37,7 +37,15 @@ export async function open(config: Config, { name, log, clock = CLOCK }: ScorerC
       const body = requestOf(service, batch);
       return persist(async () => {
         const answer = await post(url, body, token, config.timeout ?? USUAL_TIMEOUT);
-        if (answer.status === 200) return readAnswer(service, batch, answer.body);
+        if (answer.status === 200) {
+          const time = new Date(clock.now()).toISOString();
+          return readAnswer(service, batch, answer.body).map(
+            ({ outcome, result }): ScoreOutcome => ({
+              ...outcome,
+              answer: { request: { url, attributes }, response: result, time },
+            }),
+          );
+        }
         if (isPassing(answer.status)) {
           throw new AskAgain(`it answers ${answer.status}`, retryAfterOf(answer, clock));
         }

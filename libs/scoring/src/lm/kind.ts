@@ -8,5 +8,6 @@ export const lm = defineScorer({
   config,
   ref: ({ model }) => model,
   runsModel: true,
+  keepsAnswers: true,
   load: () => import('./open.ts'),
 });

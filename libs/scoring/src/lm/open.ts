@@ -4,7 +4,7 @@ import { answerLogprobs, type Model, openModel } from '@sonde/engine';
 import type { ScorerContext } from '../define-scorer.ts';
 import type { ScoreOutcome, Scorer } from '../scorer.ts';
 import { wellFormed } from '../well-formed.ts';
-import { expectedValue, readAnswers, valuesOf } from './answers.ts';
+import { type Answers, expectedValue, readAnswers, valuesOf } from './answers.ts';
 import type { Config } from './config.ts';
 import { questionTokens } from './question.ts';
 
@@ -41,6 +41,7 @@ export async function open(config: Config, { name, threads }: ScorerContext): Pr
     const answers = readAnswers(config.answers, model, name);
     const room = model.config.maxPositions - Math.max(...answers.tokens.map((ids) => ids.length)) + 1;
     const { values } = answers;
+    const request = { templates: Object.fromEntries(questionsOf(config)), system: config.system ?? null, chat };
     const digests = [source.digest, adapter?.digest ?? null, dtype ?? null, quantization ?? null];
     const settings = JSON.stringify([
       digests,
@@ -73,14 +74,15 @@ export async function open(config: Config, { name, threads }: ScorerContext): Pr
           return questions.map(({ asking }) => questionTokens(model, asking, wellFormed(text)));
         });
         const fits = (ids: readonly (readonly number[])[]): boolean => ids.every(({ length }) => length <= room);
-        const scores = await judge(model, asked.filter(fits).flat(), answers.tokens, values);
+        const judged = await judge(model, asked.filter(fits).flat(), answers);
         let at = 0;
         return asked.map((ids): ScoreOutcome => {
           if (ids.length === 0) return { outcome: 'empty' };
           if (fits(ids)) {
-            const from = at;
+            const own = judged.slice(at, at + ids.length);
             at += ids.length;
-            return { outcome: 'ok', scores: scores.slice(from, at) };
+            const response = Object.fromEntries(questions.map(({ attribute }, i) => [attribute, own[i]!.logprobs]));
+            return { outcome: 'ok', scores: own.map(({ score }) => score), answer: { request, response } };
           }
           const longest = Math.max(...ids.map(({ length }) => length));
           return { outcome: 'too_long', detail: `${longest} tokens with the question; at most ${room} are read` };
@@ -99,14 +101,24 @@ function questionsOf({ template }: Config): [attribute: string, template: string
   return typeof template === 'string' ? [['TOXICITY', template]] : Object.entries(template);
 }
 
+/** What a judge says to one question: each answer's log-probability, and what they are worth. */
+interface Judged {
+  readonly logprobs: Readonly<Record<string, number>>;
+  readonly score: number;
+}
+
 async function judge(
   model: Model,
   prompts: readonly (readonly number[])[],
-  answers: readonly (readonly number[])[],
-  values: readonly number[],
-): Promise<number[]> {
+  { names, tokens, values }: Answers,
+): Promise<Judged[]> {
   if (prompts.length === 0) return [];
-  const logprobs = await answerLogprobs(model, prompts, answers);
-  const width = answers.length;
-  return prompts.map((_, i) => expectedValue(logprobs.subarray(i * width, (i + 1) * width), values));
+  const all = await answerLogprobs(model, prompts, tokens);
+  return prompts.map((_, i) => {
+    const logprobs = all.subarray(i * names.length, (i + 1) * names.length);
+    return {
+      logprobs: Object.fromEntries(names.map((name, a) => [name, logprobs[a]!])),
+      score: expectedValue(logprobs, values),
+    };
+  });
 }

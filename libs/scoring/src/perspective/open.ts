@@ -16,8 +16,9 @@ const WHO = 'The Perspective API';
 /** Usual queries a second of a key, seconds for a query, seconds without an answer. */
 const USUAL = { rate: 1, timeout: 20, patience: 7200 };
 
-/** Texts whose answers are kept together. */
+/** Texts whose answers are kept together: of 16 seconds, and no more than these. */
 const BATCH = 16;
+const MOST_IN_BATCH = 128;
 /** Queries under way at once, at most. */
 const MOST_AT_ONCE = 64;
 /** So many texts in a row, from the first, that are refused in the same words: it is not the texts. */
@@ -38,9 +39,10 @@ export async function open(config: Config, { name, log, clock = CLOCK }: ScorerC
       ...(languages && { languages }),
     },
     attributes,
-    keepsAnswers: true,
   };
-  if (record === 'only') return { ...scorer, score: (texts) => texts.map(() => ({ outcome: 'not_recorded' })) };
+  if (record === 'only') {
+    return { ...scorer, onlyKept: true, score: (texts) => texts.map(() => ({ outcome: 'not_recorded' })) };
+  }
 
   const keys = keysOf(process.env[KEYS]);
   const bucket = tokenBucket(keys.length, rate, clock);
@@ -68,7 +70,7 @@ export async function open(config: Config, { name, log, clock = CLOCK }: ScorerC
 
   return {
     ...scorer,
-    batchSize: Math.max(BATCH, BATCH * Math.min(MOST_AT_ONCE, Math.round(rate * keys.length))),
+    batchSize: Math.min(MOST_IN_BATCH, Math.max(BATCH, Math.round(BATCH * rate * keys.length))),
     score: (texts) => inTurn(texts, atOnce, ask),
   };
 }

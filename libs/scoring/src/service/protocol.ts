@@ -1,4 +1,4 @@
-import { isRecord, UserError } from '@sonde/base';
+import { isRecord, type JsonObject, UserError } from '@sonde/base';
 import { MISSING_OUTCOMES, type MissingOutcome, type ScoreOutcome } from '../scorer.ts';
 import { wellFormed } from '../well-formed.ts';
 
@@ -34,14 +34,20 @@ export function requestOf({ attributes }: Service, { texts, first }: Batch): str
   return JSON.stringify({ attributes, texts: items });
 }
 
+/** What was answered of a text, and what that means. */
+export interface Result {
+  readonly outcome: ScoreOutcome;
+  readonly result: JsonObject;
+}
+
 /**
  * Reads the answer to a batch, `{"results": [{"id": "0", "scores": {…}}, {"id": "1", "outcome": "empty"}, …]}`, in any order.
  * @throws UserError for everything that is not one outcome for each text
  */
-export function readAnswer(service: Service, { texts, first }: Batch, answer: string): ScoreOutcome[] {
+export function readAnswer(service: Service, { texts, first }: Batch, answer: string): Result[] {
   const { who } = service;
   const results = resultsOf(service, answer);
-  const found: (ScoreOutcome | undefined)[] = texts.map(() => undefined);
+  const found: (Result | undefined)[] = texts.map(() => undefined);
   for (const result of results) {
     if (!isRecord(result)) throw broken(`${who} answered ${shown(result)} where a result was expected.`);
     const { id } = result;
@@ -51,16 +57,17 @@ export function readAnswer(service: Service, { texts, first }: Batch, answer: st
       throw broken(`${who} answered for the id ${shown(id)}, which it was not given (“${first}” to “${last}”).`);
     }
     if (found[at] !== undefined) throw broken(`${who} answered twice for the id “${id}”.`);
-    found[at] = outcomeOf(service, result, `${who}, of ${quoted(texts[at]!)},`);
+    const outcome = outcomeOf(service, result, `${who}, of ${quoted(texts[at]!)},`);
+    found[at] = { outcome, result: result as JsonObject };
   }
-  const missing = found.flatMap((outcome, i) => (outcome === undefined ? [i] : []));
+  const missing = found.flatMap((result, i) => (result === undefined ? [i] : []));
   if (missing.length > 0) {
     throw broken(
       `${who} answered for ${texts.length - missing.length} of ${texts.length} texts; the first without an answer has the id “${first + missing[0]!}”: ${quoted(texts[missing[0]!]!)}.`,
       'Answer for every text: one that cannot be scored has an `outcome` in place of `scores`.',
     );
   }
-  return found.map((outcome) => outcome!);
+  return found.map((result) => result!);
 }
 
 function resultsOf({ who }: Service, answer: string): readonly unknown[] {

@@ -63,6 +63,18 @@ export async function openAnswers(scorer: Scorer, { memory, runtime, signal, log
   }
   const store = await openStore(memory.store);
   const memo = store.memos.of(makerOf(scorer, runtime));
+  if (scorer.onlyKept) {
+    return {
+      async of(texts, onKnown) {
+        const kept = await memo.kept([...texts.keys()], signal);
+        onKnown(texts.size);
+        return {
+          get: (digest) => (kept.get(digest) as unknown as ScoreOutcome | undefined) ?? { outcome: 'not_recorded' },
+        };
+      },
+      close: () => store.close(),
+    };
+  }
   return {
     async of(texts, onKnown) {
       const values = await memo.workOut(inOrder(scorer, texts), (missing) => make(missing, texts), {

@@ -1,14 +1,21 @@
 import { defineStep } from '@sonde/executor';
-import { SCORES, tableProse } from '@sonde/formats/columns';
+import { ANSWERS, SCORES, tableProse } from '@sonde/formats/columns';
 import type { Consent, Planned } from '@sonde/pipeline';
 import { SCORER_KINDS, type ScorerKind } from '@sonde/scoring/kinds';
 import { type Config, configOf } from './config.ts';
+import { kindOf } from './kind-of.ts';
 import { runtimeOf } from './runtime.ts';
+
+const scores = { type: 'table', description: tableProse(SCORES) } as const;
+
+const answers = {
+  type: 'table',
+  description: tableProse(ANSWERS, 'Only of the kinds `lm`, `perspective` and `http`.'),
+} as const;
 
 /** Programs and services that the pipeline file names need its reader's consent. */
 function consentTo({ scorer }: Planned<Config>, kinds: readonly ScorerKind[]): Consent | undefined {
-  if (!('kind' in scorer)) return undefined;
-  const kind = kinds.find(({ kind }) => kind === scorer.kind);
+  const kind = kindOf({ scorer }, kinds);
   if (kind?.runsCode === true) return { program: true };
   const address = kind?.reaches?.(scorer);
   return address === undefined ? undefined : { address };
@@ -21,7 +28,8 @@ export function textScoreWith(kinds: readonly ScorerKind[]) {
     revision: 4,
     summary: 'Scores texts (toxicity and its kin). What cannot be scored has an outcome that says why, not a number.',
     config: configOf(kinds),
-    outputs: { scores: { type: 'table', description: tableProse(SCORES) } },
+    outputs: { scores, answers },
+    outputsOf: (config) => (kindOf(config, kinds)?.keepsAnswers ? { scores, answers } : { scores }),
     runtime: (config) => runtimeOf(config, kinds),
     consentTo: (config) => consentTo(config, kinds),
     async load() {

@@ -11,7 +11,9 @@ import {
 } from '@sonde/tables';
 import { oneTextARow } from '../shared/texts.ts';
 import { openAnswers } from './answers.ts';
+import { type KeepAnswers, writeAnswers } from './answers-table.ts';
 import type { Config } from './config.ts';
+import { kindOf } from './kind-of.ts';
 import { ID_COLUMNS, partsOf, scoredPart } from './parts.ts';
 import { rowOutcomes } from './row-outcomes.ts';
 import { scoresRuntime } from './runtime.ts';
@@ -84,17 +86,22 @@ async function scoreOnce(scorer: Scorer, context: Context, kinds: readonly Score
   }
   const outcomes = rowOutcomes(scratch, scorer.attributes.length);
   const answers = await openAnswers(scorer, { memory, runtime: scoresRuntime(config, kinds), signal, log });
-  try {
+  const scoreAll = async (keep?: KeepAnswers): Promise<void> => {
     let done = 0;
     for await (const { texts, rows, count } of spill.rounds()) {
       // What of a round's distinct texts is done stands for as much of its rows.
       const found = await answers.of(texts, (known) =>
         progress(done + Math.floor((count * known) / texts.size), total, 'texts'),
       );
+      await keep?.(texts, found);
       for (const [digest, same] of rows) for (const row of same) await outcomes.put(row, found.get(digest)!);
       done += count;
       progress(done, total, 'texts');
     }
+  };
+  try {
+    if (kindOf(config, kinds)?.keepsAnswers) await writeAnswers(output('answers'), scorer, scoreAll);
+    else await scoreAll();
   } finally {
     await answers.close();
   }

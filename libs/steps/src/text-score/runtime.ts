@@ -3,6 +3,7 @@ import type { JsonObject } from '@sonde/base';
 import { isInputArtifact } from '@sonde/executor';
 import { nameOfScorer, type ScorerKind } from '@sonde/scoring/kinds';
 import type { Config } from './config.ts';
+import { kindOf } from './kind-of.ts';
 
 let version: string | undefined;
 
@@ -18,7 +19,7 @@ function isEmbedded({ scorer }: Config): boolean {
 /** What decides scores beside what the scorer says of itself: who runs its model, the revision of a module's kind. */
 export function scoresRuntime(config: Config, kinds: readonly ScorerKind[]): JsonObject {
   const { scorer } = config;
-  const known = isInputArtifact(scorer) ? undefined : kinds.find(({ kind }) => kind === scorer.kind);
+  const known = kindOf(config, kinds);
   const runsModel = (isInputArtifact(scorer) && !isEmbedded(config)) || known?.runsModel === true;
   return {
     ...(known?.revision !== undefined && { revision: known.revision }),

@@ -20,6 +20,12 @@ const LONGEST_WAIT = 1000;
 export function createMemos(context: Context): Memos {
   return {
     of: (maker): Memo => ({
+      async kept(wanted, signal) {
+        if (wanted.length === 0) return new Map();
+        const work = beginWork(context, keyOf(maker), wanted, { holder: '', ...(signal && { signal }) });
+        await readNew(work);
+        return work.values;
+      },
       async workOut(wanted, make, options) {
         if (wanted.length === 0) return new Map();
         const key = keyOf(maker);
@@ -72,16 +78,7 @@ async function workOut(
   make: MakeValues,
   options: WorkOptions,
 ): Promise<Map<ContentHex, JsonValue>> {
-  const work: Work = {
-    context,
-    maker,
-    wanted,
-    missing: new Set(wanted),
-    values: new Map(),
-    read: new Set(),
-    range: rangeOf(wanted),
-    options,
-  };
+  const work = beginWork(context, maker, wanted, options);
   const written: Segment[] = [];
   const made: Entry[] = [];
   let wait = FIRST_WAIT;
@@ -118,6 +115,19 @@ async function workOut(
   }
   await joinWritten(work, written, made);
   return work.values;
+}
+
+function beginWork(context: Context, maker: Digest, wanted: readonly ContentHex[], options: WorkOptions): Work {
+  return {
+    context,
+    maker,
+    wanted,
+    missing: new Set(wanted),
+    values: new Map(),
+    read: new Set(),
+    range: rangeOf(wanted),
+    options,
+  };
 }
 
 function rangeOf(wanted: readonly ContentHex[]): [ContentHex, ContentHex] {

@@ -22,6 +22,8 @@ export type MakeValues = (
 
 /** What one maker (a scorer) made of contents (texts). */
 export interface Memo {
+  /** The values that are kept of contents; nothing is made. */
+  kept(wanted: readonly ContentHex[], signal?: AbortSignal): Promise<Map<ContentHex, JsonValue>>;
   /**
    * The values of contents: those that are kept, and those that `make` makes of the others, which it is given in the
    * order of `wanted`. What another process is making is waited for, so that each value is made once; a process that
