@@ -1,6 +1,7 @@
 export { bagOfWords, type Features, randomDirection, textLength } from './baselines.ts';
 export { depthPoints, type FoldScores, type LayerCurve, layerCurve, overFolds, scoreAtDepth } from './curve.ts';
-export { meanDifference, unitDirection } from './directions.ts';
+export { meanDifference, randomOfEqualLength, unitDirection } from './directions.ts';
+export { compareProbes, type ProbeComparison } from './evaluate/compare.ts';
 export { controlTask } from './evaluate/control-task.ts';
 export {
   codingOrder,

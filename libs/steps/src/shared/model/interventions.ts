@@ -3,6 +3,7 @@ import { UserError } from '@sonde/base';
 import type { Intervention, ModelConfig, Site, TokenPlace } from '@sonde/engine';
 import type { InputArtifact } from '@sonde/executor';
 import { openProbeWeights, openStates, type ProbeWeights, type StatesFile, sitesOf } from '@sonde/formats';
+import { randomOfEqualLength } from '@sonde/probing';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { promptIds } from './model-prompts.ts';
 import type { InterventionConfig } from './schemas.ts';
@@ -127,6 +128,15 @@ async function fileVectors(config: InterventionConfig, artifact: InputArtifact):
 
 /** For each block, the vectors that `from:` (less `minus:`) names. */
 async function vectorsOf(config: InterventionConfig, blocks: number): Promise<Float32Array[][]> {
+  const { random } = config;
+  const vectors = await namedVectors(config, blocks);
+  if (random === undefined) return vectors;
+  return vectors.map((each, i) =>
+    each.map((vector, k) => randomOfEqualLength(vector, random, `${config.layers[i]}/${k}`)),
+  );
+}
+
+async function namedVectors(config: InterventionConfig, blocks: number): Promise<Float32Array[][]> {
   const { kind, from, minus } = config;
   const artifact = from ?? fail(kind, '`from` is missing');
   if (await isFolder(artifact)) {
