@@ -48,22 +48,33 @@ describe('table steps', () => {
     expect(reported.warnings).toHaveLength(2);
   });
 
-  it('join takes a few rows out of many without a warning, and warns where both repeat a value', async () => {
+  it('join takes a few rows out of many, one of them for several rows of the left, without a warning', async () => {
     const many = await tableArtifact(folder, [{ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'c' }]);
-    const few = await runStep('table/join', folder, {
-      left: many,
-      right: await tableArtifact(folder, [{ id: 'a', n: 1 }]),
-      on: ['id'],
-    });
-    expect(few.warnings).toEqual([]);
-    const twice = await tableArtifact(folder, [
+    const one = [
       { id: 'c', n: 1 },
-      { id: 'c', n: 2 },
+      { id: 'd', n: 2 },
+      { id: 'd', n: 3 },
+    ];
+    const config = { left: many, right: await tableArtifact(folder, one), on: ['id'], unmatched: 'report' };
+    const few = await runStep('table/join', folder, config);
+    expect(await few.rows('table')).toEqual([
+      { id: 'c', n: 1 },
+      { id: 'c', n: 1 },
     ]);
-    const { warnings } = await runStep('table/join', folder, { left: many, right: twice, on: ['id'] });
-    expect(warnings).toEqual([
-      '1 values of id stand in several rows of both tables (["c"]): each pair of them gives a row',
-    ]);
+  });
+
+  it('join refuses to make several rows of one, unless that is asked for', async () => {
+    const left = await tableArtifact(folder, [{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+    const right = await tableArtifact(
+      folder,
+      ['a', 'b', 'b', 'c', 'c', 'c'].map((id, n) => ({ id, n })),
+    );
+    const config = { left, right, on: ['id'] };
+    await expect(runStep('table/join', folder, config)).rejects.toThrow(
+      '2 values of id (["b"]; ["c"]) stand in several rows of the right table: 2 of 3 rows of the left table give 5 rows',
+    );
+    const multiplied = await runStep('table/join', folder, { ...config, repeats: 'multiply' });
+    expect((await multiplied.rows('table')).map(({ n }) => n)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
   it('concat adds the axes that tell collected tables apart', async () => {

@@ -8,6 +8,11 @@ export const config = object({
   on: list(columnName, { minItems: 1, uniqueItems: true }),
   how: words(['inner', 'left'], { default: 'inner' }),
   unmatched,
+  repeats: words(['error', 'multiply'], {
+    default: 'error',
+    description:
+      'What happens where one row of the left table finds several of the right: `error` refuses, `multiply` gives a row for each pair.',
+  }),
   conflicts: words(['error', 'left', 'right'], {
     default: 'error',
     description: 'Which table a column is taken from that both have besides those joined on.',
