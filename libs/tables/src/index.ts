@@ -15,6 +15,8 @@ export {
   floatColumn,
   hasColumn,
   type Json,
+  numberIn,
+  placeOf,
   stringColumn,
   type Table,
   tableFromColumns,

@@ -14,7 +14,12 @@ export function selectRows(table: Table, indices: ArrayLike<number>): Table {
       throw new UserError('table', `There is no row ${index}; the table has ${table.rowCount} rows.`);
     }
   }
-  return { columns: table.columns.map((item) => take(item, indices)), rowCount: indices.length };
+  const columns = table.columns.map((item) => take(item, indices));
+  return {
+    columns,
+    rowCount: indices.length,
+    ...originOf(table, (lines) => Array.from(indices, (row) => lines[row]!)),
+  };
 }
 
 /** A column with the values at the given indices; a negative index gives null. */
@@ -26,24 +31,38 @@ export function take(item: Column, indices: ArrayLike<number>): Column {
 /** Rows `start` (included) to `end` (excluded), with the rules of Array.prototype.slice. */
 export function sliceRows(table: Table, start: number, end?: number): Table {
   const columns = table.columns.map((item) => ({ ...item, values: item.values.slice(start, end) }) as Column);
-  return { columns, rowCount: columns[0]?.values.length ?? 0 };
+  return {
+    columns,
+    rowCount: columns[0]?.values.length ?? 0,
+    ...originOf(table, (lines) => lines.slice(start, end)),
+  };
+}
+
+function originOf({ origin }: Table, choose: (lines: readonly number[]) => number[]): Pick<Table, 'origin'> {
+  return origin === undefined ? {} : { origin: { path: origin.path, lines: choose(origin.lines) } };
 }
 
 /** The named columns, in the order given. @throws UserError for a name that is not there. */
 export function selectColumns(table: Table, names: readonly string[]): Table {
-  return tableFromColumns(names.map((name) => column(table, name)));
+  return tableFromColumns(
+    names.map((name) => column(table, name)),
+    table.origin,
+  );
 }
 
 /** The table with one more column at its end. @throws UserError if its name is taken or its length differs. */
 export function addColumn(table: Table, added: Column): Table {
-  return tableFromColumns([...table.columns, added]);
+  return tableFromColumns([...table.columns, added], table.origin);
 }
 
 /** The table with columns renamed: old name to new. @throws UserError for a name that is not there or is taken. */
 export function renameColumns(table: Table, names: Readonly<Record<string, string>>): Table {
   for (const name of Object.keys(names)) column(table, name);
   const renamed = new Map(Object.entries(names));
-  return tableFromColumns(table.columns.map((item) => ({ ...item, name: renamed.get(item.name) ?? item.name })));
+  return tableFromColumns(
+    table.columns.map((item) => ({ ...item, name: renamed.get(item.name) ?? item.name })),
+    table.origin,
+  );
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   floatColumn,
   readTable,
   rows,
+  sliceRows,
   stringColumn,
   tableFromRows,
   writeCsv,
@@ -105,8 +106,10 @@ describe('JSON Lines', () => {
   it('that is empty, or missing, is an error', async () => {
     await expect(readText('empty.jsonl', '')).rejects.toThrow('empty.jsonl is empty');
     await expect(readText('blank.jsonl', '\n \n')).rejects.toThrow('blank.jsonl is empty');
-    await expect(readTable(join(folder, 'nowhere.jsonl'))).rejects.toThrow(/^There is no file .*nowhere\.jsonl\.$/);
-    await expect(readTable(folder)).rejects.toThrow('is a folder');
+    await expect(readTable(join(folder, 'nowhere.jsonl'))).rejects.toThrow(
+      /nowhere\.jsonl cannot be read: there is no such file or folder\.$/,
+    );
+    await expect(readTable(folder)).rejects.toThrow('it is a folder');
   });
 });
 
@@ -171,8 +174,27 @@ describe('CSV and TSV', () => {
 
   it('knows semicolons by the header, and says what to do about a misplaced quote', async () => {
     expect(rows(await readText('semi.csv', 'text;n\n"a;b";0.5\n'))).toEqual([{ text: 'a;b', n: 0.5 }]);
-    const misplaced = readText('quote.csv', 'id,text\n1, "a"\n');
-    await expect(misplaced).rejects.toMatchObject({ hint: expect.stringContaining('no space before') });
+    const misplaced = readText('quote.csv', 'id,text\n1,so "a"\n');
+    await expect(misplaced).rejects.toMatchObject({ hint: expect.stringContaining('nothing but spaces before') });
+  });
+
+  it('takes spaces between a comma and a quote for none, and keeps all others', async () => {
+    const quoted = 'text,said,n\n"a ""b"" , ""c",  "x,  ""y""", "1"\n  plain, said,2\n "e\n , ""f"" ", g "h", 3 \n';
+    await expect(readText('inside.csv', quoted)).rejects.toThrow('inside.csv:5: not CSV');
+    expect(rows(await readText('after.csv', quoted.replace(' g "h"', ' g')))).toEqual([
+      { text: 'a "b" , "c', said: 'x,  "y"', n: '1' },
+      { text: '  plain', said: ' said', n: '2' },
+      { text: 'e\n , "f" ', said: ' g', n: ' 3 ' },
+    ]);
+  });
+
+  it('names file, line and column of a value that is no number, also after fields of several lines', async () => {
+    const table = await readText('lines.csv', 'text,n\n"a\nb\n",0.5\n\n"c\nd",0.2x\n');
+    expect(() => floatColumn(table, 'n')).toThrow(/lines\.csv:6: column "n" holds "0\.2x"; a number was expected/);
+    const rowsOf = await readText('rows.jsonl', '{"n":"1"}\n\n{"n":"one"}\n');
+    expect(() => floatColumn(rowsOf, 'n')).toThrow(/rows\.jsonl:3: column "n" holds "one"/);
+    const array = await readText('rows.json', '[{"n":"1"},\n{"n":"2"},\n{"n":"one"}]');
+    expect(() => floatColumn(sliceRows(array, 1), 'n')).toThrow(/rows\.json:3: column "n" holds "one"/);
   });
 
   it('reads numbers in quotes as numbers', async () => {
