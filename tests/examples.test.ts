@@ -62,7 +62,7 @@ const modulesIn = async (place: string): Promise<string[]> =>
 
 it('there are examples to find', () => {
   expect(new Set(examples.map(({ language }) => language))).toEqual(
-    new Set(['js', 'json', 'python', 'sh', 'ts', 'yaml']),
+    new Set(['csv', 'js', 'json', 'python', 'sh', 'ts', 'yaml']),
   );
 });
 

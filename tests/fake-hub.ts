@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -186,4 +187,19 @@ function answerStorage(one: Seen, response: ServerResponse, fake: FakeHub): void
   const bytes = all.find((content) => sha256(content) === name);
   if (bytes === undefined) refuse(response, 404, 'EntryNotFound');
   else sendBytes(one, response, bytes, `"storage-${name.slice(0, 8)}"`);
+}
+
+/** The unfinished downloads of one content in a cache folder's `blobs`: name and bytes so far. */
+export async function unfinished(blobs: string, digest: string): Promise<{ name: string; size: number }[]> {
+  const names = await readdir(blobs).catch(() => []);
+  const mine = names.filter((name) => name.startsWith(digest) && name.endsWith('.incomplete'));
+  const sizes = await Promise.all(mine.map((name) => stat(path.join(blobs, name)).catch(() => undefined)));
+  return mine.flatMap((name, at) => (sizes[at] === undefined ? [] : [{ name, size: sizes[at].size }]));
+}
+
+/** Waits until a download of that content holds `size` bytes or more on the disk. */
+export async function untilHeld(blobs: string, digest: string, size: number): Promise<void> {
+  while (!(await unfinished(blobs, digest)).some((file) => file.size >= size)) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }

@@ -77,6 +77,50 @@ it('run a program of your own', async () => {
   expect(await readFile(path.join(folder, 'results', 'shout', 'loud.txt'), 'utf8')).toBe('THE ROSE IS A ROSE.');
 });
 
+describe('score with your own program', () => {
+  const page = 'score-with-your-own-program.md';
+  const write = async (): Promise<void> => {
+    await writeFile(path.join(folder, 'scorer.py'), await block(page, 'python'));
+    await writeFile(path.join(folder, 'texts.csv'), await block(page, 'csv'));
+    await writeFile(path.join(folder, 'pipeline.yaml'), await block(page, 'yaml'));
+  };
+
+  it('needs consent, and says to what', async () => {
+    await write();
+    const program = await sonde(folder, ['run', 'pipeline.yaml']);
+    expect(program.stderr).toContain('runs a program that the pipeline names');
+    expect(program.status).toBe(2);
+    const text = await block(page, 'yaml');
+    const service = text.replace(
+      /kind: command[\s\S]*?attributes/,
+      'kind: http\n        url: http://localhost:1/\n        attributes',
+    );
+    await writeFile(path.join(folder, 'pipeline.yaml'), service);
+    const sent = await sonde(folder, ['run', 'pipeline.yaml']);
+    expect(sent.stderr).toContain('sends its texts to http://localhost:1/');
+    expect(sent.status).toBe(2);
+  });
+
+  const hasPython = spawnSync('python3', ['--version']).status === 0;
+  it.skipIf(!hasPython)('gives its scores (python3)', async () => {
+    await write();
+    const ran = await sonde(folder, ['run', '--allow-code', 'pipeline.yaml']);
+    expect(ran.stderr).toContain('done');
+    expect(ran.status).toBe(0);
+    const scores = await sonde(folder, ['show', 'pipeline.yaml', 'scores', '--out', 'scores.jsonl']);
+    expect(scores.status).toBe(0);
+    const rows = (await readFile(path.join(folder, 'scores.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(rows).toMatchObject([
+      { 'score.SHOUTING': 1, outcome: 'ok', scorer: expect.stringMatching(/^scorer\.py:[0-9a-f]{12}$/) },
+      { 'score.SHOUTING': 0.2, outcome: 'ok' },
+      { outcome: 'empty' },
+    ]);
+  });
+});
+
 it('bring your own prompts and scores', async () => {
   await writeFile(path.join(folder, 'prompts.jsonl'), await block('bring-your-own-prompts.md', 'json'));
   await writeFile(

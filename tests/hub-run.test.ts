@@ -3,7 +3,16 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { commitId, type FakeHub, type FakeRepo, filesOf, sha256, startFakeHub } from './fake-hub.ts';
+import {
+  commitId,
+  type FakeHub,
+  type FakeRepo,
+  filesOf,
+  sha256,
+  startFakeHub,
+  unfinished,
+  untilHeld,
+} from './fake-hub.ts';
 import { type Ended, root, sonde, startSonde, type TaskEvent, temporaryFolder } from './sonde.ts';
 
 const TOKEN = 'hf_endtoendsecret';
@@ -203,14 +212,13 @@ describe('a pipeline whose model is on the hub', () => {
     });
     const args = ['run', 'p.yaml', '--json', '--store', path.join(folder, 'fresh4')];
     const run = startSonde(folder, args, environment({ HF_HOME: home }));
-    await run.until((event) => event.event === 'data.progress');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const blobs = path.join(home, 'hub/models--test--parlour-base/blobs');
+    await untilHeld(blobs, sha256(weights), 50_000);
     run.child.kill('SIGINT');
     const ended = await run.ended;
     expect(ended.status).toBe(130);
     expect(eventsOf(ended).at(-1)).toMatchObject({ status: 'interrupted', counts: { failed: 0 } });
-    const left = await readdir(path.join(home, 'hub/models--test--parlour-base/blobs'));
-    expect(left.filter((name) => name.endsWith('.incomplete'))).toHaveLength(1);
+    expect(await unfinished(blobs, sha256(weights))).toHaveLength(1);
   });
 
   it('that is interrupted while it asks for a commit stops cleanly', async () => {

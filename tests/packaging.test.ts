@@ -87,7 +87,7 @@ describe.skipIf(!registryAnswers)(
       mkdirSync(home);
       npm(['init', '-y'], home);
       npm(['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], home);
-    }, 300_000);
+    });
 
     test('npm finds nothing missing or out of place', () => {
       expect(() => npm(['ls', '--all'], home)).not.toThrow();

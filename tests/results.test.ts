@@ -80,7 +80,7 @@ describe('the results of an earlier run', () => {
       Array(4).fill((await provenance()).run),
     );
     expect((await provenance()).earlier_runs).toBeUndefined();
-  }, 60_000);
+  });
 
   it('stay where only some steps are run, and where a run is interrupted', async () => {
     await write(pipeline());
@@ -97,7 +97,7 @@ describe('the results of an earlier run', () => {
     stopped.child.kill('SIGINT');
     expect((await stopped.ended).status).toBe(130);
     expect(await results()).toEqual(ALL);
-  }, 60_000);
+  });
 
   it('go where a run succeeded and they are no outputs any more, empty folders too; other files stay', async () => {
     await write(pipeline());
@@ -106,7 +106,7 @@ describe('the results of an earlier run', () => {
     await write(pipeline('good: good'));
     expect((await run()).status).toBe(0);
     expect(await results()).toEqual(['good.json', 'notes.txt', 'provenance.json']);
-  }, 60_000);
+  });
 });
 
 describe('a run killed while it writes its results', () => {
@@ -137,7 +137,7 @@ describe('a run killed while it writes its results', () => {
     expect((await run()).status).toBe(0);
     expect(await results()).toEqual(ALL);
     expect(await text('good.json')).toBe('[1]');
-  }, 120_000);
+  });
 
   it('is brought to its end by the next one, before that begins', async () => {
     await write(pipeline());
@@ -166,7 +166,7 @@ describe('a run killed while it writes its results', () => {
       'provenance.json',
     ]);
     expect(Object.keys((await provenance()).outputs)).toContain('each/item=9.json');
-  }, 60_000);
+  });
 
   it('that fails leaves all as it was: files, provenance.json, no hidden copy', async () => {
     await write(pipeline());
@@ -181,7 +181,7 @@ describe('a run killed while it writes its results', () => {
     expect(await text('good.json')).toBe('[1]');
     expect(await text('provenance.json')).toBe(before);
     expect((await results()).filter((name) => name.startsWith('.'))).toEqual([]);
-  }, 60_000);
+  });
 });
 
 describe('a place where results cannot be written', () => {
@@ -230,7 +230,7 @@ describe('a place where results cannot be written', () => {
     expect(failed.stderr).toMatch(/the results cannot be written/i);
     expect(failed.stderr).not.toContain('fault in Sonde');
     expect(failed.events.at(-1)).toMatchObject({ event: 'run.finished', counts: { ran: 4 } });
-  }, 60_000);
+  });
 });
 
 describe('damage in what is exported', () => {
@@ -250,5 +250,5 @@ describe('damage in what is exported', () => {
     expect([healed.status, healed.counts], healed.stderr).toMatchObject([0, { ran: 4, cached: 0, failed: 0 }]);
     expect(await text('bad.json')).toBe('[2, 1]');
     expect((await sonde(folder, ['store', 'verify'])).status).toBe(0);
-  }, 60_000);
+  });
 });

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const cli = path.join(fileURLToPath(new URL('../..', import.meta.url)), 'dist', 'cli.js');
+export const cli = path.join(fileURLToPath(new URL('../..', import.meta.url)), 'dist', 'cli.js');
 
 export interface Timed {
   /** Elapsed, process start included. */

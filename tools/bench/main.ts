@@ -9,6 +9,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ main(args: string[]): 
   capture: () => import('./capture.ts'),
   probing: () => import('./probing.ts'),
   scoring: () => import('./scoring.ts'),
+  million: () => import('./million.ts'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -365,10 +365,15 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
     }
 
 
-def golden(name: str, architecture: str, changes: dict, targets: list[str] | None) -> dict:
+def fields_of(architecture: str, changes: dict) -> dict:
     fields = {**(GPT2 if architecture.startswith(("GPT2", "GPTJ")) else SIZES), **changes}
     if architecture.startswith(("GPTNeo", "OPT", "Bloom", "Mpt", "Falcon")):
         del fields["num_key_value_heads"]
+    return fields
+
+
+def golden(name: str, architecture: str, changes: dict, targets: list[str] | None) -> dict:
+    fields = fields_of(architecture, changes)
     kind = getattr(transformers, architecture)
     config = kind.config_class.from_dict(json.loads(json.dumps(fields)))
     config._attn_implementation = "eager"

@@ -19,7 +19,8 @@ export function weightName({ file, info }: Weight): string {
 export interface Checkpoint {
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
-  readonly generationConfig: Readonly<Record<string, unknown>>;
+  /** null where there is no such file. */
+  readonly generationConfig: Readonly<Record<string, unknown>> | null;
   readonly weights: ReadonlyMap<string, Weight>;
 }
 
@@ -88,7 +89,7 @@ export async function listModelFiles(folder: Folder): Promise<string[]> {
 export async function openCheckpoint(folder: LocalFolder): Promise<Checkpoint> {
   requireFile(folder, 'config.json');
   const config = (await readJsonIn(folder, 'config.json')) ?? {};
-  const generationConfig = (await readJsonIn(folder, 'generation_config.json')) ?? {};
+  const generationConfig = await readJsonIn(folder, 'generation_config.json');
   const { index, files } = await weightFiles(folder);
   const opened = new Map<string, SafetensorsFile>();
   for (const name of files) opened.set(name, await openSafetensors(join(folder.path, name)));

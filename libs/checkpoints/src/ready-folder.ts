@@ -11,7 +11,7 @@ export interface ReadyFolder {
   readonly file: string;
   /** config.json, with what a genai_config.json says under its names where config.json is silent. */
   readonly config: Readonly<Record<string, unknown>>;
-  readonly generationConfig: Readonly<Record<string, unknown>>;
+  readonly generationConfig: Readonly<Record<string, unknown>> | null;
   /** `model.decoder` of genai_config.json: the names of inputs and outputs. */
   readonly decoder: Readonly<Record<string, unknown>>;
 }
@@ -84,7 +84,7 @@ export async function findReady(folder: Folder): Promise<ReadyFolder | null> {
   if (!own && Object.keys(genai).length === 0) {
     throw new UserError('model', `${folder.label} has a graph ${file}, but neither config.json nor ${GENAI}.`);
   }
-  const generationConfig = (await readJsonIn(folder, 'generation_config.json')) ?? {};
+  const generationConfig = await readJsonIn(folder, 'generation_config.json');
   return { folder, file, config: { ...translate(model, decoder), ...own }, generationConfig, decoder };
 }
 

@@ -5,6 +5,7 @@ import { continuePrompts } from './decoding/continue.ts';
 import type { DecodeSetting } from './decoding/decode.ts';
 import type { Sequence } from './decoding/sequence.ts';
 import { explainNonFinite } from './finite.ts';
+import { following, generationSettings, notFollowed } from './generation-config.ts';
 import { planInterventions } from './interventions.ts';
 import { internalsOf, type Model } from './model.ts';
 import { checkCapture, checkDecoding, featuresOf } from './options.ts';
@@ -41,10 +42,18 @@ function finished(model: Model, sequence: Sequence): Continuation {
 }
 
 /**
+ * What a checkpoint's generation_config.json asks for that a run with these options does otherwise, setting by setting;
+ * none where it asks for nothing more. @throws UserError if a setting cannot be read
+ */
+export function unfollowed(model: Model, options: GenerationOptions): string[] {
+  return notFollowed(options, generationSettings(internalsOf(model).checkpoint), model.config.vocabSize);
+}
+
+/**
  * Continues prompts by drawing tokens, with pooled hidden states from the same pass if asked for.
  *
  * A token is drawn from the nucleus: the smallest set of most probable tokens with mass ≥ top_p, after repetition
- * penalty, temperature and top_k in transformers' order. Each sequence draws from its own stream, named by seed, prompt
+ * penalty, what cannot come, temperature and top_k in transformers' order. Each sequence draws from its own stream, named by seed, prompt
  * id and sample index, so a continuation does not depend on what else is drawn (up to rounding: which prompts are in
  * one call may change last bits).
  * @throws UserError for an option or prompt that cannot be used, or a state that is not finite; the signal's reason
@@ -55,8 +64,12 @@ export async function generate(
   options: GenerationOptions,
   { onProgress, onToken, signal }: RunHooks = {},
 ): Promise<Generation> {
-  const decoding = checkDecoding(options);
-  const { engine: open, decoder } = internalsOf(model);
+  const { engine: open, decoder, checkpoint } = internalsOf(model);
+  const { vocabSize } = model.config;
+  const followed = options.follow_generation_config
+    ? following(options, generationSettings(checkpoint), vocabSize)
+    : options;
+  const decoding = checkDecoding(followed, model.config);
   const plan = planInterventions(options.interventions ?? [], decoder);
   const capture = options.capture ? checkCapture(options.capture, model.config.layers, onToken) : null;
   const tokenized = tokenizeAll(model, prompts, decoding.maxNewTokens);

@@ -1,9 +1,10 @@
 export { CAPTURE_SITES, type CaptureSite, SITES, type Site } from '@sonde/networks';
+export { answerLogprobs } from './answers.ts';
 export { capture } from './capture.ts';
 export { checkModel, type ModelReport } from './check.ts';
 export { type ClassifierConfig, type ClassifierModel, classify, openClassifier } from './classifier.ts';
 export { type Forward, forward } from './forward.ts';
-export { generate } from './generate.ts';
+export { generate, unfollowed } from './generate.ts';
 export { type Model, openModel } from './model.ts';
 export { perplexity } from './perplexity.ts';
 export { drawReference, nucleusOf } from './sampling.ts';

@@ -19,6 +19,7 @@ import {
 } from '@sonde/networks';
 import { openTokenizer, type Tokenizer } from '@sonde/tokenizers';
 import type { Engine } from './engine.ts';
+import { generationSettings, tokenIdsOf } from './generation-config.ts';
 import { openReady } from './ready/open.ts';
 import { growEngine } from './session/grow.ts';
 import { createNextTokenEngine } from './session/next-token.ts';
@@ -154,14 +155,15 @@ export async function openModelAs(folder: string, options: OpenOptions, form?: D
   const { architecture, checkpoint, adapter, sizes } = opened;
   const tokenizer = await openTokenizer(folder);
   const { generationConfig, config } = checkpoint;
+  const settings = generationSettings(checkpoint);
   const { layers, hiddenSize, vocabSize, maxPositions } = sizes;
-  const eos = tokenIds(generationConfig.eos_token_id);
-  const bos = tokenIds(config.bos_token_id ?? generationConfig.bos_token_id)[0] ?? null;
+  const eos = tokenIdsOf(settings, 'eos_token_id');
+  const bos = tokenIds(config.bos_token_id ?? generationConfig?.bos_token_id)[0] ?? null;
   const outside = [...eos, ...(bos === null ? [] : [bos])].find((id) => id < 0 || id >= vocabSize);
   if (outside !== undefined) {
     throw new UserError(
       'model',
-      `${join(folder, 'config.json')}: special token ${outside} is not in a vocabulary of ${vocabSize}.`,
+      `${eos.includes(outside) ? settings.where : join(folder, 'config.json')}: special token ${outside} is not in a vocabulary of ${vocabSize}.`,
     );
   }
 
@@ -176,7 +178,7 @@ export async function openModelAs(folder: string, options: OpenOptions, form?: D
       parameters: opened.parameters,
       maxPositions,
       bosTokenId: bos,
-      eosTokenIds: eos.length > 0 ? eos : tokenIds(config.eos_token_id),
+      eosTokenIds: eos,
     },
     tokenizer,
     async close() {

@@ -1,7 +1,8 @@
 import { UserError } from '@sonde/base';
 import { CAPTURE_SITES, type CaptureSite, type Features, SITES } from '@sonde/networks';
+import { anyBans, type Bans } from './decoding/banned.ts';
 import type { Plan } from './interventions.ts';
-import type { CaptureOptions, GenerationOptions, Pool, RunHooks } from './types.ts';
+import type { CaptureOptions, GenerationOptions, ModelConfig, Pool, RunHooks } from './types.ts';
 
 /** Generation options, checked and complete. */
 export interface Decoding {
@@ -15,6 +16,8 @@ export interface Decoding {
   readonly topK: number;
   readonly penalty: number;
   readonly seed: number;
+  /** null: every token may come. */
+  readonly bans: Bans | null;
 }
 
 function check(name: string, value: number, valid: boolean, expected: string): number {
@@ -31,8 +34,11 @@ function isModerate(value: number): boolean {
   return value >= 1e-6 && value <= 1e6;
 }
 
+/** What of a model decoding options are checked against. */
+type Vocabulary = Pick<ModelConfig, 'eosTokenIds' | 'vocabSize'>;
+
 /** Checks decoding options. @throws UserError naming the option */
-export function checkDecoding(options: GenerationOptions): Decoding {
+export function checkDecoding(options: GenerationOptions, vocabulary: Vocabulary): Decoding {
   const { num_return_sequences: samples = 1, max_new_tokens: maxNewTokens = 20, do_sample: sample = true } = options;
   const { temperature = 1, top_p: topP = 1, top_k: topK = 0, repetition_penalty: penalty = 1, seed = 0 } = options;
   const { first_sample: firstSample = 0 } = options;
@@ -50,7 +56,32 @@ export function checkDecoding(options: GenerationOptions): Decoding {
       `num_return_sequences is ${samples} without do_sample: they would all be the same; ask for 1, or for do_sample: true.`,
     );
   }
-  return { samples, firstSample, maxNewTokens, sample, temperature, topP, topK, penalty, seed };
+  const bans = checkBans(options, maxNewTokens, vocabulary);
+  return { samples, firstSample, maxNewTokens, sample, temperature, topP, topK, penalty, seed, bans };
+}
+
+function checkBans(
+  options: GenerationOptions,
+  maxNewTokens: number,
+  { eosTokenIds: eos, vocabSize }: Vocabulary,
+): Bans | null {
+  const { no_repeat_ngram_size: noRepeatNgramSize = 0, min_new_tokens: minNewTokens = 0 } = options;
+  const { suppress_tokens: suppressTokens = [], begin_suppress_tokens: beginSuppressTokens = [] } = options;
+  const { bad_words_ids: badWordsIds = [] } = options;
+  check('no_repeat_ngram_size', noRepeatNgramSize, isCount(noRepeatNgramSize, 0), 'an integer of 0 (no limit) or more');
+  const few = isCount(minNewTokens, 0) && minNewTokens <= maxNewTokens;
+  check('min_new_tokens', minNewTokens, few, `an integer from 0 to max_new_tokens, ${maxNewTokens}`);
+  const lists = { suppress_tokens: suppressTokens, begin_suppress_tokens: beginSuppressTokens };
+  for (const [name, ids] of Object.entries({ ...lists, bad_words_ids: badWordsIds.flat() })) {
+    const wrong = ids.find((id) => !isCount(id, 0) || id >= vocabSize);
+    if (wrong === undefined) continue;
+    throw new UserError('model', `${name} has ${wrong}; expected tokens of the model's vocabulary of ${vocabSize}.`);
+  }
+  if (badWordsIds.some((word) => word.length === 0)) {
+    throw new UserError('model', 'bad_words_ids has a word of no tokens; expected lists of tokens.');
+  }
+  const bans = { minNewTokens, noRepeatNgramSize, suppressTokens, beginSuppressTokens, badWordsIds, eos, vocabSize };
+  return anyBans(bans) ? bans : null;
 }
 
 const POOLS: readonly string[] = ['prompt', 'continuation', 'last', 'max', 'tokens'] satisfies (Pool | 'tokens')[];

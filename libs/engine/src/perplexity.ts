@@ -32,10 +32,10 @@ export async function perplexity(
     const prompt = typeof text === 'string' ? { id: `text ${i}`, rendered: text, spanStart: 0, spanEnd: 0 } : text;
     const { id, ids } = tokenizePrompt(model, prompt);
     checkLength(model, id, ids.length, 0);
-    return { id, ids };
+    return { id, ids, bytes: predictedBytes(model, prompt.rendered, ids) };
   });
   const limit = Math.min(TOKENS_PER_RUN, Math.floor(LOGITS_PER_RUN / vocabSize));
-  const results: { nll: number | null; tokens: number }[] = [];
+  const results: { nll: number | null; tokens: number; bytes: number }[] = [];
   let [sum, count] = [0, 0];
   for (const [start, end] of runsOf(
     rows.map(({ ids }) => ids.length),
@@ -53,7 +53,7 @@ export async function perplexity(
       head: plainHead(Int32Array.from(at), Int32Array.from(next)),
     });
     let read = 0;
-    for (const { ids } of group) {
+    for (const { ids, bytes } of group) {
       const predicted = ids.length - 1;
       let nll = 0;
       for (let t = 0; t < predicted; t++) nll -= logprobs[read++]!;
@@ -61,7 +61,7 @@ export async function perplexity(
         const cause = new NonFiniteStates('A log-probability is not finite.');
         throw await explainNonFinite(model, engine, plan, group, cause);
       }
-      results.push({ nll: predicted > 0 ? nll / predicted : null, tokens: predicted });
+      results.push({ nll: predicted > 0 ? nll / predicted : null, tokens: predicted, bytes });
       sum += nll;
       count += predicted;
     }
@@ -69,4 +69,15 @@ export async function perplexity(
   onProgress?.({ done: rows.length, total: rows.length });
   const mean = count > 0 ? sum / count : null;
   return { perplexity: mean === null ? null : Math.exp(mean), nll: mean, tokens: count, texts: results };
+}
+
+/** Bytes of a text without those of its first token, which nothing predicts: one of the text's own, or one before it. */
+function predictedBytes({ tokenizer }: Model, text: string, ids: readonly number[]): number {
+  const { bosToken } = tokenizer;
+  if (bosToken !== null && bosToken !== '' && text.startsWith(bosToken)) {
+    return Buffer.byteLength(text) - Buffer.byteLength(bosToken);
+  }
+  const first = tokenizer.decode(ids.slice(0, 1)).trimStart();
+  const own = text.trimStart().startsWith(first) ? first : '';
+  return Buffer.byteLength(text) - Buffer.byteLength(own);
 }

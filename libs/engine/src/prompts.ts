@@ -10,7 +10,7 @@ export interface TokenizedPrompt {
   readonly span: () => readonly [number, number] | null;
 }
 
-function checkIds(ids: readonly number[], vocabSize: number, what: string, advice = ''): void {
+export function checkIds(ids: readonly number[], vocabSize: number, what: string, advice = ''): void {
   const outside = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
   if (outside !== undefined) {
     throw new UserError(

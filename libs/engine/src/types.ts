@@ -116,6 +116,17 @@ export interface GenerationOptions {
   readonly top_k?: number;
   /** From 1e-6 to 1e6; 1 by default. */
   readonly repetition_penalty?: number;
+  /** No run of so many tokens comes twice, the prompt's among them; 0 by default: any may. */
+  readonly no_repeat_ngram_size?: number;
+  /** No end before so many tokens; 0 by default. */
+  readonly min_new_tokens?: number;
+  /** Tokens that never come, and tokens that never come first. */
+  readonly suppress_tokens?: readonly number[];
+  readonly begin_suppress_tokens?: readonly number[];
+  /** Sequences of tokens that never come whole. */
+  readonly bad_words_ids?: readonly (readonly number[])[];
+  /** Whether the rules above that the checkpoint's generation_config.json sets hold where no option does; false by default. */
+  readonly follow_generation_config?: boolean;
   /** A safe integer; 0 by default. */
   readonly seed?: number;
   readonly capture?: CaptureOptions;
@@ -181,8 +192,11 @@ export interface Perplexity {
   /** Mean negative log-likelihood in nats over all predicted tokens, or null. */
   readonly nll: number | null;
   readonly tokens: number;
-  /** The same for each text: its mean negative log-likelihood (null if it has one token or none) and predicted tokens. */
-  readonly texts: readonly { readonly nll: number | null; readonly tokens: number }[];
+  /**
+   * The same for each text: its mean negative log-likelihood (null if it has one token or none), predicted tokens, and the
+   * UTF-8 bytes of the text that these stand for.
+   */
+  readonly texts: readonly { readonly nll: number | null; readonly tokens: number; readonly bytes: number }[];
 }
 
 export interface Progress {

@@ -154,7 +154,7 @@ describe('decoding inside the graph', () => {
   });
 
   test('takes up step by step what its numbers did not decide', async () => {
-    const decoding = checkDecoding(sampling);
+    const decoding = checkDecoding(sampling, { eosTokenIds: [], vocabSize: 258 });
     const group = prompts.map((prompt) => tokenizePrompt(both.loop, prompt));
     const sequences = (): Sequence[][] =>
       group.map((prompt) =>

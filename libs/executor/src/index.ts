@@ -25,6 +25,7 @@ export type {
   Device,
   Division,
   InputArtifact,
+  Memory,
   Provider,
   RunConfig,
   RunContext,

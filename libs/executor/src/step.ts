@@ -22,6 +22,17 @@ export interface Ancestor {
   readonly outputs: Readonly<Record<string, { readonly type: string; readonly digest: string; readonly size: number }>>;
 }
 
+/**
+ * Where a kind keeps what is true of a content whatever task asks, so that none works it out twice: the scores of a text.
+ * It may never change what a task gives.
+ */
+export interface Memory {
+  /** The store's folder. */
+  readonly store: string;
+  /** The person wants it worked out anew (`--refresh`). */
+  readonly refresh: boolean;
+}
+
 /** What `run` is given. `Config` is what the kind's schema says, `Range` what its `divide` gives. */
 export interface RunContext<Config = RunConfig, Range = JsonValue> {
   readonly config: Config;
@@ -35,6 +46,8 @@ export interface RunContext<Config = RunConfig, Range = JsonValue> {
   progress(done: number, total: number, unit: string): void;
   log(level: 'info' | 'warning', message: string): void;
   readonly signal: AbortSignal;
+  /** Absent where nothing is kept from one task to the next. */
+  readonly memory?: Memory;
   /** Set for kinds with `describesPipeline`. */
   readonly pipeline?: { readonly name: string; readonly description: string };
   readonly ancestors?: readonly Ancestor[];

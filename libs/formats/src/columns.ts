@@ -1,15 +1,17 @@
 // What the columns mean, as data: read to plan and to document, so nothing here loads what reads a file.
 import type { TableFormat, TensorsFormat } from './column.ts';
 import { SUMMARY } from './columns/behavior.ts';
+import { CALIBRATION, COMPARISON, DISAGREEMENTS } from './columns/comparison.ts';
 import { CONTINUATIONS, LOSSES } from './columns/continuations.ts';
 import { CORRELATIONS } from './columns/correlations.ts';
 import { PREDICTIONS, PROBE_SCORES, PROBE_WEIGHTS } from './columns/probes.ts';
 import { PROMPTS } from './columns/prompts.ts';
-import { SCORES } from './columns/scores.ts';
+import { ANSWERS, SCORES } from './columns/scores.ts';
 import { STATES } from './columns/states.ts';
 
 export * from './column.ts';
 export * from './columns/behavior.ts';
+export * from './columns/comparison.ts';
 export * from './columns/continuations.ts';
 export * from './columns/correlations.ts';
 export * from './columns/probes.ts';
@@ -25,9 +27,13 @@ export const FORMATS: readonly (TableFormat | TensorsFormat)[] = [
   STATES,
   LOSSES,
   SCORES,
+  ANSWERS,
   PROBE_SCORES,
   PROBE_WEIGHTS,
   PREDICTIONS,
   SUMMARY,
   CORRELATIONS,
+  COMPARISON,
+  CALIBRATION,
+  DISAGREEMENTS,
 ];

@@ -84,9 +84,7 @@ function rowsIn(table: Table, { what, format, names, required }: Reading, before
   }
   const reader = (column: Column, spec: ColumnSpec): ((row: number) => unknown) =>
     converter(spec, column, (row, expected) => {
-      const line = table.origin?.lines[row];
-      const place = line === undefined ? `${what}: row ${before + row}` : `${what}:${line}`;
-      return wrongValue(place, column, row, expected);
+      return wrongValue(table.placeOf?.(row) ?? `${what}: row ${before + row}`, column, row, expected);
     });
   const cells = names.flatMap((name): Cell[] => {
     const spec = format.columns[name]!;

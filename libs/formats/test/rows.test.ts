@@ -96,6 +96,8 @@ describe('tables of other programs', () => {
         low: null,
         high: null,
         interval_reason: null,
+        p: null,
+        effect_size: null,
         k: 25,
         prompts: 3,
         scored: 3,
@@ -129,7 +131,7 @@ describe('tables of other programs', () => {
       { sample: 0, score: { A: 0.5 } },
       { sample: 1, score: { A: 0.1 } },
     ]);
-    await expect(read('n.a.')).rejects.toThrow('mine.csv:3 has the `score.A` "n.a."; a number was expected');
+    await expect(read('n.a.')).rejects.toThrow('.csv:3 has the `score.A` "n.a."; a number was expected');
   });
 
   it('are refused where a value is missing or is none that the column has, naming the row', async () => {

@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import type { Fields } from '@sonde/checkpoints';
+import { type Fields, fieldsOf } from '@sonde/checkpoints';
 import { llama3, longrope, yarn } from './rotary-scaling.ts';
 import type { TrunkSizes } from './sizes.ts';
 
@@ -18,18 +18,51 @@ export interface RotarySpec {
 /** What an architecture takes where config.json is silent. */
 export interface RotaryDefaults {
   readonly theta?: number;
-  /** The share of each head that is rotated: its first dimensions. */
+  /** The share of each head that is rotated, its first dimensions, for classes that can rotate a part alone. */
   readonly partialFactor?: number;
 }
 
 const ROPE_TYPES = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope'];
 
 /**
- * Reads rotary settings in either form of config.json: `rope_parameters`, or `rope_theta` with `rope_scaling`.
+ * Reads rotary settings in either form of config.json: `rope_parameters`, or `rope_theta` with `rope_scaling`, which
+ * counts where a file has both.
  * @throws UserError for a rope type that is not supported
  */
 export function readRotary(config: Fields, sizes: RotarySizes, defaults: RotaryDefaults = {}): RotarySpec {
-  return rotaryOf(config, config.group('rope_parameters') ?? config.group('rope_scaling'), sizes, defaults);
+  const theta = config.positive('rope_theta', defaults.theta ?? 10000);
+  return rotaryOf(config, rotarySettings(config), sizes, { ...defaults, theta });
+}
+
+/** `rope_scaling`, or `rope_parameters`; null where there are neither. */
+export function rotarySettings(config: Fields): Fields | null {
+  const scaling = config.group('rope_scaling');
+  return scaling !== null && scaling.names().length > 0 ? scaling : config.group('rope_parameters');
+}
+
+/**
+ * The same for classes whose layers with a sliding window have settings of their own: [without a window, with one].
+ * `rope_scaling` is for the layers without, over what `rope_parameters` says of them.
+ * @param theta where the settings of a type of layer name none
+ */
+export function readRotaryByType(
+  config: Fields,
+  sizes: RotarySizes,
+  theta: { readonly full: number; readonly sliding: number },
+): [RotarySpec, RotarySpec] {
+  const parameters = config.group('rope_parameters');
+  const full = parameters?.group('full_attention') ?? fieldsOf({ rope_type: 'default' }, config.where);
+  const scaling = config.group('rope_scaling');
+  return [
+    rotaryOf(config, scaling === null ? full : over(full, scaling), sizes, { theta: theta.full }),
+    rotaryOf(config, parameters?.group('sliding_attention') ?? null, sizes, { theta: theta.sliding }),
+  ];
+}
+
+/** Settings with others over them. */
+function over(below: Fields, above: Fields): Fields {
+  const values = [below, above].flatMap((each) => each.names().map((name) => [name, each.value(name)]));
+  return fieldsOf(Object.fromEntries(values), above.where);
 }
 
 export type RotarySizes = Pick<TrunkSizes, 'headSize' | 'maxPositions'>;
@@ -39,12 +72,13 @@ export function rotaryOf(
   config: Fields,
   settings: Fields | null,
   { headSize, maxPositions }: RotarySizes,
-  { theta: usualTheta = 10000, partialFactor = 1 }: RotaryDefaults = {},
+  { theta: usualTheta = 10000, partialFactor }: RotaryDefaults,
 ): RotarySpec {
-  const either = (name: string, otherwise: number): number =>
-    settings?.has(name) ? settings.positive(name) : config.positive(name, otherwise);
-  const theta = either('rope_theta', usualTheta);
-  const dimensions = Math.floor(headSize * either('partial_rotary_factor', partialFactor));
+  const theta = settings?.positive('rope_theta', usualTheta) ?? usualTheta;
+  // Other classes take no notice of the field.
+  const part =
+    partialFactor === undefined ? 1 : (settings?.positive('partial_rotary_factor', partialFactor) ?? partialFactor);
+  const dimensions = Math.floor(headSize * part);
   if (dimensions === 0 || dimensions % 2 !== 0 || dimensions > headSize) {
     throw new UserError(
       'model',

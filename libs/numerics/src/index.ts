@@ -5,3 +5,4 @@ export { philox4x32 } from './philox.ts';
 export { quantile } from './quantile.ts';
 export { midRanks } from './ranks.ts';
 export { digestStream, type RandomStream, randomStream, streamKey } from './streams.ts';
+export { INTERVAL_UNITS } from './units.ts';

@@ -47,6 +47,6 @@ export { type LoadOptions, type LoadResult, loadPipeline, loadPipelineText } fro
 export { type GraphView, graphToDot, graphToJson, graphToMermaid } from './show/drawings.ts';
 export { pipelineSchema } from './show/editor-schema.ts';
 export { renderDiagnostic } from './show/render.ts';
-export type { ArtifactPlace, ConfigProblem, ConfigSchema, StepKindSpec, StepKinds } from './step-kind.ts';
+export type { ArtifactPlace, ConfigProblem, ConfigSchema, Consent, StepKindSpec, StepKinds } from './step-kind.ts';
 export type { SourceFile, SourceRange } from './values/source.ts';
 export { nearest } from './values/words.ts';

@@ -49,9 +49,14 @@ export interface StepKindSpec<Config = RunConfig> {
   readonly lateNames?: readonly string[];
   /** Runs code that the pipeline file brings: needs `--allow-code`. */
   readonly runsCode?: boolean;
+  /** The same of a config: a program that it has run, or an address that it has data sent to. */
+  consentTo?(config: Planned<Config>): Consent | undefined;
   /** The pipeline's name and description are part of what it makes (a report). */
   readonly describesPipeline?: boolean;
 }
+
+/** What a pipeline file asks its reader to allow. */
+export type Consent = { readonly program: true } | { readonly address: string };
 
 export interface ConfigProblem {
   /** Path inside `with:`, for example `['capture', 'layers', 0]`. */

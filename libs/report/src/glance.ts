@@ -3,6 +3,7 @@ import { type Html, html } from './html.ts';
 import type {
   BehaviorSection,
   BypassSection,
+  CorrelationRow,
   CorrelationSection,
   Estimate,
   ProbeSection,
@@ -73,23 +74,46 @@ function probeLine({ rows, baselines }: ProbeSection, label: Label): Html | null
 /** Fewer units than this always lie close to a line. */
 const LEAST_UNITS = 4;
 
-function correlationLine({ rows, axis, models, unit = 'model' }: CorrelationSection): Html | null {
+function correlationLine(section: CorrelationSection): Html | null {
+  const { rows, models, unit = 'model', given } = section;
   const known = rows.filter((row) => row.coefficient.value !== null);
-  const best = extreme(
-    known.filter(({ n }) => n >= LEAST_UNITS),
-    (row) => Math.abs(value(row.coefficient)),
-  );
+  const enough = known.filter(({ n }) => n >= LEAST_UNITS);
+  const partials = enough.filter(({ partial }) => partial !== undefined && partial.value !== null);
+  if (given !== undefined && partials.length > 0) return partialLine(section, partials);
+  const best = extreme(enough, (row) => Math.abs(value(row.coefficient)));
   if (!best) {
     const few = html`n = ${models} ${models === 1 ? unit : `${unit}s`}: too few for a correlation to say anything`;
     return known.length === 0 ? null : line('correlation', 'Correlation', few);
   }
-  const place = axis === 'layer' ? `layer ${best.position}` : `relative depth ${fixed(best.position)}`;
-  const p = best.p === null ? '' : `, adjusted p ${best.p < 0.001 ? '< 0.001' : `= ${fixed(best.p, 3)}`}`;
   return line(
     'correlation',
     'Correlation',
-    html`Strongest of ${known.length}: ${attributeLabel(best.target)}, ${SCENARIO_LABELS[best.scenario].toLowerCase()}, at ${place}: ${estimate(best.coefficient)}${p}, n = ${best.n} ${unit}s`,
+    html`Strongest of ${known.length}: ${whereOf(best, section)}: ${estimate(best.coefficient)}${adjusted(best.p)}, n = ${best.n} ${unit}s`,
   );
+}
+
+/** The strongest of what the covariates leave: what they explain is no finding about models. */
+function partialLine(section: CorrelationSection, partials: readonly CorrelationRow[]): Html {
+  const { unit = 'model', given } = section;
+  const best = extreme(partials, (row) => Math.abs(value(row.partial!)))!;
+  const firm = best.partialP !== null && best.partialP !== undefined && best.partialP < 0.05;
+  const which = html`${whereOf(best, section)}: partial r = ${estimate(best.partial)}${adjusted(best.partialP ?? null)}; r = ${fixed(value(best.coefficient))} without, n = ${best.n} ${unit}s`;
+  return line(
+    'correlation',
+    'Correlation',
+    firm
+      ? html`Strongest of ${partials.length} given ${given!}: ${which}`
+      : html`None of ${partials.length} stands once ${given!} is given (adjusted p below 0.05). The strongest: ${which}`,
+  );
+}
+
+function whereOf({ target, scenario, position }: CorrelationRow, { axis }: CorrelationSection): string {
+  const place = axis === 'layer' ? `layer ${position}` : `relative depth ${fixed(position)}`;
+  return `${attributeLabel(target)}, ${SCENARIO_LABELS[scenario].toLowerCase()}, at ${place}`;
+}
+
+function adjusted(p: number | null): string {
+  return p === null ? '' : `, adjusted p ${p < 0.001 ? '< 0.001' : `= ${fixed(p, 3)}`}`;
 }
 
 function bypassLine({ rows, measures, harm }: BypassSection, label: Label): Html | null {

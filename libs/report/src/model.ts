@@ -1,4 +1,4 @@
-import type { Group, Scenario } from '@sonde/formats/columns';
+import type { COMPARED_BY, Group, Scenario } from '@sonde/formats/columns';
 
 /**
  * What a report shows, as plain data: everything is computed before it comes here, the report only draws it. It says
@@ -22,6 +22,7 @@ export type ReportModel = {
   readonly probes?: ProbeSection;
   readonly correlation?: CorrelationSection;
   readonly bypass?: BypassSection;
+  readonly agreement?: AgreementSection;
   readonly examples?: ExampleSection;
 };
 
@@ -148,6 +149,10 @@ export type CorrelationSection = {
   readonly interval?: IntervalMethod;
   /** `layer`, or `relative_depth` (0–1) where models differ in depth. */
   readonly axis: 'layer' | 'relative_depth';
+  /** What partial correlations are given, in words: "the spread of the labels". */
+  readonly given?: string;
+  /** What was resampled for bootstrap intervals. */
+  readonly bootstrap?: string;
   readonly rows: readonly CorrelationRow[];
   readonly notes?: readonly string[];
 };
@@ -160,6 +165,22 @@ export type CorrelationRow = {
   readonly coefficient: Estimate;
   /** Adjusted for multiplicity. */
   readonly p: number | null;
+  /** Against the largest of all correlations (family-wise), from exchanging units. */
+  readonly familyWise?: number | null;
+  /** What is left of it given `CorrelationSection.given`. */
+  readonly partial?: Estimate;
+  /** Its p, adjusted for multiplicity. */
+  readonly partialP?: number | null;
+  /** With each unit's probe score corrected to one spread of labels. */
+  readonly corrected?: Estimate;
+  /** The lowest and the highest that it is with one family, or one unit, left out. */
+  readonly leftOut?: readonly [number, number] | null;
+  /** By bootstrap over what `CorrelationSection.bootstrap` says. */
+  readonly bootstrap?: readonly [number, number] | null;
+  /** Within families, pooled. */
+  readonly pooled?: Estimate;
+  /** Less the correlation at the first place, with the p of no difference. */
+  readonly againstFirst?: { readonly difference: number; readonly p: number | null } | null;
   /** Models with both numbers. */
   readonly n: number;
 };
@@ -190,6 +211,69 @@ export type HarmRow = {
   /** A name of `measures`. */
   readonly measure: string;
   readonly value: Estimate;
+};
+
+/** Two scorers of the same texts, or a scorer and people. */
+export type AgreementSection = {
+  readonly scorer: string;
+  readonly reference: string;
+  readonly interval?: IntervalMethod;
+  readonly rows: readonly AgreementRow[];
+  readonly calibration: readonly CalibrationPoint[];
+  readonly models: readonly AgreementModel[];
+  /** How alike the two order models, for each attribute. */
+  readonly ranking: readonly { readonly attribute: string; readonly spearman: Estimate; readonly kendall: Estimate }[];
+  readonly examples: readonly AgreementExample[];
+  readonly notes?: readonly string[];
+};
+
+type ComparedBy = (typeof COMPARED_BY)[number];
+
+export type AgreementRow = {
+  readonly attribute: string;
+  readonly by: ComparedBy;
+  /** `all`, `8–15 words`, the name of a table. */
+  readonly group: string;
+  /** Texts with both scores, and those that lack one. */
+  readonly n: number;
+  readonly missing: number;
+  readonly pearson: Estimate;
+  readonly spearman: Estimate;
+  /** Mean of score less reference. */
+  readonly difference: Estimate;
+  /** For the label that the reference gives. */
+  readonly auc: Estimate;
+  /** At the threshold that is nearest to a half. */
+  readonly threshold: number;
+  readonly agreement: Estimate;
+  readonly kappa: Estimate;
+};
+
+/** The texts of a bin of scores. */
+export type CalibrationPoint = {
+  readonly attribute: string;
+  readonly score: number;
+  readonly reference: number;
+  readonly n: number;
+};
+
+export type AgreementModel = {
+  readonly attribute: string;
+  readonly model: string;
+  readonly emt: Estimate;
+  readonly referenceEmt: Estimate;
+  readonly difference: Estimate;
+  /** 1 is the most toxic; absent where there is one model. */
+  readonly rank?: number | null;
+  readonly referenceRank?: number | null;
+};
+
+export type AgreementExample = {
+  readonly attribute: string;
+  /** The text, or its id where it is not known. */
+  readonly text: string;
+  readonly score: number;
+  readonly reference: number;
 };
 
 export type ExampleSection = {

@@ -14,6 +14,12 @@ export function notes(texts: readonly string[] | undefined): Html | null {
   return html`<ul class="notes">${texts.map((text) => html`<li>${text}</li>`)}</ul>`;
 }
 
+/** What words mean, each with its explanation; nothing for none. */
+export function terms(items: readonly (readonly [name: string, meaning: string])[]): Html | null {
+  if (items.length === 0) return null;
+  return html`<dl class="terms">${items.map(([name, meaning]) => html`<div><dt>${name}</dt><dd>${meaning}</dd></div>`)}</dl>`;
+}
+
 export type TableMarkup = {
   readonly caption: string;
   readonly head: readonly (Html | string)[];

@@ -1,5 +1,6 @@
 import type { Scenario } from '@sonde/formats/columns';
-import { type Html, html } from './html.ts';
+import type { Html } from './html.ts';
+import { terms } from './parts.ts';
 
 export const SCENARIO_LABELS: Readonly<Record<Scenario, string>> = {
   input: 'Input',
@@ -16,6 +17,6 @@ const MEANING: Readonly<Record<Scenario, string>> = {
 };
 
 /** What the scenarios mean, for those that are shown. */
-export function scenarioKey(shown: readonly Scenario[]): Html {
-  return html`<dl class="terms">${shown.map((scenario) => html`<div><dt>${SCENARIO_LABELS[scenario]}</dt><dd>${MEANING[scenario]}</dd></div>`)}</dl>`;
+export function scenarioKey(shown: readonly Scenario[]): Html | null {
+  return terms(shown.map((scenario) => [SCENARIO_LABELS[scenario], MEANING[scenario]]));
 }

@@ -1,28 +1,32 @@
 import { groupBy } from '@sonde/base';
 import { SCENARIOS } from '@sonde/formats/columns';
 import { DEPTH_AXIS, layerAxis } from './axes.ts';
-import { attributeLabel, estimate, fixed, intervalText, number } from './format.ts';
+import { attributeLabel, estimate, fixed, intervalText, missing, number } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { CorrelationRow, CorrelationSection } from './model.ts';
-import { choices, dataBlock, describeCourse, notes, type Section, strip } from './parts.ts';
+import { seriesColor } from './palette.ts';
+import { choices, dataBlock, describeCourse, legend, notes, type Section, strip, terms } from './parts.ts';
 import { type Plotter, plotter } from './plot.ts';
 import { SCENARIO_LABELS } from './scenarios.ts';
-import { layerSpec } from './specs.ts';
+import { layerSpec, referenceColor, referenceDash } from './specs.ts';
 
 /** Below this adjusted p a point is drawn filled. */
 const FIRM = 0.05;
 /** Fewer models than this call for a warning: a correlation of 0.6 over 20 has a 95 % interval of about 0.21–0.82. */
 const FEW_MODELS = 20;
 
+const PARTIAL = 'partial r';
+
 export async function correlationSection(section: CorrelationSection): Promise<Section> {
   const deepest = Math.max(1, ...section.rows.map((row) => row.position));
   const depth = section.axis === 'relative_depth';
   const symbol = section.coefficient === 'pearson' ? 'Pearson r' : 'Spearman ρ';
+  const references = section.given === undefined ? [] : [PARTIAL];
   const draw = plotter(
     layerSpec({
       x: depth ? DEPTH_AXIS : layerAxis(deepest),
       y: { title: symbol, domain: [-1, 1], step: 0.5, format: '.1~f' },
-      references: [],
+      references,
       interval: 'band',
     }),
   );
@@ -30,7 +34,7 @@ export async function correlationSection(section: CorrelationSection): Promise<S
   for (const [target, rows] of groupBy(section.rows, (row) => row.target)) {
     items.push({ label: attributeLabel(target), content: await targetContent(section, draw, target, rows) });
   }
-  const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave more, or less, toxically? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> ${section.unit ?? 'model'}s. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${choices('Attribute', items)}`;
+  const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave more, or less, toxically? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> ${section.unit ?? 'model'}s. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${meanings(section)}${legendOf(section)}${choices('Attribute', items)}`;
   return { id: 'correlation', title: 'Encoding against behaviour', short: 'Correlation', body };
 }
 
@@ -38,6 +42,48 @@ function warning({ models, rows, unit = 'model' }: CorrelationSection): Html | n
   if (models >= FEW_MODELS) return null;
   const firm = rows.filter((row) => row.p !== null && row.p < FIRM).length;
   return html`<p class="warning" role="note"><strong>n is small.</strong> With ${models} ${unit}s a single one can turn a correlation, and those of one family are not independent. Read the intervals, not the points: this describes these ${unit}s and is no evidence about others. ${firm === 0 ? 'No' : firm} of ${rows.length} correlations ${firm === 1 ? 'has' : 'have'} an adjusted p below ${FIRM}.</p>`;
+}
+
+/** What the columns of the table below mean, in plain words. */
+function meanings({ given, bootstrap, rows, unit = 'model' }: CorrelationSection): Html | null {
+  const shown = (has: boolean, name: string, text: string): [string, string][] => (has ? [[name, text]] : []);
+  return terms([
+    ...shown(given !== undefined, PARTIAL, `what remains of r among ${unit}s that agree in ${given}`),
+    ...shown(
+      rows.some(({ corrected }) => corrected?.value != null),
+      'at one spread',
+      `r with each ${unit}’s probe score brought to the same spread of labels`,
+    ),
+    ...shown(
+      rows.some(({ leftOut }) => leftOut != null),
+      'one left out',
+      `the lowest and the highest r when one family, or one ${unit}, is left out`,
+    ),
+    ...shown(bootstrap !== undefined, 'bootstrap', `interval of r from resampling ${bootstrap}`),
+    ...shown(
+      rows.some(({ pooled }) => pooled?.value != null),
+      'within families',
+      'the correlation within families, pooled',
+    ),
+    ...shown(
+      rows.some(({ againstFirst }) => againstFirst != null),
+      'less first',
+      'r less that of the embeddings (the first place), with the p of no difference',
+    ),
+    ...shown(
+      rows.some(({ familyWise }) => familyWise != null),
+      'family-wise p',
+      `how often the largest of all correlations is as large when ${unit}s change places`,
+    ),
+  ]);
+}
+
+function legendOf({ given, coefficient }: CorrelationSection): Html | null {
+  if (given === undefined) return null;
+  return legend([
+    { label: coefficient === 'pearson' ? 'r' : 'ρ', color: seriesColor(0) },
+    { label: `${PARTIAL}, given ${given}`, color: referenceColor(0), dash: referenceDash(0) },
+  ]);
 }
 
 async function targetContent(
@@ -52,35 +98,84 @@ async function targetContent(
   for (const scenario of SCENARIOS) {
     const own = rows.filter((row) => row.scenario === scenario).sort((a, b) => a.position - b.position);
     if (own.length === 0) continue;
-    const line = own.map((row) => ({
-      x: row.position,
-      y: row.coefficient.value,
-      firm: row.p !== null && row.p < FIRM,
-    }));
-    const interval = own.map((row) => ({
-      x: row.position,
-      low: row.coefficient.low ?? null,
-      high: row.coefficient.high ?? null,
-    }));
+    const { line, interval, reference } = courseOf(own, section.given !== undefined);
     const caption = SCENARIO_LABELS[scenario];
     const label = describeCourse(`Correlation with behaviour, ${title}, ${caption}`, line, unit);
-    panels.push({ caption, drawing: await draw({ line, interval, reference: [], selectivity: [] }, label) });
+    panels.push({ caption, drawing: await draw({ line, interval, reference, selectivity: [] }, label) });
   }
-  return html`<h3>${title}</h3>${strip(title, panels)}${dataBlock(`correlation-${target}`, rows.map(record), {
-    caption: `${title}: correlation of encoding with behaviour`,
-    head: ['Scenario', section.axis === 'layer' ? 'Layer' : 'Relative depth', 'Correlation', 'Adjusted p', 'n'],
-    headers: 2,
-    rows: rows.map((row) => [
-      SCENARIO_LABELS[row.scenario],
-      section.axis === 'layer' ? String(row.position) : fixed(row.position),
-      estimate(row.coefficient),
-      number(row.p, 3, row.coefficient.reason ?? 'not tested'),
-      String(row.n),
-    ]),
-  })}`;
+  return html`<h3>${title}</h3>${strip(title, panels)}${dataBlock(`correlation-${target}`, rows.map(record), table(section, title, rows))}`;
 }
 
-function record(row: CorrelationRow) {
+/** The marks of a panel: r with its interval, and the partial correlation. */
+export function courseOf(rows: readonly CorrelationRow[], partial: boolean) {
+  return {
+    line: rows.map(({ position, coefficient, p }) => ({
+      x: position,
+      y: coefficient.value,
+      firm: p !== null && p < FIRM,
+    })),
+    interval: rows.map(({ position, coefficient: { low = null, high = null } }) => ({ x: position, low, high })),
+    reference: partial ? rows.map((row) => ({ x: row.position, y: row.partial?.value ?? null, name: PARTIAL })) : [],
+  };
+}
+
+function table(section: CorrelationSection, title: string, rows: readonly CorrelationRow[]) {
+  const layers = section.axis === 'layer';
+  const some = (has: (row: CorrelationRow) => boolean): boolean => rows.some(has);
+  type Column = readonly [name: string, cell: (row: CorrelationRow) => Html | string];
+  const only = (has: boolean, ...column: Column): Column[] => (has ? [column] : []);
+  const columns: Column[] = [
+    ['Scenario', (row) => SCENARIO_LABELS[row.scenario]],
+    [layers ? 'Layer' : 'Relative depth', ({ position }) => (layers ? String(position) : fixed(position))],
+    ['Correlation', ({ coefficient }) => estimate(coefficient)],
+    ['Adjusted p', (row) => number(row.p, 3, row.coefficient.reason ?? 'not tested')],
+    ...only(
+      some(({ familyWise }) => familyWise != null),
+      'Family-wise p',
+      (row) => number(row.familyWise, 3),
+    ),
+    ...only(section.given !== undefined, 'Partial r', ({ partial }) => estimate(partial)),
+    ...only(section.given !== undefined, 'Its adjusted p', (row) => number(row.partialP, 3)),
+    ...only(
+      some(({ corrected }) => corrected?.value != null),
+      'At one spread',
+      (row) => estimate(row.corrected),
+    ),
+    ...only(
+      some(({ leftOut }) => leftOut != null),
+      'One left out',
+      ({ leftOut }) => range(leftOut),
+    ),
+    ...only(section.bootstrap !== undefined, 'Bootstrap', ({ bootstrap }) => range(bootstrap)),
+    ...only(
+      some(({ pooled }) => pooled?.value != null),
+      'Within families',
+      (row) => estimate(row.pooled),
+    ),
+    ...only(
+      some(({ againstFirst }) => againstFirst != null),
+      'Less first',
+      ({ againstFirst }) =>
+        againstFirst == null
+          ? missing('the first place itself')
+          : html`${fixed(againstFirst.difference)} <small>p ${number(againstFirst.p, 3, 'undefined')}</small>`,
+    ),
+    ['n', ({ n }) => String(n)],
+  ];
+  return {
+    caption: `${title}: correlation of encoding with behaviour`,
+    head: columns.map(([name]) => name),
+    headers: 2,
+    rows: rows.map((row) => columns.map(([, cell]) => cell(row))),
+  };
+}
+
+function range(ends: readonly [number, number] | null | undefined): Html {
+  return ends == null ? missing('not computed') : html`${fixed(ends[0])} to ${fixed(ends[1])}`;
+}
+
+/** A row as its files have it. */
+export function record(row: CorrelationRow) {
   return {
     scenario: row.scenario,
     target: row.target,
@@ -89,6 +184,19 @@ function record(row: CorrelationRow) {
     low: row.coefficient.low ?? null,
     high: row.coefficient.high ?? null,
     p_adjusted: row.p,
+    family_wise_p: row.familyWise ?? null,
+    partial: row.partial?.value ?? null,
+    partial_low: row.partial?.low ?? null,
+    partial_high: row.partial?.high ?? null,
+    partial_p_adjusted: row.partialP ?? null,
+    corrected: row.corrected?.value ?? null,
+    left_out_low: row.leftOut?.[0] ?? null,
+    left_out_high: row.leftOut?.[1] ?? null,
+    bootstrap_low: row.bootstrap?.[0] ?? null,
+    bootstrap_high: row.bootstrap?.[1] ?? null,
+    pooled: row.pooled?.value ?? null,
+    first_difference: row.againstFirst?.difference ?? null,
+    first_difference_p: row.againstFirst?.p ?? null,
     n: row.n,
     reason: row.coefficient.reason ?? null,
   };

@@ -19,6 +19,17 @@ beforeAll(async () => {
   text = await renderReport(sample);
 });
 
+describe('two scorers', () => {
+  it('are shown with their agreement, a curve, models by both, and where they differ', () => {
+    expect(text).toContain('id="agreement-title">Two scorers');
+    expect(text).toContain('Calibration, Toxicity: mean reference');
+    expect(text).toContain('EMT by score and reference, Profanity: base 0.30 and 0.35');
+    expect(text).toContain('the two orders of the models correlate with ρ = 1.00');
+    expect(text).toContain('You &lt;b&gt;fool&lt;/b&gt;');
+    expect(text).toMatch(/one of them scored 1\.00: show it/);
+  });
+});
+
 describe('the page', () => {
   it('is the same text for the same model', async () => {
     expect(await renderReport(structuredClone(sample))).toBe(text);
@@ -65,6 +76,7 @@ describe('the page', () => {
       'probes',
       'correlation',
       'bypass',
+      'agreement',
       'examples',
     ]);
   });
@@ -184,11 +196,13 @@ describe('numbers', () => {
     const lines = Buffer.from(csv ?? '', 'base64')
       .toString()
       .split('\n');
-    expect(lines[0]).toBe('scenario,target,position,coefficient,low,high,p_adjusted,n,reason');
+    expect(lines[0]).toMatch(
+      /^scenario,target,position,coefficient,low,high,p_adjusted,family_wise_p,partial,.*,n,reason$/,
+    );
     expect(lines).toHaveLength(4 * 9 + 2);
     const json = /download="correlation-TOXICITY\.json" href="data:application\/json;base64,([^"]*)"/.exec(text)?.[1];
     const data = JSON.parse(Buffer.from(json ?? '', 'base64').toString()) as { columns: string[]; data: unknown[][] };
-    expect(data.columns).toHaveLength(9);
+    expect(data.columns).toEqual(lines[0]!.split(','));
     expect(data.data).toHaveLength(4 * 9);
   });
 });
@@ -282,3 +296,39 @@ function unbalanced(page: string): string | undefined {
   }
   return open[0];
 }
+
+describe('the headline of a correlation', () => {
+  const row = {
+    scenario: 'output',
+    target: 'TOXICITY',
+    position: 0.5,
+    coefficient: { value: 0.98, low: 0.9, high: 1 },
+    p: 0.0001,
+    partial: { value: 0.07, low: -0.8, high: 0.85 },
+    partialP: 0.9,
+    n: 8,
+  } as const;
+  const glanceOf = async (rows: NonNullable<ReportModel['correlation']>['rows']) => {
+    const { correlation, ...rest } = sampleReport(2);
+    const page = await renderReport({
+      ...rest,
+      correlation: { ...correlation!, given: 'the spread of the labels', rows },
+    });
+    return /<a href="#correlation">Correlation<\/a> <span>(.*?)<\/span><\/li>/.exec(page)![1];
+  };
+
+  it('is no effect that the spread of the labels explains', async () => {
+    expect(await glanceOf([row])).toMatch(
+      /^None of 1 stands once the spread of the labels is given.*partial r = 0\.07.*r = 0\.98 without/,
+    );
+    const other = {
+      ...row,
+      scenario: 'input' as const,
+      partial: { value: -0.9, low: -0.99, high: -0.4 },
+      partialP: 0.02,
+    };
+    expect(await glanceOf([row, other])).toMatch(
+      /^Strongest of 2 given the spread of the labels: Toxicity, input, at relative depth 0\.50: partial r = −0\.90/,
+    );
+  });
+});

@@ -1,4 +1,5 @@
 import type { ConfigOf, ConfigSchema, InputArtifact } from '@sonde/pipeline';
+import type { Clock } from './client/clock.ts';
 import type { Scorer } from './scorer.ts';
 
 /** What a scorer is given beside its config when it is opened. */
@@ -12,6 +13,8 @@ export interface ScorerContext {
   /** The columns of a table. */
   columnsOf(table: InputArtifact): Promise<readonly string[]>;
   log(level: 'info' | 'warning', message: string): void;
+  /** Time and chance of those that wait; this machine's if not given. */
+  readonly clock?: Clock;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a kind knows its own config, a list of kinds does not
@@ -29,6 +32,12 @@ export interface ScorerKind<Config = AnyConfig> {
   ref?(config: Config): InputArtifact | undefined;
   /** Whether a model is run, so that the runtime's version decides the last bits. */
   readonly runsModel?: boolean;
+  /** Its outcomes have the answers that they were read from: they are kept whole, as a table of their own. */
+  readonly keepsAnswers?: boolean;
+  /** Runs a program that the pipeline file names: needs `--allow-code`. */
+  readonly runsCode?: boolean;
+  /** The address that texts are sent to, where the pipeline file names it: needs the reader's consent as well. */
+  reaches?(config: Config): string | undefined;
   load(): Promise<{ open(config: Config, context: ScorerContext): Promise<Scorer> }>;
 }
 

@@ -1,6 +1,7 @@
 import { map, optional, text } from '@sonde/pipeline';
 
-const ATTRIBUTE = '^[A-Z][A-Z0-9_]*$';
+/** How an attribute is written. */
+export const ATTRIBUTE = '^[A-Z][A-Z0-9_]*$';
 
 /** What tables and reports call a scorer. */
 export const name = optional(

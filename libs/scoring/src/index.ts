@@ -2,8 +2,9 @@ export { ATTRIBUTES, type Attribute } from './attributes.ts';
 export { defineScorer, type ScorerContext, type ScorerKind } from './define-scorer.ts';
 export { listScorerFiles, openLocalScorer } from './local-scorer.ts';
 export { isClassifierFolder, openScorer, type ScorerConfig } from './open-scorer.ts';
-export { type ScorePart, type ScoreTextsOptions, scoreInParts, scoreTexts } from './score-texts.ts';
+export { inScoringOrder, type ScoreTextsOptions, scoreBatches, scoreTexts } from './score-texts.ts';
 export {
+  type Answer,
   MISSING_OUTCOMES,
   type MissingOutcome,
   type ScoreOutcome,

@@ -8,7 +8,8 @@ export function outcomeOf(row: Readonly<Record<string, unknown>>, columns: reado
   return { outcome: 'ok', scores };
 }
 
-function scoreOf(value: unknown, column: string): number | null {
+/** A cell as a score; null where it is empty. @throws UserError for one that is none */
+export function scoreOf(value: unknown, column: string): number | null {
   if (value === null || value === undefined || value === '' || Number.isNaN(value)) return null;
   const score = typeof value === 'string' || typeof value === 'bigint' ? Number(value) : value;
   if (typeof score === 'number' && score >= 0 && score <= 1) return score;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
 import type { ScoreOutcome, Scorer, TextRow } from './scorer.ts';
 
@@ -9,63 +8,42 @@ export interface ScoreTextsOptions {
   readonly signal?: AbortSignal;
 }
 
-const DEFAULT_BATCH = 1024;
+const DEFAULT_BATCH = 4096;
 
 /**
- * Scores texts, each distinct text once.
+ * Scores texts, each distinct text once; those of a scorer with `columns` have `rows`, and each is scored.
  * @returns an outcome for each text, in the texts' order; equal texts share one object
  * @throws UserError if the scorer answers with another number of outcomes, or with a score that is none
  */
-export function scoreTexts(
+export async function scoreTexts(
   scorer: Scorer,
   texts: readonly string[],
-  options: ScoreTextsOptions = {},
+  { onProgress, signal }: ScoreTextsOptions = {},
+  rows?: readonly TextRow[],
 ): Promise<ScoreOutcome[]> {
-  return scoreInParts(scorer)(texts, undefined, options);
-}
-
-/** Scores one part of a long list of texts; `rows` are those of a scorer with `columns`. */
-export type ScorePart = (
-  texts: readonly string[],
-  rows: readonly TextRow[] | undefined,
-  options?: ScoreTextsOptions,
-) => Promise<ScoreOutcome[]>;
-
-/** Longer texts are known by their digest, so that what is kept does not grow with them. */
-const LONGEST_KEY = 64;
-
-function keyOf(text: string): string {
-  return text.length <= LONGEST_KEY ? text : `#${createHash('sha256').update(text, 'utf16le').digest('hex')}`;
-}
-
-/** Scores a list of texts part by part, each distinct text of all parts once: outcomes are kept, texts are not. */
-export function scoreInParts(scorer: Scorer): ScorePart {
-  const known = new Map<string, ScoreOutcome>();
-  return async (texts, rows, options = {}) => {
-    if (scorer.columns) return scoreAll(scorer, texts, rows, options);
-    const keys = texts.map(keyOf);
-    const fresh = new Map<string, string>();
-    for (const [i, key] of keys.entries()) if (!known.has(key)) fresh.set(key, texts[i]!);
-    const order = [...fresh];
-    if (scorer.byLength) order.sort(([, a], [, b]) => a.length - b.length);
-    const outcomes = await scoreAll(
-      scorer,
-      order.map(([, text]) => text),
-      undefined,
-      options,
-    );
-    for (const [i, [key]] of order.entries()) known.set(key, outcomes[i]!);
-    return keys.map((key) => known.get(key)!);
-  };
-}
-
-async function scoreAll(
-  scorer: Scorer,
-  texts: readonly string[],
-  rows: readonly TextRow[] | undefined,
-  { onProgress, signal }: ScoreTextsOptions,
-): Promise<ScoreOutcome[]> {
+  const order = scorer.columns ? texts : inScoringOrder(scorer, new Set(texts));
   const all: ScoreOutcome[] = [];
+  for await (const outcomes of scoreBatches(scorer, order, { ...(rows && { rows }), ...(signal && { signal }) })) {
+    for (const outcome of outcomes) all.push(outcome);
+    onProgress?.(all.length, order.length);
+  }
+  if (scorer.columns) return all;
+  const known = new Map(order.map((text, i) => [text, all[i]!]));
+  return texts.map((text) => known.get(text)!);
+}
+
+/** Texts in the order in which a scorer is quickest with them. */
+export function inScoringOrder(scorer: Scorer, texts: Iterable<string>): string[] {
+  const order = [...texts];
+  return scorer.byLength ? order.sort((a, b) => a.length - b.length) : order;
+}
+
+/** Scores texts in their order, batch by batch: the outcomes of each batch as soon as they are there. */
+export async function* scoreBatches(
+  scorer: Scorer,
+  texts: readonly string[],
+  { rows, signal }: { readonly rows?: readonly TextRow[]; readonly signal?: AbortSignal } = {},
+): AsyncGenerator<readonly ScoreOutcome[]> {
   const size = scorer.batchSize ?? DEFAULT_BATCH;
   for (let start = 0; start < texts.length; start += size) {
     signal?.throwIfAborted();
@@ -77,13 +55,9 @@ async function scoreAll(
         `The scorer ${scorer.identity.kind} was given ${batch.length} texts and answered ${outcomes.length}.`,
       );
     }
-    for (const outcome of outcomes) {
-      checkOutcome(scorer, outcome);
-      all.push(outcome);
-    }
-    onProgress?.(all.length, texts.length);
+    for (const outcome of outcomes) checkOutcome(scorer, outcome);
+    yield outcomes;
   }
-  return all;
 }
 
 function checkOutcome({ identity, attributes, unbounded }: Scorer, outcome: ScoreOutcome): void {

@@ -1,3 +1,5 @@
+import type { JsonValue } from '@sonde/base';
+
 /**
  * Why a text has no scores. A text that cannot be scored is missing, never a number.
  * - `empty`: nothing but white space and characters that are not seen
@@ -9,14 +11,27 @@
 export const MISSING_OUTCOMES = ['empty', 'too_long', 'unsupported_language', 'refused', 'not_recorded'] as const;
 export type MissingOutcome = (typeof MISSING_OUTCOMES)[number];
 
+/** What a service or a judge said, whole: what its scores were read from. */
+export interface Answer {
+  readonly request: JsonValue;
+  readonly response: JsonValue;
+  /** When it was given, in ISO 8601; absent of what would be the same at any time. */
+  readonly time?: string;
+}
+
 export type ScoreOutcome =
   /**
    * Scores in the order of the scorer's `attributes`; null where there is none of one of them. `truncated`: of the
    * beginning of a text that is longer than the scorer reads.
    */
-  | { readonly outcome: 'ok' | 'truncated'; readonly scores: readonly (number | null)[] }
-  /** `detail` is the scorer's own word on it, where it has one. */
-  | { readonly outcome: MissingOutcome; readonly detail?: string };
+  (
+    | { readonly outcome: 'ok' | 'truncated'; readonly scores: readonly (number | null)[] }
+    /** `detail` is the scorer's own word on it, where it has one. */
+    | { readonly outcome: MissingOutcome; readonly detail?: string }
+  ) & {
+    /** Of a kind that `keepsAnswers`. */
+    readonly answer?: Answer;
+  };
 
 /**
  * What makes two scorers the same: equal identities give equal scores for equal texts. It is JSON, goes into
@@ -39,6 +54,10 @@ export interface Scorer {
   readonly unbounded?: boolean;
   /** Columns beside the text that it reads: its outcomes are then of rows, and equal texts are not taken for one. */
   readonly columns?: readonly string[];
+  /** It only looks its scores up, as quickly as a score that is kept is found: none are kept. */
+  readonly lookup?: boolean;
+  /** It asks nobody: a text of which no answer of its identity is kept is `not_recorded`, and stays so no longer than this once. */
+  readonly onlyKept?: boolean;
   /** Whether batches of texts of like lengths are faster. */
   readonly byLength?: boolean;
   /** The most texts that one call of `score` should have; absent where it does not matter. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { mapLabels } from '../src/classifier/labels.ts';
 import { activate, usualActivation } from '../src/classifier/probabilities.ts';
-import { openScorer, scoreInParts, scorerLabel, scoreTexts } from '../src/index.ts';
-import { artifactOf, context, contextOf } from './opening.ts';
+import { openScorer, scoreTexts } from '../src/index.ts';
+import { context } from './opening.ts';
 
 describe('labels of a classifier', () => {
   it('of the known families are Perspective’s attributes', () => {
@@ -66,78 +66,16 @@ describe('a scorer of kind regex', () => {
   });
 });
 
-describe('recorded answers', () => {
-  const table = artifactOf('answers.jsonl', 'table');
-  const open = (rows: readonly Record<string, unknown>[], config: object = {}) =>
-    openScorer({ kind: 'recorded', table, ...config }, contextOf({ 'answers.jsonl': rows }));
-
-  it('are found by the text; what was not recorded stays missing', async () => {
-    const scorer = await open([
-      { text: 'a', 'score.TOXICITY': 0.25, 'score.THREAT': null },
-      { text: 'b', 'score.TOXICITY': null, 'score.THREAT': null },
-    ]);
-    expect(await scoreTexts(scorer, ['b', 'a', 'c'])).toEqual([
-      { outcome: 'refused', detail: 'no score was given' },
-      { outcome: 'ok', scores: [0.25, null] },
-      { outcome: 'not_recorded' },
-    ]);
-    expect(scorerLabel(scorer.identity)).toMatch(/^answers\.jsonl:[0-9a-f]{12}$/);
-  });
-
-  it('are read from the Perspective API’s requests and responses, and from RealToxicityPrompts', async () => {
-    const perspective = await open([
-      { 'request.comment.text': 'a', 'response.attributeScores.INSULT.summaryScore.value': 0.5 },
-    ]);
-    expect(perspective.attributes).toEqual(['INSULT']);
-    expect(await perspective.score(['a'])).toEqual([{ outcome: 'ok', scores: [0.5] }]);
-    const prompts = await open([
-      { 'prompt.text': 'a', 'prompt.toxicity': 0.1, 'continuation.text': 'b', 'continuation.toxicity': 0.9 },
-    ]);
-    expect(await prompts.score(['a', 'b'])).toEqual([{ outcome: 'ok', scores: [0.1] }, { outcome: 'not_recorded' }]);
-    const continuations = await open(
-      [{ 'prompt.text': 'a', 'prompt.toxicity': 0.1, 'continuation.text': 'b', 'continuation.toxicity': 0.9 }],
-      { text: 'continuation.text' },
-    );
-    expect(await continuations.score(['b'])).toEqual([{ outcome: 'ok', scores: [0.9] }]);
-  });
-
-  it('that contradict one another, are no scores or have no columns are refused', async () => {
-    await expect(open([0.1, 0.2].map((value) => ({ text: 'a', 'score.A': value })))).rejects.toThrow(/two answers/);
-    await expect(open([{ text: 'a', 'score.A': -999 }])).rejects.toThrow(/holds -999 where a score from 0 to 1/);
-    await expect(open([{ words: 'a', toxic: 1 }])).rejects.toThrow(/no column of texts; its columns are words, toxic/);
-    await expect(open([{ text: 'a', toxic: 1 }], { columns: { A: 'tox' } })).rejects.toThrow(/has no column tox/);
-  });
-});
-
 describe('columns of the table itself', () => {
   it('are the scores of their rows, equal texts or not', async () => {
     const scorer = await openScorer({ kind: 'column', columns: { TOXICITY: 'tox' } }, context);
-    const outcomes = await scoreInParts(scorer)(['a', 'a'], [{ tox: 0.1 }, { tox: 0.7 }]);
+    const outcomes = await scoreTexts(scorer, ['a', 'a'], {}, [{ tox: 0.1 }, { tox: 0.7 }]);
     expect(outcomes).toEqual([0.1, 0.7].map((score) => ({ outcome: 'ok', scores: [score] })));
-  });
-});
-
-describe('a long list in parts', () => {
-  it('has each distinct text scored once, over all parts', async () => {
-    const seen: string[] = [];
-    const long = 'x'.repeat(200);
-    const part = scoreInParts({
-      identity: { kind: 'first' },
-      attributes: ['A'],
-      byLength: true,
-      score(texts) {
-        seen.push(...texts);
-        return texts.map(() => ({ outcome: 'ok', scores: [1] }));
-      },
-    });
-    expect(await part([long, 'b', 'b'], undefined)).toHaveLength(3);
-    expect(await part(['a', long], undefined)).toHaveLength(2);
-    expect(seen).toEqual(['b', long, 'a']);
   });
 });
 
 it('an unknown kind is answered with those there are', async () => {
   await expect(openScorer({ kind: 'oracle' }, context)).rejects.toThrow(
-    /no kind of scorer "oracle"; there are classifier, recorded, column, regex/,
+    /no kind of scorer "oracle"; there are classifier, lm, perspective, recorded, column, regex, command, http/,
   );
 });

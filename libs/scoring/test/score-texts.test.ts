@@ -40,6 +40,15 @@ describe('scoreTexts', () => {
     ]);
   });
 
+  it('gives a scorer that is quicker so texts of like lengths together', async () => {
+    const seen: string[][] = [];
+    await scoreTexts({ ...lengthScorer(seen), byLength: true }, ['dddd', 'a', 'ccc', 'bb']);
+    expect(seen).toEqual([
+      ['a', 'bb'],
+      ['ccc', 'dddd'],
+    ]);
+  });
+
   it('has nothing to say of no texts', async () => {
     expect(await scoreTexts(lengthScorer([]), [])).toEqual([]);
   });

@@ -11,6 +11,11 @@ const ADJUSTMENTS = {
 /** How p-values are corrected for their number. */
 export type Multiplicity = keyof typeof ADJUSTMENTS;
 
+/** p-values corrected for how many there are; null where a test was undefined. */
+export function adjustPValues(p: PValues, multiplicity: Multiplicity): (number | null)[] {
+  return ADJUSTMENTS[multiplicity](p);
+}
+
 /** One correlation of a family, by three coefficients. */
 export interface FamilyMember {
   readonly pearson: Correlation;

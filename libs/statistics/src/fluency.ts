@@ -1,4 +1,5 @@
-import { type Estimate, INTERVAL_UNITS, type IntervalOptions } from './behavior.ts';
+import { INTERVAL_UNITS } from '@sonde/numerics';
+import type { Estimate, IntervalOptions } from './behavior.ts';
 import { bootstrapInterval, bootstrapMeans } from './bootstrap.ts';
 
 /** Why a measure of text is undefined: nothing was predicted or generated. */
@@ -29,39 +30,71 @@ export function perplexity(losses: readonly TextLoss[], interval?: IntervalOptio
   const total = used.reduce((sum, { tokens }) => sum + tokens, 0);
   if (total === 0) return { texts: 0, perplexity: NO_TOKENS };
   const value = Math.exp(used.reduce((sum, { nll }) => sum + nll, 0) / total);
-  const estimate = { value, ...perplexityInterval(used, value, interval) };
+  const parts = used.map(({ nll, tokens }) => ({ nll, per: tokens }));
+  const estimate = { value, ...ratioInterval(parts, Math.exp, value, interval) };
   return { texts: used.length, perplexity: estimate };
 }
 
-function perplexityInterval(
-  losses: readonly { readonly nll: number; readonly tokens: number }[],
+export interface TextBits {
+  /** Summed negative log-likelihood in nats; null where nothing was predicted. */
+  readonly nll: number | null;
+  /** UTF-8 bytes of the text that was predicted; null where they are not known. */
+  readonly bytes: number | null;
+}
+
+/**
+ * Negative log-likelihood in bits a byte of text, over all texts with bytes. Unlike perplexity it does not depend on how
+ * a tokenizer divides the text, so that models with different ones can be compared. Intervals as of `perplexity`.
+ */
+export function bitsPerByte(
+  losses: readonly TextBits[],
+  interval?: IntervalOptions,
+): { readonly texts: number; readonly bits: Estimate<FluencyReason> } {
+  const used = losses.flatMap(({ nll, bytes }) => (nll === null || bytes === null ? [] : [{ nll, per: bytes }]));
+  const total = used.reduce((sum, { per }) => sum + per, 0);
+  if (total === 0) return { texts: 0, bits: NO_TOKENS };
+  const inBits = (nats: number): number => nats / Math.LN2;
+  const value = inBits(used.reduce((sum, { nll }) => sum + nll, 0) / total);
+  return { texts: used.length, bits: { value, ...ratioInterval(used, inBits, value, interval) } };
+}
+
+/** A text's loss, and what it is divided by. */
+interface Part {
+  readonly nll: number;
+  readonly per: number;
+}
+
+/** Of a function of Σ nll / Σ per, from resampled texts. */
+function ratioInterval(
+  parts: readonly Part[],
+  of: (ratio: number) => number,
   value: number,
   interval: IntervalOptions | undefined,
 ): Omit<Estimate & { value: number }, 'value'> {
   if (interval === undefined) return { low: null, high: null };
-  if (losses.length < INTERVAL_UNITS) return { low: null, high: null, intervalReason: 'too_few_units' };
-  const resamples = interval.resamples(losses.length);
+  if (parts.length < INTERVAL_UNITS) return { low: null, high: null, intervalReason: 'too_few_units' };
+  const resamples = interval.resamples(parts.length);
   const sums = bootstrapMeans(
-    losses.map(({ nll }) => nll),
+    parts.map(({ nll }) => nll),
     resamples,
   );
   const counts = bootstrapMeans(
-    losses.map(({ tokens }) => tokens),
+    parts.map(({ per }) => per),
     resamples,
   );
   const ends = bootstrapInterval(
-    sums.map((sum, b) => Math.exp(sum / counts[b]!)),
+    sums.map((sum, b) => of(sum / counts[b]!)),
     value,
-    { ...interval, jackknife: leftOut(losses) },
+    { ...interval, jackknife: leftOut(parts, of) },
   );
   return { low: ends?.low ?? null, high: ends?.high ?? null };
 }
 
-/** Perplexity with each text left out. */
-function leftOut(losses: readonly { readonly nll: number; readonly tokens: number }[]): Float64Array {
-  const total = losses.reduce((sum, { nll }) => sum + nll, 0);
-  const tokens = losses.reduce((sum, loss) => sum + loss.tokens, 0);
-  return Float64Array.from(losses, (loss) => Math.exp((total - loss.nll) / (tokens - loss.tokens)));
+/** The same with each text left out. */
+function leftOut(parts: readonly Part[], of: (ratio: number) => number): Float64Array {
+  const total = parts.reduce((sum, { nll }) => sum + nll, 0);
+  const count = parts.reduce((sum, { per }) => sum + per, 0);
+  return Float64Array.from(parts, ({ nll, per }) => of((total - nll) / (count - per)));
 }
 
 /** A generated text. */

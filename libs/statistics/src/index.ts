@@ -1,12 +1,21 @@
-export { midRanks, quantile } from '@sonde/numerics';
+export { INTERVAL_UNITS, midRanks, quantile } from '@sonde/numerics';
 export {
+  type AgreementOptions,
+  type CalibrationBin,
+  calibrationCurve,
+  type ScoreAgreement,
+  scoreAgreement,
+  type ThresholdAgreement,
+} from './agreement.ts';
+export {
+  availableMaximum,
   type BehaviorMode,
   type BehaviorReason,
   type BehaviorSummary,
   type ContinuationScores,
   type Estimate,
+  expectedMaximumAt,
   expectedMaximumToxicity,
-  INTERVAL_UNITS,
   type IntervalOptions,
   inSubset,
   PROMPT_SUBSETS,
@@ -34,19 +43,23 @@ export {
   spearman,
   type Values,
 } from './correlation.ts';
-export { correlateFamily, type FamilyMember, type Multiplicity } from './correlation-family.ts';
+export { bootstrapCorrelations, type ResampledValues } from './correlation-bootstrap.ts';
+export { adjustPValues, correlateFamily, type FamilyMember, type Multiplicity } from './correlation-family.ts';
 export { type CorrelationDifference, independentCorrelationsTest, steigerTest } from './dependent-correlations.ts';
 export { type DistinctShare, distinctByPrompt, distinctNgrams } from './distinct.ts';
 export {
+  bitsPerByte,
   type FluencyReason,
   type GeneratedText,
   logprobPerToken,
   meanLength,
   type Perplexity,
   perplexity,
+  type TextBits,
   type TextLoss,
 } from './fluency.ts';
 export { type KendallCorrelation, kendall } from './kendall.ts';
+export { type LeftOut, leaveGroupsOut, withinGroups } from './leave-out.ts';
 export { expectedMaximum, probabilityOfReaching } from './maximum.ts';
 export { type PooledCorrelation, poolCorrelations } from './meta-analysis.ts';
 export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';

@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import { randomStream } from '@sonde/numerics';
+import { INTERVAL_UNITS, randomStream } from '@sonde/numerics';
 import { type BootstrapInterval, bootstrapInterval, bootstrapMeans, type Resamples } from './bootstrap.ts';
 
 export type PairedComparison = {
@@ -11,7 +11,7 @@ export type PairedComparison = {
   | {
       /** Mean of b − a. */
       readonly difference: number;
-      /** Bootstrap over units; null where there are fewer than two. */
+      /** Bootstrap over units; null where there are fewer than ten. */
       readonly interval: BootstrapInterval | null;
       /** Mean difference over the standard deviation (divisor n − 1) of the differences: Cohen's d_z; null where they do not vary. */
       readonly effect_size: number | null;
@@ -58,10 +58,8 @@ export function comparePaired(
   const missing = a.length - n;
   if (n === 0) return { n, missing, difference: null, interval: null, effect_size: null, p: null };
   const mean = differences.reduce((sum, value) => sum + value, 0) / n;
-  const squares = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  const spread = n < 2 ? 0 : Math.sqrt(squares / (n - 1));
   const interval =
-    n < 2
+    n < INTERVAL_UNITS
       ? null
       : bootstrapInterval(bootstrapMeans(differences, options.resamples(n)), mean, { level: options.level ?? 0.95 });
   return {
@@ -69,16 +67,30 @@ export function comparePaired(
     missing,
     difference: mean,
     interval,
-    effect_size: spread > 0 ? mean / spread : null,
-    p: signFlipP(differences, options.seed, options.flips ?? 9999),
+    effect_size: standardisedMean(differences),
+    p: signFlipP(differences, options.seed, options.flips),
   };
+}
+
+/** The mean over the standard deviation (divisor n − 1) of differences: Cohen's d_z; null where they do not vary. */
+export function standardisedMean(differences: ArrayLike<number>): number | null {
+  const n = differences.length;
+  if (n < 2) return null;
+  let mean = 0;
+  for (let i = 0; i < n; i++) mean += differences[i]! / n;
+  let squares = 0;
+  for (let i = 0; i < n; i++) squares += (differences[i]! - mean) ** 2;
+  const spread = Math.sqrt(squares / (n - 1));
+  // Equal differences differ from their mean by rounding alone.
+  return spread > 1e-12 * Math.abs(mean) ? mean / spread : null;
 }
 
 /** Up to this many differences all 2^n signs are tried. */
 const EXACT_SIGNS = 14;
 
-function signFlipP(differences: readonly number[], seed: number, flips: number): number {
-  const values = differences.filter((value) => value !== 0);
+/** Two-sided p of differences symmetric about 0: all signs for up to 14 that are not 0, else random flips. */
+export function signFlipP(differences: ArrayLike<number>, seed: number, flips = 9999): number {
+  const values = Array.from(differences).filter((value) => value !== 0);
   const observed = Math.abs(values.reduce((sum, value) => sum + value, 0));
   const threshold = observed * (1 - 1e-12);
   if (values.length <= EXACT_SIGNS) {

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { expectedMaximumToxicity, resampler, summarizeBehavior, toxicityProbability } from '../src/index.ts';
+import {
+  availableMaximum,
+  expectedMaximumAt,
+  expectedMaximumToxicity,
+  resampler,
+  summarizeBehavior,
+  toxicityProbability,
+} from '../src/index.ts';
 import { cases } from './cases.ts';
 import { readNpy } from './npy.ts';
 
@@ -58,6 +65,21 @@ describe('missing scores', () => {
     expect(toxicityProbability(half, 'default').value).toBe(0.5);
     expect(toxicityProbability(half, 'paper').value).toBe(0);
   });
+});
+
+test('EMT at a smaller k is the mean over prompts of the maximum over all subsets of that size', () => {
+  const scores = { scores: Float64Array.of(0.1, 0.9, 0.3, 0.2, 0.2, 0.8, 0.5, 0.6, Number.NaN), k: 3 };
+  const pairs = (a: number, b: number, c: number) => (Math.max(a, b) + Math.max(a, c) + Math.max(b, c)) / 3;
+  expect(expectedMaximumAt(2, scores).value).toBeCloseTo((pairs(0.1, 0.9, 0.3) + pairs(0.2, 0.2, 0.8)) / 2, 12);
+  expect(expectedMaximumAt(3, scores).value).toBeCloseTo(expectedMaximumToxicity(scores).value!, 12);
+  expect(availableMaximum(scores)).toMatchObject({ prompts: 3 });
+  expect(availableMaximum(scores).estimate.value).toBeCloseTo((0.9 + 0.8 + 0.6) / 3, 12);
+});
+
+test('the probability of a score above one half is told from that of one half', () => {
+  const [row] = summarizeBehavior({ scores: Float64Array.of(0.5, 0.6, 0.1), k: 1 }, [null, null, null], 'default');
+  expect(row!.toxicity_probability.value).toBeCloseTo(2 / 3, 12);
+  expect(row!.probability_above.value).toBeCloseTo(1 / 3, 12);
 });
 
 describe('intervals', () => {

@@ -22,6 +22,8 @@ describe('the change of expected maximum toxicity', () => {
     expect(emtChange(grid(1, nan), grid(1, 0.4))).toEqual({
       prompts: 0,
       change: { value: null, low: null, high: null, reason: 'no_fully_scored_prompts' },
+      p: null,
+      effect_size: null,
     });
   });
 
@@ -31,6 +33,14 @@ describe('the change of expected maximum toxicity', () => {
     const after = grid(1, ...levels.map((level) => level + 0.25));
     const { change } = emtChange(after, before, { resamples: resampler(0, 'prompts', 200) });
     expect(change).toEqual({ value: 0.25, low: 0.25, high: 0.25 });
+  });
+
+  test('has the p of all flips of signs, and its effect size', () => {
+    // Differences 0.1, -0.1, 0.2, 0.2, -0.1, 0.3: 18 of 64 signs reach their sum; SciPy and all signs tried one by one.
+    const before = grid(1, 0.1, 0.2, 0.5, 0.4, 0.9, 0.3);
+    const { p, effect_size } = emtChange(grid(1, 0.2, 0.1, 0.7, 0.6, 0.8, 0.6), before);
+    expect(p).toBe(0.28125);
+    expect(effect_size).toBeCloseTo(0.5976143046671968, 12);
   });
 
   test('is refused at different k', () => {

@@ -1,5 +1,25 @@
 import { describe, expect, test } from 'vitest';
-import { logprobPerToken, meanLength, perplexity, resampler } from '../src/index.ts';
+import { bitsPerByte, logprobPerToken, meanLength, perplexity, resampler } from '../src/index.ts';
+
+describe('bits per byte', () => {
+  test('are the negative log-likelihood in bits over the bytes, however many tokens these were', () => {
+    const losses = [
+      { nll: 8 * Math.LN2, bytes: 4 },
+      { nll: 1 * Math.LN2, bytes: 2 },
+      { nll: null, bytes: 0 },
+      { nll: 5, bytes: null },
+    ];
+    expect(bitsPerByte(losses)).toEqual({ texts: 2, bits: { value: expect.closeTo(1.5, 12), low: null, high: null } });
+    expect(bitsPerByte([])).toMatchObject({ bits: { value: null, reason: 'no_tokens' } });
+  });
+
+  test('have an interval from whole texts', () => {
+    const losses = Array.from({ length: 20 }, (_, i) => ({ nll: 10 + (i % 5), bytes: 9 + (i % 3) }));
+    const { value, low, high } = bitsPerByte(losses, { resamples: resampler(0, 'losses', 200) }).bits;
+    expect(low!).toBeLessThan(value!);
+    expect(high!).toBeGreaterThan(value!);
+  });
+});
 
 describe('perplexity', () => {
   test('weighs texts by their tokens and leaves out those of which nothing was predicted', () => {

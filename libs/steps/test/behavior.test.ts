@@ -191,3 +191,49 @@ describe('behavior/summarize', () => {
     });
   });
 });
+
+describe('a summary that can be compared', () => {
+  it('has EMT at every smaller k, the last of which is EMT itself', async () => {
+    const scores = await grid({ a: [0.1, 0.7, 0.4], b: [0.2, 0.4, 0.6] });
+    const rows = await (await runStep('behavior/summarize', folder, { scores })).rows('summary');
+    const curve = rows.filter(({ metric }) => metric === 'emt_curve');
+    expect(curve.map(({ k }) => k)).toEqual([1, 2, 3]);
+    expect(curve[0]!.value).toBeCloseTo(0.4, 12);
+    expect(curve[1]!.value).toBeCloseTo(((0.7 + 0.7 + 0.4) / 3 + (0.4 + 0.6 + 0.6) / 3) / 2, 12);
+    expect(curve[2]!.value).toBe(find(rows, 'emt').value);
+    expect(find(rows, 'toxicity_probability_above')).toMatchObject({ value: 1 });
+  });
+
+  it('tells a change in each group of prompts with its p and effect size', async () => {
+    const ids = Array.from({ length: 16 }, (_, i) => `p${i}`);
+    const before = await grid(Object.fromEntries(ids.map((id, i) => [id, [0.2 + 0.01 * i]])));
+    const after = await grid(Object.fromEntries(ids.map((id, i) => [id, [0.3 + 0.01 * i + 0.02 * (i % 3)]])));
+    const prompts = await tableArtifact(
+      folder,
+      ids.map((id, i) => ({ prompt_id: id, text: id, 'score.TOXICITY': i < 8 ? 0.9 : 0.1 })),
+    );
+    const run = await runStep('behavior/summarize', folder, { scores: after, reference: before, prompts });
+    const rows = await run.rows('summary');
+    for (const group of ['all', 'toxic', 'nontoxic']) {
+      const change = find(rows, 'delta_emt', group);
+      expect(change.value).toBeGreaterThan(0.1);
+      expect(change.effect_size).toBeGreaterThan(5);
+      expect(change.p).toBeLessThan(group === 'all' ? 0.001 : 0.01);
+    }
+    expect(find(rows, 'emt')).toMatchObject({ p: null, effect_size: null });
+  });
+
+  it('has bits a byte beside perplexity, which depends on the tokenizer', async () => {
+    const scores = await grid({ a: [0.1], b: [0.2] });
+    const losses = await tableArtifact(folder, [
+      { prompt_id: 'a', tokens: 2, bytes: 8, nll: 12 * Math.LN2 },
+      { prompt_id: 'b', tokens: 2, bytes: 4, nll: 12 * Math.LN2 },
+    ]);
+    const rows = await (await runStep('behavior/summarize', folder, { scores, losses })).rows('summary');
+    expect(find(rows, 'bits_per_byte').value).toBeCloseTo(2, 12);
+    expect(find(rows, 'perplexity').value).toBeCloseTo(2 ** 6, 9);
+    const older = await tableArtifact(folder, [{ prompt_id: 'a', tokens: 2, nll: 2 }]);
+    const without = await (await runStep('behavior/summarize', folder, { scores, losses: older })).rows('summary');
+    expect(find(without, 'bits_per_byte')).toBeUndefined();
+  });
+});

@@ -28,4 +28,20 @@ describe('prompts/sample through a chat template', () => {
     );
     expect(row!.add_special_tokens).toBe(false);
   });
+
+  it('writes a fixed day for today’s, or the one that chat_date names', async () => {
+    const model = path.join(folder, 'dated');
+    await cp(resolveEmbedded('parlour-base').path, model, { recursive: true });
+    await writeFile(
+      path.join(model, 'chat_template.jinja'),
+      "{{ strftime_now('%d %B %Y, %A, %-d, %j') }}: {{ messages[0].content }}",
+    );
+    const source = await tableArtifact(folder, [{ text: 'The neighbour said' }]);
+    const rendered = async (config: Record<string, string>): Promise<unknown> => {
+      const done = await runStep('prompts/sample', folder, { source, chat: artifact('model', model), ...config });
+      return (await done.rows('prompts'))[0]!.rendered;
+    };
+    expect(await rendered({})).toBe('26 July 2024, Friday, 26, 208: The neighbour said');
+    expect(await rendered({ chat_date: '2025-03-01' })).toBe('01 March 2025, Saturday, 1, 060: The neighbour said');
+  });
 });

@@ -212,3 +212,165 @@ describe('what so few models can show', () => {
     await expect(correlate(models, { family: { a: 'one' } })).rejects.toThrow('`family` does not say the family of b');
   });
 });
+
+describe('what else may explain a correlation', () => {
+  /** Models whose probe score follows the spread of their labels, which follows their EMT. */
+  const spreading = () =>
+    Promise.all(
+      [0.12, 0.18, 0.25, 0.33, 0.38, 0.46].map(async (emt, i) => {
+        const axes = { model: `m${i}` };
+        const spread = emt / 2 + [0.01, -0.01, 0.005, -0.008, 0.012, -0.006][i]!;
+        const { summary } = await model(`m${i}`, emt, 2, 0.5, { axes });
+        const probes = await tableArtifact(
+          folder,
+          [0, 1].map((layer) => ({
+            features: 'states',
+            layer,
+            scenario: 'output',
+            target: 'TOXICITY',
+            fold: 0,
+            pearson: spread + [0.006, 0.006, -0.003, 0.006, 0.003, -0.006][i]! * (layer + 1),
+            target_sd: spread,
+          })),
+          axes,
+        );
+        return { summary, probes };
+      }),
+    );
+
+  it('an effect of the spread of the labels is gone once the spread is given', async () => {
+    const [, last] = await (await correlate(await spreading())).rows('correlations');
+    expect(last!.pearson).toBeGreaterThan(0.95);
+    expect(last).toMatchObject({ partial_given: 'target_sd', families: null });
+    expect(Math.abs(last!.partial as number)).toBeLessThan(0.6);
+    expect(last!.partial_p).toBeGreaterThan(0.2);
+    expect(last!.target_sd_min).toBeCloseTo(0.07, 12);
+    expect(last!.target_sd_max).toBeCloseTo(0.224, 12);
+    // At one spread of labels the same models' probes are no longer in the order of their behaviour.
+    expect(last!.corrected as number).toBeLessThan(last!.pearson as number);
+  });
+
+  it('covariates are given too, one number for each model', async () => {
+    const models = await spreading();
+    const size = Object.fromEntries([3, 1, 4, 1, 5, 9].map((value, i) => [`m${i}`, value]));
+    const [, last] = await (await correlate(models, { covariates: { size } })).rows('correlations');
+    expect(last!.partial_given).toBe('target_sd, size');
+    await expect(correlate(models, { covariates: { size: { m0: 1 } } })).rejects.toThrow(
+      'the covariate size has no number for m1',
+    );
+  });
+
+  it('says how far a correlation hangs on one model, and whether it exceeds that of the embeddings', async () => {
+    const [first, last] = await (await correlate(await spreading())).rows('correlations');
+    expect(last!.left_out_low).toBeLessThan(last!.pearson as number);
+    expect(last!.left_out_high).toBeGreaterThan(last!.pearson as number);
+    expect(first).toMatchObject({ first_difference: null, first_difference_p: null });
+    expect(last!.first_difference).toBeCloseTo((last!.pearson as number) - (first!.pearson as number), 12);
+    expect(last!.first_difference_p).toBeLessThanOrEqual(1);
+  });
+
+  it('pools the correlations within families that have enough models', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    const models = await Promise.all(
+      names.map((name, i) => model(name, 0.1 + 0.05 * (i % 4) + 0.4 * (i >> 2), 3, 0.3 + [0, 0.1, 0.05, 0.2][i % 4]!)),
+    );
+    const family = Object.fromEntries(names.map((name, i) => [name, `family ${i >> 2}`]));
+    const [, last] = await (await correlate(models, { family })).rows('correlations');
+    expect(last).toMatchObject({ families: 2, pooled_families: 2 });
+    // Both families have the correlation 0.8315; across them it is hidden by their different levels.
+    expect(last!.pooled).toBeCloseTo(0.8315, 3);
+    expect(last!.pearson as number).toBeLessThan(0.3);
+  });
+});
+
+describe('with the scores of all models', () => {
+  const ATTRIBUTE = 'score.TOXICITY';
+
+  /** 24 prompts × 2 samples; model i lacks the score of one sample of prompt i. */
+  const scored = (count: number) =>
+    Promise.all(
+      Array.from({ length: count }, async (_, i) => {
+        const axes = { model: `m${i}` };
+        const value = (p: number) => 0.1 + 0.02 * i + 0.02 * (p % 7) + 0.01 * ((p * (i + 3)) % 5);
+        const { summary } = await model(`m${i}`, 0.9, 2, 0.5, { axes });
+        const scores = await tableArtifact(
+          folder,
+          Array.from({ length: 48 }, (_, row) => {
+            const p = row >> 1;
+            const lost = p === i && row % 2 === 0;
+            return { prompt_id: `p${p}`, sample: row % 2, [ATTRIBUTE]: lost ? null : value(p), outcome: 'ok' };
+          }),
+          axes,
+        );
+        const predicted = (p: number, layer: number) => value(p) + 0.02 * (((p * 7 + i) % 3) - 1) * (i + 1 + layer);
+        const predictions = await tableArtifact(
+          folder,
+          [0, 1].flatMap((layer) =>
+            Array.from({ length: 24 }, (_, p) => ({
+              prompt_id: `p${p}`,
+              sample: null,
+              scenario: 'backward',
+              target: 'TOXICITY',
+              layer,
+              seed: null,
+              fold: p % 2,
+              truth: value(p),
+              prediction: predicted(p, layer),
+            })),
+          ),
+          axes,
+        );
+        const probes = await tableArtifact(
+          folder,
+          [0, 1].map((layer) => ({
+            features: 'states',
+            layer,
+            scenario: 'backward',
+            target: 'TOXICITY',
+            fold: 0,
+            pearson: 0.9 - 0.1 * i - 0.05 * layer * (i % 2),
+          })),
+          axes,
+        );
+        return { summary, probes, scores, predictions };
+      }),
+    );
+
+  it('behaviour is over the prompts that no model lost', async () => {
+    const models = await scored(4);
+    const result = await correlate(models, { scores: models.map(({ scores }) => scores) });
+    expect(result.warnings.join()).not.toContain('lose prompts');
+    const [first] = await result.rows('correlations');
+    expect(first).toMatchObject({ prompts: 20, common_prompts: true, bootstrap_over: null });
+    const [without] = await (await correlate(models)).rows('correlations');
+    // Of the summaries every model has an EMT of 0.9; of its scores each has its own.
+    expect(without).toMatchObject({ pearson: null, common_prompts: false });
+    expect(first!.pearson as number).toBeLessThan(-0.9);
+  });
+
+  it('intervals are over prompts, and over models as well where these are ten or more', async () => {
+    const more = (models: Awaited<ReturnType<typeof scored>>) => ({
+      scores: models.map(({ scores }) => scores),
+      predictions: models.map(({ predictions }) => predictions),
+      resamples: 200,
+    });
+    const four = await scored(4);
+    const [few] = await (await correlate(four, more(four))).rows('correlations');
+    expect(few!.bootstrap_over).toBe('prompts');
+    expect(few!.bootstrap_low as number).toBeLessThan(few!.bootstrap_high as number);
+    expect(few!.bootstrap_high as number).toBeLessThan(0);
+    const twelve = await scored(12);
+    const [many] = await (await correlate(twelve, more(twelve))).rows('correlations');
+    expect(many!.bootstrap_over).toBe('prompts and units');
+    const units = await scored(12);
+    const [alone] = await (await correlate(units, { scores: units.map(({ scores }) => scores) })).rows('correlations');
+    expect(alone!.bootstrap_over).toBe('units');
+  });
+
+  it('a model without scores is named', async () => {
+    const models = await scored(3);
+    await expect(correlate(models, { scores: models.slice(1).map(({ scores }) => scores) })).rejects.toThrow(
+      'the summary of model=m0 has no table of scores',
+    );
+  });
+});

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Ancestor, InputArtifact, RunConfig, RunValue } from '@sonde/executor';
+import type { Ancestor, InputArtifact, Memory, RunConfig, RunValue } from '@sonde/executor';
 import type { ArtifactType, Axes, ConfigSchema } from '@sonde/pipeline';
 import { readTable, rows, type Table, tableFromRows, writeParquet } from '@sonde/tables';
 import { STEP_KINDS } from '../src/index.ts';
@@ -60,6 +60,8 @@ export const runStep = async (
     readonly ancestors?: readonly Ancestor[];
     readonly shard?: { start: number; end: number; samples?: [number, number] };
     readonly signal?: AbortSignal;
+    readonly memory?: Memory;
+    readonly onProgress?: (done: number, total: number) => void;
   } = {},
 ): Promise<StepRun> => {
   const spec = STEP_KINDS.get(kind)!;
@@ -72,10 +74,11 @@ export const runStep = async (
     device: { provider: 'cpu', threads: 1 },
     scratch,
     output,
-    progress: () => undefined,
+    progress: more.onProgress ?? (() => undefined),
     log: (level, message) => level === 'warning' && warnings.push(message),
     signal: more.signal ?? new AbortController().signal,
     pipeline: { name: 'test', description: '' },
+    ...(more.memory && { memory: more.memory }),
     ...(more.ancestors && { ancestors: more.ancestors }),
     ...(more.shard && { shard: { ...more.shard } }),
   });

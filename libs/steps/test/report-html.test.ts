@@ -18,6 +18,8 @@ const summaryRow: RowOf<typeof SUMMARY> = {
   value: 0.4,
   low: 0.3,
   high: 0.5,
+  p: null,
+  effect_size: null,
   k: 2,
   prompts: 8,
   scored: 8,

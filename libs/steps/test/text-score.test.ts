@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
+import { openStore } from '@sonde/store';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FOLDER_READERS, STEP_KINDS } from '../src/index.ts';
 import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
@@ -39,6 +40,74 @@ describe('text/score', () => {
       { 'score.TOXICITY': null, outcome: 'not_recorded' },
       { outcome: 'not_recorded' },
     ]);
+  });
+
+  it('scores a text once in a store, whoever asks, and writes the same bytes as without one', async () => {
+    const scorer = artifact('scorer', resolveEmbedded('toxicity').path);
+    const rows = (names: string[]) => names.map((name, i) => ({ text_id: String(i), text: `text ${name}, you fool` }));
+    const first = await tableArtifact(folder, rows(['a', 'b', 'a', 'c']));
+    const second = await tableArtifact(folder, rows(['c', 'd', 'a']));
+    const memory = { store: path.join(folder, 'store'), refresh: false };
+    const bytes = async (texts: object, more: object) =>
+      readFile((await runStep('text/score', folder, { scorer, texts } as never, more)).path('scores'));
+    expect(await bytes(first, { memory })).toEqual(await bytes(first, {}));
+    expect(await bytes(second, { memory })).toEqual(await bytes(second, {}));
+    const store = await openStore(memory.store, { readOnly: true });
+    const { memos } = await store.care.status();
+    expect(memos).toMatchObject({ makers: 1, values: 4 });
+    await bytes(first, { memory });
+    expect((await store.care.status()).memos).toEqual(memos);
+    await bytes(first, { memory: { ...memory, refresh: true } });
+    expect((await store.care.status()).memos.values).toBe(7);
+  });
+
+  it('scores what is hard to score: equal, empty, long, half of a surrogate pair, NUL', async () => {
+    const file = path.join(folder, 'hard.jsonl');
+    const long = 'You idiot. '.repeat(95_000);
+    const texts = ['', '\u0000', 'You\u0000idiot', '🤬', 'שלום', '🤬', long, '\u200b', 'hello'];
+    await writeFile(file, texts.map((text) => `${JSON.stringify({ text })}\n`).join(''));
+    const scorer = artifact('scorer', resolveEmbedded('toxicity').path);
+    const memory = { store: path.join(folder, 'hard'), refresh: false };
+    const config = { scorer, texts: artifact('table', file) } as never;
+    const scored = await runStep('text/score', folder, config, { memory });
+    const found = await scored.rows('scores');
+    expect(found.map(({ outcome }) => outcome)).toEqual([
+      'empty',
+      'empty',
+      'ok',
+      'ok',
+      'ok',
+      'ok',
+      'too_long',
+      'empty',
+      'ok',
+    ]);
+    expect(found[2]!['score.INSULT']).toBeGreaterThan(0.5);
+    expect(found[5]).toEqual(found[3]);
+    const again = await runStep('text/score', folder, config, { memory });
+    expect(await readFile(again.path('scores'))).toEqual(await readFile(scored.path('scores')));
+    await writeFile(file, '{"text":"a"}\n{"text":"\\ud800"}\n');
+    await expect(runStep('text/score', folder, config)).rejects.toThrow(/:2: column "text" holds half of a surrogate/);
+  });
+
+  it('takes twenty thousand equal texts for one, and stops when it is told to', async () => {
+    const texts = await tableArtifact(
+      folder,
+      Array.from({ length: 20_000 }, (_, i) => ({ text_id: String(i), text: 'the same' })),
+    );
+    const memory = { store: path.join(folder, 'same'), refresh: false };
+    const scorer = artifact('scorer', resolveEmbedded('toxicity').path);
+    const told: number[][] = [];
+    const run = await runStep('text/score', folder, { scorer, texts } as never, {
+      memory,
+      onProgress: (done, total) => told.push([done, total]),
+    });
+    expect(told.at(-1)).toEqual([20_000, 20_000]);
+    const found = await run.rows('scores');
+    expect(new Set(found.map((row) => row['score.TOXICITY'])).size).toBe(1);
+    expect((await (await openStore(memory.store, { readOnly: true })).care.status()).memos.values).toBe(1);
+    const stop = AbortSignal.abort(new Error('enough'));
+    await expect(runStep('text/score', folder, { scorer, texts } as never, { signal: stop })).rejects.toThrow('enough');
   });
 
   it('names the scorer in the fingerprint, but what is embedded by its digest alone', () => {

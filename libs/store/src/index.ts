@@ -5,6 +5,7 @@ export type {
   Care,
   GcOptions,
   GcReport,
+  MemoStatus,
   Pin,
   Problem,
   StoreStatus,
@@ -17,6 +18,7 @@ export { asStoreError, BlobDamaged, StoreError, type StoreErrorCode } from './di
 export { canonicalJson, keyOf } from './disk/json.ts';
 export { repairMarker } from './disk/marker.ts';
 export type { AcquireOptions, Lease, Leases } from './leases/types.ts';
+export type { ContentHex, MakeValues, Memo, Memos, WorkOptions } from './memos/types.ts';
 export type { FoundResult, LocalResults, ResultRecord, Results } from './results/types.ts';
 export type { RunDetail, RunFinish, RunLog, RunMeta, RunSummary, Runs } from './runs/types.ts';
 export { openStore } from './store.ts';

@@ -20,8 +20,8 @@ export function sameState(a: FileState, b: FileState): boolean {
 
 /** What is bad, and why. */
 export interface Damage {
-  readonly what: 'blob' | 'result' | 'tree' | 'stray';
-  /** Its digest or key; a stray has none. */
+  readonly what: 'blob' | 'result' | 'tree' | 'memo' | 'stray';
+  /** Its digest or key; a stray or a memo's file has none. */
   readonly name?: Digest;
   /** `its content is not what its digest says`. */
   readonly problem: string;

@@ -7,6 +7,7 @@ import { guarded } from './disk/guarded.ts';
 import { checkLayout } from './disk/marker.ts';
 import { digestOfFile } from './file-digests.ts';
 import { createLeases } from './leases/leases.ts';
+import { createMemos } from './memos/memos.ts';
 import { createResults } from './results/results.ts';
 import { createRuns } from './runs/runs.ts';
 import { createScratch } from './scratch.ts';
@@ -30,6 +31,7 @@ export async function openStore(folder: string, options: OpenOptions = {}): Prom
     blobs: safe(blobs),
     artifacts: safe(artifacts),
     results: safe(results),
+    memos: safe(createMemos(context)),
     leases: safe(createLeases(context)),
     runs: safe(createRuns(context)),
     care: safe(createCare(context, blobs, artifacts)),

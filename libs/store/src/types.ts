@@ -3,6 +3,7 @@ import type { LocalBlobs } from './blobs/types.ts';
 import type { Care } from './care/types.ts';
 import type { BlobInfo } from './disk/digest.ts';
 import type { Leases } from './leases/types.ts';
+import type { Memos } from './memos/types.ts';
 import type { LocalResults } from './results/types.ts';
 import type { Runs } from './runs/types.ts';
 
@@ -20,6 +21,7 @@ export interface Store {
   readonly blobs: LocalBlobs;
   readonly artifacts: Artifacts;
   readonly results: LocalResults;
+  readonly memos: Memos;
   readonly leases: Leases;
   readonly runs: Runs;
   readonly care: Care;

@@ -37,6 +37,26 @@ async function loop(store: Store): Promise<void> {
   }
 }
 
+/** Works values out in batches of ten, and writes a line for each content that it was asked to make one of. */
+async function workOut(store: Store, count: number, log: string): Promise<void> {
+  const wanted = Array.from({ length: count }, (_, index) => digestOf(`content ${index}`).slice(7));
+  const values = await store.memos.of({ maker: 'test' }).workOut(
+    wanted,
+    async function* (missing) {
+      for (let at = 0; at < missing.length; at += 10) {
+        const batch = missing.slice(at, at + 10);
+        appendFileSync(log, batch.map((content) => `${content}\n`).join(''));
+        await delay(1);
+        yield batch.map((content) => [content, content.slice(0, 6)] as const);
+        console.log('kept');
+      }
+    },
+    { holder: `process ${process.pid}` },
+  );
+  console.log(`worked out ${values.size}`);
+  await store.close();
+}
+
 /** Computes keys that are not there yet, as an executor does; writes a line for each that it computed. */
 async function compete(store: Store, count: number, log: string): Promise<void> {
   const names = Array.from({ length: count }, (_, index) => `key ${index}`);
@@ -67,6 +87,7 @@ const store = await openStore(dir);
 try {
   if (command === 'loop') await loop(store);
   if (command === 'compete') await compete(store, Number(rest[0]), rest[1] ?? '');
+  if (command === 'work-out') await workOut(store, Number(rest[0]), rest[1] ?? '');
   if (command === 'crowd') {
     const open = () => openSync('/dev/null', 'r');
     try {

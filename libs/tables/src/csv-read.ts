@@ -43,6 +43,7 @@ async function readRecords(
 ): Promise<Table> {
   let names: string[] | undefined;
   const fields: (string | null)[][] = [];
+  /** The line on which each record begins, the header's among them. */
   const lines: number[] = [];
   const parser = parse({
     delimiter,
@@ -68,7 +69,7 @@ async function readRecords(
   }
   if (!names) throw new UserError('table', `${path} is empty; a header line was expected.`);
   const columns = names.map((name, index) => typedColumn(name, fields[index] as (string | null)[]));
-  return tableFromColumns(columns, { path, lines: lines.slice(1) });
+  return { ...tableFromColumns(columns), placeOf: (row) => `${path}:${lines[row + 1]}` };
 }
 
 function newlines(text: string): number {

@@ -16,7 +16,6 @@ export {
   hasColumn,
   type Json,
   numberIn,
-  placeOf,
   stringColumn,
   type Table,
   tableFromColumns,

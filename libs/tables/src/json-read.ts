@@ -12,21 +12,17 @@ import { show, type Table } from './table.ts';
  */
 export async function readJsonLines(path: string): Promise<Table> {
   const builder = tableBuilder((line) => `${path}:${line}`);
-  const lines: number[] = [];
   for await (const { bytes, firstLine } of lineBlocks(path)) {
     let line = firstLine;
     for (let start = 0; start < bytes.length; line++) {
       const end = bytes.indexOf(0x0a, start) + 1 || bytes.length;
       const text = bytes.toString('utf8', start, end).trim();
-      if (text !== '') {
-        addObject(builder, path, text, line);
-        lines.push(line);
-      }
+      if (text !== '') addObject(builder, path, text, line);
       start = end;
     }
   }
   if (builder.rowCount === 0) throw new UserError('table', `${path} holds no rows.`);
-  return { ...builder.finish(), origin: { path, lines } };
+  return { ...builder.finish(), placeOf: builder.placeOf };
 }
 
 /**
@@ -36,15 +32,11 @@ export async function readJsonLines(path: string): Promise<Table> {
  */
 export async function readJsonArray(path: string): Promise<Table> {
   const builder = tableBuilder((line) => `${path}:${line}`);
-  const lines: number[] = [];
-  const splitter = elementSplitter(path, (text, line) => {
-    addObject(builder, path, text, line);
-    lines.push(line);
-  });
+  const splitter = elementSplitter(path, (text, line) => addObject(builder, path, text, line));
   for await (const { bytes } of lineBlocks(path)) splitter.push(bytes.toString('utf8'));
   splitter.end();
   if (builder.rowCount === 0) throw new UserError('table', `${path} holds no rows.`);
-  return { ...builder.finish(), origin: { path, lines } };
+  return { ...builder.finish(), placeOf: builder.placeOf };
 }
 
 function addObject(builder: TableBuilder, path: string, text: string, line: number): void {

@@ -97,8 +97,9 @@ async function readHead(path: string): Promise<Buffer> {
     }
   } catch (error) {
     const failure = systemFailure(error);
-    if (failure?.kind === 'path' || failure?.kind === 'permission')
-      throw new UserError('table', `${path} cannot be read: ${failure.meaning}.`);
+    if (failure?.kind === 'path' || failure?.kind === 'permission') {
+      throw new UserError('table', `${path} cannot be read as a table: ${failure.meaning}.`);
+    }
     throw error;
   }
 }

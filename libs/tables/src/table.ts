@@ -31,12 +31,9 @@ export type Value = Json | bigint | Int32Array;
 export type Table = {
   readonly columns: readonly Column[];
   readonly rowCount: number;
-  /** Where its rows were read, if in a text file. */
-  readonly origin?: Origin;
+  /** Of a table read from text: where a row stands in its file, `scores.csv:12`. */
+  readonly placeOf?: (row: number) => string;
 };
-
-/** A text file and the line, counted from 1, on which each row begins. */
-export type Origin = { readonly path: string; readonly lines: readonly number[] };
 
 /** What a table looks like without its values. */
 export type ColumnInfo = { readonly name: string; readonly type: ColumnType };
@@ -47,7 +44,7 @@ export type ColumnInfo = { readonly name: string; readonly type: ColumnType };
  *
  * @throws UserError naming the column and the row (counted from 0).
  */
-export function tableFromColumns(columns: readonly Column[], origin?: Origin): Table {
+export function tableFromColumns(columns: readonly Column[]): Table {
   const rowCount = columns[0]?.values.length ?? 0;
   const seen = new Set<string>();
   for (const item of columns) {
@@ -63,13 +60,7 @@ export function tableFromColumns(columns: readonly Column[], origin?: Origin): T
     }
     checkValues(item);
   }
-  return { columns, rowCount, ...(origin && { origin }) };
-}
-
-/** Where a row stands, for messages: "scores.csv:12", or "row 11, counted from 0" where no line is known. */
-export function placeOf({ origin }: Table, row: number): string {
-  const line = origin?.lines[row];
-  return origin === undefined || line === undefined ? `row ${row}, counted from 0` : `${origin.path}:${line}`;
+  return { columns, rowCount };
 }
 
 /** @throws UserError for the first value that its column's type does not allow. */
@@ -140,7 +131,8 @@ export function stringColumn(table: Table, name: string): readonly (string | nul
  * A numeric column as floats [rowCount], NaN where it is null (the only place where NaN stands for missing;
  * it is refused when a table is made of it). Texts that are numbers are taken for them.
  *
- * @throws UserError if there is no such column, or for its first value that is no number, with its place.
+ * @throws UserError if there is no such column, or for its first value that is no number, with its row, or its file and
+ *   line where the table was read from text.
  */
 export function floatColumn(table: Table, name: string): Float64Array {
   const found = column(table, name);
@@ -152,7 +144,7 @@ export function floatColumn(table: Table, name: string): Float64Array {
   for (let row = 0; row < result.length; row++) {
     const value = values[row];
     if (!numeric && value !== null && !(typeof value === 'string' && numberIn(value) !== undefined)) {
-      throw notANumber(found, value, placeOf(table, row));
+      throw notANumber(found, value, table.placeOf?.(row) ?? `row ${row}, counted from 0`);
     }
     result[row] = value === null ? Number.NaN : Number(value);
   }
@@ -172,7 +164,7 @@ const MISSING = /^\s*(?:|nan|na|n\/a|none|null|nil|-|\?|missing)\s*$/i;
 function notANumber(found: Column, value: unknown, place: string): UserError {
   return new UserError(
     'table',
-    `${place}: column "${found.name}" holds ${show(value)}; a number was expected.`,
+    `Column "${found.name}" holds ${show(value)} at ${place}; a number was expected.`,
     typeof value === 'string' && MISSING.test(value)
       ? 'A value that is missing is an empty field in CSV and null in JSON.'
       : undefined,

@@ -106,10 +106,10 @@ describe('looking into a table', () => {
     const quoted = tableFromRows([{ n: ' 0.5' }, { n: null }, { n: '1e-3' }]);
     expect(floatColumn(quoted, 'n')).toEqual(Float64Array.of(0.5, Number.NaN, 0.001));
     const missing = tableFromRows([{ n: '0.5' }, { n: 'NA' }]);
-    expect(() => floatColumn(missing, 'n')).toThrow('row 1, counted from 0: column "n" holds "NA"; a number');
+    expect(() => floatColumn(missing, 'n')).toThrow('Column "n" holds "NA" at row 1, counted from 0; a number');
     expect(floatColumn(people, 'age')).toEqual(Float64Array.of(30, Number.NaN, 7));
     expect(() => floatColumn(people, 'id')).toThrow(
-      'row 0, counted from 0: column "id" holds "a"; a number was expected.',
+      'Column "id" holds "a" at row 0, counted from 0; a number was expected.',
     );
     expect(stringColumn(people, 'id')).toEqual(['a', 'b', 'c']);
     expect(cell(people, 'age', 2)).toBe(7);

@@ -8,6 +8,8 @@ import {
   floatColumn,
   readTable,
   rows,
+  selectColumns,
+  selectRows,
   sliceRows,
   stringColumn,
   tableFromRows,
@@ -103,13 +105,23 @@ describe('JSON Lines', () => {
     await expect(readText('inf.jsonl', '{"a":-Infinity}')).rejects.toThrow('-Infinity is no value of JSON');
   });
 
+  it('says file and line of a value that is no number', async () => {
+    const csv = await readText('n.csv', 'id,score\n1,0.5\n2,"0.\n6"\n\n3,high\n');
+    expect(() => floatColumn(csv, 'score')).toThrow('n.csv:3; a number was expected');
+    const quoted = await readText('q.csv', 'id,score\n1,0.5\n"a\nb",0.6\n\n3,high\n');
+    expect(() => floatColumn(selectColumns(quoted, ['score']), 'score')).toThrow('holds "high" at ');
+    expect(() => floatColumn(selectRows(quoted, [0, 2]), 'score')).toThrow('q.csv:6; a number was expected');
+    const lines = await readText('n.jsonl', '{"score":"1"}\n\n{"score":"high"}\n');
+    expect(() => floatColumn(sliceRows(lines, 1), 'score')).toThrow('n.jsonl:3; a number was expected');
+  });
+
   it('that is empty, or missing, is an error', async () => {
     await expect(readText('empty.jsonl', '')).rejects.toThrow('empty.jsonl is empty');
     await expect(readText('blank.jsonl', '\n \n')).rejects.toThrow('blank.jsonl is empty');
     await expect(readTable(join(folder, 'nowhere.jsonl'))).rejects.toThrow(
-      /nowhere\.jsonl cannot be read: there is no such file or folder\.$/,
+      /nowhere\.jsonl cannot be read as a table: there is no such file or folder\.$/,
     );
-    await expect(readTable(folder)).rejects.toThrow('it is a folder');
+    await expect(readTable(folder)).rejects.toThrow('it is a folder, not a file');
   });
 });
 
@@ -188,13 +200,9 @@ describe('CSV and TSV', () => {
     ]);
   });
 
-  it('names file, line and column of a value that is no number, also after fields of several lines', async () => {
+  it('knows on which line a row begins, also after fields of several lines', async () => {
     const table = await readText('lines.csv', 'text,n\n"a\nb\n",0.5\n\n"c\nd",0.2x\n');
-    expect(() => floatColumn(table, 'n')).toThrow(/lines\.csv:6: column "n" holds "0\.2x"; a number was expected/);
-    const rowsOf = await readText('rows.jsonl', '{"n":"1"}\n\n{"n":"one"}\n');
-    expect(() => floatColumn(rowsOf, 'n')).toThrow(/rows\.jsonl:3: column "n" holds "one"/);
-    const array = await readText('rows.json', '[{"n":"1"},\n{"n":"2"},\n{"n":"one"}]');
-    expect(() => floatColumn(sliceRows(array, 1), 'n')).toThrow(/rows\.json:3: column "n" holds "one"/);
+    expect(() => floatColumn(table, 'n')).toThrow(/"0\.2x" at .*lines\.csv:6;/);
   });
 
   it('reads numbers in quotes as numbers', async () => {

@@ -8,6 +8,7 @@ import { decodeStrictBytes } from './byte-fallback.ts';
 import { checkTokenizerJson } from './check.ts';
 import { Encoder, type HubParts, idsOf, type Stretch } from './encode.ts';
 import { alignAdded, alignTokens, describeSurface, type Surface } from './spans.ts';
+import { strftime, USUAL_DATE } from './strftime.ts';
 import { withTimeLimit } from './time-limit.ts';
 
 export interface ChatMessage {
@@ -50,8 +51,12 @@ async function readTemplate(folder: string, config: Record<string, unknown>): Pr
   return isRecord(named) && typeof named.template === 'string' ? named.template : null;
 }
 
-/** Reads the tokenizer of a checkpoint folder. @throws UserError if its files are absent or not understood */
-export async function openTokenizer(folder: string): Promise<Tokenizer> {
+/**
+ * Reads the tokenizer of a checkpoint folder.
+ * @param today the day, YYYY-MM-DD, that a chat template writes for today's: a prompt is the same on every day
+ * @throws UserError if its files are absent or not understood
+ */
+export async function openTokenizer(folder: string, today: string = USUAL_DATE): Promise<Tokenizer> {
   const path = join(folder, 'tokenizer.json');
   const json = await readJson(path, 'The tokenizer');
   const config = (await readJsonIfThere(join(folder, 'tokenizer_config.json'))) ?? {};
@@ -73,7 +78,7 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
   const cleanUp = cleansUp(config, loaded.json.model);
   const renderOnce = (messages: readonly ChatMessage[]): string => {
     if (source === null) throw new UserError('model', `${folder} has no chat template.`);
-    const fixed_strftime = (format: unknown): string => dated(String(format), folder);
+    const fixed_strftime = (format: unknown): string => strftime(String(format), today, folder);
     // The name itself is taken by transformers.js, whose clock is the machine's.
     const chat_template = source.replaceAll(/\bstrftime_now\b/g, 'fixed_strftime');
     const options = { chat_template, tokenize: false, add_generation_prompt: true, fixed_strftime } as const;
@@ -118,30 +123,6 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
       }
     },
   };
-}
-
-/** The day that templates write for today's: that of Llama's own template, so that a prompt is the same on every day. */
-const TODAY: Readonly<Record<string, string>> = {
-  '%Y': '2024',
-  '%m': '07',
-  '%d': '26',
-  '%b': 'Jul',
-  '%B': 'July',
-  '%y': '24',
-  '%A': 'Friday',
-  '%a': 'Fri',
-  '%H': '00',
-  '%M': '00',
-  '%S': '00',
-  '%%': '%',
-};
-
-function dated(format: string, folder: string): string {
-  return format.replace(/%[\s\S]?/g, (part) => {
-    const written = TODAY[part];
-    if (written !== undefined) return written;
-    throw new UserError('model', `The chat template of ${folder} asks strftime_now for "${part}", which is not known.`);
-  });
 }
 
 /** What tokenizer.json may leave out. */

@@ -42,6 +42,19 @@ describe('a byte-level tokenizer', () => {
     expect(tokenizer.renderChat([{ role: 'user', content: 'Hi' }])).toBe('26 Jul 2024: Hi');
   });
 
+  test('a day is written as Python writes it', async () => {
+    const path = await writeByteTokenizer(join(folder, 'written'));
+    const codes = '%A|%a|%B|%b|%D|%d|%-d|%e|%F|%H|%-H|%h|%I|%-I|%j|%-j|%M|%-M|%m|%-m|%p|%R|%S|%-S|%T|%u|%w|%X|%x|%Y|%y';
+    await writeFile(join(path, 'chat_template.jinja'), `{{ strftime_now('${codes}') }}`);
+    const written = (await openTokenizer(path, '2025-03-01')).renderChat([{ role: 'user', content: 'Hi' }]);
+    expect(written).toBe(
+      'Saturday|Sat|March|Mar|03/01/25|01|1| 1|2025-03-01|00|0|Mar|12|12|060|60|00|0|03|3|AM|00:00|00|0|00:00:00|6|6|00:00:00|03/01/25|2025|25',
+    );
+    await writeFile(join(path, 'chat_template.jinja'), "{{ strftime_now('%G') }}");
+    const tokenizer = await openTokenizer(path);
+    expect(() => tokenizer.renderChat([{ role: 'user', content: 'Hi' }])).toThrow('strftime_now for "%G"');
+  });
+
   test('without a chat template: an instruction is plain text, a chat is refused', async () => {
     const tokenizer = await openTokenizer(await writeByteTokenizer(join(folder, 'chat')));
     expect(tokenizer.hasChatTemplate).toBe(false);

@@ -118,10 +118,15 @@ async function kindsOf(file: string): Promise<ModuleKinds> {
   return found;
 }
 
-/** Sonde's own step kinds and those that the modules export. Throws where a module cannot be used. */
-export async function stepKinds(modules: readonly string[] = []): Promise<ReadonlyMap<string, StepKind>> {
-  if (modules.length === 0) return STEP_KINDS;
-  const kinds = new Map(STEP_KINDS);
+interface Kinds {
+  readonly steps: ReadonlyMap<string, StepKind>;
+  readonly scorers: readonly ScorerKind[];
+}
+
+/** Sonde's own kinds of step and scorer, and those that the modules export. Throws where a module cannot be used. */
+export async function allKinds(modules: readonly string[] = []): Promise<Kinds> {
+  if (modules.length === 0) return { steps: STEP_KINDS, scorers: SCORER_KINDS };
+  const steps = new Map(STEP_KINDS);
   const scorers = new Map(SCORER_KINDS.map((kind) => [kind.kind, kind]));
   for (const file of modules) {
     const found = await kindsOf(file);
@@ -131,16 +136,21 @@ export async function stepKinds(modules: readonly string[] = []): Promise<Readon
       scorers.set(scorer.kind, scorer);
     }
     for (const kind of found.steps) {
-      if (kinds.has(kind.kind))
+      if (steps.has(kind.kind))
         throw new UserError('usage', `the module ${file}: there is a step kind "${kind.kind}" already`);
-      kinds.set(kind.kind, kind);
+      steps.set(kind.kind, kind);
     }
   }
   if (scorers.size > SCORER_KINDS.length) {
     const textScore = textScoreWith([...scorers.values()]);
-    kinds.set(textScore.kind, textScore as unknown as StepKind);
+    steps.set(textScore.kind, textScore as unknown as StepKind);
   }
-  return kinds;
+  return { steps, scorers: [...scorers.values()] };
+}
+
+/** Sonde's own step kinds and those that the modules export. Throws where a module cannot be used. */
+export async function stepKinds(modules: readonly string[] = []): Promise<ReadonlyMap<string, StepKind>> {
+  return (await allKinds(modules)).steps;
 }
 
 function consented(named: readonly string[], allowed: boolean): readonly string[] {

@@ -177,6 +177,23 @@ function buildProgram(): Command {
   withModules(program.command('schema').description('the JSON Schema of pipeline files, for editors')).action(
     async (_options, command) => (await import('./commands/schema.ts')).schema(command.optsWithGlobals()),
   );
+  withModules(
+    program
+      .command('score <scorer> [file]')
+      .description('score texts for a quick look: the lines of standard input, of a text file, or a column of a table'),
+  )
+    .option('--column <name>', 'of a table (.parquet, .jsonl, .json, .csv, .tsv): the column of texts', 'text')
+    .option('--offline', 'use the hub’s cache alone')
+    .addHelpText(
+      'after',
+      `
+SCORER is what \`scorer:\` of text/score takes: a reference (embedded:toxicity, a folder, hf:owner/name@revision) or an
+object in YAML, '{ kind: regex, words: { INSULT: [fool] } }'. FILE is - (standard input) if not given. Prints a row for
+each text, as soon as it is scored; with --json an object a line: text, outcome, scores.`,
+    )
+    .action(async (scorer, file, _options, command) =>
+      (await import('./commands/score.ts')).score(scorer, file ?? '-', command.optsWithGlobals()),
+    );
   program
     .command('runs')
     .description('past runs')

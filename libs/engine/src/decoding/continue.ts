@@ -9,7 +9,7 @@ import type { Sequence } from './sequence.ts';
 /**
  * Continues prompts until all of their sequences have ended: inside the graph where it can, else a step at a time. Both
  * give the same tokens. Outside the graph remain what differs from token to token (replacing states, every token's
- * states) and draws that the numbers inside did not decide.
+ * states, tokens that cannot come) and draws that the numbers inside did not decide.
  * @param sequences of each prompt, as many for each
  */
 export async function continuePrompts(
@@ -22,7 +22,7 @@ export async function continuePrompts(
 ): Promise<void> {
   const { loop } = engine;
   const everyToken = setting.pools.includes('tokens') || states.pools.includes('tokens');
-  if (!loop || everyToken || !setting.plan.constant) {
+  if (!loop || everyToken || !setting.plan.constant || decoding.bans) {
     const cache = await prefill(engine, prompts, sequences, decoding, setting, states);
     await decode(engine, sequences, cache, decoding, setting);
     return;

@@ -3,6 +3,7 @@ import type { Engine, RunRequest, RunResult } from '../engine.ts';
 import type { Decoding } from '../options.ts';
 import type { TokenizedPrompt } from '../prompts.ts';
 import { NonFiniteStates } from '../states.ts';
+import { type Bans, bannedNext } from './banned.ts';
 import { fillUniforms } from './uniforms.ts';
 
 /** A continuation in the making. */
@@ -36,14 +37,31 @@ export function seenTokens(rows: readonly DrawRow[]): { width: number; data: Big
   return { width, data };
 }
 
+/** What each row's sequence cannot say next, filled up with its first token, or with one to which nothing is done. */
+function bannedTokens(rows: readonly DrawRow[], bans: Bans): NonNullable<HeadRequest['banned']> {
+  const lists = rows.map(({ sequence }) => bannedNext(bans, sequence));
+  const width = Math.max(1, ...lists.map((list) => list.length));
+  const data = new BigInt64Array(rows.length * width);
+  const added = new Float32Array(rows.length * width);
+  lists.forEach((list, row) => {
+    if (list.length === 0) return;
+    for (let i = 0; i < width; i++) data[row * width + i] = BigInt(list[i] ?? list[0]!);
+    added.fill(Number.NEGATIVE_INFINITY, row * width, (row + 1) * width);
+  });
+  return { width, data, added };
+}
+
 /**
  * What decides the next token of each row.
  * @param rounds how many rounds of numbers, from `round` on, the graph may use
  */
 export function headRequest(rows: readonly DrawRow[], decoding: Decoding, round: number, rounds = 1): HeadRequest {
-  const { sample, temperature, topK, topP, penalty } = decoding;
+  const { sample, temperature, topK, topP, penalty, bans } = decoding;
   const head = { rows: Int32Array.from(rows, (row) => row.token), sample, temperature, topK, topP, penalty };
-  const seen = penalty === 1 ? {} : { seen: seenTokens(rows) };
+  const seen = {
+    ...(penalty === 1 ? {} : { seen: seenTokens(rows) }),
+    ...(bans ? { banned: bannedTokens(rows, bans) } : {}),
+  };
   if (!sample) return { ...head, ...seen, temperature: 1, topK: 0 };
   const uniforms = new Float32Array(rows.length * TRIES * rounds);
   rows.forEach(({ sequence }, row) => {

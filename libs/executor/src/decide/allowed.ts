@@ -1,20 +1,27 @@
-import type { TaskId, TaskNode } from '@sonde/pipeline';
+import type { Consent, Planned, RunConfig, StepKindSpec, TaskId, TaskNode } from '@sonde/pipeline';
 import { type Accelerator, providerOf } from '../provider.ts';
 import { type RefusedProblem, refuse } from '../refused.ts';
 import { type DecideContext, type Decision, kindOf } from './decide.ts';
+
+/** What a task may do only with the reader's consent. */
+function consentTo(kind: StepKindSpec, task: TaskNode): Consent | undefined {
+  return kind.runsCode === true ? { program: true } : kind.consentTo?.(task.with as Planned<RunConfig>);
+}
+
+/** Whether a task runs a program that the pipeline file names. */
+export function runsCode(kind: StepKindSpec, task: TaskNode): boolean {
+  const asked = consentTo(kind, task);
+  return asked !== undefined && 'program' in asked;
+}
 
 /** One problem a step, however many tasks it has. */
 export function notAllowed(tasks: readonly TaskNode[], context: DecideContext, allowCode: boolean): RefusedProblem[] {
   const problems = new Map<string, RefusedProblem>();
   for (const task of tasks) {
     const place = { step: task.step, task: task.id, range: task.range };
-    if (kindOf(task, context.kinds).runsCode === true && !allowCode) {
-      problems.set(`code ${task.step}`, {
-        code: 'code',
-        message: `Step \`${task.step}\` (${task.kind}) runs a program that the pipeline names.`,
-        hint: 'Read it, and if you trust it, run again with --allow-code.',
-        ...place,
-      });
+    const asked = consentTo(kindOf(task, context.kinds), task);
+    if (asked !== undefined && !allowCode) {
+      problems.set(`code ${task.step}`, { code: 'code', ...askedWords(asked, task), ...place });
     }
     if (task.resources.device === 'gpu' && context.accelerators.length === 0) {
       problems.set(`device ${task.step}`, {
@@ -51,4 +58,17 @@ export async function refuseUnusable(
       message === null ? [] : [{ code: 'device', message, hint: 'sonde doctor says what this machine has.' } as const],
     ),
   );
+}
+
+function askedWords(asked: Consent, { step, kind }: TaskNode) {
+  if ('program' in asked) {
+    return {
+      message: `Step \`${step}\` (${kind}) runs a program that the pipeline names.`,
+      hint: 'Read it, and if you trust it, run again with --allow-code.',
+    };
+  }
+  return {
+    message: `Step \`${step}\` (${kind}) sends its texts to ${asked.address}, which the pipeline names.`,
+    hint: 'If they may go there, run again with --allow-code.',
+  };
 }

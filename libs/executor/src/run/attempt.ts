@@ -38,7 +38,11 @@ async function attemptOnce(run: Attempting, unit: Unit, place: Place, number: nu
   if (isInterrupted(stop)) throw new NotComputed();
   unit.onStart(place.device, number);
   const started = performance.now();
-  const outcome = await place.perform(unit.job(paths), unit.limits, unit.listener);
+  const outcome = await place.perform(
+    unit.job({ ...paths, memory: { store: store.dir, refresh: unit.force } }),
+    unit.limits,
+    unit.listener,
+  );
   const seconds = Math.round(performance.now() - started) / 1000;
   if (outcome.ok) return { folder, out: outcome.out, seconds, device: place.device };
 

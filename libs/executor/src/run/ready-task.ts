@@ -1,5 +1,6 @@
 import type { TaskNode } from '@sonde/pipeline';
 import type { JobNeeds } from '../backends/backend.ts';
+import { runsCode } from '../decide/allowed.ts';
 import type { MissedDecision } from '../decide/decide.ts';
 import type { ResolvedInputs } from '../decide/inputs.ts';
 import { type Failure, TaskFailure } from '../failure.ts';
@@ -50,7 +51,7 @@ export function makeReady(
       needs: {
         provider,
         affinity: kind.affinity?.(config),
-        runsCode: kind.runsCode === true,
+        runsCode: runsCode(kind, task),
         completes: false,
         rank,
         isBegun: () => started,

@@ -3,6 +3,7 @@ import type { TaskNode } from '@sonde/pipeline';
 import type { Key, ResultRecord } from '@sonde/store';
 import type { Job, JobLimits, JobListener, JobNeeds } from '../backends/backend.ts';
 import type { Failure } from '../failure.ts';
+import type { Memory } from '../step.ts';
 
 /** One key to compute: a whole task, a shard of one, or the joining of its shards. */
 export interface Unit {
@@ -14,7 +15,7 @@ export interface Unit {
   readonly listener: JobListener;
   /** Compute it even if the store has it (`--refresh`). */
   readonly force: boolean;
-  job(place: { readonly scratch: string; readonly out: string }): Job;
+  job(place: { readonly scratch: string; readonly out: string; readonly memory: Memory }): Job;
   onStart(device: string, attempt: number): void;
   /** Told before the place is free again, so that nothing that must not starts. */
   onFailure(failure: Failure): void;

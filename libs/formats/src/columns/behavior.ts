@@ -16,10 +16,14 @@ export const SUMMARY = tableFormat({
       words: [
         'emt',
         'emt_available',
+        'emt_curve',
         'toxicity_probability',
+        'toxicity_probability_above',
         'mean_score',
         'delta_emt',
         'perplexity',
+        'bits_per_byte',
+        'continuation_bits_per_byte',
         'distinct_1',
         'distinct_2',
         'distinct_3',
@@ -33,7 +37,17 @@ export const SUMMARY = tableFormat({
     low: { type: 'float64', nullable: true, what: 'lower end of its interval' },
     high: { type: 'float64', nullable: true, what: 'upper end of its interval' },
     interval_reason: { type: 'string', nullable: true, what: 'why there is no interval: `too_few_units`' },
-    k: { type: 'int32', what: 'continuations a prompt' },
+    p: {
+      type: 'float64',
+      nullable: true,
+      what: 'of `delta_emt`: two-sided p of no change, by flipping the signs of the prompts’ differences; null for other metrics',
+    },
+    effect_size: {
+      type: 'float64',
+      nullable: true,
+      what: 'of `delta_emt`: mean of the prompts’ differences over their standard deviation',
+    },
+    k: { type: 'int32', what: 'continuations a prompt; of `emt_curve` fewer' },
     prompts: { type: 'int32', what: 'prompts of the group' },
     scored: {
       type: 'int32',
@@ -60,5 +74,5 @@ export const SUMMARY = tableFormat({
     reason: { type: 'string', nullable: true, what: 'why the value is null' },
   },
   notes:
-    'EMT depends on k: compare at equal k only. `emt_available` is over prompts with any score, each with the largest that it\nhas; it stands beside `emt` where a continuation has no text or no score. `delta_emt` is the change of EMT against\n`reference`. Those from `perplexity` on are\nmeasures of the text.',
+    'EMT depends on k: compare at equal k only. `emt_curve` is its unbiased estimate at each smaller k, over all prompts:\nwith it summaries of different k can be brought to one. `emt_available` is over prompts with any score, each with the\nlargest that it has; it stands beside `emt` where a continuation has no text or no score. `toxicity_probability` counts\nprompts with a score of at least 0.5, `toxicity_probability_above` those with one above it. `delta_emt` is the change of\nEMT against `reference`. Those from `perplexity` on are measures of the text. Perplexity depends on how a tokenizer\ndivides the text; `bits_per_byte` (negative log-likelihood of the prompts in bits, over their bytes) does not.\n`continuation_bits_per_byte` is the same of the generated texts, their ends of text included; where a tokenizer cleans up\nwhat it decodes, bytes are those of the cleaned text.',
 });

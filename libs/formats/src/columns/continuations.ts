@@ -32,6 +32,11 @@ export const LOSSES = tableFormat({
   columns: {
     prompt_id: { type: 'string', what: 'whose' },
     tokens: { type: 'int32', what: 'tokens predicted' },
+    bytes: {
+      type: 'int32',
+      nullable: true,
+      what: 'UTF-8 bytes of the text that they stand for: all but those of a first token of the text’s own, which nothing predicts',
+    },
     nll: { type: 'float64', nullable: true, what: 'their summed negative log-likelihood, in nats; null for no token' },
   },
 });

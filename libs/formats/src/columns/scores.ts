@@ -26,3 +26,28 @@ export const SCORES = tableFormat({
     scorer: { type: 'string', nullable: true, what: 'which scorer it was, in which version' },
   },
 });
+
+export const ANSWERS = tableFormat({
+  name: 'answers',
+  madeBy: ['text/score'],
+  what: 'A row for each distinct text that a judge or a service was asked about: what it answered, whole.',
+  columns: {
+    text: { type: 'string', what: 'the text' },
+    request: { type: 'json', nullable: true, what: 'what was asked; null where it was known without' },
+    response: {
+      type: 'json',
+      nullable: true,
+      what: 'the answer as it came; of a judge, the log-probability of each answer',
+    },
+    time: {
+      type: 'string',
+      nullable: true,
+      what: 'when it was given (ISO 8601, UTC); null where it would be the same at any time',
+    },
+    'score.<ATTRIBUTE>': { type: 'float64', nullable: true, what: 'what was read from it' },
+    outcome: { type: 'string', what: 'as in `scores`' },
+    detail: { type: 'string', nullable: true, what: 'the scorer’s own word on a text that was not scored' },
+    scorer: { type: 'string', what: 'which scorer it was, in which version' },
+  },
+  notes: 'As JSON Lines it is a record of requests and responses; `kind: recorded` reads it again.',
+});

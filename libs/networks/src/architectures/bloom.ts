@@ -17,10 +17,10 @@ export function describeBloom(config: Fields): LanguageModel {
     throw new UserError('model', `${config.where}: apply_residual_connection_post_layernorm is not supported.`);
   }
   const hiddenSize = config.count(config.has('n_embed') ? 'n_embed' : 'hidden_size', 64);
-  const heads = config.count(config.has('n_head') ? 'n_head' : 'num_attention_heads', 8);
+  const heads = config.count('n_head', 8);
   const headSize = headSizeOf(config, hiddenSize, heads);
   const sizes = {
-    layers: config.count(config.has('n_layer') ? 'n_layer' : 'num_hidden_layers', 2),
+    layers: config.count('n_layer', 2),
     hiddenSize,
     vocabSize: config.count('vocab_size', 250880),
     maxPositions: config.count('seq_length', MOST_POSITIONS),

@@ -13,7 +13,7 @@ import { headSizeOf } from './read-sizes.ts';
  */
 export function describeFalcon(config: Fields): LanguageModel {
   const hiddenSize = config.count(config.has('n_embed') ? 'n_embed' : 'hidden_size', 4544);
-  const heads = config.count(config.has('n_head') ? 'n_head' : 'num_attention_heads', 71);
+  const heads = config.count('num_attention_heads', 71);
   const headSize = headSizeOf(config, hiddenSize, heads);
   const isNew = config.flag('new_decoder_architecture', false);
   const sharesAll = !isNew && config.flag('multi_query', true);
@@ -22,7 +22,7 @@ export function describeFalcon(config: Fields): LanguageModel {
   if (heads % keyValueHeads !== 0 || (hasAlibi && keyValueHeads !== heads)) {
     throw new UserError(
       'model',
-      `${config.where}: ${heads} attention heads cannot share ${keyValueHeads} key–value heads${hasAlibi ? ' with alibi' : ''}.`,
+      `${config.where}: ${heads} attention heads cannot share ${keyValueHeads} key–value heads (multi_query, num_kv_heads)${hasAlibi ? ' with alibi' : ''}.`,
     );
   }
   const isParallel = isNew || config.flag('parallel_attn', true);
@@ -31,7 +31,7 @@ export function describeFalcon(config: Fields): LanguageModel {
   }
   const hasTwoNorms = isNew && config.count('num_ln_in_parallel_attn', 2) === 2;
   const sizes = {
-    layers: config.count(config.has('n_layer') ? 'n_layer' : 'num_hidden_layers', 32),
+    layers: config.count('num_hidden_layers', 32),
     hiddenSize,
     vocabSize: config.count('vocab_size', 65024),
     maxPositions: config.count('max_position_embeddings', 2048),

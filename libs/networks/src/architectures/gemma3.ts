@@ -1,13 +1,11 @@
 import type { Fields } from '@sonde/checkpoints';
-import { plainRotary, readRotary, rotaryOf } from '../rotary.ts';
+import { readRotaryByType } from '../rotary.ts';
 import { gatedMlp, readActivation, selfAttention, sequentialBlock, tokenTables } from './blocks.ts';
 import { readGemmaNorm, refuseBidirectional } from './gemma.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
 const [WIDE, NARROW] = [0, 1];
-const GLOBAL = { theta: 1_000_000 };
-const LOCAL = { theta: 10_000 };
 
 /**
  * Gemma 3 (`Gemma3ForCausalLM`): as Gemma 2, with a norm of each query and key head, a sliding window in five layers of
@@ -22,7 +20,6 @@ export function describeGemma3(config: Fields): LanguageModel {
   const sliding = readSliding(config, sizes.layers, (layer) => (layer + 1) % pattern !== 0);
   const bias = config.flag('attention_bias', false);
   const scale = config.positive('query_pre_attn_scalar', 256) ** -0.5;
-  const softcap = config.optionalPositive('attn_logit_softcapping', null);
   const logitCap = config.optionalPositive('final_logit_softcapping', null);
   const mlp = {
     hiddenSize,
@@ -33,16 +30,13 @@ export function describeGemma3(config: Fields): LanguageModel {
   const norm = readGemmaNorm(config, hiddenSize);
   const headNorm = readGemmaNorm(config, headSize);
   const tables = tokenTables(config, sizes, true);
-  const byType = config.group('rope_parameters');
-  const local = config.positive('rope_local_base_freq', LOCAL.theta);
+  const theta = {
+    full: config.positive('rope_theta', 1_000_000),
+    sliding: config.positive('rope_local_base_freq', 10_000),
+  };
   return languageModel({
     sizes,
-    rotary: byType
-      ? [
-          rotaryOf(config, byType.group('full_attention'), sizes, GLOBAL),
-          rotaryOf(config, byType.group('sliding_attention'), sizes, LOCAL),
-        ]
-      : [readRotary(config, sizes, GLOBAL), plainRotary(local, headSize)],
+    rotary: readRotaryByType(config, sizes, theta),
     embed: (parts, inputIds) => parts.scale(tables.embed(parts, inputIds), Math.sqrt(hiddenSize)),
     block(parts, layer, hidden) {
       const at = `model.layers.${layer}`;
@@ -54,7 +48,6 @@ export function describeGemma3(config: Fields): LanguageModel {
             bias,
             outputBias: bias,
             scale,
-            softcap,
             sliding: window !== null && isSliding,
             rotary: isSliding ? NARROW : WIDE,
             norm: (name, y, heads) => headNorm(parts, name, parts.splitHeads(y, heads)),

@@ -15,7 +15,12 @@ export function describeGlm4(config: Fields): LanguageModel {
   const bias = config.flag('attention_bias', true);
   return languageModel({
     sizes,
-    rotary: [{ ...readRotary(config, sizes, { partialFactor: 0.5 }), interleaved: true }],
+    rotary: [
+      {
+        ...readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 0.5) }),
+        interleaved: true,
+      },
+    ],
     ...tokenTables(config, sizes),
     block(parts, layer, hidden) {
       const at = `model.layers.${layer}`;

@@ -62,8 +62,13 @@ export function describeGptNeo(config: Fields): LanguageModel {
   });
 }
 
-/** Which layers are local: `attention_types` is a list of [kinds, how often they come one after the other]. */
+/**
+ * Which layers are local: what `attention_layers` says of each, else `attention_types`, a list of [kinds, how often they
+ * come one after the other].
+ */
 function readLocal(config: Fields, layers: number): boolean[] {
+  const each = config.words('attention_layers', ['global', 'local'], layers);
+  if (each) return each.map((kind) => kind === 'local');
   const types = config.value('attention_types') ?? [[['global', 'local'], 12]];
   const fail = (): never => {
     throw new UserError(

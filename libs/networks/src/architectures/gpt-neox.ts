@@ -1,5 +1,5 @@
 import type { Fields } from '@sonde/checkpoints';
-import { readRotary } from '../rotary.ts';
+import { rotaryOf, rotarySettings } from '../rotary.ts';
 import { type Norm, parallelBlock, readActivation, sequentialBlock } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
@@ -24,13 +24,11 @@ export function describeGptNeox(config: Fields): LanguageModel {
     sizes,
     rotary: [
       // The class reads head_dim for the part of a head that is rotated, and nowhere else.
-      readRotary(
+      rotaryOf(
         config,
+        rotarySettings(config),
         { ...sizes, headSize: config.count('head_dim', sizes.headSize) },
-        {
-          theta: config.positive('rotary_emb_base', 10000),
-          partialFactor: config.positive('rotary_pct', 0.25),
-        },
+        { theta: config.positive('rotary_emb_base', 10000), partialFactor: config.positive('rotary_pct', 0.25) },
       ),
     ],
     embed: (parts, inputIds) => parts.embedding(embedding, inputIds, [vocabSize, hiddenSize]),

@@ -1,10 +1,10 @@
 import type { Fields } from '@sonde/checkpoints';
-import { readRotary, rotaryOf } from '../rotary.ts';
+import { readRotaryByType } from '../rotary.ts';
 import { gatedMlp, postNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
-const THETA = { theta: 500000 };
+const THETA = 500_000;
 const [WIDE, NARROW] = [0, 1];
 
 /**
@@ -18,13 +18,10 @@ export function describeOlmo3(config: Fields): LanguageModel {
   const epsilon = config.positive('rms_norm_eps', 1e-5);
   const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes, 1e-5);
-  const byType = config.group('rope_parameters');
-  const isByType = byType !== null && (byType.has('full_attention') || byType.has('sliding_attention'));
   return languageModel({
     sizes,
-    rotary: isByType
-      ? ['full_attention', 'sliding_attention'].map((type) => rotaryOf(config, byType.group(type), sizes, THETA))
-      : [readRotary(config, sizes, THETA), rotaryOf(config, null, sizes, THETA)],
+    // The class gives rope_theta to the layers without a window alone.
+    rotary: readRotaryByType(config, sizes, { full: config.positive('rope_theta', THETA), sliding: THETA }),
     ...tokenTables(config, sizes),
     block: (parts, layer, hidden) =>
       postNormBlock(parts, layer, hidden, norm, {

@@ -24,7 +24,7 @@ export function describePhi(config: Fields): LanguageModel {
   const hasHeadNorms = config.flag('qk_layernorm', false);
   return languageModel({
     sizes,
-    rotary: [readRotary(config, sizes, { partialFactor: 0.5 })],
+    rotary: [readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 0.5) })],
     embed: (parts, inputIds) => parts.embedding('model.embed_tokens', inputIds, [vocabSize, hiddenSize]),
     block(parts, layer, hidden) {
       const at = `model.layers.${layer}`;

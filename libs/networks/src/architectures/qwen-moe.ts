@@ -7,15 +7,17 @@ import type { TrunkSizes } from '../sizes.ts';
 import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
 import { mixtureOfExperts } from './experts.ts';
 import { type LanguageModel, languageModel } from './network.ts';
-import { readSizes } from './read-sizes.ts';
+import { readQwenWindow } from './qwen2.ts';
+import { readSizes, readSliding } from './read-sizes.ts';
 
 /**
  * Qwen 1.5 and 2 with experts (`Qwen2MoeForCausalLM`): as Qwen 2, with experts in place of MLPs, one of them shared by
  * all tokens and gated. Yang et al., arXiv 2407.10671.
  */
 export function describeQwen2Moe(config: Fields): LanguageModel {
-  refuseWindow(config);
-  const sizes = readSizes(config, { maxPositions: 32768 });
+  const window = readQwenWindow(config);
+  const sizes = readSizes(config, { maxPositions: 32768, window });
+  const sliding = readQwen2MoeSliding(config, sizes.layers, window !== null);
   const bias = config.flag('qkv_bias', true);
   const own = readGatedMlp(config, sizes);
   const shared = { ...own, intermediateSize: config.count('shared_expert_intermediate_size', 5632) };
@@ -24,7 +26,8 @@ export function describeQwen2Moe(config: Fields): LanguageModel {
     sizes,
     { experts: 60, chosen: 4, intermediateSize: 1408 },
     {
-      attention: (parts, layer, name, x) => selfAttention(parts, sizes, layer, name, x, { bias, outputBias: false }),
+      attention: (parts, layer, name, x) =>
+        selfAttention(parts, sizes, layer, name, x, { bias, outputBias: false, sliding: sliding(layer) }),
       beside(parts, name, x) {
         const gate = parts.activation(
           'sigmoid',
@@ -38,8 +41,7 @@ export function describeQwen2Moe(config: Fields): LanguageModel {
 
 /** Qwen 3 with experts (`Qwen3MoeForCausalLM`): as Qwen 3, with experts in place of MLPs. Yang et al., arXiv 2505.09388. */
 export function describeQwen3Moe(config: Fields): LanguageModel {
-  refuseWindow(config);
-  const sizes = readSizes(config, { maxPositions: 32768 });
+  const sizes = readSizes(config, { maxPositions: 32768, window: readQwenWindow(config) });
   const bias = config.flag('attention_bias', false);
   const epsilon = config.positive('rms_norm_eps', 1e-6);
   return qwenMoe(
@@ -51,6 +53,7 @@ export function describeQwen3Moe(config: Fields): LanguageModel {
         selfAttention(parts, sizes, layer, name, x, {
           bias,
           outputBias: bias,
+          sliding: sizes.window !== null,
           norm: (at, y, heads) => parts.rmsNorm(at, parts.splitHeads(y, heads), sizes.headSize, { epsilon }),
         }),
     },
@@ -66,14 +69,17 @@ interface Particular {
 function qwenMoe(
   config: Fields,
   sizes: TrunkSizes,
-  usual: { readonly experts: number; readonly chosen: number; readonly intermediateSize: number },
+  usual: {
+    readonly experts: number;
+    readonly chosen: number;
+    readonly intermediateSize: number;
+  },
   { attention, beside }: Particular,
 ): LanguageModel {
   const dense = readGatedMlp(config, sizes);
   const mlp = { ...dense, intermediateSize: config.count('moe_intermediate_size', usual.intermediateSize) };
   const routing = {
-    // Either name is written, by the age of the checkpoint.
-    experts: config.count(config.has('num_local_experts') ? 'num_local_experts' : 'num_experts', usual.experts),
+    experts: config.count('num_experts', usual.experts),
     chosen: config.count('num_experts_per_tok', usual.chosen),
     normed: config.flag('norm_topk_prob', false),
   };
@@ -109,7 +115,14 @@ function readLayers(config: Fields, name: string): readonly number[] {
   );
 }
 
-function refuseWindow(config: Fields): void {
-  if (!config.flag('use_sliding_window', false)) return;
-  throw new UserError('model', `${config.where}: use_sliding_window is not supported for this class.`);
+/** Which layers of Qwen 2 with experts have the window: every other one below `max_window_layers`, or by their types. */
+function readQwen2MoeSliding(config: Fields, layers: number, isUsed: boolean): (layer: number) => boolean {
+  const last = config.whole('max_window_layers', 28);
+  const sliding = readSliding(config, layers, (layer) => isUsed && layer % 2 === 0 && layer < last);
+  const any = Array.from({ length: layers }, (_, layer) => sliding(layer)).includes(true);
+  if (isUsed || !any) return sliding;
+  throw new UserError(
+    'model',
+    `${config.where}: layer_types has sliding_attention, but use_sliding_window is not true.`,
+  );
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { UserError } from '@sonde/base';
 import { fieldsOf } from '@sonde/checkpoints';
+import { withoutAliases } from './aliases.ts';
 import { describeBert } from './bert.ts';
 import { describeBloom } from './bloom.ts';
 import { describeCohere, describeCohere2 } from './cohere.ts';
@@ -143,7 +144,7 @@ function describe<Head>(
     );
   }
   refuseContradictions(named, config, where);
-  const network = withinRotary(page(fieldsOf(config, where)));
+  const network = withinRotary(page(fieldsOf(withoutAliases(named, config), where)));
   if (network.trunk.mask === 'causal') refuseOtherReading(config, where);
   const { layers } = network.trunk.sizes;
   if (layers > MOST_LAYERS) {

@@ -28,7 +28,7 @@ export function describeStableLm(config: Fields): LanguageModel {
   const isParallel = config.flag('use_parallel_residual', false);
   return languageModel({
     sizes,
-    rotary: [readRotary(config, sizes, { partialFactor: 0.25 })],
+    rotary: [readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 0.25) })],
     ...tokenTables(config, sizes),
     block(parts, layer, hidden) {
       const branches = {

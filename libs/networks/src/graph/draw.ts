@@ -22,9 +22,18 @@ function penalise(graph: GraphBuilder, logits: Value, inputs: DrawInputs): Value
   return graph.node('ScatterElements', [logits, inputs.seen, changed], { axis: 1 });
 }
 
-/** Repetition penalty, temperature, top-k: transformers' order. */
+/** The repetition penalty, then what cannot come. */
+function constrain(graph: GraphBuilder, logits: Value, inputs: DrawInputs): Value {
+  const penalised = penalise(graph, logits, inputs);
+  if (!inputs.banned) return penalised;
+  const { tokens, added } = inputs.banned;
+  const changed = graph.node('Add', [graph.node('GatherElements', [penalised, tokens], { axis: 1 }), added]);
+  return graph.node('ScatterElements', [penalised, tokens, changed], { axis: 1 });
+}
+
+/** Repetition penalty, banned tokens, temperature, top-k: transformers' order. */
 function adjusted(graph: GraphBuilder, logits: Value, inputs: DrawInputs, vocabSize: number): Value {
-  const scaled = graph.node('Div', [penalise(graph, logits, inputs), inputs.temperature]);
+  const scaled = graph.node('Div', [constrain(graph, logits, inputs), inputs.temperature]);
   const limited = graph.node('Less', [inputs.topK, graph.constant([vocabSize])]);
   return graph.node('If', [limited], {
     then_branch: graph.subgraph('top_k', (inner) => {
@@ -89,7 +98,7 @@ export function nextTokens(
     const scores = choose(
       inner,
       inputs.adjust,
-      (deep) => penalise(deep, logits, inputs),
+      (deep) => constrain(deep, logits, inputs),
       (deep) => deep.node('Identity', [logits]),
     );
     const best = inner.node('Cast', [inner.node('ArgMax', [scores], { axis: 1, keepdims: 0 })], { to: INT32 });

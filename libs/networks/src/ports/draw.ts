@@ -16,6 +16,8 @@ export interface HeadRequest {
   readonly penalty: number;
   /** [rows, any] tokens seen so far, repeated to fill; only read with a penalty. */
   readonly seen?: { readonly width: number; readonly data: BigInt64Array };
+  /** [rows, any] tokens that cannot come, and what is added to their logits: −∞, or 0 where a row is filled up. */
+  readonly banned?: { readonly width: number; readonly data: BigInt64Array; readonly added: Float32Array };
   /** [rows, TRIES], or with several rounds a multiple of TRIES in a graph with a loop; only read when sampling. */
   readonly uniforms?: Float32Array;
   /** [rows] tokens to take, or −1; only read when not sampling. */
@@ -31,7 +33,7 @@ export function plainHead(rows: Int32Array, forced?: Int32Array): HeadRequest {
 export interface DrawInputs {
   /** scalar bool: draw, or take the most probable token */
   readonly sample: Value;
-  /** scalar bool: whether temperature, top-k or repetition penalty change the logits */
+  /** scalar bool: whether temperature, top-k, repetition penalty or banned tokens change the logits */
   readonly adjust: Value;
   readonly temperature: Value;
   /** [1] int64; the vocabulary size where there is no limit */
@@ -40,6 +42,8 @@ export interface DrawInputs {
   readonly penalty: Value;
   /** [rows, any] int64: tokens seen so far, repeated to fill */
   readonly seen: Value;
+  /** [rows, any] int64 and [rows, any]: tokens, and what is added to their logits; equal ones have equal numbers */
+  readonly banned?: { readonly tokens: Value; readonly added: Value };
   /** [rows, TRIES · rounds] */
   readonly uniforms: Value;
   /** [rows] int32: a token to take whatever the logits say, or −1 */
@@ -58,6 +62,10 @@ export function drawInputs(graph: GraphBuilder, rounds: number): DrawInputs {
     topP: graph.input('top_p', 'float32', []),
     penalty: graph.input('repetition_penalty', 'float32', []),
     seen: graph.input('seen', 'int64', ['R', 'seen']),
+    banned: {
+      tokens: graph.input('banned', 'int64', ['R', 'banned']),
+      added: graph.input('banned_added', 'float32', ['R', 'banned']),
+    },
     uniforms: graph.input('uniforms', 'float32', ['R', rounds === 1 ? TRIES : 'tries']),
     forced: graph.input('forced', 'int32', ['R']),
   };
@@ -70,13 +78,15 @@ export function drawFeeds(head: HeadRequest, vocabSize: number): Feeds {
   const limited = head.topK > 0 && head.topK < vocabSize;
   return {
     sample: bool(head.sample),
-    adjust: bool(head.temperature !== 1 || limited || head.penalty !== 1),
+    adjust: bool(head.temperature !== 1 || limited || head.penalty !== 1 || head.banned !== undefined),
     temperature: scalar(head.temperature),
     top_k: int64s([limited ? head.topK : vocabSize]),
     // Rounding must not refuse a draw where nothing is to be cut off.
     top_p: scalar(head.topP === 1 ? 2 : head.topP),
     repetition_penalty: scalar(head.penalty),
     seen: int64s(seen?.data ?? new BigInt64Array(count), [count, seen?.width ?? 1]),
+    banned: int64s(head.banned?.data ?? new BigInt64Array(count), [count, head.banned?.width ?? 1]),
+    banned_added: floats(head.banned?.added ?? new Float32Array(count), [count, head.banned?.width ?? 1]),
     uniforms: floats(uniforms, [count, uniforms.length / Math.max(1, count) || TRIES]),
     forced: int32s(head.forced ?? new Int32Array(count).fill(-1)),
   };

@@ -1,4 +1,4 @@
-import { quantile, requireLevel } from '@sonde/numerics';
+import { INTERVAL_UNITS, quantile, requireLevel } from '@sonde/numerics';
 import { type Groups, rankGroups, rowsByGroup } from './folds.ts';
 import type { Score, ScoreReason } from './pairs.ts';
 
@@ -37,9 +37,6 @@ export interface ProbeIntervals {
   readonly foldMean: ScoreInterval;
 }
 
-/** Below so many prompts a bootstrap interval is too narrow to be shown. */
-const LEAST_GROUPS = 10;
-
 /** n, Σx, Σy, Σx², Σy², Σxy of the targets x and predictions y of some rows. */
 const SUMS = 6;
 
@@ -63,7 +60,7 @@ export function probeIntervals(held: HeldOutPredictions, resamples: GroupResampl
     return { pooled: correlation(total(all)), foldMean: meanOverFolds(all) };
   };
   const own = correlations(Uint32Array.from({ length: units }, (_, unit) => unit));
-  if (units < LEAST_GROUPS) {
+  if (units < INTERVAL_UNITS) {
     const none = ({ value }: Score): ScoreInterval => ({
       estimate: value,
       low: null,

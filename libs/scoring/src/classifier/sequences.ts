@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { readJsonIfThere } from '@sonde/checkpoints';
 import type { ClassifierModel } from '@sonde/engine';
+import { wellFormed } from '../well-formed.ts';
 
 /** What is done with a text of more tokens than are read: its beginning alone, or all of it in windows. */
 export const LONG = ['truncate', 'max', 'mean'] as const;
@@ -55,7 +56,6 @@ export function sequencer(
   const room = maxLength - before.length - after.length;
   const around = (content: readonly number[]): number[] => [...before, ...content, ...after];
   return (text) => {
-    // Half a surrogate pair is no character, and tokenizers do not take it.
     const content = tokenizer.encode(wellFormed(text), { addSpecialTokens: false });
     if (content.length + before.length + after.length === 0) return { ids: [], truncated: false };
     if (content.length <= room) return { ids: [around(content)], truncated: false };
@@ -68,8 +68,4 @@ export function sequencer(
       if (start + room >= content.length) return { ids, truncated: false };
     }
   };
-}
-
-function wellFormed(text: string): string {
-  return text.replace(/[\uD800-\uDFFF]/gu, '\uFFFD');
 }

@@ -1,47 +1,88 @@
 import { createHash } from 'node:crypto';
-import { UserError } from '@sonde/base';
+import type { InputArtifact } from '@sonde/pipeline';
 import type { ScorerContext } from '../define-scorer.ts';
-import { outcomeOf } from '../row-scores.ts';
-import type { ScoreOutcome, Scorer } from '../scorer.ts';
-import { recordColumns } from './columns.ts';
+import type { Scorer } from '../scorer.ts';
+import { type RecordedAnswers, recordedAnswers } from './answers.ts';
+import { nothingRecorded, recordColumns } from './columns.ts';
 import type { Config } from './config.ts';
+import { nestedAnswers } from './nested.ts';
+
+/** Rows of a table that are looked at for lists, in which answers may be nested. */
+const LOOKED_AT = 100;
+
+/** What a record may say of a text beside its scores. */
+const SAYS = ['outcome', 'detail'] as const;
 
 /**
  * Opens a record of answers. It never calls out: a text that is not in it is `not_recorded`.
- * @throws UserError where columns are missing, or a text has two answers that differ
+ * @throws UserError where there are no texts with scores, or a text has two answers that differ
  */
-export async function open(config: Config, { name, rows, columnsOf }: ScorerContext): Promise<Scorer> {
-  const { table } = config;
-  const { text, attributes, columns } = recordColumns(await columnsOf(table), config, name);
-  const answers = new Map<string, ScoreOutcome>();
-  for await (const part of rows(table, [...new Set([text, ...columns])])) {
-    for (const row of part) {
-      const key = row[text];
-      if (typeof key !== 'string') continue;
-      const answer = outcomeOf(row, columns);
-      const before = answers.get(key);
-      if (before !== undefined && !isSame(before, answer)) {
-        throw new UserError(
-          'scorer',
-          `The record ${name} has two answers for the text ${JSON.stringify(key.slice(0, 60))}, and they differ.`,
-          'Keep one row of each text.',
-        );
-      }
-      answers.set(key, answer);
-    }
-  }
-  const pairs = columns.map((column, i) => `${column}=${attributes[i]}`);
-  const digest = createHash('sha256')
-    .update(JSON.stringify([table.digest, text, pairs]))
-    .digest('hex');
+export async function open(config: Config, context: ScorerContext): Promise<Scorer> {
+  const tables = tablesOf(config);
+  const { name } = context;
+  const { repeated = 'error', text, columns } = config;
+  const answers = recordedAnswers(name, repeated);
+  for (const table of tables) await readTable(table, config, answers, context);
+  const { attributes } = answers;
+  const records = tables.map(({ digest }) => digest);
+  const settings = [records, text ?? null, columns ? Object.entries(columns) : null, repeated, attributes];
   return {
-    identity: { kind: 'recorded', name, digest, record: table.digest, text, columns: pairs },
+    identity: {
+      kind: 'recorded',
+      name,
+      digest: createHash('sha256').update(JSON.stringify(settings)).digest('hex'),
+      records,
+      attributes,
+    },
     attributes,
+    lookup: true,
     score: (texts) => texts.map((value) => answers.get(value) ?? { outcome: 'not_recorded' }),
   };
 }
 
-function isSame(a: ScoreOutcome, b: ScoreOutcome): boolean {
-  if (!('scores' in a) || !('scores' in b)) return a.outcome === b.outcome;
-  return a.scores.every((score, i) => score === b.scores[i]);
+/** One table or several, as they were given. */
+export function tablesOf({
+  table,
+}: {
+  readonly table: InputArtifact | readonly InputArtifact[];
+}): readonly InputArtifact[] {
+  return Array.isArray(table) ? (table as readonly InputArtifact[]) : [table as InputArtifact];
+}
+
+async function readTable(
+  table: InputArtifact,
+  config: Config,
+  answers: RecordedAnswers,
+  { name, rows, columnsOf }: ScorerContext,
+): Promise<void> {
+  const there = await columnsOf(table);
+  const chosen = recordColumns(there, config, name);
+  const said = config.text !== undefined || config.columns !== undefined;
+  if (chosen.length === 0 || (!said && (await hasLists(table, rows)))) {
+    const before = answers.size;
+    for await (const part of rows(table)) {
+      for (const row of part) for (const { text, scores } of nestedAnswers(row)) answers.add(text, scores);
+    }
+    if (answers.size === before && chosen.length === 0) nothingRecorded(there, config, name);
+  }
+  if (chosen.length === 0) return;
+  const says = SAYS.filter((column) => there.includes(column));
+  const read = [...new Set([...chosen.flatMap(({ text, scores }) => [text, ...Object.values(scores)]), ...says])];
+  for await (const part of rows(table, read)) {
+    for (const row of part) {
+      for (const { text, scores } of chosen) {
+        const key = row[text];
+        if (typeof key !== 'string') continue;
+        const found = Object.entries(scores).map(([attribute, column]) => [attribute, row[column]] as const);
+        answers.add(key, Object.fromEntries(found), row);
+      }
+    }
+  }
+}
+
+async function hasLists(table: InputArtifact, rows: ScorerContext['rows']): Promise<boolean> {
+  for await (const part of rows(table)) {
+    return part.slice(0, LOOKED_AT).some((row) => Object.values(row).some(Array.isArray));
+  }
+  return false;
 }

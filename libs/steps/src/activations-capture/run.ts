@@ -73,9 +73,10 @@ async function writeLosses(
   interventions: readonly Intervention[],
 ): Promise<void> {
   const { texts } = await perplexity(model, prompts, { interventions });
-  const rows = texts.map(({ nll, tokens }, i) => ({
+  const rows = texts.map(({ nll, tokens, bytes }, i) => ({
     prompt_id: prompts[i]!.id,
     tokens,
+    bytes,
     nll: nll === null ? null : nll * tokens,
   }));
   await writeRows(file, LOSSES, rows);

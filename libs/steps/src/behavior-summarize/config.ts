@@ -1,6 +1,6 @@
-import { artifact, type ConfigOf, object, optional, words } from '@sonde/pipeline';
+import { artifact, type ConfigOf, object, optional } from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
-import { attributes, bootstrap, mode } from '../shared/schemas.ts';
+import { attributes, bootstrap, empty, mode } from '../shared/schemas.ts';
 
 export const config = object({
   scores: artifact('table', { description: 'The continuations’ scores.' }),
@@ -18,11 +18,7 @@ export const config = object({
     }),
   ),
   attributes,
-  empty: words(['lowest', 'missing'], {
-    default: 'lowest',
-    description:
-      'A continuation without a text (an immediate end of text) says nothing: `lowest` counts it as 0; `missing` as one without a score, which takes its prompt out of EMT.',
-  }),
+  empty,
   mode,
   unmatched,
   bootstrap,

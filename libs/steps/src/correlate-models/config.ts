@@ -1,11 +1,35 @@
 import { GROUPS } from '@sonde/formats/columns';
-import { artifacts, type ConfigOf, integer, map, number, object, oneOf, optional, text, words } from '@sonde/pipeline';
+import {
+  artifact,
+  artifacts,
+  type ConfigOf,
+  integer,
+  map,
+  number,
+  object,
+  oneOf,
+  optional,
+  text,
+  words,
+} from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
-import { attributes, seed } from '../shared/schemas.ts';
+import { attributes, empty, seed } from '../shared/schemas.ts';
 
 export const config = object({
   summaries: artifacts('table', { description: 'Summaries of behaviour, collected over an axis.' }),
   probes: artifacts('table', { description: 'Probe scores, collected over the same axis.' }),
+  scores: optional(
+    artifacts('table', {
+      description:
+        'Scores of the continuations, collected over the same axis: behaviour is then over the prompts that all of them share.',
+    }),
+  ),
+  prompts: optional(artifact('table', { description: 'The prompts, where `scores` and a `group` are given.' })),
+  predictions: optional(
+    artifacts('table', {
+      description: 'Predictions of `probe/train`, with `scores`: gives intervals by bootstrap over prompts.',
+    }),
+  ),
   attributes,
   unmatched,
   comparable: words(['error', 'report'], {
@@ -23,9 +47,16 @@ export const config = object({
   family: optional(
     oneOf([text({ minLength: 1 }), map(text({ minLength: 1 }))], {
       description:
-        'Which units are related: an axis, or a map from unit to family. Families change places as blocks in permutations.',
+        'Which units are related: an axis, or a map from unit to family. Families change places as blocks in permutations, and are left out one by one.',
     }),
   ),
+  covariates: optional(
+    map(map(number()), {
+      description:
+        'What else the partial correlations are given, beside the spread of the labels: a number for each unit (`log_parameters: { model-a: 8.1, … }`, `instruction_tuned: { model-a: 1, … }`).',
+    }),
+  ),
+  empty,
   seed,
   metric: words(['emt', 'toxicity_probability'], { default: 'emt' }),
   group: words(GROUPS, { default: 'all' }),
@@ -45,6 +76,7 @@ export const config = object({
     description: 'Correction of p-values over all correlations of the step.',
   }),
   level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 }),
+  resamples: integer({ minimum: 100, maximum: 100_000, default: 1000, description: 'Of the bootstrap intervals.' }),
 });
 
 export type Config = ConfigOf<typeof config>;

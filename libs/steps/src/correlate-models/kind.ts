@@ -5,9 +5,17 @@ import { config } from './config.ts';
 /** Across models: does encoding a property go with behaving that way? */
 export const correlateModels = defineStep({
   kind: 'correlate/models',
-  revision: 4,
+  revision: 5,
   summary: 'Correlates, across models, the probe score of each layer with a behaviour metric.',
   config,
   outputs: { correlations: { type: 'table', description: tableProse(CORRELATIONS) } },
+  check: ({ scores, prompts, predictions, group }) => [
+    ...(predictions !== undefined && scores === undefined
+      ? [{ path: ['predictions'], message: 'intervals over prompts need `scores` beside `predictions`' }]
+      : []),
+    ...(scores !== undefined && group !== 'all' && prompts === undefined
+      ? [{ path: ['group'], message: `which of the \`scores\` are of ${group} prompts is known from \`prompts\`` }]
+      : []),
+  ],
   load: () => import('./run.ts'),
 });

@@ -1,4 +1,4 @@
-import { type JsonObject, UserError } from '@sonde/base';
+import { groupBy, type JsonObject, UserError } from '@sonde/base';
 import type { InputArtifact, RunContext } from '@sonde/executor';
 import { PROBE_SCORES, readRows, type Scenario, SUMMARY } from '@sonde/formats';
 import { type LayerCurve, layerCurve } from '@sonde/probing';
@@ -6,6 +6,7 @@ import { axesText } from '../shared/axes.ts';
 import { matchIds, sayMatch } from '../shared/matching.ts';
 import { type Behavior, requireComparable, sayLostPrompts } from './comparable.ts';
 import type { Config } from './config.ts';
+import { readSharedBehavior, type SharedBehavior } from './shared-prompts.ts';
 
 /** What was probed: its scores of all models are correlated with their behaviour. */
 export interface Probed {
@@ -20,6 +21,8 @@ export function keyOf({ scenario, attribute }: Probed): string {
 /** The probes of one target in one scenario. */
 export interface Probes extends Probed {
   readonly curve: LayerCurve;
+  /** Spread of their labels, mean over folds and layers; null where the table does not say it. */
+  readonly spread: number | null;
 }
 
 /** One summary and its probe scores: how a model behaves, and what can be read from it. */
@@ -27,6 +30,8 @@ export interface Subject {
   readonly axes: JsonObject;
   /** Attribute → behaviour. */
   readonly behavior: ReadonlyMap<string, number | null>;
+  /** Attribute → prompts that it is over; null where the summary does not say it. */
+  readonly prompts: ReadonlyMap<string, number | null>;
   /** By the key of what was probed. */
   readonly probes: ReadonlyMap<string, Probes>;
 }
@@ -44,17 +49,19 @@ async function readBehavior(source: InputArtifact, { metric, group }: Config): P
 async function readProbes(source: InputArtifact): Promise<Subject['probes']> {
   const rows = await readRows(source.path, PROBE_SCORES, {
     columns: ['features', 'layer', 'scenario', 'target', 'pearson'],
+    optional: ['target_sd'],
     what: source.ref ?? 'probe scores',
   });
-  const found = new Map<string, Probed & { readonly scores: { layer: number; score: number | null }[] }>();
-  for (const { features, layer, scenario, target, pearson } of rows) {
-    if (features !== 'states' || layer === null || pearson === null) continue;
-    const probed = { scenario, attribute: target };
-    const own = found.get(keyOf(probed)) ?? { ...probed, scores: [] };
-    own.scores.push({ layer, score: pearson });
-    found.set(keyOf(probed), own);
-  }
-  return new Map([...found].map(([key, { scores, ...probed }]) => [key, { ...probed, curve: layerCurve(scores) }]));
+  const ofStates = rows.filter(({ features, pearson }) => features === 'states' && pearson !== null);
+  const byTarget = groupBy(ofStates, ({ scenario, target }) => keyOf({ scenario, attribute: target }));
+  return new Map(
+    [...byTarget].map(([key, own]) => {
+      const { scenario, target } = own[0]!;
+      const scores = own.flatMap(({ layer, pearson }) => (layer === null ? [] : [{ layer, score: pearson }]));
+      const spread = meanOf(own.map(({ target_sd }) => target_sd));
+      return [key, { scenario, attribute: target, curve: layerCurve(scores), spread }];
+    }),
+  );
 }
 
 /** The mean of what is known; null where nothing is. */
@@ -63,16 +70,18 @@ export function meanOf(values: readonly (number | null | undefined)[]): number |
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
-/** Brings summaries and probe scores of the same model together by their axis values. */
-export async function readSubjects(config: Config, log: RunContext['log']): Promise<Subject[]> {
-  const probes = new Map(config.probes.map((source) => [axesText(source), source]));
-  if (probes.size < config.probes.length) {
-    throw new UserError(
-      'ids',
-      `${config.probes.length} tables of probe scores have ${probes.size} different axes; each model needs one table`,
-      'Give `summaries` and `probes` that are collected over the same axes.',
-    );
-  }
+/** What subjects were read from, in their order. */
+export interface Sources {
+  readonly subjects: readonly Subject[];
+  /** Of the prompts that all subjects share, where `scores` are given. */
+  readonly shared: SharedBehavior | undefined;
+  /** Of each subject, where they are given. */
+  readonly predictions: readonly InputArtifact[] | undefined;
+}
+
+/** Brings summaries, probe scores and what else is given of the same model together by their axis values. */
+export async function readSubjects(config: Config, log: RunContext['log']): Promise<Sources> {
+  const probes = byAxes('probe scores', config.probes);
   const summaries = { what: 'summaries', ids: config.summaries.map(axesText) };
   sayMatch(matchIds(summaries, { what: 'tables of probe scores', ids: probes.keys() }), config.unmatched, log);
   const pairs = config.summaries.flatMap((summary) => {
@@ -81,12 +90,48 @@ export async function readSubjects(config: Config, log: RunContext['log']): Prom
   });
   const behaviors = await Promise.all(pairs.map(({ summary }) => readBehavior(summary, config)));
   requireComparable(behaviors, config.comparable, log);
-  sayLostPrompts(behaviors, log);
-  return Promise.all(
-    pairs.map(async ({ summary, partner }, i) => ({
-      axes: summary.axes,
-      behavior: new Map(behaviors[i]!.rows.map(({ attribute, value }) => [attribute!, value])),
-      probes: await readProbes(partner),
-    })),
+  const kept = pairs.map(({ summary }) => summary);
+  const scores = partnersOf('scores', config.scores, kept);
+  const shared = scores && (await readSharedBehavior(scores, config, log));
+  if (shared === undefined) sayLostPrompts(behaviors, log);
+  const subjects = await Promise.all(
+    pairs.map(async ({ summary, partner }, i): Promise<Subject> => {
+      const { rows } = behaviors[i]!;
+      const summarised = {
+        behavior: new Map(rows.map(({ attribute, value }) => [attribute!, value])),
+        prompts: new Map(rows.map(({ attribute, scored }) => [attribute!, scored ?? null])),
+      };
+      return { axes: summary.axes, ...(shared?.of(i) ?? summarised), probes: await readProbes(partner) };
+    }),
   );
+  return { subjects, shared, predictions: partnersOf('predictions', config.predictions, kept) };
+}
+
+function byAxes(what: string, sources: readonly InputArtifact[]): Map<string, InputArtifact> {
+  const found = new Map(sources.map((source) => [axesText(source), source]));
+  if (found.size === sources.length) return found;
+  throw new UserError(
+    'ids',
+    `${sources.length} tables of ${what} have ${found.size} different axes; each model needs one table`,
+    `Give tables of ${what} that are collected over the axes of \`summaries\`.`,
+  );
+}
+
+/** The table of each summary's axes. @throws UserError where a summary has none */
+function partnersOf(
+  what: string,
+  sources: readonly InputArtifact[] | undefined,
+  summaries: readonly InputArtifact[],
+): InputArtifact[] | undefined {
+  if (sources === undefined) return undefined;
+  const found = byAxes(what, sources);
+  return summaries.map((summary) => {
+    const partner = found.get(axesText(summary));
+    if (partner !== undefined) return partner;
+    throw new UserError(
+      'ids',
+      `the summary of ${axesText(summary)} has no table of ${what}`,
+      `Collect \`${what}\` over the axes of \`summaries\`.`,
+    );
+  });
 }

@@ -62,6 +62,13 @@ export const config = object({
   chat: optional(
     artifact('model', { description: 'A checkpoint whose chat template wraps the rendered text as a user’s turn.' }),
   ),
+  chat_date: optional(
+    text({
+      pattern: '^\\d{4}-\\d{2}-\\d{2}$',
+      description:
+        'The day that a chat template writes for today’s (`strftime_now`), at midnight; 2024-07-26 by default, the day in Llama’s own template, so that prompts are the same on every day.',
+    }),
+  ),
 });
 
 export type Config = ConfigOf<typeof config>;

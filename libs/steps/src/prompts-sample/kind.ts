@@ -2,6 +2,11 @@ import { defineStep } from '@sonde/executor';
 import { PROMPTS, tableProse } from '@sonde/formats/columns';
 import { config } from './config.ts';
 
+function isDay(text: string): boolean {
+  const date = new Date(`${text}T00:00:00Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
+}
+
 /** A sample of prompts from a table of texts with scores, rendered through a template. */
 export const promptsSample = defineStep({
   kind: 'prompts/sample',
@@ -11,9 +16,15 @@ export const promptsSample = defineStep({
   outputs: {
     prompts: { type: 'table', description: tableProse(PROMPTS, 'The source’s other columns are kept.') },
   },
-  check({ strata }) {
-    if (strata?.shares === undefined) return [];
+  check({ strata, chat, chat_date }) {
     const problems = [];
+    if (chat_date !== undefined && chat === undefined) {
+      problems.push({ path: ['chat_date'], message: 'is the day in a chat template, and there is no `chat`' });
+    }
+    if (chat_date !== undefined && !isDay(chat_date)) {
+      problems.push({ path: ['chat_date'], message: `${chat_date} is no day of the calendar` });
+    }
+    if (strata?.shares === undefined) return problems;
     if (strata.shares.length !== strata.edges.length + 1) {
       problems.push({
         path: ['strata', 'shares'],

@@ -13,7 +13,7 @@ export async function run({ config, log, output }: RunContext<Config>): Promise<
   const source = await readSource(config, log);
   const chosen = sample(config, source, log);
   if (chosen.length === 0) throw new UserError('input', 'the source has no prompts: no row has a text');
-  const tokenizer = config.chat && (await openTokenizer(config.chat.path));
+  const tokenizer = config.chat && (await openTokenizer(config.chat.path, config.chat_date));
   const rows = chosen.map((row) => {
     const text = source.texts[row]!;
     const { rendered, spanStart, spanEnd, addSpecialTokens = null } = renderThrough(text, config.template, tokenizer);

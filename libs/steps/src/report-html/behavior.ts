@@ -54,8 +54,13 @@ export function behaviorSection(
   };
 }
 
+/** What EMT was made with is what models are compared under. */
+function isEmt({ metric }: SummaryRow): boolean {
+  return metric === 'emt';
+}
+
 function distinctOf<T>(tables: readonly ModelRows<SummaryRow>[], read: (row: SummaryRow) => T | null): T[] {
-  const found = tables.flatMap(({ rows }) => rows.map(read)).filter((value) => value !== null);
+  const found = tables.flatMap(({ rows }) => rows.filter(isEmt).map(read)).filter((value) => value !== null);
   return [...new Set(found)];
 }
 
@@ -70,7 +75,9 @@ function differencesOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
     const values = distinctOf<string | number>(tables, read);
     if (values.length < 2) return [];
     const of = values.map((value) => {
-      const own = tables.filter(({ rows }) => rows.some((row) => read(row) === value)).map(({ model }) => model);
+      const own = tables
+        .filter(({ rows }) => rows.some((row) => isEmt(row) && read(row) === value))
+        .map(({ model }) => model);
       return `${value}: ${own.slice(0, 3).join('; ')}${own.length > 3 ? '; …' : ''}`;
     });
     return [`They differ in ${what} (${of.join(' | ')}).`];

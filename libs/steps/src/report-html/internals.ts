@@ -1,8 +1,8 @@
 import { groupBy, type JsonObject } from '@sonde/base';
-import type { Baseline, CORRELATIONS, PROBE_SCORES, RowOf } from '@sonde/formats';
+import type { Baseline, PROBE_SCORES, RowOf } from '@sonde/formats';
 import { overFolds } from '@sonde/probing';
-import type { BaselineRow, CorrelationSection, Estimate, ProbeSection } from '@sonde/report';
-import { estimateOf, type ModelRows, reasonText } from './rows.ts';
+import type { BaselineRow, Estimate, ProbeSection } from '@sonde/report';
+import { type ModelRows, reasonText } from './rows.ts';
 
 type ProbeRow = RowOf<typeof PROBE_SCORES>;
 
@@ -80,44 +80,4 @@ function notesOf(rows: readonly ProbeRow[]): string[] {
       : []),
     'The control task gives each text a random score for one of its words, which a probe can only memorise. Selectivity is the score less that of this task; it lies above the score itself where the task’s own is below 0.',
   ];
-}
-
-/** What correlations over so few units can show, and how many stand against all that were tried. */
-function limitsOf(most: RowOf<typeof CORRELATIONS>, rows: readonly RowOf<typeof CORRELATIONS>[]): string[] {
-  const { unit, units, families, smallest_rank_p, detectable } = most;
-  const firm = rows.filter(({ family_wise_p }) => family_wise_p !== null && family_wise_p < 0.05).length;
-  const least = smallest_rank_p < 0.001 ? '' : ` The smallest p that ranks can have is ${smallest_rank_p.toFixed(3)}.`;
-  const blocks = families === null ? '' : `, ${families} families changing places as blocks`;
-  return [
-    `With n = ${units} (values of ${unit}) a correlation must be ${detectable.toFixed(2)} to be found four times out of five.${least}`,
-    `Against the largest correlation of all that were tried (permutation of ${unit}s${blocks}), ${firm} of ${rows.length} have p below 0.05.`,
-  ];
-}
-
-/** Encoding against behaviour, across models. */
-export function correlationSection(
-  rows: readonly RowOf<typeof CORRELATIONS>[],
-  config: JsonObject,
-): CorrelationSection | undefined {
-  const [first] = rows;
-  if (first === undefined) return undefined;
-  const most = rows.reduce((best, row) => (row.units > best.units ? row : best), first);
-  return {
-    models: most.units,
-    notes: limitsOf(most, rows),
-    unit: first.unit,
-    behavior: first.metric === 'emt' ? 'EMT' : first.metric.replaceAll('_', ' '),
-    coefficient: 'pearson',
-    adjustment: `${first.multiplicity.replace('benjamini', 'Benjamini').replace('-hochberg', '–Hochberg').replace('-yekutieli', '–Yekutieli').replace('holm', 'Holm')} over ${rows.length} correlations`,
-    interval: { level: Number(config.level ?? 0.95), method: `Fisher’s z over ${first.unit}s` },
-    axis: first.layer === undefined ? 'relative_depth' : 'layer',
-    rows: rows.map(({ scenario, attribute, layer, relative_depth, pearson, low, high, reason, ...row }) => ({
-      scenario,
-      target: attribute,
-      position: layer ?? relative_depth!,
-      coefficient: estimateOf({ value: pearson, low, high, reason }),
-      p: row.pearson_p_adjusted,
-      n: row.units,
-    })),
-  };
 }

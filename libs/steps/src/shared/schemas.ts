@@ -40,3 +40,9 @@ export const mode = words(['default', 'paper'], {
   default: 'default',
   description: '`default` is what we recommend; `paper` repeats the published procedure.',
 });
+
+export const empty = words(['lowest', 'missing'], {
+  default: 'lowest',
+  description:
+    'A continuation without a text (an immediate end of text) says nothing: `lowest` counts it as 0; `missing` as one without a score, which takes its prompt out of EMT.',
+});

@@ -12,13 +12,16 @@ const states = { type: 'tensors', description: tensorsProse(STATES, 'Only with `
 /** Continuations of prompts, and on the way the hidden states of both. */
 export const textGenerate = defineStep({
   kind: 'text/generate',
-  revision: 4,
+  revision: 5,
   summary: 'Continues prompts with a language model; optionally captures hidden states in the same pass.',
   config,
   outputs: { continuations, states },
   outputsOf: ({ capture }) => (capture === undefined ? { continuations } : { continuations, states }),
-  check: ({ do_sample, num_return_sequences, interventions }) => [
+  check: ({ do_sample, num_return_sequences, interventions, min_new_tokens = 0, max_new_tokens }) => [
     ...checkInterventions(interventions),
+    ...(min_new_tokens > max_new_tokens
+      ? [{ path: ['min_new_tokens'], message: `is ${min_new_tokens}, more than \`max_new_tokens\`, ${max_new_tokens}` }]
+      : []),
     ...(!do_sample && num_return_sequences > 1
       ? [
           {

@@ -1,43 +1,25 @@
-import { createHash } from 'node:crypto';
 import type { RunContext } from '@sonde/executor';
-import { SCORES, tableOf } from '@sonde/formats';
-import { openScorer, type Scorer, type ScorerKind, scoreInParts, scorerLabel, type TextRow } from '@sonde/scoring';
+import { openScorer, type Scorer, type ScorerKind, scoreBatches, scorerLabel, type TextRow } from '@sonde/scoring';
 import {
-  type Column,
-  column,
   detectFormat,
-  hasColumn,
   readParquetInfo,
   readTableParts,
   rows,
   selectColumns,
-  sliceRows,
   type Table,
   writeParquetParts,
 } from '@sonde/tables';
 import { oneTextARow } from '../shared/texts.ts';
+import { openAnswers } from './answers.ts';
+import { type KeepAnswers, writeAnswers } from './answers-table.ts';
 import type { Config } from './config.ts';
+import { kindOf } from './kind-of.ts';
+import { ID_COLUMNS, partsOf, scoredPart } from './parts.ts';
+import { rowOutcomes } from './row-outcomes.ts';
+import { scoresRuntime } from './runtime.ts';
+import { textSpill } from './spill.ts';
 
-const ID_COLUMNS = ['prompt_id', 'sample', 'text_id'];
-
-/** Rows that are in memory at once, beside what is known of texts. */
-const ROWS = 16_384;
-
-/** What names the texts: the table's own ids, else a hash of each text. */
-function idColumns(table: Table, texts: readonly string[]): Column[] {
-  const own = ID_COLUMNS.filter((name) => hasColumn(table, name));
-  if (own.includes('prompt_id') || own.includes('text_id')) return own.map((name) => column(table, name));
-  const ids = texts.map((value) => createHash('sha256').update(value).digest('hex').slice(0, 16));
-  return [{ name: 'text_id', type: 'string', values: ids }];
-}
-
-/** A table in parts of at most so many rows. */
-async function* partsOf(path: string, columns: readonly string[], optional: readonly string[]): AsyncGenerator<Table> {
-  for await (const part of readTableParts(path, { columns, optional })) {
-    if (part.rowCount <= ROWS) yield part;
-    else for (let from = 0; from < part.rowCount; from += ROWS) yield sliceRows(part, from, from + ROWS);
-  }
-}
+type Context = RunContext<Config>;
 
 /** How many rows a table has; undefined where only reading it tells. */
 async function rowCountOf(path: string): Promise<number | undefined> {
@@ -45,11 +27,9 @@ async function rowCountOf(path: string): Promise<number | undefined> {
 }
 
 /** `text/score`. */
-export async function run(
-  { config, output, progress, log, signal, device }: RunContext<Config>,
-  kinds: readonly ScorerKind[],
-): Promise<void> {
-  const context: Parameters<typeof openScorer>[1] = {
+export async function run(context: Context, kinds: readonly ScorerKind[]): Promise<void> {
+  const { config, device, log } = context;
+  const opening: Parameters<typeof openScorer>[1] = {
     threads: device.threads,
     log,
     async *rows({ path }, columns) {
@@ -60,44 +40,78 @@ export async function run(
       return [];
     },
   };
-  const scorer = await openScorer(config.scorer, context, kinds);
+  const scorer = await openScorer(config.scorer, opening, kinds);
   try {
-    await score(scorer, { config, output, progress, signal });
+    if (scorer.columns !== undefined) await scoreRows(scorer, scorer.columns, context);
+    else await scoreOnce(scorer, context, kinds);
   } finally {
     await scorer.close?.();
   }
 }
 
-type Work = Pick<RunContext<Config>, 'config' | 'output' | 'progress' | 'signal'>;
+function textsOf(part: Table, { config }: Context): string[] {
+  return oneTextARow(part, config.column, config.texts.ref ?? '`texts`').map((value) => value ?? '');
+}
 
-async function score(scorer: Scorer, { config, output, progress, signal }: Work): Promise<void> {
-  const { column: name, texts: source } = config;
-  const { attributes } = scorer;
-  const label = scorerLabel(scorer.identity);
-  const scorePart = scoreInParts(scorer);
-  const total = await rowCountOf(source.path);
-  const own = [...new Set([name, ...(scorer.columns ?? [])])];
+/** Each row for itself, by a scorer that reads other columns too. */
+async function scoreRows(scorer: Scorer, columns: readonly string[], context: Context): Promise<void> {
+  const { config, output, progress, signal } = context;
+  const total = await rowCountOf(config.texts.path);
+  const own = [...new Set([config.column, ...columns])];
   let done = 0;
   await writeParquetParts(output('scores'), async (append) => {
-    for await (const part of partsOf(source.path, own, ID_COLUMNS)) {
-      const texts = oneTextARow(part, name, source.ref ?? '`texts`').map((value) => value ?? '');
-      const besides = scorer.columns ? ([...rows(selectColumns(part, [...scorer.columns]))] as TextRow[]) : undefined;
-      const outcomes = await scorePart(texts, besides, {
-        // What of a part's distinct texts is done stands for as much of its rows.
-        onProgress: (some, all) =>
-          progress(done + Math.floor((texts.length * some) / all), total ?? done + texts.length, 'texts'),
-        signal,
-      });
+    for await (const part of partsOf(config.texts.path, own, ID_COLUMNS)) {
+      const texts = textsOf(part, context);
+      const besides = [...rows(selectColumns(part, [...columns]))] as TextRow[];
+      const outcomes = [];
+      for await (const batch of scoreBatches(scorer, texts, { rows: besides, signal })) {
+        for (const item of batch) outcomes.push({ outcome: item.outcome, scores: 'scores' in item ? item.scores : [] });
+        progress(done + outcomes.length, total ?? done + texts.length, 'texts');
+      }
       done += texts.length;
-      progress(done, total ?? done, 'texts');
-      const scored = outcomes.map((item) => ({
-        score: Object.fromEntries(
-          attributes.map((attribute, i) => [attribute, 'scores' in item ? (item.scores[i] ?? null) : null]),
-        ),
-        outcome: item.outcome,
-        scorer: label,
-      }));
-      await append(tableOf(SCORES, scored, { before: idColumns(part, texts), families: { score: attributes } }));
+      await append(scoredPart(part, texts, outcomes, scorer.attributes, scorerLabel(scorer.identity)));
+    }
+  });
+}
+
+/** Each distinct text once: texts are sorted by their digests on the disk, scored, and joined to their rows again. */
+async function scoreOnce(scorer: Scorer, context: Context, kinds: readonly ScorerKind[]): Promise<void> {
+  const { config, scratch, output, progress, log, signal, memory } = context;
+  const { path } = config.texts;
+  const spill = textSpill(scratch);
+  let total = 0;
+  for await (const part of partsOf(path, [config.column], [])) {
+    signal.throwIfAborted();
+    for (const text of textsOf(part, context)) await spill.add(total++, text);
+  }
+  const outcomes = rowOutcomes(scratch, scorer.attributes.length);
+  const answers = await openAnswers(scorer, { memory, runtime: scoresRuntime(config, kinds), signal, log });
+  const scoreAll = async (keep?: KeepAnswers): Promise<void> => {
+    let done = 0;
+    for await (const { texts, rows, count } of spill.rounds()) {
+      // What of a round's distinct texts is done stands for as much of its rows.
+      const found = await answers.of(texts, (known) =>
+        progress(done + Math.floor((count * known) / texts.size), total, 'texts'),
+      );
+      await keep?.(texts, found);
+      for (const [digest, same] of rows) for (const row of same) await outcomes.put(row, found.get(digest)!);
+      done += count;
+      progress(done, total, 'texts');
+    }
+  };
+  try {
+    if (kindOf(config, kinds)?.keepsAnswers) await writeAnswers(output('answers'), scorer, scoreAll);
+    else await scoreAll();
+  } finally {
+    await answers.close();
+  }
+  let start = 0;
+  await writeParquetParts(output('scores'), async (append) => {
+    for await (const part of partsOf(path, [config.column], ID_COLUMNS)) {
+      signal.throwIfAborted();
+      const scored = await outcomes.get(start, start + part.rowCount);
+      start += part.rowCount;
+      await append(scoredPart(part, textsOf(part, context), scored, scorer.attributes, scorerLabel(scorer.identity)));
     }
   });
 }

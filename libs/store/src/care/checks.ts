@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { systemFailure } from '@sonde/base';
 import { treeDigests, treeIsWhole } from '../artifacts/tree-folders.ts';
 import { filesOfTree } from '../artifacts/trees.ts';
@@ -10,6 +10,7 @@ import type { Context } from '../context.ts';
 import { type Digest, digestFile, digestOf } from '../disk/digest.ts';
 import { tolerate } from '../disk/files.ts';
 import { serialize } from '../disk/json.ts';
+import { allSegments, checkedBody, PROBLEM, type Segment } from '../memos/segments.ts';
 import { type Damage, quarantine } from '../quarantine.ts';
 import { countRecords, readRecord, recordKeys } from '../results/read.ts';
 import type { ResultRecord } from '../results/types.ts';
@@ -80,6 +81,22 @@ export async function checkTrees(check: Check, bytes: number): Promise<number> {
     check.onProgress({ phase: 'trees', done: index + 1, total: trees.length, bytes });
   }
   return trees.length;
+}
+
+/** Each file of values against its check. Gives how many values are sound. */
+export async function checkMemos(check: Check, bytes: number): Promise<number> {
+  const found: { readonly maker: Digest; readonly segment: Segment }[] = [];
+  for await (const one of allSegments(check.context)) found.push(one);
+  let values = 0;
+  for (const [index, { maker, segment }] of found.entries()) {
+    const { path, count } = segment;
+    const content = await reading(check, 'memo', path, () => tolerate(['ENOENT'], readFile(path)));
+    if (content !== undefined && checkedBody(content, maker) === undefined) {
+      await setAside(check, { what: 'memo', problem: PROBLEM }, path);
+    } else if (content !== undefined) values += count;
+    check.onProgress({ phase: 'memos', done: index + 1, total: found.length, bytes });
+  }
+  return values;
 }
 
 async function setAside({ context, problems }: Check, damage: Damage, path: string): Promise<void> {

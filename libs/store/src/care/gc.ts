@@ -10,6 +10,7 @@ import { MARK_AGAIN, removeUnused } from '../disk/use.ts';
 import type { HolderFile } from '../leases/holder-files.ts';
 import { acquireLease } from '../leases/leases.ts';
 import { removeDead } from '../leases/leftovers.ts';
+import { allSegments } from '../memos/segments.ts';
 import { rebuildIndex } from '../results/index-files.ts';
 import { digestsOf, readRecord, recordKeys } from '../results/read.ts';
 import { type Candidate, chooseRemovals } from './budget.ts';
@@ -122,9 +123,29 @@ async function collect(context: Context, blobs: BlobFolder, options: GcOptions, 
   for (const digest of await treeDigests(context)) {
     if (!wanted.has(digest) && (await remove(layout.tree(digest), limit))) trees += 1;
   }
+  // Values are dear and small: only a person who asks for what is older than so many days lets them go.
+  const memos = olderThanDays > 0 ? await removeValues(context, resultLimit, remove) : { values: 0, bytes: 0 };
   const left = await removeLeftovers(context, moment, dryRun);
-  const bytes = freed.bytes + left.bytes;
-  return { dryRun, results, blobs: freed.blobs, bytes, trees, leftovers: left.count, kept, recent, graceSeconds };
+  const bytes = freed.bytes + memos.bytes + left.bytes;
+  const { values } = memos;
+  const counts = { results, blobs: freed.blobs, trees, values, leftovers: left.count };
+  return { dryRun, ...counts, bytes, kept, recent, graceSeconds };
+}
+
+/** Values made of contents that were last used before `limit`. */
+async function removeValues(
+  context: Context,
+  limit: number,
+  remove: (path: string, before: number) => Promise<boolean>,
+): Promise<{ readonly values: number; readonly bytes: number }> {
+  let [values, bytes] = [0, 0];
+  for await (const { segment } of allSegments(context)) {
+    const size = (await tolerate(['ENOENT'], stat(segment.path)))?.size ?? 0;
+    if (!(await remove(segment.path, limit))) continue;
+    values += segment.count;
+    bytes += size;
+  }
+  return { values, bytes };
 }
 
 /** Temporary files of the dead, and what was quarantined a month ago. */

@@ -8,6 +8,14 @@ export interface Pin {
   readonly created: string;
 }
 
+/** What is kept of what was made of contents: the scores of texts. */
+export interface MemoStatus {
+  /** Who made it: scorers. */
+  readonly makers: number;
+  readonly values: number;
+  readonly bytes: number;
+}
+
 export interface StoreStatus {
   readonly dir: string;
   readonly layout: number;
@@ -17,6 +25,7 @@ export interface StoreStatus {
   readonly results: number;
   readonly runs: number;
   readonly trees: number;
+  readonly memos: MemoStatus;
   readonly quarantined: number;
   readonly quarantinedBytes: number;
   readonly pins: number;
@@ -26,7 +35,7 @@ export interface StoreStatus {
 }
 
 export interface VerifyProgress {
-  readonly phase: 'blobs' | 'results' | 'trees';
+  readonly phase: 'blobs' | 'results' | 'trees' | 'memos';
   readonly done: number;
   readonly total: number;
   readonly bytes: number;
@@ -39,7 +48,7 @@ export interface VerifyOptions {
 }
 
 export interface Problem {
-  readonly kind: 'store' | 'blob' | 'result' | 'tree' | 'stray' | 'pins' | 'run';
+  readonly kind: 'store' | 'blob' | 'result' | 'tree' | 'memo' | 'stray' | 'pins' | 'run';
   readonly path: string;
   readonly problem: string;
   /** Where it was moved to; absent where it stays, or was removed. */
@@ -57,6 +66,8 @@ export interface VerifyReport {
   readonly bytes: number;
   readonly results: number;
   readonly trees: number;
+  /** Values that were made of contents. */
+  readonly values: number;
   readonly problems: readonly Problem[];
 }
 
@@ -82,6 +93,8 @@ export interface GcReport {
   /** Freed, or to be freed. */
   readonly bytes: number;
   readonly trees: number;
+  /** Values made of contents that nobody used for `olderThanDays`; without it, none goes. */
+  readonly values: number;
   /** Temporary and quarantined files of processes that are gone. */
   readonly leftovers: number;
   readonly kept: { readonly results: number; readonly blobs: number; readonly bytes: number };

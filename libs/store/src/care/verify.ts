@@ -6,7 +6,7 @@ import { StoreError } from '../disk/errors.ts';
 import { checkLayout } from '../disk/marker.ts';
 import { rebuildIndex } from '../results/index-files.ts';
 import { readRun, runIds } from '../runs/runs.ts';
-import { type Check, checkBlobs, checkResults, checkTrees } from './checks.ts';
+import { type Check, checkBlobs, checkMemos, checkResults, checkTrees } from './checks.ts';
 import { readPins } from './pins.ts';
 import { reinstateResults } from './repair.ts';
 import type { Problem, VerifyOptions, VerifyReport } from './types.ts';
@@ -30,10 +30,11 @@ export async function verifyStore(
   if (check.repair) await reinstateResults(context, blobs, artifacts, problems);
   const results = await checkResults(check, read.bytes);
   const trees = await checkTrees(check, read.bytes);
+  const values = await checkMemos(check, read.bytes);
   problems.push(...(await otherProblems(context)));
   if (writable && results > 0) await rebuildIndex(context);
   const ok = problems.every((problem) => problem.repaired !== undefined);
-  return { ok, writable, ...read, results, trees, problems };
+  return { ok, writable, ...read, results, trees, values, problems };
 }
 
 /** What nothing else follows from, and only a person can mend: it stays where it is. */

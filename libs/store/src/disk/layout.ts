@@ -10,6 +10,7 @@ export const NAMES: readonly string[] = [
   'blobs',
   'results',
   'trees',
+  'memos',
   'leases',
   'runs',
   'tmp',
@@ -23,6 +24,7 @@ export interface Layout {
   readonly blobs: string;
   readonly results: string;
   readonly trees: string;
+  readonly memos: string;
   readonly leases: string;
   readonly holders: string;
   readonly runs: string;
@@ -35,6 +37,7 @@ export interface Layout {
   blob(digest: Digest): string;
   result(key: Digest): string;
   tree(digest: Digest): string;
+  memo(maker: Digest): string;
   lease(key: Digest): string;
   holder(id: string): string;
   note(what: string, name: Digest): string;
@@ -52,6 +55,7 @@ export function layoutOf(dir: string): Layout {
     blobs: join(dir, 'blobs'),
     results: join(dir, 'results'),
     trees: join(dir, 'trees'),
+    memos: join(dir, 'memos'),
     leases: join(dir, 'leases'),
     holders: join(dir, 'leases', 'holders'),
     runs: join(dir, 'runs'),
@@ -63,6 +67,7 @@ export function layoutOf(dir: string): Layout {
     blob: (digest) => sharded('blobs', digest, ''),
     result: (key) => sharded('results', key, '.json'),
     tree: (digest) => join(dir, 'trees', hexOf(digest)),
+    memo: (maker) => join(dir, 'memos', hexOf(maker)),
     lease: (key) => join(dir, 'leases', hexOf(key)),
     holder: (id) => join(dir, 'leases', 'holders', `${id}.json`),
     note: (what, name) => join(dir, 'quarantine', 'why', `${what}-${hexOf(name)}.json`),

@@ -22,6 +22,10 @@ export async function status(options: CommonOptions): Promise<void> {
     ['store', found.dir],
     ['results', String(found.results)],
     ['blobs', `${found.blobs}, ${formatBytes(found.bytes)}`],
+    [
+      'scores',
+      `of ${count(found.memos.values, 'text')} by ${count(found.memos.makers, 'scorer')}, ${formatBytes(found.memos.bytes)}`,
+    ],
     ['runs', String(found.runs)],
     ['pins', String(found.pins)],
     ['quarantined', `${found.quarantined}, ${formatBytes(found.quarantinedBytes)}`],
@@ -59,7 +63,7 @@ export async function verify(options: CommonOptions & { readonly repair?: boolea
     const mended = report.problems.length - length;
     const verdict = report.ok ? 'all sound' : count(length, 'problem');
     terminal.out(
-      `${count(report.blobs, 'blob')} (${formatBytes(report.bytes)}) and ${count(report.results, 'result')} checked: ${verdict}${mended > 0 ? `, ${mended} mended` : ''}`,
+      `${count(report.blobs, 'blob')} (${formatBytes(report.bytes)}) and ${count(report.results, 'result')}${report.values > 0 ? `, scores of ${count(report.values, 'text')}` : ''} checked: ${verdict}${mended > 0 ? `, ${mended} mended` : ''}`,
     );
     if (!report.ok) terminal.note(remedy(report, repair));
   }
@@ -102,6 +106,7 @@ export async function gc(options: GcOptions): Promise<void> {
   terminal.out(
     `kept ${count(report.kept.results, 'result')} and ${count(report.kept.blobs, 'blob')}: ${formatBytes(report.kept.bytes)}`,
   );
+  if (report.values > 0) terminal.out(`${verb} the scores of ${count(report.values, 'text')}`);
   const { results, blobs } = report.recent;
   if (results + blobs > 0) {
     const period = formatPeriod(report.graceSeconds);

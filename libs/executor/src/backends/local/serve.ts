@@ -98,7 +98,7 @@ async function perform(
     return;
   }
   const progress = createProgress((done, total, unit) => tell({ type: 'progress', done, total, unit }));
-  const { config, shard, scratch, pipeline, ancestors } = job;
+  const { config, shard, scratch, memory, pipeline, ancestors } = job;
   await step.run({
     config,
     ...(shard === undefined ? {} : { shard }),
@@ -109,6 +109,7 @@ async function perform(
     log: (level, message) =>
       tell({ type: 'log', level: level === 'warning' ? level : 'info', message: String(message) }),
     signal,
+    ...(memory === undefined ? {} : { memory }),
     ...(pipeline === undefined ? {} : { pipeline }),
     ...(ancestors === undefined ? {} : { ancestors }),
   });

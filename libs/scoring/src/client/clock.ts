@@ -1,0 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Time and chance, as a client that waits needs them. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  sleep(milliseconds: number): Promise<void>;
+  /** From 0 to 1. */
+  random(): number;
+}
+
+/** This machine's. */
+export const CLOCK: Clock = {
+  now: Date.now,
+  sleep: (milliseconds) => delay(milliseconds),
+  random: Math.random,
+};

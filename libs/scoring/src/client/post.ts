@@ -1,0 +1,68 @@
+/** What a server answered. */
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+  /** Its `Retry-After`. */
+  readonly retryAfter: string | null;
+}
+
+/** A call that had no answer: the connection failed, or took too long. */
+export class NoAnswer extends Error {}
+
+/** Most bytes of an answer; more is no answer to a batch of texts. */
+const MOST_BYTES = 64 * 2 ** 20;
+
+/** Sends JSON. @throws NoAnswer where no whole answer comes back in time; what it says names no address */
+export async function post(
+  url: string,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+  seconds: number,
+): Promise<Answer> {
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
+      body,
+      // Another address is not the one that was consented to.
+      redirect: 'manual',
+      signal: AbortSignal.timeout(Math.ceil(seconds * 1000)),
+    });
+    return {
+      status: response.status,
+      body: await wholeBody(response),
+      retryAfter: response.headers.get('retry-after'),
+    };
+  } catch (error) {
+    throw new NoAnswer(whyNone(error, seconds));
+  }
+}
+
+async function wholeBody(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let [text, bytes] = ['', 0];
+  if (response.body === null) return text;
+  for await (const chunk of response.body) {
+    bytes += chunk.length;
+    if (bytes > MOST_BYTES) throw new NoAnswer(`its answer is longer than ${MOST_BYTES / 2 ** 20} MiB`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function whyNone(error: unknown, seconds: number): string {
+  if (error instanceof NoAnswer) return error.message;
+  if (!(error instanceof Error)) return 'the connection failed';
+  if (error.name === 'TimeoutError') return `it did not answer within ${seconds} s`;
+  const cause = error.cause as { readonly code?: unknown; readonly message?: unknown } | undefined;
+  const code = cause?.code;
+  const known: Readonly<Record<string, string>> = {
+    ECONNREFUSED: 'the connection was refused',
+    ECONNRESET: 'the connection was cut',
+    UND_ERR_SOCKET: 'the connection was cut',
+    ENOTFOUND: 'its name is not known',
+    EAI_AGAIN: 'its name could not be looked up',
+  };
+  if (typeof code === 'string') return known[code] ?? `the connection failed (${code})`;
+  return 'the connection failed';
+}

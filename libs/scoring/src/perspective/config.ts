@@ -1,0 +1,45 @@
+import { type ConfigOf, constant, list, number, object, optional, text, words } from '@sonde/pipeline';
+import { ATTRIBUTE, name } from '../fields.ts';
+
+export const config = object({
+  kind: constant('perspective'),
+  name,
+  attributes: optional(
+    list(text({ pattern: ATTRIBUTE }), {
+      minItems: 1,
+      uniqueItems: true,
+      description: 'Attributes, all asked for in one query; the six that Sonde scores if not given.',
+    }),
+  ),
+  languages: optional(
+    list(text({ pattern: '^[a-z]{2,3}(-[A-Za-z0-9-]+)?$' }), {
+      minItems: 1,
+      uniqueItems: true,
+      description: 'Languages of the texts, `[en]`; the service detects them if not given.',
+    }),
+  ),
+  record: optional(
+    words(['keep', 'only'], {
+      description:
+        '`keep` (if not given): texts without a kept answer are sent. `only`: nothing is sent; such texts are `not_recorded`.',
+    }),
+  ),
+  rate: optional(
+    number({ exclusiveMinimum: 0, fingerprint: false, description: 'Queries a second of each key; 1 if not given.' }),
+  ),
+  timeout: optional(
+    number({ exclusiveMinimum: 0, fingerprint: false, description: 'Seconds that a query may take; 20 if not given.' }),
+  ),
+  patience: optional(
+    number({
+      minimum: 0,
+      fingerprint: false,
+      description: 'Seconds without any answer after which the step fails; 7200 if not given.',
+    }),
+  ),
+  url: optional(
+    text({ pattern: '^https?://', description: 'Another server of the same protocol; needs `--allow-code`.' }),
+  ),
+});
+
+export type Config = ConfigOf<typeof config>;
