@@ -167,7 +167,7 @@ const makeAll = async (folder: string): Promise<void> => {
         right: scores,
         on: ['prompt_id'],
         conflicts: 'right',
-        repeats: 'multiply',
+        validate: 'one_to_many',
       }),
       'table',
     ),

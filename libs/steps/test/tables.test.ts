@@ -48,33 +48,35 @@ describe('table steps', () => {
     expect(reported.warnings).toHaveLength(2);
   });
 
-  it('join takes a few rows out of many, one of them for several rows of the left, without a warning', async () => {
+  it('join takes a few rows out of many without a warning', async () => {
     const many = await tableArtifact(folder, [{ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'c' }]);
-    const one = [
-      { id: 'c', n: 1 },
-      { id: 'd', n: 2 },
-      { id: 'd', n: 3 },
-    ];
-    const config = { left: many, right: await tableArtifact(folder, one), on: ['id'], unmatched: 'report' };
-    const few = await runStep('table/join', folder, config);
-    expect(await few.rows('table')).toEqual([
-      { id: 'c', n: 1 },
-      { id: 'c', n: 1 },
-    ]);
+    const few = await runStep('table/join', folder, {
+      left: many,
+      right: await tableArtifact(folder, [{ id: 'a', n: 1 }]),
+      on: ['id'],
+    });
+    expect(few.warnings).toEqual([]);
   });
 
-  it('join refuses to make several rows of one, unless that is asked for', async () => {
-    const left = await tableArtifact(folder, [{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
-    const right = await tableArtifact(
-      folder,
-      ['a', 'b', 'b', 'c', 'c', 'c'].map((id, n) => ({ id, n })),
+  it('join refuses pairs of repeated values and rows that would become several, and holds `validate`', async () => {
+    const twice = await tableArtifact(folder, [
+      { id: 'c', n: 1 },
+      { id: 'c', n: 2 },
+    ]);
+    const left = await tableArtifact(folder, [{ id: 'c' }, { id: 'c' }]);
+    const one = await tableArtifact(folder, [{ id: 'c', m: 0 }]);
+    const join = (config: object) => runStep('table/join', folder, { on: ['id'], ...config });
+    await expect(join({ left, right: twice })).rejects.toThrow(
+      '1 value of id stands in several rows of both tables (["c"]): each pair of them would give a row',
     );
-    const config = { left, right, on: ['id'] };
-    await expect(runStep('table/join', folder, config)).rejects.toThrow(
-      '2 values of id (["b"]; ["c"]) stand in several rows of the right table: 2 of 3 rows of the left table give 5 rows',
+    expect(await (await join({ left, right: twice, validate: 'many_to_many' })).rows('table')).toHaveLength(4);
+    await expect(join({ left: one, right: twice })).rejects.toThrow(
+      '1 value of id stands in several rows of the right table (["c"]): rows of the left table would become several',
     );
-    const multiplied = await runStep('table/join', folder, { ...config, repeats: 'multiply' });
-    expect((await multiplied.rows('table')).map(({ n }) => n)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(await (await join({ left: one, right: twice, validate: 'one_to_many' })).rows('table')).toHaveLength(2);
+    expect((await join({ left: twice, right: one })).warnings).toEqual([]);
+    await expect(join({ left: one, right: twice, validate: 'many_to_one' })).rejects.toThrow('of the right table');
+    await expect(join({ left: twice, right: one, validate: 'one_to_one' })).rejects.toThrow('of the left table');
   });
 
   it('concat adds the axes that tell collected tables apart', async () => {

@@ -23,6 +23,8 @@ export interface LoadedTokenizer {
   readonly json: Readonly<Record<string, unknown>> & { readonly added_tokens: readonly AddedToken[] };
   /** The named special tokens: `bos_token` and so on. */
   readonly special: Readonly<Record<string, string>>;
+  /** Those that the class has no names for, which chat templates see too. */
+  readonly further: Readonly<Record<string, string>>;
 }
 
 const NAMED = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
@@ -55,15 +57,17 @@ export function asLoaded(json: Json, settings: Json, config: Json, where: string
   );
   for (const [name, text] of Object.entries(named)) tokens.addIfMissing(settings[name], text);
   const extra = settings.extra_special_tokens ?? settings.additional_special_tokens;
-  const others = Object.entries(settings).flatMap(([name, value]) =>
-    name.endsWith('_token') && !NAMED.includes(name) && tokenText(value) !== null ? [value] : [],
+  const others = Object.entries(settings).filter(
+    ([name, value]) => name.endsWith('_token') && !NAMED.includes(name) && tokenText(value) !== null,
   );
-  const more = [...others, ...(Array.isArray(extra) ? extra : isRecord(extra) ? Object.values(extra) : [])];
+  const ofOwn = [...others, ...(isRecord(extra) ? Object.entries(extra) : [])];
+  const more = [...ofOwn.map(([, value]) => value), ...(Array.isArray(extra) ? extra : [])];
   for (const value of more) {
     const text = tokenText(value);
     if (text !== null && text !== '') tokens.addIfMissing(value, text);
   }
-  return { json: { ...rebuilt, added_tokens: tokens.list() }, special: named };
+  const further = Object.fromEntries(ofOwn.map(([name, value]) => [name, tokenText(value) ?? '']));
+  return { json: { ...rebuilt, added_tokens: tokens.list() }, special: named, further };
 }
 
 /** A model of the class's own, with the file's vocabulary and merges. */

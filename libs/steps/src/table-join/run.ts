@@ -12,9 +12,10 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const shared = new Set(
     left.columns.map(({ name }) => name).filter((name) => hasColumn(right, name) && !on.includes(name)),
   );
-  const [ofLeft, ofRight] = [joinKeys(left, on), joinKeys(right, on)];
-  sayMatches(config, ofLeft, ofRight, log);
-  sayRepeats(config, ofLeft, ofRight, log);
+  const [leftKeys, rightKeys] = [joinKeys(left, on), joinKeys(right, on)];
+  sayMatches(config, leftKeys, rightKeys, log);
+  // Before there is a row for each pair: of a few thousand equal rows on both sides these are millions.
+  checkRepeats(config, leftKeys, rightKeys);
   const joined = joinTables(
     conflicts === 'right' ? without(left, shared) : left,
     conflicts === 'left' ? without(right, shared) : right,
@@ -35,39 +36,42 @@ function sayMatches({ unmatched }: Config, left: readonly Key[], right: readonly
       if (said !== undefined) log('info', said);
 }
 
-/** Says which rows of the left table find several of the right. @throws UserError unless these are to be multiplied */
-function sayRepeats(
-  { repeats, on }: Config,
-  left: readonly Key[],
-  right: readonly Key[],
-  log: RunContext['log'],
-): void {
-  const counts = new Map<Key, number>();
-  for (const key of right) if (key !== null) counts.set(key, (counts.get(key) ?? 0) + 1);
-  const values = tally();
-  const seen = new Set<Key>();
-  let [rows, pairs] = [0, 0];
-  for (const key of left) {
-    const count = counts.get(key) ?? 0;
-    if (count < 2) continue;
-    rows++;
-    pairs += count;
-    if (!seen.has(key)) values.add(key!);
-    seen.add(key);
+/**
+ * Holds how often values stand in either table against what is meant. A right table that makes several rows of one of the
+ * left is hardly ever wanted, and every mean after it would weigh those rows more.
+ *
+ * @throws UserError where a side has a value several times that may have it once
+ */
+function checkRepeats({ validate, on }: Config, left: readonly Key[], right: readonly Key[]): void {
+  const [ofLeft, ofRight] = [repeated(left), repeated(right)];
+  const [mayLeft, mayRight] = (validate ?? 'many_to_many').split('_to_');
+  const say = (keys: readonly string[], where: string) =>
+    `${keys.length} ${keys.length === 1 ? 'value' : 'values'} of ${on.join(', ')} ${keys.length === 1 ? 'stands' : 'stand'} in several rows of ${where} (${keys.slice(0, 2).join('; ')}${keys.length > 2 ? ', …' : ''})`;
+  for (const [side, may, keys] of [
+    ['left', mayLeft, ofLeft],
+    ['right', mayRight, ofRight],
+  ] as const) {
+    if (may !== 'one' || keys.size === 0) continue;
+    throw new UserError('ids', say([...keys], `the ${side} table`), `\`validate: ${validate}\` allows one.`);
   }
-  if (rows === 0) return;
-  const more = values.count() > values.examples.length ? ', …' : '';
-  const what = `${values.count()} ${values.count() === 1 ? 'value' : 'values'} of ${on.join(', ')} (${values.examples.join('; ')}${more})`;
-  const said = `${what} stand in several rows of the right table: ${rows} of ${left.length} rows of the left table give ${pairs} rows`;
-  if (repeats === 'multiply') {
-    log('info', said);
-    return;
+  if (validate !== undefined) return;
+  const both = [...ofLeft].filter((key) => ofRight.has(key));
+  if (both.length > 0) {
+    throw new UserError(
+      'ids',
+      `${say(both, 'both tables')}: each pair of them would give a row`,
+      'Join on more columns, take one row of each with table/filter, or say `validate: many_to_many` where pairs are meant.',
+    );
   }
-  throw new UserError(
-    'ids',
-    said,
-    'Join on more columns, or take one row of each from the right table (`table/filter`). `repeats: multiply` gives a row for each pair.',
-  );
+  const used = new Set(left);
+  const many = [...ofRight].filter((key) => used.has(key));
+  if (many.length > 0) {
+    throw new UserError(
+      'ids',
+      `${say(many, 'the right table')}: rows of the left table would become several`,
+      'Join on more columns, take one row of each with table/filter, or say `validate: one_to_many` where that is meant.',
+    );
+  }
 }
 
 /** The values that a row is joined on, as JSON; null where one is null. */
@@ -81,6 +85,16 @@ function counted(what: string, keys: readonly Key[], others: ReadonlySet<Key>): 
 
 function share({ total, alone }: Counted): number {
   return total === 0 ? 1 : 1 - alone / total;
+}
+
+function repeated(keys: readonly Key[]): ReadonlySet<string> {
+  const seen = new Set<Key>();
+  const found = new Set<string>();
+  for (const key of keys) {
+    if (key !== null && seen.has(key)) found.add(key);
+    seen.add(key);
+  }
+  return found;
 }
 
 function without(table: Table, names: ReadonlySet<string>): Table {
