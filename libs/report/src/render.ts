@@ -9,6 +9,7 @@ import { correlationSection } from './section-correlation.ts';
 import { exampleSection } from './section-examples.ts';
 import { probeSection } from './section-probes.ts';
 import { runSection } from './section-run.ts';
+import { agreementSection } from './section-score-compare.ts';
 
 /**
  * Renders a report as one HTML document that needs no network and no other file. Equal models give equal texts.
@@ -18,12 +19,13 @@ import { runSection } from './section-run.ts';
  */
 export async function renderReport(report: ReportModel): Promise<string> {
   requireFinite(report);
-  const { behavior, probes, correlation, bypass, examples } = report;
+  const { behavior, probes, correlation, bypass, agreement, examples } = report;
   const sections: Section[] = [runSection(report)];
   if (behavior && behavior.rows.length > 0) sections.push(await behaviorSection(behavior, report));
   if (probes && probes.rows.length > 0) sections.push(await probeSection(probes, report));
   if (correlation && correlation.rows.length > 0) sections.push(await correlationSection(correlation));
   if (bypass && bypass.rows.length + bypass.harm.length > 0) sections.push(await bypassSection(bypass, report));
+  if (agreement && agreement.rows.length > 0) sections.push(await agreementSection(agreement, report));
   if (examples && examples.prompts.length > 0) sections.push(exampleSection(examples, report));
   return page({ title: report.title, description: report.description, summary: glance(report), sections });
 }

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { RunContext } from '@sonde/executor';
 import { CONTINUATIONS, CORRELATIONS, PROBE_SCORES, readPrompts, readRows, SCORES, SUMMARY } from '@sonde/formats';
 import { type ProbeSection, type ReportModel, renderReport } from '@sonde/report';
+import { agreementSection } from './agreement.ts';
 import { behaviorSection, bypassSection } from './behavior.ts';
 import type { Config } from './config.ts';
 import { correlationSection } from './correlation.ts';
@@ -49,6 +50,7 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
       configOfKind(ancestors, 'correlate/models'),
     );
   const bypass = bypassSection(bypassed, summaries, summaryConfig);
+  const agreement = await agreementSection(config, configOfKind(ancestors, 'score/compare'));
   const examples = prompts && exampleSection(prompts, continuations, scores, config.attribute, config.examples);
   const model: ReportModel = {
     title: config.title ?? pipeline?.name ?? 'Report',
@@ -65,6 +67,7 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     ...(probeResults && { probes: probeResults }),
     ...(correlation && { correlation }),
     ...(bypass && { bypass }),
+    ...(agreement && { agreement }),
     ...(examples && { examples }),
   };
   await writeFile(output('report'), await renderReport(model));

@@ -1,3 +1,4 @@
+import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import { hasColumn, joinKeys, joinTables, readTable, selectColumns, type Table, writeParquet } from '@sonde/tables';
 import { type Counted, sayMatch, tally, withoutPartner } from '../shared/matching.ts';
@@ -17,17 +18,14 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
     on,
     how,
   );
-  sayMatches(config, joinKeys(left, on), joinKeys(right, on), log);
+  const [leftKeys, rightKeys] = [joinKeys(left, on), joinKeys(right, on)];
+  sayMatches(config, leftKeys, rightKeys, log);
+  checkRepeats(config, leftKeys, rightKeys, log);
   await writeParquet(output('table'), joined);
 }
 
 /** Says how many rows of either table found a partner: one of the two may be larger, but then has all of the other. */
-function sayMatches(
-  { unmatched, on }: Config,
-  left: readonly Key[],
-  right: readonly Key[],
-  log: RunContext['log'],
-): void {
+function sayMatches({ unmatched }: Config, left: readonly Key[], right: readonly Key[], log: RunContext['log']): void {
   const ofLeft = counted('rows of the left table', left, new Set(right));
   const ofRight = counted('rows of the right table', right, new Set(left));
   const [better, other] = share(ofLeft) >= share(ofRight) ? [ofLeft, ofRight] : [ofRight, ofLeft];
@@ -35,11 +33,47 @@ function sayMatches(
   else
     for (const said of [withoutPartner(ofLeft, ofRight), withoutPartner(ofRight, ofLeft)])
       if (said !== undefined) log('info', said);
-  const inRight = repeated(right);
-  const twice = [...repeated(left)].filter((key) => inRight.has(key));
-  if (twice.length > 0) {
-    const values = `${twice.length} values of ${on.join(', ')} stand in several rows of both tables (${twice[0]})`;
-    log('warning', `${values}: each pair of them gives a row`);
+}
+
+/**
+ * Holds how often values stand in either table against what is meant. Two tables that both have a value several times
+ * give a row for each pair, which is hardly ever wanted.
+ *
+ * @throws UserError where a side has a value several times that may have it once
+ */
+function checkRepeats(
+  { validate, on }: Config,
+  left: readonly Key[],
+  right: readonly Key[],
+  log: RunContext['log'],
+): void {
+  const [ofLeft, ofRight] = [repeated(left), repeated(right)];
+  const [mayLeft, mayRight] = (validate ?? 'many_to_many').split('_to_');
+  const say = (keys: readonly string[], where: string) =>
+    `${keys.length} ${keys.length === 1 ? 'value' : 'values'} of ${on.join(', ')} ${keys.length === 1 ? 'stands' : 'stand'} in several rows of ${where} (${keys.slice(0, 2).join('; ')}${keys.length > 2 ? ', …' : ''})`;
+  for (const [side, may, keys] of [
+    ['left', mayLeft, ofLeft],
+    ['right', mayRight, ofRight],
+  ] as const) {
+    if (may !== 'one' || keys.size === 0) continue;
+    throw new UserError('ids', say([...keys], `the ${side} table`), `\`validate: ${validate}\` allows one.`);
+  }
+  if (validate !== undefined) return;
+  const both = [...ofLeft].filter((key) => ofRight.has(key));
+  if (both.length > 0) {
+    throw new UserError(
+      'ids',
+      `${say(both, 'both tables')}: each pair of them would give a row`,
+      'Join on more columns, take one row of each with table/filter, or say `validate: many_to_many` where pairs are meant.',
+    );
+  }
+  const used = new Set(left);
+  const many = [...ofRight].filter((key) => used.has(key));
+  if (many.length > 0) {
+    log(
+      'warning',
+      `${say(many, 'the right table')}: the left table's rows become several. \`validate: one_to_many\` says that this is meant`,
+    );
   }
 }
 
