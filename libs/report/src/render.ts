@@ -5,8 +5,10 @@ import { page } from './page.ts';
 import type { Section } from './parts.ts';
 import { behaviorSection } from './section-behavior.ts';
 import { bypassSection } from './section-bypass.ts';
+import { changesSection } from './section-changes.ts';
 import { correlationSection } from './section-correlation.ts';
 import { exampleSection } from './section-examples.ts';
+import { probeChangesSection } from './section-probe-changes.ts';
 import { probeSection } from './section-probes.ts';
 import { runSection } from './section-run.ts';
 import { agreementSection } from './section-score-compare.ts';
@@ -19,8 +21,10 @@ import { agreementSection } from './section-score-compare.ts';
  */
 export async function renderReport(report: ReportModel): Promise<string> {
   requireFinite(report);
-  const { behavior, probes, correlation, bypass, agreement, examples } = report;
+  const { behavior, probes, correlation, bypass, changes, probeChanges, agreement, examples } = report;
   const sections: Section[] = [runSection(report)];
+  if (changes && changes.comparisons.length > 0) sections.push(await changesSection(changes));
+  if (probeChanges && probeChanges.rows.length > 0) sections.push(await probeChangesSection(probeChanges));
   if (behavior && behavior.rows.length > 0) sections.push(await behaviorSection(behavior, report));
   if (probes && probes.rows.length > 0) sections.push(await probeSection(probes, report));
   if (correlation && correlation.rows.length > 0) sections.push(await correlationSection(correlation));

@@ -103,7 +103,7 @@ export async function run(context: RunContext<Config, RowRange>): Promise<void> 
   const interventions = await interventionsOf(config, model.config);
   // Where a prompt's continuations are divided, what is the prompt's own comes with the first of them alone.
   const withPrompts = (shard?.samples?.[0] ?? 0) === 0;
-  const ids = prompts.map(({ id }) => id);
+  const ids = [...new Set(pairs.items.map(({ prompt }) => prompt.id))];
   const pool: CaptureOptions['pool'] =
     config.pool ?? (pairs.withContinuations ? ['prompt', 'continuation'] : ['prompt']);
   await withCapture(context, model, { ...config, pool }, ids, async (options, hooks) => {

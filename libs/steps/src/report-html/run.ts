@@ -4,6 +4,7 @@ import { CONTINUATIONS, CORRELATIONS, PROBE_SCORES, readPrompts, readRows, SCORE
 import { type ProbeSection, type ReportModel, renderReport } from '@sonde/report';
 import { agreementSection } from './agreement.ts';
 import { behaviorSection, bypassSection } from './behavior.ts';
+import { changesSection, probeChangesSection } from './changes.ts';
 import type { Config } from './config.ts';
 import { correlationSection } from './correlation.ts';
 import { exampleSection } from './examples.ts';
@@ -51,6 +52,8 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     );
   const bypass = bypassSection(bypassed, summaries, summaryConfig);
   const agreement = await agreementSection(config, configOfKind(ancestors, 'score/compare'));
+  const changes = await changesSection(config, configOfKind(ancestors, 'behavior/compare'));
+  const probeChanges = await probeChangesSection(config, configOfKind(ancestors, 'probe/compare'));
   const examples = prompts && exampleSection(prompts, continuations, scores, config.attribute, config.examples);
   const model: ReportModel = {
     title: config.title ?? pipeline?.name ?? 'Report',
@@ -67,6 +70,8 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     ...(probeResults && { probes: probeResults }),
     ...(correlation && { correlation }),
     ...(bypass && { bypass }),
+    ...(changes && { changes }),
+    ...(probeChanges && { probeChanges }),
     ...(agreement && { agreement }),
     ...(examples && { examples }),
   };
