@@ -14,7 +14,7 @@ import {
   resampler,
   standardDeviation,
 } from '@sonde/statistics';
-import { axesText } from '../shared/axes.ts';
+import { axesText, settingText } from '../shared/axes.ts';
 import { divide } from '../shared/baseline.ts';
 import { GROUP_OF } from '../shared/groups.ts';
 import type { Config } from './config.ts';
@@ -162,7 +162,7 @@ type Named = Pick<Row, 'comparison' | 'setting' | 'axes' | 'against' | 'k' | 're
 function namesOf({ setting, against }: Sides, { config }: Shared): Named {
   return {
     comparison: config.name,
-    setting: axesText(setting),
+    setting: settingText(setting),
     axes: setting.axes,
     against,
     k: setting.runs[0]!.grid.k,

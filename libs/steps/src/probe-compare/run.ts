@@ -3,7 +3,7 @@ import type { InputArtifact, RunContext } from '@sonde/executor';
 import { PREDICTIONS, PROBE_CHANGES, type RowOf, readRows, writeRows } from '@sonde/formats';
 import { compareProbes, type HeldOutPredictions } from '@sonde/probing';
 import { resampler, standardDeviation } from '@sonde/statistics';
-import { axesText } from '../shared/axes.ts';
+import { axesText, settingText } from '../shared/axes.ts';
 import { divide } from '../shared/baseline.ts';
 import type { Config } from './config.ts';
 
@@ -77,7 +77,7 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
       const [spread, before] = [standardDeviation(held.target), standardDeviation(other.held.target)];
       rows.push({
         comparison: config.name,
-        setting: axesText(source),
+        setting: settingText(source),
         axes: source.axes,
         ...probed,
         value: b.value,

@@ -127,12 +127,12 @@ async function fileVectors(config: InterventionConfig, artifact: InputArtifact):
 }
 
 /** For each block, the vectors that `from:` (less `minus:`) names. */
-async function vectorsOf(config: InterventionConfig, blocks: number): Promise<Float32Array[][]> {
+async function vectorsOf(config: InterventionConfig, blocks: number, place: number): Promise<Float32Array[][]> {
   const { random } = config;
   const vectors = await namedVectors(config, blocks);
   if (random === undefined) return vectors;
   return vectors.map((each, i) =>
-    each.map((vector, k) => randomOfEqualLength(vector, random, `${config.layers[i]}/${k}`)),
+    each.map((vector, k) => randomOfEqualLength(vector, random, `${place}/${config.layers[i]}/${k}`)),
   );
 }
 
@@ -195,22 +195,22 @@ export async function interventionsOf(
   { layers: blocks }: ModelConfig,
 ): Promise<readonly Intervention[]> {
   const interventions: Intervention[] = [];
-  for (const each of config.interventions) {
+  for (const [place, each] of config.interventions.entries()) {
     const { kind, layers, scale = 1 } = each;
     const at = { layers, ...(each.site && { site: each.site }) };
     const outside = layers.find((block) => block >= blocks);
     if (outside !== undefined) fail(kind, `block ${outside} does not exist; the model has blocks 0 to ${blocks - 1}`);
     switch (kind) {
       case 'add': {
-        const vectors = single(kind, await vectorsOf(each, blocks));
+        const vectors = single(kind, await vectorsOf(each, blocks, place));
         interventions.push({ kind, ...at, vectors: vectors.map((vector) => vector.map((value) => scale * value)) });
         break;
       }
       case 'mean_ablation':
-        interventions.push({ kind, ...at, vectors: single(kind, await vectorsOf(each, blocks)) });
+        interventions.push({ kind, ...at, vectors: single(kind, await vectorsOf(each, blocks, place)) });
         break;
       case 'erase':
-        interventions.push({ kind, ...at, directions: await vectorsOf(each, blocks) });
+        interventions.push({ kind, ...at, directions: await vectorsOf(each, blocks, place) });
         break;
       case 'replace':
         interventions.push({ kind, ...at, stateOf: await replacement(each, config.prompts, blocks) });
