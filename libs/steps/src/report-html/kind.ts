@@ -4,7 +4,7 @@ import { config } from './config.ts';
 /** The report: one HTML file that needs nothing else. */
 export const reportHtml = defineStep({
   kind: 'report/html',
-  revision: 8,
+  revision: 9,
   summary: 'Writes one self-contained HTML report from whatever results it is given.',
   config,
   outputs: { report: { type: 'html', description: 'The report.' } },
