@@ -1,9 +1,26 @@
 import { csvLines, type Table, tableFromRows } from '@sonde/tables';
+import type { Figure } from './figure.ts';
 import { count, plural } from './format.ts';
 import { type Html, html } from './html.ts';
 
 /** A section with its heading, reachable from the contents list. */
-export type Section = { readonly id: string; readonly title: string; readonly short: string; readonly body: Html };
+export type Section = {
+  readonly id: string;
+  readonly title: string;
+  readonly short: string;
+  readonly body: Html;
+  /** What of it is also given as files of its own. */
+  readonly figures?: readonly Figure[];
+  /** Its numbers in a few Markdown tables, for the summary. */
+  readonly summary?: readonly SummaryTable[];
+};
+
+/** A table of the summary: cells are plain text. */
+export type SummaryTable = {
+  readonly caption: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+};
 
 export function sectionMarkup({ id, title, body }: Section): Html {
   return html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${body}</section>`;
@@ -45,7 +62,7 @@ export function dataBlock(
   records: readonly Readonly<Record<string, unknown>>[],
   shown: TableMarkup,
 ): Html {
-  const table = tableFromRows(records.map(forFiles));
+  const table = tableOf(records);
   return html`<details class="data"><summary>Data <span class="muted">${plural(table.rowCount, 'row')}</span></summary><p class="files">${downloads(name, table)}</p>${tableMarkup(shown)}</details>`;
 }
 
@@ -59,6 +76,15 @@ function forFiles(record: Readonly<Record<string, unknown>>): Record<string, unk
     return typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\uFFFD') : value;
   };
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, written(value)]));
+}
+
+function tableOf(records: readonly Readonly<Record<string, unknown>>[]): Table {
+  return tableFromRows(records.map(forFiles));
+}
+
+/** Records as a CSV file. */
+export function csvOf(records: readonly Readonly<Record<string, unknown>>[]): string {
+  return [...csvLines(tableOf(records))].join('');
 }
 
 function downloads(name: string, table: Table): Html {
@@ -91,14 +117,21 @@ export type LegendItem = {
   readonly color: string;
   readonly dash?: readonly number[];
   readonly shape?: string;
+  /** A shaded area rather than a line. */
+  readonly band?: true;
+  /** A class of the page: what is shown on demand has its key shown with it. */
+  readonly class?: string;
 };
 
 /** What lines and marks mean, once for a group of panels. */
 export function legend(items: readonly LegendItem[]): Html {
-  return html`<ul class="legend">${items.map(({ label, color, dash, shape }) => html`<li>${sample(color, dash, shape)}${label}</li>`)}</ul>`;
+  return html`<ul class="legend">${items.map((item) => html`<li${item.class ? html` class="${item.class}"` : null}>${sample(item)}${item.label}</li>`)}</ul>`;
 }
 
-function sample(color: string, dash: readonly number[] | undefined, shape: string | undefined): Html {
+function sample({ color, dash, shape, band }: LegendItem): Html {
+  if (band === true) {
+    return html`<svg class="key" viewBox="0 0 28 8" width="28" height="8" aria-hidden="true"><rect width="28" height="8" fill="${color}" opacity="0.5"/></svg>`;
+  }
   if (shape) {
     const path = SHAPES[shape] ?? SHAPES.circle;
     return html`<svg class="key" viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true"><path d="${path}" fill="${color}"/></svg>`;

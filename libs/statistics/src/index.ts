@@ -10,6 +10,7 @@ export {
   expectedMaximumToxicity,
   type IntervalOptions,
   inSubset,
+  meanEstimate,
   PROMPT_SUBSETS,
   type PromptSubset,
   promptMaxima,
