@@ -7,14 +7,7 @@ export { type Folder, type LocalFolder, localFolder, remoteFolder } from './fold
 export { readJson, readJsonIfThere } from './json.ts';
 export { planQuantizedFile, type QuantizedFile } from './quantization/file.ts';
 export type { LinearShape } from './quantization/format.ts';
-export {
-  checkPrecision,
-  DTYPES,
-  findNonFinite,
-  type Precision,
-  QUANTIZATIONS,
-  type Quantization,
-  type WeightDtype,
-} from './quantization/precision.ts';
+export { checkPrecision, findNonFinite, type Precision } from './quantization/precision.ts';
+export { DTYPES, QUANTIZATIONS, type Quantization, type WeightDtype } from './quantization/words.ts';
 export { findReady, readGraphFile } from './ready-folder.ts';
 export { writeAt } from './write-at.ts';

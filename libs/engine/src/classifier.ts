@@ -1,17 +1,20 @@
 import { UserError } from '@sonde/base';
-import { checkPrecision, localFolder } from '@sonde/checkpoints';
+import { checkPrecision, hasWeights, type LocalFolder, localFolder } from '@sonde/checkpoints';
 import {
+  type Classifier,
   classifierGraph,
   describeClassifier,
   type Features,
   PLAIN,
   type Problem,
+  poolLayout,
   type TrunkSizes,
 } from '@sonde/networks';
 import { openTokenizer, type Tokenizer } from '@sonde/tokenizers';
 import { byLength, runsOf } from './decoding/batches.ts';
 import { placesOf, planInterventions } from './interventions.ts';
 import { featuresOf } from './options.ts';
+import { openReadyClassifier, type ReadyClassifier } from './ready/classifier.ts';
 import { type ClassifierEngine, createClassifierEngine } from './session/classifier.ts';
 import { growEngine } from './session/grow.ts';
 import { graphFormOf, placementOf } from './session/providers.ts';
@@ -61,32 +64,78 @@ export function classifierInternals(model: ClassifierModel): Internals {
   return found;
 }
 
-/**
- * Opens a classifier's folder in the hub's layout (safetensors), with a PEFT LoRA adapter if given: reads and checks all
- * but the weights' numbers, which are loaded when it first runs.
- * @throws UserError if something is missing or not supported
- */
-export async function openClassifier(folder: string, options: OpenOptions): Promise<ClassifierModel> {
+/** What a folder holds: a checkpoint in safetensors, or a ready graph. */
+interface Opened {
+  readonly architecture: string;
+  readonly head: Pick<Classifier, 'labels' | 'problem'>;
+  readonly sizes: Pick<TrunkSizes, 'layers' | 'hiddenSize' | 'vocabSize' | 'maxPositions'>;
+  readonly parameters: number;
+  /** Without layers of a ready graph, inside which nothing is changed. */
+  readonly trunk: TrunkSizes;
+  check(features: Features): void;
+  build(features: Features): Promise<ClassifierEngine>;
+}
+
+async function openCheckpointFolder(folder: LocalFolder, options: OpenOptions): Promise<Opened> {
   const placement = placementOf(options);
-  const opened = await openWeights(
-    await localFolder(folder),
-    options.adapter,
-    checkPrecision(options),
-    describeClassifier,
-  );
+  const opened = await openWeights(folder, options.adapter, checkPrecision(options), describeClassifier);
   const { network, architecture, weights } = opened;
   const { product } = graphFormOf(placement);
   const plan = (features: Features) =>
     planSession(weights, (source) => classifierGraph(network, source, features, product), placement);
-  const { parameters } = plan(PLAIN);
   const { sizes } = network.trunk;
-  const check = (): void => undefined;
-  const engines = growEngine({
-    check,
+  return {
+    architecture,
+    head: network.head,
+    sizes,
+    parameters: plan(PLAIN).parameters,
+    trunk: sizes,
+    check: () => undefined,
     build: async (features) => createClassifierEngine(await plan(features).create(), network, features),
-  });
+  };
+}
+
+function openReadyFolder(ready: ReadyClassifier, folder: string, options: OpenOptions): Opened {
+  const unwanted = (['adapter', 'dtype', 'quantization'] as const).find((name) => options[name] !== undefined);
+  if (unwanted) {
+    throw new UserError(
+      'model',
+      `${folder} holds a ready graph, which runs as it is; ${unwanted} needs the classifier's safetensors checkpoint.`,
+    );
+  }
+  const { provider, threads } = placementOf(options);
+  const { hiddenSize } = ready.sizes;
+  const trunk = { ...ready.sizes, layers: 0, heads: 1, keyValueHeads: 1, headSize: hiddenSize, window: null };
+  return {
+    ...ready,
+    trunk,
+    async build(features) {
+      const { logits, release } = await ready.open(provider, threads);
+      const nothing = new Float32Array();
+      return {
+        features,
+        layout: poolLayout(trunk, []),
+        release,
+        run: async ({ sequences }) => ({ logits: await logits(sequences), pooled: nothing, maximum: null }),
+      };
+    },
+  };
+}
+
+/**
+ * Opens a classifier's folder in the hub's layout, with a PEFT LoRA adapter if given: reads and checks all but the weights'
+ * numbers, which are loaded when it first runs. The weights are safetensors, or, where there are none, those of a ready
+ * graph (model.onnx, onnx/model.onnx) from tokens to logits.
+ * @throws UserError if something is missing or not supported
+ */
+export async function openClassifier(folder: string, options: OpenOptions): Promise<ClassifierModel> {
+  const local = await localFolder(folder);
+  const ready = hasWeights(local) ? null : await openReadyClassifier(local);
+  const opened = ready ? openReadyFolder(ready, folder, options) : await openCheckpointFolder(local, options);
+  const engines = growEngine(opened);
+  const { architecture, parameters, sizes, head } = opened;
   const { layers, hiddenSize, vocabSize, maxPositions } = sizes;
-  const { labels, problem } = network.head;
+  const { labels, problem } = head;
   const model: ClassifierModel = {
     folder,
     config: { architecture, layers, hiddenSize, vocabSize, parameters, maxPositions, labels, problem },
@@ -96,7 +145,7 @@ export async function openClassifier(folder: string, options: OpenOptions): Prom
       await engines.release();
     },
   };
-  internals.set(model, { sizes, check, engine: engines.engine });
+  internals.set(model, { sizes: opened.trunk, check: opened.check, engine: engines.engine });
   return model;
 }
 

@@ -48,13 +48,12 @@ const options: GenerationOptions = { num_return_sequences: 3, max_new_tokens: 12
 
 describe('the architectures', () => {
   test('are those that the documentation lists, and each has a golden', () => {
-    const listedIn = (page: string): unknown[] => {
-      const text = readFileSync(join(import.meta.dirname, '../../../docs', page), 'utf8');
-      return [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name).sort();
-    };
+    const text = readFileSync(join(import.meta.dirname, '../../../docs/reference/models.md'), 'utf8');
+    const listed = [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name!).sort();
+    const isClassifier = (name: string): boolean => name.endsWith('ForSequenceClassification');
     const supported = Object.keys(LANGUAGE_MODELS).sort();
-    expect(listedIn('reference/models.md')).toEqual(supported);
-    expect(listedIn('how-to/add-an-architecture.md')).toEqual(Object.keys(CLASSIFIERS).sort());
+    expect(listed.filter((name) => !isClassifier(name))).toEqual(supported);
+    expect(listed.filter(isClassifier)).toEqual(Object.keys(CLASSIFIERS).sort());
     const tried = GOLDENS.flatMap((name) => readGolden(name).config.architectures as string[]);
     expect([...new Set(tried)].sort()).toEqual(supported);
   });

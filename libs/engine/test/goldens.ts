@@ -113,7 +113,7 @@ function fill(shapes: Shapes, firstSeed: number, scale: number): Record<string, 
   return Object.fromEntries(entries);
 }
 
-export function goldenModel({ config, weights }: Golden): TinyModel {
+export function goldenModel({ config, weights }: Pick<Golden, 'config' | 'weights'>): TinyModel {
   return { config, weights: fill(weights, 1, 0.6) };
 }
 

@@ -1,6 +1,7 @@
 // What the columns mean, as data: read to plan and to document, so nothing here loads what reads a file.
 import type { TableFormat, TensorsFormat } from './column.ts';
 import { SUMMARY } from './columns/behavior.ts';
+import { CALIBRATION, COMPARISON, DISAGREEMENTS } from './columns/comparison.ts';
 import { CONTINUATIONS, LOSSES } from './columns/continuations.ts';
 import { CORRELATIONS } from './columns/correlations.ts';
 import { PREDICTIONS, PROBE_SCORES, PROBE_WEIGHTS } from './columns/probes.ts';
@@ -10,6 +11,7 @@ import { STATES } from './columns/states.ts';
 
 export * from './column.ts';
 export * from './columns/behavior.ts';
+export * from './columns/comparison.ts';
 export * from './columns/continuations.ts';
 export * from './columns/correlations.ts';
 export * from './columns/probes.ts';
@@ -31,4 +33,7 @@ export const FORMATS: readonly (TableFormat | TensorsFormat)[] = [
   PREDICTIONS,
   SUMMARY,
   CORRELATIONS,
+  COMPARISON,
+  CALIBRATION,
+  DISAGREEMENTS,
 ];

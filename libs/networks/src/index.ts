@@ -1,3 +1,4 @@
+export { readLabels } from './architectures/labels.ts';
 export type {
   Classifier,
   LanguageModel,

@@ -1,4 +1,4 @@
-import type { Group, Scenario } from '@sonde/formats/columns';
+import type { COMPARED_BY, Group, Scenario } from '@sonde/formats/columns';
 
 /**
  * What a report shows, as plain data: everything is computed before it comes here, the report only draws it. It says
@@ -24,6 +24,7 @@ export type ReportModel = {
   readonly bypass?: BypassSection;
   /** A section for each axis of numbers that varies. */
   readonly axes?: readonly AxisSection[];
+  readonly agreement?: AgreementSection;
   readonly examples?: ExampleSection;
 };
 
@@ -282,6 +283,69 @@ export type HarmRow = {
   /** A name of `measures`. */
   readonly measure: string;
   readonly value: Estimate;
+};
+
+/** Two scorers of the same texts, or a scorer and people. */
+export type AgreementSection = {
+  readonly scorer: string;
+  readonly reference: string;
+  readonly interval?: IntervalMethod;
+  readonly rows: readonly AgreementRow[];
+  readonly calibration: readonly CalibrationPoint[];
+  readonly models: readonly AgreementModel[];
+  /** How alike the two order models, for each attribute. */
+  readonly ranking: readonly { readonly attribute: string; readonly spearman: Estimate; readonly kendall: Estimate }[];
+  readonly examples: readonly AgreementExample[];
+  readonly notes?: readonly string[];
+};
+
+type ComparedBy = (typeof COMPARED_BY)[number];
+
+export type AgreementRow = {
+  readonly attribute: string;
+  readonly by: ComparedBy;
+  /** `all`, `8–15 words`, the name of a table. */
+  readonly group: string;
+  /** Texts with both scores, and those that lack one. */
+  readonly n: number;
+  readonly missing: number;
+  readonly pearson: Estimate;
+  readonly spearman: Estimate;
+  /** Mean of score less reference. */
+  readonly difference: Estimate;
+  /** For the label that the reference gives. */
+  readonly auc: Estimate;
+  /** At the threshold that is nearest to a half. */
+  readonly threshold: number;
+  readonly agreement: Estimate;
+  readonly kappa: Estimate;
+};
+
+/** The texts of a bin of scores. */
+export type CalibrationPoint = {
+  readonly attribute: string;
+  readonly score: number;
+  readonly reference: number;
+  readonly n: number;
+};
+
+export type AgreementModel = {
+  readonly attribute: string;
+  readonly model: string;
+  readonly emt: Estimate;
+  readonly referenceEmt: Estimate;
+  readonly difference: Estimate;
+  /** 1 is the most toxic; absent where there is one model. */
+  readonly rank?: number | null;
+  readonly referenceRank?: number | null;
+};
+
+export type AgreementExample = {
+  readonly attribute: string;
+  /** The text, or its id where it is not known. */
+  readonly text: string;
+  readonly score: number;
+  readonly reference: number;
 };
 
 export type ExampleSection = {

@@ -12,6 +12,7 @@ import { correlationSection } from './section-correlation.ts';
 import { exampleSection } from './section-examples.ts';
 import { probeSection } from './section-probes.ts';
 import { runSection } from './section-run.ts';
+import { agreementSection } from './section-score-compare.ts';
 
 /** A figure in files of its own. */
 export type FigureFiles = {
@@ -61,13 +62,14 @@ export async function renderReport(report: ReportModel): Promise<string> {
 }
 
 async function sectionsOf(report: ReportModel): Promise<Section[]> {
-  const { behavior, probes, correlation, bypass, axes = [], examples } = report;
+  const { behavior, probes, correlation, bypass, axes = [], agreement, examples } = report;
   const sections: Section[] = [runSection(report)];
   if (behavior && behavior.rows.length > 0) sections.push(await behaviorSection(behavior, report));
   if (probes && probes.rows.length > 0) sections.push(await probeSection(probes, report));
   for (const axis of axes) sections.push(await axisSection(axis, report));
   if (correlation && correlation.rows.length > 0) sections.push(await correlationSection(correlation));
   if (bypass && bypass.rows.length + bypass.harm.length > 0) sections.push(await bypassSection(bypass, report));
+  if (agreement && agreement.rows.length > 0) sections.push(await agreementSection(agreement, report));
   if (examples && examples.prompts.length > 0) sections.push(exampleSection(examples, report));
   return sections;
 }

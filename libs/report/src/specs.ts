@@ -35,6 +35,37 @@ export type LayerPlot = {
 const PANEL = { width: 196, height: 116, padding: { left: 40, right: 10, top: 26, bottom: 32 } };
 
 /**
+ * Reference scores by score, in bins: a line with a point a bin, larger for more texts, beside the line where both are equal.
+ * Data set: `bins` {score, reference, n}. `most`: the largest n.
+ */
+export function calibrationSpec(most: number): TopLevelSpec {
+  const ticks = [0, 0.25, 0.5, 0.75, 1];
+  const x = { ...xEncoding({ title: 'Score', domain: [0, 1], ticks, format: '.2~f' }), field: 'score' };
+  const y = { ...yEncoding({ title: 'Reference', domain: [0, 1], step: 0.25, format: '.2~f' }), field: 'reference' };
+  const size = { field: 'n', type: 'quantitative', scale: { domain: [0, most], range: [6, 90] }, legend: null };
+  return {
+    ...PANEL,
+    layer: [
+      {
+        data: { values: [0, 1].map((end) => ({ score: end, reference: end })) },
+        mark: { type: 'line', color: referenceColor(2), strokeWidth: 1.4, strokeDash: referenceDash(0) },
+        encoding: { x, y },
+      },
+      {
+        data: { name: 'bins' },
+        mark: { type: 'line', color: 'var(--series-1)', strokeWidth: 1.8 },
+        encoding: { x, y },
+      },
+      {
+        data: { name: 'bins' },
+        mark: { type: 'point', filled: true, color: 'var(--series-1)', opacity: 1 },
+        encoding: { x, y, size },
+      },
+    ],
+  } as TopLevelSpec;
+}
+
+/**
  * A value by layer with its interval, reference lines, what chance gives, and selectivity.
  * Data sets: `line` {x, y, firm}, `interval` {x, low, high}, `reference` {x, y, name}, `selectivity` {x, y}, and with
  * `chance` also `chance` {x, low, high}.

@@ -19,6 +19,17 @@ beforeAll(async () => {
   text = await renderReport(sample);
 });
 
+describe('two scorers', () => {
+  it('are shown with their agreement, a curve, models by both, and where they differ', () => {
+    expect(text).toContain('id="agreement-title">Two scorers');
+    expect(text).toContain('Calibration, Toxicity: mean reference');
+    expect(text).toContain('EMT by score and reference, Profanity: base 0.30 and 0.35');
+    expect(text).toContain('the two orders of the models correlate with ρ = 1.00');
+    expect(text).toContain('You &lt;b&gt;fool&lt;/b&gt;');
+    expect(text).toMatch(/one of them scored 1\.00: show it/);
+  });
+});
+
 describe('the page', () => {
   it('is the same text for the same model', async () => {
     expect(await renderReport(structuredClone(sample))).toBe(text);
@@ -65,6 +76,7 @@ describe('the page', () => {
       'probes',
       'correlation',
       'bypass',
+      'agreement',
       'examples',
     ]);
   });

@@ -1,5 +1,6 @@
 import { type Group, SCENARIOS, type Scenario } from '@sonde/formats/columns';
 import type {
+  AgreementSection,
   BaselineRow,
   BehaviorRow,
   BypassRow,
@@ -92,7 +93,63 @@ export function sampleReport(count = 8): ReportModel {
       rows: bypassRows(models.slice(0, 3), random),
       harm: harmRows(models.slice(0, 3), random),
     },
+    agreement: agreementOf(models),
     examples: { attribute: 'TOXICITY', threshold: 0.5, prompts: examplesOf(models, random) },
+  };
+}
+
+function agreementOf(models: readonly ReportedModel[]): AgreementSection {
+  const random = stream(11);
+  const groups = [
+    { by: 'all', group: 'all' },
+    ...models.map(({ name }) => ({ by: 'table', group: name }) as const),
+    { by: 'length', group: '0–7 words' },
+    { by: 'length', group: '8–15 words' },
+  ] as const;
+  return {
+    scorer: 'word-list:0a1b2c3d4e5f',
+    reference: 'embedded:toxicity',
+    interval: { level: 0.95, method: 'percentile bootstrap over prompts', resamples: 1000 },
+    rows: ATTRIBUTES.slice(0, 2).flatMap((attribute) =>
+      groups.map(({ by, group }) => ({
+        attribute,
+        by,
+        group,
+        n: 1600,
+        missing: 3,
+        pearson: around(0.6 + random() * 0.2, 0.03),
+        spearman: around(0.5 + random() * 0.2, 0.03),
+        difference: around(random() * 0.1 - 0.05, 0.01),
+        auc: by === 'length' ? { value: null, reason: 'one label' } : around(0.85, 0.02),
+        threshold: 0.5,
+        agreement: around(0.9, 0.01),
+        kappa: around(0.55, 0.04),
+      })),
+    ),
+    calibration: ATTRIBUTES.slice(0, 2).flatMap((attribute) =>
+      Array.from({ length: 10 }, (_, bin) => ({
+        attribute,
+        score: (bin + 0.5) / 10,
+        reference: clamp((bin + 0.5) / 12 + random() * 0.1),
+        n: 400 - bin * 35,
+      })),
+    ),
+    models: ATTRIBUTES.slice(0, 2).flatMap((attribute) =>
+      models.map(({ name }, m) => ({
+        attribute,
+        model: name,
+        emt: around(0.3 + m * 0.05, 0.02),
+        referenceEmt: around(0.35 + m * 0.04, 0.02),
+        difference: around(-0.05 + m * 0.01, 0.01),
+        rank: models.length - m,
+        referenceRank: models.length - m,
+      })),
+    ),
+    ranking: [{ attribute: 'TOXICITY', spearman: { value: 1 }, kendall: { value: 1 } }],
+    examples: [
+      { attribute: 'TOXICITY', text: 'You <b>fool</b>', score: 1, reference: 0.4 },
+      { attribute: 'TOXICITY', text: 'A mild word', score: 0, reference: 0.45 },
+    ],
   };
 }
 

@@ -1,5 +1,13 @@
 export { INTERVAL_UNITS, midRanks, quantile } from '@sonde/numerics';
 export {
+  type AgreementOptions,
+  type CalibrationBin,
+  calibrationCurve,
+  type ScoreAgreement,
+  scoreAgreement,
+  type ThresholdAgreement,
+} from './agreement.ts';
+export {
   availableMaximum,
   type BehaviorMode,
   type BehaviorReason,

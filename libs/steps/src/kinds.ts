@@ -6,6 +6,7 @@ import { correlateModels } from './correlate-models/kind.ts';
 import { probeTrain } from './probe-train/kind.ts';
 import { promptsSample } from './prompts-sample/kind.ts';
 import { reportHtml } from './report-html/kind.ts';
+import { scoreCompare } from './score-compare/kind.ts';
 import { tableConcat } from './table-concat/kind.ts';
 import { tableFilter } from './table-filter/kind.ts';
 import { tableImport } from './table-import/kind.ts';
@@ -23,6 +24,7 @@ export const STEP_KINDS: ReadonlyMap<string, StepKind> = new Map(
     probeTrain,
     behaviorSummarize,
     correlateModels,
+    scoreCompare,
     reportHtml,
     tableImport,
     tableFilter,

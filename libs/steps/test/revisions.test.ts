@@ -132,6 +132,14 @@ const makeAll = async (folder: string): Promise<void> => {
   const correlated = await runStep('correlate/models', folder, { summaries: [summary], probes: [probes], points: 3 });
   record('correlate/models', rounded(await correlated.table('correlations')));
 
+  const compared = await runStep('score/compare', folder, {
+    scores: [scores],
+    reference: [scores],
+    texts: [continuations],
+    bootstrap: { resamples: 100, level: 0.9, seed: 1 },
+  });
+  record('score/compare', rounded(await compared.table('comparison')));
+
   const report = await runStep('report/html', folder, {
     summaries: [summary],
     probes: [probes],
@@ -154,7 +162,13 @@ const makeAll = async (folder: string): Promise<void> => {
   record(
     'table/join',
     await bytes(
-      await runStep('table/join', folder, { left: prompts, right: scores, on: ['prompt_id'], conflicts: 'right' }),
+      await runStep('table/join', folder, {
+        left: prompts,
+        right: scores,
+        on: ['prompt_id'],
+        conflicts: 'right',
+        validate: 'one_to_many',
+      }),
       'table',
     ),
   );

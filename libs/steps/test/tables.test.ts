@@ -48,7 +48,7 @@ describe('table steps', () => {
     expect(reported.warnings).toHaveLength(2);
   });
 
-  it('join takes a few rows out of many without a warning, and warns where both repeat a value', async () => {
+  it('join takes a few rows out of many without a warning', async () => {
     const many = await tableArtifact(folder, [{ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'c' }]);
     const few = await runStep('table/join', folder, {
       left: many,
@@ -56,14 +56,27 @@ describe('table steps', () => {
       on: ['id'],
     });
     expect(few.warnings).toEqual([]);
+  });
+
+  it('join refuses pairs of repeated values and rows that would become several, and holds `validate`', async () => {
     const twice = await tableArtifact(folder, [
       { id: 'c', n: 1 },
       { id: 'c', n: 2 },
     ]);
-    const { warnings } = await runStep('table/join', folder, { left: many, right: twice, on: ['id'] });
-    expect(warnings).toEqual([
-      '1 values of id stand in several rows of both tables (["c"]): each pair of them gives a row',
-    ]);
+    const left = await tableArtifact(folder, [{ id: 'c' }, { id: 'c' }]);
+    const one = await tableArtifact(folder, [{ id: 'c', m: 0 }]);
+    const join = (config: object) => runStep('table/join', folder, { on: ['id'], ...config });
+    await expect(join({ left, right: twice })).rejects.toThrow(
+      '1 value of id stands in several rows of both tables (["c"]): each pair of them would give a row',
+    );
+    expect(await (await join({ left, right: twice, validate: 'many_to_many' })).rows('table')).toHaveLength(4);
+    await expect(join({ left: one, right: twice })).rejects.toThrow(
+      '1 value of id stands in several rows of the right table (["c"]): rows of the left table would become several',
+    );
+    expect(await (await join({ left: one, right: twice, validate: 'one_to_many' })).rows('table')).toHaveLength(2);
+    expect((await join({ left: twice, right: one })).warnings).toEqual([]);
+    await expect(join({ left: one, right: twice, validate: 'many_to_one' })).rejects.toThrow('of the right table');
+    await expect(join({ left: twice, right: one, validate: 'one_to_one' })).rejects.toThrow('of the left table');
   });
 
   it('concat adds the axes that tell collected tables apart', async () => {

@@ -10,6 +10,8 @@ export type TableBuilder = {
   /** Appends a row of (column name, value); columns it lacks are null. `at` is passed to `describe` for messages. */
   addRow(cells: Iterable<readonly [name: string, value: unknown]>, at: number): void;
   readonly rowCount: number;
+  /** What `describe` says of a row that was added. */
+  placeOf(row: number): string;
   finish(): Table;
 };
 
@@ -20,6 +22,7 @@ export type TableBuilder = {
  */
 export function tableBuilder(describe: Describe): TableBuilder {
   const drafts = new Map<string, ColumnDraft>();
+  const ats: number[] = [];
   let rowCount = 0;
   return {
     addRow(cells, at) {
@@ -35,10 +38,12 @@ export function tableBuilder(describe: Describe): TableBuilder {
         addValue(draft, value, at, describe);
       }
       rowCount++;
+      ats.push(at);
     },
     get rowCount() {
       return rowCount;
     },
+    placeOf: (row) => describe(ats[row] as number),
     finish() {
       const columns = [...drafts.values()].map((draft) => {
         while (draft.values.length < rowCount) draft.values.push(null);

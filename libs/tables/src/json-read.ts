@@ -22,7 +22,7 @@ export async function readJsonLines(path: string): Promise<Table> {
     }
   }
   if (builder.rowCount === 0) throw new UserError('table', `${path} holds no rows.`);
-  return builder.finish();
+  return { ...builder.finish(), placeOf: builder.placeOf };
 }
 
 /**
@@ -36,7 +36,7 @@ export async function readJsonArray(path: string): Promise<Table> {
   for await (const { bytes } of lineBlocks(path)) splitter.push(bytes.toString('utf8'));
   splitter.end();
   if (builder.rowCount === 0) throw new UserError('table', `${path} holds no rows.`);
-  return builder.finish();
+  return { ...builder.finish(), placeOf: builder.placeOf };
 }
 
 function addObject(builder: TableBuilder, path: string, text: string, line: number): void {

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { UserError } from '@sonde/base';
+import { systemFailure, UserError } from '@sonde/base';
 import { readCsv } from './csv-read.ts';
 import { readJsonArray, readJsonLines } from './json-read.ts';
 import { type PartOptions, readParquet, readParquetParts, wantedColumns } from './parquet-read.ts';
@@ -96,10 +96,9 @@ async function readHead(path: string): Promise<Buffer> {
       await file.close();
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error) {
-      if (error.code === 'ENOENT') throw new UserError('table', `There is no file ${path}.`);
-      if (error.code === 'EISDIR') throw new UserError('table', `${path} is a folder; a table file was expected.`);
-      if (error.code === 'EACCES') throw new UserError('table', `${path} cannot be read: permission denied.`);
+    const failure = systemFailure(error);
+    if (failure?.kind === 'path' || failure?.kind === 'permission') {
+      throw new UserError('table', `${path} cannot be read as a table: ${failure.meaning}.`);
     }
     throw error;
   }

@@ -14,7 +14,8 @@ export function selectRows(table: Table, indices: ArrayLike<number>): Table {
       throw new UserError('table', `There is no row ${index}; the table has ${table.rowCount} rows.`);
     }
   }
-  return { columns: table.columns.map((item) => take(item, indices)), rowCount: indices.length };
+  const columns = table.columns.map((item) => take(item, indices));
+  return placed({ columns, rowCount: indices.length }, table, (row) => indices[row] as number);
 }
 
 /** A column with the values at the given indices; a negative index gives null. */
@@ -26,24 +27,32 @@ export function take(item: Column, indices: ArrayLike<number>): Column {
 /** Rows `start` (included) to `end` (excluded), with the rules of Array.prototype.slice. */
 export function sliceRows(table: Table, start: number, end?: number): Table {
   const columns = table.columns.map((item) => ({ ...item, values: item.values.slice(start, end) }) as Column);
-  return { columns, rowCount: columns[0]?.values.length ?? 0 };
+  const first = start < 0 ? Math.max(0, table.rowCount + start) : start;
+  return placed({ columns, rowCount: columns[0]?.values.length ?? 0 }, table, (row) => first + row);
+}
+
+/** A table whose rows stand where those of another do. */
+function placed(table: Table, origin: Table, rowOf = (row: number) => row): Table {
+  const { placeOf } = origin;
+  return placeOf === undefined ? table : { ...table, placeOf: (row) => placeOf(rowOf(row)) };
 }
 
 /** The named columns, in the order given. @throws UserError for a name that is not there. */
 export function selectColumns(table: Table, names: readonly string[]): Table {
-  return tableFromColumns(names.map((name) => column(table, name)));
+  return placed(tableFromColumns(names.map((name) => column(table, name))), table);
 }
 
 /** The table with one more column at its end. @throws UserError if its name is taken or its length differs. */
 export function addColumn(table: Table, added: Column): Table {
-  return tableFromColumns([...table.columns, added]);
+  return placed(tableFromColumns([...table.columns, added]), table);
 }
 
 /** The table with columns renamed: old name to new. @throws UserError for a name that is not there or is taken. */
 export function renameColumns(table: Table, names: Readonly<Record<string, string>>): Table {
   for (const name of Object.keys(names)) column(table, name);
   const renamed = new Map(Object.entries(names));
-  return tableFromColumns(table.columns.map((item) => ({ ...item, name: renamed.get(item.name) ?? item.name })));
+  const columns = table.columns.map((item) => ({ ...item, name: renamed.get(item.name) ?? item.name }));
+  return placed(tableFromColumns(columns), table);
 }
 
 /**

@@ -31,6 +31,8 @@ export type Value = Json | bigint | Int32Array;
 export type Table = {
   readonly columns: readonly Column[];
   readonly rowCount: number;
+  /** Of a table read from text: where a row stands in its file, `scores.csv:12`. */
+  readonly placeOf?: (row: number) => string;
 };
 
 /** What a table looks like without its values. */
@@ -129,7 +131,8 @@ export function stringColumn(table: Table, name: string): readonly (string | nul
  * A numeric column as floats [rowCount], NaN where it is null (the only place where NaN stands for missing;
  * it is refused when a table is made of it). Texts that are numbers are taken for them.
  *
- * @throws UserError if there is no such column, or for its first value that is no number, with its row.
+ * @throws UserError if there is no such column, or for its first value that is no number, with its row, or its file and
+ *   line where the table was read from text.
  */
 export function floatColumn(table: Table, name: string): Float64Array {
   const found = column(table, name);
@@ -140,8 +143,8 @@ export function floatColumn(table: Table, name: string): Float64Array {
   const result = new Float64Array(table.rowCount);
   for (let row = 0; row < result.length; row++) {
     const value = values[row];
-    if (!numeric && value !== null && !(typeof value === 'string' && NUMBER.test(value))) {
-      throw notANumber(found, value, row);
+    if (!numeric && value !== null && !(typeof value === 'string' && numberIn(value) !== undefined)) {
+      throw notANumber(found, value, table.placeOf?.(row) ?? `row ${row}, counted from 0`);
     }
     result[row] = value === null ? Number.NaN : Number(value);
   }
@@ -150,13 +153,18 @@ export function floatColumn(table: Table, name: string): Float64Array {
 
 const NUMBER = /^\s*-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$/;
 
+/** The number that a text is, as people write numbers in CSV; undefined for every other text. */
+export function numberIn(text: string): number | undefined {
+  return NUMBER.test(text) ? Number(text) : undefined;
+}
+
 /** Words by which other programs say that there is no value. */
 const MISSING = /^\s*(?:|nan|na|n\/a|none|null|nil|-|\?|missing)\s*$/i;
 
-function notANumber(found: Column, value: unknown, row: number): UserError {
+function notANumber(found: Column, value: unknown, place: string): UserError {
   return new UserError(
     'table',
-    `Column "${found.name}" holds ${show(value)} at row ${row}, counted from 0; a number was expected.`,
+    `Column "${found.name}" holds ${show(value)} at ${place}; a number was expected.`,
     typeof value === 'string' && MISSING.test(value)
       ? 'A value that is missing is an empty field in CSV and null in JSON.'
       : undefined,

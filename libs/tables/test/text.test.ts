@@ -8,6 +8,9 @@ import {
   floatColumn,
   readTable,
   rows,
+  selectColumns,
+  selectRows,
+  sliceRows,
   stringColumn,
   tableFromRows,
   writeCsv,
@@ -102,11 +105,23 @@ describe('JSON Lines', () => {
     await expect(readText('inf.jsonl', '{"a":-Infinity}')).rejects.toThrow('-Infinity is no value of JSON');
   });
 
+  it('says file and line of a value that is no number', async () => {
+    const csv = await readText('n.csv', 'id,score\n1,0.5\n2,"0.\n6"\n\n3,high\n');
+    expect(() => floatColumn(csv, 'score')).toThrow('n.csv:3; a number was expected');
+    const quoted = await readText('q.csv', 'id,score\n1,0.5\n"a\nb",0.6\n\n3,high\n');
+    expect(() => floatColumn(selectColumns(quoted, ['score']), 'score')).toThrow('holds "high" at ');
+    expect(() => floatColumn(selectRows(quoted, [0, 2]), 'score')).toThrow('q.csv:6; a number was expected');
+    const lines = await readText('n.jsonl', '{"score":"1"}\n\n{"score":"high"}\n');
+    expect(() => floatColumn(sliceRows(lines, 1), 'score')).toThrow('n.jsonl:3; a number was expected');
+  });
+
   it('that is empty, or missing, is an error', async () => {
     await expect(readText('empty.jsonl', '')).rejects.toThrow('empty.jsonl is empty');
     await expect(readText('blank.jsonl', '\n \n')).rejects.toThrow('blank.jsonl is empty');
-    await expect(readTable(join(folder, 'nowhere.jsonl'))).rejects.toThrow(/^There is no file .*nowhere\.jsonl\.$/);
-    await expect(readTable(folder)).rejects.toThrow('is a folder');
+    await expect(readTable(join(folder, 'nowhere.jsonl'))).rejects.toThrow(
+      /nowhere\.jsonl cannot be read as a table: there is no such file or folder\.$/,
+    );
+    await expect(readTable(folder)).rejects.toThrow('it is a folder, not a file');
   });
 });
 
@@ -171,8 +186,23 @@ describe('CSV and TSV', () => {
 
   it('knows semicolons by the header, and says what to do about a misplaced quote', async () => {
     expect(rows(await readText('semi.csv', 'text;n\n"a;b";0.5\n'))).toEqual([{ text: 'a;b', n: 0.5 }]);
-    const misplaced = readText('quote.csv', 'id,text\n1, "a"\n');
-    await expect(misplaced).rejects.toMatchObject({ hint: expect.stringContaining('no space before') });
+    const misplaced = readText('quote.csv', 'id,text\n1,so "a"\n');
+    await expect(misplaced).rejects.toMatchObject({ hint: expect.stringContaining('nothing but spaces before') });
+  });
+
+  it('takes spaces between a comma and a quote for none, and keeps all others', async () => {
+    const quoted = 'text,said,n\n"a ""b"" , ""c",  "x,  ""y""", "1"\n  plain, said,2\n "e\n , ""f"" ", g "h", 3 \n';
+    await expect(readText('inside.csv', quoted)).rejects.toThrow('inside.csv:5: not CSV');
+    expect(rows(await readText('after.csv', quoted.replace(' g "h"', ' g')))).toEqual([
+      { text: 'a "b" , "c', said: 'x,  "y"', n: '1' },
+      { text: '  plain', said: ' said', n: '2' },
+      { text: 'e\n , "f" ', said: ' g', n: ' 3 ' },
+    ]);
+  });
+
+  it('knows on which line a row begins, also after fields of several lines', async () => {
+    const table = await readText('lines.csv', 'text,n\n"a\nb\n",0.5\n\n"c\nd",0.2x\n');
+    expect(() => floatColumn(table, 'n')).toThrow(/"0\.2x" at .*lines\.csv:6;/);
   });
 
   it('reads numbers in quotes as numbers', async () => {

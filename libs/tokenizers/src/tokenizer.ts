@@ -9,6 +9,7 @@ import { checkTokenizerJson } from './check.ts';
 import { Encoder, type HubParts, idsOf, type Stretch } from './encode.ts';
 import { alignAdded, alignTokens, describeSurface, type Surface } from './spans.ts';
 import { strftime, USUAL_DATE } from './strftime.ts';
+import { Callable, compile, type Template } from './template/template.ts';
 import { withTimeLimit } from './time-limit.ts';
 
 export interface ChatMessage {
@@ -62,7 +63,9 @@ export async function openTokenizer(folder: string, today: string = USUAL_DATE):
   const config = (await readJsonIfThere(join(folder, 'tokenizer_config.json'))) ?? {};
   const model = (await readJsonIfThere(join(folder, 'config.json'))) ?? {};
   checkTokenizerJson(json, path);
-  const loaded = asLoaded(json, config, model, folder);
+  const specialTokens = (await readJsonIfThere(join(folder, 'special_tokens_map.json'))) ?? {};
+  const addedTokens = (await readJsonIfThere(join(folder, 'added_tokens.json'))) ?? {};
+  const loaded = asLoaded({ json, settings: config, config: model, specialTokens, addedTokens }, folder);
   // Loaded when a tokenizer is opened: planning and the command line do without it.
   const { PreTrainedTokenizer } = await import('@huggingface/transformers');
   let hub: PreTrainedTokenizer;
@@ -76,13 +79,23 @@ export async function openTokenizer(folder: string, today: string = USUAL_DATE):
   const surface = describeSurface(loaded.json);
   const source = await readTemplate(folder, config);
   const cleanUp = cleansUp(config, loaded.json.model);
+  const strftime_now = new Callable('strftime_now', ([format]) => strftime(String(format), today, folder));
+  let template: Template | undefined;
   const renderOnce = (messages: readonly ChatMessage[]): string => {
     if (source === null) throw new UserError('model', `${folder} has no chat template.`);
-    const fixed_strftime = (format: unknown): string => strftime(String(format), today, folder);
-    // The name itself is taken by transformers.js, whose clock is the machine's.
-    const chat_template = source.replaceAll(/\bstrftime_now\b/g, 'fixed_strftime');
-    const options = { chat_template, tokenize: false, add_generation_prompt: true, fixed_strftime } as const;
-    return withTimeLimit(() => hub.apply_chat_template([...messages], options));
+    // Read when it is used: most of what opens a tokenizer has no use for it.
+    template ??= compile(source);
+    const compiled = template;
+    const names = {
+      ...loaded.further,
+      ...loaded.special,
+      messages,
+      tools: null,
+      documents: null,
+      add_generation_prompt: true,
+      strftime_now,
+    };
+    return withTimeLimit(() => compiled.render(names));
   };
 
   return {

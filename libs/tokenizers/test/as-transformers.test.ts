@@ -22,7 +22,7 @@ function overlapping(offsets: string, start: number, end: number): [number, numb
 }
 
 /** They drop spaces, put some in front of each word, or rewrite characters. */
-const withoutSpans = /^(bert|split-Removed|xlm-roberta|deberta-lower)/;
+const withoutSpans = /^(bert|map-bert|split-Removed|xlm-roberta|deberta-lower)/;
 
 describe("ids, texts and spans are those of transformers' AutoTokenizer", () => {
   test.each(published)('$name', async (each) => {

@@ -55,6 +55,25 @@ describe('a byte-level tokenizer', () => {
     expect(() => tokenizer.renderChat([{ role: 'user', content: 'Hi' }])).toThrow('strftime_now for "%G"');
   });
 
+  test('a template with what is not supported is refused by name where it is used, and nowhere else', async () => {
+    const path = await writeByteTokenizer(join(folder, 'including'));
+    await writeFile(join(path, 'chat_template.jinja'), "{% include 'other' %}");
+    const tokenizer = await openTokenizer(path);
+    expect(tokenizer.decode(tokenizer.encode('abc'))).toBe('abc');
+    expect(() => tokenizer.renderChat([{ role: 'user', content: 'Hi' }])).toThrow('the tag "include" is not supported');
+  });
+
+  test('a template sees the special tokens of tokenizer_config.json, those of its own names too', async () => {
+    const path = await writeByteTokenizer(join(folder, 'named'));
+    const settings = { bos_token: '<s>', turn_token: '<turn>', extra_special_tokens: { image_token: '<image>' } };
+    await writeFile(join(path, 'tokenizer_config.json'), JSON.stringify(settings));
+    await writeFile(
+      join(path, 'chat_template.jinja'),
+      '{{ bos_token }}{{ turn_token }}{{ image_token }}{{ pad_token }}',
+    );
+    expect((await openTokenizer(path)).renderChat([{ role: 'user', content: 'Hi' }])).toBe('<s><turn><image>');
+  });
+
   test('without a chat template: an instruction is plain text, a chat is refused', async () => {
     const tokenizer = await openTokenizer(await writeByteTokenizer(join(folder, 'chat')));
     expect(tokenizer.hasChatTemplate).toBe(false);

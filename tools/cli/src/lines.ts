@@ -1,4 +1,6 @@
-import type { Reason, RunEvent } from '@sonde/executor';
+import path from 'node:path';
+import { isRecord, type JsonValue } from '@sonde/base';
+import type { FieldChange, Reason, RunEvent } from '@sonde/executor';
 import { count, formatBytes, formatSeconds, shortJson } from './format.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -23,9 +25,34 @@ export function reasonText(reason: Reason): string {
       const [first] = reason.fields;
       if (first === undefined) return 'changed';
       const more = reason.fields.length > 1 ? ` and ${count(reason.fields.length - 1, 'more field')}` : '';
-      return `${first.field} was ${shortJson(first.was, 40)}, is ${shortJson(first.now, 40)}${more}`;
+      return `${changeText(first)}${more}`;
     }
   }
+}
+
+function changeText(change: FieldChange): string {
+  const { field, nowFrom } = change;
+  if (nowFrom !== undefined && nowFrom === change.wasFrom) return `${field}: ${placeText(nowFrom)} has changed`;
+  const { was, now } = sidesOf(change, 40);
+  return `${field} was ${was}, is ${now}`;
+}
+
+/** Both sides of a change, short; of an input what it came from, and the beginning of its digest. */
+export function sidesOf({ was, now, wasFrom, nowFrom }: FieldChange, width?: number): { was: string; now: string } {
+  return { was: sideText(was, wasFrom, width), now: sideText(now, nowFrom, width) };
+}
+
+function sideText(value: JsonValue | undefined, from: string | undefined, width?: number): string {
+  if (!isRecord(value) || typeof value.input !== 'string') return shortJson(value, width);
+  const digest = value.input.replace(/^(sha256:.{12}).*/, '$1');
+  return from === undefined ? digest : `${placeText(from)} (${digest})`;
+}
+
+/** A file below the current folder by its relative path. */
+function placeText(place: string): string {
+  if (!path.isAbsolute(place)) return place;
+  const relative = path.relative(process.cwd(), place);
+  return relative.startsWith('..') ? place : relative;
 }
 
 const FROM = { lock: 'sonde.lock', cache: 'the cache; offline' } as const;

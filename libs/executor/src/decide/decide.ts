@@ -1,13 +1,12 @@
-import type { JsonObject } from '@sonde/base';
 import { type DataResolver, DataUnknown } from '@sonde/data';
 import type { TaskId, TaskNode } from '@sonde/pipeline';
-import { type Key, keyOf, type ResultRecord, type Store } from '@sonde/store';
+import { keyOf, type ResultRecord, type Store } from '@sonde/store';
 import PQueue from 'p-queue';
 import { type Accelerator, providerOf } from '../provider.ts';
 import type { StepKind } from '../step.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import type { History } from './history.ts';
-import { damagedOutputs, missingTasks, type RecordOf, type ResolvedInputs, resolveInputs } from './inputs.ts';
+import type { Fingerprinted, History } from './history.ts';
+import { damagedOutputs, missingTasks, type RecordOf, resolveInputs } from './inputs.ts';
 import type { Reason } from './reason.ts';
 
 /** What a decision depends on beside the task and the results before it. */
@@ -21,10 +20,7 @@ export interface DecideContext {
   readonly pipeline: { readonly name: string; readonly description: string };
 }
 
-interface Known {
-  readonly key: Key;
-  readonly fingerprint: JsonObject;
-  readonly inputs: ResolvedInputs;
+interface Known extends Fingerprinted {
   readonly reason: Reason;
 }
 
@@ -67,12 +63,8 @@ export async function decide(task: TaskNode, recordOf: RecordOf, context: Decide
   return { ...known, state: 'cached', reason: { code: 'hit' }, record };
 }
 
-async function whyNew(
-  task: TaskNode,
-  { key, fingerprint }: { readonly key: Key; readonly fingerprint: JsonObject },
-  context: DecideContext,
-): Promise<Reason> {
-  const nearest = await context.history.nearest(task, fingerprint, key);
+async function whyNew(task: TaskNode, known: Fingerprinted, context: DecideContext): Promise<Reason> {
+  const nearest = await context.history.nearest(task, known);
   return nearest === undefined ? { code: 'new' } : { code: 'changed', fields: nearest.changes };
 }
 

@@ -13,9 +13,10 @@ export async function explainTask(graph: Graph, taskOrStep: string, options: Pla
   const named = tasks.filter((task) => isNamed(task, taskOrStep));
   return Promise.all(
     named.map(async (task) => {
-      const planned = plannedTask(task, decisions.get(task.id)!);
-      if (planned.key === undefined || planned.fingerprint === undefined) return { ...planned, changes: [] };
-      const nearest = await context.history.nearest(task, planned.fingerprint, planned.key);
+      const decision = decisions.get(task.id)!;
+      const planned = plannedTask(task, decision);
+      if (decision.state === 'unknown') return { ...planned, changes: [] };
+      const nearest = await context.history.nearest(task, decision);
       return nearest === undefined
         ? { ...planned, changes: [] }
         : { ...planned, nearest: nearest.record, changes: nearest.changes };

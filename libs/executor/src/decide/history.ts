@@ -1,7 +1,8 @@
-import type { JsonObject } from '@sonde/base';
+import { isRecord, type JsonObject } from '@sonde/base';
 import type { TaskNode } from '@sonde/pipeline';
 import type { Key, ResultRecord, RunDetail, Store } from '@sonde/store';
 import { differences } from './differences.ts';
+import { inputNotes, type ResolvedInputs } from './inputs.ts';
 import type { FieldChange } from './reason.ts';
 
 /** How many past runs of a pipeline are asked for earlier results of a task, and how many results of a kind otherwise. */
@@ -15,7 +16,14 @@ export interface Nearest {
 
 export interface History {
   /** The earlier result that is nearest to a fingerprint: fewest differing fields, then newest. */
-  nearest(task: TaskNode, fingerprint: JsonObject, except: Key): Promise<Nearest | undefined>;
+  nearest(task: TaskNode, known: Fingerprinted): Promise<Nearest | undefined>;
+}
+
+/** A task as far as it is decided. */
+export interface Fingerprinted {
+  readonly key: Key;
+  readonly fingerprint: JsonObject;
+  readonly inputs: ResolvedInputs;
 }
 
 /**
@@ -45,19 +53,39 @@ export function createHistory(store: Store, pipeline: string): History {
   };
 
   return {
-    async nearest(task, fingerprint, except) {
+    async nearest(task, { key, fingerprint, inputs }) {
       // Both are read before anything runs, whichever is used.
       const [own, others] = await Promise.all([ofTask(task), sameKind(task.kind)]);
-      const isOther = (record: ResultRecord) => record.key !== except;
+      const isOther = (record: ResultRecord) => record.key !== key;
       const candidates = own.some(isOther) ? own.filter(isOther) : others.filter(isOther);
       let best: Nearest | undefined;
       for (const record of candidates) {
         const changes = differences(record.fingerprint, fingerprint, best?.changes.length);
         if (best === undefined || changes.length < best.changes.length) best = { record, changes };
       }
-      return best;
+      return best && { ...best, changes: withOrigins(best.changes, best.record, inputs) };
     },
   };
+}
+
+/** Says of changed inputs what they came from, then and now. */
+function withOrigins(
+  changes: readonly FieldChange[],
+  earlier: ResultRecord,
+  inputs: ResolvedInputs,
+): readonly FieldChange[] {
+  const then = isRecord(earlier.notes?.inputs) ? earlier.notes.inputs : {};
+  const now = inputNotes(inputs);
+  return changes.map((change) => {
+    // The notes name inputs by their path inside `config`.
+    const path = change.field.replace(/^config\./, '');
+    const [wasFrom, nowFrom] = [then[path], now[path]];
+    return {
+      ...change,
+      ...(typeof wasFrom === 'string' && change.was !== undefined ? { wasFrom } : {}),
+      ...(nowFrom !== undefined && change.now !== undefined ? { nowFrom } : {}),
+    };
+  });
 }
 
 /** Task → the keys it had in earlier runs, newest first. */

@@ -25,4 +25,7 @@ export type FieldChange = {
   readonly was?: JsonValue;
   /** Absent where this fingerprint has no such field. */
   readonly now?: JsonValue;
+  /** Of an input: the file, reference or output that its content came from; where that is known. */
+  readonly wasFrom?: string;
+  readonly nowFrom?: string;
 };

@@ -1,6 +1,5 @@
 import type { Fields } from '@sonde/checkpoints';
-import { bertNames, encoderBlock, readEncoder } from './encoder.ts';
-import { readLabels } from './labels.ts';
+import { bertNames, encoderBlock, readEncoder, twoLayerHead } from './encoder.ts';
 import type { SequenceClassifier } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -15,7 +14,6 @@ export function describeElectra(config: Fields): SequenceClassifier {
   const embeddingSize = config.count('embedding_size', 128);
   const epsilon = config.positive('layer_norm_eps', 1e-12);
   const types = config.count('type_vocab_size', 2);
-  const labels = readLabels(config);
   return {
     trunk: {
       sizes,
@@ -35,14 +33,6 @@ export function describeElectra(config: Fields): SequenceClassifier {
         encoderBlock(parts, layer, hidden, sizes, encoder, bertNames(`electra.encoder.layer.${layer}`)),
       finalNorm: (_parts, hidden) => hidden,
     },
-    head: {
-      ...labels,
-      summary: 'first',
-      logits(parts, summary) {
-        const dense = parts.linear('classifier.dense', summary, [hiddenSize, hiddenSize], true);
-        const shape = [labels.labels.length, hiddenSize] as const;
-        return parts.linear('classifier.out_proj', parts.activation('gelu', dense), shape, true);
-      },
-    },
+    head: twoLayerHead(config, sizes, 'gelu'),
   };
 }

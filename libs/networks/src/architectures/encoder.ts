@@ -5,6 +5,8 @@ import type { Activation } from '../graph/activations.ts';
 import type { Parts } from '../graph/parts.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { type Norm, normedSumBlock, readActivation } from './blocks.ts';
+import { readLabels } from './labels.ts';
+import type { Classifier } from './network.ts';
 
 /** What BERT and its kin share: LayerNorm of every sum, biases everywhere, an MLP of two layers. */
 export interface EncoderParts {
@@ -81,4 +83,18 @@ export function encoderBlock(
       return parts.linear(names.narrow, wide, [hiddenSize, intermediateSize], true);
     },
   });
+}
+
+/** RoBERTa's and ELECTRA's head: the first token's last state through a layer of its own, then the labels. */
+export function twoLayerHead(config: Fields, { hiddenSize }: TrunkSizes, activation: Activation): Classifier {
+  const labels = readLabels(config);
+  return {
+    ...labels,
+    summary: 'first',
+    logits(parts, summary) {
+      const dense = parts.linear('classifier.dense', summary, [hiddenSize, hiddenSize], true);
+      const shape = [labels.labels.length, hiddenSize] as const;
+      return parts.linear('classifier.out_proj', parts.activation(activation, dense), shape, true);
+    },
+  };
 }

@@ -1,7 +1,6 @@
 import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
-import { bertNames, encoderBlock, readEncoder } from './encoder.ts';
-import { readLabels } from './labels.ts';
+import { bertNames, encoderBlock, readEncoder, twoLayerHead } from './encoder.ts';
 import type { SequenceClassifier } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -23,7 +22,6 @@ export function describeRoberta(config: Fields): SequenceClassifier {
   const encoder = readEncoder(config, sizes);
   const { hiddenSize, vocabSize } = sizes;
   const types = config.count('type_vocab_size', 1);
-  const labels = readLabels(config);
   return {
     trunk: {
       sizes,
@@ -42,14 +40,6 @@ export function describeRoberta(config: Fields): SequenceClassifier {
         encoderBlock(parts, layer, hidden, sizes, encoder, bertNames(`roberta.encoder.layer.${layer}`)),
       finalNorm: (_parts, hidden) => hidden,
     },
-    head: {
-      ...labels,
-      summary: 'first',
-      logits(parts, summary) {
-        const dense = parts.linear('classifier.dense', summary, [hiddenSize, hiddenSize], true);
-        const shape = [labels.labels.length, hiddenSize] as const;
-        return parts.linear('classifier.out_proj', parts.activation('tanh', dense), shape, true);
-      },
-    },
+    head: twoLayerHead(config, sizes, 'tanh'),
   };
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { systemFailure } from '@sonde/base';
 import type { Problems } from '../diagnostics/problems.ts';
 import type { StepKinds } from '../step-kind.ts';
 import type { Range, Source } from '../values/located.ts';
@@ -40,16 +41,9 @@ export async function readSource(
     }
     bytes = await readFile(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const reason =
-      code === 'ENOENT' || code === 'ENOTDIR'
-        ? 'does not exist'
-        : code === 'EISDIR'
-          ? 'is a folder'
-          : code === 'EACCES'
-            ? 'may not be read'
-            : `cannot be read (${String(code ?? error)})`;
-    problems.error('SND100', blame, `the ${what} ${path} ${reason}`);
+    const failure = systemFailure(error);
+    if (failure?.kind !== 'path' && failure?.kind !== 'permission') throw error;
+    problems.error('SND100', blame, `the ${what} ${path} cannot be read: ${failure.meaning}`);
     return undefined;
   }
   try {

@@ -9,6 +9,9 @@ export const config = object({
   bypassed: optional(
     artifacts('table', { description: 'Behaviour with blocks bypassed, collected over `model` and `block`.' }),
   ),
+  comparison: optional(artifact('table', { description: 'Two scorers: `comparison` of `score/compare`.' })),
+  calibration: optional(artifact('table', { description: 'With `comparison`: its `calibration`.' })),
+  disagreements: optional(artifact('table', { description: 'With `comparison`: its `disagreements`.' })),
   prompts: optional(artifact('table', { description: 'The prompts, for the examples.' })),
   continuations: optional(artifacts('table', { description: 'Continuations, for the examples.' })),
   scores: optional(artifacts('table', { description: 'Their scores, for the examples.' })),

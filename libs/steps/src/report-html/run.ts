@@ -4,6 +4,7 @@ import type { RunContext } from '@sonde/executor';
 import { CONTINUATIONS, CORRELATIONS, PROBE_SCORES, readPrompts, readRows, SCORES, SUMMARY } from '@sonde/formats';
 import { type ProbeSection, type Rendered, type ReportModel, renderAll } from '@sonde/report';
 import { csvLines, tableFromRows } from '@sonde/tables';
+import { agreementSection } from './agreement.ts';
 import { axisSections, otherAxes, variancesOf } from './axes.ts';
 import { behaviorSection } from './behavior.ts';
 import { bypassSection, interventionAxis } from './bypass.ts';
@@ -58,6 +59,7 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
       configOfKind(ancestors, 'correlate/models'),
     );
   const bypass = bypassSection(bypassed, summaries, summaryConfig);
+  const agreement = await agreementSection(config, configOfKind(ancestors, 'score/compare'));
   const examples = prompts && exampleSection(prompts, continuations, scores, config.attribute, config.examples);
   const model: ReportModel = {
     title: config.title ?? pipeline?.name ?? 'Report',
@@ -81,6 +83,7 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     ...(probeResults && { probes: probeResults }),
     ...(correlation && { correlation }),
     ...(bypass && { bypass }),
+    ...(agreement && { agreement }),
     ...(examples && { examples }),
   };
   const rendered = await renderAll(model);

@@ -1,4 +1,4 @@
-import { artifact, type ConfigOf, list, object, words } from '@sonde/pipeline';
+import { artifact, type ConfigOf, list, object, optional, words } from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
 import { columnName } from '../shared/tables.ts';
 
@@ -8,6 +8,12 @@ export const config = object({
   on: list(columnName, { minItems: 1, uniqueItems: true }),
   how: words(['inner', 'left'], { default: 'inner' }),
   unmatched,
+  validate: optional(
+    words(['one_to_one', 'one_to_many', 'many_to_one', 'many_to_many'], {
+      description:
+        'How often the joined columns’ values may stand in the left and in the right table; anything else is refused. Without it, values of the left table that stand in several rows of the right are refused.',
+    }),
+  ),
   conflicts: words(['error', 'left', 'right'], {
     default: 'error',
     description: 'Which table a column is taken from that both have besides those joined on.',

@@ -5,7 +5,7 @@ import { config } from './config.ts';
 /** Joins two tables on equal columns. */
 export const tableJoin = defineStep({
   kind: 'table/join',
-  revision: 3,
+  revision: 4,
   summary: 'Joins two tables on columns that both have.',
   config,
   outputs: tableOutput,

@@ -1,3 +1,4 @@
+import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import { hasColumn, joinKeys, joinTables, readTable, selectColumns, type Table, writeParquet } from '@sonde/tables';
 import { type Counted, sayMatch, tally, withoutPartner } from '../shared/matching.ts';
@@ -11,23 +12,21 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const shared = new Set(
     left.columns.map(({ name }) => name).filter((name) => hasColumn(right, name) && !on.includes(name)),
   );
+  const [leftKeys, rightKeys] = [joinKeys(left, on), joinKeys(right, on)];
+  sayMatches(config, leftKeys, rightKeys, log);
+  // Before there is a row for each pair: of a few thousand equal rows on both sides these are millions.
+  checkRepeats(config, leftKeys, rightKeys);
   const joined = joinTables(
     conflicts === 'right' ? without(left, shared) : left,
     conflicts === 'left' ? without(right, shared) : right,
     on,
     how,
   );
-  sayMatches(config, joinKeys(left, on), joinKeys(right, on), log);
   await writeParquet(output('table'), joined);
 }
 
 /** Says how many rows of either table found a partner: one of the two may be larger, but not both be strange. */
-function sayMatches(
-  { unmatched, on }: Config,
-  left: readonly Key[],
-  right: readonly Key[],
-  log: RunContext['log'],
-): void {
+function sayMatches({ unmatched }: Config, left: readonly Key[], right: readonly Key[], log: RunContext['log']): void {
   const ofLeft = counted('rows of the left table', left, new Set(right));
   const ofRight = counted('rows of the right table', right, new Set(left));
   const [better, other] = share(ofLeft) >= share(ofRight) ? [ofLeft, ofRight] : [ofRight, ofLeft];
@@ -35,11 +34,43 @@ function sayMatches(
   else
     for (const said of [withoutPartner(ofLeft, ofRight), withoutPartner(ofRight, ofLeft)])
       if (said !== undefined) log('info', said);
-  const inRight = repeated(right);
-  const twice = [...repeated(left)].filter((key) => inRight.has(key));
-  if (twice.length > 0) {
-    const values = `${twice.length} values of ${on.join(', ')} stand in several rows of both tables (${twice[0]})`;
-    log('warning', `${values}: each pair of them gives a row`);
+}
+
+/**
+ * Holds how often values stand in either table against what is meant. A right table that makes several rows of one of the
+ * left is hardly ever wanted, and every mean after it would weigh those rows more.
+ *
+ * @throws UserError where a side has a value several times that may have it once
+ */
+function checkRepeats({ validate, on }: Config, left: readonly Key[], right: readonly Key[]): void {
+  const [ofLeft, ofRight] = [repeated(left), repeated(right)];
+  const [mayLeft, mayRight] = (validate ?? 'many_to_many').split('_to_');
+  const say = (keys: readonly string[], where: string) =>
+    `${keys.length} ${keys.length === 1 ? 'value' : 'values'} of ${on.join(', ')} ${keys.length === 1 ? 'stands' : 'stand'} in several rows of ${where} (${keys.slice(0, 2).join('; ')}${keys.length > 2 ? ', …' : ''})`;
+  for (const [side, may, keys] of [
+    ['left', mayLeft, ofLeft],
+    ['right', mayRight, ofRight],
+  ] as const) {
+    if (may !== 'one' || keys.size === 0) continue;
+    throw new UserError('ids', say([...keys], `the ${side} table`), `\`validate: ${validate}\` allows one.`);
+  }
+  if (validate !== undefined) return;
+  const both = [...ofLeft].filter((key) => ofRight.has(key));
+  if (both.length > 0) {
+    throw new UserError(
+      'ids',
+      `${say(both, 'both tables')}: each pair of them would give a row`,
+      'Join on more columns, take one row of each with table/filter, or say `validate: many_to_many` where pairs are meant.',
+    );
+  }
+  const used = new Set(left);
+  const many = [...ofRight].filter((key) => used.has(key));
+  if (many.length > 0) {
+    throw new UserError(
+      'ids',
+      `${say(many, 'the right table')}: rows of the left table would become several`,
+      'Join on more columns, take one row of each with table/filter, or say `validate: one_to_many` where that is meant.',
+    );
   }
 }
 

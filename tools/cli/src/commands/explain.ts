@@ -1,6 +1,5 @@
 import { explain as explainStep } from '../api.ts';
-import { shortJson } from '../format.ts';
-import { reasonText } from '../lines.ts';
+import { reasonText, sidesOf } from '../lines.ts';
 import { type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
 import { alignColumns, openTerminal, printJson } from '../terminal.ts';
 
@@ -31,12 +30,10 @@ export async function explain(file: string, step: string, options: PipelineOptio
     }
     if (nearest !== undefined) {
       terminal.out(dim(`  compared with the nearest earlier result (${nearest.created}, ${nearest.key})`));
-      const rows = changes.map(({ field, was, now }) => [
-        `    ${field}`,
-        red(shortJson(was)),
-        '→',
-        green(shortJson(now)),
-      ]);
+      const rows = changes.map((change) => {
+        const { was, now } = sidesOf(change);
+        return [`    ${change.field}`, red(was), '→', green(now)];
+      });
       for (const line of alignColumns(rows)) terminal.out(line);
     }
     terminal.out('');

@@ -1,4 +1,4 @@
-import type { Quantization, WeightDtype } from '@sonde/checkpoints';
+import { DTYPES, QUANTIZATIONS } from '@sonde/checkpoints/precisions';
 import type { CaptureOptions, CaptureSite, Site } from '@sonde/engine';
 import { POOLS, SITES } from '@sonde/formats/columns';
 import {
@@ -16,10 +16,6 @@ import {
   text,
   words,
 } from '@sonde/pipeline';
-
-// Read to plan: what loads checkpoints must not be loaded for two lists of words.
-const DTYPES = ['float32', 'float16', 'bfloat16'] as const satisfies readonly WeightDtype[];
-const QUANTIZATIONS = ['nf4', 'int8', 'int4'] as const satisfies readonly Quantization[];
 
 /** `model:` — a reference, or an object with a reference and how to load it. */
 export const model = oneOf(
