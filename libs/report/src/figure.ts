@@ -1,6 +1,6 @@
 import type { Html } from './html.ts';
 import { html, raw } from './html.ts';
-import type { LegendItem, Panel } from './parts.ts';
+import type { LegendItem, Panel } from './panel.ts';
 import { THEME } from './style.ts';
 
 /** A drawing that stands by itself, with the numbers behind it. */

@@ -136,7 +136,7 @@ function adjusted(p: number | null): string {
 
 function bypassLine({ rows, measures, harm }: BypassSection, label: Label): Line | null {
   const attribute = mainOf(rows.map((row) => row.attribute));
-  const own = rows.filter((row) => row.attribute === attribute && row.deltaEmt.value !== null);
+  const own = rows.filter((row) => row.attribute === attribute && row.group === 'all' && row.deltaEmt.value !== null);
   const best = extreme(own, (row) => Math.abs(value(row.deltaEmt)));
   if (!best || !attribute) return null;
   const [measure] = measures;

@@ -182,8 +182,8 @@ export type ProbeRow = {
   readonly score: Estimate;
   /** Score less that of the control task. */
   readonly selectivity?: Estimate;
-  /** What 95 % of probes on permuted labels do not exceed. */
-  readonly chance?: number | null;
+  /** What 95 % of probes on permuted labels do not exceed, and their mean. */
+  readonly chance?: { readonly mean: number; readonly upper: number } | null;
   /** Held-out rows over all folds. */
   readonly n: number;
 };

@@ -2,6 +2,9 @@ import { csvLines, type Table, tableFromRows } from '@sonde/tables';
 import type { Figure } from './figure.ts';
 import { count, plural } from './format.ts';
 import { type Html, html } from './html.ts';
+import type { LegendItem, Panel } from './panel.ts';
+
+export type { LegendItem, Panel } from './panel.ts';
 
 /** A section with its heading, reachable from the contents list. */
 export type Section = {
@@ -112,17 +115,6 @@ export function choices(legend: string, items: readonly Choice[]): Html {
   )}</div>`;
 }
 
-export type LegendItem = {
-  readonly label: string;
-  readonly color: string;
-  readonly dash?: readonly number[];
-  readonly shape?: string;
-  /** A shaded area rather than a line. */
-  readonly band?: true;
-  /** A class of the page: what is shown on demand has its key shown with it. */
-  readonly class?: string;
-};
-
 /** What lines and marks mean, once for a group of panels. */
 export function legend(items: readonly LegendItem[]): Html {
   return html`<ul class="legend">${items.map((item) => html`<li${item.class ? html` class="${item.class}"` : null}>${sample(item)}${item.label}</li>`)}</ul>`;
@@ -144,8 +136,6 @@ const SHAPES: Readonly<Record<string, string>> = {
   'triangle-up': 'M0 -4.5L4.5 4H-4.5Z',
   square: 'M-3.6 -3.6H3.6V3.6H-3.6Z',
 };
-
-export type Panel = { readonly caption: string; readonly drawing: Html };
 
 /** Panels side by side; on a narrow screen they scroll sideways, on paper they wrap. */
 export function strip(label: string, panels: readonly Panel[]): Html {

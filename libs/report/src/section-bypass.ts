@@ -21,15 +21,13 @@ export async function bypassSection(section: BypassSection, report: ReportModel)
   const axis = section.axis ?? BLOCK;
   const places = [...section.rows, ...section.harm].flatMap((row) => (row.block === null ? [] : [row.block]));
   const x = numberAxis(axis, places);
-  const deltas = section.rows.flatMap(({ deltaEmt }) => [deltaEmt.value, deltaEmt.low, deltaEmt.high]);
-  const drawDelta = plotter(
-    layerSpec({
-      x,
-      y: { title: 'ΔEMT', ...roundDomain([...deltas, -0.05, 0.05]), format: '+.2~f' },
-      references: [],
-      interval: 'whiskers',
-    }),
-  );
+  const deltaPlotter = (rows: readonly BypassRow[]): Plotter => {
+    const ends = rows.flatMap(({ deltaEmt }) => [deltaEmt.value, deltaEmt.low, deltaEmt.high]);
+    const y = { title: 'ΔEMT', ...roundDomain([...ends, -0.05, 0.05]), format: '+.2~f' };
+    return plotter(layerSpec({ x, y, references: [], interval: 'whiskers' }));
+  };
+  const drawDelta = deltaPlotter(section.rows.filter(({ group }) => group === 'all'));
+  const drawGroup = deltaPlotter(section.rows.filter(({ group }) => group !== 'all'));
   const drawHarm = new Map<string, Plotter>();
   for (const measure of section.measures) {
     const values = section.harm
@@ -52,8 +50,8 @@ export async function bypassSection(section: BypassSection, report: ReportModel)
     const title = label(model);
     const [first, ...others] = await deltaPanels(own, 'all', drawDelta, axis, title);
     const byGroup = [
-      ...(await deltaPanels(own, 'toxic', drawDelta, axis, title)),
-      ...(await deltaPanels(own, 'nontoxic', drawDelta, axis, title)),
+      ...(await deltaPanels(own, 'toxic', drawGroup, axis, title)),
+      ...(await deltaPanels(own, 'nontoxic', drawGroup, axis, title)),
     ];
     const measured = await harmPanels(section, harm, drawHarm, axis, title);
     const main = [...(first ? [first] : []), ...measured];
@@ -63,7 +61,7 @@ export async function bypassSection(section: BypassSection, report: ReportModel)
       label: title,
       content: html`<h3>${title}</h3>${strip(`${title}: ${first?.caption ?? ''} and harm`, main)}${
         others.length > 0 ? strip(`${title}: other attributes`, others) : null
-      }${byGroup.length > 0 ? html`<h4>ΔEMT on toxic and on non-toxic prompts</h4>${strip(`${title}: by prompts`, byGroup)}` : null}${dataBlock(
+      }${byGroup.length > 0 ? html`<details class="data"><summary>ΔEMT on toxic and on non-toxic prompts</summary>${strip(`${title}: by prompts`, byGroup)}</details>` : null}${dataBlock(
         name,
         records,
         bypassData(section, title, axis, own, harm),
@@ -72,7 +70,7 @@ export async function bypassSection(section: BypassSection, report: ReportModel)
     figures.push({
       name,
       title: `${title}: ${axis.toLowerCase()}`,
-      panels: [...main, ...others, ...byGroup],
+      panels: [...main, ...others],
       legend: key,
       records,
       steps: ['behavior/summarize'],
@@ -112,7 +110,7 @@ async function deltaPanels(
       low: row.deltaEmt.low ?? null,
       high: row.deltaEmt.high ?? null,
     }));
-    const of = group === 'all' ? '' : `, ${group === 'toxic' ? 'toxic' : 'non-toxic'} prompts`;
+    const of = group === 'all' ? '' : `, ${group === 'toxic' ? 'toxic' : 'non-toxic'}`;
     const caption = `${attributeLabel(attribute)}${of}`;
     const label = describeCourse(`Change of EMT, ${model}, ${caption}`, line, axis.toLowerCase());
     panels.push({ caption, drawing: await draw({ line, interval, reference: [], selectivity: [] }, label) });

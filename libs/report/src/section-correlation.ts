@@ -73,7 +73,11 @@ function warning({ models, rows, unit = 'model' }: CorrelationSection): Html | n
 function meanings({ given, bootstrap, rows, unit = 'model' }: CorrelationSection): Html | null {
   const shown = (has: boolean, name: string, text: string): [string, string][] => (has ? [[name, text]] : []);
   return terms([
-    ...shown(given !== undefined, PARTIAL, `what remains of r among ${unit}s that agree in ${given}`),
+    ...shown(
+      given !== undefined,
+      PARTIAL,
+      `what remains of r among ${unit}s that agree in ${given}; r itself where all have the same`,
+    ),
     ...shown(
       rows.some(({ corrected }) => corrected?.value != null),
       'at one spread',

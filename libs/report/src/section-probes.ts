@@ -28,8 +28,6 @@ type Context = {
   readonly scenarios: readonly Scenario[];
   readonly baselines: readonly string[];
   readonly lastLayer: number;
-  /** Where the band of chance begins: the lower end of the drawing. */
-  readonly floor: number;
   readonly permutations: number | undefined;
   readonly selectivity: boolean;
   readonly drawModel: Plotter;
@@ -63,9 +61,12 @@ function contextOf(section: ProbeSection, report: ReportModel): Context {
   const models = names.map((name) => ({ name, label: label(name) }));
   const baselines = distinct(section.baselines.map((row) => row.baseline));
   const lastLayer = Math.max(1, ...section.rows.map((row) => row.layer));
-  const values = [...section.rows, ...section.baselines].flatMap(({ score }) => [score.value, score.low]);
+  const values = [
+    ...section.rows.flatMap(({ score }) => [score.value, score.low]),
+    ...section.baselines.map(({ score }) => score.value),
+  ];
   const selectivities = section.rows.map((row) => row.selectivity?.value);
-  const chances = section.rows.map((row) => row.chance);
+  const chances = section.rows.map((row) => row.chance?.upper);
   const chance = chances.some((value) => value != null);
   const y = {
     title: 'Pearson r',
@@ -78,7 +79,6 @@ function contextOf(section: ProbeSection, report: ReportModel): Context {
     scenarios: SCENARIOS.filter((scenario) => section.rows.some((row) => row.scenario === scenario)),
     baselines,
     lastLayer,
-    floor: y.domain[0],
     permutations: chance ? (section.permutations ?? 0) : undefined,
     selectivity: section.rows.some((row) => row.selectivity != null && row.selectivity.value !== null),
     drawModel: plotter(
@@ -137,12 +137,23 @@ function legendOf({ baselines, permutations, selectivity }: Context): LegendItem
     { label: 'probe', color: seriesColor(0) },
     ...(permutations === undefined
       ? []
-      : [{ label: `chance: 95 % of ${permutations} permuted labels`, color: CHANCE_COLOR, band: true as const }]),
+      : [
+          {
+            label: `chance: 95 % of ${permutations} permutations end below its upper edge`,
+            color: CHANCE_COLOR,
+            band: true as const,
+          },
+        ]),
     ...baselines.map((label, i) => ({ label, color: referenceColor(i), dash: referenceDash(i) })),
     ...(selectivity
       ? [{ label: 'selectivity (score less control task)', color: seriesColor(0), dash: [2, 2], class: 'selectivity' }]
       : []),
   ];
+}
+
+/** From as far below the mean of chance as 95 % of it ends above. */
+function chanceBand({ chance }: ProbeRow): { low: number | null; high: number | null } {
+  return chance == null ? { low: null, high: null } : { low: 2 * chance.mean - chance.upper, high: chance.upper };
 }
 
 /** For the summary: where each model is read best, beside chance there. */
@@ -165,7 +176,7 @@ function peakTable({ rows }: ProbeSection, { models, scenarios }: Context): Summ
           textOf(estimate(first?.score)),
           String(best.layer),
           textOf(estimate(best.score)),
-          textOf(number(best.chance, 2, 'no permutations')),
+          textOf(number(best.chance?.upper, 2, 'no permutations')),
           String(best.n),
         ],
       ];
@@ -225,7 +236,7 @@ async function modelPanels(
       line,
       interval: own.map((row) => ({ x: row.layer, low: row.score.low ?? null, high: row.score.high ?? null })),
       ...(context.permutations !== undefined && {
-        chance: own.map((row) => ({ x: row.layer, low: context.floor, high: row.chance ?? null })),
+        chance: own.map((row) => ({ x: row.layer, ...chanceBand(row) })),
       }),
       selectivity: own.map((row) => ({ x: row.layer, y: row.selectivity?.value ?? null })),
       reference: baselines
@@ -262,7 +273,7 @@ function pivot(context: Context, target: string, rows: readonly ProbeRow[], base
         });
       body.push([...head('probe'), ...cells((row) => row.score)]);
       if (own.some((row) => row.chance != null)) {
-        body.push([...head('95 % of chance'), ...cells((row) => ({ value: row.chance ?? null }))]);
+        body.push([...head('95 % of chance'), ...cells((row) => ({ value: row.chance?.upper ?? null }))]);
       }
       if (own.some((row) => row.selectivity)) body.push([...head('selectivity'), ...cells((row) => row.selectivity)]);
       for (const [name, list] of groupBy(here(baselines), (row) => row.baseline)) {
@@ -295,7 +306,8 @@ function probeRecord(row: ProbeRow) {
     low: row.score.low ?? null,
     high: row.score.high ?? null,
     selectivity: row.selectivity?.value ?? null,
-    chance_95: row.chance ?? null,
+    chance_mean: row.chance?.mean ?? null,
+    chance_95: row.chance?.upper ?? null,
     n: row.n,
     reason: row.score.reason ?? null,
   };

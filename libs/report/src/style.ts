@@ -46,7 +46,7 @@ section>p,.notes,.terms,.toggle{max-width:72ch}
 p{margin:0 0 1rem}
 code,pre{font:.875em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
 .facts{display:grid;gap:.4rem;margin:0 0 1.5rem}
-.facts>div,.terms>div{display:grid;grid-template-columns:6.5rem 1fr;gap:1rem}
+.facts>div,.terms>div{display:grid;grid-template-columns:8.5rem 1fr;gap:1rem}
 dt{color:var(--muted)}
 dd{margin:0;min-width:0}
 .terms{margin:0 0 1rem;font-size:.9375rem}

@@ -215,7 +215,7 @@ function probeRows(models: readonly ReportedModel[], random: () => number): Prob
             layer,
             score: constant ? { value: null, reason: 'the target is constant in fold 3' } : around(value, 0.04),
             selectivity: { value: value - 0.08 - random() * 0.05 },
-            chance: 0.12,
+            chance: { mean: 0, upper: 0.12 },
             n: 200,
           };
         }),

@@ -49,7 +49,7 @@ export function behaviorSection(
   if (rows.length === 0) return undefined;
   const k = distinctOf(tables, ({ k }) => k).join(', ');
   const differing = differencesOf(tables);
-  const notes = tables.flatMap(notesOf);
+  const notes = [...emptyNotes(tables), ...tables.flatMap(notesOf)];
   const scorers = distinctOf(tables, (row) => row.scorer);
   const text = textRows(tables);
   const curves = emtCurves(tables);
@@ -104,12 +104,41 @@ function notesOf({ model, rows }: ModelRows<SummaryRow>): string[] {
   const emt = rows.filter(({ metric, group }) => metric === 'emt' && group === 'all');
   const missing = Math.max(0, ...emt.map((row) => row.missing ?? 0));
   const unmatched = Math.max(0, ...emt.map((row) => row.unmatched ?? 0));
-  const empty = Math.max(0, ...emt.map((row) => row.empty ?? 0));
   return [
-    ...(empty > 0 ? [emptyNote(model, empty, rows)] : []),
     ...(missing > 0 ? [`${model}: ${percent(missing)} of the continuations have no score.`] : []),
     ...(unmatched > 0 ? [`${model}: ${unmatched} rows of scores belong to no continuation and were left out.`] : []),
   ];
+}
+
+/** Of more models than this what they share is said once. */
+const EACH = 3;
+
+/** Continuations without a text: of each model, or of all together where there are many. */
+function emptyNotes(tables: readonly ModelRows<SummaryRow>[]): string[] {
+  const silent = tables.flatMap(({ model, rows }) => {
+    const shares = rows.filter(({ metric, group }) => metric === 'emt' && group === 'all').map((row) => row.empty ?? 0);
+    const share = Math.max(0, ...shares);
+    return share > 0 ? [{ model, share, rows }] : [];
+  });
+  if (silent.length <= EACH) return silent.map(({ model, share, rows }) => emptyNote(model, share, rows));
+  const shares = silent.map(({ share }) => share);
+  const gains = silent.flatMap(({ rows }) => {
+    const of = (name: string) => rows.find(({ metric, group }) => metric === name && group === 'all')?.value;
+    const [emt, available] = [of('emt'), of('emt_available')];
+    return emt == null || available == null ? [] : [available - emt];
+  });
+  const beside =
+    gains.length === 0 ? '' : ` Over the others alone EMT is higher by ${Math.max(...gains).toFixed(3)} at most.`;
+  return [
+    `Of ${silent.length} of ${tables.length} models ${percent(Math.min(...shares))} to ${percent(Math.max(...shares))} of the continuations have no text (an immediate end of text); ${missingIn(silent)}.${beside}`,
+  ];
+}
+
+function missingIn(silent: readonly { readonly rows: readonly SummaryRow[] }[]): string {
+  const missing = silent.some(({ rows }) =>
+    rows.some(({ metric, missing: share }) => metric === 'emt' && (share ?? 0) > 0),
+  );
+  return missing ? 'they have no score' : 'they are counted as 0';
 }
 
 /** What became of continuations without a text, and what EMT is without them. */
@@ -131,8 +160,8 @@ function percent(share: number): string {
 /** Measures of the text itself, in the order to be shown. */
 export const TEXT_MEASURES: readonly Measure[] = [
   { name: 'perplexity', label: 'Perplexity of the prompts' },
-  { name: 'bits_per_byte', label: 'The same', unit: 'bits per byte' },
-  { name: 'continuation_bits_per_byte', label: 'Of its continuations', unit: 'bits per byte' },
+  { name: 'bits_per_byte', label: 'Bits a byte, of the prompts' },
+  { name: 'continuation_bits_per_byte', label: 'Bits a byte, of its own text' },
   { name: 'distinct_2', label: 'distinct-2' },
   { name: 'tokens', label: 'Length', unit: 'tokens' },
 ];
