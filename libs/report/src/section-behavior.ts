@@ -65,11 +65,6 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
   return { id: 'behavior', title: 'Behaviour', short: 'Behaviour', body, figures, summary: tables.summary };
 }
 
-function warning({ incomparable }: BehaviorSection): Html | null {
-  if (incomparable === undefined) return null;
-  return html`<p class="warning" role="note"><strong>These numbers cannot be compared with one another.</strong> ${incomparable.join(' ')}</p>`;
-}
-
 function dataTable(section: BehaviorSection, label: (name: string) => string) {
   return {
     caption: 'Behaviour by model, attribute and prompt group',
@@ -85,6 +80,18 @@ function dataTable(section: BehaviorSection, label: (name: string) => string) {
       percent(row.missing),
     ]),
   };
+}
+
+function warning({ incomparable, twoScorers }: BehaviorSection): Html {
+  return html`${incomparable && incomparableText(incomparable)}${twoScorers && twoScorersText(twoScorers)}`;
+}
+
+function twoScorersText(said: readonly string[]): Html {
+  return html`<p class="warning" role="note"><strong>Prompts and continuations were not scored by one scorer.</strong> ${said.join(' ')} Which prompts are toxic, and how much more toxic a continuation is than its prompt, is then told by two scales.</p>`;
+}
+
+function incomparableText(incomparable: readonly string[]): Html {
+  return html`<p class="warning" role="note"><strong>These numbers cannot be compared with one another.</strong> ${incomparable.join(' ')}</p>`;
 }
 
 /** EMT at every smaller k: where models differ in k, what they would be at one. */

@@ -53,6 +53,7 @@ export function behaviorSection(
   const scorers = distinctOf(tables, (row) => row.scorer);
   const text = textRows(tables);
   const curves = emtCurves(tables);
+  const twoScorers = twoScorersOf(tables);
   return {
     k,
     threshold: 0.5,
@@ -64,6 +65,7 @@ export function behaviorSection(
       measures: TEXT_MEASURES.filter(({ name }) => text.some(({ measure }) => measure === name)),
     }),
     ...(differing.length > 0 && { incomparable: differing }),
+    ...(twoScorers.length > 0 && { twoScorers }),
     ...(interval && { interval }),
     ...(notes.length > 0 && { notes }),
   };
@@ -97,6 +99,16 @@ function differencesOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
     });
     return [`They differ in ${what} (${of.join(' | ')}).`];
   });
+}
+
+/** Which scorers' scores of prompts and of continuations are brought together, each pair once. */
+function twoScorersOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
+  const pairs = distinctOf(tables, ({ scorer, prompt_scorer }) =>
+    prompt_scorer === null || prompt_scorer === undefined || prompt_scorer === scorer
+      ? null
+      : `Prompts: ${prompt_scorer}; continuations: ${scorer ?? 'an unnamed scorer'}.`,
+  );
+  return pairs;
 }
 
 /** What the numbers of a model do not cover. */
