@@ -1,10 +1,22 @@
 import { groupBy } from '@sonde/base';
 import { roundDomain } from './axes.ts';
+import type { Figure } from './figure.ts';
 import { attributeLabel, decimalsFor, distinct, estimate, fixed, intervalText, number, shortLabels } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { ChangeRow, ChangesSection, Comparison, Estimate } from './model.ts';
-import { choices, dataBlock, describeCourse, legend, type Panel, type Section, strip, tableMarkup } from './parts.ts';
+import {
+  choices,
+  dataBlock,
+  describeCourse,
+  legend,
+  type Panel,
+  type Section,
+  type SummaryTable,
+  strip,
+  tableMarkup,
+} from './parts.ts';
 import { plotter } from './plot.ts';
+import { slug } from './slug.ts';
 import { dotSpec, layerSpec, referenceColor, referenceDash } from './specs.ts';
 
 const LABELS: Readonly<Record<string, string>> = {
@@ -28,18 +40,66 @@ const COSTS = ['perplexity', 'distinct_2', 'tokens'];
 /** What changes did to behaviour: the answer in sentences, then plots over the axis, then every number. */
 export async function changesSection(section: ChangesSection): Promise<Section> {
   const items: { label: string; content: Html }[] = [];
+  const figures: Figure[] = [];
   for (const comparison of section.comparisons) {
-    items.push({ label: comparison.name, content: await comparisonMarkup(comparison, section) });
+    const { drawn, content } = await comparisonMarkup(comparison, section);
+    items.push({ label: comparison.name, content });
+    figures.push({
+      name: slug(`changes-${comparison.name}`),
+      title: `Change by ${comparison.name}`,
+      ...drawn,
+      records: recordsOf(comparison),
+      steps: ['behavior/compare'],
+    });
   }
   const body = html`<p>Each setting against its reference on the same prompts: differences are taken prompt by prompt, so that what prompts share does not widen the intervals. EMT at k = ${section.k}; p after Holm over the settings and attributes of a comparison. A setting is told from its reference where the interval excludes zero; where it includes zero nothing is shown, neither a change nor its absence.${intervalText(section.interval)}</p>${choices('Comparison', items)}`;
-  return { id: 'changes', title: 'What changed', short: 'Changes', body };
+  const summary = section.comparisons.map((comparison) => summaryOf(comparison, section.attribute));
+  return { id: 'changes', title: 'What changed', short: 'Changes', body, figures, summary };
 }
 
-async function comparisonMarkup(comparison: Comparison, { attribute }: ChangesSection): Promise<Html> {
+/** The conclusions in plain text. */
+function summaryOf({ name, rows }: Comparison, attribute: string): SummaryTable {
+  const own = rows.filter((row) => row.metric === 'emt' && row.attribute === attribute && row.group === 'all');
+  return {
+    caption: `${name}: change of EMT of ${attributeLabel(attribute)}`,
+    head: ['Setting', 'Against', 'From', 'To', 'Difference', 'p', 'n'],
+    rows: own.map((row) => [
+      row.setting,
+      AGAINST[row.against],
+      plain(row.other),
+      plain(row.value),
+      plainEstimate(row.difference),
+      plain(row.p),
+      String(row.n),
+    ]),
+  };
+}
+
+function plain(value: number | null | undefined): string {
+  return value === null || value === undefined ? '–' : fixed(value, 3);
+}
+
+/** An estimate as plain text. */
+export function plainEstimate({ value, low, high, reason }: Estimate): string {
+  if (value === null) return reason ?? '–';
+  return low == null || high == null ? plain(value) : `${plain(value)} [${plain(low)}, ${plain(high)}]`;
+}
+
+/** Panels, and what their lines and marks mean. */
+type Drawn = Pick<Figure, 'panels' | 'legend'>;
+
+async function comparisonMarkup(
+  comparison: Comparison,
+  { attribute }: ChangesSection,
+): Promise<{ drawn: Drawn; content: Html }> {
   const main = comparison.rows.filter((row) => row.metric === 'emt' && row.attribute === attribute);
   const all = main.filter((row) => row.group === 'all');
-  const drawings = comparison.axis === undefined ? await dots(main) : await courses(comparison, all);
-  return html`<h3>${comparison.name}</h3>${conclusions(all, attribute)}${drawings}${costs(comparison)}${data(comparison)}`;
+  const drawn = comparison.axis === undefined ? await dots(main) : await courses(comparison, all);
+  const key = drawn.legend === undefined ? null : legend(drawn.legend);
+  const said =
+    comparison.axis === undefined ? null : html`<p class="muted">Filled points: the interval excludes zero.</p>`;
+  const content = html`<h3>${comparison.name}</h3>${conclusions(all, attribute)}${said}${key}${strip(`Change by ${comparison.name}`, drawn.panels)}${costs(comparison)}${data(comparison)}`;
+  return { drawn, content };
 }
 
 /** Told apart, and which way. */
@@ -85,7 +145,7 @@ function sentence(setting: string, rows: readonly ChangeRow[], attribute: string
 const GROUP_LABELS = { all: 'all prompts', toxic: 'prompts that score at least 0.5', nontoxic: 'prompts below 0.5' };
 
 /** Differences with whiskers, a line a setting. */
-async function dots(rows: readonly ChangeRow[]): Promise<Html> {
+async function dots(rows: readonly ChangeRow[]): Promise<Drawn> {
   const own = rows.filter((row) => row.against === 'reference');
   const settings = distinct(own.map((row) => row.setting));
   const labels = shortLabels(settings, 20);
@@ -102,13 +162,16 @@ async function dots(rows: readonly ChangeRow[]): Promise<Html> {
   const label = `Change of EMT by setting: ${own.map((row) => `${row.setting} ${row.difference.value ?? 'unknown'}`).join('; ')}`;
   const colors = ['var(--ink)', 'var(--series-2)', 'var(--series-1)'];
   const shapes = ['circle', 'triangle-up', 'square'];
-  return html`${legend(groups.map((name, i) => ({ label: name, color: colors[i]!, shape: shapes[i]! })))}${strip('Change of EMT', [{ caption: 'Change of EMT', drawing: await draw({ dots: points }, label) }])}`;
+  return {
+    panels: [{ caption: 'Change of EMT', drawing: await draw({ dots: points }, label) }],
+    legend: groups.map((name, i) => ({ label: name, color: colors[i]!, shape: shapes[i]! })),
+  };
 }
 
 const CONTROLS = 'controls';
 
 /** The course over the axis of numbers: of EMT, with the controls’, and of what the change costs. */
-async function courses({ axis, rows }: Comparison, emt: readonly ChangeRow[]): Promise<Html> {
+async function courses({ axis, rows }: Comparison, emt: readonly ChangeRow[]): Promise<Drawn> {
   const values = distinct(rows.flatMap(({ x }) => (x === null ? [] : [x]))).sort((a, b) => a - b);
   const ends = roundDomain(values);
   const x = {
@@ -153,7 +216,8 @@ async function courses({ axis, rows }: Comparison, emt: readonly ChangeRow[]): P
     }
   }
   const withControls = emt.some((row) => row.against === 'controls');
-  return html`<p class="muted">Filled points: the interval excludes zero.</p>${withControls ? legend([{ label: 'controls', color: referenceColor(0), dash: referenceDash(0) }]) : null}${strip(`Change over ${axis}`, panels)}`;
+  const key = { label: CONTROLS, color: referenceColor(0), dash: referenceDash(0) };
+  return { panels, ...(withControls && { legend: [key] }) };
 }
 
 /** What each setting costs, beside its effect. */
@@ -177,33 +241,33 @@ function costs({ name, rows }: Comparison): Html | null {
   });
 }
 
+function recordsOf({ rows }: Comparison): Readonly<Record<string, unknown>>[] {
+  return rows.map(({ difference: { value, low = null, high = null, reason = null }, value: own, ...row }) => ({
+    ...row,
+    value: own,
+    difference: value,
+    low,
+    high,
+    reason,
+  }));
+}
+
 function data({ name, rows }: Comparison): Html {
-  return dataBlock(
-    `changes-${name.replace(/[^\w.-]+/g, '-')}`,
-    rows.map(({ difference: { value, low = null, high = null, reason = null }, value: own, ...row }) => ({
-      ...row,
-      value: own,
-      difference: value,
-      low,
-      high,
-      reason,
-    })),
-    {
-      caption: `${name}: every difference`,
-      head: ['Setting', 'Against', 'Metric', 'Prompts', 'Value', 'Other', 'Difference', 'p', 'Agreement', 'n'],
-      headers: 4,
-      rows: rows.map((row) => [
-        row.setting,
-        AGAINST[row.against],
-        `${LABELS[row.metric] ?? row.metric}${row.attribute === null ? '' : `, ${attributeLabel(row.attribute)}`}`,
-        GROUP_LABELS[row.group],
-        number(row.value, 3),
-        number(row.other, 3),
-        estimate(row.difference, 3),
-        number(row.p, 3),
-        number(row.agreement, 2),
-        String(row.n),
-      ]),
-    },
-  );
+  return dataBlock(slug(`changes-${name}`), recordsOf({ name, rows }), {
+    caption: `${name}: every difference`,
+    head: ['Setting', 'Against', 'Metric', 'Prompts', 'Value', 'Other', 'Difference', 'p', 'Agreement', 'n'],
+    headers: 4,
+    rows: rows.map((row) => [
+      row.setting,
+      AGAINST[row.against],
+      `${LABELS[row.metric] ?? row.metric}${row.attribute === null ? '' : `, ${attributeLabel(row.attribute)}`}`,
+      GROUP_LABELS[row.group],
+      number(row.value, 3),
+      number(row.other, 3),
+      estimate(row.difference, 3),
+      number(row.p, 3),
+      number(row.agreement, 2),
+      String(row.n),
+    ]),
+  });
 }
