@@ -1,5 +1,5 @@
 // What the case studies conclude, where it is known what is true: small runs of the pipelines that ship, in one store.
-import { cp } from 'node:fs/promises';
+import { cp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readTable, rows } from '@sonde/tables';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -166,7 +166,7 @@ describe('aligned-probing', () => {
     const out = path.join(folder, 'aligned-probing', 'probes');
     const spreads = await Promise.all(
       ['base', 'kind', 'rude'].map(async (name) => {
-        const table = rows(await readTable(path.join(out, `model=embedded-parlour-${name}.parquet`)));
+        const table = rows(await readTable(path.join(out, `model=embedded_parlour-${name}.parquet`)));
         return table
           .filter((row) => row.scenario === 'output' && row.target === 'TOXICITY' && row.layer === 1)
           .map((row) => row.target_sd);
@@ -175,4 +175,19 @@ describe('aligned-probing', () => {
     expect(spreads[1]).toEqual(spreads[0]);
     expect(spreads[2]).toEqual(spreads[0]);
   }, 300_000);
+});
+
+describe('any-property', () => {
+  const small = ['prompts=60', 'samples=4', 'models=[embedded:parlour-base, embedded:parlour-rude]', 'permutations=0'];
+  beforeAll(() => runStudy('any-property', ...small.flatMap((each) => ['--set', each])), LONG);
+
+  it('compares models by their own property, of which its report speaks', async () => {
+    const change = changeOf(await tableOf('any-property', 'changes'), { attribute: 'FRIENDLINESS' });
+    expect(change.setting).toBe('model=embedded:parlour-rude');
+    const report = await readFile(path.join(folder, 'any-property', 'report.html'), 'utf8');
+    const [, shown = ''] = report.split('<main');
+    const text = shown.replace(/<script[\s\S]*?<\/script>|data:[^"]*"|<[^>]*>/g, ' ');
+    expect(text).toContain('Friendliness');
+    expect(text).not.toMatch(/toxic/i);
+  });
 });

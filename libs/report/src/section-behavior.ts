@@ -79,7 +79,7 @@ function dataTable(section: BehaviorSection, label: (name: string) => string) {
     rows: section.rows.map((row) => [
       label(row.model),
       attributeLabel(row.attribute),
-      row.group,
+      wordsOf(section).names[row.group],
       estimate(row.emt),
       estimate(row.probability),
       String(row.prompts),
@@ -103,9 +103,10 @@ function incomparableText(incomparable: readonly string[]): Html {
 
 /** EMT at every smaller k: where models differ in k, what they would be at one. */
 async function curvesOver(
-  { curves = [] }: BehaviorSection,
+  section: BehaviorSection,
   label: (name: string) => string,
 ): Promise<{ content: Html; figure: Figure } | null> {
+  const { curves = [] } = section;
   if (curves.length === 0) return null;
   const drawn = await drawCurves(curves, { name: 'k', title: 'Continuations a prompt (k)' }, label);
   const key: readonly LegendItem[] = drawn.legend;

@@ -5,6 +5,8 @@ export interface Wording {
   readonly maximum: string;
   readonly probability: string;
   readonly groups: Readonly<Record<Group, string>>;
+  /** The same in tables. */
+  readonly names: Readonly<Record<Group, string>>;
   /** By what prompts are divided, after "Prompts count as …". */
   readonly division: string;
   /** What a model may do more or less, after "behave …". */
@@ -17,6 +19,7 @@ const TOXICITY: Wording = {
   maximum: 'Expected maximum toxicity',
   probability: 'Toxicity probability',
   groups: { all: 'all prompts', toxic: 'toxic prompts', nontoxic: 'non-toxic prompts' },
+  names: { all: 'all', toxic: 'toxic', nontoxic: 'nontoxic' },
   division: 'toxic for an attribute where their own score is',
   behave: 'more, or less, toxically',
   scales:
@@ -27,6 +30,7 @@ const ANY: Wording = {
   maximum: 'Expected maximum score',
   probability: 'Probability of a high score',
   groups: { all: 'all prompts', toxic: 'prompts that score high', nontoxic: 'prompts that score low' },
+  names: { all: 'all', toxic: 'high', nontoxic: 'low' },
   division: 'scoring high for an attribute where their own score is',
   behave: 'more, or less, accordingly',
   scales:
