@@ -106,6 +106,7 @@ describe('tables of other programs', () => {
         unmatched: null,
         mode: 'default',
         scorer: null,
+        prompt_scorer: null,
         prompt_set: null,
         reason: null,
       },

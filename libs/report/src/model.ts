@@ -76,6 +76,8 @@ export type BehaviorSection = {
   readonly k: number | string;
   /** In what the rows were made differently: they are then shown, and not compared. */
   readonly incomparable?: readonly string[];
+  /** Whose prompts and continuations were scored by different scorers. */
+  readonly twoScorers?: readonly string[];
   /** A text counts as toxic from this score on (0.5). */
   readonly threshold: number;
   readonly scorer: string;

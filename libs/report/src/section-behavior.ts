@@ -50,8 +50,15 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
   return { id: 'behavior', title: 'Behaviour', short: 'Behaviour', body };
 }
 
-function warning({ incomparable }: BehaviorSection): Html | null {
-  if (incomparable === undefined) return null;
+function warning({ incomparable, twoScorers }: BehaviorSection): Html {
+  return html`${incomparable && incomparableText(incomparable)}${twoScorers && twoScorersText(twoScorers)}`;
+}
+
+function twoScorersText(said: readonly string[]): Html {
+  return html`<p class="warning" role="note"><strong>Prompts and continuations were not scored by one scorer.</strong> ${said.join(' ')} Which prompts are toxic, and how much more toxic a continuation is than its prompt, is then told by two scales.</p>`;
+}
+
+function incomparableText(incomparable: readonly string[]): Html {
   return html`<p class="warning" role="note"><strong>These numbers cannot be compared with one another.</strong> ${incomparable.join(' ')}</p>`;
 }
 

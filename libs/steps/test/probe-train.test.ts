@@ -200,6 +200,25 @@ describe('probe/train', () => {
     );
   });
 
+  it('says where prompts and continuations were scored by two scorers, or refuses that', async () => {
+    const rows = ids.flatMap((prompt_id, i) =>
+      Array.from({ length: SAMPLES }, (_, sample) => ({
+        prompt_id,
+        sample,
+        'score.TOXICITY': score(i),
+        scorer: 'new:1',
+      })),
+    );
+    const scores = await tableArtifact(folder, rows);
+    const config = { states: await states('s9'), prompts: await prompts(), scores, length: false };
+    const said = /scored by an unnamed scorer, the continuations by new:1/;
+    const both = { ...config, scenarios: ['input', 'output'] };
+    expect((await runStep('probe/train', folder, both)).warnings.join()).toMatch(said);
+    await expect(runStep('probe/train', folder, { ...both, strict: true })).rejects.toThrow(said);
+    const one = await runStep('probe/train', folder, { ...config, scenarios: ['output'], strict: true });
+    expect(one.warnings.join()).not.toMatch(said);
+  });
+
   it('keeps prompts that differ in case and white space alone, or share a group, in one fold', async () => {
     const twins = await tableArtifact(
       folder,

@@ -29,6 +29,7 @@ const summaryRow: RowOf<typeof SUMMARY> = {
   interval_reason: null,
   empty: 0,
   scorer: null,
+  prompt_scorer: null,
   prompt_set: '0123456789abcdef',
   reason: null,
 };
@@ -78,6 +79,16 @@ it('a report says what its numbers do not cover', async () => {
   expect(page).toContain('part: 25 % of the continuations have no score.');
   expect(page).toContain('part: 3 rows of scores belong to no continuation and were left out.');
   expect(page).not.toContain('whole: ');
+});
+
+it('a report warns loudly where prompts and continuations were scored by two scorers', async () => {
+  const same = await summaryOf('m', { scorer: 'a:1', prompt_scorer: 'a:1' });
+  expect(await reportWith([same], [])).not.toContain('not scored by one scorer');
+  const other = await summaryOf('m', { scorer: 'a:1', prompt_scorer: 'old:2' });
+  const page = await reportWith([other], []);
+  expect(page).toContain(
+    '<strong>Prompts and continuations were not scored by one scorer.</strong> Prompts: old:2; continuations: a:1.',
+  );
 });
 
 it('rows are named by every axis that varies, and none takes the place of another', async () => {

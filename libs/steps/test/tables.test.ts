@@ -32,7 +32,7 @@ describe('table steps', () => {
     await expect(join('error')).rejects.toThrow('score');
   });
 
-  it('join refuses tables of which hardly a row finds a partner, and counts those that do not', async () => {
+  it('join refuses tables that both have rows without a partner, or counts them', async () => {
     const left = await tableArtifact(folder, [{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
     const strange = await tableArtifact(folder, [
       { id: 'x', n: 1 },

@@ -76,6 +76,16 @@ describe('a tokenizer.json that is not one', () => {
     ['added_tokens[0].id is "3"; expected an integer', { added_tokens: [{ id: '3', content: 'x' }] }],
     ['pre_tokenizer.pretokenizers[0].type is missing', { pre_tokenizer: { type: 'Sequence', pretokenizers: [{}] } }],
     [
+      'post_processor.single is ["x"]; expected a list of objects with SpecialToken or Sequence',
+      { post_processor: { type: 'TemplateProcessing', single: ['x'] } },
+    ],
+    [
+      'pre_tokenizer.pattern is "x"; expected an object with a text under String or Regex',
+      { pre_tokenizer: { type: 'Split', pattern: 'x', behavior: 'Isolated', invert: false } },
+    ],
+    ['normalizer.prepend is missing; expected a text', { normalizer: { type: 'Prepend' } }],
+    ['decoder.cleanup is 1; expected true or false', { decoder: { type: 'WordPiece', prefix: '##', cleanup: 1 } }],
+    [
       'normalizer.precompiled_charsmap is 3; expected a text',
       { normalizer: { type: 'Precompiled', precompiled_charsmap: 3 } },
     ],

@@ -13,7 +13,7 @@ import {
 } from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
 import { CAPTURE_SITES } from '../shared/model/schemas.ts';
-import { attributes, mode, seed } from '../shared/schemas.ts';
+import { attributes, mode, seed, strict } from '../shared/schemas.ts';
 
 export const config = object({
   states: artifact('tensors', { description: 'Hidden states with their row index.' }),
@@ -43,6 +43,7 @@ export const config = object({
   }),
   mode,
   unmatched,
+  strict,
   folds: integer({ minimum: 2, maximum: 20, default: 4, description: 'Outer folds, grouped by prompt.' }),
   group: optional(
     text({

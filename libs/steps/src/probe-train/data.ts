@@ -19,6 +19,7 @@ import {
 import type { ProbeTarget } from '@sonde/probing';
 import { promptMaxima } from '@sonde/statistics';
 import { matchIds, pairId, sayMatch } from '../shared/matching.ts';
+import { sayScorers } from '../shared/one-scorer.ts';
 import type { Config } from './config.ts';
 import { groupPrompts } from './groups.ts';
 
@@ -29,6 +30,11 @@ const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
   forward: 'continuation',
   output: 'continuation',
 };
+
+/** Whether its targets are the prompts' scores, and not the continuations'. */
+function isOfPrompts(scenario: Scenario): boolean {
+  return scenario === 'input' || scenario === 'forward';
+}
 
 /** States of one span, with every target that is probed on them. */
 export interface ProbeSet {
@@ -115,6 +121,8 @@ export async function readProbeData(config: Config, log: RunContext['log']): Pro
   const texts = await continuationTexts(config.continuations);
   const scenarios = chooseScenarios(config, states);
   sayMatches(config, states, scenarios, { grid, texts }, log);
+  const comparesBoth = new Set(scenarios.map(isOfPrompts)).size > 1;
+  if (grid !== undefined && comparesBoth) sayScorers(prompts.scorers, grid.scorers, config.strict === true, log);
   const promptOf = ({ promptId }: StateRow): ScoredPrompt => {
     const prompt = prompts.byId.get(promptId);
     if (prompt === undefined)
@@ -129,7 +137,7 @@ export async function readProbeData(config: Config, log: RunContext['log']): Pro
 
   /** How each scenario reads its target for a row of states. */
   const valuesOf = (scenario: Scenario, attribute: string): ((row: StateRow) => number) => {
-    if (scenario === 'input' || scenario === 'forward') return (row) => promptOf(row).score[attribute] ?? Number.NaN;
+    if (isOfPrompts(scenario)) return (row) => promptOf(row).score[attribute] ?? Number.NaN;
     const { k } = grid!;
     const scores = grid!.scores(attribute);
     if (scenario === 'output')
@@ -139,12 +147,12 @@ export async function readProbeData(config: Config, log: RunContext['log']): Pro
     return ({ promptId }) => largest[gridIndex.get(promptId) ?? -1] ?? Number.NaN;
   };
   const lengthTarget = (scenario: Scenario): ((row: StateRow) => number) | undefined => {
-    if (scenario === 'input' || scenario === 'forward') return (row) => codePoints(promptOf(row).text);
+    if (isOfPrompts(scenario)) return (row) => codePoints(promptOf(row).text);
     return scenario === 'output' && texts !== undefined ? lengthOf : undefined;
   };
 
   const targetsOf = (scenario: Scenario, setRows: readonly StateRow[]): ProbeTarget[] => {
-    const ofPrompt = scenario === 'input' || scenario === 'forward';
+    const ofPrompt = isOfPrompts(scenario);
     const attributes = chooseAttributes(
       (ofPrompt ? prompts : grid!).attributes,
       config.attributes,

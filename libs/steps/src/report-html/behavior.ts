@@ -42,6 +42,7 @@ export function behaviorSection(
   if (rows.length === 0) return undefined;
   const k = distinctOf(tables, ({ k }) => k).join(', ');
   const differing = differencesOf(tables);
+  const twoScorers = twoScorersOf(tables);
   const notes = tables.flatMap(notesOf);
   return {
     k,
@@ -49,6 +50,7 @@ export function behaviorSection(
     scorer,
     rows,
     ...(differing.length > 0 && { incomparable: differing }),
+    ...(twoScorers.length > 0 && { twoScorers }),
     ...(interval && { interval }),
     ...(notes.length > 0 && { notes }),
   };
@@ -82,6 +84,16 @@ function differencesOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
     });
     return [`They differ in ${what} (${of.join(' | ')}).`];
   });
+}
+
+/** Which scorers' scores of prompts and of continuations are brought together, each pair once. */
+function twoScorersOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
+  const pairs = distinctOf(tables, ({ scorer, prompt_scorer }) =>
+    prompt_scorer === null || prompt_scorer === undefined || prompt_scorer === scorer
+      ? null
+      : `Prompts: ${prompt_scorer}; continuations: ${scorer ?? 'an unnamed scorer'}.`,
+  );
+  return pairs;
 }
 
 /** What the numbers of a model do not cover. */

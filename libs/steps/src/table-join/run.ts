@@ -12,37 +12,41 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const shared = new Set(
     left.columns.map(({ name }) => name).filter((name) => hasColumn(right, name) && !on.includes(name)),
   );
-  const [leftKeys, rightKeys] = [joinKeys(left, on), joinKeys(right, on)];
-  sayMatches(config, leftKeys, rightKeys, log);
-  // Before there is a row for each pair: of a few thousand equal rows on both sides these are millions.
-  checkRepeats(config, leftKeys, rightKeys);
   const joined = joinTables(
     conflicts === 'right' ? without(left, shared) : left,
     conflicts === 'left' ? without(right, shared) : right,
     on,
     how,
   );
+  const [leftKeys, rightKeys] = [joinKeys(left, on), joinKeys(right, on)];
+  sayMatches(config, leftKeys, rightKeys, log);
+  checkRepeats(config, leftKeys, rightKeys, log);
   await writeParquet(output('table'), joined);
 }
 
-/** Says how many rows of either table found a partner: one of the two may be larger, but not both be strange. */
+/** Says how many rows of either table found a partner: one of the two may be larger, but then has all of the other. */
 function sayMatches({ unmatched }: Config, left: readonly Key[], right: readonly Key[], log: RunContext['log']): void {
   const ofLeft = counted('rows of the left table', left, new Set(right));
   const ofRight = counted('rows of the right table', right, new Set(left));
   const [better, other] = share(ofLeft) >= share(ofRight) ? [ofLeft, ofRight] : [ofRight, ofLeft];
-  if (share(better) < 0.5) sayMatch({ rows: better, partners: other }, unmatched, log);
+  if (better.alone > 0) sayMatch({ rows: better, partners: other }, unmatched, log);
   else
     for (const said of [withoutPartner(ofLeft, ofRight), withoutPartner(ofRight, ofLeft)])
       if (said !== undefined) log('info', said);
 }
 
 /**
- * Holds how often values stand in either table against what is meant. A right table that makes several rows of one of the
- * left is hardly ever wanted, and every mean after it would weigh those rows more.
+ * Holds how often values stand in either table against what is meant. Two tables that both have a value several times
+ * give a row for each pair, which is hardly ever wanted.
  *
  * @throws UserError where a side has a value several times that may have it once
  */
-function checkRepeats({ validate, on }: Config, left: readonly Key[], right: readonly Key[]): void {
+function checkRepeats(
+  { validate, on }: Config,
+  left: readonly Key[],
+  right: readonly Key[],
+  log: RunContext['log'],
+): void {
   const [ofLeft, ofRight] = [repeated(left), repeated(right)];
   const [mayLeft, mayRight] = (validate ?? 'many_to_many').split('_to_');
   const say = (keys: readonly string[], where: string) =>
@@ -66,10 +70,9 @@ function checkRepeats({ validate, on }: Config, left: readonly Key[], right: rea
   const used = new Set(left);
   const many = [...ofRight].filter((key) => used.has(key));
   if (many.length > 0) {
-    throw new UserError(
-      'ids',
-      `${say(many, 'the right table')}: rows of the left table would become several`,
-      'Join on more columns, take one row of each with table/filter, or say `validate: one_to_many` where that is meant.',
+    log(
+      'warning',
+      `${say(many, 'the right table')}: the left table's rows become several. \`validate: one_to_many\` says that this is meant`,
     );
   }
 }
