@@ -22,7 +22,13 @@ import { giveResult } from './transfer.ts';
 export type RemoteEvent =
   /** Bytes here, of all of an output. The first says that a transfer starts. */
   | { readonly event: 'fetching'; readonly what: string; readonly done: number; readonly total: number }
-  | { readonly event: 'fetched'; readonly what: string; readonly from: string; readonly bytes: number }
+  | {
+      readonly event: 'fetched';
+      readonly what: string;
+      readonly from: string;
+      readonly bytes: number;
+      readonly seconds: number;
+    }
   | { readonly event: 'given'; readonly key: Key; readonly to: string; readonly bytes: number }
   /** It is done without; told once for each kind of failure of a remote. */
   | { readonly event: 'failed'; readonly remote: string; readonly message: string; readonly hint: string | undefined };
@@ -70,6 +76,7 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
     try {
       return await work();
     } catch (error) {
+      if (signal?.aborted === true) return undefined;
       if (!(error instanceof RemoteFailure)) throw error;
       if (error.problem !== 'wrong') unusable.add(remote);
       const { message, hint } = error;
@@ -111,7 +118,8 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
       Object.values(record.outputs).map((artifact) => store.artifacts.presence(artifact)),
     );
     if (worstOf(parts) !== 'here') return;
-    await store.results.put(record);
+    const { remote, ...notes } = record.notes ?? {};
+    await store.results.put({ ...record, notes: { ...notes, brought_from: remote ?? null } });
     foreign.delete(record.key);
   }
 
@@ -162,6 +170,7 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
     const what = `${artifact.type} ${artifact.digest.slice(7, 19)}`;
     const total = missing.reduce((sum, digest) => sum + (sizes.get(digest) ?? 0), 0);
     let done = 0;
+    const began = performance.now();
     onEvent({ event: 'fetching', what, done, total });
     const onBytes = (bytes: number) => {
       done += bytes;
@@ -169,7 +178,8 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
     };
     await Promise.all(missing.map((digest) => bring(digest, { onBytes })));
     const from = (await placeOf(missing[0]!))?.name ?? '';
-    onEvent({ event: 'fetched', what, from, bytes: done });
+    const seconds = Math.round(performance.now() - began) / 1000;
+    onEvent({ event: 'fetched', what, from, bytes: done, seconds });
     const ofThis = [...foreign.values()].filter(({ outputs }) =>
       Object.values(outputs).some(({ digest }) => digest === artifact.digest),
     );
@@ -229,6 +239,8 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
       foreign.delete(record.key);
       entries.delete(record.key);
       for (const digest of digestsOf(record)) places.delete(digest);
+      // A shard is in the whole result as well, which is what others ask for.
+      if (record.fingerprint.shard !== undefined) return;
       for (const remote of options.remotes.filter(({ writes }) => writes)) {
         void giving.add(async () => {
           const bytes = await attempt(remote, () => giveResult(remote, store, record, { secret, signal }));

@@ -32,7 +32,7 @@ export async function giveResult(
     sent += size;
   }
   // Where the result came from is nothing that others need to know.
-  const { remote: _from, ...notes } = record.notes ?? {};
+  const { remote: _remote, brought_from: _from, ...notes } = record.notes ?? {};
   const entry = encodeEntry({ ...record, notes }, sizes, secret);
   await remote.putEntry(record.key, entry);
   return sent + entry.length;

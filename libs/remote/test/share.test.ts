@@ -92,7 +92,7 @@ describe('a result of another store', () => {
     open.push(alone);
     expect(await alone.results.get(record.key)).toMatchObject({
       outputs: record.outputs,
-      notes: { remote: expect.any(String) },
+      notes: { brought_from: expect.any(String) },
     });
     server.seen.length = 0;
     const again = await shared('taker');
