@@ -258,3 +258,15 @@ describe('a summary that can be compared', () => {
     expect(find(without, 'bits_per_byte')).toBeUndefined();
   });
 });
+
+it('warns where prompts are of the data that the scorer was trained on', async () => {
+  const score = { sample: 0, 'score.TOXICITY': 0.5, outcome: 'ok', scorer: 'sonde-hashed-scorer:0adbe7016882' };
+  const scores = await tableArtifact(folder, [{ prompt_id: 'a', ...score }]);
+  const prompt = { prompt_id: 'a', text: 'a', 'score.TOXICITY': 0.5 };
+  const known = await tableArtifact(folder, [{ ...prompt, filename: 'f', begin: 0, end: 1, challenging: false }]);
+  const own = await tableArtifact(folder, [prompt]);
+  const said = async (prompts: typeof own) =>
+    (await runStep('behavior/summarize', folder, { scores, prompts })).warnings.join('\n');
+  expect(await said(known)).toContain('the prompts are of RealToxicityPrompts, on most of whose rows the scorer');
+  expect(await said(own)).not.toContain('RealToxicityPrompts');
+});

@@ -12,7 +12,9 @@ export interface NumberAxis {
 /** Axes that number settings without an order. */
 const NAMES_ONLY: ReadonlySet<string> = new Set(['seed', 'template']);
 
-const NUMBERED = /^(.*?)(-?\d+(?:\.\d+)?)([^\d]*)$/s;
+/** `step-100`, `step1000-tokens4B`: a training step, whatever else the name counts. */
+const STEP = /step[-_ ]?(\d+)/i;
+const NUMBERED = /^(.*?)(\d+(?:\.\d+)?)([^\d]*)$/s;
 
 /** The axes of numbers along which artifacts differ. */
 export function numberAxes(sources: readonly InputArtifact[]): NumberAxis[] {
@@ -37,6 +39,10 @@ function readerOf(values: readonly JsonValue[]): ((value: JsonValue) => number |
   const distinct = new Set(values.map((value) => JSON.stringify(value)));
   if (distinct.size < 2) return undefined;
   if (values.every((value) => typeof value === 'number')) return (value) => value as number;
+  const steps = values.map((value) => (typeof value === 'string' ? STEP.exec(value)?.[1] : undefined));
+  if (steps.every((step) => step !== undefined) && new Set(steps).size === distinct.size) {
+    return (value) => Number(STEP.exec(value as string)?.[1]);
+  }
   const parts = values.map((value) => (typeof value === 'string' ? NUMBERED.exec(value) : null));
   const forms = new Set(parts.map((found) => found && `${found[1]}|${found[3]}`));
   if (forms.size !== 1 || parts[0] === null) return undefined;
