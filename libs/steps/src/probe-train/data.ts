@@ -16,12 +16,14 @@ import {
   type StateRow,
   type StatesFile,
 } from '@sonde/formats';
-import type { ProbeTarget } from '@sonde/probing';
 import { promptMaxima } from '@sonde/statistics';
 import { matchIds, pairId, sayMatch } from '../shared/matching.ts';
 import { sayScorers } from '../shared/one-scorer.ts';
 import type { Config } from './config.ts';
 import { groupPrompts } from './groups.ts';
+import { labelTargets, readLabels } from './labels.ts';
+import { readSplit, type Side, sayStraddling } from './split.ts';
+import { cutAt, meanOf, type StepTarget } from './targets.ts';
 
 /** Scenarios read prompts' states or continuations' states. */
 const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
@@ -44,7 +46,9 @@ export interface ProbeSet {
   readonly groups: readonly string[];
   /** The text that each row's states were read from, for the text baselines; absent where it is not known. */
   readonly texts: readonly string[] | undefined;
-  readonly targets: readonly ProbeTarget[];
+  /** With the user's own split, the side of each row. */
+  readonly sides: readonly Side[] | undefined;
+  readonly targets: readonly StepTarget[];
 }
 
 export interface ProbeData {
@@ -129,6 +133,8 @@ export async function readProbeData(config: Config, log: RunContext['log']): Pro
       throw new UserError('ids', `the states know a prompt ${promptId} that the prompts do not have`);
     return prompt;
   };
+  const ofPrompts = [...prompts.byId.values()];
+  const labels = await readLabels(config, ofPrompts);
   const gridIndex = new Map(grid?.promptIds.map((id, p) => [id, p]));
   const lengthOf = (row: StateRow): number => {
     const text = texts?.get(keyOf(row));
@@ -151,29 +157,45 @@ export async function readProbeData(config: Config, log: RunContext['log']): Pro
     return scenario === 'output' && texts !== undefined ? lengthOf : undefined;
   };
 
-  const targetsOf = (scenario: Scenario, setRows: readonly StateRow[]): ProbeTarget[] => {
+  const targetsOf = (scenario: Scenario, setRows: readonly StateRow[]): StepTarget[] => {
     const ofPrompt = isOfPrompts(scenario);
     const attributes = chooseAttributes(
       (ofPrompt ? prompts : grid!).attributes,
       config.attributes,
       ofPrompt ? 'the prompts' : 'the scores',
     );
-    const length = config.length ? lengthTarget(scenario) : undefined;
-    return [
-      ...attributes.map((name) => ({ scenario, name, values: Float64Array.from(setRows, valuesOf(scenario, name)) })),
-      ...(length === undefined ? [] : [{ scenario, name: 'length', values: Float64Array.from(setRows, length) }]),
-    ];
+    const { threshold } = config;
+    const scored = attributes.map((name): StepTarget => {
+      const values = Float64Array.from(setRows, valuesOf(scenario, name));
+      if (config.learner !== 'logistic') return { scenario, name, values, ofClass: undefined, threshold };
+      const ofClass = { value: `>= ${threshold}`, label: name };
+      return { scenario, name, values: cutAt(values, threshold), ofClass, threshold: 0.5 };
+    });
+    const promptIds = setRows.map(({ promptId }) => promptId);
+    const classed = ofPrompt ? labels.flatMap((label) => labelTargets(label, scenario, promptIds)) : [];
+    const length = config.length && config.learner !== 'logistic' ? lengthTarget(scenario) : undefined;
+    if (length === undefined) return [...scored, ...classed];
+    const values = Float64Array.from(setRows, length);
+    return [...scored, ...classed, { scenario, name: 'length', values, ofClass: undefined, threshold: meanOf(values) }];
   };
 
   const groupOf = await groupPrompts(config, prompts, log);
+  const sides = await readSplit(
+    config,
+    ofPrompts.map(({ prompt_id }) => prompt_id),
+    log,
+  );
+  if (sides !== undefined) sayStraddling(sides, groupOf, log);
   const spans = [...new Set(scenarios.map((scenario) => SPAN_OF[scenario]))];
   const sets = spans.map((span): ProbeSet => {
-    const setRows = states.rowsOf(span);
+    const setRows = states.rowsOf(span).filter(({ promptId }) => sides === undefined || sides.has(promptId));
     const ofPrompt = span === 'prompt';
     return {
       span,
       rows: setRows,
-      groups: setRows.map((row) => groupOf.get(promptOf(row).prompt_id)!),
+      // Of a group on both sides of the user's split, the sides are apart.
+      groups: setRows.map((row) => `${sides?.get(row.promptId) ?? ''}${groupOf.get(promptOf(row).prompt_id)!}`),
+      sides: sides && setRows.map(({ promptId }) => sides.get(promptId)!),
       texts: ofPrompt
         ? setRows.map((row) => promptOf(row).text)
         : texts && setRows.map((row) => texts.get(keyOf(row)) ?? ''),

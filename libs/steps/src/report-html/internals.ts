@@ -8,7 +8,9 @@ type ProbeRow = RowOf<typeof PROBE_SCORES>;
 
 const BASELINE_LABELS: Readonly<Record<Baseline, string>> = {
   bag_of_words: 'bag of words',
+  tf_idf: 'TF-IDF of words',
   text_length: 'text length',
+  mean: 'mean',
   random_direction: 'random direction',
 };
 
