@@ -7,6 +7,7 @@ import { describeBloom } from './bloom.ts';
 import { describeCohere, describeCohere2 } from './cohere.ts';
 import { refuseContradictions, refuseOtherReading } from './contradictions.ts';
 import { describeDebertaV2 } from './deberta-v2.ts';
+import { describeDeepseekV2, describeDeepseekV3 } from './deepseek.ts';
 import { describeDistilBert } from './distilbert.ts';
 import { describeElectra } from './electra.ts';
 import { describeFalcon } from './falcon.ts';
@@ -14,10 +15,12 @@ import { describeGemma } from './gemma.ts';
 import { describeGemma2 } from './gemma2.ts';
 import { describeGemma3 } from './gemma3.ts';
 import { describeGlm4 } from './glm4.ts';
+import { describeGptBigCode } from './gpt-bigcode.ts';
 import { describeGptNeo } from './gpt-neo.ts';
 import { describeGptNeox } from './gpt-neox.ts';
+import { describeGptOss } from './gpt-oss.ts';
 import { describeGpt2 } from './gpt2.ts';
-import { describeGptj } from './gptj.ts';
+import { describeCodeGen, describeGptj } from './gptj.ts';
 import { describeGranite } from './granite.ts';
 import { describeLlama } from './llama.ts';
 import { describeMistral } from './mistral.ts';
@@ -46,16 +49,21 @@ import { describeStarcoder2 } from './starcoder2.ts';
 export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   BloomForCausalLM: describeBloom,
   Cohere2ForCausalLM: describeCohere2,
+  CodeGenForCausalLM: describeCodeGen,
   CohereForCausalLM: describeCohere,
+  DeepseekV2ForCausalLM: describeDeepseekV2,
+  DeepseekV3ForCausalLM: describeDeepseekV3,
   FalconForCausalLM: describeFalcon,
   Gemma2ForCausalLM: describeGemma2,
   Gemma3ForCausalLM: describeGemma3,
   GemmaForCausalLM: describeGemma,
   Glm4ForCausalLM: describeGlm4,
   GPT2LMHeadModel: describeGpt2,
+  GPTBigCodeForCausalLM: describeGptBigCode,
   GPTJForCausalLM: describeGptj,
   GPTNeoForCausalLM: describeGptNeo,
   GPTNeoXForCausalLM: describeGptNeox,
+  GptOssForCausalLM: describeGptOss,
   GraniteForCausalLM: describeGranite,
   LlamaForCausalLM: describeLlama,
   MistralForCausalLM: describeMistral,
