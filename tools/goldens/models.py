@@ -432,16 +432,23 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
     # Where sums are normed there is no final norm: the last block's state is the last one.
     last = norms[0] if norms else decoder.decoder.layers[-1]
     take = lambda _, inputs, outputs: raw.append(inputs[0] if norms else outputs)
-    hook = last.register_forward_hook(take)
+    hooks = [last.register_forward_hook(take)]
+    routed = []
+    for module in decoder.modules():
+        if type(module).__name__.lower().endswith("topkrouter"):
+            hooks.append(module.register_forward_hook(lambda _, __, outputs: routed.append(outputs)))
     with torch.no_grad():
         out = model(torch.tensor([IDS]), output_hidden_states=True, use_cache=False)
-    hook.remove()
+    for hook in hooks:
+        hook.remove()
+    router = [torch.zeros_like(logits).scatter(1, which, weights) for logits, weights, which in routed]
     # Of projected embeddings, transformers gives the last state after the projection; a state here is before it.
     states = [*out.hidden_states[:-1], out.hidden_states[-1] if norms else raw[0]]
     return {
         "hidden_states": [rounded(state[0, TOKENS]) for state in states],
         "last_residual": rounded(raw[0][0, TOKENS]),
         "logits": rounded(out.logits[0, -1]),
+        **({"router": [rounded(weights[TOKENS]) for weights in router]} if router else {}),
     }
 
 

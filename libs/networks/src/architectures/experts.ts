@@ -14,7 +14,7 @@ export function mixtureOfExperts(
   routing: Routing,
   bias: Value | null = null,
 ): Value {
-  const logits = parts.linear(`${name}.gate`, x, [routing.experts, mlp.hiddenSize], false);
+  const logits = parts.router(`${name}.gate`, x, [routing.experts, mlp.hiddenSize], false);
   return parts.mixture(
     layer,
     x,

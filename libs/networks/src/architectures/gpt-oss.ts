@@ -59,7 +59,7 @@ export function describeGptOss(config: Fields): LanguageModel {
             sinks: parts.vector(`${name}.sinks`, heads),
           }),
         mlp(name, x) {
-          const logits = parts.linear(`${name}.router`, x, [experts, hiddenSize], true);
+          const logits = parts.router(`${name}.router`, x, [experts, hiddenSize], true);
           return parts.mixture(layer, x, logits, routing, (inner, number, rows) =>
             expert(inner, `${name}.experts`, number, rows),
           );

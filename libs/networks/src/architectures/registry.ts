@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { UserError } from '@sonde/base';
+import { isRecord, UserError } from '@sonde/base';
 import { fieldsOf } from '@sonde/checkpoints';
 import { withoutAliases } from './aliases.ts';
 import { describeBert } from './bert.ts';
@@ -105,6 +105,8 @@ export const CLASSIFIERS: Readonly<Record<string, Describe<Classifier>>> = {
 /** More cannot be meant, and building the graph would not end. */
 const MOST_LAYERS = 10_000;
 
+type Config = Readonly<Record<string, unknown>>;
+
 /** What a config.json describes. */
 export interface Described<Head> {
   readonly architecture: string;
@@ -112,12 +114,12 @@ export interface Described<Head> {
 }
 
 /** The language model that a config.json names. @throws UserError if it is not a supported one */
-export function describeLanguageModel(folder: string, config: Readonly<Record<string, unknown>>): Described<NextToken> {
+export function describeLanguageModel(folder: string, config: Config): Described<NextToken> {
   return describe(LANGUAGE_MODELS, CLASSIFIERS, 'a classifier, which generates no text', folder, config);
 }
 
 /** The classifier that a config.json names. @throws UserError if it is not a supported one */
-export function describeClassifier(folder: string, config: Readonly<Record<string, unknown>>): Described<Classifier> {
+export function describeClassifier(folder: string, config: Config): Described<Classifier> {
   return describe(CLASSIFIERS, LANGUAGE_MODELS, 'a language model, which has no labels', folder, config);
 }
 
@@ -127,7 +129,7 @@ function describe<Head>(
   others: Readonly<Record<string, unknown>>,
   whatOthersAre: string,
   folder: string,
-  config: Readonly<Record<string, unknown>>,
+  config: Config,
 ): Described<Head> {
   const where = join(folder, 'config.json');
   const named: unknown = Array.isArray(config.architectures) ? config.architectures[0] : undefined;
@@ -145,12 +147,7 @@ function describe<Head>(
       'A ready ONNX repository of the model may run as it is; docs/how-to/add-an-architecture.md says how to add the class.',
     );
   }
-  if (config.quantization_config !== undefined && config.quantization_config !== null) {
-    throw new UserError(
-      'model',
-      `${where}: checkpoints with quantised weights (quantization_config) are not supported.`,
-    );
-  }
+  refuseQuantized(named, config, where);
   refuseContradictions(named, config, where);
   const network = withinRotary(page(fieldsOf(withoutAliases(named, config), where)));
   if (network.trunk.mask === 'causal') refuseOtherReading(config, where);
@@ -162,6 +159,17 @@ function describe<Head>(
     );
   }
   return { architecture: named, network };
+}
+
+/** Refuses weights that are stored quantised, but for those that a class is published in. @throws UserError */
+function refuseQuantized(named: string, { quantization_config: stored }: Config, where: string): void {
+  if (stored === undefined || stored === null) return;
+  const method = isRecord(stored) ? stored.quant_method : undefined;
+  if (named === 'GptOssForCausalLM' && method === 'mxfp4') return;
+  throw new UserError(
+    'model',
+    `${where}: checkpoints with quantised weights (quantization_config${typeof method === 'string' ? `, ${method}` : ''}) are not supported.`,
+  );
 }
 
 /** Ends the context where rotary frequencies would begin to depend on the length of the text. */

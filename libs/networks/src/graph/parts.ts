@@ -33,6 +33,8 @@ export interface Parts {
   typeEmbedding(name: string, shape: readonly [number, number]): Value;
   /** x Wᵀ (+ b), with W [out, in], plus the adapter's low-rank path if it has one for this layer. */
   linear(name: string, x: Value, shape: readonly [number, number], bias: boolean): Value;
+  /** The same for the choice of experts: never quantised, for a token's experts would be others. */
+  router(name: string, x: Value, shape: readonly [number, number], bias: boolean): Value;
   /** The same with W stored as [in, out], always with a bias: GPT-2's `Conv1D`. `shape` is [out, in] all the same. */
   conv1d(name: string, x: Value, shape: readonly [number, number]): Value;
   rmsNorm(name: string, x: Value, size: number, options: NormOptions): Value;
@@ -125,13 +127,22 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     const stored = weights.get(name, [size]);
     return offset === 0 ? stored : graph.node('Add', [stored, graph.scalar(offset)]);
   };
+  const plainProduct = (
+    name: string,
+    x: Value,
+    shape: readonly [number, number],
+    bias: boolean,
+    transposed: boolean,
+  ): Value => {
+    const whole = [x, weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape)];
+    const added = bias ? [weights.get(`${name}.bias`, [shape[0]])] : [];
+    return graph.node('Gemm', [...whole, ...added], transposed ? {} : { transB: 1 });
+  };
   /** x Wᵀ + b; `transposed`: W is stored as [in, out]. */
   const product = (name: string, x: Value, shape: readonly [number, number], bias: boolean, transposed: boolean) => {
     const quantized = weights.multiplyQuantized(graph, `${name}.weight`, x, shape, transposed);
-    const whole = quantized ? [] : [x, weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape)];
-    const added = bias ? [weights.get(`${name}.bias`, [shape[0]])] : [];
-    if (!quantized) return graph.node('Gemm', [...whole, ...added], transposed ? {} : { transB: 1 });
-    return bias ? graph.node('Add', [quantized, ...added]) : quantized;
+    if (!quantized) return plainProduct(name, x, shape, bias, transposed);
+    return bias ? graph.node('Add', [quantized, weights.get(`${name}.bias`, [shape[0]])]) : quantized;
   };
   const lowRank = (name: string, x: Value, shape: readonly [number, number], y: Value): Value => {
     const low = weights.adapterOf(name, shape);
@@ -159,6 +170,11 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     linear(name, x, shape, bias) {
       if (!bias) weights.refuse(`${name}.bias`);
       return lowRank(name, x, shape, product(name, x, shape, bias, false));
+    },
+
+    router(name, x, shape, bias) {
+      if (!bias) weights.refuse(`${name}.bias`);
+      return lowRank(name, x, shape, plainProduct(name, x, shape, bias, false));
     },
 
     conv1d: (name, x, shape) => lowRank(name, x, shape, product(name, x, shape, true, true)),
