@@ -121,6 +121,60 @@ describe('score with your own program', () => {
   });
 });
 
+describe('a scorer of a module', () => {
+  const run = async (scorer: string, module: string): Promise<Record<string, unknown>[]> => {
+    const pipeline = `sonde: 1
+name: module
+steps:
+  scores: { uses: text/score, with: { scorer: ${scorer}, texts: said.jsonl } }
+`;
+    await writeFile(path.join(folder, 'said.jsonl'), '{"text":"LOUD idea"}\n{"text":"so what"}\n');
+    await writeFile(path.join(folder, 'pipeline.yaml'), pipeline);
+    const options = ['pipeline.yaml', '--module', module, '--allow-code'];
+    expect((await sonde(folder, ['run', ...options])).stderr).toContain('done');
+    await sonde(folder, ['show', ...options, 'scores', '--out', 'scores.jsonl']);
+    const lines = (await readFile(path.join(folder, 'scores.jsonl'), 'utf8')).trim().split('\n');
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  };
+
+  it('gives its scores', async () => {
+    await writeFile(path.join(folder, 'shout.mjs'), await block('score-with-your-own-classifier.md', 'js'));
+    const rows = await run('{ kind: shout }', 'shout.mjs');
+    expect(rows).toMatchObject([{ 'score.SHOUTING': 0.5, scorer: 'shout' }, { 'score.SHOUTING': 0 }]);
+  });
+
+  it('reads tables that its config names', async () => {
+    const module = `import { defineScorer, schema } from 'sonde';
+const { artifact, constant, object } = schema;
+export const lexicon = defineScorer({
+  kind: 'lexicon',
+  revision: 1,
+  summary: 'The weight of the weightiest word.',
+  config: object({ kind: constant('lexicon'), table: artifact('table') }),
+  ref: ({ table }) => table,
+  load: async () => ({
+    async open({ table }, { name, rows, columnsOf }) {
+      const [word, weight] = await columnsOf(table);
+      const weights = new Map();
+      for await (const part of rows(table, [word, weight])) for (const row of part) weights.set(row[word], row[weight]);
+      return {
+        identity: { kind: 'lexicon', name, digest: table.digest },
+        attributes: ['TOXICITY'],
+        score: (texts) =>
+          texts.map((text) => ({ outcome: 'ok', scores: [Math.max(0, ...text.split(' ').map((w) => weights.get(w) ?? 0))] })),
+      };
+    },
+  }),
+});
+`;
+    await writeFile(path.join(folder, 'lexicon.mjs'), module);
+    await writeFile(path.join(folder, 'words.csv'), 'word,weight\nidea,0.25\nwhat,0.75\n');
+    const rows = await run('{ kind: lexicon, table: words.csv }', 'lexicon.mjs');
+    expect(rows).toMatchObject([{ 'score.TOXICITY': 0.25 }, { 'score.TOXICITY': 0.75 }]);
+    expect(rows[0]!.scorer).toMatch(/^words\.csv:[0-9a-f]{12}$/);
+  });
+});
+
 it('bring your own prompts and scores', async () => {
   await writeFile(path.join(folder, 'prompts.jsonl'), await block('bring-your-own-prompts.md', 'json'));
   await writeFile(

@@ -96,6 +96,12 @@ describe('options', () => {
 });
 
 describe('answers', () => {
+  it('tell the kinds of a scorer apart, each with what it is and takes', async () => {
+    const { stdout } = await run('steps', 'text/score');
+    expect(stdout).toMatch(/scorer {2}scorer or \{ kind: classifier\|lm\|perspective/);
+    expect(stdout).toMatch(/ {4}kind: lm\n {6}A language model as judge[\s\S]*? {6}answers {2}/);
+  });
+
   it('suggest only names that are near', async () => {
     says(await run('steps', 'comand'), 2, 'Did you mean command?');
     expect((await run('steps', 'bogus')).stderr).not.toContain('Did you mean');

@@ -65,6 +65,8 @@ describe('sonde score', () => {
   it.each([
     ['unitary/toxic-bert', /no file or folder .*of the hub it would be `hf:unitary\/toxic-bert`/],
     ['embedded:toxicty', /did you mean "toxicity"/],
+    ['toxicity', /what Sonde ships under this name is `embedded:toxicity`/],
+    ['perspective', /a scorer is `embedded:toxicity`, a folder, `hf:owner\/name`, or an object with `kind`/],
     ['{ kind: regexp }', /expected one of `classifier`.*\n.*\n.*\n.*did you mean `regex`/],
     ['{ kind: column, columns: { TOXICITY: human } }', /kind column reads columns of a table/],
     ['embedded:parlour-base', /`embedded:parlour-base` is a model; expected scorer/],

@@ -7,6 +7,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ main(args: string[]): 
   generation: () => import('./generation.ts'),
   precision: () => import('./precision.ts'),
   capture: () => import('./capture.ts'),
+  classification: () => import('./classification.ts'),
   probing: () => import('./probing.ts'),
   scoring: () => import('./scoring.ts'),
   million: () => import('./million.ts'),

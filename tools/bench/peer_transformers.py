@@ -1,7 +1,8 @@
-"""The peer of generation.ts and capture.ts: makes random checkpoints in known shapes, does their work with transformers.
+"""The peer of generation.ts, capture.ts and classification.ts: makes random checkpoints in known shapes, does their work with transformers.
 
     python peer_transformers.py make SHAPE FOLDER
     python peer_transformers.py generate FOLDER PROMPTS_JSON SAMPLES NEW_TOKENS THREADS
+    python peer_transformers.py classify FOLDER LENGTHS_JSON BATCH THREADS
     python peer_transformers.py capture FOLDER BATCHES ROWS LENGTH THREADS [headless]
 """
 
@@ -11,7 +12,9 @@ import sys
 import time
 
 import torch
-from transformers import AutoModel, AutoModelForCausalLM, GPTNeoXConfig, LlamaConfig
+from transformers import (
+    AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, GPTNeoXConfig, LlamaConfig, RobertaConfig,
+)
 
 SHAPES = {
     "pythia-14m": lambda: GPTNeoXConfig(
@@ -25,6 +28,10 @@ SHAPES = {
     "smollm2-135m": lambda: LlamaConfig(
         vocab_size=49152, hidden_size=576, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3,
         intermediate_size=1536, max_position_embeddings=2048, tie_word_embeddings=True, bos_token_id=0, eos_token_id=0,
+    ),
+    "roberta-base": lambda: RobertaConfig(
+        vocab_size=50265, hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072,
+        max_position_embeddings=514, type_vocab_size=1, num_labels=7, problem_type="multi_label_classification",
     ),
 }
 
@@ -44,7 +51,8 @@ def byte_tokenizer(vocab_size):
 def make(shape, folder):
     torch.manual_seed(0)
     config = SHAPES[shape]()
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    kind = AutoModelForSequenceClassification if config.model_type == "roberta" else AutoModelForCausalLM
+    model = kind.from_config(config, dtype=torch.float32)
     model.save_pretrained(folder)
     with open(f"{folder}/tokenizer.json", "w") as file:
         json.dump(byte_tokenizer(config.vocab_size), file)
@@ -87,6 +95,25 @@ def capture(folder, batches, rows, length, threads, headless):
     report(started)
 
 
+@torch.inference_mode()
+def classify(folder, lengths, batch, threads):
+    """Sequences in the order given, each batch padded to its longest: what a pipeline does. Token ids as in classification.ts."""
+    torch.set_num_threads(threads)
+    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
+
+    def run(some):
+        width = max(some)
+        ids = torch.tensor([[i % 26 + 2 if i < n else model.config.pad_token_id for i in range(width)] for n in some])
+        mask = torch.tensor([[int(i < n) for i in range(width)] for n in some])
+        return model(ids, attention_mask=mask).logits.sigmoid().tolist()
+
+    run(lengths[:batch])
+    started = time.perf_counter()
+    for at in range(0, len(lengths), batch):
+        run(lengths[at : at + batch])
+    report(started)
+
+
 def report(started):
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -97,6 +124,8 @@ if __name__ == "__main__":
     command, folder, *rest = sys.argv[1:]
     if command == "make":
         make(folder, *rest)
+    elif command == "classify":
+        classify(folder, json.loads(rest[0]), *(int(value) for value in rest[1:]))
     elif command == "capture":
         capture(folder, *(int(value) for value in rest[:4]), headless="headless" in rest)
     else:

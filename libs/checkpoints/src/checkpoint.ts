@@ -27,7 +27,13 @@ export interface Checkpoint {
 const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 const REQUIRED = ['config.json', 'tokenizer.json'];
-const OPTIONAL = ['chat_template.jinja', 'generation_config.json', 'tokenizer_config.json'];
+const OPTIONAL = [
+  'added_tokens.json',
+  'chat_template.jinja',
+  'generation_config.json',
+  'special_tokens_map.json',
+  'tokenizer_config.json',
+];
 
 /** Weights in formats that are not read: pickles, which can run code, and other programs' own. */
 const OTHER_WEIGHTS = /^[^/]+\.(bin|pt|pth|ckpt|gguf|h5|msgpack)$/;

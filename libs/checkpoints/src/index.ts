@@ -8,15 +8,8 @@ export { readJson, readJsonIfThere } from './json.ts';
 export { mxfp4 } from './quantization/blockwise.ts';
 export { planQuantizedFile, type QuantizedFile } from './quantization/file.ts';
 export type { Format, LinearShape } from './quantization/format.ts';
-export {
-  checkPrecision,
-  DTYPES,
-  findNonFinite,
-  type Precision,
-  QUANTIZATIONS,
-  type Quantization,
-  type WeightDtype,
-} from './quantization/precision.ts';
+export { checkPrecision, findNonFinite, type Precision } from './quantization/precision.ts';
 export { floatRows, MX_BLOCK, mxfp4Rows, type StoredRows } from './quantization/rows.ts';
+export { DTYPES, QUANTIZATIONS, type Quantization, type WeightDtype } from './quantization/words.ts';
 export { findReady, readGraphFile } from './ready-folder.ts';
 export { writeAt } from './write-at.ts';

@@ -18,10 +18,12 @@ export interface ReadyFolder {
 
 const GENAI = 'genai_config.json';
 const OPTIONAL = [
+  'added_tokens.json',
   'chat_template.jinja',
   'config.json',
   'generation_config.json',
   GENAI,
+  'special_tokens_map.json',
   'tokenizer.json',
   'tokenizer_config.json',
 ];

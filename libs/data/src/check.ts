@@ -24,9 +24,19 @@ const REPOSITORY = /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 function missingPath({ ref, target, types }: DataName): string {
   const missing = `there is no file or folder ${target}`;
-  return types.some(isFolderType) && REPOSITORY.test(ref)
-    ? `${missing}; of the hub it would be \`hf:${ref}\``
-    : missing;
+  if (types.some(isFolderType) && REPOSITORY.test(ref)) return `${missing}; of the hub it would be \`hf:${ref}\``;
+  if (isEmbedded(ref, types)) return `${missing}; what Sonde ships under this name is \`embedded:${ref}\``;
+  if (!types.includes('scorer')) return missing;
+  return `${missing}; a scorer is \`embedded:toxicity\`, a folder, \`hf:owner/name\`, or an object with \`kind\``;
+}
+
+function isEmbedded(ref: string, types: DataName['types']): boolean {
+  try {
+    return types.includes(resolveEmbedded(ref).kind);
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
 }
 
 /** What is wrong with the data on this machine that references name, each once: folders are looked into. */

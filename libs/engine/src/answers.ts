@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import { plainHead } from '@sonde/networks';
-import { byLength, runsOf } from './decoding/batches.ts';
+import { byLength, evenRunsOf } from './decoding/batches.ts';
 import { explainNonFinite } from './finite.ts';
 import { planInterventions } from './interventions.ts';
 import { internalsOf, type Model } from './model.ts';
@@ -47,7 +47,7 @@ export async function answerLogprobs(
   for (const { read, answers: ofBranch } of branches) {
     const rows = ofBranch.flatMap((a) => answers[a]!.map((token, t) => ({ answer: a, token, back: read.length - t })));
     const most = Math.max(1, Math.floor(LOGITS_PER_RUN / (model.config.vocabSize * rows.length)));
-    for (const [start, end] of runsOf(order.map((place) => prompts[place]!.length + read.length))) {
+    for (const [start, end] of evenRunsOf(order.map((place) => prompts[place]!.length + read.length))) {
       for (let from = start; from < end; from += most) {
         signal?.throwIfAborted();
         const places = order.slice(from, Math.min(end, from + most));

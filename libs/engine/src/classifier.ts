@@ -11,7 +11,7 @@ import {
   type TrunkSizes,
 } from '@sonde/networks';
 import { openTokenizer, type Tokenizer } from '@sonde/tokenizers';
-import { byLength, runsOf } from './decoding/batches.ts';
+import { byLength, evenRunsOf } from './decoding/batches.ts';
 import { placesOf, planInterventions } from './interventions.ts';
 import { featuresOf } from './options.ts';
 import { openReadyClassifier, type ReadyClassifier } from './ready/classifier.ts';
@@ -164,8 +164,8 @@ function checkSequences({ config, folder }: ClassifierModel, sequences: readonly
 }
 
 /**
- * Classifies sequences of tokens, special tokens included, in batches of like lengths.
- * @returns logits [sequences, labels], in the order given; up to rounding they do not depend on what else is read
+ * Classifies sequences of tokens, special tokens included, in batches of one length each.
+ * @returns logits [sequences, labels], in the order given; they do not depend on what else is read
  * @throws UserError for a sequence that cannot be read, or logits that are not finite; the signal's reason
  */
 export async function classify(
@@ -181,7 +181,7 @@ export async function classify(
   const engine = await inside.engine(featuresOf(null, plan));
   const order = byLength(sequences.map((ids) => ids.length));
   const logits = new Float32Array(sequences.length * labels);
-  for (const [start, end] of runsOf(order.map((place) => sequences[place]!.length))) {
+  for (const [start, end] of evenRunsOf(order.map((place) => sequences[place]!.length))) {
     signal?.throwIfAborted();
     onProgress?.({ done: start, total: sequences.length });
     const places = order.slice(start, end);

@@ -1,6 +1,6 @@
 import { poolLayout, type TrunkSizes } from '@sonde/networks';
 import { describe, expect, it } from 'vitest';
-import { batchesOf, byLength, costOf, runsOf } from '../src/decoding/batches.ts';
+import { batchesOf, byLength, costOf, evenRunsOf, runsOf } from '../src/decoding/batches.ts';
 
 const engineOf = (sizes: Partial<TrunkSizes>) => {
   const whole = { maxPositions: 4096, window: null, ...sizes } as TrunkSizes;
@@ -32,6 +32,20 @@ describe('sequences that are decoded together', () => {
       for (let p = from; p < to; p++) for (let k = first; k < first + count; k++) seen.add(`${p} ${k}`);
     }
     expect(seen.size).toBe(6 * 30);
+  });
+
+  it('are of one length where nothing is to depend on what is read beside it', () => {
+    expect(evenRunsOf([2, 2, 5, 9, 9, 9])).toEqual([
+      [0, 2],
+      [2, 3],
+      [3, 6],
+    ]);
+    expect(evenRunsOf(new Array<number>(5).fill(1000))).toEqual([
+      [0, 2],
+      [2, 4],
+      [4, 5],
+    ]);
+    expect(evenRunsOf([])).toEqual([]);
   });
 
   it('are sorted by length, equal ones in the order given, and cut where padding would pass the limit', () => {

@@ -15,12 +15,12 @@ export function chooseAttributes(
 }
 
 /**
- * A warning where prompts and continuations were not scored by one scorer: their scores are then not on one scale.
+ * What is to be said where prompts and continuations were not scored by one scorer: their scores are then not on one scale.
  * Undefined where they were.
  */
 export function scorerMismatch(prompts: readonly string[], continuations: readonly string[]): string | undefined {
   if (prompts.length === 1 && continuations.length === 1 && prompts[0] === continuations[0]) return undefined;
   const name = (scorers: readonly string[]): string =>
     scorers.length === 0 ? 'an unnamed scorer' : scorers.join(' and ');
-  return `the prompts were scored by ${name(prompts)}, the continuations by ${name(continuations)}: their scores may not be on one scale; score the prompts anew with text/score`;
+  return `the prompts were scored by ${name(prompts)}, the continuations by ${name(continuations)}: their scores may not be on one scale`;
 }

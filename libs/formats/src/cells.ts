@@ -1,4 +1,4 @@
-import type { Column } from '@sonde/tables';
+import { type Column, numberIn } from '@sonde/tables';
 import type { ColumnSpec } from './column.ts';
 
 /** What a value must be, and how it is said. */
@@ -15,8 +15,11 @@ const KINDS: Readonly<Record<ColumnSpec['type'], { readonly name: string; is(val
   json: { name: 'a value', is: () => true },
 };
 
+const NUMERIC: ReadonlySet<ColumnSpec['type']> = new Set(['int32', 'int64', 'float64']);
+
 /**
- * Reads a column as its spec has it: whole numbers of any width as numbers, lists as arrays.
+ * Reads a column as its spec has it: whole numbers of any width as numbers, a text that is a number where one is wanted
+ * as that number, lists as arrays.
  *
  * @param wrong the error for a row's value, told what was expected
  */
@@ -26,6 +29,7 @@ export function converter(
   wrong: (row: number, expected: string) => Error,
 ): (row: number) => unknown {
   const kind = KINDS[type];
+  const numeric = NUMERIC.has(type);
   const known = words === undefined || open === true ? undefined : new Set<unknown>(words);
   return (row) => {
     const found: unknown = values[row];
@@ -34,7 +38,8 @@ export function converter(
       if (blank === true) return type === 'string' ? '' : [];
       throw wrong(row, kind.name);
     }
-    const value = typeof found === 'bigint' ? Number(found) : found;
+    const number = numeric && typeof found === 'string' ? numberIn(found) : undefined;
+    const value = number ?? (typeof found === 'bigint' ? Number(found) : found);
     if (!kind.is(value)) throw wrong(row, kind.name);
     if (known !== undefined && !known.has(value)) throw wrong(row, `one of ${words!.join(', ')}`);
     return value instanceof Int32Array ? [...value] : value;

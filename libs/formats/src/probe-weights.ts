@@ -1,5 +1,5 @@
 import { openSafetensors, readFloat32, type TensorEntry, writeSafetensors } from '@sonde/tensors';
-import type { Scenario } from './columns/probes.ts';
+import type { ProbeVector, Scenario } from './columns/probes.ts';
 import type { StateSite } from './columns/states.ts';
 
 /** A linear probe of the states of a layer, in raw units. */
@@ -9,6 +9,9 @@ export interface FittedProbe {
   readonly layer: number;
   /** Null where it could not be fitted: its weights are then zero. */
   readonly map: { readonly weights: Float64Array; readonly intercept: number } | null;
+  /** Unit vectors: of the weights, and from the mean state of low scores to that of high ones; null where there is none. */
+  readonly direction: Float64Array | null;
+  readonly meanDifference: Float64Array | null;
 }
 
 /** What the probes of an artifact of weights read. */
@@ -20,7 +23,7 @@ export interface ProbedStates {
   readonly site?: StateSite | undefined;
 }
 
-/** Writes `<scenario>.weights` [layers, targets, d] and `<scenario>.intercepts` [layers, targets] for each scenario. */
+/** Writes `<scenario>.weights` and both directions [layers, targets, d], and `<scenario>.intercepts` [layers, targets]. */
 export async function writeProbeWeights(
   path: string,
   probes: readonly FittedProbe[],
@@ -31,16 +34,22 @@ export async function writeProbeWeights(
   for (const scenario of new Set(probes.map((probe) => probe.scenario))) {
     const ofScenario = probes.filter((probe) => probe.scenario === scenario);
     const targets = [...new Set(ofScenario.map(({ target }) => target))];
-    const weights = new Float64Array(layers.length * targets.length * d);
+    const size = layers.length * targets.length * d;
+    const [weights, directions, differences] = [new Float64Array(size), new Float64Array(size), new Float64Array(size)];
     const intercepts = new Float64Array(layers.length * targets.length);
-    for (const { layer, target, map } of ofScenario) {
-      if (map === null) continue;
+    for (const { layer, target, map, direction, meanDifference } of ofScenario) {
       const at = layers.indexOf(layer) * targets.length + targets.indexOf(target);
+      if (direction !== null) directions.set(direction, at * d);
+      if (meanDifference !== null) differences.set(meanDifference, at * d);
+      if (map === null) continue;
       weights.set(map.weights, at * d);
       intercepts[at] = map.intercept;
     }
-    tensors[`${scenario}.weights`] = { dtype: 'F64', shape: [layers.length, targets.length, d], data: weights };
+    const vectorShape = [layers.length, targets.length, d];
+    tensors[`${scenario}.weights`] = { dtype: 'F64', shape: vectorShape, data: weights };
     tensors[`${scenario}.intercepts`] = { dtype: 'F64', shape: [layers.length, targets.length], data: intercepts };
+    tensors[`${scenario}.directions`] = { dtype: 'F64', shape: vectorShape, data: directions };
+    tensors[`${scenario}.mean_differences`] = { dtype: 'F64', shape: vectorShape, data: differences };
     targetsByScenario[scenario] = targets;
   }
   await writeSafetensors(path, tensors, {
@@ -57,7 +66,7 @@ export interface ProbeWeights {
   /** Scenario → its targets. */
   readonly targets: Readonly<Record<string, readonly string[]>>;
   /** Reads the vectors of a scenario's probes: [size] for a target at a place of the axis of layers. */
-  vectors(scenario: string): Promise<(target: string, layerIndex: number) => Float32Array>;
+  vectors(scenario: string, kind?: ProbeVector): Promise<(target: string, layerIndex: number) => Float32Array>;
 }
 
 /** Opens the weights of probes; undefined where a safetensors file holds something else. */
@@ -70,8 +79,8 @@ export async function openProbeWeights(path: string): Promise<ProbeWeights | und
     layers: JSON.parse(layers) as number[],
     site: site as StateSite,
     targets: targetsByScenario,
-    async vectors(scenario) {
-      const { data, shape } = await readFloat32(file, `${scenario}.weights`);
+    async vectors(scenario, kind = 'weights') {
+      const { data, shape } = await readFloat32(file, `${scenario}.${kind}`);
       const [, count = 0, d = 0] = shape;
       return (target, layerIndex) => {
         const start = (layerIndex * count + targetsByScenario[scenario]!.indexOf(target)) * d;

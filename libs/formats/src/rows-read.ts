@@ -83,7 +83,9 @@ function rowsIn(table: Table, { what, format, names, required }: Reading, before
     );
   }
   const reader = (column: Column, spec: ColumnSpec): ((row: number) => unknown) =>
-    converter(spec, column, (row, expected) => wrongValue(what, column, row, before, expected));
+    converter(spec, column, (row, expected) => {
+      return wrongValue(table.placeOf?.(row) ?? `${what}: row ${before + row}`, column, row, expected);
+    });
   const cells = names.flatMap((name): Cell[] => {
     const spec = format.columns[name]!;
     const family = familyOf(name);
@@ -102,9 +104,9 @@ function rowsIn(table: Table, { what, format, names, required }: Reading, before
   );
 }
 
-function wrongValue(what: string, { name, values }: Column, row: number, before: number, expected: string): UserError {
+function wrongValue(place: string, { name, values }: Column, row: number, expected: string): UserError {
   const value = values[row] ?? null;
-  if (value === null) return new UserError('input', `${what}: row ${before + row} has no \`${name}\``);
+  if (value === null) return new UserError('input', `${place} has no \`${name}\``);
   const shown = typeof value === 'bigint' ? String(value) : JSON.stringify(value);
-  return new UserError('input', `${what}: row ${before + row} has the \`${name}\` ${shown}; ${expected} was expected`);
+  return new UserError('input', `${place} has the \`${name}\` ${shown}; ${expected} was expected`);
 }

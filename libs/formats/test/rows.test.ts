@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readTable, tableFromRows, writeParquet } from '@sonde/tables';
@@ -106,6 +106,7 @@ describe('tables of other programs', () => {
         unmatched: null,
         mode: 'default',
         scorer: null,
+        prompt_scorer: null,
         prompt_set: null,
         reason: null,
       },
@@ -118,6 +119,20 @@ describe('tables of other programs', () => {
       message: 'mine.csv: there is no column `rendered`',
       hint: 'A table of prompts is needed, as `prompts/sample` gives it; `rendered` is what the model reads, after templates.',
     });
+  });
+
+  it('may write numbers as text, and are told by file and line where one is none', async () => {
+    const from = file().replace('.parquet', '.csv');
+    const read = async (last: string) => {
+      await writeFile(from, `prompt_id,sample,score.A\np,0,0.5\np,1,${last}\n`);
+      const columns = { columns: ['sample', 'score.<ATTRIBUTE>'], what: 'mine.csv' } as const;
+      return readRows(from, SCORES, columns);
+    };
+    expect(await read('" 1e-1"')).toEqual([
+      { sample: 0, score: { A: 0.5 } },
+      { sample: 1, score: { A: 0.1 } },
+    ]);
+    await expect(read('n.a.')).rejects.toThrow('.csv:3 has the `score.A` "n.a."; a number was expected');
   });
 
   it('are refused where a value is missing or is none that the column has, naming the row', async () => {

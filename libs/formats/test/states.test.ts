@@ -139,8 +139,17 @@ describe('weights of probes', () => {
       target,
       layer,
       map: { weights: Float64Array.of(value, -value), intercept: value },
+      direction: Float64Array.of(0.6, -0.8),
+      meanDifference: null,
     });
-    const missing = { scenario: 'input' as const, target: 'length', layer: 2, map: null };
+    const missing = {
+      scenario: 'input' as const,
+      target: 'length',
+      layer: 2,
+      map: null,
+      direction: null,
+      meanDifference: null,
+    };
     await writeProbeWeights(to, [probe(0, 'TOXICITY', 1), probe(0, 'length', 2), probe(2, 'TOXICITY', 3), missing], {
       layers: [0, 2],
       hiddenSize: 2,

@@ -32,6 +32,28 @@ export function bagOfWords(texts: readonly string[], dimensions = 1024): Feature
   return { states, d: dimensions };
 }
 
+/**
+ * TF-IDF of the hashed words of each text: counts times ln((1 + texts) / (1 + texts with the column)) + 1, each row then
+ * of length 1 (Salton and Buckley 1988; scikit-learn's `TfidfTransformer`). Document frequencies are those of all the
+ * texts, whatever fold they are in; they know no targets.
+ *
+ * @returns [texts, dimensions]
+ */
+export function termFrequencies(texts: readonly string[], dimensions = 1024): Features {
+  const { states, d } = bagOfWords(texts, dimensions);
+  const withColumn = new Float64Array(d);
+  for (const [at, count] of states.entries()) if (count > 0) withColumn[at % d]!++;
+  const weight = withColumn.map((count) => Math.log((1 + texts.length) / (1 + count)) + 1);
+  for (let row = 0; row < texts.length; row++) {
+    const of = states.subarray(row * d, (row + 1) * d);
+    let squares = 0;
+    for (let j = 0; j < d; j++) squares += (of[j]! * weight[j]!) ** 2;
+    const length = Math.sqrt(squares) || 1;
+    for (let j = 0; j < d; j++) of[j] = (of[j]! * weight[j]!) / length;
+  }
+  return { states, d };
+}
+
 /** The words of a text, in lower case. */
 export function* wordsOf(text: string): Generator<string> {
   for (const [word] of text

@@ -1,6 +1,7 @@
-export { bagOfWords, type Features, randomDirection, textLength } from './baselines.ts';
+export { bagOfWords, type Features, randomDirection, termFrequencies, textLength } from './baselines.ts';
 export { depthPoints, type FoldScores, type LayerCurve, layerCurve, overFolds, scoreAtDepth } from './curve.ts';
 export { meanDifference, unitDirection } from './directions.ts';
+export { type ClassScores, classScores, oneAgainstRest } from './evaluate/class-scores.ts';
 export { controlTask } from './evaluate/control-task.ts';
 export {
   codingOrder,
@@ -23,6 +24,7 @@ export type { MetricName, Scores } from './evaluate/metrics.ts';
 export type { Score, ScoreReason } from './evaluate/pairs.ts';
 export type { NullDistribution, ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './evaluate/result.ts';
 export { type LearnerChoice, type LearnerName, openLearner } from './learners/index.ts';
+export type { MlpOptions } from './learners/mlp/learner.ts';
 export type { PenaltyOptions } from './learners/penalised/learner.ts';
 export type { SgdOptions } from './learners/sgd/learner.ts';
 export { type ProbeOptions, trainProbes } from './probes.ts';

@@ -17,10 +17,12 @@ export interface Fitted {
   readonly columns: readonly number[];
   /** What a learner that has penalties chose, one a column; null for others. */
   readonly penalties: readonly number[] | null;
-  /** Whether a column's penalty lies at the edge of what was tried; [columns]. */
+  /** Whether a column's penalty lies at the edge of what was tried, so that a better one may lie beyond; [columns]. */
   readonly atEdge: readonly boolean[];
   /** The probes as linear maps; null where they are not linear. */
   readonly maps: LinearMaps | null;
+  /** Whether the maps give the log-odds of the target's higher value instead of the target. */
+  readonly logOdds?: boolean;
 }
 
 /**

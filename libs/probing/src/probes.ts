@@ -15,6 +15,8 @@ export interface ProbeOptions {
   readonly groups: Groups;
   /** [n]: the outer fold of each row; see `groupedFolds`. The inner folds of a fold are the other folds. */
   readonly folds: Int32Array;
+  /** The folds that are scored; all by default. The others are trained on alone, and the kept probe is fitted on them. */
+  readonly heldOut?: readonly number[];
   /** Seeds the permutations. */
   readonly seed: number;
   readonly learner: LearnerChoice;
@@ -43,6 +45,8 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
   const permutations = options.permutations ?? 0;
   requireInteger('permutations', permutations, 0);
   requireInteger('seed', options.seed, 0);
+  const heldOut = options.heldOut ?? Array.from({ length: foldCount }, (_, fold) => fold);
+  checkHeldOut(heldOut, foldCount);
   const open = openLearner(options.learner, foldCount);
   const shift = stateShift(states);
   const results: ProbeResult[] = [];
@@ -56,6 +60,7 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
       groups: options.groups,
       folds: options.folds,
       foldCount,
+      heldOut,
       penaltyChoice: options.penaltyChoice ?? 'target',
       permutations,
       permutationPenalty: options.permutationPenalty ?? 'own',
@@ -64,6 +69,15 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
     for (const [i, index] of members.entries()) results[index] = probed[i]!;
   }
   return results;
+}
+
+function checkHeldOut(heldOut: readonly number[], folds: number): void {
+  for (const fold of heldOut) {
+    if (!(Number.isInteger(fold) && fold >= 0 && fold < folds)) {
+      throw new UserError('argument', `Fold ${fold} cannot be held out: the folds are 0 to ${folds - 1}.`);
+    }
+  }
+  if (heldOut.length === 0) throw new UserError('argument', 'No fold is held out; name at least one.');
 }
 
 /** Targets with scores for the same rows, with these rows. */

@@ -1,5 +1,5 @@
 import { attributeLabel, decimalsFor, estimate, fixed, labeller } from './format.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html, textOf } from './html.ts';
 import type {
   BehaviorSection,
   BypassSection,
@@ -13,24 +13,42 @@ import { SCENARIO_LABELS } from './scenarios.ts';
 
 /** The extremes of each section in a sentence, each with the number of values it was picked from. */
 export function glance(report: ReportModel): Html | null {
+  const items = linesOf(report);
+  if (items.length === 0) return null;
+  return html`<ul class="glance" aria-label="At a glance">${items.map(
+    ({ id, name, text }) => html`<li><a href="#${id}">${name}</a> <span>${text}</span></li>`,
+  )}</ul>`;
+}
+
+/** The same in plain text. */
+export function glanceTexts(report: ReportModel): { readonly name: string; readonly text: string }[] {
+  return linesOf(report).map(({ name, text }) => ({ name, text: textOf(text) }));
+}
+
+interface Line {
+  readonly id: string;
+  readonly name: string;
+  readonly text: Html;
+}
+
+function linesOf(report: ReportModel): Line[] {
   const label = labeller(report.models);
   const { behavior, probes, correlation, bypass } = report;
-  const items = [
+  return [
     behavior ? behaviorLine(behavior, label) : null,
     probes ? probeLine(probes, label) : null,
     correlation ? correlationLine(correlation) : null,
     bypass ? bypassLine(bypass, label) : null,
   ].filter((item) => item !== null);
-  return items.length === 0 ? null : html`<ul class="glance" aria-label="At a glance">${items}</ul>`;
 }
 
 type Label = (name: string) => string;
 
-function line(id: string, name: string, text: Html): Html {
-  return html`<li><a href="#${id}">${name}</a> <span>${text}</span></li>`;
+function line(id: string, name: string, text: Html): Line {
+  return { id, name, text };
 }
 
-function behaviorLine({ rows, k, incomparable }: BehaviorSection, label: Label): Html | null {
+function behaviorLine({ rows, k, incomparable }: BehaviorSection, label: Label): Line | null {
   if (incomparable !== undefined) {
     return line('behavior', 'Behaviour', html`made in different ways, so that models cannot be compared: see there`);
   }
@@ -49,7 +67,7 @@ function behaviorLine({ rows, k, incomparable }: BehaviorSection, label: Label):
   );
 }
 
-function probeLine({ rows, baselines }: ProbeSection, label: Label): Html | null {
+function probeLine({ rows, baselines }: ProbeSection, label: Label): Line | null {
   const target = mainOf(rows.map((row) => row.target));
   const own = rows.filter((row) => row.target === target && row.score.value !== null);
   const best = extreme(own, (row) => value(row.score));
@@ -74,7 +92,7 @@ function probeLine({ rows, baselines }: ProbeSection, label: Label): Html | null
 /** Fewer units than this always lie close to a line. */
 const LEAST_UNITS = 4;
 
-function correlationLine(section: CorrelationSection): Html | null {
+function correlationLine(section: CorrelationSection): Line | null {
   const { rows, models, unit = 'model', given } = section;
   const known = rows.filter((row) => row.coefficient.value !== null);
   const enough = known.filter(({ n }) => n >= LEAST_UNITS);
@@ -93,7 +111,7 @@ function correlationLine(section: CorrelationSection): Html | null {
 }
 
 /** The strongest of what the covariates leave: what they explain is no finding about models. */
-function partialLine(section: CorrelationSection, partials: readonly CorrelationRow[]): Html {
+function partialLine(section: CorrelationSection, partials: readonly CorrelationRow[]): Line {
   const { unit = 'model', given } = section;
   const best = extreme(partials, (row) => Math.abs(value(row.partial!)))!;
   const firm = best.partialP !== null && best.partialP !== undefined && best.partialP < 0.05;
@@ -116,9 +134,9 @@ function adjusted(p: number | null): string {
   return p === null ? '' : `, adjusted p ${p < 0.001 ? '< 0.001' : `= ${fixed(p, 3)}`}`;
 }
 
-function bypassLine({ rows, measures, harm }: BypassSection, label: Label): Html | null {
+function bypassLine({ rows, measures, harm }: BypassSection, label: Label): Line | null {
   const attribute = mainOf(rows.map((row) => row.attribute));
-  const own = rows.filter((row) => row.attribute === attribute && row.deltaEmt.value !== null);
+  const own = rows.filter((row) => row.attribute === attribute && row.group === 'all' && row.deltaEmt.value !== null);
   const best = extreme(own, (row) => Math.abs(value(row.deltaEmt)));
   if (!best || !attribute) return null;
   const [measure] = measures;

@@ -56,3 +56,9 @@ function codePoint(mark: string): string {
 function picture(control: string): string {
   return String.fromCharCode(control === '\x7F' ? 0x2421 : 0x2400 + control.charCodeAt(0));
 }
+
+/** The text of markup of our own making, its tags and entities gone. */
+export function textOf({ markup }: Html): string {
+  const signs = new Map(Object.entries(ENTITIES).map(([sign, entity]) => [entity, sign]));
+  return markup.replace(/<[^>]*>/g, '').replace(/&(?:amp|lt|gt|quot|#39);/g, (entity) => signs.get(entity) as string);
+}

@@ -22,6 +22,8 @@ export type ReportModel = {
   readonly probes?: ProbeSection;
   readonly correlation?: CorrelationSection;
   readonly bypass?: BypassSection;
+  /** A section for each axis of numbers that varies. */
+  readonly axes?: readonly AxisSection[];
   readonly agreement?: AgreementSection;
   readonly examples?: ExampleSection;
 };
@@ -76,11 +78,70 @@ export type BehaviorSection = {
   readonly k: number | string;
   /** In what the rows were made differently: they are then shown, and not compared. */
   readonly incomparable?: readonly string[];
+  /** Whose prompts and continuations were scored by different scorers. */
+  readonly twoScorers?: readonly string[];
   /** A text counts as toxic from this score on (0.5). */
   readonly threshold: number;
   readonly scorer: string;
   readonly interval?: IntervalMethod;
   readonly rows: readonly BehaviorRow[];
+  /** EMT at each smaller k. */
+  readonly curves?: readonly Curve[];
+  /** Measures of the text itself, in the order to be shown. */
+  readonly measures?: readonly Measure[];
+  readonly text?: readonly TextRow[];
+  /** EMT over the prompts that all models have all scores of, where models lose different ones. */
+  readonly common?: readonly CommonRow[];
+  /** How much of the variance of EMT lies between models, where each has several settings (seeds, templates). */
+  readonly components?: readonly ComponentRow[];
+  /** What a model has several of: "seed". */
+  readonly within?: string;
+  readonly notes?: readonly string[];
+};
+
+export type Measure = { readonly name: string; readonly label: string; readonly unit?: string };
+
+export type TextRow = { readonly model: string; readonly measure: string; readonly value: Estimate };
+
+export type CommonRow = {
+  readonly model: string;
+  readonly attribute: string;
+  readonly emt: Estimate;
+  readonly prompts: number;
+};
+
+export type ComponentRow = {
+  readonly attribute: string;
+  /** Standard deviations between models, and within one. */
+  readonly between: number;
+  readonly within: number | null;
+  /** Share of the variance that is between models. */
+  readonly intraclass: number | null;
+};
+
+/** How a measure changes with a number, a line a series. */
+export type Curve = {
+  /** As its data name it: `emt TOXICITY`. */
+  readonly measure: string;
+  readonly caption: string;
+  /** What the values are: "EMT". */
+  readonly unit: string;
+  /** Values lie between 0 and 1, or around: one range for all. */
+  readonly share?: boolean;
+  readonly points: readonly { readonly series: string; readonly x: number; readonly value: Estimate }[];
+};
+
+export type AxisSection = {
+  readonly axis: string;
+  /** Groups of measures, shown one at a time. */
+  readonly groups: readonly {
+    readonly label: string;
+    readonly curves: readonly Curve[];
+    /** The step kinds that made them. */
+    readonly steps: readonly string[];
+  }[];
+  /** What a series is called, by its name in `points`. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly notes?: readonly string[];
 };
 
@@ -107,6 +168,8 @@ export type ProbeSection = {
   readonly method: string;
   readonly rows: readonly ProbeRow[];
   readonly baselines: readonly BaselineRow[];
+  /** Permutations of the labels behind `ProbeRow.chance`. */
+  readonly permutations?: number;
   readonly notes?: readonly string[];
 };
 
@@ -121,6 +184,8 @@ export type ProbeRow = {
   readonly score: Estimate;
   /** Score less that of the control task. */
   readonly selectivity?: Estimate;
+  /** What 95 % of probes on permuted labels do not exceed, and their mean. */
+  readonly chance?: { readonly mean: number; readonly upper: number } | null;
   /** Held-out rows over all folds. */
   readonly n: number;
 };
@@ -191,7 +256,9 @@ export type BypassSection = {
   /** Change of EMT against the model as it is, a row for each bypassed block. */
   readonly rows: readonly BypassRow[];
   /** What else changes: perplexity, distinct-2, length …, in the order to be shown. */
-  readonly measures: readonly { readonly name: string; readonly label: string; readonly unit?: string }[];
+  readonly measures: readonly Measure[];
+  /** What is changed: "Bypassed block" unless it says otherwise. */
+  readonly axis?: string;
   readonly harm: readonly HarmRow[];
   readonly notes?: readonly string[];
 };
@@ -199,9 +266,16 @@ export type BypassSection = {
 export type BypassRow = {
   readonly model: string;
   readonly attribute: string;
-  /** The block bypassed, from 0. */
+  readonly group: Group;
+  /** The block bypassed, from 0; or the value of `BypassSection.axis`. */
   readonly block: number;
   readonly deltaEmt: Estimate;
+  /** Two-sided p of no change, by itself and adjusted over the blocks (Holm). */
+  readonly p: number | null;
+  readonly adjusted: number | null;
+  /** Mean difference over the differences' standard deviation. */
+  readonly effect: number | null;
+  readonly prompts: number;
 };
 
 export type HarmRow = {

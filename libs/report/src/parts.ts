@@ -1,9 +1,29 @@
 import { csvLines, type Table, tableFromRows } from '@sonde/tables';
+import type { Figure } from './figure.ts';
 import { count, plural } from './format.ts';
 import { type Html, html } from './html.ts';
+import type { LegendItem, Panel } from './panel.ts';
+
+export type { LegendItem, Panel } from './panel.ts';
 
 /** A section with its heading, reachable from the contents list. */
-export type Section = { readonly id: string; readonly title: string; readonly short: string; readonly body: Html };
+export type Section = {
+  readonly id: string;
+  readonly title: string;
+  readonly short: string;
+  readonly body: Html;
+  /** What of it is also given as files of its own. */
+  readonly figures?: readonly Figure[];
+  /** Its numbers in a few Markdown tables, for the summary. */
+  readonly summary?: readonly SummaryTable[];
+};
+
+/** A table of the summary: cells are plain text. */
+export type SummaryTable = {
+  readonly caption: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+};
 
 export function sectionMarkup({ id, title, body }: Section): Html {
   return html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${body}</section>`;
@@ -45,7 +65,7 @@ export function dataBlock(
   records: readonly Readonly<Record<string, unknown>>[],
   shown: TableMarkup,
 ): Html {
-  const table = tableFromRows(records.map(forFiles));
+  const table = tableOf(records);
   return html`<details class="data"><summary>Data <span class="muted">${plural(table.rowCount, 'row')}</span></summary><p class="files">${downloads(name, table)}</p>${tableMarkup(shown)}</details>`;
 }
 
@@ -59,6 +79,15 @@ function forFiles(record: Readonly<Record<string, unknown>>): Record<string, unk
     return typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\uFFFD') : value;
   };
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, written(value)]));
+}
+
+function tableOf(records: readonly Readonly<Record<string, unknown>>[]): Table {
+  return tableFromRows(records.map(forFiles));
+}
+
+/** Records as a CSV file. */
+export function csvOf(records: readonly Readonly<Record<string, unknown>>[]): string {
+  return [...csvLines(tableOf(records))].join('');
 }
 
 function downloads(name: string, table: Table): Html {
@@ -86,19 +115,15 @@ export function choices(legend: string, items: readonly Choice[]): Html {
   )}</div>`;
 }
 
-export type LegendItem = {
-  readonly label: string;
-  readonly color: string;
-  readonly dash?: readonly number[];
-  readonly shape?: string;
-};
-
 /** What lines and marks mean, once for a group of panels. */
 export function legend(items: readonly LegendItem[]): Html {
-  return html`<ul class="legend">${items.map(({ label, color, dash, shape }) => html`<li>${sample(color, dash, shape)}${label}</li>`)}</ul>`;
+  return html`<ul class="legend">${items.map((item) => html`<li${item.class ? html` class="${item.class}"` : null}>${sample(item)}${item.label}</li>`)}</ul>`;
 }
 
-function sample(color: string, dash: readonly number[] | undefined, shape: string | undefined): Html {
+function sample({ color, dash, shape, band }: LegendItem): Html {
+  if (band === true) {
+    return html`<svg class="key" viewBox="0 0 28 8" width="28" height="8" aria-hidden="true"><rect width="28" height="8" fill="${color}" opacity="0.5"/></svg>`;
+  }
   if (shape) {
     const path = SHAPES[shape] ?? SHAPES.circle;
     return html`<svg class="key" viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true"><path d="${path}" fill="${color}"/></svg>`;
@@ -111,8 +136,6 @@ const SHAPES: Readonly<Record<string, string>> = {
   'triangle-up': 'M0 -4.5L4.5 4H-4.5Z',
   square: 'M-3.6 -3.6H3.6V3.6H-3.6Z',
 };
-
-export type Panel = { readonly caption: string; readonly drawing: Html };
 
 /** Panels side by side; on a narrow screen they scroll sideways, on paper they wrap. */
 export function strip(label: string, panels: readonly Panel[]): Html {

@@ -1,8 +1,21 @@
 import { GROUPS, type Group } from '@sonde/formats/columns';
-import { attributeLabel, distinct, estimate, intervalText, labeller, missing, percent, shortLabels } from './format.ts';
+import { behaviorRecord, behaviorTables } from './behavior-tables.ts';
+import { drawCurves } from './curves.ts';
+import type { Figure } from './figure.ts';
+import { attributeLabel, distinct, estimate, intervalText, labeller, percent, shortLabels } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { BehaviorRow, BehaviorSection, ReportModel } from './model.ts';
-import { choices, dataBlock, grid, legend, notes, type Panel, type Section, tableMarkup } from './parts.ts';
+import {
+  type Choice,
+  choices,
+  dataBlock,
+  grid,
+  type LegendItem,
+  legend,
+  notes,
+  type Panel,
+  type Section,
+} from './parts.ts';
 import { plotter } from './plot.ts';
 import { dotSpec, GROUP_COLORS, GROUP_SHAPES } from './specs.ts';
 
@@ -13,6 +26,8 @@ const METRICS = [
   { key: 'probability', label: 'Toxicity probability', axis: 'Toxicity probability (share of prompts)' },
 ] as const;
 
+const STEPS = ['behavior/summarize'];
+
 export async function behaviorSection(section: BehaviorSection, report: ReportModel): Promise<Section> {
   const label = labeller(report.models);
   const groups = GROUPS.filter((group) => section.rows.some((row) => row.group === group));
@@ -20,20 +35,38 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
     ...report.models.map((model) => model.name),
     ...section.rows.map((row) => row.model),
   ]).filter((name) => section.rows.some((row) => row.model === name));
-  const figures: { label: string; content: Html }[] = [];
+  const key = groups.map((group, i) => ({
+    label: GROUP_LABELS[group],
+    color: GROUP_COLORS[i] as string,
+    shape: GROUP_SHAPES[i] as string,
+  }));
+  const records = section.rows.map(behaviorRecord);
+  const choice: Choice[] = [];
+  const figures: Figure[] = [];
   for (const metric of METRICS) {
+    const drawn = await panels(section.rows, models, groups, metric, label);
+    choice.push({ label: metric.label, content: html`${legend(key)}${grid(drawn)}` });
     figures.push({
-      label: metric.label,
-      content: html`${grid(await panels(section.rows, models, groups, metric, label))}`,
+      name: `behavior-${metric.key}`,
+      title: metric.label,
+      panels: drawn,
+      legend: key,
+      records,
+      steps: STEPS,
     });
   }
-  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>Expected maximum toxicity</em> (EMT) is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>Toxicity probability</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as toxic for an attribute where their own score is ${section.threshold} or more.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${summaryTable(section, models, label)}${legend(
-    groups.map((group, i) => ({
-      label: GROUP_LABELS[group],
-      color: GROUP_COLORS[i] as string,
-      shape: GROUP_SHAPES[i] as string,
-    })),
-  )}${choices('Measure', figures)}${dataBlock('behavior', section.rows.map(record), {
+  const curves = await curvesOver(section, label);
+  if (curves !== null) {
+    choice.push({ label: 'EMT over k', content: curves.content });
+    figures.push(curves.figure);
+  }
+  const tables = behaviorTables(section, models, label);
+  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>Expected maximum toxicity</em> (EMT) is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>Toxicity probability</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as toxic for an attribute where their own score is ${section.threshold} or more.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${tables.html}${choices('Measure', choice)}${dataBlock('behavior', records, dataTable(section, label))}`;
+  return { id: 'behavior', title: 'Behaviour', short: 'Behaviour', body, figures, summary: tables.summary };
+}
+
+function dataTable(section: BehaviorSection, label: (name: string) => string) {
+  return {
     caption: 'Behaviour by model, attribute and prompt group',
     head: ['Model', 'Attribute', 'Prompts', 'EMT', 'Toxicity probability', 'Counted', 'Left out'],
     headers: 3,
@@ -46,13 +79,51 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
       String(row.prompts),
       percent(row.missing),
     ]),
-  })}`;
-  return { id: 'behavior', title: 'Behaviour', short: 'Behaviour', body };
+  };
 }
 
-function warning({ incomparable }: BehaviorSection): Html | null {
-  if (incomparable === undefined) return null;
+function warning({ incomparable, twoScorers }: BehaviorSection): Html {
+  return html`${incomparable && incomparableText(incomparable)}${twoScorers && twoScorersText(twoScorers)}`;
+}
+
+function twoScorersText(said: readonly string[]): Html {
+  return html`<p class="warning" role="note"><strong>Prompts and continuations were not scored by one scorer.</strong> ${said.join(' ')} Which prompts are toxic, and how much more toxic a continuation is than its prompt, is then told by two scales.</p>`;
+}
+
+function incomparableText(incomparable: readonly string[]): Html {
   return html`<p class="warning" role="note"><strong>These numbers cannot be compared with one another.</strong> ${incomparable.join(' ')}</p>`;
+}
+
+/** EMT at every smaller k: where models differ in k, what they would be at one. */
+async function curvesOver(
+  { curves = [] }: BehaviorSection,
+  label: (name: string) => string,
+): Promise<{ content: Html; figure: Figure } | null> {
+  if (curves.length === 0) return null;
+  const drawn = await drawCurves(curves, { name: 'k', title: 'Continuations a prompt (k)' }, label);
+  const key: readonly LegendItem[] = drawn.legend;
+  return {
+    content: html`<p>EMT at each smaller k, estimated without bias from the continuations at hand: how much of EMT is the number of tries.</p>${legend(key)}${grid(drawn.panels)}${dataBlock(
+      'emt-over-k',
+      drawn.records,
+      {
+        caption: 'EMT at each k',
+        head: ['Attribute', 'Model', 'k', 'EMT'],
+        headers: 3,
+        rows: curves.flatMap(({ caption, points }) =>
+          points.map((point) => [caption, label(point.series), String(point.x), estimate(point.value)]),
+        ),
+      },
+    )}`,
+    figure: {
+      name: 'emt-over-k',
+      title: 'Expected maximum toxicity over k',
+      panels: drawn.panels,
+      legend: key,
+      records: drawn.records,
+      steps: STEPS,
+    },
+  };
 }
 
 async function panels(
@@ -79,44 +150,4 @@ async function panels(
     result.push({ caption, drawing: await draw({ dots }, `${metric.label}, ${caption}, all prompts: ${spoken}`) });
   }
   return result;
-}
-
-/** EMT over all prompts at a glance, with what was left out. */
-function summaryTable({ rows, k }: BehaviorSection, models: readonly string[], label: (name: string) => string): Html {
-  const all = rows.filter((row) => row.group === 'all');
-  const attributes = distinct(all.map((row) => row.attribute));
-  return tableMarkup({
-    caption: `EMT over all prompts, k = ${k}`,
-    captionShown: true,
-    head: ['Model', ...attributes.map(attributeLabel), 'Prompts', 'Left out'],
-    rows: models.map((name) => {
-      const own = all.filter((row) => row.model === name);
-      const counted = own.map((row) => row.prompts);
-      const shares = own.map((row) => row.missing).filter((share) => share !== null);
-      const [fewest, most] = [Math.min(...counted), Math.max(...counted)];
-      return [
-        label(name),
-        ...attributes.map((attribute) => estimate(own.find((row) => row.attribute === attribute)?.emt)),
-        own.length === 0 ? missing('no prompts were scored') : fewest === most ? String(most) : `${fewest}–${most}`,
-        percent(shares.length === 0 ? null : Math.max(...shares), 'not recorded'),
-      ];
-    }),
-  });
-}
-
-function record(row: BehaviorRow) {
-  return {
-    model: row.model,
-    attribute: row.attribute,
-    group: row.group,
-    emt: row.emt.value,
-    emt_low: row.emt.low ?? null,
-    emt_high: row.emt.high ?? null,
-    probability: row.probability.value,
-    probability_low: row.probability.low ?? null,
-    probability_high: row.probability.high ?? null,
-    prompts: row.prompts,
-    missing: row.missing,
-    reason: row.emt.reason ?? row.probability.reason ?? null,
-  };
 }

@@ -1,27 +1,33 @@
 import { groupBy } from '@sonde/base';
-import { layerAxis, roundDomain } from './axes.ts';
-import { attributeLabel, decimalsFor, distinct, estimate, intervalText, labeller } from './format.ts';
+import { roundDomain } from './axes.ts';
+import { bypassData, bypassRecords } from './bypass-data.ts';
+import type { Figure } from './figure.ts';
+import { attributeLabel, distinct, intervalText, labeller } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { BypassRow, BypassSection, HarmRow, ReportModel } from './model.ts';
 import { choices, dataBlock, describeCourse, legend, notes, type Panel, type Section, strip } from './parts.ts';
 import { type Plotter, plotter } from './plot.ts';
+import { numberAxis } from './scale.ts';
+import { slug } from './slug.ts';
 import { layerSpec, referenceColor, referenceDash } from './specs.ts';
 
 const AS_IS = 'model as it is';
+const BLOCK = 'Bypassed block';
+/** Below this adjusted p a point is drawn filled. */
+const FIRM = 0.05;
 
 export async function bypassSection(section: BypassSection, report: ReportModel): Promise<Section> {
   const label = labeller(report.models);
-  const blocks = [...section.rows, ...section.harm].map((row) => row.block ?? 0);
-  const x = layerAxis(Math.max(1, ...blocks), 'Bypassed block');
-  const deltas = section.rows.flatMap(({ deltaEmt }) => [deltaEmt.value, deltaEmt.low, deltaEmt.high]);
-  const drawDelta = plotter(
-    layerSpec({
-      x,
-      y: { title: 'ΔEMT', ...roundDomain([...deltas, -0.05, 0.05]), format: '+.2~f' },
-      references: [],
-      interval: 'whiskers',
-    }),
-  );
+  const axis = section.axis ?? BLOCK;
+  const places = [...section.rows, ...section.harm].flatMap((row) => (row.block === null ? [] : [row.block]));
+  const x = numberAxis(axis, places);
+  const deltaPlotter = (rows: readonly BypassRow[]): Plotter => {
+    const ends = rows.flatMap(({ deltaEmt }) => [deltaEmt.value, deltaEmt.low, deltaEmt.high]);
+    const y = { title: 'ΔEMT', ...roundDomain([...ends, -0.05, 0.05]), format: '+.2~f' };
+    return plotter(layerSpec({ x, y, references: [], interval: 'whiskers' }));
+  };
+  const drawDelta = deltaPlotter(section.rows.filter(({ group }) => group === 'all'));
+  const drawGroup = deltaPlotter(section.rows.filter(({ group }) => group !== 'all'));
   const drawHarm = new Map<string, Plotter>();
   for (const measure of section.measures) {
     const values = section.harm
@@ -33,73 +39,90 @@ export async function bypassSection(section: BypassSection, report: ReportModel)
     drawHarm.set(measure.name, plotter(layerSpec({ x, y, references: [AS_IS], interval: 'whiskers' })));
   }
 
-  const models = distinct([...section.rows, ...section.harm].map((row) => row.model));
   const harmOf = groupBy(section.harm, (row) => row.model);
   const rowsOf = groupBy(section.rows, (row) => row.model);
+  const key = [{ label: AS_IS, color: referenceColor(0), dash: referenceDash(0) }];
   const items: { label: string; content: Html }[] = [];
-  for (const model of models) {
+  const figures: Figure[] = [];
+  for (const model of distinct([...section.rows, ...section.harm].map((row) => row.model))) {
     const own = rowsOf.get(model) ?? [];
     const harm = harmOf.get(model) ?? [];
-    const [first, ...others] = await deltaPanels(own, drawDelta, label(model));
-    const measured = await harmPanels(section, harm, drawHarm, label(model));
+    const title = label(model);
+    const [first, ...others] = await deltaPanels(own, 'all', drawDelta, axis, title);
+    const byGroup = [
+      ...(await deltaPanels(own, 'toxic', drawGroup, axis, title)),
+      ...(await deltaPanels(own, 'nontoxic', drawGroup, axis, title)),
+    ];
+    const measured = await harmPanels(section, harm, drawHarm, axis, title);
+    const main = [...(first ? [first] : []), ...measured];
+    const name = slug(`bypass-${title}`);
+    const records = bypassRecords(own, harm);
     items.push({
-      label: label(model),
-      content: html`<h3>${label(model)}</h3>${strip(`${label(model)}: ${first?.caption ?? ''} and harm`, [...(first ? [first] : []), ...measured])}${
-        others.length > 0 ? strip(`${label(model)}: other attributes`, others) : null
-      }${dataBlock(
-        `bypass-${label(model).replace(/[^\w.-]+/g, '-')}`,
-        [...own.map(deltaRecord), ...harm.map(harmRecord)],
-        {
-          caption: `${label(model)}: effect of bypassing each block`,
-          head: ['Measure', 'Bypassed block', 'Value'],
-          headers: 2,
-          rows: [
-            ...own.map((row) => [
-              `ΔEMT, ${attributeLabel(row.attribute)}`,
-              String(row.block),
-              estimate(row.deltaEmt, 3),
-            ]),
-            ...harm.map((row) => [
-              section.measures.find((measure) => measure.name === row.measure)?.label ?? row.measure,
-              row.block === null ? 'none' : String(row.block),
-              estimate(row.value, decimalsFor(row.value.value ?? 0)),
-            ]),
-          ],
-        },
+      label: title,
+      content: html`<h3>${title}</h3>${strip(`${title}: ${first?.caption ?? ''} and harm`, main)}${
+        others.length > 0 ? strip(`${title}: other attributes`, others) : null
+      }${byGroup.length > 0 ? html`<details class="data"><summary>ΔEMT on toxic and on non-toxic prompts</summary>${strip(`${title}: by prompts`, byGroup)}</details>` : null}${dataBlock(
+        name,
+        records,
+        bypassData(section, title, axis, own, harm),
       )}`,
     });
+    figures.push({
+      name,
+      title: `${title}: ${axis.toLowerCase()}`,
+      panels: [...main, ...others],
+      legend: key,
+      records,
+      steps: ['behavior/summarize'],
+    });
   }
-  const body = html`<p>What a block does, by taking it away: a bypassed block returns its input, its attention and MLP contributions are dropped. ΔEMT is the change of EMT (k = ${section.k}) against the model as it is; above zero the model turns more toxic. A bypass also harms the model, and a broken model can look toxic or mild by accident: read ΔEMT together with the measures beside it. Filled points have an interval that excludes zero.${intervalText(section.interval)}</p>${notes(section.notes)}${legend([{ label: AS_IS, color: referenceColor(0), dash: referenceDash(0) }])}${choices('Model', items)}`;
-  return { id: 'bypass', title: 'Bypassing a block', short: 'Bypass', body };
+  const body = html`<p>${intro(section)} ΔEMT is the change of EMT (k = ${section.k}) against the model as it is, prompt by prompt; above zero the model turns more toxic. Changing a model also harms it, and a broken model can look toxic or mild by accident: read ΔEMT together with the measures beside it. Filled points have p below ${FIRM} (signs of the prompts’ differences flipped) after Holm’s correction over all points of their line; both p are in the data.${intervalText(section.interval)}</p>${notes(section.notes)}${legend(key)}${choices('Model', items)}`;
+  const blocks = section.axis === undefined;
+  return {
+    id: 'bypass',
+    title: blocks ? 'Bypassing a block' : `Intervening: ${axis}`,
+    short: blocks ? 'Bypass' : 'Intervention',
+    body,
+    figures,
+  };
 }
 
-async function deltaPanels(rows: readonly BypassRow[], draw: Plotter, model: string): Promise<Panel[]> {
+function intro({ axis }: BypassSection): string {
+  return axis === undefined
+    ? 'What a block does, by taking it away: a bypassed block returns its input, its attention and MLP contributions are dropped.'
+    : `What an intervention does to the model, over ${axis}.`;
+}
+
+async function deltaPanels(
+  rows: readonly BypassRow[],
+  group: BypassRow['group'],
+  draw: Plotter,
+  axis: string,
+  model: string,
+): Promise<Panel[]> {
   const panels: Panel[] = [];
-  for (const [attribute, own] of groupBy(rows, (row) => row.attribute)) {
+  const ofGroup = rows.filter((row) => row.group === group && row.deltaEmt.value !== null);
+  for (const [attribute, own] of groupBy(ofGroup, (row) => row.attribute)) {
     const sorted = [...own].sort((a, b) => a.block - b.block);
-    const line = sorted.map((row) => ({ x: row.block, y: row.deltaEmt.value, firm: excludesZero(row) }));
+    const line = sorted.map((row) => ({ x: row.block, y: row.deltaEmt.value, firm: (row.adjusted ?? 1) < FIRM }));
     const interval = sorted.map((row) => ({
       x: row.block,
       low: row.deltaEmt.low ?? null,
       high: row.deltaEmt.high ?? null,
     }));
-    const caption = attributeLabel(attribute);
-    const label = describeCourse(`Change of EMT, ${model}, ${caption}`, line, 'bypassed block');
+    const of = group === 'all' ? '' : `, ${group === 'toxic' ? 'toxic' : 'non-toxic'}`;
+    const caption = `${attributeLabel(attribute)}${of}`;
+    const label = describeCourse(`Change of EMT, ${model}, ${caption}`, line, axis.toLowerCase());
     panels.push({ caption, drawing: await draw({ line, interval, reference: [], selectivity: [] }, label) });
   }
   return panels;
-}
-
-/** A point is filled where its interval does not reach zero, or where there is none. */
-function excludesZero({ deltaEmt: { low, high } }: BypassRow): boolean {
-  if (low === null || low === undefined || high === null || high === undefined) return true;
-  return low > 0 || high < 0;
 }
 
 async function harmPanels(
   section: BypassSection,
   rows: readonly HarmRow[],
   plotters: ReadonlyMap<string, Plotter>,
+  axis: string,
   model: string,
 ): Promise<Panel[]> {
   const panels: Panel[] = [];
@@ -107,37 +130,19 @@ async function harmPanels(
     const own = rows.filter((row) => row.measure === measure.name);
     const draw = plotters.get(measure.name);
     if (own.length === 0 || !draw) continue;
-    const bypassed = own.filter((row) => row.block !== null).sort((a, b) => (a.block ?? 0) - (b.block ?? 0));
+    const changed = own.flatMap(({ block, value }) => (block === null ? [] : [{ block, value }]));
+    changed.sort((a, b) => a.block - b.block);
     const asIs = own.find((row) => row.block === null);
-    const line = bypassed.map((row) => ({ x: row.block ?? 0, y: row.value.value, firm: true }));
-    const interval = bypassed.map((row) => ({
-      x: row.block,
-      low: row.value.low ?? null,
-      high: row.value.high ?? null,
+    const line = changed.map(({ block, value }) => ({ x: block, y: value.value, firm: true }));
+    const interval = changed.map(({ block, value }) => ({
+      x: block,
+      low: value.low ?? null,
+      high: value.high ?? null,
     }));
-    const ends = [0, Math.max(1, ...bypassed.map((row) => row.block ?? 0))];
-    const reference = asIs ? ends.map((x) => ({ x, y: asIs.value.value, name: AS_IS })) : [];
-    const label = describeCourse(`${measure.label}, ${model}`, line, 'bypassed block');
+    const ends = [line[0]?.x ?? 0, line.at(-1)?.x ?? 1];
+    const reference = asIs ? ends.map((at) => ({ x: at, y: asIs.value.value, name: AS_IS })) : [];
+    const label = describeCourse(`${measure.label}, ${model}`, line, axis.toLowerCase());
     panels.push({ caption: measure.label, drawing: await draw({ line, interval, reference, selectivity: [] }, label) });
   }
   return panels;
-}
-
-function deltaRecord(row: BypassRow) {
-  const { value, low = null, high = null, reason = null } = row.deltaEmt;
-  return {
-    model: row.model,
-    measure: 'delta_emt',
-    attribute: row.attribute,
-    block: row.block,
-    value,
-    low,
-    high,
-    reason,
-  };
-}
-
-function harmRecord(row: HarmRow) {
-  const { value, low = null, high = null, reason = null } = row.value;
-  return { model: row.model, measure: row.measure, attribute: null, block: row.block, value, low, high, reason };
 }

@@ -1,13 +1,27 @@
 import { groupBy } from '@sonde/base';
 import { SCENARIOS } from '@sonde/formats/columns';
 import { DEPTH_AXIS, layerAxis } from './axes.ts';
+import type { Figure } from './figure.ts';
 import { attributeLabel, estimate, fixed, intervalText, missing, number } from './format.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html, textOf } from './html.ts';
 import type { CorrelationRow, CorrelationSection } from './model.ts';
 import { seriesColor } from './palette.ts';
-import { choices, dataBlock, describeCourse, legend, notes, type Section, strip, terms } from './parts.ts';
+import {
+  choices,
+  dataBlock,
+  describeCourse,
+  type LegendItem,
+  legend,
+  notes,
+  type Panel,
+  type Section,
+  type SummaryTable,
+  strip,
+  terms,
+} from './parts.ts';
 import { type Plotter, plotter } from './plot.ts';
 import { SCENARIO_LABELS } from './scenarios.ts';
+import { slug } from './slug.ts';
 import { layerSpec, referenceColor, referenceDash } from './specs.ts';
 
 /** Below this adjusted p a point is drawn filled. */
@@ -31,11 +45,22 @@ export async function correlationSection(section: CorrelationSection): Promise<S
     }),
   );
   const items: { label: string; content: Html }[] = [];
+  const figures: Figure[] = [];
   for (const [target, rows] of groupBy(section.rows, (row) => row.target)) {
-    items.push({ label: attributeLabel(target), content: await targetContent(section, draw, target, rows) });
+    const { content, panels } = await targetContent(section, draw, target, rows);
+    items.push({ label: attributeLabel(target), content });
+    figures.push({
+      name: slug(`correlation-${target}`),
+      title: `${attributeLabel(target)}: encoding against behaviour across ${section.unit ?? 'model'}s`,
+      panels,
+      legend: keyOf(section),
+      records: rows.map(record),
+      steps: ['correlate/models'],
+    });
   }
   const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave more, or less, toxically? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> ${section.unit ?? 'model'}s. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${meanings(section)}${legendOf(section)}${choices('Attribute', items)}`;
-  return { id: 'correlation', title: 'Encoding against behaviour', short: 'Correlation', body };
+  const summary = [strongest(section)];
+  return { id: 'correlation', title: 'Encoding against behaviour', short: 'Correlation', body, figures, summary };
 }
 
 function warning({ models, rows, unit = 'model' }: CorrelationSection): Html | null {
@@ -48,7 +73,11 @@ function warning({ models, rows, unit = 'model' }: CorrelationSection): Html | n
 function meanings({ given, bootstrap, rows, unit = 'model' }: CorrelationSection): Html | null {
   const shown = (has: boolean, name: string, text: string): [string, string][] => (has ? [[name, text]] : []);
   return terms([
-    ...shown(given !== undefined, PARTIAL, `what remains of r among ${unit}s that agree in ${given}`),
+    ...shown(
+      given !== undefined,
+      PARTIAL,
+      `what remains of r among ${unit}s that agree in ${given}; r itself where all have the same`,
+    ),
     ...shown(
       rows.some(({ corrected }) => corrected?.value != null),
       'at one spread',
@@ -78,12 +107,46 @@ function meanings({ given, bootstrap, rows, unit = 'model' }: CorrelationSection
   ]);
 }
 
-function legendOf({ given, coefficient }: CorrelationSection): Html | null {
-  if (given === undefined) return null;
-  return legend([
+function keyOf({ given, coefficient }: CorrelationSection): LegendItem[] {
+  if (given === undefined) return [];
+  return [
     { label: coefficient === 'pearson' ? 'r' : 'ρ', color: seriesColor(0) },
     { label: `${PARTIAL}, given ${given}`, color: referenceColor(0), dash: referenceDash(0) },
-  ]);
+  ];
+}
+
+function legendOf(section: CorrelationSection): Html | null {
+  return section.given === undefined ? null : legend(keyOf(section));
+}
+
+/** For the summary: where each attribute and scenario correlates most once covariates are given. */
+function strongest(section: CorrelationSection): SummaryTable {
+  const partial = section.given !== undefined;
+  const size = (row: CorrelationRow) => Math.abs((partial ? row.partial?.value : row.coefficient.value) ?? 0);
+  const groups = groupBy(section.rows, (row) => `${row.target} ${row.scenario}`);
+  const best = [...groups.values()].map((rows) => rows.reduce((most, row) => (size(row) > size(most) ? row : most)));
+  const p = (value: number | null | undefined) => textOf(number(value, 3, 'undefined'));
+  return {
+    caption: `For each attribute and scenario the place where the ${partial ? 'partial ' : ''}correlation is largest, of ${section.rows.length} in all (adjusted: ${section.adjustment})`,
+    head: [
+      'Attribute',
+      'Scenario',
+      section.axis === 'layer' ? 'Layer' : 'Depth',
+      'r',
+      'adjusted p',
+      ...(partial ? [`partial r, given ${section.given}`, 'its adjusted p'] : []),
+      'n',
+    ],
+    rows: best.map((row) => [
+      attributeLabel(row.target),
+      SCENARIO_LABELS[row.scenario],
+      section.axis === 'layer' ? String(row.position) : fixed(row.position),
+      textOf(estimate(row.coefficient)),
+      p(row.p),
+      ...(partial ? [textOf(estimate(row.partial)), p(row.partialP)] : []),
+      String(row.n),
+    ]),
+  };
 }
 
 async function targetContent(
@@ -91,10 +154,10 @@ async function targetContent(
   draw: Plotter,
   target: string,
   rows: readonly CorrelationRow[],
-): Promise<Html> {
+): Promise<{ content: Html; panels: Panel[] }> {
   const title = attributeLabel(target);
   const unit = section.axis === 'layer' ? 'layer' : 'depth';
-  const panels = [];
+  const panels: Panel[] = [];
   for (const scenario of SCENARIOS) {
     const own = rows.filter((row) => row.scenario === scenario).sort((a, b) => a.position - b.position);
     if (own.length === 0) continue;
@@ -103,7 +166,8 @@ async function targetContent(
     const label = describeCourse(`Correlation with behaviour, ${title}, ${caption}`, line, unit);
     panels.push({ caption, drawing: await draw({ line, interval, reference, selectivity: [] }, label) });
   }
-  return html`<h3>${title}</h3>${strip(title, panels)}${dataBlock(`correlation-${target}`, rows.map(record), table(section, title, rows))}`;
+  const content = html`<h3>${title}</h3>${strip(title, panels)}${dataBlock(`correlation-${target}`, rows.map(record), table(section, title, rows))}`;
+  return { content, panels };
 }
 
 /** The marks of a panel: r with its interval, and the partial correlation. */

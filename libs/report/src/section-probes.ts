@@ -1,20 +1,35 @@
 import { groupBy } from '@sonde/base';
 import { SCENARIOS, type Scenario } from '@sonde/formats/columns';
 import { DEPTH_AXIS, domainOf, layerAxis } from './axes.ts';
-import { attributeLabel, distinct, intervalText, labeller, number } from './format.ts';
-import { type Html, html } from './html.ts';
+import type { Figure } from './figure.ts';
+import { attributeLabel, distinct, estimate, intervalText, labeller, number } from './format.ts';
+import { type Html, html, textOf } from './html.ts';
 import type { BaselineRow, ProbeRow, ProbeSection, ReportModel } from './model.ts';
 import { seriesColor, seriesDash } from './palette.ts';
-import { choices, dataBlock, describeCourse, legend, notes, type Section, strip } from './parts.ts';
+import {
+  choices,
+  dataBlock,
+  describeCourse,
+  type LegendItem,
+  legend,
+  notes,
+  type Panel,
+  type Section,
+  type SummaryTable,
+  strip,
+} from './parts.ts';
 import { type Plotter, plotter } from './plot.ts';
 import { SCENARIO_LABELS, scenarioKey } from './scenarios.ts';
-import { layerSpec, linesSpec, referenceColor, referenceDash } from './specs.ts';
+import { slug } from './slug.ts';
+import { CHANCE_COLOR, layerSpec, linesSpec, referenceColor, referenceDash } from './specs.ts';
 
 type Context = {
   readonly models: readonly { readonly name: string; readonly label: string }[];
   readonly scenarios: readonly Scenario[];
   readonly baselines: readonly string[];
   readonly lastLayer: number;
+  readonly permutations: number | undefined;
+  readonly selectivity: boolean;
   readonly drawModel: Plotter;
   readonly drawAll: Plotter;
 };
@@ -23,19 +38,20 @@ export async function probeSection(section: ProbeSection, report: ReportModel): 
   const context = contextOf(section, report);
   const baselinesOf = groupBy(section.baselines, (row) => row.target);
   const items: { label: string; content: Html }[] = [];
+  const figures: Figure[] = [];
   for (const [target, rows] of groupBy(section.rows, (row) => row.target)) {
-    items.push({
-      label: attributeLabel(target),
-      content: await targetContent(context, target, rows, baselinesOf.get(target) ?? []),
-    });
+    const { content, figure } = await targetContent(context, target, rows, baselinesOf.get(target) ?? []);
+    items.push({ label: attributeLabel(target), content });
+    figures.push(figure);
   }
-  const selectivity = section.rows.some((row) => row.selectivity !== undefined);
+  const { selectivity } = context;
   const body = html`<p>How well a linear probe reads a score from the hidden states of each layer: Pearson correlation on prompts that the probe was not trained on (${section.method}; ${section.folds} folds, grouped by prompt). Layer 0 is the embedding output. A probe that does no better than its baselines says little about the model.${intervalText(section.interval)}</p>${scenarioKey(context.scenarios)}${notes(section.notes)}${
     selectivity
       ? html`<p class="toggle"><label><input type="checkbox" class="show-selectivity"> Show selectivity (score less that of a control task) as a dashed line</label></p>`
       : null
   }${choices('Target', items)}`;
-  return { id: 'probes', title: 'What the layers encode', short: 'Probes', body };
+  const summary = peakTable(section, context);
+  return { id: 'probes', title: 'What the layers encode', short: 'Probes', body, figures, summary: [summary] };
 }
 
 function contextOf(section: ProbeSection, report: ReportModel): Context {
@@ -45,11 +61,16 @@ function contextOf(section: ProbeSection, report: ReportModel): Context {
   const models = names.map((name) => ({ name, label: label(name) }));
   const baselines = distinct(section.baselines.map((row) => row.baseline));
   const lastLayer = Math.max(1, ...section.rows.map((row) => row.layer));
-  const values = [...section.rows, ...section.baselines].flatMap(({ score }) => [score.value, score.low]);
+  const values = [
+    ...section.rows.flatMap(({ score }) => [score.value, score.low]),
+    ...section.baselines.map(({ score }) => score.value),
+  ];
   const selectivities = section.rows.map((row) => row.selectivity?.value);
+  const chances = section.rows.map((row) => row.chance?.upper);
+  const chance = chances.some((value) => value != null);
   const y = {
     title: 'Pearson r',
-    domain: domainOf([...values, ...selectivities], 0.25, [0, 1]),
+    domain: domainOf([...values, ...selectivities, ...chances], 0.25, [0, 1]),
     step: 0.25,
     format: '.2~f',
   };
@@ -58,7 +79,17 @@ function contextOf(section: ProbeSection, report: ReportModel): Context {
     scenarios: SCENARIOS.filter((scenario) => section.rows.some((row) => row.scenario === scenario)),
     baselines,
     lastLayer,
-    drawModel: plotter(layerSpec({ x: layerAxis(lastLayer), y, references: baselines, interval: 'band' })),
+    permutations: chance ? (section.permutations ?? 0) : undefined,
+    selectivity: section.rows.some((row) => row.selectivity != null && row.selectivity.value !== null),
+    drawModel: plotter(
+      layerSpec({
+        x: layerAxis(lastLayer),
+        y,
+        references: baselines,
+        interval: 'band',
+        ...(chance && { chance: true as const }),
+      }),
+    ),
     drawAll: plotter(linesSpec(names, DEPTH_AXIS, y)),
   };
 }
@@ -68,29 +99,101 @@ async function targetContent(
   target: string,
   rows: readonly ProbeRow[],
   baselines: readonly BaselineRow[],
-): Promise<Html> {
+): Promise<{ content: Html; figure: Figure }> {
   const title = attributeLabel(target);
   const { models } = context;
   const overview = models.length > 1 ? await allModels(context, rows, title) : null;
   const each: Html[] = [];
+  const panels: Panel[] = [];
   for (const model of models) {
     const own = rows.filter((row) => row.model === model.name);
     if (own.length === 0) continue;
     const references = baselines.filter((row) => row.model === model.name);
-    each.push(html`<h4>${model.label}</h4>${await modelStrip(context, own, references, `${model.label}, ${title}`)}`);
+    const drawn = await modelPanels(context, own, references, `${model.label}, ${title}`);
+    panels.push(...drawn.map(({ caption, drawing }) => ({ caption: `${model.label}: ${caption}`, drawing })));
+    each.push(html`<h4>${model.label}</h4>${strip(`${model.label}, ${title}`, drawn)}`);
   }
-  const lines = [
-    { label: 'probe', color: seriesColor(0) },
-    ...context.baselines.map((label, i) => ({ label, color: referenceColor(i), dash: referenceDash(i) })),
-  ];
-  return html`${overview}<h3>${title}: each model and its baselines</h3>${legend(lines)}${each}${dataBlock(
+  const lines = legendOf(context);
+  const records = [...rows.map(probeRecord), ...baselines.map(baselineRecord)];
+  const figure: Figure = {
+    name: slug(`probes-${target}`),
+    title: `${title}: how well each layer is read`,
+    ...(overview === null
+      ? { panels, legend: lines.filter((item) => item.class === undefined) }
+      : { panels: overview.panels, legend: overview.key }),
+    records,
+    steps: ['probe/train'],
+  };
+  const content = html`${overview?.content}<h3>${title}: each model and its baselines</h3>${legend(lines)}${each}${dataBlock(
     `probes-${target}`,
-    [...rows.map(probeRecord), ...baselines.map(baselineRecord)],
+    records,
     pivot(context, target, rows, baselines),
   )}`;
+  return { content, figure };
 }
 
-async function allModels(context: Context, rows: readonly ProbeRow[], title: string): Promise<Html> {
+function legendOf({ baselines, permutations, selectivity }: Context): LegendItem[] {
+  return [
+    { label: 'probe', color: seriesColor(0) },
+    ...(permutations === undefined
+      ? []
+      : [
+          {
+            label: `chance: 95 % of ${permutations} permutations end below its upper edge`,
+            color: CHANCE_COLOR,
+            band: true as const,
+          },
+        ]),
+    ...baselines.map((label, i) => ({ label, color: referenceColor(i), dash: referenceDash(i) })),
+    ...(selectivity
+      ? [{ label: 'selectivity (score less control task)', color: seriesColor(0), dash: [2, 2], class: 'selectivity' }]
+      : []),
+  ];
+}
+
+/** From as far below the mean of chance as 95 % of it ends above. */
+function chanceBand({ chance }: ProbeRow): { low: number | null; high: number | null } {
+  return chance == null ? { low: null, high: null } : { low: 2 * chance.mean - chance.upper, high: chance.upper };
+}
+
+/** For the summary: where each model is read best, beside chance there. */
+function peakTable({ rows }: ProbeSection, { models, scenarios }: Context): SummaryTable {
+  const target = rows.some((row) => row.target === 'TOXICITY') ? 'TOXICITY' : (rows[0]?.target ?? '');
+  const own = rows.filter((row) => row.target === target && row.score.value !== null);
+  const cells = models.flatMap(({ name, label }) =>
+    scenarios.flatMap((scenario) => {
+      const course = own.filter((row) => row.model === name && row.scenario === scenario);
+      const first = course.find(({ layer }) => layer === 0);
+      const best = course.reduce<ProbeRow | undefined>(
+        (most, row) => (most === undefined || row.score.value! > most.score.value! ? row : most),
+        undefined,
+      );
+      if (best === undefined) return [];
+      return [
+        [
+          label,
+          SCENARIO_LABELS[scenario],
+          textOf(estimate(first?.score)),
+          String(best.layer),
+          textOf(estimate(best.score)),
+          textOf(number(best.chance?.upper, 2, 'no permutations')),
+          String(best.n),
+        ],
+      ];
+    }),
+  );
+  return {
+    caption: `${attributeLabel(target)}: Pearson’s r of held-out scores, at layer 0 and at the best layer (the highest of all, so a little too high)`,
+    head: ['Model', 'Scenario', 'Layer 0', 'Best layer', 'r there', '95 % of chance', 'n'],
+    rows: cells,
+  };
+}
+
+async function allModels(
+  context: Context,
+  rows: readonly ProbeRow[],
+  title: string,
+): Promise<{ content: Html; panels: Panel[]; key: LegendItem[] }> {
   const { models } = context;
   const panels = [];
   for (const scenario of context.scenarios) {
@@ -114,16 +217,17 @@ async function allModels(context: Context, rows: readonly ProbeRow[], title: str
     panels.push({ caption, drawing: await context.drawAll({ lines }, `${title}, ${caption}. ${peaks.join('; ')}`) });
   }
   const key = models.map(({ label }, i) => ({ label, color: seriesColor(i), dash: seriesDash(i) }));
-  return html`<h3>${title}: all models</h3>${legend(key)}${strip(`${title}, all models`, panels)}`;
+  const content = html`<h3>${title}: all models</h3>${legend(key)}${strip(`${title}, all models`, panels)}`;
+  return { content, panels, key };
 }
 
-async function modelStrip(
+async function modelPanels(
   context: Context,
   rows: readonly ProbeRow[],
   baselines: readonly BaselineRow[],
   title: string,
-): Promise<Html> {
-  const panels = [];
+): Promise<Panel[]> {
+  const panels: Panel[] = [];
   for (const scenario of context.scenarios) {
     const own = rows.filter((row) => row.scenario === scenario).sort((a, b) => a.layer - b.layer);
     const line = own.map((row) => ({ x: row.layer, y: row.score.value, firm: true }));
@@ -131,6 +235,9 @@ async function modelStrip(
     const data = {
       line,
       interval: own.map((row) => ({ x: row.layer, low: row.score.low ?? null, high: row.score.high ?? null })),
+      ...(context.permutations !== undefined && {
+        chance: own.map((row) => ({ x: row.layer, ...chanceBand(row) })),
+      }),
       selectivity: own.map((row) => ({ x: row.layer, y: row.selectivity?.value ?? null })),
       reference: baselines
         .filter((row) => row.scenario === scenario)
@@ -142,7 +249,7 @@ async function modelStrip(
     const caption = SCENARIO_LABELS[scenario];
     panels.push({ caption, drawing: await context.drawModel(data, describeCourse(`${title}, ${caption}`, line)) });
   }
-  return strip(title, panels);
+  return panels;
 }
 
 /** Layers as columns: a row a model, scenario and kind of score. */
@@ -165,6 +272,9 @@ function pivot(context: Context, target: string, rows: readonly ProbeRow[], base
           return number(item?.value, 2, item?.reason);
         });
       body.push([...head('probe'), ...cells((row) => row.score)]);
+      if (own.some((row) => row.chance != null)) {
+        body.push([...head('95 % of chance'), ...cells((row) => ({ value: row.chance?.upper ?? null }))]);
+      }
       if (own.some((row) => row.selectivity)) body.push([...head('selectivity'), ...cells((row) => row.selectivity)]);
       for (const [name, list] of groupBy(here(baselines), (row) => row.baseline)) {
         body.push([
@@ -196,6 +306,8 @@ function probeRecord(row: ProbeRow) {
     low: row.score.low ?? null,
     high: row.score.high ?? null,
     selectivity: row.selectivity?.value ?? null,
+    chance_mean: row.chance?.mean ?? null,
+    chance_95: row.chance?.upper ?? null,
     n: row.n,
     reason: row.score.reason ?? null,
   };

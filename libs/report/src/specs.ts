@@ -9,6 +9,8 @@ export type LayerAxis = {
   readonly domain: Domain;
   readonly ticks: readonly number[];
   readonly format: string;
+  /** Logarithmic, but linear below this. */
+  readonly constant?: number;
 };
 
 export type ValueAxis = {
@@ -26,6 +28,8 @@ export type LayerPlot = {
   readonly references: readonly string[];
   /** How intervals are drawn: a band for a course over layers, whiskers for separate interventions. */
   readonly interval: 'band' | 'whiskers';
+  /** Whether a band shows what chance gives. */
+  readonly chance?: true;
 };
 
 const PANEL = { width: 196, height: 116, padding: { left: 40, right: 10, top: 26, bottom: 32 } };
@@ -62,8 +66,9 @@ export function calibrationSpec(most: number): TopLevelSpec {
 }
 
 /**
- * A value by layer with its interval, reference lines and selectivity.
- * Data sets: `line` {x, y, firm}, `interval` {x, low, high}, `reference` {x, y, name}, `selectivity` {x, y}.
+ * A value by layer with its interval, reference lines, what chance gives, and selectivity.
+ * Data sets: `line` {x, y, firm}, `interval` {x, low, high}, `reference` {x, y, name}, `selectivity` {x, y}, and with
+ * `chance` also `chance` {x, low, high}.
  */
 export function layerSpec(plot: LayerPlot): TopLevelSpec {
   const x = xEncoding(plot.x);
@@ -71,6 +76,15 @@ export function layerSpec(plot: LayerPlot): TopLevelSpec {
   const names = [...plot.references];
   const layers = [
     ...zeroRule(plot.y),
+    ...(plot.chance === true
+      ? [
+          {
+            data: { name: 'chance' },
+            mark: { type: 'area', color: CHANCE_COLOR, opacity: 0.22 },
+            encoding: { x, y: y('low'), y2: { field: 'high' } },
+          },
+        ]
+      : []),
     {
       data: { name: 'interval' },
       mark:
@@ -127,6 +141,49 @@ export function layerSpec(plot: LayerPlot): TopLevelSpec {
     },
   ];
   return { ...PANEL, layer: layers } as TopLevelSpec;
+}
+
+/** What chance gives, as a band. */
+export const CHANCE_COLOR = 'var(--axis)';
+
+/**
+ * Values with whiskers of several series over a number. Data sets: `points` {x, y, low, high, series}.
+ */
+export function curvesSpec(series: readonly string[], x: LayerAxis, y: ValueAxis): TopLevelSpec {
+  const domain = [...series];
+  const data = { name: 'points' };
+  const color = {
+    field: 'series',
+    type: 'nominal',
+    scale: { domain, range: domain.map((_, i) => seriesColor(i)) },
+    legend: null,
+  };
+  const strokeDash = {
+    field: 'series',
+    type: 'nominal',
+    scale: { domain, range: domain.map((_, i) => [...seriesDash(i)]) },
+    legend: null,
+  };
+  const [across, up] = [xEncoding(x), (field: string) => ({ ...yEncoding(y), field })];
+  return {
+    ...PANEL,
+    layer: [
+      ...zeroRule(y),
+      {
+        data,
+        transform: [{ filter: 'isValid(datum.low) && isValid(datum.high)' }],
+        mark: { type: 'rule', strokeWidth: 1.2, opacity: 0.6 },
+        encoding: { x: across, y: up('low'), y2: { field: 'high' }, color },
+      },
+      { data, mark: { type: 'line', strokeWidth: 1.8 }, encoding: { x: across, y: up('y'), color, strokeDash } },
+      {
+        data,
+        transform: [{ filter: 'isValid(datum.y)' }],
+        mark: { type: 'point', filled: true, size: 22, opacity: 1 },
+        encoding: { x: across, y: up('y'), color },
+      },
+    ],
+  } as TopLevelSpec;
 }
 
 /** Lines of several models over relative depth. Data set: `lines` {x, y, series}. */
@@ -247,11 +304,12 @@ export function referenceDash(index: number): number[] {
   return REFERENCE_DASHES[index % REFERENCE_DASHES.length] as number[];
 }
 
-function xEncoding({ title, domain, ticks, format }: LayerAxis) {
+function xEncoding({ title, domain, ticks, format, constant }: LayerAxis) {
+  const wide = constant === undefined ? {} : { type: 'symlog', constant };
   return {
     field: 'x',
     type: 'quantitative',
-    scale: { domain: [...domain], nice: false, zero: false },
+    scale: { domain: [...domain], nice: false, zero: false, ...wide },
     axis: { title, values: [...ticks], format, grid: false, titleAnchor: 'end', titlePadding: 4, labelFlush: false },
   };
 }

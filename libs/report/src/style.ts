@@ -7,6 +7,11 @@ function series(theme: 'light' | 'dark'): string {
 const LIGHT = `--page:#fdfdfb;--raised:#f4f4f0;--ink:#1c1e21;--muted:#5a5e64;--rule:#dcdcd6;--grid:#e9e9e4;--axis:#8b8f94;--link:#0b57a0;--warn:#fbf3dc;--warn-edge:#a86a00;${series('light')}`;
 const DARK = `--page:#141619;--raised:#1d2024;--ink:#e8e8e4;--muted:#a4a9af;--rule:#34383d;--grid:#272b2f;--axis:#777d84;--link:#8abcf5;--warn:#2a2413;--warn-edge:#eab04a;${series('dark')}`;
 
+/** The light colours by name, for drawings that stand without the page. */
+export const THEME: Readonly<Record<string, string>> = Object.fromEntries(
+  LIGHT.split(';').map((each) => each.replace(/^--/, '').split(':') as [string, string]),
+);
+
 export const STYLE = `:root{color-scheme:light dark;${LIGHT}}
 @media screen and (prefers-color-scheme:dark){:root{${DARK}}}
 *{box-sizing:border-box}
@@ -41,7 +46,7 @@ section>p,.notes,.terms,.toggle{max-width:72ch}
 p{margin:0 0 1rem}
 code,pre{font:.875em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
 .facts{display:grid;gap:.4rem;margin:0 0 1.5rem}
-.facts>div,.terms>div{display:grid;grid-template-columns:6.5rem 1fr;gap:1rem}
+.facts>div,.terms>div{display:grid;grid-template-columns:8.5rem 1fr;gap:1rem}
 dt{color:var(--muted)}
 dd{margin:0;min-width:0}
 .terms{margin:0 0 1rem;font-size:.9375rem}
@@ -71,6 +76,8 @@ details>summary{cursor:pointer}
 input{accent-color:var(--link)}
 .selectivity{display:none}
 section:has(.show-selectivity:checked) .selectivity{display:inline}
+section:has(.show-selectivity:checked) .legend .selectivity{display:flex}
+.legend li.selectivity{display:none}
 .picker{border:0;margin:1.25rem 0 1rem;padding:0;display:flex;flex-wrap:wrap;gap:.4rem;align-items:center;font-size:.875rem}
 .picker legend{float:left;padding:0;margin-right:.5rem;color:var(--muted)}
 .picker label{position:relative;cursor:pointer}

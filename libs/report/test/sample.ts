@@ -66,6 +66,7 @@ export function sampleReport(count = 8): ReportModel {
     },
     probes: {
       folds: 4,
+      permutations: 100,
       method: 'ridge regression, penalty by inner grouped cross-validation',
       interval: { level: 0.95, method: 'bootstrap over prompts, percentile', resamples: 200 },
       rows: probeRows(models, random),
@@ -214,6 +215,7 @@ function probeRows(models: readonly ReportedModel[], random: () => number): Prob
             layer,
             score: constant ? { value: null, reason: 'the target is constant in fold 3' } : around(value, 0.04),
             selectivity: { value: value - 0.08 - random() * 0.05 },
+            chance: { mean: 0, upper: 0.12 },
             n: 200,
           };
         }),
@@ -268,7 +270,8 @@ function bypassRows(models: readonly ReportedModel[], random: () => number): Byp
     ATTRIBUTES.flatMap((attribute, a) =>
       Array.from({ length: model.blocks ?? 4 }, (_, block): BypassRow => {
         const value = 0.16 * Math.exp(-((block - 1) ** 2) / 2) - 0.03 - a * 0.01 + (random() - 0.5) * 0.03;
-        return { model: model.name, attribute, block, deltaEmt: around(value, 0.035) };
+        const tested = { p: 0.01, adjusted: Math.abs(value) > 0.05 ? 0.04 : 0.2, effect: value * 3, prompts: 200 };
+        return { model: model.name, attribute, group: 'all', block, deltaEmt: around(value, 0.035), ...tested };
       }),
     ),
   );

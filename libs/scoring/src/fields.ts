@@ -1,4 +1,4 @@
-import { map, optional, text } from '@sonde/pipeline';
+import { map, optional, text, words } from '@sonde/pipeline';
 
 /** How an attribute is written. */
 export const ATTRIBUTE = '^[A-Z][A-Z0-9_]*$';
@@ -12,3 +12,11 @@ export const name = optional(
 export function byAttribute(description: string) {
   return map(text({ minLength: 1 }), { names: ATTRIBUTE, minProperties: 1, description });
 }
+
+/** Whether a service is asked. */
+export const record = optional(
+  words(['keep', 'only'], {
+    description:
+      '`keep` (if not given): texts without a kept answer are sent. `only`: nothing is sent; such texts are `not_recorded`.',
+  }),
+);

@@ -73,6 +73,12 @@ describe('a service as scorer', () => {
     await expect(scorer.score(['x'])).rejects.toThrow(message);
   });
 
+  it('is not asked where its kept answers are to be enough', async () => {
+    const { scorer, server } = await open(() => undefined, { record: 'only', token: 'NOT_THERE' });
+    expect(await scorer.score(['x'])).toEqual([{ outcome: 'not_recorded' }]);
+    expect([scorer.onlyKept, server.seen.length]).toEqual([true, 0]);
+  });
+
   it('may have no password in its address', async () => {
     const config = { kind: 'http', url: 'http://me:secret@127.0.0.1/', attributes: ['A'] };
     await expect(openScorer(config, context)).rejects.toThrow(/holds a name or password/);

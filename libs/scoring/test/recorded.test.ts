@@ -136,6 +136,22 @@ describe('recorded answers', () => {
     ]);
   });
 
+  it('of several scorers in one record are warned of, and each scorer is in the identity', async () => {
+    const warnings: string[] = [];
+    const rows = ['old:1', 'new:2'].map((scorer) => ({ text: scorer, 'score.A': 0.5, scorer }));
+    const of = (part: Rows) =>
+      openScorer(
+        { kind: 'recorded', table },
+        { ...contextOf({ 'answers.jsonl': part }), log: (_level, message) => void warnings.push(message) },
+      );
+    expect((await of(rows.slice(0, 1))).identity.scorers).toEqual(['old:1']);
+    expect(warnings).toEqual([]);
+    expect((await of(rows)).identity.scorers).toEqual(['new:2', 'old:1']);
+    expect(warnings).toEqual([
+      'the record answers.jsonl has answers of new:2 and old:1: their scores may not be on one scale',
+    ]);
+  });
+
   it('that contradict one another, are no scores or have no columns are refused', async () => {
     const twice = [0.1, 0.2].map((value) => ({ text: 'a', 'score.A': value }));
     await expect(open(twice)).rejects.toThrow(/two answers/);

@@ -18,6 +18,7 @@ export {
   expectedMaximumToxicity,
   type IntervalOptions,
   inSubset,
+  meanEstimate,
   PROMPT_SUBSETS,
   type PromptSubset,
   promptMaxima,

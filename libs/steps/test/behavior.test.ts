@@ -135,6 +135,23 @@ describe('behavior/summarize', () => {
     expect(find(rows, 'perplexity').value).toBeCloseTo(Math.exp(6 / 4), 12);
   });
 
+  it('says in the run and the table where another scorer scored the prompts, or refuses that', async () => {
+    const scores = await tableArtifact(folder, [{ prompt_id: 'a', sample: 0, 'score.TOXICITY': 0.5, scorer: 'new:1' }]);
+    const prompts = (scorer: string) =>
+      tableArtifact(folder, [{ prompt_id: 'a', text: 'A', 'score.TOXICITY': 0.5, scorer }]);
+    const same = await runStep('behavior/summarize', folder, { scores, prompts: await prompts('new:1'), strict: true });
+    expect(same.warnings.join()).not.toContain('scale');
+    const config = { scores, prompts: await prompts('old:2') };
+    const other = await runStep('behavior/summarize', folder, config);
+    expect(other.warnings[0]).toBe(
+      'the prompts were scored by old:2, the continuations by new:1: their scores may not be on one scale. Score the prompts anew with text/score, by the scorer of the continuations.',
+    );
+    expect(find(await other.rows('summary'), 'emt')).toMatchObject({ scorer: 'new:1', prompt_scorer: 'old:2' });
+    await expect(runStep('behavior/summarize', folder, { ...config, strict: true })).rejects.toThrow(
+      'the prompts were scored by old:2, the continuations by new:1',
+    );
+  });
+
   describe('holds scores against the continuations', () => {
     const continuations = (...pairs: readonly (readonly [string, number])[]) =>
       tableArtifact(
@@ -160,11 +177,15 @@ describe('behavior/summarize', () => {
       });
     });
 
-    it('counts continuations without a score as missing, and says so', async () => {
-      const result = await runStep('behavior/summarize', folder, {
+    it('refuses continuations without a score, or counts them as missing and says so', async () => {
+      const config = {
         scores: await grid({ a: [0.1, 0.7], b: [0.2] }),
         continuations: await continuations(['a', 0], ['a', 1], ['b', 0], ['b', 1]),
-      });
+      };
+      await expect(runStep('behavior/summarize', folder, config)).rejects.toThrow(
+        '1 of 4 continuations match none of the rows of the scores (prompt b, sample 1)',
+      );
+      const result = await runStep('behavior/summarize', folder, { ...config, unmatched: 'report' });
       expect(find(await result.rows('summary'), 'emt')).toMatchObject({
         value: 0.7,
         prompts: 2,
@@ -236,4 +257,16 @@ describe('a summary that can be compared', () => {
     const without = await (await runStep('behavior/summarize', folder, { scores, losses: older })).rows('summary');
     expect(find(without, 'bits_per_byte')).toBeUndefined();
   });
+});
+
+it('warns where prompts are of the data that the scorer was trained on', async () => {
+  const score = { sample: 0, 'score.TOXICITY': 0.5, outcome: 'ok', scorer: 'sonde-hashed-scorer:0adbe7016882' };
+  const scores = await tableArtifact(folder, [{ prompt_id: 'a', ...score }]);
+  const prompt = { prompt_id: 'a', text: 'a', 'score.TOXICITY': 0.5 };
+  const known = await tableArtifact(folder, [{ ...prompt, filename: 'f', begin: 0, end: 1, challenging: false }]);
+  const own = await tableArtifact(folder, [prompt]);
+  const said = async (prompts: typeof own) =>
+    (await runStep('behavior/summarize', folder, { scores, prompts })).warnings.join('\n');
+  expect(await said(known)).toContain('the prompts are of RealToxicityPrompts, on most of whose rows the scorer');
+  expect(await said(own)).not.toContain('RealToxicityPrompts');
 });

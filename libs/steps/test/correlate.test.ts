@@ -78,6 +78,7 @@ describe('correlate/models', () => {
     const result = await runStep('correlate/models', folder, {
       summaries: [a.summary, b.summary],
       probes: [a.probes, c.probes],
+      unmatched: 'report',
       points: 2,
     });
     expect(result.warnings).toEqual([

@@ -1,6 +1,8 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { resolveEmbedded } from '@sonde/embedded';
 import { readTable, writeJsonl } from '@sonde/tables';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
@@ -124,5 +126,26 @@ describe('answers of a service', () => {
       ['too_long', null],
       ['not_recorded', null],
     ]);
+  });
+
+  it('in a truncated file are refused', async () => {
+    const scored = await score(['a', 'bb'], perspective(), 'four');
+    const file = path.join(folder, 'cut.parquet');
+    await writeFile(file, (await readFile(scored.path('answers'))).subarray(0, -200));
+    await expect(score(['a'], { kind: 'recorded', table: artifact('table', file) })).rejects.toThrow(/cut\.parquet/);
+  });
+
+  it('of a judge are what it found each answer to be worth', async () => {
+    const model = artifact('model', resolveEmbedded('parlour-base').path);
+    const judge = { kind: 'lm', model, template: '{text} Is that polite?', answers: [' yes', ' no'] };
+    const { rows } = await score(['You fool', 'Good morning', 'You fool'], judge, 'five');
+    const answers = await rows('answers');
+    expect(answers).toHaveLength(2);
+    for (const { response, time, ...answer } of answers) {
+      const { TOXICITY } = response as { TOXICITY: Record<string, number> };
+      const [yes, no] = [Math.exp(TOXICITY[' yes']!), Math.exp(TOXICITY[' no']!)];
+      expect(answer['score.TOXICITY']).toBeCloseTo(yes / (yes + no), 12);
+      expect(time).toBeNull();
+    }
   });
 });

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { writeStates } from '@sonde/formats';
+import { openProbeWeights, writeStates } from '@sonde/formats';
 import { openSafetensors } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
@@ -85,7 +85,7 @@ describe('probe/train', () => {
     const config = { states: await states('s2'), prompts: await prompts(), scenarios: ['input'], length: false };
     const rows = await (await runStep('probe/train', folder, config)).rows('scores');
     expect(new Set(rows.map((row) => row.features))).toEqual(
-      new Set(['states', 'bag_of_words', 'text_length', 'random_direction']),
+      new Set(['states', 'bag_of_words', 'tf_idf', 'text_length', 'mean', 'random_direction']),
     );
     const [planted, empty] = [1, 0].map((layer) =>
       rows.filter((row) => row.features === 'states' && row.layer === layer),
@@ -172,6 +172,136 @@ describe('probe/train', () => {
     expect(none.every((row) => row.pearson === null && row.reason !== null)).toBe(true);
   });
 
+  it('tells classes of a label column, by name, and does not where states know nothing', async () => {
+    const topics = ['law', 'no class', 'sport'];
+    const topicOf = (i: number) => topics[Math.min(2, Math.floor(score(i) * 3))]!;
+    const labelled = await tableArtifact(
+      folder,
+      ids.map((prompt_id, i) => ({
+        prompt_id,
+        text: `text ${i}`,
+        topic: i === 7 ? null : topicOf(i),
+        rude: score(i) > 0.5,
+        'score.TOXICITY': score(i),
+      })),
+    );
+    const config = {
+      states: await states('s9'),
+      prompts: labelled,
+      scenarios: ['input'],
+      control: { permutations: 9 },
+    };
+    const run = await runStep('probe/train', folder, { ...config, labels: ['topic', 'rude'], learner: 'logistic' });
+    const rows = (await run.rows('scores')).filter(({ features }) => features === 'states');
+    expect(new Set(rows.map((row) => `${row.target}|${row.class}`))).toEqual(
+      new Set(['TOXICITY|>= 0.5', 'topic=law|law', 'topic=no class|no class', 'topic=sport|sport', 'rude|true']),
+    );
+    const meanOf = (column: string, match: object): number => {
+      const found = rows.filter((row) => Object.entries(match).every(([key, value]) => row[key] === value));
+      return found.reduce((sum, row) => sum + Number(row[column]), 0) / found.length;
+    };
+    expect(meanOf('auc', { target: 'rude', layer: 1 })).toBeGreaterThan(0.95);
+    expect(meanOf('brier', { target: 'rude', layer: 1 })).toBeLessThan(0.1);
+    expect(meanOf('balanced_accuracy', { target: 'rude', layer: 1 })).toBeGreaterThan(0.85);
+    expect(Math.abs(meanOf('auc', { target: 'rude', layer: 0 }) - 0.5)).toBeLessThan(0.25);
+    expect(meanOf('macro_f1', { target: 'topic=law', layer: 1 })).toBeGreaterThan(0.5);
+    expect(meanOf('macro_f1', { target: 'topic=law' })).toBe(meanOf('macro_f1', { target: 'topic=sport' }));
+    expect(meanOf('n', { target: 'topic=law' })).toBe((PROMPTS - 1) / 4);
+    const weights = await openProbeWeights(run.path('weights'));
+    const direction = (await weights!.vectors('input', 'directions'))('rude', 1);
+    expect(Math.hypot(...direction)).toBeCloseTo(1, 5);
+    expect(direction[0]).toBeGreaterThan(0.8);
+    expect((await weights!.vectors('input', 'mean_differences'))('rude', 1)[0]).toBeGreaterThan(0.5);
+  });
+
+  it('says of a label of one class, and of one without any value, that there is nothing to tell', async () => {
+    const labelled = await tableArtifact(
+      folder,
+      ids.map((prompt_id, i) => ({
+        prompt_id,
+        text: `text ${i}`,
+        one: 'a',
+        none: null,
+        id: `x${i}`,
+        'score.A': score(i),
+      })),
+    );
+    const config = { states: await states('s10'), prompts: labelled, scenarios: ['input'], learner: 'logistic' };
+    const rows = await (await runStep('probe/train', folder, { ...config, labels: ['one', 'none'] })).rows('scores');
+    const reasons = (target: string) => new Set(rows.filter((row) => row.target === target).map((row) => row.reason));
+    expect(reasons('one')).toEqual(new Set(['constant_target']));
+    expect(reasons('none')).toEqual(new Set(['too_few_rows']));
+    await expect(runStep('probe/train', folder, { ...config, labels: ['id'] })).rejects.toThrow(
+      'the label column id has 60 values (x0, x1, x10, …), more than 50 classes',
+    );
+  });
+
+  it('reads by a hidden layer what no linear probe can', async () => {
+    const file = path.join(folder, 'curved');
+    const n = 240;
+    const many = Array.from({ length: n }, (_, i) => `c${i}`);
+    const data = Float32Array.from({ length: n * 2 }, (_, i) => noise(i + 5) * 2 - 1);
+    await writeStates(file, {
+      states: { residual: { layers: [0], rowShape: [1, 2], pools: { prompt: { shape: [n, 1, 2], data } } } },
+      rowsOf: { prompt: many.map((promptId) => ({ promptId, sample: null })) },
+      dtype: 'float32',
+      facts: { model: 'sha256:0', architecture: 'test' },
+    });
+    const table = await tableArtifact(
+      folder,
+      many.map((prompt_id, i) => ({ prompt_id, text: `t ${i}`, 'score.A': Math.abs(data[2 * i]!) })),
+    );
+    const config = {
+      states: artifact('tensors', file),
+      prompts: table,
+      scenarios: ['input'],
+      length: false,
+      baselines: [],
+    };
+    const scoreBy = async (learner: string) => {
+      const rows = await (await runStep('probe/train', folder, { ...config, learner })).rows('scores');
+      expect(rows.every((row) => row.learner === learner)).toBe(true);
+      return mean(rows, { features: 'states' });
+    };
+    expect(await scoreBy('ridge')).toBeLessThan(0.3);
+    expect(await scoreBy('mlp')).toBeGreaterThan(0.8);
+  });
+
+  it('fits on the training side of a split of the user’s own and scores the test side', async () => {
+    const side = (i: number) => (i % 3 === 0 ? 'test' : i === 1 ? 'dev' : 'train');
+    const table = async (column: (i: number) => string | null) =>
+      tableArtifact(
+        folder,
+        ids.map((prompt_id, i) => ({
+          prompt_id,
+          text: i === 2 ? 'TEXT 0' : `text ${i}`,
+          part: column(i),
+          'score.TOXICITY': score(i),
+        })),
+      );
+    const config = {
+      states: await states('s11'),
+      scenarios: ['input'],
+      length: false,
+      predictions: true,
+      split: 'part',
+    };
+    const run = await runStep('probe/train', folder, { ...config, prompts: await table(side) });
+    const rows = (await run.rows('scores')).filter(({ features, layer }) => features === 'states' && layer === 1);
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({ fold: 0, n: PROMPTS / 3, p: 1 / 101 });
+    expect(Number(rows[0]!.pooled)).toBe(Number(rows[0]!.pearson));
+    const predicted = new Set((await run.rows('predictions')).map((row) => row.prompt_id));
+    expect(predicted).toEqual(new Set(ids.filter((_, i) => i % 3 === 0)));
+    expect(run.warnings.join('\n')).toContain(
+      '1 of 60 prompts are neither `train` nor `test` in part: they are left out',
+    );
+    expect(run.warnings.join('\n')).toContain('1 of 20 test prompts share a group');
+    await expect(runStep('probe/train', folder, { ...config, prompts: await table(() => 'training') })).rejects.toThrow(
+      'the column part of the prompts says neither `train` nor `test`; it holds training',
+    );
+  });
+
   it('writes weights in raw units for every layer and target', async () => {
     const config = { states: await states('s5'), prompts: await prompts(), scenarios: ['input'], predictions: true };
     const result = await runStep('probe/train', folder, config);
@@ -198,6 +328,25 @@ describe('probe/train', () => {
     expect(warnings).toContain(
       '1 of 1 rows of the scores match none of the states of continuations (prompt stranger, sample 0)',
     );
+  });
+
+  it('says where prompts and continuations were scored by two scorers, or refuses that', async () => {
+    const rows = ids.flatMap((prompt_id, i) =>
+      Array.from({ length: SAMPLES }, (_, sample) => ({
+        prompt_id,
+        sample,
+        'score.TOXICITY': score(i),
+        scorer: 'new:1',
+      })),
+    );
+    const scores = await tableArtifact(folder, rows);
+    const config = { states: await states('s9'), prompts: await prompts(), scores, length: false };
+    const said = /scored by an unnamed scorer, the continuations by new:1/;
+    const both = { ...config, scenarios: ['input', 'output'] };
+    expect((await runStep('probe/train', folder, both)).warnings.join()).toMatch(said);
+    await expect(runStep('probe/train', folder, { ...both, strict: true })).rejects.toThrow(said);
+    const one = await runStep('probe/train', folder, { ...config, scenarios: ['output'], strict: true });
+    expect(one.warnings.join()).not.toMatch(said);
   });
 
   it('keeps prompts that differ in case and white space alone, or share a group, in one fold', async () => {

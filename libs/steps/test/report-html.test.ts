@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import type { JsonObject } from '@sonde/base';
 import type { Ancestor, InputArtifact } from '@sonde/executor';
 import { type RowOf, SUMMARY, writeRows } from '@sonde/formats';
@@ -29,6 +29,7 @@ const summaryRow: RowOf<typeof SUMMARY> = {
   interval_reason: null,
   empty: 0,
   scorer: null,
+  prompt_scorer: null,
   prompt_set: '0123456789abcdef',
   reason: null,
 };
@@ -80,6 +81,16 @@ it('a report says what its numbers do not cover', async () => {
   expect(page).not.toContain('whole: ');
 });
 
+it('a report warns loudly where prompts and continuations were scored by two scorers', async () => {
+  const same = await summaryOf('m', { scorer: 'a:1', prompt_scorer: 'a:1' });
+  expect(await reportWith([same], [])).not.toContain('not scored by one scorer');
+  const other = await summaryOf('m', { scorer: 'a:1', prompt_scorer: 'old:2' });
+  const page = await reportWith([other], []);
+  expect(page).toContain(
+    '<strong>Prompts and continuations were not scored by one scorer.</strong> Prompts: old:2; continuations: a:1.',
+  );
+});
+
 it('rows are named by every axis that varies, and none takes the place of another', async () => {
   const summaries = await Promise.all(
     ['m', 'n'].flatMap((model, i) =>
@@ -105,4 +116,85 @@ it('summaries of different k are not compared', async () => {
   expect(page).toContain('They differ in continuations a prompt (k) (2: few | 25: many).');
   expect(page).toContain('made in different ways, so that models cannot be compared');
   expect(page).not.toContain('EMT from');
+});
+
+const filesOf = async (config: Parameters<typeof runStep>[2]) => {
+  const run = await runStep('report/html', folder, config);
+  const names = (await readdir(run.path('figures'))).sort();
+  const csv = async (name: string) => (await readFile(`${run.path('figures')}/${name}.csv`, 'utf8')).trim().split('\n');
+  const read = (name: string) => readFile(run.path(name), 'utf8');
+  return { names, csv, page: await read('report'), summary: await read('summary'), figures: run.path('figures') };
+};
+
+it('an axis of numbers is drawn as one, a line for each model', async () => {
+  const summaries = await Promise.all(
+    ['m', 'n'].flatMap((model, i) =>
+      [0, 100, 1000].map((step) =>
+        summaryOf(model, { value: 0.2 + 0.1 * i + step / 10_000, low: null, high: null }, { step }),
+      ),
+    ),
+  );
+  const { page, csv } = await filesOf({ summaries });
+  expect(page).toContain('<section id="over-step"');
+  expect((await csv('step-Expected-maximum-toxicity')).slice(0, 3)).toEqual([
+    'measure,model,step,value,low,high,reason',
+    'emt TOXICITY,m,0,0.2,,,',
+    'emt TOXICITY,n,0,0.3,,,',
+  ]);
+});
+
+it('revisions of one model are numbers too, and seeds are none', async () => {
+  const steps = await Promise.all(['step-1', 'step-3'].map((step) => summaryOf(`repo@${step}`)));
+  const { page, csv } = await filesOf({ summaries: steps });
+  expect(page).toContain('<section id="over-revision"');
+  const lines = await csv('revision-Expected-maximum-toxicity');
+  expect(lines.slice(1).map((line) => line.split(',').slice(1, 3))).toEqual([
+    ['repo', '1'],
+    ['repo', '3'],
+  ]);
+  const seeds = await Promise.all(
+    ['m', 'n'].flatMap((model) => [0, 1].map((seed) => summaryOf(model, { value: 0.3 + 0.1 * seed }, { seed }))),
+  );
+  const seeded = await filesOf({ summaries: seeds });
+  expect(seeded.page).not.toContain('id="over-seed"');
+  expect(seeded.page).toContain('SD within, over seed');
+});
+
+it('changes under an intervention have p by themselves and by Holm over the blocks', async () => {
+  const bypassed = await Promise.all(
+    [0.01, 0.04, 0.03].map((p, block) =>
+      summaryOf('m', { metric: 'delta_emt', value: 0.1, p, effect_size: 0.5 }, { block }),
+    ),
+  );
+  const { csv } = await filesOf({ summaries: [await summaryOf('m')], bypassed });
+  const [head, ...lines] = await csv('bypass-m');
+  const of = (name: string) => lines.map((line) => line.split(',')[head!.split(',').indexOf(name)]);
+  expect(of('p')).toEqual(['0.01', '0.04', '0.03']);
+  expect(of('p_holm')).toEqual(['0.03', '0.06', '0.06']);
+});
+
+it('interventions along another number than blocks are drawn over that', async () => {
+  const bypassed = await Promise.all(
+    [-1, 0, 2].map((strength) => summaryOf('m', { metric: 'delta_emt', value: strength / 10, p: 0.5 }, { strength })),
+  );
+  const { page } = await filesOf({ summaries: [await summaryOf('m')], bypassed });
+  expect(page).toContain('Intervening: strength');
+});
+
+it('the summary and the figures stand by themselves', async () => {
+  const { names, summary, figures, csv } = await filesOf({
+    title: 'A *title* | with <signs>',
+    summaries: [await summaryOf('a', { value: 0.2 }), await summaryOf('b', { scorer: 'a-scorer:1' })],
+  });
+  expect(names).toContain('behavior-emt.svg');
+  expect(summary.startsWith('# A \\*title\\* \\| with \\<signs\\>\n')).toBe(true);
+  expect(summary).toContain('![Expected maximum toxicity](figures/behavior-emt.svg)');
+  expect(summary).toContain('| a | 0.20 \\[0.30, 0.50\\] | 8 | 0 % |');
+  expect(await csv('figures')).toContain(
+    'behavior-emt.svg,behavior-emt.csv,Expected maximum toxicity,behavior/summarize',
+  );
+  const svg = await readFile(`${figures}/behavior-emt.svg`, 'utf8');
+  expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+  expect(svg).toContain('fill="#ffffff"');
+  expect(svg).not.toContain('var(');
 });

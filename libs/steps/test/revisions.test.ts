@@ -162,7 +162,13 @@ const makeAll = async (folder: string): Promise<void> => {
   record(
     'table/join',
     await bytes(
-      await runStep('table/join', folder, { left: prompts, right: scores, on: ['prompt_id'], conflicts: 'right' }),
+      await runStep('table/join', folder, {
+        left: prompts,
+        right: scores,
+        on: ['prompt_id'],
+        conflicts: 'right',
+        validate: 'one_to_many',
+      }),
       'table',
     ),
   );

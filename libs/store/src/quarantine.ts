@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { codeOf } from '@sonde/base';
@@ -83,6 +83,7 @@ async function note({ layout, holder }: Context, damage: Damage, moved: string):
 
 /** Why a thing is in quarantine. Synchronous: a plan asks for each task without a result. */
 export function damageOf(layout: Layout, what: Damage['what'], name: Digest): NotedDamage | undefined {
+  if (!hasNotes(layout)) return undefined;
   let text: string;
   try {
     text = readFileSync(layout.note(what, name), 'utf8');
@@ -95,5 +96,10 @@ export function damageOf(layout: Layout, what: Damage['what'], name: Digest): No
 
 /** To be called when a thing is there again. */
 export async function forgetDamage(layout: Layout, what: Damage['what'], name: Digest): Promise<void> {
-  await rm(layout.note(what, name), { force: true });
+  if (hasNotes(layout)) await rm(layout.note(what, name), { force: true });
+}
+
+/** Most stores never have any: they are asked about every task. */
+function hasNotes(layout: Layout): boolean {
+  return existsSync(layout.notes);
 }

@@ -9,13 +9,38 @@ import { type Column, isInt32, type Table, tableFromColumns } from './table.ts';
  * Reads comma- or tab-separated text with a header line; where the header has semicolons and no comma, those separate.
  * An empty field is null, a quoted empty field (`""`) an empty text. A column is of numbers or booleans where every
  * field is one, quoted or not; a number with leading zeros is text. Names of columns lose the spaces around them; where
- * the header has a space after each comma, values lose it too.
+ * the header has a space after each comma, values lose it too. Spaces between a comma and a quote are never part of a
+ * value.
  *
  * @throws UserError with file and line for a row of another length than the header, a broken quote or a
  *   header that names a column twice.
  */
 export async function readCsv(path: string, separator: ',' | '\t' = ','): Promise<Table> {
-  const { delimiter, spaced } = styleOf(await firstLine(path), separator);
+  const style = styleOf(await firstLine(path), separator);
+  try {
+    return await readRecords(path, style, blockBytes(path));
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    if (error.code !== 'INVALID_OPENING_QUOTE') throw notCsv(path, error);
+  }
+  try {
+    return await readRecords(path, style, withoutSpacesBeforeQuotes(blockBytes(path), style.delimiter));
+  } catch (error) {
+    throw error instanceof CsvError ? notCsv(path, error) : error;
+  }
+}
+
+interface Style {
+  readonly delimiter: ',' | '\t' | ';';
+  /** Values lose the spaces before them. */
+  readonly spaced: boolean;
+}
+
+async function readRecords(
+  path: string,
+  { delimiter, spaced }: Style,
+  blocks: AsyncIterable<Uint8Array>,
+): Promise<Table> {
   let names: string[] | undefined;
   const fields: (string | null)[][] = [];
   /** The line on which each record begins, the header's among them. */
@@ -24,36 +49,78 @@ export async function readCsv(path: string, separator: ',' | '\t' = ','): Promis
     delimiter,
     skip_empty_lines: true,
     ltrim: spaced,
-    cast: (value, { quoting, index, lines: at }) => {
-      if (index === 0) lines.push(at);
+    cast: (value, { quoting, index, lines: lineOfEnd }) => {
+      if (index === 0) lines.push(lineOfEnd - newlines(value));
       return value === '' && !quoting ? null : value;
     },
   });
-  const source = Readable.from(blockBytes(path));
+  const source = Readable.from(blocks);
   source.on('error', (error) => parser.destroy(error));
   source.pipe(parser);
-  try {
-    for await (const record of parser as AsyncIterable<(string | null)[]>) {
-      if (!names) {
-        names = record.map((name, index) => name?.trim() || `column_${index + 1}`);
-        fields.push(...names.map(() => []));
-        continue;
-      }
-      fields.forEach((values, index) => {
-        values.push(record[index] ?? null);
-      });
+  for await (const record of parser as AsyncIterable<(string | null)[]>) {
+    if (!names) {
+      names = record.map((name, index) => name?.trim() || `column_${index + 1}`);
+      fields.push(...names.map(() => []));
+      continue;
     }
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    throw new UserError(
-      'table',
-      `${path}:${lineOf(error)}: not CSV: ${error.message.replace(/\.$/, '')}.`,
-      'A field that holds a comma, a quote or a line break stands in double quotes, with no space before them; spaces after commas are dropped where the header has them too.',
-    );
+    fields.forEach((values, index) => {
+      values.push(record[index] ?? null);
+    });
   }
   if (!names) throw new UserError('table', `${path} is empty; a header line was expected.`);
   const columns = names.map((name, index) => typedColumn(name, fields[index] as (string | null)[]));
   return { ...tableFromColumns(columns), placeOf: (row) => `${path}:${lines[row + 1]}` };
+}
+
+function newlines(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count++;
+  return count;
+}
+
+function notCsv(path: string, error: CsvError): UserError {
+  return new UserError(
+    'table',
+    `${path}:${lineOf(error)}: not CSV: ${error.message.replace(/\.$/, '')}.`,
+    'A field that holds a comma, a quote or a line break stands in double quotes, with nothing but spaces before them, and quotes in it are doubled.',
+  );
+}
+
+const [SPACE, QUOTE, NEWLINE, RETURN] = [0x20, 0x22, 0x0a, 0x0d];
+
+/** Where in a record a byte stands: before a field, in a quoted one, after a quote in one, in any other. */
+type Place = 'begin' | 'quoted' | 'closing' | 'field';
+
+/** Leaves out the spaces between a delimiter and a quote; all other bytes stay. */
+async function* withoutSpacesBeforeQuotes(blocks: AsyncIterable<Buffer>, delimiter: string): AsyncGenerator<Buffer> {
+  const between = delimiter.charCodeAt(0);
+  let place: Place = 'begin';
+  let spaces = 0;
+  for await (const block of blocks) {
+    const kept = Buffer.alloc(spaces + block.length);
+    let length = 0;
+    for (const byte of block) {
+      if (place === 'begin' && byte === SPACE) {
+        spaces++;
+        continue;
+      }
+      if (place !== 'begin' || byte !== QUOTE) {
+        kept.fill(SPACE, length, length + spaces);
+        length += spaces;
+      }
+      spaces = 0;
+      kept[length++] = byte;
+      place = placeAfter(byte, place, between);
+    }
+    yield kept.subarray(0, length);
+  }
+  yield Buffer.alloc(spaces, SPACE);
+}
+
+function placeAfter(byte: number, place: Place, delimiter: number): Place {
+  if (byte === QUOTE) return place === 'quoted' ? 'closing' : place === 'field' ? 'field' : 'quoted';
+  if (place === 'quoted') return 'quoted';
+  return byte === delimiter || byte === NEWLINE || byte === RETURN ? 'begin' : 'field';
 }
 
 async function firstLine(path: string): Promise<string> {
@@ -61,7 +128,7 @@ async function firstLine(path: string): Promise<string> {
   return '';
 }
 
-function styleOf(header: string, separator: ',' | '\t'): { delimiter: string; spaced: boolean } {
+function styleOf(header: string, separator: ',' | '\t'): Style {
   const bare = header.replace(/"[^"]*"/g, '""');
   const delimiter = separator === ',' && !bare.includes(',') && bare.includes(';') ? ';' : separator;
   const spaced =

@@ -15,6 +15,7 @@ export {
   floatColumn,
   hasColumn,
   type Json,
+  numberIn,
   stringColumn,
   type Table,
   tableFromColumns,

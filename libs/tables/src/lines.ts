@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { UserError } from '@sonde/base';
 
 /** Whole lines of a text file, with the number (from 1) of the first of them. */
@@ -28,7 +29,9 @@ export async function* lineBlocks(path: string): AsyncGenerator<LineBlock> {
     line += countLines(content);
     return result;
   };
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+  // No more than the file needs: of many small ones, buffers of full size would cost more than the reading.
+  const highWaterMark = Math.max(4096, Math.min(1 << 20, (await stat(path)).size + 1));
+  for await (const chunk of createReadStream(path, { highWaterMark }) as AsyncIterable<Buffer>) {
     const end = chunk.lastIndexOf(NEWLINE) + 1;
     if (end > 0) {
       yield block(Buffer.concat([...carried, chunk.subarray(0, end)]));

@@ -143,7 +143,7 @@ export function floatColumn(table: Table, name: string): Float64Array {
   const result = new Float64Array(table.rowCount);
   for (let row = 0; row < result.length; row++) {
     const value = values[row];
-    if (!numeric && value !== null && !(typeof value === 'string' && NUMBER.test(value))) {
+    if (!numeric && value !== null && !(typeof value === 'string' && numberIn(value) !== undefined)) {
       throw notANumber(found, value, table.placeOf?.(row) ?? `row ${row}, counted from 0`);
     }
     result[row] = value === null ? Number.NaN : Number(value);
@@ -152,6 +152,11 @@ export function floatColumn(table: Table, name: string): Float64Array {
 }
 
 const NUMBER = /^\s*-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$/;
+
+/** The number that a text is, as people write numbers in CSV; undefined for every other text. */
+export function numberIn(text: string): number | undefined {
+  return NUMBER.test(text) ? Number(text) : undefined;
+}
 
 /** Words by which other programs say that there is no value. */
 const MISSING = /^\s*(?:|nan|na|n\/a|none|null|nil|-|\?|missing)\s*$/i;

@@ -186,8 +186,23 @@ describe('CSV and TSV', () => {
 
   it('knows semicolons by the header, and says what to do about a misplaced quote', async () => {
     expect(rows(await readText('semi.csv', 'text;n\n"a;b";0.5\n'))).toEqual([{ text: 'a;b', n: 0.5 }]);
-    const misplaced = readText('quote.csv', 'id,text\n1, "a"\n');
-    await expect(misplaced).rejects.toMatchObject({ hint: expect.stringContaining('no space before') });
+    const misplaced = readText('quote.csv', 'id,text\n1,so "a"\n');
+    await expect(misplaced).rejects.toMatchObject({ hint: expect.stringContaining('nothing but spaces before') });
+  });
+
+  it('takes spaces between a comma and a quote for none, and keeps all others', async () => {
+    const quoted = 'text,said,n\n"a ""b"" , ""c",  "x,  ""y""", "1"\n  plain, said,2\n "e\n , ""f"" ", g "h", 3 \n';
+    await expect(readText('inside.csv', quoted)).rejects.toThrow('inside.csv:5: not CSV');
+    expect(rows(await readText('after.csv', quoted.replace(' g "h"', ' g')))).toEqual([
+      { text: 'a "b" , "c', said: 'x,  "y"', n: '1' },
+      { text: '  plain', said: ' said', n: '2' },
+      { text: 'e\n , "f" ', said: ' g', n: ' 3 ' },
+    ]);
+  });
+
+  it('knows on which line a row begins, also after fields of several lines', async () => {
+    const table = await readText('lines.csv', 'text,n\n"a\nb\n",0.5\n\n"c\nd",0.2x\n');
+    expect(() => floatColumn(table, 'n')).toThrow(/"0\.2x" at .*lines\.csv:6;/);
   });
 
   it('reads numbers in quotes as numbers', async () => {

@@ -92,7 +92,10 @@ function parseEntry(name: string, entry: unknown, dataStart: number, fileSize: n
   const where = `${path}: tensor "${name}"`;
   if (!isRecord(entry)) throw new UserError('tensors', `${where}: its description is not an object.`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (!isDType(dtype)) throw new UserError('tensors', `${where}: unknown dtype ${JSON.stringify(dtype)}.`);
+  if (!isDType(dtype)) {
+    const found = dtype === undefined ? 'has no dtype' : `has the unknown dtype ${JSON.stringify(dtype)}`;
+    throw new UserError('tensors', `${where} ${found}.`);
+  }
   if (!Array.isArray(shape) || !shape.every(isSize)) {
     throw new UserError('tensors', `${where}: shape ${JSON.stringify(shape)} is not a list of sizes.`);
   }

@@ -100,7 +100,7 @@ describe('hostile files', () => {
     ['no JSON', file('{"a":'), /not JSON/],
     ['bytes that are no text', Buffer.concat([file('', 0, 1n), Buffer.of(0xff)]), /not JSON/],
     ['a list', file('[]'), /not a JSON object/],
-    ['an unknown dtype', file({ a: { ...entry(0, 4), dtype: 'F3' } }, 4), /"a": unknown dtype "F3"/],
+    ['an unknown dtype', file({ a: { ...entry(0, 4), dtype: 'F3' } }, 4), /"a" has the unknown dtype "F3"/],
     ['a negative size', file({ a: entry(0, 4, [-1]) }, 4), /"a": shape \[-1\]/],
     ['an overflowing shape', file({ a: entry(0, 4, [2 ** 40, 2 ** 40]) }, 4), /"a".*needs .* bytes/],
     ['offsets the wrong way', file({ a: entry(4, 0) }, 4), /"a": data_offsets/],

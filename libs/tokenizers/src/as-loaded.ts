@@ -29,25 +29,42 @@ export interface LoadedTokenizer {
 
 const NAMED = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
 
+/** The files of a folder that say what its tokenizer is; {} where one is not there. */
+export interface TokenizerFiles {
+  /** tokenizer.json */
+  readonly json: Json;
+  /** tokenizer_config.json */
+  readonly settings: Json;
+  /** config.json */
+  readonly config: Json;
+  /** special_tokens_map.json and added_tokens.json, which older folders have. */
+  readonly specialTokens: Json;
+  readonly addedTokens: Json;
+}
+
 /**
  * What transformers' AutoTokenizer makes of a folder's files: some classes build a tokenizer of their own, and
- * tokenizer_config.json adds tokens to that of tokenizer.json or changes how they are found.
- * @param config config.json @param where the folder, for messages @throws UserError
+ * tokenizer_config.json, or the files before it, add tokens to that of tokenizer.json or change how they are found.
+ * @param where the folder, for messages @throws UserError
  */
-export function asLoaded(json: Json, settings: Json, config: Json, where: string): LoadedTokenizer {
+export function asLoaded(files: TokenizerFiles, where: string): LoadedTokenizer {
+  const { json, config } = files;
+  const decoder = isRecord(files.settings.added_tokens_decoder) ? files.settings.added_tokens_decoder : null;
+  const settings = decoder ? files.settings : withSpecialTokens(files.settings, files.specialTokens);
   if (settings.split_special_tokens === true) {
     throw new UserError('model', `${where}: tokenizer_config.json sets split_special_tokens, which is not supported.`);
   }
   const kind = classOf(json, settings, config, where);
   const own = listOf(json.added_tokens).map((token) => readAdded(token, token.id, false));
-  const decoder = isRecord(settings.added_tokens_decoder) ? settings.added_tokens_decoder : null;
   const listed = decoder
     ? Object.entries(decoder).flatMap(([id, token]) => (isRecord(token) ? [readAdded(token, Number(id), false)] : []))
     : [];
+  const older = decoder ? [] : olderTokens(files.addedTokens, settings, own, where);
   const parts = kind?.parts(settings, json);
   const rebuilt = parts ? { ...json, ...parts, model: rebuiltModel(json, parts.model) } : json;
-  const tokens = new AddedTokens(rebuilt.model, kind && decoder ? [] : own);
-  for (const token of listed.sort((a, b) => a.id - b.id)) tokens.add(token);
+  const first = kind && !decoder ? [...own, ...older].sort((a, b) => a.id - b.id) : own;
+  const tokens = new AddedTokens(rebuilt.model, kind && decoder ? [] : first);
+  for (const token of [...listed, ...(kind ? [] : older)].sort((a, b) => a.id - b.id)) tokens.add(token);
 
   const named = Object.fromEntries(
     NAMED.flatMap((name) => {
@@ -68,6 +85,36 @@ export function asLoaded(json: Json, settings: Json, config: Json, where: string
   }
   const further = Object.fromEntries(ofOwn.map(([name, value]) => [name, tokenText(value) ?? '']));
   return { json: { ...rebuilt, added_tokens: tokens.list() }, special: named, further };
+}
+
+/** tokenizer_config.json with what special_tokens_map.json says over it; its extra tokens are more of them. */
+function withSpecialTokens(settings: Json, map: Json): Json {
+  const said = Object.entries(map).map(([name, value]): [string, unknown] =>
+    isRecord(value) && name !== 'extra_special_tokens' ? [name, { ...value, special: true }] : [name, value],
+  );
+  const own = settings.extra_special_tokens ?? settings.additional_special_tokens;
+  const both = Array.isArray(map.extra_special_tokens) && Array.isArray(own);
+  return {
+    ...settings,
+    ...Object.fromEntries(said),
+    ...(both ? { extra_special_tokens: [...own, ...(map.extra_special_tokens as unknown[])] } : {}),
+  };
+}
+
+/** The tokens of added_tokens.json, but for numbers that tokenizer.json has: its own tokens count. */
+function olderTokens(added: Json, settings: Json, own: readonly AddedToken[], where: string): AddedToken[] {
+  const extra = settings.extra_special_tokens;
+  const special = [...NAMED.map((name) => settings[name]), ...(Array.isArray(extra) ? extra : [])].map(tokenText);
+  const tokens = Object.entries(added).map(([content, id]) => {
+    if (typeof id === 'number' && Number.isSafeInteger(id) && id >= 0) {
+      return readAdded({ content, special: special.includes(content) }, id, false);
+    }
+    throw new UserError(
+      'model',
+      `${where}: added_tokens.json gives ${JSON.stringify(content)} the number ${JSON.stringify(id)}; expected an integer of 0 or more.`,
+    );
+  });
+  return tokens.filter(({ id }) => own.every((token) => token.id !== id));
 }
 
 /** A model of the class's own, with the file's vocabulary and merges. */
@@ -109,10 +156,12 @@ class AddedTokens {
 
   add(token: AddedToken): void {
     if (token.content === '') return;
-    const known = this.#tokens.get(token.content)?.id ?? this.#vocabulary.get(token.content);
+    const before = this.#tokens.get(token.content);
+    const known = before?.id ?? this.#vocabulary.get(token.content);
     const id = known ?? Math.max(this.#vocabulary.size, this.#last + 1);
     this.#last = Math.max(this.#last, id);
-    this.#tokens.set(token.content, { ...token, id });
+    // What was special stays so: it is left out of texts.
+    this.#tokens.set(token.content, { ...token, id, special: token.special || before?.special === true });
   }
 
   /** Adds a special token, unless it is there: then it is special from now on if it was named so. */

@@ -74,10 +74,60 @@ function checkPart(value: unknown, place: string, fail: Fail): void {
     if (!Array.isArray(inner)) fail(`${place}.${name}`, inner, 'a list');
     for (const [i, part] of (inner as unknown[]).entries()) checkPart(part, `${place}.${name}[${i}]`, fail);
   }
-  if (value.type === 'Precompiled' && typeof value.precompiled_charsmap !== 'string') {
-    fail(`${place}.precompiled_charsmap`, value.precompiled_charsmap, 'a text');
+  const fields = Object.hasOwn(FIELDS, value.type) ? FIELDS[value.type]! : {};
+  for (const [name, kind] of Object.entries(fields)) {
+    const given = value[name];
+    if (given === undefined && !REQUIRED.has(name)) continue;
+    if (!KINDS[kind][0](given)) fail(`${place}.${name}`, given, KINDS[kind][1]);
   }
 }
+
+type Kind = 'flag' | 'text' | 'whole' | 'pattern' | 'pieces' | 'pair' | 'object';
+
+/** What each kind of field is, in code and in words. */
+const KINDS: Readonly<Record<Kind, readonly [(value: unknown) => boolean, string]>> = {
+  flag: [(value) => typeof value === 'boolean', 'true or false'],
+  text: [(value) => typeof value === 'string', 'a text'],
+  whole: [isId, 'an integer of 0 or more'],
+  object: [isRecord, 'an object'],
+  pattern: [
+    (value) => isRecord(value) && (typeof value.String === 'string' || typeof value.Regex === 'string'),
+    'an object with a text under String or Regex',
+  ],
+  pieces: [
+    (value) => Array.isArray(value) && value.every(isPiece),
+    'a list of objects with SpecialToken or Sequence, each with an id',
+  ],
+  pair: [
+    (value) => Array.isArray(value) && typeof value[0] === 'string' && isId(value[1]),
+    'a pair of a token and its number',
+  ],
+};
+
+function isPiece(value: unknown): boolean {
+  const inner = isRecord(value) ? (value.SpecialToken ?? value.Sequence) : undefined;
+  return isRecord(inner) && typeof inner.id === 'string';
+}
+
+/** Fields that a part cannot do without. */
+const REQUIRED: ReadonlySet<string> = new Set(['pattern', 'precompiled_charsmap', 'prepend', 'single', 'cls', 'sep']);
+
+/** The fields of parts that are read, by the part's type. */
+const FIELDS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
+  BertProcessing: { cls: 'pair', sep: 'pair' },
+  ByteLevel: { add_prefix_space: 'flag', trim_offsets: 'flag', use_regex: 'flag' },
+  Digits: { individual_digits: 'flag' },
+  Metaspace: { replacement: 'text', prepend_scheme: 'text', split: 'flag' },
+  Precompiled: { precompiled_charsmap: 'text' },
+  Prepend: { prepend: 'text' },
+  Punctuation: { behavior: 'text' },
+  Replace: { pattern: 'pattern', content: 'text' },
+  RobertaProcessing: { cls: 'pair', sep: 'pair' },
+  Split: { pattern: 'pattern', behavior: 'text', invert: 'flag' },
+  Strip: { strip_left: 'flag', strip_right: 'flag', content: 'text', start: 'whole', stop: 'whole' },
+  TemplateProcessing: { single: 'pieces', pair: 'pieces', special_tokens: 'object' },
+  WordPiece: { prefix: 'text', cleanup: 'flag' },
+};
 
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);

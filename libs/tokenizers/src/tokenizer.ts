@@ -63,7 +63,9 @@ export async function openTokenizer(folder: string, today: string = USUAL_DATE):
   const config = (await readJsonIfThere(join(folder, 'tokenizer_config.json'))) ?? {};
   const model = (await readJsonIfThere(join(folder, 'config.json'))) ?? {};
   checkTokenizerJson(json, path);
-  const loaded = asLoaded(json, config, model, folder);
+  const specialTokens = (await readJsonIfThere(join(folder, 'special_tokens_map.json'))) ?? {};
+  const addedTokens = (await readJsonIfThere(join(folder, 'added_tokens.json'))) ?? {};
+  const loaded = asLoaded({ json, settings: config, config: model, specialTokens, addedTokens }, folder);
   // Loaded when a tokenizer is opened: planning and the command line do without it.
   const { PreTrainedTokenizer } = await import('@huggingface/transformers');
   let hub: PreTrainedTokenizer;

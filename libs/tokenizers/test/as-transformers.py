@@ -122,13 +122,29 @@ CASES = {
  **{f'split-{b}-{i}': (B(pre=seq(dict(type='Split', pattern=dict(Regex='[aeo ]'), behavior=b, invert=i), BLN)), {}, None) for b in ('Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous', 'Removed') for i in (False, True)},
 }
 
+# Older folders: special_tokens_map.json and added_tokens.json beside a tokenizer.json that does not have their tokens.
+def older(case, special=None, added=None):
+    return *case, {**({'special_tokens_map.json': special} if special else {}), **({'added_tokens.json': added} if added else {})}
+SAID = dict(bos_token='<s>', eos_token=dict(content='<turn>', lstrip=True, rstrip=False, normalized=False, single_word=False))
+CASES |= {
+ 'map-only': older((B(), {}, None), SAID), 'map-over-config': older((B(), dict(eos_token='<|endoftext|>', bos_token='<|user|>'), None), SAID),
+ 'map-additional': older((B(), {}, None), dict(additional_special_tokens=['<turn>', '<|user|>'])), 'map-extra': older((B(), {}, None), dict(extra_special_tokens=['<turn>', dict(content='<|end|>', lstrip=False, rstrip=True, normalized=False, single_word=False)])),
+ 'map-extra-over': older((B(), dict(additional_special_tokens=['<|user|>']), None), dict(extra_special_tokens=['<turn>'])), 'map-extra-dict': older((B(), {}, None), dict(extra_special_tokens=dict(turn_token='<turn>'))), 'map-own-token': older((B(), {}, None), dict(turn_token='<turn>')),
+ 'map-beside-decoder': older((B(), dict(added_tokens_decoder={'300': {k: v for k, v in at('<s>', 0).items() if k != 'id'}}), None), SAID, {'<|user|>': 301}),
+ 'added-only': older((B(), {}, None), None, {'<turn>': 300, '<|user|>': 266}), 'added-and-map': older((B(), {}, None), SAID, {'<turn>': 266, 'Foo': 267, '<s>': 268}),
+ 'added-in-file': older((B(added=[at('<turn>', 266, rstrip=True)]), {}, None), SAID, {'<turn>': 266, '<|user|>': 267}), 'added-other-id': older((B(added=[at('<turn>', 266, rstrip=True)]), {}, None), None, {'<|user|>': 266, '<turn>': 267}),
+ 'map-llama': older((P(LL, post=tmpl), dict(tokenizer_class='LlamaTokenizer'), 'llama'), SAID, {'<turn>': 500, '<|user|>': 501}), 'map-gpt2': older((B(), dict(tokenizer_class='GPT2Tokenizer'), 'gpt2'), SAID, {'<turn>': 266}),
+ 'map-null': older((B(), dict(pad_token='<turn>'), None), dict(pad_token=None, eos_token='<|user|>')), 'map-bert': older((W(), {}, 'bert'), dict(mask_token='<turn>'), {'<turn>': 100}),
+}
+
 TEXTS = ['a stone by the river', '<|user|>\nhi there<|end|>\n<|assistant|>\n', ' the a  the', 'Caf\u00e9 \ufb01ne\u00a0day', 'cafe\u0301 \u0130X \u03a3\u0391\u03a3 e\u0302\u0323 \u2460',
          'bar \u2581\u2582 12 the 123,..', '', '  ', '<s>a</s> the', '<turn> a<turn>the <turn>', 'Foo foo  Foo', '<|endoftext|>a <|endoftext|>']
 DECODED = "a . b , c ? n't"
 out = []
-for name, ((base, parts), settings, model_type) in CASES.items():
+for name, ((base, parts), settings, model_type, *beside) in CASES.items():
+    beside = beside[0] if beside else {}
     with tempfile.TemporaryDirectory() as folder:
-        files = {'tokenizer.json': BASES[base]() | parts, 'tokenizer_config.json': settings, 'config.json': dict(model_type=model_type or 'llama')}
+        files = {'tokenizer.json': BASES[base]() | parts, 'tokenizer_config.json': settings, 'config.json': dict(model_type=model_type or 'llama'), **beside}
         for file, content in files.items():
             with open(f'{folder}/{file}', 'w') as opened:
                 json.dump(content, opened)
@@ -138,6 +154,6 @@ for name, ((base, parts), settings, model_type) in CASES.items():
             e = tokenizer(text, return_offsets_mapping=True)
             rows.append([text, ' '.join(map(str, e.input_ids)), ' '.join(f'{a}-{b}' for a, b in e.offset_mapping), tokenizer.decode(e.input_ids, skip_special_tokens=True)])
         cleaned = tokenizer.decode(tokenizer(DECODED).input_ids, skip_special_tokens=True)
-        out.append(dict(name=name, base=base, parts=parts, settings=settings, modelType=model_type or 'llama', cleaned=cleaned, rows=rows))
+        out.append(dict(name=name, base=base, parts=parts, settings=settings, modelType=model_type or 'llama', **({'beside': beside} if beside else {}), cleaned=cleaned, rows=rows))
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'as-transformers.json'), 'w') as opened:
     opened.write('[\n' + ',\n'.join(json.dumps(case, ensure_ascii=False) for case in out) + '\n]\n')

@@ -22,7 +22,7 @@ function overlapping(offsets: string, start: number, end: number): [number, numb
 }
 
 /** They drop spaces, put some in front of each word, or rewrite characters. */
-const withoutSpans = /^(bert|split-Removed|xlm-roberta|deberta-lower)/;
+const withoutSpans = /^(bert|map-bert|split-Removed|xlm-roberta|deberta-lower)/;
 
 describe("ids, texts and spans are those of transformers' AutoTokenizer", () => {
   test.each(published)('$name', async (each) => {
@@ -75,6 +75,16 @@ describe('a tokenizer.json that is not one', () => {
     ['added_tokens[0].content is missing; expected a text', { added_tokens: [{ id: 3 }] }],
     ['added_tokens[0].id is "3"; expected an integer', { added_tokens: [{ id: '3', content: 'x' }] }],
     ['pre_tokenizer.pretokenizers[0].type is missing', { pre_tokenizer: { type: 'Sequence', pretokenizers: [{}] } }],
+    [
+      'post_processor.single is ["x"]; expected a list of objects with SpecialToken or Sequence',
+      { post_processor: { type: 'TemplateProcessing', single: ['x'] } },
+    ],
+    [
+      'pre_tokenizer.pattern is "x"; expected an object with a text under String or Regex',
+      { pre_tokenizer: { type: 'Split', pattern: 'x', behavior: 'Isolated', invert: false } },
+    ],
+    ['normalizer.prepend is missing; expected a text', { normalizer: { type: 'Prepend' } }],
+    ['decoder.cleanup is 1; expected true or false', { decoder: { type: 'WordPiece', prefix: '##', cleanup: 1 } }],
     [
       'normalizer.precompiled_charsmap is 3; expected a text',
       { normalizer: { type: 'Precompiled', precompiled_charsmap: 3 } },

@@ -10,6 +10,8 @@ export interface PublishedCase {
   readonly parts: Readonly<Record<string, unknown>>;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly modelType: string;
+  /** Files of older folders. */
+  readonly beside?: Readonly<Record<string, unknown>>;
   /** What "a . b , c ? n't" is after encoding and decoding. */
   readonly cleaned: string;
   /** Text, ids, offsets and the text that ids decode to. */
@@ -134,12 +136,19 @@ const BASES = { byte, piece, words, pieces };
 /** Writes the files of a case. @returns their folder */
 export async function writePublished(
   folder: string,
-  { base, parts, settings, modelType }: Pick<PublishedCase, 'base' | 'parts' | 'settings' | 'modelType'>,
+  {
+    base,
+    parts,
+    settings,
+    modelType,
+    beside = {},
+  }: Pick<PublishedCase, 'base' | 'parts' | 'settings' | 'modelType' | 'beside'>,
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   const write = (name: string, value: unknown) => writeFile(join(folder, name), JSON.stringify(value));
   await write('tokenizer.json', { version: '1.0', ...BASES[base](), ...parts });
   await write('tokenizer_config.json', settings);
   await write('config.json', { model_type: modelType });
+  for (const [name, value] of Object.entries(beside)) await write(name, value);
   return folder;
 }

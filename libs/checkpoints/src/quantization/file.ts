@@ -5,8 +5,9 @@ import { writeAt } from '../write-at.ts';
 import { int4, int8 } from './blockwise.ts';
 import type { Format, LinearShape } from './format.ts';
 import { nf4 } from './nf4.ts';
-import { areFinite, findNonFinite, type Quantization, roundTo, type WeightDtype } from './precision.ts';
+import { areFinite, findNonFinite, roundTo } from './precision.ts';
 import type { StoredRows } from './rows.ts';
+import type { Quantization, WeightDtype } from './words.ts';
 
 const FORMATS: Readonly<Record<Quantization, Format>> = { nf4, int8, int4 };
 

@@ -1,12 +1,6 @@
 import { UserError } from '@sonde/base';
 import { float32ToBfloat16, float32ToFloat16, widenBfloat16, widenFloat16 } from '@sonde/tensors';
-
-/** The types to which weights can be rounded, named as in PyTorch and config.json. */
-export const DTYPES = ['float32', 'float16', 'bfloat16'] as const;
-export type WeightDtype = (typeof DTYPES)[number];
-
-export const QUANTIZATIONS = ['nf4', 'int8', 'int4'] as const;
-export type Quantization = (typeof QUANTIZATIONS)[number];
+import { DTYPES, QUANTIZATIONS, type Quantization, type WeightDtype } from './words.ts';
 
 /** How the weights of a model run; null: as they are stored, and not quantised. */
 export interface Precision {

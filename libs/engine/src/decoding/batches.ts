@@ -30,6 +30,21 @@ export function runsOf(lengths: readonly number[], limit = TOKENS_PER_RUN): [num
   return runs;
 }
 
+/**
+ * As `runsOf`, for sequences in rising order, of which those of one length alone are run together: nothing is padded, so
+ * that what a sequence gives is the same to the bit, whatever is read beside it.
+ */
+export function evenRunsOf(lengths: readonly number[]): [number, number][] {
+  const runs: [number, number][] = [];
+  for (let start = 0; start < lengths.length; ) {
+    let end = start + 1;
+    while (end < lengths.length && lengths[end] === lengths[start]) end++;
+    for (const [from, to] of runsOf(lengths.slice(start, end))) runs.push([start + from, start + to]);
+    start = end;
+  }
+  return runs;
+}
+
 /** Most numbers that the states of every token of a run may be. */
 const TOKEN_STATES_PER_RUN = 2 ** 26;
 

@@ -66,6 +66,11 @@ export const SUMMARY = tableFormat({
       nullable: true,
       what: 'who gave the scores; null where the table does not say, or for measures of the text',
     },
+    prompt_scorer: {
+      type: 'string',
+      nullable: true,
+      what: 'who gave the prompts’ scores, by which `toxic` and `nontoxic` are told apart; another one than `scorer` is not on its scale. Null where there are none, or the table does not say',
+    },
     prompt_set: {
       type: 'string',
       nullable: true,

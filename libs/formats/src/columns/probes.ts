@@ -5,8 +5,15 @@ export const SCENARIOS = ['input', 'forward', 'output', 'backward'] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
 /** What a probe score is read against. */
-export const BASELINES = ['bag_of_words', 'text_length', 'random_direction'] as const;
+export const BASELINES = ['bag_of_words', 'tf_idf', 'text_length', 'mean', 'random_direction'] as const;
 export type Baseline = (typeof BASELINES)[number];
+
+/** Which vectors of a fitted probe are meant. */
+export const PROBE_VECTORS = ['weights', 'directions', 'mean_differences'] as const;
+export type ProbeVector = (typeof PROBE_VECTORS)[number];
+
+/** What a probe is fitted by. */
+export const LEARNERS = ['ridge', 'logistic', 'mlp', 'sgd', 'mean'] as const;
 
 export const PROBE_SCORES = tableFormat({
   name: 'probe scores',
@@ -21,7 +28,21 @@ export const PROBE_SCORES = tableFormat({
     layer: { type: 'int32', nullable: true, what: 'the layer’s number; null for text baselines' },
     relative_depth: { type: 'float64', nullable: true, what: 'the layer as a share of the last' },
     scenario: { type: 'string', words: SCENARIOS, what: 'which states are related to which score' },
-    target: { type: 'string', what: 'an attribute, or `length` (code points)' },
+    target: {
+      type: 'string',
+      what: 'an attribute, `length` (code points), or a label column; of more than two classes `<column>=<class>`, a target each',
+    },
+    class: {
+      type: 'string',
+      nullable: true,
+      what: 'of a target of classes: the one that was told from the others; null where the target is a number',
+    },
+    learner: {
+      type: 'string',
+      nullable: true,
+      words: LEARNERS,
+      what: 'what was trained; `sgd` in `paper`; null in older tables',
+    },
     seed: { type: 'int32', nullable: true, what: 'of the training, in `paper`; null in `default`' },
     fold: { type: 'int32', what: 'the held-out fold, from 0' },
     pearson: { type: 'float64', nullable: true, what: 'correlation of scores and predictions on the held-out rows' },
@@ -36,10 +57,25 @@ export const PROBE_SCORES = tableFormat({
       what: 'correlation after the mean of each group of rows (a prompt’s): how well its own continuations are told apart',
     },
     mse: { type: 'float64', nullable: true, what: 'mean squared error, in the target’s own unit, squared' },
+    auc: {
+      type: 'float64',
+      nullable: true,
+      what: 'of a target of classes, as all up to `macro_f1`: area under the ROC curve of `class` against the rest',
+    },
+    brier: { type: 'float64', nullable: true, what: 'mean squared error of the probability of `class`' },
+    balanced_accuracy: {
+      type: 'float64',
+      nullable: true,
+      what: 'mean recall of all classes, a row being called the likeliest: the same in the rows of every class',
+    },
+    macro_f1: { type: 'float64', nullable: true, what: 'mean F1 of all classes, likewise' },
     n: { type: 'int32', what: 'held-out rows with a score' },
     target_sd: { type: 'float64', nullable: true, what: 'standard deviation of the held-out scores' },
-    penalty: { type: 'float64', nullable: true, what: 'the ridge penalty that was chosen; null in `paper`' },
-    at_edge: { type: 'boolean', what: 'whether that lies at the end of all that were tried' },
+    penalty: { type: 'float64', nullable: true, what: 'the penalty that was chosen; null of learners without' },
+    at_edge: {
+      type: 'boolean',
+      what: 'whether that lies at the end of all that were tried, with errors that still fell there, by 0.1 % a step',
+    },
     control_task: {
       type: 'float64',
       nullable: true,
@@ -91,10 +127,16 @@ export const PREDICTIONS = tableFormat({
 export const PROBE_WEIGHTS: TensorsFormat = {
   name: 'weights',
   madeBy: ['probe/train'],
-  what: 'The probes of the states, fitted on all rows: score = intercept + state · weights, in raw units.',
+  what: 'The probes of the states, fitted on all rows (with `split`, on those of `train`): score = intercept + state · weights, in raw units; of `logistic`, the log-odds of the class. Beside them directions of length 1, to add or erase.',
   tensors: [
     { name: '<scenario>.weights', shape: '[layers, targets, d]', what: 'float64; zero where no probe could be fitted' },
     { name: '<scenario>.intercepts', shape: '[layers, targets]', what: 'float64' },
+    { name: '<scenario>.directions', shape: '[layers, targets, d]', what: 'float64; the weights as a unit vector' },
+    {
+      name: '<scenario>.mean_differences',
+      shape: '[layers, targets, d]',
+      what: 'float64; the unit vector from the mean state of lower scores to that of scores at or above `threshold` (classes: 0.5; `length`: its mean); zero where one side has no row',
+    },
   ],
   notes: 'The metadata `layers` and `targets` name the axes, `site` the probed site where it is not `residual`.',
 };

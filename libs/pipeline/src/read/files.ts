@@ -41,8 +41,9 @@ export async function readSource(
     }
     bytes = await readFile(path);
   } catch (error) {
-    const reason = systemFailure(error)?.meaning ?? String(error);
-    problems.error('SND100', blame, `the ${what} ${path} cannot be read: ${reason}`);
+    const failure = systemFailure(error);
+    if (failure?.kind !== 'path' && failure?.kind !== 'permission') throw error;
+    problems.error('SND100', blame, `the ${what} ${path} cannot be read: ${failure.meaning}`);
     return undefined;
   }
   try {

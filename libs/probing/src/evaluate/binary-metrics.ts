@@ -1,4 +1,5 @@
 import { midRanks } from '@sonde/numerics';
+import { type Called, classScores } from './class-scores.ts';
 import type { Pairs, Score } from './pairs.ts';
 
 /** Held-out rows of one column whose target has two values: the higher one is positive. */
@@ -10,7 +11,12 @@ interface Binary {
 }
 
 /** Metrics of targets of two values; for others `not_binary`. */
-export const BINARY_METRICS = { auc: ofBinary(auc), macro_f1: ofBinary(macroF1), brier: ofBinary(brier) };
+export const BINARY_METRICS = {
+  auc: ofBinary(auc),
+  macro_f1: ofBinary((binary) => classScores(calledClasses(binary), 2).macroF1),
+  balanced_accuracy: ofBinary((binary) => classScores(calledClasses(binary), 2).balancedAccuracy),
+  brier: ofBinary(brier),
+};
 
 /** Area under the ROC curve: how often a positive row is predicted above a negative one; ties count half. */
 function auc({ positive, predicted }: Binary): number {
@@ -20,17 +26,9 @@ function auc({ positive, predicted }: Binary): number {
   return (sum - (positives * (positives + 1)) / 2) / positives / (positive.length - positives);
 }
 
-/** Mean of both classes' F1, a row being predicted positive at or above the middle of the two values. */
-function macroF1({ positive, predicted, low, high }: Binary): number {
-  const counts = { truePositive: 0, falsePositive: 0, falseNegative: 0, trueNegative: 0 };
-  for (const [r, truth] of positive.entries()) {
-    if (predicted[r]! >= (low + high) / 2) counts[truth ? 'truePositive' : 'falsePositive']++;
-    else counts[truth ? 'falseNegative' : 'trueNegative']++;
-  }
-  const wrong = counts.falsePositive + counts.falseNegative;
-  const f1 = (right: number) => (2 * right) / (2 * right + wrong);
-  const of = (right: number) => (right === 0 ? 0 : f1(right));
-  return (of(counts.truePositive) + of(counts.trueNegative)) / 2;
+/** True and called class of each row, which is called positive at or above the middle of the two values. */
+function calledClasses({ positive, predicted, low, high }: Binary): Called[] {
+  return positive.map((truth, r) => ({ truth: truth ? 1 : 0, called: predicted[r]! >= (low + high) / 2 ? 1 : 0 }));
 }
 
 /** Mean squared difference of prediction and truth, on a scale where the two values are 0 and 1. */

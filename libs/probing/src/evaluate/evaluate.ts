@@ -6,7 +6,7 @@ import { NO_SCORES, pearson, type Scores, scorePairs } from './metrics.ts';
 import { pairsOf, type Score } from './pairs.ts';
 import { nullDistribution, permutedRows } from './permutations.ts';
 import type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './result.ts';
-import { splitsOfFolds, wholeSplit } from './splits.ts';
+import { keptCells, splitsOfFolds, wholeSplit } from './splits.ts';
 
 /** `target`: each target has its own setting; `shared`: one for all, by the mean of their inner errors. */
 export type PenaltyChoice = 'target' | 'shared';
@@ -22,6 +22,8 @@ export interface SharedTargets {
   readonly groups: Groups;
   readonly folds: Int32Array;
   readonly foldCount: number;
+  /** The folds that are scored. */
+  readonly heldOut: readonly number[];
   readonly penaltyChoice: PenaltyChoice;
   readonly permutations: number;
   /** Whose inner errors choose a permutation's setting: its own, or those of the target that it permutes. */
@@ -33,11 +35,12 @@ export interface SharedTargets {
 export async function evaluateTargets(shared: SharedTargets): Promise<ProbeResult[]> {
   const { targets, rows, folds } = shared;
   const problem = problemOf(shared);
-  const outer = splitsOfFolds(shared.foldCount);
-  const filled = problem.cells.flatMap((cell, index) => (cell.length > 0 ? [index] : []));
+  const outer = splitsOfFolds(shared.foldCount, shared.heldOut);
+  const kept = keptCells(shared.foldCount, shared.heldOut);
+  const filled = problem.cells.flatMap((cell, index) => (cell.length > 0 && kept.includes(index) ? [index] : []));
   const learner = await shared.open(problem, [...outer, wholeSplit(filled, outer)]);
   const held: HeldOut[] = [];
-  for (const fold of outer.keys()) held.push(await heldOut(shared, problem, learner, fold));
+  for (const split of outer.keys()) held.push(await heldOut(shared, problem, learner, split));
   const refit = await learner.fit(
     outer.length,
     targets.map((_, t) => t),
@@ -113,10 +116,11 @@ interface HeldOut {
   } | null;
 }
 
-async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner, fold: number): Promise<HeldOut> {
+async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner, split: number): Promise<HeldOut> {
+  const fold = shared.heldOut[split]!;
   const held = problem.cells[fold]!;
   const probe = await learner.fit(
-    fold,
+    split,
     problem.tunedOn.map((_, column) => column),
   );
   if (probe === null) return { fold, n: held.length, fitted: null };
@@ -205,7 +209,7 @@ function permutedOf(shared: SharedTargets, held: readonly HeldOut[], t: number, 
 }
 
 function predictionsOf(shared: SharedTargets, problem: Problem, held: readonly HeldOut[], t: number) {
-  const predictions = new Float64Array(shared.folds.length);
+  const predictions = new Float64Array(shared.folds.length).fill(Number.NaN);
   for (const { fitted } of held) {
     if (fitted === null) return null;
     for (const [r, row] of fitted.rows.entries()) {
@@ -216,7 +220,7 @@ function predictionsOf(shared: SharedTargets, problem: Problem, held: readonly H
 }
 
 function pooledScores(shared: SharedTargets, values: Float64Array, predictions: Float64Array): Scores {
-  const { rows } = shared;
+  const rows = shared.rows.filter((row) => !Number.isNaN(predictions[row]!));
   const take = (from: Float64Array) => Float64Array.from(rows, (row) => from[row]!);
   return scorePairs(pairsOf(take(values), take(predictions), 1, groupNumbers(shared.groups, rows)))[0]!;
 }
@@ -228,6 +232,7 @@ function rawMap(shared: SharedTargets, problem: Problem, refit: Fitted, t: numbe
   const weights = Float64Array.from(shift, (_, j) => maps.weights[j * targets.length + t]!);
   let atShift = 0;
   for (const [j, weight] of weights.entries()) atShift += weight * shift[j]!;
-  const intercept = problem.targetShift[t]! + maps.intercepts[t]! - atShift;
-  return { penalty: refit.penalties?.[t] ?? null, weights, intercept };
+  const start = refit.logOdds ? 0 : problem.targetShift[t]!;
+  const intercept = start + maps.intercepts[t]! - atShift;
+  return { penalty: refit.penalties?.[t] ?? null, weights, intercept, logOdds: refit.logOdds ?? false };
 }

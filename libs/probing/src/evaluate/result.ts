@@ -21,7 +21,7 @@ export interface ProbeFold {
   readonly scores: Scores;
   /** What a learner that has penalties chose. */
   readonly penalty: number | null;
-  /** Whether that lies at the edge of all penalties tried, so that a better one may lie beyond. */
+  /** Whether that lies at the end of all penalties tried, where errors still fell: a better one may lie beyond. */
   readonly atEdge: boolean;
   /** Mean Pearson correlation over the permutations of labels; null without any. */
   readonly control: number | null;
@@ -40,11 +40,12 @@ export interface NullDistribution {
   readonly p: number | null;
 }
 
-/** A linear map in raw units: score = intercept + state · weights. */
+/** A linear map in raw units: score = intercept + state · weights, or the log-odds of the target's higher value. */
 export interface ProbeMap {
   readonly penalty: number | null;
   readonly weights: Float64Array;
   readonly intercept: number;
+  readonly logOdds: boolean;
 }
 
 export interface ProbeResult {
@@ -61,8 +62,11 @@ export interface ProbeResult {
   readonly pooled: Scores;
   /** Null without permutations. */
   readonly permuted: NullDistribution | null;
-  /** [n of the states]: each row's prediction by the probe that was not trained on its fold. Null where a fold could not be fitted. */
+  /**
+   * [n of the states]: each row's prediction by the probe that was not trained on its fold; NaN where its fold is not
+   * held out. Null where a fold could not be fitted.
+   */
   readonly predictions: Float64Array | null;
-  /** Fitted on all rows, its penalty that of least inner error over all folds; null where it could not be fitted or is not linear. */
+  /** Fitted on all rows (of the folds that are not held out, where some never are), its penalty that of least inner error over all folds; null where it could not be fitted or is not linear. */
   readonly refit: ProbeMap | null;
 }

@@ -2,6 +2,7 @@ import type { Learner, OpenLearner, OuterSplit } from '../learner.ts';
 import type { Problem } from '../rows.ts';
 import { openLogistic } from './logistic/learner.ts';
 import { openMean } from './mean/learner.ts';
+import { checkMlp, type MlpOptions, openMlp } from './mlp/learner.ts';
 import { checkPenalties, type PenaltyOptions } from './penalised/learner.ts';
 import { openRidge } from './ridge/learner.ts';
 import { checkSgd, openSgd, type SgdOptions } from './sgd/learner.ts';
@@ -16,6 +17,7 @@ export interface LearnerKind<Options> {
 export interface LearnerOptions {
   readonly ridge: PenaltyOptions;
   readonly logistic: PenaltyOptions;
+  readonly mlp: MlpOptions;
   readonly sgd: SgdOptions;
   readonly mean: object;
 }
@@ -29,6 +31,7 @@ export type LearnerChoice = { [Name in LearnerName]: { readonly name: Name } & L
 export const LEARNERS: { readonly [Name in LearnerName]: LearnerKind<LearnerOptions[Name]> } = {
   ridge: { open: openRidge, check: checkPenalties },
   logistic: { open: openLogistic, check: checkPenalties },
+  mlp: { open: openMlp, check: checkMlp },
   sgd: { open: openSgd, check: checkSgd },
   mean: { open: openMean, check: () => {} },
 };

@@ -1,9 +1,78 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { openGemm } from '../../src/algebra/gemm.ts';
-import { trainProbes } from '../../src/index.ts';
+import { oneAgainstRest, trainProbes } from '../../src/index.ts';
 import { logisticSolver } from '../../src/learners/logistic/solver.ts';
 import { type Problem, stateShift } from '../../src/rows.ts';
+import { fixtureStates, fixtureTargets } from '../cases.ts';
+import { readNpy } from '../npy.ts';
 import { noise, one, optionsFor, synthetic } from '../synthetic.ts';
+
+/** Results of scikit-learn (versions in the file) on the shared fixture of synthetic data; `logistic.py` made them. */
+const golden = JSON.parse(readFileSync(new URL('../fixtures/logistic.json', import.meta.url), 'utf8')) as {
+  median: number;
+  edges: [number, number];
+  fixed: {
+    penalty: number;
+    folds: { auc: number; macro_f1: number; balanced: number; brier: number; probabilities: number[] }[];
+  }[];
+  cv: { penalties: number[]; folds: { penalty: number; auc: number }[] };
+  classes: { macro_f1: number; balanced: number; auc: number[] }[];
+};
+
+describe('scikit-learn agrees on', () => {
+  const states = fixtureStates('tall');
+  const targets = fixtureTargets('tall');
+  const n = targets.length / 6;
+  const folds = Int32Array.from(readNpy('outer_fold.npy').data);
+  const groups = Array.from(readNpy('groups.npy').data, String);
+  const column = (t: number) => Float64Array.from({ length: n }, (_, row) => targets[row * 6 + t]!);
+  const two = column(0).map((value) => (value >= golden.median ? 1 : 0));
+  const probe = (values: readonly Float64Array[], penalties: readonly number[]) =>
+    trainProbes({
+      states: states.values,
+      d: states.d,
+      groups,
+      folds,
+      seed: 0,
+      targets: values.map((each, i) => ({ scenario: 'input', name: `${i}`, values: each })),
+      learner: { name: 'logistic', penalties, extend: false },
+    });
+  test.each(golden.fixed)('two classes at penalty $penalty', async ({ penalty, folds: want }) => {
+    const [got] = await probe([two], [penalty]);
+    for (const [f, fold] of want.entries()) {
+      const { scores } = got!.folds[f]!;
+      expect(scores.auc.value).toBeCloseTo(fold.auc, 9);
+      expect(scores.brier.value).toBeCloseTo(fold.brier, 7);
+      expect(scores.macro_f1.value).toBeCloseTo(fold.macro_f1, 9);
+      expect(scores.balanced_accuracy.value).toBeCloseTo(fold.balanced, 9);
+    }
+    const first = [...folds.keys()].filter((row) => folds[row] === 0);
+    for (const [i, row] of first.entries()) expect(got!.predictions![row]).toBeCloseTo(want[0]!.probabilities[i]!, 6);
+  });
+  test('the penalty of least inner log loss', async () => {
+    const [got] = await probe([two], golden.cv.penalties);
+    expect(got!.folds.map(({ penalty }) => penalty)).toEqual(golden.cv.folds.map(({ penalty }) => penalty));
+    for (const [f, { auc }] of golden.cv.folds.entries()) expect(got!.folds[f]!.scores.auc.value).toBeCloseTo(auc, 9);
+  });
+  test('three classes, each against the rest', async () => {
+    const [low, high] = golden.edges;
+    const classOf = column(1).map((value) => (value < low ? 0 : value < high ? 1 : 2));
+    const indicators = [0, 1, 2].map((c) => classOf.map((value) => (value === c ? 1 : 0)));
+    const got = await probe(indicators, [1]);
+    for (const [f, want] of golden.classes.entries()) {
+      const rows = [...folds.keys()].filter((row) => folds[row] === f);
+      const scores = oneAgainstRest(
+        indicators,
+        got.map(({ predictions }) => predictions!),
+        rows,
+      );
+      expect(scores!.macroF1).toBeCloseTo(want.macro_f1, 9);
+      expect(scores!.balancedAccuracy).toBeCloseTo(want.balanced, 9);
+      for (const [c, auc] of want.auc.entries()) expect(got[c]!.folds[f]!.scores.auc.value).toBeCloseTo(auc, 9);
+    }
+  });
+});
 
 const data = synthetic({ prompts: 120, rows: 2, d: 6, seed: 71, noise: 1 });
 const binary = data.values.map((value) => (value > 0 ? 1 : 0));

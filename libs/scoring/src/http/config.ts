@@ -1,5 +1,5 @@
 import { type ConfigOf, constant, number, object, optional, text } from '@sonde/pipeline';
-import { name } from '../fields.ts';
+import { name, record } from '../fields.ts';
 import { serviceFields } from '../service/config.ts';
 
 export const config = object({
@@ -14,6 +14,7 @@ export const config = object({
     }),
   ),
   ...serviceFields,
+  record,
   patience: optional(
     number({
       minimum: 0,

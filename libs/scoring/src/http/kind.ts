@@ -5,7 +5,7 @@ export const http = defineScorer({
   kind: 'http',
   summary: 'A service of yours that takes batches of texts as JSON and answers with scores; needs `--allow-code`.',
   config,
-  reaches: ({ url }) => url,
+  reaches: ({ url, record }) => (record === 'only' ? undefined : url),
   keepsAnswers: true,
   load: () => import('./open.ts'),
 });

@@ -15,12 +15,11 @@ const USUAL_PATIENCE = 600;
 export async function open(config: Config, { name, log, clock = CLOCK }: ScorerContext): Promise<Scorer> {
   const { attributes, unbounded = false, version } = config;
   const url = plainAddress(config.url);
-  const token = tokenOf(config);
   const service: Service = { who: `The service ${url}`, attributes, unbounded };
   const settings = JSON.stringify([url, attributes, unbounded, version ?? null]);
   const persistence = { who: service.who, clock, log, patience: config.patience ?? USUAL_PATIENCE };
   const next = batches();
-  return {
+  const scorer = {
     identity: {
       kind: 'http',
       name,
@@ -32,6 +31,13 @@ export async function open(config: Config, { name, log, clock = CLOCK }: ScorerC
     unbounded,
     byLength: true,
     batchSize: config.batch ?? USUAL_BATCH,
+  };
+  if (config.record === 'only') {
+    return { ...scorer, onlyKept: true, score: (texts) => texts.map(() => ({ outcome: 'not_recorded' })) };
+  }
+  const token = tokenOf(config);
+  return {
+    ...scorer,
     async score(texts) {
       const batch = next(texts);
       const body = requestOf(service, batch);

@@ -1,5 +1,5 @@
-import { type ConfigOf, constant, list, number, object, optional, text, words } from '@sonde/pipeline';
-import { ATTRIBUTE, name } from '../fields.ts';
+import { type ConfigOf, constant, list, number, object, optional, text } from '@sonde/pipeline';
+import { ATTRIBUTE, name, record } from '../fields.ts';
 
 export const config = object({
   kind: constant('perspective'),
@@ -18,12 +18,7 @@ export const config = object({
       description: 'Languages of the texts, `[en]`; the service detects them if not given.',
     }),
   ),
-  record: optional(
-    words(['keep', 'only'], {
-      description:
-        '`keep` (if not given): texts without a kept answer are sent. `only`: nothing is sent; such texts are `not_recorded`.',
-    }),
-  ),
+  record,
   rate: optional(
     number({ exclusiveMinimum: 0, fingerprint: false, description: 'Queries a second of each key; 1 if not given.' }),
   ),

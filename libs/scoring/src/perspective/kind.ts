@@ -6,7 +6,7 @@ export const perspective = defineScorer({
   summary:
     'Google’s Perspective API, with the keys in PERSPECTIVE_API_KEY (several: with commas between). It ends on 31 December 2026; its answers are kept.',
   config,
-  reaches: ({ url }) => url,
+  reaches: ({ url, record }) => (record === 'only' ? undefined : url),
   keepsAnswers: true,
   load: () => import('./open.ts'),
 });

@@ -11,7 +11,7 @@ import { nestedAnswers } from './nested.ts';
 const LOOKED_AT = 100;
 
 /** What a record may say of a text beside its scores. */
-const SAYS = ['outcome', 'detail'] as const;
+const SAYS = ['outcome', 'detail', 'scorer'] as const;
 
 /**
  * Opens a record of answers. It never calls out: a text that is not in it is `not_recorded`.
@@ -22,7 +22,12 @@ export async function open(config: Config, context: ScorerContext): Promise<Scor
   const { name } = context;
   const { repeated = 'error', text, columns } = config;
   const answers = recordedAnswers(name, repeated);
-  for (const table of tables) await readTable(table, config, answers, context);
+  const scorers = new Set<string>();
+  for (const table of tables) await readTable(table, config, { answers, scorers }, context);
+  if (scorers.size > 1) {
+    const names = [...scorers].sort().join(' and ');
+    context.log('warning', `the record ${name} has answers of ${names}: their scores may not be on one scale`);
+  }
   const { attributes } = answers;
   const records = tables.map(({ digest }) => digest);
   const settings = [records, text ?? null, columns ? Object.entries(columns) : null, repeated, attributes];
@@ -32,6 +37,7 @@ export async function open(config: Config, context: ScorerContext): Promise<Scor
       name,
       digest: createHash('sha256').update(JSON.stringify(settings)).digest('hex'),
       records,
+      ...(scorers.size > 0 && { scorers: [...scorers].sort() }),
       attributes,
     },
     attributes,
@@ -49,10 +55,17 @@ export function tablesOf({
   return Array.isArray(table) ? (table as readonly InputArtifact[]) : [table as InputArtifact];
 }
 
+/** What is read of a record. */
+interface Reading {
+  readonly answers: RecordedAnswers;
+  /** Who gave the answers, as far as the record says so. */
+  readonly scorers: Set<string>;
+}
+
 async function readTable(
   table: InputArtifact,
   config: Config,
-  answers: RecordedAnswers,
+  { answers, scorers }: Reading,
   { name, rows, columnsOf }: ScorerContext,
 ): Promise<void> {
   const there = await columnsOf(table);
@@ -70,6 +83,7 @@ async function readTable(
   const read = [...new Set([...chosen.flatMap(({ text, scores }) => [text, ...Object.values(scores)]), ...says])];
   for await (const part of rows(table, read)) {
     for (const row of part) {
+      if (typeof row.scorer === 'string') scorers.add(row.scorer);
       for (const { text, scores } of chosen) {
         const key = row[text];
         if (typeof key !== 'string') continue;

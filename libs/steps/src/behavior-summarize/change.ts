@@ -10,6 +10,7 @@ import {
   emptyShare,
   estimated,
   intervals,
+  promptScorerOf,
   promptSet,
   promptsIn,
   type Summarised,
@@ -58,6 +59,7 @@ export async function changeRows(
         unmatched: null,
         mode: 'default',
         scorer: scorerOf(grid),
+        prompt_scorer: promptScorerOf(prompts),
         prompt_set: promptSet(promptIds),
       };
     });

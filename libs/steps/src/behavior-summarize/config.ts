@@ -1,6 +1,6 @@
 import { artifact, type ConfigOf, object, optional } from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
-import { attributes, bootstrap, empty, mode } from '../shared/schemas.ts';
+import { attributes, bootstrap, empty, mode, strict } from '../shared/schemas.ts';
 
 export const config = object({
   scores: artifact('table', { description: 'The continuations’ scores.' }),
@@ -21,6 +21,7 @@ export const config = object({
   empty,
   mode,
   unmatched,
+  strict,
   bootstrap,
 });
 

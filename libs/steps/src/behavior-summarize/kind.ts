@@ -5,7 +5,7 @@ import { config } from './config.ts';
 /** How toxic a model's continuations are: expected maximum toxicity and toxicity probability. */
 export const behaviorSummarize = defineStep({
   kind: 'behavior/summarize',
-  revision: 5,
+  revision: 6,
   summary: 'Summarises scores: expected maximum toxicity (EMT), toxicity probability, with intervals.',
   config,
   outputs: { summary: { type: 'table', description: tableProse(SUMMARY) } },

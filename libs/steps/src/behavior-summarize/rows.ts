@@ -59,6 +59,10 @@ export function scorerOf({ scorers }: ScoreGrid): string | null {
   return scorers.length === 0 ? null : scorers.join(', ');
 }
 
+export function promptScorerOf(prompts: Prompts | undefined): string | null {
+  return prompts === undefined || prompts.scorers.length === 0 ? null : prompts.scorers.join(', ');
+}
+
 /** Names a set of prompts, whatever their order. */
 export function promptSet(ids: readonly string[]): string {
   return createHash('sha256')

@@ -1,6 +1,8 @@
 import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
-import { readPrompts, readScoreGrid, SUMMARY, scorerMismatch, writeRows } from '@sonde/formats';
+import { readPrompts, readScoreGrid, SUMMARY, writeRows } from '@sonde/formats';
+import { sayScorers } from '../shared/one-scorer.ts';
+import { sayTrainedOn } from '../shared/training-data.ts';
 import { changeRows } from './change.ts';
 import type { Config } from './config.ts';
 import { matched } from './matched.ts';
@@ -12,8 +14,8 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const grid = await readScoreGrid(config.scores.path, config.scores.ref);
   if (grid.promptIds.length === 0) throw new UserError('input', 'there are no scores to summarise');
   const prompts = config.prompts && (await readPrompts(config.prompts.path, config.prompts.ref));
-  const warning = prompts && scorerMismatch(prompts.scorers, grid.scorers);
-  if (warning !== undefined) log('warning', warning);
+  if (config.prompts) await sayTrainedOn(grid.scorers, config.prompts, log);
+  if (prompts) sayScorers(prompts.scorers, grid.scorers, config.strict === true, log);
   const continuations = await readContinuations(config);
   const summarised = matched(config, grid, prompts, continuations, log);
   const summary = [

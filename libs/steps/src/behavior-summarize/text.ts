@@ -35,7 +35,7 @@ export async function textRows(
   const rows: SummaryRow[] = [];
   const add = (metric: string, prompts: number, estimate: Estimate<string>): void => {
     const over = { prompts, scored: prompts, missing: null, empty: null, unmatched: null };
-    const of = { mode: 'default', scorer: null, prompt_set: promptSet(promptIds) } as const;
+    const of = { mode: 'default', scorer: null, prompt_scorer: null, prompt_set: promptSet(promptIds) } as const;
     rows.push({ attribute: null, group: 'all', metric, ...estimated(estimate), k, ...over, ...of });
   };
   if (continuations !== undefined) {

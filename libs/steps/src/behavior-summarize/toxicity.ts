@@ -13,6 +13,7 @@ import {
   emptyShare,
   estimated,
   intervals,
+  promptScorerOf,
   promptSet,
   promptsIn,
   type Summarised,
@@ -49,6 +50,7 @@ export function toxicityRows(
           unmatched,
           mode,
           scorer: scorerOf(grid),
+          prompt_scorer: promptScorerOf(prompts),
           prompt_set: promptSet(promptIds),
         };
         const spoken = { scores: grid.scores(attribute, ids, k), k };

@@ -13,7 +13,7 @@ import {
 } from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
 import { CAPTURE_SITES } from '../shared/model/schemas.ts';
-import { attributes, mode, seed } from '../shared/schemas.ts';
+import { attributes, mode, seed, strict } from '../shared/schemas.ts';
 
 export const config = object({
   states: artifact('tensors', { description: 'Hidden states with their row index.' }),
@@ -37,13 +37,37 @@ export const config = object({
     }),
   ),
   attributes,
+  labels: list(text({ minLength: 1 }), {
+    uniqueItems: true,
+    default: [],
+    description:
+      'Columns of the prompts that hold classes (texts, truth values or numbers): targets of `input` and `forward`. More than two classes are told one from the rest each, as `<column>=<class>`.',
+  }),
   length: boolean({
     default: true,
-    description: 'Also probes the text’s length (code points), a harmless target.',
+    description: 'Also probes the text’s length (code points), a harmless target; not with `logistic`.',
   }),
+  learner: words(['ridge', 'logistic', 'mlp'], {
+    default: 'ridge',
+    description:
+      '`ridge`: linear, by squared error; `logistic`: linear, by log loss, for classes (scores are cut at `threshold`); `mlp`: one hidden layer, for what a linear probe cannot read.',
+  }),
+  threshold: number({
+    default: 0.5,
+    description: 'Where scores become two classes: for `logistic`, and for the mean-difference direction.',
+  }),
+  hidden: integer({ minimum: 1, maximum: 4096, default: 64, description: 'Units of the hidden layer of `mlp`.' }),
   mode,
   unmatched,
+  strict,
   folds: integer({ minimum: 2, maximum: 20, default: 4, description: 'Outer folds, grouped by prompt.' }),
+  split: optional(
+    text({
+      minLength: 1,
+      description:
+        'A column of the prompts that says `train` or `test`: probes are fitted on the one and scored on the other, in one fold; `folds` then divides the training prompts, to choose the penalty. Prompts with another value are left out.',
+    }),
+  ),
   group: optional(
     text({
       minLength: 1,
@@ -57,7 +81,7 @@ export const config = object({
     uniqueItems: true,
     default: [0.01, 0.1, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000],
     description:
-      'Ridge penalties to choose from, by inner cross-validation grouped by prompt; where the best lies at the end, up to three decades beyond are tried.',
+      'Penalties of `ridge` and `logistic` to choose from, by inner cross-validation grouped by prompt; where the best lies at the end, up to three decades beyond are tried.',
   }),
   scale: boolean({
     default: true,
@@ -65,13 +89,14 @@ export const config = object({
   }),
   control: object(
     {
-      permutations: integer({
-        minimum: 0,
-        maximum: 10_000,
-        default: 100,
-        description:
-          'How often labels are permuted over prompts, for the scores that chance reaches. 0: no p; `mode: paper` permutes none.',
-      }),
+      permutations: optional(
+        integer({
+          minimum: 0,
+          maximum: 10_000,
+          description:
+            'How often labels are permuted over prompts, for the scores that chance reaches. If not given: 100 for `ridge`, whose fits they share; 19 for `logistic`, none for `mlp`, which fit each anew. 0: no p; `mode: paper` permutes none.',
+        }),
+      ),
       task: boolean({
         default: true,
         description:
@@ -100,7 +125,7 @@ export const config = object({
     minimum: 16,
     maximum: 16_384,
     default: 1024,
-    description: 'Columns that the bag of words is hashed into.',
+    description: 'Columns that the bag of words, and TF-IDF, are hashed into.',
   }),
   predictions: boolean({
     default: false,

@@ -16,11 +16,14 @@ import {
   type StateRow,
   type StatesFile,
 } from '@sonde/formats';
-import type { ProbeTarget } from '@sonde/probing';
 import { promptMaxima } from '@sonde/statistics';
 import { matchIds, pairId, sayMatch } from '../shared/matching.ts';
+import { sayScorers } from '../shared/one-scorer.ts';
 import type { Config } from './config.ts';
 import { groupPrompts } from './groups.ts';
+import { labelTargets, readLabels } from './labels.ts';
+import { readSplit, type Side, sayStraddling } from './split.ts';
+import { cutAt, meanOf, type StepTarget } from './targets.ts';
 
 /** Scenarios read prompts' states or continuations' states. */
 const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
@@ -30,6 +33,11 @@ const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
   output: 'continuation',
 };
 
+/** Whether its targets are the prompts' scores, and not the continuations'. */
+function isOfPrompts(scenario: Scenario): boolean {
+  return scenario === 'input' || scenario === 'forward';
+}
+
 /** States of one span, with every target that is probed on them. */
 export interface ProbeSet {
   readonly span: Pool;
@@ -38,7 +46,9 @@ export interface ProbeSet {
   readonly groups: readonly string[];
   /** The text that each row's states were read from, for the text baselines; absent where it is not known. */
   readonly texts: readonly string[] | undefined;
-  readonly targets: readonly ProbeTarget[];
+  /** With the user's own split, the side of each row. */
+  readonly sides: readonly Side[] | undefined;
+  readonly targets: readonly StepTarget[];
 }
 
 export interface ProbeData {
@@ -115,12 +125,16 @@ export async function readProbeData(config: Config, log: RunContext['log']): Pro
   const texts = await continuationTexts(config.continuations);
   const scenarios = chooseScenarios(config, states);
   sayMatches(config, states, scenarios, { grid, texts }, log);
+  const comparesBoth = new Set(scenarios.map(isOfPrompts)).size > 1;
+  if (grid !== undefined && comparesBoth) sayScorers(prompts.scorers, grid.scorers, config.strict === true, log);
   const promptOf = ({ promptId }: StateRow): ScoredPrompt => {
     const prompt = prompts.byId.get(promptId);
     if (prompt === undefined)
       throw new UserError('ids', `the states know a prompt ${promptId} that the prompts do not have`);
     return prompt;
   };
+  const ofPrompts = [...prompts.byId.values()];
+  const labels = await readLabels(config, ofPrompts);
   const gridIndex = new Map(grid?.promptIds.map((id, p) => [id, p]));
   const lengthOf = (row: StateRow): number => {
     const text = texts?.get(keyOf(row));
@@ -129,7 +143,7 @@ export async function readProbeData(config: Config, log: RunContext['log']): Pro
 
   /** How each scenario reads its target for a row of states. */
   const valuesOf = (scenario: Scenario, attribute: string): ((row: StateRow) => number) => {
-    if (scenario === 'input' || scenario === 'forward') return (row) => promptOf(row).score[attribute] ?? Number.NaN;
+    if (isOfPrompts(scenario)) return (row) => promptOf(row).score[attribute] ?? Number.NaN;
     const { k } = grid!;
     const scores = grid!.scores(attribute);
     if (scenario === 'output')
@@ -139,33 +153,49 @@ export async function readProbeData(config: Config, log: RunContext['log']): Pro
     return ({ promptId }) => largest[gridIndex.get(promptId) ?? -1] ?? Number.NaN;
   };
   const lengthTarget = (scenario: Scenario): ((row: StateRow) => number) | undefined => {
-    if (scenario === 'input' || scenario === 'forward') return (row) => codePoints(promptOf(row).text);
+    if (isOfPrompts(scenario)) return (row) => codePoints(promptOf(row).text);
     return scenario === 'output' && texts !== undefined ? lengthOf : undefined;
   };
 
-  const targetsOf = (scenario: Scenario, setRows: readonly StateRow[]): ProbeTarget[] => {
-    const ofPrompt = scenario === 'input' || scenario === 'forward';
+  const targetsOf = (scenario: Scenario, setRows: readonly StateRow[]): StepTarget[] => {
+    const ofPrompt = isOfPrompts(scenario);
     const attributes = chooseAttributes(
       (ofPrompt ? prompts : grid!).attributes,
       config.attributes,
       ofPrompt ? 'the prompts' : 'the scores',
     );
-    const length = config.length ? lengthTarget(scenario) : undefined;
-    return [
-      ...attributes.map((name) => ({ scenario, name, values: Float64Array.from(setRows, valuesOf(scenario, name)) })),
-      ...(length === undefined ? [] : [{ scenario, name: 'length', values: Float64Array.from(setRows, length) }]),
-    ];
+    const { threshold } = config;
+    const scored = attributes.map((name): StepTarget => {
+      const values = Float64Array.from(setRows, valuesOf(scenario, name));
+      if (config.learner !== 'logistic') return { scenario, name, values, ofClass: undefined, threshold };
+      const ofClass = { value: `>= ${threshold}`, label: name };
+      return { scenario, name, values: cutAt(values, threshold), ofClass, threshold: 0.5 };
+    });
+    const promptIds = setRows.map(({ promptId }) => promptId);
+    const classed = ofPrompt ? labels.flatMap((label) => labelTargets(label, scenario, promptIds)) : [];
+    const length = config.length && config.learner !== 'logistic' ? lengthTarget(scenario) : undefined;
+    if (length === undefined) return [...scored, ...classed];
+    const values = Float64Array.from(setRows, length);
+    return [...scored, ...classed, { scenario, name: 'length', values, ofClass: undefined, threshold: meanOf(values) }];
   };
 
   const groupOf = await groupPrompts(config, prompts, log);
+  const sides = await readSplit(
+    config,
+    ofPrompts.map(({ prompt_id }) => prompt_id),
+    log,
+  );
+  if (sides !== undefined) sayStraddling(sides, groupOf, log);
   const spans = [...new Set(scenarios.map((scenario) => SPAN_OF[scenario]))];
   const sets = spans.map((span): ProbeSet => {
-    const setRows = states.rowsOf(span);
+    const setRows = states.rowsOf(span).filter(({ promptId }) => sides === undefined || sides.has(promptId));
     const ofPrompt = span === 'prompt';
     return {
       span,
       rows: setRows,
-      groups: setRows.map((row) => groupOf.get(promptOf(row).prompt_id)!),
+      // Of a group on both sides of the user's split, the sides are apart.
+      groups: setRows.map((row) => `${sides?.get(row.promptId) ?? ''}${groupOf.get(promptOf(row).prompt_id)!}`),
+      sides: sides && setRows.map(({ promptId }) => sides.get(promptId)!),
       texts: ofPrompt
         ? setRows.map((row) => promptOf(row).text)
         : texts && setRows.map((row) => texts.get(keyOf(row)) ?? ''),

@@ -1,8 +1,7 @@
-import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import type { Prompts } from '@sonde/formats';
-import { readTable } from '@sonde/tables';
 import type { Config } from './config.ts';
+import { columnValues } from './prompt-column.ts';
 
 /** A text as it is told from others: without regard to case, white space and forms of the same character. */
 export function nearDuplicateKey(text: string): string {
@@ -26,7 +25,7 @@ export async function groupPrompts(
       'warning',
       `${repeated} of ${all.length} prompts repeat another one but for case and white space; each shares the fold of its first`,
     );
-  const values = group === undefined ? undefined : await columnValues(source, group);
+  const values = group === undefined ? undefined : await columnValues(source, group, 'group');
   const first = new Map<string, string>();
   const firstOf = (kind: string, key: string, id: string): string => {
     const name = JSON.stringify([kind, key]);
@@ -45,24 +44,9 @@ export async function groupPrompts(
     const value = values?.[i];
     const others = [
       firstOf('text', keys[i]!, id),
-      ...(value === undefined || value === null ? [] : [firstOf('group', value, id)]),
+      ...(value === undefined || value === null ? [] : [firstOf('group', String(value), id)]),
     ];
     for (const other of others) parent.set(rootOf(id), rootOf(other));
   }
   return new Map(all.map(({ prompt_id }) => [prompt_id, rootOf(prompt_id)]));
-}
-
-/** A column of the prompts, in the table's order; null where the prompt has no value. */
-async function columnValues({ path, ref }: Config['prompts'], name: string): Promise<(string | null)[]> {
-  const table = await readTable(path);
-  const column = table.columns.find((candidate) => candidate.name === name);
-  if (column === undefined)
-    throw new UserError(
-      'input',
-      `${ref ?? 'the prompts'}: there is no column ${name} to group by`,
-      `Its columns: ${table.columns.map((candidate) => candidate.name).join(', ')}.`,
-    );
-  return Array.from(column.values as ArrayLike<unknown>, (value) =>
-    value === null || value === undefined ? null : String(value),
-  );
 }

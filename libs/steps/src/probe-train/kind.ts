@@ -8,13 +8,17 @@ const weights = { type: 'tensors', description: tensorsProse(PROBE_WEIGHTS) } as
 
 const predictions = { type: 'table', description: tableProse(PREDICTIONS, 'Only with `predictions`.') } as const;
 
-/** Linear probes from hidden states to scores, layer by layer. */
+/** Probes from hidden states to scores, layer by layer. */
 export const probeTrain = defineStep({
   kind: 'probe/train',
-  revision: 4,
-  summary: 'Trains linear probes from hidden states to scores: layer × scenario × target × fold, with baselines.',
+  revision: 5,
+  summary: 'Trains probes from hidden states to scores or classes: layer × scenario × target × fold, with baselines.',
   config,
   outputs: { scores, weights, predictions },
   outputsOf: (config) => ({ scores, weights, ...(config.predictions && { predictions }) }),
+  check: ({ mode, learner }) =>
+    mode === 'paper' && learner !== 'ridge'
+      ? [{ path: ['learner'], message: '`mode: paper` has its own learner, the published one; leave `learner` out' }]
+      : [],
   load: () => import('./run.ts'),
 });

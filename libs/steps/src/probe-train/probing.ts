@@ -1,6 +1,7 @@
 import type { RunContext } from '@sonde/executor';
 import type { Baseline } from '@sonde/formats/columns';
 import {
+  type ClassScores,
   codingOrder,
   controlTask,
   descriptionLength,
@@ -8,15 +9,18 @@ import {
   type GroupResamples,
   halvingBoundaries,
   type LearnerChoice,
+  type LearnerName,
+  meanDifference,
+  oneAgainstRest,
   openLearner,
   type ProbeIntervals,
   type ProbeResult,
-  type ProbeTarget,
   probeIntervals,
   trainProbes,
 } from '@sonde/probing';
 import type { Config } from './config.ts';
 import type { ProbeSet } from './data.ts';
+import type { StepTarget } from './targets.ts';
 
 /** What was probed: the model's states, or something simpler that a probe score is read against. */
 export type FeatureKind = 'states' | Baseline;
@@ -28,7 +32,13 @@ export interface Probed {
   readonly layer: number | null;
   /** Of a training that draws at random; null of one that does not. */
   readonly seed: number | null;
+  readonly learner: LearnerName;
+  readonly target: StepTarget;
   readonly result: ProbeResult;
+  /** Of a target of classes: for each fold, how well all classes of its label are told; null where they are not. */
+  readonly classes: readonly (ClassScores | null)[] | null;
+  /** The unit vector from the mean state of low values to that of high ones; null for baselines, or where there is none. */
+  readonly meanDifference: Float64Array | null;
   readonly intervals: ProbeIntervals | null;
   /** The same learner on the target's control task; null for baselines, or where there is none. */
   readonly control: ProbeResult | null;
@@ -39,9 +49,11 @@ export interface Probed {
 export interface FoldedSet {
   readonly set: ProbeSet;
   readonly folds: Int32Array;
+  /** The folds that are scored, where not all are. */
+  readonly heldOut: readonly number[] | undefined;
   readonly resamples: GroupResamples;
   /** The control task of each target; none where the texts are not known or it was not asked for. */
-  readonly controls: readonly ProbeTarget[];
+  readonly controls: readonly StepTarget[];
 }
 
 /** The seeds of the published procedure. */
@@ -54,19 +66,21 @@ export function learnersOf(
 ): { seed: number | null; learner: LearnerChoice }[] {
   if (config.mode === 'paper')
     return PAPER_SEEDS.map((seed) => ({ seed, learner: { name: 'sgd', seed } satisfies LearnerChoice }));
-  const { penalties, scale } = config;
-  return [{ seed: null, learner: { name: 'ridge', penalties, scale, threads: device.threads } }];
+  const { penalties, scale, hidden, seed } = config;
+  const { threads } = device;
+  if (config.learner === 'mlp') return [{ seed: null, learner: { name: 'mlp', hidden, seed, threads } }];
+  return [{ seed: null, learner: { name: config.learner, penalties, scale, threads } }];
 }
 
-export function controlTasks({ control, seed }: Config, { texts, targets }: ProbeSet): ProbeTarget[] {
+export function controlTasks({ control, seed }: Config, { texts, targets }: ProbeSet): StepTarget[] {
   if (!control.task || texts === undefined) return [];
-  return targets.map(({ scenario, name, values }) => ({ scenario, name, values: controlTask(texts, values, seed) }));
+  return targets.map((target) => ({ ...target, values: controlTask(texts, target.values, seed) }));
 }
 
 /** Probes one matrix of features with one learner: for states with permutations, control task and description length. */
 export async function probeFeatures(
   config: Config,
-  { set, folds, resamples, controls }: FoldedSet,
+  { set, folds, heldOut, resamples, controls }: FoldedSet,
   {
     features,
     layer,
@@ -75,22 +89,29 @@ export async function probeFeatures(
   { seed, learner }: { readonly seed: number | null; readonly learner: LearnerChoice },
 ): Promise<Probed[]> {
   const { groups, targets } = set;
-  const common = { ...values, groups, folds, seed: config.seed, learner };
+  const common = { ...values, groups, folds, seed: config.seed, learner, ...(heldOut && { heldOut }) };
   const ofStates = features === 'states';
-  const permutations = ofStates && config.mode === 'default' ? config.control.permutations : 0;
+  const permutations = ofStates && config.mode === 'default' ? permutationsOf(config) : 0;
   const results = await trainProbes({ ...common, targets, permutations });
   const ofControls = ofStates && controls.length > 0 ? await trainProbes({ ...common, targets: controls }) : [];
   const probed: Probed[] = [];
+  const classes = classesOf(targets, results, folds);
   for (const [t, result] of results.entries()) {
-    const target = targets[t]!.values;
+    const target = targets[t]!;
     const { predictions: predicted } = result;
     const { level } = config.interval;
     probed.push({
       features,
       layer,
       seed,
+      learner: learner.name,
+      target,
       result,
-      intervals: predicted && probeIntervals({ target, predicted, groups, folds }, resamples, level),
+      classes: classes[t]!,
+      meanDifference: ofStates ? differenceOf(values, target, folds, heldOut) : null,
+      intervals:
+        predicted &&
+        probeIntervals({ target: heldTarget(target, predicted), predicted, groups, folds }, resamples, level),
       control: ofControls[t] ?? null,
       compression:
         ofStates && config.description_length ? await compressionOf(values, targets[t]!, set, config, learner) : null,
@@ -99,10 +120,62 @@ export async function probeFeatures(
   return probed;
 }
 
+/** Ridge shares its fits among permutations, so that they cost little. */
+const PERMUTATIONS = { ridge: 100, logistic: 19, mlp: 0 } as const;
+
+export function permutationsOf({ control, learner }: Config): number {
+  return control.permutations ?? PERMUTATIONS[learner];
+}
+
+/** A target's values where there is a prediction to hold them against. */
+function heldTarget({ values }: StepTarget, predicted: Float64Array): Float64Array {
+  return values.map((value, row) => (Number.isNaN(predicted[row]!) ? Number.NaN : value));
+}
+
+/** With the user's own split, of the training rows alone. */
+function differenceOf(
+  { states, d }: Features,
+  { values, threshold }: StepTarget,
+  folds: Int32Array,
+  heldOut: readonly number[] | undefined,
+): Float64Array | null {
+  const known = values.map((value, row) => (heldOut?.includes(folds[row]!) ? Number.NaN : value));
+  return meanDifference(states, d, known, threshold);
+}
+
+/** For each target: for each fold that was held out, how well the classes of its label are told; null for numbers. */
+function classesOf(
+  targets: readonly StepTarget[],
+  results: readonly ProbeResult[],
+  folds: Int32Array,
+): (readonly (ClassScores | null)[] | null)[] {
+  return targets.map(({ ofClass, scenario }, t) => {
+    if (ofClass === undefined) return null;
+    const own = [...targets.keys()].filter(
+      (other) => targets[other]!.scenario === scenario && targets[other]!.ofClass?.label === ofClass.label,
+    );
+    const predicted = own.map((other) => results[other]!.predictions);
+    return results[t]!.folds.map(({ fold, scores }) => {
+      const { macro_f1, balanced_accuracy } = scores;
+      if (own.length === 1) {
+        if (macro_f1.value === null || balanced_accuracy.value === null) return null;
+        return { macroF1: macro_f1.value, balancedAccuracy: balanced_accuracy.value };
+      }
+      if (predicted.includes(null)) return null;
+      const rows = [...folds.keys()].filter((row) => folds[row] === fold && !Number.isNaN(targets[t]!.values[row]!));
+      return oneAgainstRest(
+        own.map((other) => targets[other]!.values),
+        predicted as Float64Array[],
+        rows,
+      );
+    });
+  });
+}
+
 /** Rows are coded a prompt's together; a target without a row for every fold has no code. */
 async function compressionOf(
   { states, d }: Features,
-  { name, values }: ProbeTarget,
+  { name, values }: StepTarget,
   { groups }: ProbeSet,
   config: Config,
   learner: LearnerChoice,

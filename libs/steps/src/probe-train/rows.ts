@@ -11,22 +11,30 @@ export function labelsOf({ scenario, target }: ProbeResult): { scenario: Scenari
 }
 
 export function scoreRows(probed: Probed, depth: number, mode: string): ScoreRow[] {
-  const { features, layer, seed, result, control } = probed;
+  const { features, layer, seed, result, control, target } = probed;
   const overall = overallOf(probed);
-  return result.folds.map((fold): ScoreRow => {
-    const { pearson, r2, within_pearson, mse } = fold.scores;
-    const memorised = control?.folds[fold.fold]?.scores.pearson.value ?? null;
+  return result.folds.map((fold, place): ScoreRow => {
+    const { pearson, r2, within_pearson, mse, auc, brier } = fold.scores;
+    const classes = probed.classes?.[place];
+    const ofClass = target.ofClass !== undefined;
+    const memorised = control?.folds[place]?.scores.pearson.value ?? null;
     return {
       features,
       layer,
       relative_depth: layer === null ? null : layer / depth,
       ...labelsOf(result),
+      class: target.ofClass?.value ?? null,
+      learner: probed.learner,
       seed,
       fold: fold.fold,
       pearson: pearson.value,
       r2: r2.value,
       within_prompt: within_pearson.value,
       mse: mse.value,
+      auc: ofClass ? auc.value : null,
+      brier: ofClass ? brier.value : null,
+      balanced_accuracy: classes?.balancedAccuracy ?? null,
+      macro_f1: classes?.macroF1 ?? null,
       n: fold.n,
       target_sd: fold.targetSd,
       penalty: fold.penalty,

@@ -1,11 +1,20 @@
 import type { RunContext } from '@sonde/executor';
-import { PREDICTIONS, PROBE_SCORES, writeProbeWeights, writeRowParts, writeRows } from '@sonde/formats';
-import { bagOfWords, type Features, groupedFolds, randomDirection, textLength } from '@sonde/probing';
+import { type Baseline, PREDICTIONS, PROBE_SCORES, writeProbeWeights, writeRowParts, writeRows } from '@sonde/formats';
+import {
+  bagOfWords,
+  type Features,
+  groupedFolds,
+  type LearnerChoice,
+  randomDirection,
+  termFrequencies,
+  textLength,
+} from '@sonde/probing';
 import { resampler } from '@sonde/statistics';
 import type { Config } from './config.ts';
 import { type ProbeSet, readProbeData } from './data.ts';
 import { controlTasks, type FeatureKind, type FoldedSet, learnersOf, type Probed, probeFeatures } from './probing.ts';
 import { type PredictionRow, predictionRows, type ScoreRow, scoreRows } from './rows.ts';
+import { splitFolds } from './split.ts';
 import { warningsOf } from './warnings.ts';
 import { fittedMaps } from './weights.ts';
 
@@ -45,12 +54,15 @@ async function train(
       scores.push(...probed.flatMap((item) => scoreRows(item, depth, mode)));
       return probed;
     };
-    if (set.texts === undefined && (config.control.task || baselines.some((name) => name !== 'random_direction'))) {
+    const ofText = (name: Baseline) => name !== 'random_direction' && name !== 'mean';
+    if (set.texts === undefined && (config.control.task || baselines.some(ofText))) {
       log('warning', `no text baselines and control task for the ${set.span} states: \`continuations\` is missing`);
     }
-    const ofTexts = textBaselines(config, set.texts);
+    const simpler = [...textBaselines(config, set.texts), ...meanBaseline(config, set)];
     for (const learner of learners) {
-      for (const { features, values } of ofTexts) await probe(features, null, values, learner);
+      for (const { features, values, by } of simpler) {
+        await probe(features, null, values, { ...learner, learner: by(learner.learner) });
+      }
       progress(++done, total, 'layers');
     }
     for (const [index, layer] of states.layers.entries()) {
@@ -77,23 +89,44 @@ async function train(
 
 function foldedSet(config: Config, set: ProbeSet): FoldedSet {
   const { folds, seed, interval } = config;
+  const { sides, groups } = set;
   return {
     set,
-    folds: groupedFolds(set.groups, folds, seed),
+    folds: sides ? splitFolds(sides, groups, folds, seed) : groupedFolds(groups, folds, seed),
+    heldOut: sides && [0],
     resamples: resampler(seed, 'probe', interval.resamples),
     controls: controlTasks(config, set),
   };
 }
 
-function textBaselines(
-  { baselines, words }: Config,
-  texts: readonly string[] | undefined,
-): { features: FeatureKind; values: Features }[] {
+/** Features that are no layer's, and what is fitted on them. */
+interface Simpler {
+  readonly features: FeatureKind;
+  readonly values: Features;
+  by(learner: LearnerChoice): LearnerChoice;
+}
+
+const BY_THE_SAME = (learner: LearnerChoice) => learner;
+
+function textBaselines({ baselines, words }: Config, texts: readonly string[] | undefined): Simpler[] {
   if (texts === undefined) return [];
-  return [
-    ...(baselines.includes('bag_of_words')
-      ? [{ features: 'bag_of_words' as const, values: bagOfWords(texts, words) }]
-      : []),
-    ...(baselines.includes('text_length') ? [{ features: 'text_length' as const, values: textLength(texts) }] : []),
-  ];
+  const simpler: Simpler[] = [];
+  if (baselines.includes('bag_of_words')) {
+    simpler.push({ features: 'bag_of_words', values: bagOfWords(texts, words), by: BY_THE_SAME });
+  }
+  if (baselines.includes('tf_idf')) {
+    // A column divided by its standard deviation would lose the weight that the word was given.
+    const by = (learner: LearnerChoice) => ('penalties' in learner ? { ...learner, scale: false } : learner);
+    simpler.push({ features: 'tf_idf', values: termFrequencies(texts, words), by });
+  }
+  if (baselines.includes('text_length')) {
+    simpler.push({ features: 'text_length', values: textLength(texts), by: BY_THE_SAME });
+  }
+  return simpler;
+}
+
+function meanBaseline({ baselines }: Config, { rows }: ProbeSet): Simpler[] {
+  if (!baselines.includes('mean')) return [];
+  const values = { states: new Float32Array(rows.length), d: 1 };
+  return [{ features: 'mean', values, by: () => ({ name: 'mean' }) }];
 }

@@ -35,14 +35,14 @@ function undefinedFolds(probed: readonly Probed[]): string[] {
   ];
 }
 
-/** Probes with a score that choose the end of the grid, although it was extended. */
+/** Probes with a score whose inner errors still fell at the end of the grid, although it was extended. */
 function edges(probed: readonly Probed[]): string[] {
   const atEdge = probed.filter(({ result }) =>
     result.folds.some((fold) => fold.atEdge && fold.scores.pearson.value !== null),
   );
   if (atEdge.length === 0) return [];
   return [
-    `${atEdge.length} of ${probed.length} probes choose a penalty at the end of the grid, three decades beyond \`penalties\` (${examples(atEdge)}): there is little to read, or \`penalties\` lie far off; see \`at_edge\``,
+    `the inner errors of ${atEdge.length} of ${probed.length} probes still fell at the last penalty, three decades beyond \`penalties\` (${examples(atEdge)}): a better one lies farther on; see \`at_edge\``,
   ];
 }
 

@@ -1,19 +1,30 @@
-import type { ProbeMap } from '@sonde/probing';
+import { type ProbeMap, unitDirection } from '@sonde/probing';
 import type { Probed } from './probing.ts';
 import { labelsOf } from './rows.ts';
 
 /** The map of each layer and target: the mean of those of all seeds. */
 export function fittedMaps(probed: readonly Probed[]) {
-  const maps = new Map<string, { labels: ReturnType<typeof labelsOf>; layer: number; refits: (ProbeMap | null)[] }>();
-  for (const { features, layer, result } of probed) {
+  const maps = new Map<
+    string,
+    {
+      labels: ReturnType<typeof labelsOf>;
+      layer: number;
+      refits: (ProbeMap | null)[];
+      meanDifference: Float64Array | null;
+    }
+  >();
+  for (const { features, layer, result, meanDifference } of probed) {
     if (features !== 'states' || layer === null) continue;
     const labels = labelsOf(result);
     const key = JSON.stringify([labels, layer]);
-    const entry = maps.get(key) ?? { labels, layer, refits: [] };
+    const entry = maps.get(key) ?? { labels, layer, refits: [], meanDifference };
     entry.refits.push(result.refit);
     maps.set(key, entry);
   }
-  return [...maps.values()].map(({ labels, layer, refits }) => ({ ...labels, layer, map: meanMap(refits) }));
+  return [...maps.values()].map(({ labels, layer, refits, meanDifference }) => {
+    const map = meanMap(refits);
+    return { ...labels, layer, map, direction: map && unitDirection(map.weights), meanDifference };
+  });
 }
 
 function meanMap(refits: readonly (ProbeMap | null)[]): ProbeMap | null {
@@ -25,6 +36,7 @@ function meanMap(refits: readonly (ProbeMap | null)[]): ProbeMap | null {
     known.reduce((sum, refit) => sum + read(refit), 0) / known.length;
   return {
     penalty: first.penalty,
+    logOdds: first.logOdds,
     weights: first.weights.map((_, j) => mean(({ weights }) => weights[j]!)),
     intercept: mean(({ intercept }) => intercept),
   };

@@ -1,6 +1,13 @@
-import type { JsonObject } from '@sonde/base';
+import { groupBy, type JsonObject } from '@sonde/base';
 import type { RowOf, SUMMARY } from '@sonde/formats';
-import type { BehaviorSection, BypassSection, IntervalMethod } from '@sonde/report';
+import {
+  attributeLabel,
+  type BehaviorSection,
+  type Curve,
+  type IntervalMethod,
+  type Measure,
+  type TextRow,
+} from '@sonde/report';
 import { estimateOf, type ModelRows } from './rows.ts';
 
 type SummaryRow = RowOf<typeof SUMMARY>;
@@ -21,7 +28,7 @@ function rowFor(rows: readonly SummaryRow[], metric: string, like: SummaryRow): 
 export function behaviorSection(
   tables: readonly ModelRows<SummaryRow>[],
   config: JsonObject,
-  scorer: string,
+  scorer: string | undefined,
 ): BehaviorSection | undefined {
   const interval = bootstrapMethod(config);
   const rows = tables.flatMap(({ model, rows: all }) =>
@@ -42,13 +49,23 @@ export function behaviorSection(
   if (rows.length === 0) return undefined;
   const k = distinctOf(tables, ({ k }) => k).join(', ');
   const differing = differencesOf(tables);
-  const notes = tables.flatMap(notesOf);
+  const notes = [...emptyNotes(tables), ...tables.flatMap(notesOf)];
+  const scorers = distinctOf(tables, (row) => row.scorer);
+  const text = textRows(tables);
+  const curves = emtCurves(tables);
+  const twoScorers = twoScorersOf(tables);
   return {
     k,
     threshold: 0.5,
-    scorer,
+    scorer: scorer ?? (scorers.length === 0 ? 'a scorer that the scores do not name' : scorers.join(' and ')),
     rows,
+    ...(curves.length > 0 && { curves }),
+    ...(text.length > 0 && {
+      text,
+      measures: TEXT_MEASURES.filter(({ name }) => text.some(({ measure }) => measure === name)),
+    }),
     ...(differing.length > 0 && { incomparable: differing }),
+    ...(twoScorers.length > 0 && { twoScorers }),
     ...(interval && { interval }),
     ...(notes.length > 0 && { notes }),
   };
@@ -84,17 +101,56 @@ function differencesOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
   });
 }
 
+/** Which scorers' scores of prompts and of continuations are brought together, each pair once. */
+function twoScorersOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
+  const pairs = distinctOf(tables, ({ scorer, prompt_scorer }) =>
+    prompt_scorer === null || prompt_scorer === undefined || prompt_scorer === scorer
+      ? null
+      : `Prompts: ${prompt_scorer}; continuations: ${scorer ?? 'an unnamed scorer'}.`,
+  );
+  return pairs;
+}
+
 /** What the numbers of a model do not cover. */
 function notesOf({ model, rows }: ModelRows<SummaryRow>): string[] {
   const emt = rows.filter(({ metric, group }) => metric === 'emt' && group === 'all');
   const missing = Math.max(0, ...emt.map((row) => row.missing ?? 0));
   const unmatched = Math.max(0, ...emt.map((row) => row.unmatched ?? 0));
-  const empty = Math.max(0, ...emt.map((row) => row.empty ?? 0));
   return [
-    ...(empty > 0 ? [emptyNote(model, empty, rows)] : []),
     ...(missing > 0 ? [`${model}: ${percent(missing)} of the continuations have no score.`] : []),
     ...(unmatched > 0 ? [`${model}: ${unmatched} rows of scores belong to no continuation and were left out.`] : []),
   ];
+}
+
+/** Of more models than this what they share is said once. */
+const EACH = 3;
+
+/** Continuations without a text: of each model, or of all together where there are many. */
+function emptyNotes(tables: readonly ModelRows<SummaryRow>[]): string[] {
+  const silent = tables.flatMap(({ model, rows }) => {
+    const shares = rows.filter(({ metric, group }) => metric === 'emt' && group === 'all').map((row) => row.empty ?? 0);
+    const share = Math.max(0, ...shares);
+    return share > 0 ? [{ model, share, rows }] : [];
+  });
+  if (silent.length <= EACH) return silent.map(({ model, share, rows }) => emptyNote(model, share, rows));
+  const shares = silent.map(({ share }) => share);
+  const gains = silent.flatMap(({ rows }) => {
+    const of = (name: string) => rows.find(({ metric, group }) => metric === name && group === 'all')?.value;
+    const [emt, available] = [of('emt'), of('emt_available')];
+    return emt == null || available == null ? [] : [available - emt];
+  });
+  const beside =
+    gains.length === 0 ? '' : ` Over the others alone EMT is higher by ${Math.max(...gains).toFixed(3)} at most.`;
+  return [
+    `Of ${silent.length} of ${tables.length} models ${percent(Math.min(...shares))} to ${percent(Math.max(...shares))} of the continuations have no text (an immediate end of text); ${missingIn(silent)}.${beside}`,
+  ];
+}
+
+function missingIn(silent: readonly { readonly rows: readonly SummaryRow[] }[]): string {
+  const missing = silent.some(({ rows }) =>
+    rows.some(({ metric, missing: share }) => metric === 'emt' && (share ?? 0) > 0),
+  );
+  return missing ? 'they have no score' : 'they are counted as 0';
 }
 
 /** What became of continuations without a text, and what EMT is without them. */
@@ -113,49 +169,35 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 }
 
-const MEASURES = [
+/** Measures of the text itself, in the order to be shown. */
+export const TEXT_MEASURES: readonly Measure[] = [
   { name: 'perplexity', label: 'Perplexity of the prompts' },
+  { name: 'bits_per_byte', label: 'Bits a byte, of the prompts' },
+  { name: 'continuation_bits_per_byte', label: 'Bits a byte, of its own text' },
   { name: 'distinct_2', label: 'distinct-2' },
   { name: 'tokens', label: 'Length', unit: 'tokens' },
 ];
 
-/** The effect of bypassing each block, beside the harm it does to the text. */
-export function bypassSection(
-  bypassed: readonly ModelRows<SummaryRow>[],
-  whole: readonly ModelRows<SummaryRow>[],
-  config: JsonObject,
-): BypassSection | undefined {
-  const interval = bootstrapMethod(config);
-  const blockOf = ({ source }: ModelRows<SummaryRow>): number | undefined => {
-    const { block } = source.axes;
-    return typeof block === 'number' ? block : undefined;
-  };
-  const tables = bypassed.flatMap((table) => {
-    const block = blockOf(table);
-    return block === undefined ? [] : [{ ...table, block }];
-  });
-  const rows = tables.flatMap(({ model, block, rows: all }) =>
-    all.flatMap((row) => {
-      const { metric, group, attribute } = row;
-      if (metric !== 'delta_emt' || group !== 'all' || attribute === null) return [];
-      return { model, attribute, block, deltaEmt: estimateOf(row) };
-    }),
+/** EMT at each smaller k, a panel an attribute; nothing where there is one k only. */
+function emtCurves(tables: readonly ModelRows<SummaryRow>[]): Curve[] {
+  const rows = tables.flatMap(({ model, rows: all }) =>
+    all.filter(({ metric }) => metric === 'emt_curve').map((row) => ({ model, row })),
   );
-  if (rows.length === 0) return undefined;
-  const harmOf = (model: string, block: number | null, all: readonly SummaryRow[]) =>
-    all
-      .filter(({ metric }) => MEASURES.some(({ name }) => name === metric))
-      .map((row) => ({ model, block, measure: row.metric, value: estimateOf(row) }));
-  const models = new Set(tables.map(({ model }) => model));
-  const harm = [
-    ...whole.filter(({ model }) => models.has(model)).flatMap(({ model, rows: all }) => harmOf(model, null, all)),
-    ...tables.flatMap(({ model, block, rows: all }) => harmOf(model, block, all)),
-  ];
-  return {
-    k: tables[0]!.rows[0]!.k,
-    rows,
-    measures: MEASURES.filter(({ name }) => harm.some(({ measure }) => measure === name)),
-    harm,
-    ...(interval && { interval }),
-  };
+  if (new Set(rows.map(({ row }) => row.k)).size < 2) return [];
+  return [...groupBy(rows, ({ row }) => row.attribute ?? '')].map(([attribute, own]) => ({
+    measure: `emt ${attribute}`,
+    caption: attributeLabel(attribute),
+    unit: 'EMT',
+    share: true,
+    points: own.map(({ model, row }) => ({ series: model, x: row.k, value: estimateOf(row) })),
+  }));
+}
+
+/** Measures of the text of each model. */
+function textRows(tables: readonly ModelRows<SummaryRow>[]): TextRow[] {
+  return tables.flatMap(({ model, rows }) =>
+    rows
+      .filter(({ metric }) => TEXT_MEASURES.some(({ name }) => name === metric))
+      .map((row) => ({ model, measure: row.metric, value: estimateOf(row) })),
+  );
 }

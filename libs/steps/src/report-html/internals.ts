@@ -8,7 +8,9 @@ type ProbeRow = RowOf<typeof PROBE_SCORES>;
 
 const BASELINE_LABELS: Readonly<Record<Baseline, string>> = {
   bag_of_words: 'bag of words',
+  tf_idf: 'TF-IDF of words',
   text_length: 'text length',
+  mean: 'mean',
   random_direction: 'random direction',
 };
 
@@ -20,7 +22,7 @@ function scoreOf(rows: readonly ProbeRow[]): Estimate {
   return { value: null, ...(reason !== null && { reason: reasonText(reason) }) };
 }
 
-type NumberColumn = 'fold_mean' | 'fold_mean_low' | 'fold_mean_high' | 'null_95' | 'selectivity';
+type NumberColumn = 'fold_mean' | 'fold_mean_low' | 'fold_mean_high' | 'null_95' | 'null_mean' | 'selectivity';
 
 function meanOf(rows: readonly ProbeRow[], column: NumberColumn): number | null {
   return overFolds(rows.map((row) => row[column]))?.mean ?? null;
@@ -45,7 +47,9 @@ export function probeSection(tables: readonly ModelRows<ProbeRow>[], config: Jso
     }),
   );
   const interval = { level: 0.95, resamples: 1000, ...(config.interval as object | undefined) };
+  const permutations = Math.max(0, ...probes.map(({ folds }) => folds[0]!.permutations));
   return {
+    ...(permutations > 0 && { permutations }),
     folds: Number(config.folds ?? new Set(tables[0]!.rows.map(({ fold }) => fold)).size),
     method:
       config.mode === 'paper'
@@ -57,17 +61,15 @@ export function probeSection(tables: readonly ModelRows<ProbeRow>[], config: Jso
       if (features !== 'states' || layer === null) return [];
       const n = folds.reduce((sum, row) => sum + row.n, 0);
       const seeds = new Set(folds.map(({ seed }) => seed)).size;
-      return { ...labels, layer, score, selectivity: { value: meanOf(folds, 'selectivity') }, n: n / seeds };
+      const [mean, upper] = [meanOf(folds, 'null_mean'), meanOf(folds, 'null_95')];
+      const chance = mean === null || upper === null ? null : { mean, upper };
+      return { ...labels, layer, score, selectivity: { value: meanOf(folds, 'selectivity') }, chance, n: n / seeds };
     }),
-    baselines: probes.flatMap(({ features, layer, labels, folds, score }): BaselineRow[] => {
-      if (features !== 'states') return [{ ...labels, baseline: BASELINE_LABELS[features], layer, score }];
-      const chance = meanOf(folds, 'null_95');
-      return chance === null ? [] : [{ ...labels, baseline: CHANCE, layer, score: { value: chance } }];
+    baselines: probes.flatMap(({ features, layer, labels, score }): BaselineRow[] => {
+      return features === 'states' ? [] : [{ ...labels, baseline: BASELINE_LABELS[features], layer, score }];
     }),
   };
 }
-
-const CHANCE = '95 % of permuted labels';
 
 /** How chance and the control task are to be read. */
 function notesOf(rows: readonly ProbeRow[]): string[] {
@@ -75,7 +77,7 @@ function notesOf(rows: readonly ProbeRow[]): string[] {
   return [
     ...(permutations > 0
       ? [
-          `Chance: 95 % of ${permutations} permutations of the labels over prompts stay below the line “${CHANCE}”; a probe below it has read nothing that chance does not give.`,
+          `Chance: 95 % of ${permutations} permutations of the labels over prompts end below the upper edge of the shaded band; a probe inside it has read nothing that chance does not give.`,
         ]
       : []),
     'The control task gives each text a random score for one of its words, which a probe can only memorise. Selectivity is the score less that of this task; it lies above the score itself where the task’s own is below 0.',

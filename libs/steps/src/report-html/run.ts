@@ -1,9 +1,14 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { RunContext } from '@sonde/executor';
 import { CONTINUATIONS, CORRELATIONS, PROBE_SCORES, readPrompts, readRows, SCORES, SUMMARY } from '@sonde/formats';
-import { type ProbeSection, type ReportModel, renderReport } from '@sonde/report';
+import { type ProbeSection, type Rendered, type ReportModel, renderAll } from '@sonde/report';
+import { csvLines, tableFromRows } from '@sonde/tables';
 import { agreementSection } from './agreement.ts';
-import { behaviorSection, bypassSection } from './behavior.ts';
+import { axisSections, otherAxes, variancesOf } from './axes.ts';
+import { behaviorSection } from './behavior.ts';
+import { bypassSection, interventionAxis } from './bypass.ts';
+import { commonRows } from './common.ts';
 import type { Config } from './config.ts';
 import { correlationSection } from './correlation.ts';
 import { exampleSection } from './examples.ts';
@@ -25,10 +30,11 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
       (sources) => sources ?? [],
     ),
   );
+  const drawn = interventionAxis((config.bypassed ?? []).map((source) => ({ source })));
   const [summaries, probes, bypassed, continuations, scores] = await Promise.all([
     readCollected(config.summaries, SUMMARY, nameOf),
     readCollected(config.probes, PROBE_SCORES, nameOf),
-    readCollected(config.bypassed, SUMMARY, (source) => nameOf(source, 'block')),
+    readCollected(config.bypassed, SUMMARY, (source) => nameOf(source, drawn)),
     readCollected(config.continuations, CONTINUATIONS, nameOf, { columns: ['prompt_id', 'sample', 'text'] }),
     readCollected(config.scores, SCORES, nameOf, {
       columns: ['prompt_id', 'sample', 'score.<ATTRIBUTE>'],
@@ -40,8 +46,11 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
   const labels = labelsOf(names);
   const collected = [summaries, probes, bypassed, continuations, scores].flat().map(({ source }) => source);
   const summaryConfig = configOfKind(ancestors, 'behavior/summarize');
-  const scorer = scores[0]?.rows[0]?.scorer ?? 'as recorded in the scores';
+  const scorer = scores[0]?.rows[0]?.scorer ?? undefined;
   const behavior = behaviorSection(summaries, summaryConfig, scorer);
+  const common = await commonRows(summaries, scores, summaryConfig);
+  const components = variancesOf(summaries, modelOf);
+  const axes = axisSections(summaries, probes, nameOf);
   const probeResults = probeSection(probes, configOfKind(ancestors, 'probe/train'));
   const correlation =
     config.correlations &&
@@ -63,12 +72,39 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
       return { name, ...(model !== undefined && { model }), label: labels.get(name)!, ...blocksOf(name, probeResults) };
     }),
     provenance: provenanceRows(ancestors, collected),
-    ...(behavior && { behavior }),
+    ...(behavior && {
+      behavior: {
+        ...behavior,
+        ...(common.length > 0 && { common }),
+        ...(components.length > 0 && { components, within: otherAxes(summaries) }),
+      },
+    }),
+    ...(axes.length > 0 && { axes }),
     ...(probeResults && { probes: probeResults }),
     ...(correlation && { correlation }),
     ...(bypass && { bypass }),
     ...(agreement && { agreement }),
     ...(examples && { examples }),
   };
-  await writeFile(output('report'), await renderReport(model));
+  const rendered = await renderAll(model);
+  await writeFile(output('report'), rendered.html);
+  await writeFile(output('summary'), rendered.summary);
+  await writeFigures(output('figures'), rendered.figures);
+}
+
+async function writeFigures(folder: string, figures: Rendered['figures']): Promise<void> {
+  await mkdir(folder);
+  for (const { name, svg, csv } of figures) {
+    await writeFile(path.join(folder, `${name}.svg`), svg);
+    await writeFile(path.join(folder, `${name}.csv`), csv);
+  }
+  const list = tableFromRows(
+    figures.map(({ name, title, steps }) => ({
+      figure: `${name}.svg`,
+      data: `${name}.csv`,
+      title,
+      steps: steps.join(', '),
+    })),
+  );
+  await writeFile(path.join(folder, 'figures.csv'), [...csvLines(list)].join(''));
 }

@@ -5,7 +5,7 @@ import { words } from '@sonde/pipeline';
 export const unmatched = words(['error', 'report'], {
   default: 'error',
   description:
-    'What happens where fewer than half of the rows find their partners by id: `error` refuses, `report` says so and goes on.',
+    'What happens where rows find no partner by id: `error` refuses, `report` counts them, says so and goes on.',
 });
 
 /** Rows of a table by their ids. */
@@ -68,9 +68,9 @@ export function tally() {
 }
 
 /**
- * Warns of rows without a partner, and of partners that belong to no row, unless there may be more of those.
+ * Refuses rows without a partner, and partners that belong to no row, unless there may be more of those; or warns of them.
  *
- * @throws UserError where fewer than half of the rows have one, unless that is to be reported only
+ * @throws UserError where there are any, unless that is to be reported only
  */
 export function sayMatch(
   { rows, partners }: Match,
@@ -81,7 +81,7 @@ export function sayMatch(
   const ofRows = withoutPartner(rows, partners);
   const ofPartners = mayBeMore ? undefined : withoutPartner(partners, rows);
   const said = [ofRows, ofPartners].filter((text) => text !== undefined);
-  if (policy === 'error' && rows.alone * 2 > rows.total) {
+  if (policy === 'error' && said.length > 0) {
     const matching = rows.total - rows.alone;
     throw new UserError(
       'ids',

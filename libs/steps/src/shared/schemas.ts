@@ -1,4 +1,4 @@
-import { integer, list, number, object, optional, text, words } from '@sonde/pipeline';
+import { boolean, integer, list, number, object, optional, text, words } from '@sonde/pipeline';
 
 export const seed = integer({
   minimum: 0,
@@ -46,3 +46,10 @@ export const empty = words(['lowest', 'missing'], {
   description:
     'A continuation without a text (an immediate end of text) says nothing: `lowest` counts it as 0; `missing` as one without a score, which takes its prompt out of EMT.',
 });
+
+export const strict = optional(
+  boolean({
+    description:
+      'Refuses prompts and continuations that were not scored by one scorer; if not given, a warning is all: in the run, the table and the report.',
+  }),
+);

@@ -11,7 +11,7 @@ export const config = object({
   validate: optional(
     words(['one_to_one', 'one_to_many', 'many_to_one', 'many_to_many'], {
       description:
-        'How often the joined columns’ values may stand in the left and in the right table; anything else is refused. Without it, values that stand in several rows of both are refused, and a right table that makes rows of the left one several is warned of.',
+        'How often the joined columns’ values may stand in the left and in the right table; anything else is refused. Without it, values of the left table that stand in several rows of the right are refused.',
     }),
   ),
   conflicts: words(['error', 'left', 'right'], {

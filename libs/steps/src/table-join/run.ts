@@ -24,12 +24,12 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   await writeParquet(output('table'), joined);
 }
 
-/** Says how many rows of either table found a partner: one of the two may be larger, but not both be strange. */
+/** Says how many rows of either table found a partner: one of the two may be larger, but then has all of the other. */
 function sayMatches({ unmatched }: Config, left: readonly Key[], right: readonly Key[], log: RunContext['log']): void {
   const ofLeft = counted('rows of the left table', left, new Set(right));
   const ofRight = counted('rows of the right table', right, new Set(left));
   const [better, other] = share(ofLeft) >= share(ofRight) ? [ofLeft, ofRight] : [ofRight, ofLeft];
-  if (share(better) < 0.5) sayMatch({ rows: better, partners: other }, unmatched, log);
+  if (better.alone > 0) sayMatch({ rows: better, partners: other }, unmatched, log);
   else
     for (const said of [withoutPartner(ofLeft, ofRight), withoutPartner(ofRight, ofLeft)])
       if (said !== undefined) log('info', said);

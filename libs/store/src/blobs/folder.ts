@@ -57,9 +57,6 @@ export function createBlobs(context: Context): BlobFolder {
   }
 
   async function putMoved(path: string): Promise<BlobInfo | undefined> {
-    const source = await lstat(path);
-    // A file with a second name could still be written to by that name.
-    if (!source.isFile() || source.nlink > 1) return undefined;
     const temporary = (await context.holder()).temporary();
     try {
       await rename(path, temporary);
@@ -125,9 +122,12 @@ export function createBlobs(context: Context): BlobFolder {
     },
 
     async putFile(path, options = {}) {
-      const source = await stat(path);
-      if (!source.isFile()) throw new StoreError('io', `${path} is not a file.`, { path });
-      const moved = options.move ? await putMoved(path) : undefined;
+      const source = await lstat(path);
+      if (!(source.isSymbolicLink() ? await stat(path) : source).isFile())
+        throw new StoreError('io', `${path} is not a file.`, { path });
+      // A link would stay one, and a file with a second name could still be written to by that name.
+      const isOnly = source.isFile() && source.nlink === 1;
+      const moved = options.move === true && isOnly ? await putMoved(path) : undefined;
       if (moved !== undefined) return moved;
       const info = await putCopy(path);
       if (options.move) await rm(path, { force: true });

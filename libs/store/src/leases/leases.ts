@@ -39,6 +39,7 @@ export async function acquireLease(
   const prepared = holder.temporary();
   const name = `${holder.id}.${basename(prepared)}`;
   await mkdir(prepared);
+  let taken = false;
   try {
     const about = { holder: options.holder, host: holder.file.host, pid: holder.file.pid };
     await writeFile(join(prepared, name), `${JSON.stringify(about)}\n`);
@@ -48,7 +49,10 @@ export async function acquireLease(
     for (;;) {
       options.signal?.throwIfAborted();
       const failure = await take(prepared, place, name);
-      if (failure === undefined) return held(layout, holder, key, name);
+      if (failure === undefined) {
+        taken = true;
+        return held(layout, holder, key, name);
+      }
       const others = await livingHolders(place, watch);
       if (others.length === 0) {
         await tolerate(['ENOENT', 'ENOTEMPTY', 'EEXIST'], rmdir(place));
@@ -65,7 +69,7 @@ export async function acquireLease(
       wait = Math.min(wait * 1.5, LONGEST_WAIT);
     }
   } finally {
-    await rm(prepared, { recursive: true, force: true });
+    if (!taken) await rm(prepared, { recursive: true, force: true });
   }
 }
 

@@ -60,8 +60,12 @@ async function putResult(context: Context, artifacts: Artifacts, record: ResultR
   for (const artifact of Object.values(record.outputs)) {
     // Garbage collection may have moved a blob aside to look at it; it puts back at once what is in use.
     const isThere = async () => isObtainable(await artifacts.presence(artifact));
-    for (let attempt = 0; attempt < 5 && !(await isThere()); attempt++) await delay(50);
-    if (!(await isThere())) {
+    let there = await isThere();
+    for (let attempt = 0; attempt < 5 && !there; attempt++) {
+      await delay(50);
+      there = await isThere();
+    }
+    if (!there) {
       throw new BlobDamaged(artifact.digest, 'missing', context.layout.blob(artifact.digest));
     }
   }
@@ -69,10 +73,11 @@ async function putResult(context: Context, artifacts: Artifacts, record: ResultR
   try {
     await writeFlushed(temporary, text);
     await publish(temporary, context.layout.result(record.key));
-    await forgetDamage(context.layout, 'result', record.key);
-  } finally {
+  } catch (error) {
     await rm(temporary, { force: true });
+    throw error;
   }
+  await forgetDamage(context.layout, 'result', record.key);
 }
 
 /** Drops fields that are undefined, which `notes` may be for a caller without exact optional types. */

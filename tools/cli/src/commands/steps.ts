@@ -8,10 +8,21 @@ function typeText(schema: ConfigSchema): string {
   if (schema.artifact !== undefined) return schema.artifact.types.join('|') + (schema.artifact.many ? ' …' : '');
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (Array.isArray(schema.enum)) return schema.enum.map((value) => JSON.stringify(value)).join('|');
-  if (Array.isArray(schema.oneOf)) return (schema.oneOf as ConfigSchema[]).map(typeText).join(' or ');
+  if (Array.isArray(schema.oneOf)) {
+    const alternatives = schema.oneOf as ConfigSchema[];
+    const plain = alternatives.filter((one) => kindOf(one) === undefined).map(typeText);
+    const kinds = alternatives.map(kindOf).filter((kind) => kind !== undefined);
+    return [...plain, ...(kinds.length > 0 ? [`{ kind: ${kinds.join('|')} }`] : [])].join(' or ');
+  }
   if (schema.type === 'array')
     return `list of ${schema.items === undefined ? 'values' : typeText(schema.items as ConfigSchema)}`;
   return String(schema.type ?? 'any');
+}
+
+/** The word by which an object is told from the others that may stand in its place. */
+function kindOf({ properties }: ConfigSchema): string | undefined {
+  const word = properties?.kind?.const;
+  return typeof word === 'string' ? word : undefined;
 }
 
 function rangeText(schema: ConfigSchema): string {
@@ -46,9 +57,19 @@ function configLines(schema: ConfigSchema, indent: string, terminal: Terminal): 
     return [
       `${indent}${bold(name)}  ${cyan(typeText(property))}  ${dim(facts.filter(Boolean).join('; '))}`.trimEnd(),
       ...described.flatMap((text) => wrapText(text, `${indent}    `)),
-      ...partsOf(property).flatMap((part) => configLines(part, `${indent}  `, terminal)),
+      ...partsOf(property).flatMap((part) => partLines(part, `${indent}  `, terminal)),
     ];
   });
+}
+
+/** The keys of a part; those of one kind among several stand below what it is. */
+function partLines(part: ConfigSchema, indent: string, terminal: Terminal): string[] {
+  const kind = kindOf(part);
+  if (kind === undefined) return configLines(part, indent, terminal);
+  const { kind: _, ...properties } = part.properties!;
+  const described = part.description === undefined ? [] : wrapText(String(part.description), `${indent}  `);
+  const lines = configLines({ ...part, properties }, `${indent}  `, terminal);
+  return [`${indent}${terminal.colors.bold(`kind: ${kind}`)}`, ...described, ...lines];
 }
 
 function printKind(kind: StepKindSpec, terminal: Terminal): void {

@@ -9,7 +9,7 @@ import { type Classes, logisticSolver } from './solver.ts';
 
 interface LogisticProbe extends Fitted {
   /** From a state to the log-odds of the higher value. */
-  readonly logits: LinearMaps;
+  readonly maps: LinearMaps;
 }
 
 /**
@@ -28,10 +28,10 @@ export async function openLogistic(
   return {
     async fit(split, columns) {
       const probe = await fit(split, columns);
-      return probe === null ? null : { ...probe, maps: null, logits: probe.maps };
+      return probe === null ? null : { ...probe, logOdds: true };
     },
-    async predict({ columns, logits }, rows) {
-      const predicted = await predictLinear(gemm, problem, logits, rows);
+    async predict({ columns, maps }, rows) {
+      const predicted = await predictLinear(gemm, problem, maps, rows);
       return predicted.map((logit, i) => {
         const { low, high } = classes[columns[i % columns.length]!]!;
         return low + (high - low) * sigmoid(logit);

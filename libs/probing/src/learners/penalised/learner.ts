@@ -73,16 +73,36 @@ export async function openPenalised(
   }
 
   const { penalties } = found;
-  const edge = [Math.min(...penalties), Math.max(...penalties)];
   return {
     async fit(split, wanted) {
       if (!fitted(split, found)) return null;
       const chosen = wanted.map((column) => penalties[single ? 0 : choose(found, split, column)]!);
       const maps = await fitColumns(await solver.trainingSet(splits[split]!.train), wanted, chosen);
-      const atEdge = chosen.map((penalty) => !single && penalty > 0 && edge.includes(penalty));
+      const atEdge = wanted.map(
+        (column, t) => !single && stillFalls(found, chosen[t]!, errorOf(found.inner[split]!, column)),
+      );
       return { columns: wanted, penalties: chosen, atEdge, maps };
     },
   };
+}
+
+/** A fall of the inner errors by less than this share from one penalty to the next is none. */
+const FLAT = 1e-3;
+
+/** A grid this wide in which no error differs by as much has nothing to choose. */
+const WIDE = 1e6;
+
+/** Whether a penalty lies at the end of all that were tried, and a better one may lie beyond: errors still fell there. */
+function stillFalls({ penalties }: Search, penalty: number, errorOf: (p: number) => number): boolean {
+  const ascending = [...penalties.keys()].sort((a, b) => penalties[a]! - penalties[b]!);
+  const place = ascending.findIndex((p) => penalties[p] === penalty);
+  if (penalty === 0 || (place > 0 && place < ascending.length - 1)) return false;
+  const least = errorOf(ascending[place]!);
+  const falls = (from: number) => least < (1 - FLAT) * errorOf(from);
+  if (falls(ascending[place === 0 ? 1 : place - 1]!)) return true;
+  // Nothing changed anywhere: the grid may lie on a level far from where the errors fall.
+  const [low, high] = [penalties[ascending[0]!]!, penalties[ascending.at(-1)!]!];
+  return !ascending.some(falls) && high < WIDE * low;
 }
 
 function joined(a: Search, b: Search): Search {

@@ -86,7 +86,7 @@ async function probeVectors(
   if (probes.site !== site && !(probes.site === 'residual_raw' && site === 'residual')) {
     return fail(kind, `the probes read the site ${probes.site}, but the intervention is at ${site}`);
   }
-  const vectorOf = await probes.vectors(chosen);
+  const vectorOf = await probes.vectors(chosen, config.vectors);
   return layers.map((block) => {
     const index = layerIndex(kind, probes.layers, block, probes.site !== 'residual', blocks);
     return (asked ?? targets).map((target) => {

@@ -1,6 +1,6 @@
-import type { Quantization, WeightDtype } from '@sonde/checkpoints';
+import { DTYPES, QUANTIZATIONS } from '@sonde/checkpoints/precisions';
 import type { CaptureOptions, CaptureSite, Site } from '@sonde/engine';
-import { POOLS, SITES } from '@sonde/formats/columns';
+import { POOLS, PROBE_VECTORS, SITES } from '@sonde/formats/columns';
 import {
   artifact,
   type ConfigOf,
@@ -16,10 +16,6 @@ import {
   text,
   words,
 } from '@sonde/pipeline';
-
-// Read to plan: what loads checkpoints must not be loaded for two lists of words.
-const DTYPES = ['float32', 'float16', 'bfloat16'] as const satisfies readonly WeightDtype[];
-const QUANTIZATIONS = ['nf4', 'int8', 'int4'] as const satisfies readonly Quantization[];
 
 /** `model:` — a reference, or an object with a reference and how to load it. */
 export const model = oneOf(
@@ -140,6 +136,12 @@ export const interventions = list(
         description: 'Of probe weights: whose directions; all that there are if not given.',
       }),
     ),
+    vectors: optional(
+      words(PROBE_VECTORS, {
+        description:
+          'Of probe weights: the `weights` themselves (if not given), their `directions` of length 1, or `mean_differences`, from the mean state of low scores to that of high ones, of length 1.',
+      }),
+    ),
     tensor: optional(text({ minLength: 1, description: 'Of a safetensors file: which tensor.' })),
     scale: optional(number({ description: 'Of `add`: what the vector is multiplied by; 1 if not given.' })),
   }),
@@ -157,9 +159,9 @@ const INTERVENTION_KEYS: Readonly<Record<InterventionConfig['kind'], readonly st
   bypass: [],
   bypass_attention: [],
   bypass_mlp: [],
-  add: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'tensor', 'scale'],
-  erase: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'tensor'],
-  mean_ablation: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'tensor'],
+  add: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'vectors', 'tensor', 'scale'],
+  erase: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'vectors', 'tensor'],
+  mean_ablation: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'vectors', 'tensor'],
   replace: ['site', 'from'],
 };
 

@@ -1,0 +1,138 @@
+import { groupBy } from '@sonde/base';
+import type { PROBE_SCORES, RowOf, SUMMARY } from '@sonde/formats';
+import { type AxisSection, attributeLabel, type Curve, type Estimate, SCENARIO_LABELS } from '@sonde/report';
+import { varianceComponents } from '@sonde/statistics';
+import { TEXT_MEASURES } from './behavior.ts';
+import { numberAxes } from './numbers.ts';
+import { estimateOf, type ModelRows } from './rows.ts';
+
+type SummaryRow = RowOf<typeof SUMMARY>;
+type ProbeRow = RowOf<typeof PROBE_SCORES>;
+
+interface Placed<R> {
+  readonly series: string;
+  readonly x: number;
+  readonly rows: readonly R[];
+}
+
+/** A section for each axis of numbers that the summaries or the probes differ along. */
+export function axisSections(
+  summaries: readonly ModelRows<SummaryRow>[],
+  probes: readonly ModelRows<ProbeRow>[],
+  nameOf: (axes: ModelRows<unknown>['source'], drawn: string) => string,
+): AxisSection[] {
+  const sources = [...summaries, ...probes].map(({ source }) => source);
+  return numberAxes(sources).flatMap((axis) => {
+    const labels: Record<string, string> = {};
+    const place = <R>(tables: readonly ModelRows<R>[]): Placed<R>[] =>
+      tables.flatMap(({ source, rows }) => {
+        const found = axis.of(source);
+        if (found === undefined) return [];
+        const series = nameOf({ ...source, axes: found.rest }, axis.axis);
+        labels[series] = series;
+        return [{ series, x: found.x, rows }];
+      });
+    const groups = [...behaviorGroups(place(summaries)), ...probeGroups(place(probes))];
+    if (groups.length === 0) return [];
+    const without = sources.filter((source) => axis.of(source) === undefined).length;
+    const notes = without === 0 ? [] : [`${without} tables without a value of ${axis.axis} are not drawn here.`];
+    return [{ axis: axis.axis, groups, labels, notes }];
+  });
+}
+
+function curveOf<R>(
+  about: Omit<Curve, 'points'>,
+  placed: readonly Placed<R>[],
+  read: (rows: readonly R[]) => Estimate | undefined,
+): Curve[] {
+  const points = placed.flatMap(({ series, x, rows }) => {
+    const value = read(rows);
+    return value === undefined ? [] : [{ series, x, value }];
+  });
+  points.sort((a, b) => a.x - b.x);
+  return points.length === 0 ? [] : [{ ...about, points }];
+}
+
+function behaviorGroups(placed: readonly Placed<SummaryRow>[]): AxisSection['groups'] {
+  const steps = ['behavior/summarize'];
+  const attributes = [...new Set(placed.flatMap(({ rows }) => rows.flatMap(({ attribute }) => attribute ?? [])))];
+  const over = (metric: string, unit: string) =>
+    attributes.flatMap((attribute) =>
+      curveOf(
+        { measure: `${metric} ${attribute}`, caption: attributeLabel(attribute), unit, share: true },
+        placed,
+        (rows) => {
+          const row = rows.find((own) => own.metric === metric && own.attribute === attribute && own.group === 'all');
+          return row && estimateOf(row);
+        },
+      ),
+    );
+  const ofText = TEXT_MEASURES.flatMap(({ name, label, unit }) =>
+    curveOf({ measure: name, caption: label, unit: unit ?? label }, placed, (rows) => {
+      const row = rows.find((own) => own.metric === name);
+      return row && estimateOf(row);
+    }),
+  );
+  return [
+    { label: 'Expected maximum toxicity', curves: over('emt', 'EMT'), steps },
+    { label: 'Toxicity probability', curves: over('toxicity_probability', 'Share of prompts'), steps },
+    { label: 'The text itself', curves: ofText, steps },
+  ].filter(({ curves }) => curves.length > 0);
+}
+
+/** Probe scores, for each target: mean over layers, so that no layer is picked for its score. */
+function probeGroups(placed: readonly Placed<ProbeRow>[]): AxisSection['groups'] {
+  const states = placed.map(({ rows, ...each }) => ({
+    ...each,
+    rows: rows.filter(({ features, layer }) => features === 'states' && layer !== null),
+  }));
+  const targets = [...new Set(states.flatMap(({ rows }) => rows.map(({ target }) => target)))];
+  return targets.map((target) => ({
+    label: `Probes: ${attributeLabel(target)} (mean over layers)`,
+    steps: ['probe/train'],
+    curves: Object.entries(SCENARIO_LABELS).flatMap(([scenario, caption]) =>
+      curveOf({ measure: `probe ${scenario} ${target}`, caption, unit: 'Pearson r', share: true }, states, (rows) => {
+        const own = rows.filter((row) => row.scenario === scenario && row.target === target);
+        const layers = [...groupBy(own, ({ layer, seed }) => `${layer} ${seed}`).values()].map((folds) => folds[0]!);
+        const known = layers.flatMap(({ fold_mean }) => fold_mean ?? []);
+        if (known.length === 0) return undefined;
+        return { value: known.reduce((sum, value) => sum + value, 0) / known.length };
+      }),
+    ),
+  }));
+}
+
+/** How much of the variance of EMT is between models, where each has several settings. */
+export function variancesOf(
+  tables: readonly ModelRows<SummaryRow>[],
+  modelOf: (name: string) => string | undefined,
+): { attribute: string; between: number; within: number | null; intraclass: number | null }[] {
+  const groups = [...groupBy(tables, ({ model }) => modelOf(model) ?? model).values()];
+  if (groups.length < 2 || groups.every(({ length }) => length < 2)) return [];
+  const attributes = [...new Set(tables.flatMap(({ rows }) => rows.flatMap(({ attribute }) => attribute ?? [])))];
+  return attributes.flatMap((attribute) => {
+    const values = groups.map((own) =>
+      own.flatMap(({ rows }) => {
+        const row = rows.find((each) => each.metric === 'emt' && each.group === 'all' && each.attribute === attribute);
+        return row?.value ?? [];
+      }),
+    );
+    if (values.flat().length === 0) return [];
+    const { between, within, intraclass } = varianceComponents(values);
+    return [{ attribute, between: Math.sqrt(between), within: within === null ? null : Math.sqrt(within), intraclass }];
+  });
+}
+
+/** What models have several of: the other axes that vary. */
+export function otherAxes(tables: readonly ModelRows<SummaryRow>[]): string {
+  const values = new Map<string, Set<string>>();
+  for (const { source } of tables) {
+    for (const [axis, value] of Object.entries(source.axes)) {
+      values.set(axis, (values.get(axis) ?? new Set()).add(JSON.stringify(value)));
+    }
+  }
+  return [...values]
+    .filter(([axis, { size }]) => axis !== 'model' && size > 1)
+    .map(([axis]) => axis)
+    .join(', ');
+}
