@@ -34,7 +34,12 @@ it('does an experiment once more with another scorer, and generates nothing', as
   expect(started.filter((task) => task.startsWith('after/scores'))).toHaveLength(3);
   expect(started.filter((task) => task.startsWith('before/') && !task.includes('report'))).toEqual([]);
 
+  // Each scorer's scores are kept by text, whichever steps had it.
+  const status = JSON.parse((await sonde(folder, ['store', 'status', '--json'])).stdout);
+  expect(status.memos).toMatchObject({ makers: 2 });
+  expect(status.memos.values).toBeGreaterThan(100);
+
   const report = readFileSync(path.join(folder, 'results', 'rescore', 'report.html'), 'utf8');
   expect(report).toContain('word-list:');
   expect(report).toMatch(/id="agreement-title">Two scorers/);
-}, 120_000);
+}, 300_000);

@@ -13,6 +13,7 @@ export type MissingOutcome = (typeof MISSING_OUTCOMES)[number];
 
 /** What a service or a judge said, whole: what its scores were read from. */
 export interface Answer {
+  /** Null where it follows from the scorer and the text: kept with each text it would outweigh the answers. */
   readonly request: JsonValue;
   readonly response: JsonValue;
   /** When it was given, in ISO 8601; absent of what would be the same at any time. */

@@ -33,7 +33,11 @@ export const ANSWERS = tableFormat({
   what: 'A row for each distinct text that a judge or a service was asked about: what it answered, whole.',
   columns: {
     text: { type: 'string', what: 'the text' },
-    request: { type: 'json', nullable: true, what: 'what was asked; null where it was known without' },
+    request: {
+      type: 'json',
+      nullable: true,
+      what: 'what was asked; null where it was known without, and of a judge, whose question its scorer knows',
+    },
     response: {
       type: 'json',
       nullable: true,

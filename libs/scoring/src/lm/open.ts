@@ -41,7 +41,6 @@ export async function open(config: Config, { name, threads }: ScorerContext): Pr
     const answers = readAnswers(config.answers, model, name);
     const room = model.config.maxPositions - Math.max(...answers.tokens.map((ids) => ids.length)) + 1;
     const { values } = answers;
-    const request = { templates: Object.fromEntries(questionsOf(config)), system: config.system ?? null, chat };
     const digests = [source.digest, adapter?.digest ?? null, dtype ?? null, quantization ?? null];
     const settings = JSON.stringify([
       digests,
@@ -82,7 +81,7 @@ export async function open(config: Config, { name, threads }: ScorerContext): Pr
             const own = judged.slice(at, at + ids.length);
             at += ids.length;
             const response = Object.fromEntries(questions.map(({ attribute }, i) => [attribute, own[i]!.logprobs]));
-            return { outcome: 'ok', scores: own.map(({ score }) => score), answer: { request, response } };
+            return { outcome: 'ok', scores: own.map(({ score }) => score), answer: { request: null, response } };
           }
           const longest = Math.max(...ids.map(({ length }) => length));
           return { outcome: 'too_long', detail: `${longest} tokens with the question; at most ${room} are read` };
