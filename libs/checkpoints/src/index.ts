@@ -5,9 +5,11 @@ export { byteLength, checkExternalData, type DataFile } from './external-data.ts
 export { type Fields, fieldsOf } from './fields.ts';
 export { type Folder, type LocalFolder, localFolder, remoteFolder } from './folder.ts';
 export { readJson, readJsonIfThere } from './json.ts';
+export { mxfp4 } from './quantization/blockwise.ts';
 export { planQuantizedFile, type QuantizedFile } from './quantization/file.ts';
-export type { LinearShape } from './quantization/format.ts';
+export type { Format, LinearShape } from './quantization/format.ts';
 export { checkPrecision, findNonFinite, type Precision } from './quantization/precision.ts';
+export { floatRows, MX_BLOCK, mxfp4Rows, type StoredRows } from './quantization/rows.ts';
 export { DTYPES, QUANTIZATIONS, type Quantization, type WeightDtype } from './quantization/words.ts';
 export { findReady, readGraphFile } from './ready-folder.ts';
 export { writeAt } from './write-at.ts';

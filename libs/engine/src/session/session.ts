@@ -71,14 +71,14 @@ export function planSession(
     return name;
   };
   const { dtype, quantization } = precision;
-  const quantized = quantization === null ? null : planQuantizedFile('quantized.bin', quantization, dtype);
+  const quantized = planQuantizedFile('quantized.bin', quantization, dtype);
   const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, dtype, quantized, locate };
   const { graph, parameters } = build(source);
   const create = async (): Promise<InferenceSession> => {
     const folder = await folderFor(files.keys().next().value);
     try {
       for (const [path, name] of files) await placeFile(path, join(folder, name));
-      await quantized?.write(join(folder, quantized.location));
+      await quantized.write(join(folder, quantized.location));
       const path = join(folder, 'model.onnx');
       await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
       return await openSession(path, placement.provider, placement.threads);
