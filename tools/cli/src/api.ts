@@ -278,6 +278,7 @@ export async function run(graph: Graph, options: RunPipelineOptions = {}): Promi
     env: {
       ...freedAtOnce(),
       SONDE_MODULES: JSON.stringify(modulesOf(graph, options)),
+      ...(options.offline === true ? { SONDE_OFFLINE: '1' } : {}),
     },
     metadata: { sonde: version(), ...options.metadata },
     ...(jobs === undefined ? {} : { jobs }),
