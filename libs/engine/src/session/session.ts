@@ -1,10 +1,17 @@
 import { copyFile, link, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Adapter, type Checkpoint, type Precision, planQuantizedFile } from '@sonde/checkpoints';
+import {
+  type Adapter,
+  type Checkpoint,
+  type Precision,
+  planQuantizedFile,
+  type Quantization,
+} from '@sonde/checkpoints';
 import type { WeighedGraph, WeightSource } from '@sonde/networks';
 import { encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
+import { requireMemory } from './memory.ts';
 import { openSession, type Placement } from './providers.ts';
 
 const OPSETS = { '': 23, 'com.microsoft': 1 };
@@ -71,10 +78,19 @@ export function planSession(
     return name;
   };
   const { dtype, quantization } = precision;
-  const quantized = planQuantizedFile('quantized.bin', quantization, dtype);
-  const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, dtype, quantized, locate };
-  const { graph, parameters } = build(source);
+  const plan = (asked: Quantization | null) => {
+    const quantized = planQuantizedFile('quantized.bin', asked, dtype);
+    const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, dtype, quantized, locate };
+    return { quantized, ...build(source) };
+  };
+  const { graph, parameters, quantized } = plan(quantization);
+  const bytesAs = (asked: Quantization | null): number => {
+    const planned = asked === quantization ? { quantized, parameters } : plan(asked);
+    const { numbers, bytes } = planned.quantized.placed();
+    return bytes + (planned.parameters - numbers) * Float32Array.BYTES_PER_ELEMENT;
+  };
   const create = async (): Promise<InferenceSession> => {
+    if (placement.provider === 'cpu') requireMemory(checkpoint.folder, quantization, bytesAs);
     const folder = await folderFor(files.keys().next().value);
     try {
       for (const [path, name] of files) await placeFile(path, join(folder, name));
