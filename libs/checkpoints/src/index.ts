@@ -1,13 +1,16 @@
 export { type Adapter, EMBEDDING, listAdapterFiles, openAdapter } from './adapter.ts';
-export { type Checkpoint, hasWeights, listModelFiles, openCheckpoint, type Weight, weightName } from './checkpoint.ts';
+export { type Checkpoint, hasWeights, listModelFiles, openCheckpoint, type Weight } from './checkpoint.ts';
 export { equalWeights } from './equal-weights.ts';
 export { byteLength, checkExternalData, type DataFile } from './external-data.ts';
 export { type Fields, fieldsOf } from './fields.ts';
 export { type Folder, type LocalFolder, localFolder, remoteFolder } from './folder.ts';
 export { readJson, readJsonIfThere } from './json.ts';
+export { planUnpackedFile, type UnpackedFile } from './packed/file.ts';
+export { unpack } from './packed/unpack.ts';
 export { planQuantizedFile, type QuantizedFile } from './quantization/file.ts';
 export type { LinearShape } from './quantization/format.ts';
 export { checkPrecision, findNonFinite, type Precision } from './quantization/precision.ts';
 export { DTYPES, QUANTIZATIONS, type Quantization, type WeightDtype } from './quantization/words.ts';
+export { readWeight } from './read-weight.ts';
 export { findReady, readGraphFile } from './ready-folder.ts';
 export { writeAt } from './write-at.ts';

@@ -7,6 +7,7 @@ import {
   openAdapter,
   openCheckpoint,
   type Precision,
+  unpack,
 } from '@sonde/checkpoints';
 import type { Network } from '@sonde/networks';
 import { elementCount } from '@sonde/tensors';
@@ -31,10 +32,12 @@ export async function openWeights<Head>(
     config: Readonly<Record<string, unknown>>,
   ) => { readonly architecture: string; readonly network: Network<Head> },
 ): Promise<OpenedWeights<Head>> {
-  const checkpoint = await openCheckpoint(folder);
+  const checkpoint = await unpack(await openCheckpoint(folder));
   const { architecture, network } = describe(folder.path, await withOwnHead(checkpoint));
   const adapter: Adapter | null = adapterFolder === undefined ? null : await openAdapter(adapterFolder, checkpoint);
-  const stored = [...checkpoint.weights.values()].map(({ info }) => [info.dtype, elementCount(info.shape)] as const);
+  const stored = [...checkpoint.weights.values()].map(
+    ({ info, packed }) => [packed?.format ?? info.dtype, elementCount(info.shape)] as const,
+  );
   return { architecture, network, weights: { checkpoint, adapter, precision }, dtypes: countByType(stored) };
 }
 

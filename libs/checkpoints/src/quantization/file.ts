@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { UserError } from '@sonde/base';
 import type { ExternalData } from '@sonde/onnx';
-import { readFloat32 } from '@sonde/tensors';
-import { type Weight, weightName } from '../checkpoint.ts';
+import type { Weight } from '../checkpoint.ts';
+import { readInRows, readWeight } from '../read-weight.ts';
 import { writeAt } from '../write-at.ts';
 import { int4, int8 } from './blockwise.ts';
 import type { Format, LinearShape } from './format.ts';
@@ -12,8 +12,6 @@ import type { Quantization, WeightDtype } from './words.ts';
 
 const FORMATS: Readonly<Record<Quantization, Format>> = { nf4, int8, int4 };
 
-/** Numbers that are read and quantised at a time: the event loop and the memory are free in between. */
-const CHUNK = 1 << 21;
 const ALIGNMENT = 64;
 
 /** A weight to quantise. */
@@ -45,18 +43,9 @@ function transpose(stored: Float32Array, [output, input]: LinearShape): Float32A
 }
 
 /** A weight as rows of [out, in], a multiple of `step` at a time; one that has to be transposed in one piece. */
-async function* rowsOf(item: QuantizedWeight, step: number): AsyncGenerator<Float32Array> {
-  const { weight, shape } = item;
-  const [rows, columns] = shape;
-  const name = weightName(weight);
-  if (item.transposed) {
-    yield transpose((await readFloat32(weight.file, name)).data, shape);
-    return;
-  }
-  const count = step * Math.max(1, Math.floor(CHUNK / (step * columns)));
-  for (let row = 0; row < rows; row += count) {
-    yield (await readFloat32(weight.file, name, [row, Math.min(rows, row + count)])).data;
-  }
+async function* rowsOf({ weight, shape, transposed }: QuantizedWeight, step: number): AsyncGenerator<Float32Array> {
+  if (transposed) yield transpose(await readWeight(weight), shape);
+  else yield* readInRows(weight, step);
 }
 
 /** @param dtype what weights are rounded to before they are quantised */

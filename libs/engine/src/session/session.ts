@@ -1,7 +1,7 @@
 import { copyFile, link, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Adapter, type Checkpoint, type Precision, planQuantizedFile } from '@sonde/checkpoints';
+import { type Adapter, type Checkpoint, type Precision, planQuantizedFile, planUnpackedFile } from '@sonde/checkpoints';
 import type { WeighedGraph, WeightSource } from '@sonde/networks';
 import { encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
@@ -72,13 +72,16 @@ export function planSession(
   };
   const { dtype, quantization } = precision;
   const quantized = quantization === null ? null : planQuantizedFile('quantized.bin', quantization, dtype);
-  const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, dtype, quantized, locate };
+  const unpacked = planUnpackedFile('unpacked.bin');
+  const { folder: from, weights } = checkpoint;
+  const source = { folder: from, weights, adapter, dtype, quantized, unpacked, locate };
   const { graph, parameters } = build(source);
   const create = async (): Promise<InferenceSession> => {
     const folder = await folderFor(files.keys().next().value);
     try {
       for (const [path, name] of files) await placeFile(path, join(folder, name));
       await quantized?.write(join(folder, quantized.location));
+      await unpacked.write(join(folder, unpacked.location));
       const path = join(folder, 'model.onnx');
       await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
       return await openSession(path, placement.provider, placement.threads);

@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import type { Adapter, LinearShape, QuantizedFile, Weight, WeightDtype } from '@sonde/checkpoints';
+import type { Adapter, LinearShape, QuantizedFile, UnpackedFile, Weight, WeightDtype } from '@sonde/checkpoints';
 import { DATA_TYPES, type DataType, type GraphBuilder, type Value } from '@sonde/onnx';
 import { type DType, elementCount } from '@sonde/tensors';
 
@@ -12,6 +12,8 @@ export interface WeightSource {
   readonly dtype: WeightDtype | null;
   /** Where the weights of blocks go, quantised; null where they are used as they are. */
   readonly quantized: QuantizedFile | null;
+  /** Where weights go that are stored packed, if they are not quantised anew. */
+  readonly unpacked: UnpackedFile;
   /** The name under which a file lies beside the graph. */
   readonly locate: (path: string) => string;
 }
@@ -87,7 +89,9 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
     const existing = placed.get(name);
     if (existing) return existing;
     const { file, info } = weight;
-    const where = { location: source.locate(file.path), offset: info.offset, length: info.byteLength };
+    const where = weight.packed
+      ? source.unpacked.place(weight)
+      : { location: source.locate(file.path), offset: info.offset, length: info.byteLength };
     let value = graph.external(name, dataType, shape, where);
     for (const to of castsOf(dataType, dtype)) value = graph.node('Cast', [value], { to: DATA_TYPES[to] });
     placed.set(name, value);
