@@ -137,6 +137,7 @@ OF_CLASS = {
     },
     "Gemma3ForCausalLM": {"rope_parameters": BY_KIND, "num_hidden_layers": 4},
     "Olmo3ForCausalLM": {"rope_parameters": BY_KIND},
+    "DeepseekV2ForCausalLM": {"num_experts": 9},
 }
 """Values for a class alone."""
 

@@ -38,6 +38,13 @@ GPT2 = {
     "eos_token_id": 257,
 }
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 4.0, "beta_slow": 0.5}
+LATENT = {
+    "num_key_value_heads": 4,
+    "kv_lora_rank": 6,
+    "qk_nope_head_dim": 2,
+    "qk_rope_head_dim": 4,
+    "moe_intermediate_size": 12,
+}
 LLAMA3 = {
     "rope_type": "llama3",
     "factor": 8.0,
@@ -283,6 +290,79 @@ CASES = [
         },
         None,
     ),
+    (
+        "gpt-oss",
+        "GptOssForCausalLM",
+        {
+            "head_dim": 6,
+            "sliding_window": 5,
+            "num_local_experts": 3,
+            "num_experts_per_tok": 2,
+            "swiglu_limit": 0.8,
+            "swiglu_alpha": 1.3,
+            "rope_parameters": {**YARN, "rope_theta": 100.0, "truncate": False},
+        },
+        ["q_proj", "o_proj"],
+    ),
+    (
+        "deepseek-v2",
+        "DeepseekV2ForCausalLM",
+        {
+            **LATENT,
+            "v_head_dim": 9,
+            "n_routed_experts": 4,
+            "n_shared_experts": 1,
+            "num_experts_per_tok": 2,
+            "first_k_dense_replace": 1,
+            "q_lora_rank": 7,
+            "routed_scaling_factor": 1.3,
+            "rope_theta": 100.0,
+            "rope_scaling": {**YARN, "mscale": 1.2, "mscale_all_dim": 0.4},
+        },
+        ["q_b_proj", "kv_b_proj"],
+    ),
+    (
+        "deepseek-v2-groups",
+        "DeepseekV2ForCausalLM",
+        {
+            **LATENT,
+            "v_head_dim": 5,
+            "n_routed_experts": 6,
+            "n_shared_experts": 2,
+            "num_experts_per_tok": 2,
+            "topk_method": "group_limited_greedy",
+            "n_group": 3,
+            "topk_group": 2,
+            "q_lora_rank": None,
+            "attention_bias": True,
+        },
+        None,
+    ),
+    (
+        "deepseek-v3",
+        "DeepseekV3ForCausalLM",
+        {
+            **LATENT,
+            "v_head_dim": 6,
+            "n_routed_experts": 6,
+            "n_shared_experts": 1,
+            "num_experts_per_tok": 2,
+            "first_k_dense_replace": 1,
+            "n_group": 3,
+            "topk_group": 2,
+            "q_lora_rank": 7,
+            "rope_interleave": False,
+        },
+        ["q_a_proj", "o_proj"],
+    ),
+    ("codegen", "CodeGenForCausalLM", {"rotary_dim": 2, "tie_word_embeddings": False}, ["qkv_proj"]),
+    ("gpt-bigcode", "GPTBigCodeForCausalLM", {}, ["c_attn"]),
+    (
+        "gpt-bigcode-heads",
+        "GPTBigCodeForCausalLM",
+        {"multi_query": False, "n_inner": 24, "tie_word_embeddings": False, "scale_attn_weights": False},
+        None,
+    ),
 ]
 
 PRECISION = {"gpt2", "llama-odd"}
@@ -302,7 +382,7 @@ def numbers(seed: int, count: int, scale: float) -> np.ndarray:
 def fill(model: torch.nn.Module, names: list[str], first_seed: int, scale: float) -> list[list]:
     """Gives the named weights their numbers. @returns names and shapes in order"""
     weights = model.state_dict()
-    saved = [pair for name in names for pair in as_stored(as_saved(model, name), weights[name])]
+    saved = [pair for name in names for pair in as_stored(model, as_saved(model, name), weights[name])]
     for i, (name, tensor) in enumerate(saved):
         data = numbers(first_seed + i, tensor.numel(), scale)
         is_norm = tensor.dim() == 1 and name.endswith(".weight")
@@ -310,10 +390,10 @@ def fill(model: torch.nn.Module, names: list[str], first_seed: int, scale: float
     return [[name, list(tensor.shape)] for name, tensor in saved]
 
 
-def as_stored(name: str, tensor: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-    """Experts lie together in memory, and one by one in files; these are views."""
+def as_stored(model: torch.nn.Module, name: str, tensor: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
+    """Experts lie together in memory, and one by one in files, but for gpt-oss; these are views."""
     at, _, kind = name.rpartition(".")
-    if not at.endswith(".experts"):
+    if not at.endswith(".experts") or isinstance(model, transformers.GptOssForCausalLM):
         return [(name, tensor)]
     if kind == "down_proj":
         return [(stored(f"{at}.{e}.down_proj.weight"), part) for e, part in enumerate(tensor)]
@@ -352,21 +432,28 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
     # Where sums are normed there is no final norm: the last block's state is the last one.
     last = norms[0] if norms else decoder.decoder.layers[-1]
     take = lambda _, inputs, outputs: raw.append(inputs[0] if norms else outputs)
-    hook = last.register_forward_hook(take)
+    hooks = [last.register_forward_hook(take)]
+    routed = []
+    for module in decoder.modules():
+        if type(module).__name__.lower().endswith("topkrouter"):
+            hooks.append(module.register_forward_hook(lambda _, __, outputs: routed.append(outputs)))
     with torch.no_grad():
         out = model(torch.tensor([IDS]), output_hidden_states=True, use_cache=False)
-    hook.remove()
+    for hook in hooks:
+        hook.remove()
+    router = [torch.zeros_like(logits).scatter(1, which, weights) for logits, weights, which in routed]
     # Of projected embeddings, transformers gives the last state after the projection; a state here is before it.
     states = [*out.hidden_states[:-1], out.hidden_states[-1] if norms else raw[0]]
     return {
         "hidden_states": [rounded(state[0, TOKENS]) for state in states],
         "last_residual": rounded(raw[0][0, TOKENS]),
         "logits": rounded(out.logits[0, -1]),
+        **({"router": [rounded(weights[TOKENS]) for weights in router]} if router else {}),
     }
 
 
 def fields_of(architecture: str, changes: dict) -> dict:
-    fields = {**(GPT2 if architecture.startswith(("GPT2", "GPTJ")) else SIZES), **changes}
+    fields = {**(GPT2 if architecture.startswith(("GPT2", "GPTJ", "GPTBigCode", "CodeGen")) else SIZES), **changes}
     if architecture.startswith(("GPTNeo", "OPT", "Bloom", "Mpt", "Falcon")):
         del fields["num_key_value_heads"]
     return fields

@@ -7,9 +7,11 @@ export { type Folder, type LocalFolder, localFolder, remoteFolder } from './fold
 export { readJson, readJsonIfThere } from './json.ts';
 export { planUnpackedFile, type UnpackedFile } from './packed/file.ts';
 export { unpack } from './packed/unpack.ts';
+export { mxfp4 } from './quantization/blockwise.ts';
 export { planQuantizedFile, type QuantizedFile } from './quantization/file.ts';
-export type { LinearShape } from './quantization/format.ts';
+export type { Format, LinearShape } from './quantization/format.ts';
 export { checkPrecision, findNonFinite, type Precision } from './quantization/precision.ts';
+export { floatRows, MX_BLOCK, mxfp4Rows, type StoredRows } from './quantization/rows.ts';
 export { DTYPES, QUANTIZATIONS, type Quantization, type WeightDtype } from './quantization/words.ts';
 export { readWeight } from './read-weight.ts';
 export { findReady, readGraphFile } from './ready-folder.ts';

@@ -102,8 +102,8 @@ export async function capture(
   },
   { onProgress, onToken, signal }: RunHooks = {},
 ): Promise<CapturedStates> {
-  const wanted = checkCapture(options, model.config.layers, onToken);
   const { engine: open, decoder } = internalsOf(model);
+  const wanted = checkCapture(options, decoder.sizes, onToken);
   const plan = planInterventions(options.interventions ?? [], decoder);
   const summed = SUMMED.filter((pool) => wanted.pools.includes(pool));
   const withMaximum = wanted.pools.includes('max');

@@ -71,7 +71,7 @@ export async function generate(
     : options;
   const decoding = checkDecoding(followed, model.config);
   const plan = planInterventions(options.interventions ?? [], decoder);
-  const capture = options.capture ? checkCapture(options.capture, model.config.layers, onToken) : null;
+  const capture = options.capture ? checkCapture(options.capture, decoder.sizes, onToken) : null;
   const tokenized = tokenizeAll(model, prompts, decoding.maxNewTokens);
   const wanted: ('prompt' | 'tokens')[] = [];
   if (capture?.pools.includes('prompt')) wanted.push('prompt');

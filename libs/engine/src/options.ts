@@ -1,5 +1,12 @@
 import { UserError } from '@sonde/base';
-import { CAPTURE_SITES, type CaptureSite, type Features, SITES } from '@sonde/networks';
+import {
+  CAPTURE_SITES,
+  type CaptureSite,
+  type Features,
+  layersOf,
+  POOLED_SITES,
+  type TrunkSizes,
+} from '@sonde/networks';
 import { anyBans, type Bans } from './decoding/banned.ts';
 import type { Plan } from './interventions.ts';
 import type { CaptureOptions, GenerationOptions, ModelConfig, Pool, RunHooks } from './types.ts';
@@ -94,8 +101,9 @@ export interface Capture {
   readonly tokens: boolean;
 }
 
-/** Checks capture options for a model of so many blocks. @throws UserError naming what is wrong */
-export function checkCapture(options: CaptureOptions, blocks: number, onToken: RunHooks['onToken']): Capture {
+/** Checks capture options for a model of these sizes. @throws UserError naming what is wrong */
+export function checkCapture(options: CaptureOptions, sizes: TrunkSizes, onToken: RunHooks['onToken']): Capture {
+  const { layers: blocks } = sizes;
   const { sites = ['residual'] } = options;
   const strange = sites.find((name) => !CAPTURE_SITES.includes(name));
   if (strange !== undefined) {
@@ -115,18 +123,26 @@ export function checkCapture(options: CaptureOptions, blocks: number, onToken: R
   const tokens = options.pool.includes('tokens');
   if (tokens && !onToken) throw new UserError('model', 'pool "tokens" needs onToken, which takes the states.');
   return {
-    sites: [...new Set(sites)].map((site) => ({ site, layers: layersAt(site, layers) })),
+    sites: [...new Set(sites)].map((site) => ({ site, layers: layersAt(sizes, site, layers) })),
     pools: [...new Set(options.pool)].filter((name) => name !== 'tokens'),
     tokens,
   };
 }
 
-/** The embedding output, layer 0, is a state of the residual stream alone. */
-function layersAt(site: CaptureSite, layers: readonly number[]): number[] {
-  if (site === 'residual' || site === 'residual_raw') return [...layers];
-  const found = layers.filter((layer) => layer > 0);
+/** The layers asked for that a site has: not all have the embedding output, layer 0, nor all blocks experts. */
+function layersAt(sizes: TrunkSizes, site: CaptureSite, layers: readonly number[]): number[] {
+  const there = layersOf(sizes, site);
+  const found = layers.filter((layer) => there.includes(layer));
   if (found.length > 0) return found;
-  throw new UserError('model', `Site "${site}" has no layer 0, the embedding output; its layers count from 1.`);
+  if (site === 'router' && there.length === 0) {
+    throw new UserError('model', 'Site "router" is where experts are chosen, and the model has none.');
+  }
+  throw new UserError(
+    'model',
+    site === 'router'
+      ? `Site "router" is in the layers of blocks with experts alone: ${there.join(', ')}.`
+      : `Site "${site}" has no layer 0, the embedding output; its layers count from 1.`,
+  );
 }
 
 /** What a graph must do for a capture and interventions. */
@@ -134,7 +150,7 @@ export function featuresOf(capture: Capture | null, plan: Plan): Features {
   const asked = capture?.sites.map(({ site }) => site) ?? [];
   return {
     maximum: capture?.pools.includes('max') ?? false,
-    sites: SITES.filter((site) => site !== 'residual' && asked.includes(site)),
+    sites: POOLED_SITES.filter((site) => site !== 'residual' && asked.includes(site)),
     edits: plan.stages,
   };
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   type Adapter,
   type Checkpoint,
@@ -9,7 +10,7 @@ import {
   type Precision,
   unpack,
 } from '@sonde/checkpoints';
-import type { Network } from '@sonde/networks';
+import { type Network, type TextPart, textPart } from '@sonde/networks';
 import { elementCount } from '@sonde/tensors';
 import type { ModelWeights } from './session/session.ts';
 
@@ -32,13 +33,26 @@ export async function openWeights<Head>(
     config: Readonly<Record<string, unknown>>,
   ) => { readonly architecture: string; readonly network: Network<Head> },
 ): Promise<OpenedWeights<Head>> {
-  const checkpoint = await unpack(await openCheckpoint(folder));
+  const whole = await unpack(await openCheckpoint(folder));
+  const part = textPart(whole.config, join(folder.path, 'config.json'));
+  const checkpoint = part ? { ...whole, config: part.config, weights: renamed(whole.weights, part) } : whole;
   const { architecture, network } = describe(folder.path, await withOwnHead(checkpoint));
-  const adapter: Adapter | null = adapterFolder === undefined ? null : await openAdapter(adapterFolder, checkpoint);
+  const added: Adapter | null = adapterFolder === undefined ? null : await openAdapter(adapterFolder, whole);
+  const adapter = added && part ? { ...added, modules: renamed(added.modules, part, true) } : added;
   const stored = [...checkpoint.weights.values()].map(
     ({ info, packed }) => [packed?.format ?? info.dtype, elementCount(info.shape)] as const,
   );
   return { architecture, network, weights: { checkpoint, adapter, precision }, dtypes: countByType(stored) };
+}
+
+/** What is of the part, by its names there. @param keep whether what is not of it keeps its name */
+function renamed<T>(all: ReadonlyMap<string, T>, part: TextPart, keep = false): ReadonlyMap<string, T> {
+  return new Map(
+    [...all].flatMap(([name, value]) => {
+      const own = part.rename(name) ?? (keep ? name : null);
+      return own === null ? [] : [[own, value] as const];
+    }),
+  );
 }
 
 const HEADS = ['lm_head.weight', 'embed_out.weight'];

@@ -98,6 +98,35 @@ describe.each(GOLDENS)('%s', (name) => {
     }
   });
 
+  if (golden.router)
+    test('captures which experts the router chooses, and with what weight', async () => {
+      const text = Buffer.from(golden.ids.slice(1)).toString();
+      const found = new Map<number, Float32Array>();
+      const captured = await capture(
+        model,
+        [{ prompt: plain('p', text) }],
+        { layers: 'all', sites: ['router'], pool: ['tokens', 'prompt'] },
+        { onToken: ({ position, states }) => found.set(position, states.router!.slice()) },
+      );
+      const { layers, rowShape, pools } = captured.router!;
+      expect(layers.length).toBe(golden.router!.length);
+      const experts = rowShape[1]!;
+      const own = golden.router!.map((_, i) =>
+        golden.tokens.flatMap((t) => Array.from(found.get(t)!.subarray(i * experts, (i + 1) * experts))),
+      );
+      for (const [i, expected] of golden.router!.entries()) expect(relativeError(own[i]!, expected)).toBeLessThan(1e-5);
+      const mean = layers.flatMap((_, i) =>
+        Array.from({ length: experts }, (__, e) => {
+          const tokens = [...found].filter(([position]) => position > 0);
+          return tokens.reduce((sum, [, states]) => sum + states[i * experts + e]!, 0) / tokens.length;
+        }),
+      );
+      expect(relativeError(pools.prompt!.data, mean)).toBeLessThan(1e-5);
+      await expect(
+        capture(model, [{ prompt: plain('p', text) }], { layers: [0], sites: ['router'], pool: ['prompt'] }),
+      ).rejects.toThrow(/"router" is in the layers of blocks with experts alone/);
+    });
+
   test('leaves out a bypassed block, and its attention or MLP alone', async () => {
     const states = async (...kinds: ('bypass' | 'bypass_attention' | 'bypass_mlp')[]): Promise<Float32Array> => {
       const interventions = kinds.map((kind) => ({ kind, layers: [1] }));
@@ -120,6 +149,35 @@ describe('a LoRA adapter', () => {
     const model = await openModel(folder, { ...cpu, adapter });
     expectResults(await forward(model, golden.ids), golden.adapter!, golden.tokens, golden.ids.length);
     await model.close();
+  });
+});
+
+describe('a language model inside a checkpoint that looks at images too', () => {
+  const forms = {
+    older: (name: string) => `language_model.${name}`,
+    newer: (name: string) => name.replace('model.', 'model.language_model.'),
+  };
+
+  test.each(Object.entries(forms))('is read by its %s names', async (form, rename) => {
+    const golden = readGolden('gemma3');
+    const { config, weights } = goldenModel(golden);
+    const { vocab_size, num_hidden_layers, ...text } = config;
+    const outer = {
+      architectures: ['Gemma3ForConditionalGeneration'],
+      model_type: 'gemma3',
+      text_config: { ...text, vocab_size, num_hidden_layers, architectures: undefined },
+      vision_config: { num_hidden_layers: 27 },
+    };
+    const inside = Object.entries(weights).map(([name, entry]) => [rename(name), entry] as const);
+    const vision = [
+      'vision_tower.encoder.layers.0.bias',
+      { dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) },
+    ] as const;
+    const model = { config: outer, weights: Object.fromEntries([...inside, vision]) };
+    const opened = await openModel(await writeTiny(files.path(`images-${form}`), { model }), cpu);
+    expect(opened.config.architecture).toBe('Gemma3ForCausalLM');
+    expectResults(await forward(opened, golden.ids), golden, golden.tokens, golden.ids.length);
+    await opened.close();
   });
 });
 

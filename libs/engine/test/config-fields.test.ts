@@ -54,6 +54,7 @@ const REFUSED: ReadonlySet<string> = new Set(['add_cross_attention', 'is_causal'
 /** The same in a page alone, with what else is named for what. */
 const REFUSED_IN: Readonly<Record<string, readonly string[]>> = {
   bloom: ['apply_residual_connection_post_layernorm'],
+  codegen: ['tie_word_embeddings'],
   falcon: ['alibi'],
   'falcon-alibi': ['multi_query'],
   'falcon-new': ['alibi'],

@@ -173,7 +173,7 @@ describe('a request that cannot be met', () => {
     const unknown = (options: unknown) => ask(options as GenerationOptions);
     const capturing = (part: object) => unknown({ capture: { layers: 'all', pool: ['prompt'], ...part } });
     expect(await capturing({ sites: ['head'] })).toBe(
-      'There is no site "head"; expected some of residual, residual_raw, attention, mlp, heads.',
+      'There is no site "head"; expected some of residual, residual_raw, attention, mlp, heads, router.',
     );
     expect(await capturing({ pool: ['mean'] })).toBe(
       'There is no pool "mean"; expected some of prompt, continuation, last, max, tokens.',

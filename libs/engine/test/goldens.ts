@@ -14,6 +14,8 @@ export interface GoldenResults {
   readonly last_residual: readonly number[];
   /** [vocabulary], after the last token */
   readonly logits: readonly number[];
+  /** [blocks with experts][tokens · experts]: experts' weights, 0 for those not chosen */
+  readonly router?: readonly (readonly number[])[];
 }
 
 /** The same with weights that are rounded or quantised. */

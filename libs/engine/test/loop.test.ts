@@ -89,38 +89,53 @@ async function openBoth(name: string, more: Partial<OpenOptions> = {}): Promise<
   return { steps: await open('steps'), loop: await open('loop') };
 }
 
-describe.each(['llama-linear', 'gpt-neox-parallel', 'gpt2', 'gemma2', 'mistral'])(
-  'decoding inside the graph: %s',
-  (name) => {
-    let both: { steps: Model; loop: Model };
-    beforeAll(async () => {
-      both = await openBoth(name);
-    });
-    afterAll(async () => {
-      await both.steps.close();
-      await both.loop.close();
-    });
+describe.each([
+  'llama-linear',
+  'gpt-neox-parallel',
+  'gpt2',
+  'gemma2',
+  'mistral',
+  'gpt-oss',
+  'deepseek-v3',
+  'gpt-bigcode',
+])('decoding inside the graph: %s', (name) => {
+  let both: { steps: Model; loop: Model };
+  beforeAll(async () => {
+    both = await openBoth(name);
+  });
+  afterAll(async () => {
+    await both.steps.close();
+    await both.loop.close();
+  });
 
-    test.each(Object.keys(settings))('gives what steps give: %s', async (setting) => {
-      const expected = await generate(both.steps, prompts, settings[setting]!);
-      expectSame(await generate(both.loop, prompts, settings[setting]!), expected);
-      const finishes = new Set(expected.continuations.map(({ finish }) => finish));
-      if (setting.startsWith('sampling')) expect(finishes).toEqual(new Set(['eos', 'length']));
-    });
-  },
-);
+  test.each(Object.keys(settings))('gives what steps give: %s', async (setting) => {
+    const expected = await generate(both.steps, prompts, settings[setting]!);
+    expectSame(await generate(both.loop, prompts, settings[setting]!), expected);
+    const finishes = new Set(expected.continuations.map(({ finish }) => finish));
+    if (setting.startsWith('sampling')) expect(finishes).toEqual(new Set(['eos', 'length']));
+  });
+});
 
-test.each([
+const PRECISIONS = [
   { quantization: 'nf4' },
   { quantization: 'int8' },
   { quantization: 'int4' },
   { dtype: 'bfloat16' },
-] as const)('decoding inside the graph gives what steps give with %o', async (precision) => {
-  const { steps, loop } = await openBoth('gpt2', precision);
-  const options = { ...sampling, capture };
-  expectSame(await generate(loop, prompts, options), await generate(steps, prompts, options));
-  await steps.close();
-  await loop.close();
+] as const;
+
+describe.each(['gpt2', 'gpt-oss', 'deepseek-v3'])('decoding inside the graph: %s', (name) => {
+  // int8 rounds inputs to steps: a last digit, as sizes that fill no vector leave it, can become a step.
+  const own = PRECISIONS.filter(
+    (precision) => name === 'gpt2' || !('quantization' in precision && precision.quantization === 'int8'),
+  );
+  test.each(own)('gives what steps give with %o', async (precision) => {
+    const { steps, loop } = await openBoth(name, precision);
+    const sites = name === 'gpt2' ? capture.sites : ([...capture.sites, 'router'] as const);
+    const options = { ...sampling, capture: { ...capture, sites } };
+    expectSame(await generate(loop, prompts, options), await generate(steps, prompts, options));
+    await steps.close();
+    await loop.close();
+  });
 });
 
 describe('decoding inside the graph', () => {

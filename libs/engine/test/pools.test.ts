@@ -1,4 +1,3 @@
-import { CAPTURE_SITES } from '@sonde/networks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type CapturedStates,
@@ -21,6 +20,7 @@ import {
   ofLayer,
   prompts,
   type SeenToken,
+  SITES_OF_ALL,
   sampled,
   statesAt,
   TOLERANCE,
@@ -82,7 +82,7 @@ describe('a small Llama', () => {
     const kept = keepTokens();
     const { continuations, states } = await generate(model, prompts, { ...sampled, capture: all }, kept);
     const pooled = (tokens: readonly SeenToken[], pool: Pool): number[] =>
-      CAPTURE_SITES.flatMap((site) =>
+      SITES_OF_ALL.flatMap((site) =>
         Array.from(tokens[0]!.states[site]!, (_, i) => {
           const values = tokens.map((token) => token.states[site]![i]!);
           if (pool === 'last') return values.at(-1)!;
@@ -90,7 +90,7 @@ describe('a small Llama', () => {
         }),
       );
     const rowOf = (pool: Pool, row: number): number[] =>
-      CAPTURE_SITES.flatMap((site) => {
+      SITES_OF_ALL.flatMap((site) => {
         const { shape, data } = states![site]!.pools[pool]!;
         const size = data.length / shape[0]!;
         return Array.from(data.subarray(row * size, (row + 1) * size));
@@ -110,7 +110,7 @@ describe('a small Llama', () => {
     const alone = await capture(model, [{ prompt: prompts[1]! }], { ...all, pool: ['last', 'max'] });
     const own = kept.tokens.filter(({ promptId, span }) => promptId === 'b' && span === 'prompt');
     for (const pool of ['last', 'max'] as const) {
-      const found = CAPTURE_SITES.flatMap((site) => Array.from(alone[site]!.pools[pool]!.data));
+      const found = SITES_OF_ALL.flatMap((site) => Array.from(alone[site]!.pools[pool]!.data));
       expect(relativeError(found, pooled(own, pool))).toBeLessThan(TOLERANCE);
     }
   });
@@ -127,7 +127,7 @@ describe('a small Llama', () => {
     const [whole, turned] = [await read(many), await read(many.toReversed())];
     const rowsOf = (states: CapturedStates, rows: readonly number[]): CapturedStates =>
       Object.fromEntries(
-        CAPTURE_SITES.map((site) => {
+        SITES_OF_ALL.map((site) => {
           const { pools: tensors, ...rest } = states[site]!;
           const picked = Object.entries(tensors).map(([pool, { shape, data }]) => {
             const size = data.length / shape[0]!;

@@ -50,7 +50,7 @@ async function write(name: string, change?: (model: TinyModel) => void, suffix =
   return writeTiny(files.path(`${name}${suffix}`), { model });
 }
 
-const open = (at: string, options: OpenOptions = {}): Promise<Model> =>
+const open = (at: string, options: Partial<OpenOptions> = {}): Promise<Model> =>
   openModel(at, { threads: 1, device: 'cpu', ...options });
 
 async function expectGolden(model: Model, golden: Published, expected: Pick<Golden, 'last_residual' | 'logits'>) {
@@ -74,4 +74,147 @@ describe.each(NAMES)('%s', (name) => {
       const adapter = await writeGoldenAdapter(files.path(`${name}-adapter`), golden);
       await expectGolden(await open(await write(name), { adapter }), golden, golden.adapter!);
     });
+});
+
+const ids = [256, 72, 105, 33, 10, 200];
+
+async function messageOf(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(() => null).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(UserError);
+  return (error as UserError).message;
+}
+
+describe('a packed checkpoint', () => {
+  test('is checked like others, with what its weights are stored in', async () => {
+    const { parameters, dtypes, selfCheck } = await checkModel(await write('awq'), { threads: 1, device: 'cpu' });
+    expect(dtypes).toEqual({ F32: 258 * 64 * 2 + 3 * 64, 'awq int4': parameters - 258 * 64 * 2 - 3 * 64 });
+    expect(selfCheck.newTokens).toBe(5);
+  });
+
+  test('generates in batches what it generates alone', async () => {
+    const model = await open(await write('gptq-int4'));
+    const options = { num_return_sequences: 2, max_new_tokens: 8, seed: 5 };
+    const among = await generate(model, [plain('a', 'Hello there'), plain('b', 'x')], options);
+    const alone = await generate(model, [plain('b', 'x')], options);
+    expect(among.continuations.slice(2).map(({ tokenIds }) => tokenIds)).toEqual(
+      alone.continuations.map(({ tokenIds }) => tokenIds),
+    );
+    await model.close();
+  });
+
+  test.each(['nf4', 'int8', 'int4'] as const)('can be quantised anew, to %s', async (quantization) => {
+    const packed = await open(await write('bnb-nf4'), { quantization });
+    const plainly = await open(await write('bnb-nf4'));
+    const error = relativeError((await forward(packed, ids)).logits, (await forward(plainly, ids)).logits);
+    expect(error).toBeLessThan(quantization === 'int4' ? 1 : 0.05);
+    // A weight that was in NF4 before comes out of it as it went in.
+    if (quantization === 'nf4') expect(error).toBeLessThan(1e-5);
+    await packed.close();
+    await plainly.close();
+  });
+
+  test('that holds what is not a number is refused, with the weight', async () => {
+    const name = 'model.layers.0.mlp.up_proj';
+    const at = await write(
+      'gptq-int8',
+      ({ weights }) => {
+        (weights[`${name}.scales`]!.data as Uint16Array)[3] = 0x7e00;
+      },
+      '-nan',
+    );
+    const model = await open(at);
+    const found = await messageOf(generate(model, [plain('a', 'Hi')], { max_new_tokens: 2 }));
+    expect(found).toContain(`weight "${name}.weight"`);
+    await model.close();
+  });
+});
+
+type Settings = Record<string, unknown>;
+
+async function refusal(name: string, settings: Settings, change?: (model: TinyModel) => void): Promise<string> {
+  const own = read(name).config.quantization_config as Settings;
+  const apply = (model: TinyModel) => {
+    model.config.quantization_config = { ...own, ...settings };
+    change?.(model);
+  };
+  return messageOf(open(await write(name, apply, '-refused')));
+}
+
+describe('what is not read of quantised checkpoints is refused by name', () => {
+  test.each([
+    'aqlm',
+    'hqq',
+    'eetq',
+    'quanto',
+    'spqr',
+    'vptq',
+    'bitnet',
+    'torchao',
+    'higgs',
+    'quark',
+    'auto-round',
+    'nvfp4',
+  ])('%s', async (method) => {
+    expect(await refusal('awq', { quant_method: method })).toContain(`weights quantised with ${method} are not read`);
+  });
+
+  test.each<[string, Settings, string]>([
+    ['gptq-int4', { checkpoint_format: 'marlin' }, 'checkpoint_format: "marlin", which is not read; expected gptq or'],
+    ['awq', { version: 'gemv' }, 'version: "gemv", which is not read; expected gemm'],
+    ['awq', { bits: 3 }, 'bits: 3, which is not read; expected 4'],
+    [
+      'fp8-block',
+      { weight_block_size: [32, 32] },
+      'is not that of scales for a weight [64, 64], by blocks of [32, 32]',
+    ],
+    ['fp8-block', { weight_block_size: null }, 'is not that of scales for a weight [64, 64]'],
+    [
+      'ct-int4-group',
+      { sparsity_config: { format: 'sparse-24-bitmask' } },
+      'sparsity_config.format: "sparse-24-bitmask"',
+    ],
+    ['ct-int4-group', { ignore: ['re:.*up_proj'] }, 'leaves "re:.*up_proj" as it is (ignore), but the weight of'],
+    ['bnb-int8', { llm_int8_skip_modules: ['q_proj'] }, 'leaves "q_proj" as it is (llm_int8_skip_modules), but'],
+  ])('%s with %j', async (name, settings, message) => {
+    expect(await refusal(name, settings)).toContain(message);
+  });
+
+  test('a compressed format that is packed otherwise', async () => {
+    const group = { targets: ['Linear'], weights: { num_bits: 4, type: 'float' }, format: 'nvfp4-pack-quantized' };
+    expect(await refusal('ct-int4-group', { config_groups: { group_0: group } })).toContain('"nvfp4-pack-quantized"');
+  });
+
+  test('a tensor of the format that belongs to no packed weight', async () => {
+    const scales = { dtype: 'F16' as const, shape: [64], data: new Uint16Array(64) };
+    const change = ({ weights }: TinyModel) => {
+      weights['model.layers.0.mlp.act.scales'] = scales;
+    };
+    expect(await refusal('awq', {}, change)).toContain('"model.layers.0.mlp.act.scales" belongs to no weight');
+  });
+
+  test('a missing part, and one of another shape', async () => {
+    const name = 'model.layers.0.mlp.up_proj';
+    const without = ({ weights }: TinyModel) => {
+      delete weights[`${name}.qzeros`];
+    };
+    expect(await refusal('gptq-int4', {}, without)).toContain(`the packed weights lack "${name}.qzeros"`);
+    const shorter = ({ weights }: TinyModel) => {
+      weights[`${name}.SCB`] = { dtype: 'F32', shape: [63], data: new Float32Array(63) };
+    };
+    expect(await refusal('bnb-int8', {}, shorter)).toContain(`"${name}.SCB" has shape [63]`);
+  });
+
+  test('an order of inputs that names a group that is not there', async () => {
+    const name = 'model.layers.0.mlp.up_proj.g_idx';
+    const at = await write(
+      'gptq-int4-act-order',
+      ({ weights }) => {
+        (weights[name]!.data as Int32Array)[5] = 9;
+      },
+      '-order',
+    );
+    const model = await open(at);
+    expect(await messageOf(forward(model, ids))).toContain('input 5 of a GPTQ weight is in group 9');
+    await model.close();
+  });
 });

@@ -9,6 +9,7 @@ export type {
   Trunk,
 } from './architectures/network.ts';
 export { CLASSIFIERS, describeClassifier, describeLanguageModel, LANGUAGE_MODELS } from './architectures/registry.ts';
+export { type TextPart, textPart } from './architectures/text-part.ts';
 export { classifierGraph } from './graph/classifier-graph.ts';
 export { addDraw } from './graph/draw.ts';
 export {
@@ -53,7 +54,10 @@ export {
   covers,
   type Features,
   joinFeatures,
+  layersOf,
   PLAIN,
+  POOLED_SITES,
+  type PooledSite,
   type PoolLayout,
   poolLayout,
   SITES,

@@ -11,24 +11,46 @@ export type Site = 'residual' | 'attention' | 'mlp' | 'heads';
  * Where states are read. `residual` follows transformers: its last layer is the one after the final norm;
  * `residual_raw` is the same with the last layer as the last block leaves it.
  */
-export type CaptureSite = Site | 'residual_raw';
+export type CaptureSite = PooledSite | 'residual_raw';
+
+/**
+ * Where states are pooled. `router`: the weight that each expert of a mixture has for a token, 0 for those not chosen; of
+ * the blocks that have experts.
+ */
+export type PooledSite = Site | 'router';
 
 export const SITES: readonly Site[] = ['residual', 'attention', 'mlp', 'heads'];
-export const CAPTURE_SITES: readonly CaptureSite[] = ['residual', 'residual_raw', 'attention', 'mlp', 'heads'];
+export const CAPTURE_SITES: readonly CaptureSite[] = [
+  'residual',
+  'residual_raw',
+  'attention',
+  'mlp',
+  'heads',
+  'router',
+];
+export const POOLED_SITES: readonly PooledSite[] = [...SITES, 'router'];
 
 /** Numbers that a token has at a site of one block. */
 export function siteSize(sizes: TrunkSizes, site: CaptureSite): number {
+  if (site === 'router') return sizes.experts?.count ?? 0;
   return site === 'heads' ? sizes.heads * sizes.headSize : sizes.hiddenSize;
 }
 
 /** The shape of a token's state at a site, in one layer. */
 export function siteShape(sizes: TrunkSizes, site: CaptureSite): readonly number[] {
-  return site === 'heads' ? [sizes.heads, sizes.headSize] : [sizes.hiddenSize];
+  return site === 'heads' ? [sizes.heads, sizes.headSize] : [siteSize(sizes, site)];
+}
+
+/** The layers that have a site; layer 0, the embedding output, is a state of the residual stream alone. */
+export function layersOf({ layers, experts }: TrunkSizes, site: CaptureSite): number[] {
+  if (site === 'router') return experts?.blocks.map((block) => block + 1) ?? [];
+  const all = Array.from({ length: layers + 1 }, (_, layer) => layer);
+  return site === 'residual' || site === 'residual_raw' ? all : all.slice(1);
 }
 
 /** One of the values that a graph pools. `normed` is the last state after the final norm; it has no layer number. */
 export interface PooledValue {
-  readonly site: Site | 'normed';
+  readonly site: PooledSite | 'normed';
   /** State layer: 0 is the embedding output, layer l is of block l − 1. */
   readonly layer: number;
   /** Where it lies among a token's pooled numbers. */
@@ -46,7 +68,7 @@ export interface PoolLayout {
 }
 
 /** The layout of a graph that pools the residual stream and some other sites. */
-export function poolLayout(sizes: TrunkSizes, sites: readonly Site[]): PoolLayout {
+export function poolLayout(sizes: TrunkSizes, sites: readonly PooledSite[]): PoolLayout {
   const { layers, hiddenSize } = sizes;
   const values: PooledValue[] = [];
   let end = 0;
@@ -56,9 +78,9 @@ export function poolLayout(sizes: TrunkSizes, sites: readonly Site[]): PoolLayou
   };
   for (let layer = 0; layer <= layers; layer++) add('residual', layer, hiddenSize);
   add('normed', layers, hiddenSize);
-  for (const site of SITES) {
+  for (const site of POOLED_SITES) {
     if (site === 'residual' || !sites.includes(site)) continue;
-    for (let layer = 1; layer <= layers; layer++) add(site, layer, siteSize(sizes, site));
+    for (const layer of layersOf(sizes, site)) add(site, layer, siteSize(sizes, site));
   }
   return {
     values,
@@ -77,7 +99,7 @@ export interface Features {
   /** Keeps the greatest value of each component over tokens beside sums. */
   readonly maximum: boolean;
   /** Sites, beside the residual stream, whose states are pooled. */
-  readonly sites: readonly Site[];
+  readonly sites: readonly PooledSite[];
   /** How many changes, one after the other, can be made at a site. */
   readonly edits: Readonly<Partial<Record<Site, number>>>;
 }
@@ -93,7 +115,7 @@ export function joinFeatures(a: Features, b: Features): Features {
   }
   return {
     maximum: a.maximum || b.maximum,
-    sites: SITES.filter((site) => a.sites.includes(site) || b.sites.includes(site)),
+    sites: POOLED_SITES.filter((site) => a.sites.includes(site) || b.sites.includes(site)),
     edits,
   };
 }

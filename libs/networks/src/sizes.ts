@@ -14,6 +14,8 @@ export interface TrunkSizes {
    * layer has one.
    */
   readonly window: number | null;
+  /** Where blocks have experts: how many, and which blocks; not given where none has. */
+  readonly experts?: { readonly count: number; readonly blocks: readonly number[] };
 }
 
 /** Numbers that a cache keeps of a token's key, or value, in one head. */

@@ -31,6 +31,8 @@ describe('work that a small file could ask for without end', () => {
       ),
       'SND152',
     ],
+    ['more values than a small file can have parsed', `params: { a: [${'0,'.repeat(500_000)}0] }\n`, 'SND102'],
+    ['more lists than a small file can have parsed', `params: { a: [${'[10],'.repeat(200_000)}0] }\n`, 'SND102'],
     [
       'many inclusions for every combination',
       step(
@@ -149,6 +151,11 @@ steps:
 `);
     expect(found.map(({ message }) => message)).toEqual(['`argv[1]`: expected string, found number 1.1']);
   });
+});
+
+it('a hundred thousand numbers fit into a file, and more of longer ones', async () => {
+  for (const list of [numbers(100_000), Array.from({ length: 150_000 }, (_, at) => at / 1000).join(',')])
+    expect((await graph(`params: { a: [${list}] }\n${step('i: [0]')}`)).tasks).toHaveLength(1);
 });
 
 it('ten thousand steps of several lines each fit into a file', async () => {

@@ -5,7 +5,7 @@ import { openStates } from '@sonde/formats';
 import { readTable, rows } from '@sonde/tables';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { STEP_KINDS } from '../src/index.ts';
-import { dividePairs, dividePrompts } from '../src/shared/model/division.ts';
+import { dividePairs, dividePrompts, type RowRange } from '../src/shared/model/division.ts';
 import { artifact, runStep, type StepRun, tableArtifact, temporaryFolder } from './harness.ts';
 
 let folder: string;
@@ -15,16 +15,47 @@ afterAll(() => remove());
 
 const prompt = (id: string) => ({ prompt_id: id, rendered: `You are ${id}`, span_start: 0, span_end: 7 });
 const prompts = (...ids: string[]): Promise<InputArtifact> => tableArtifact(folder, ids.map(prompt));
+const asked = (source: InputArtifact) => ({ prompts: source, num_return_sequences: 5 });
+const identityOf = ({ identity }: Shard): string => JSON.stringify(identity);
 const ranges = (shards: readonly Shard[]): unknown[] => shards.map(({ range }) => range);
 
 describe('prompts', () => {
   it('are divided so that no shard has more than 32 of them, or 1,600 sequences', async () => {
     const many = await prompts(...Array.from({ length: 40 }, (_, i) => `p${i}`));
-    expect(ranges(await dividePrompts({ prompts: many, num_return_sequences: 5 }))).toEqual([
-      { start: 0, end: 32, samples: [0, 5] },
-      { start: 32, end: 40, samples: [0, 5] },
-    ]);
-    expect(await dividePrompts({ prompts: many, num_return_sequences: 800 })).toHaveLength(20);
+    const shards = await dividePrompts({ prompts: many, num_return_sequences: 5 });
+    const [{ range: first }, { range: second }] = shards as [Shard<RowRange>, Shard<RowRange>];
+    expect(first).toEqual({ start: 0, end: expect.any(Number), samples: [0, 5] });
+    expect(first.end).toBeLessThanOrEqual(32);
+    expect(first.end).toBeGreaterThanOrEqual(16);
+    expect(second).toEqual({ start: first.end, end: 40, samples: [0, 5] });
+    const large = await dividePrompts({ prompts: many, num_return_sequences: 800 });
+    expect(Math.max(...large.map(({ range }) => range.end - range.start))).toBe(2);
+  });
+
+  it('are cut by what they are, not by where they stand: an edit leaves all shards but those around it', async () => {
+    const ids = Array.from({ length: 600 }, (_, i) => `p${i}`);
+    const before = new Set((await dividePrompts(asked(await prompts(...ids)))).map(identityOf));
+    const added = async (...changed: string[]) =>
+      (await dividePrompts(asked(await prompts(...changed)))).map(identityOf).filter((known) => !before.has(known));
+    expect(before.size).toBeGreaterThan(20);
+    expect(await added(...ids)).toEqual([]);
+    const inserted = await added(...ids.slice(0, 100), 'n0', 'n1', 'n2', ...ids.slice(100));
+    expect(inserted.length).toBeGreaterThan(0);
+    expect(inserted.length).toBeLessThan(6);
+    expect((await added(...ids.slice(0, 100), ...ids.slice(101))).length).toBeLessThan(6);
+    const appended = await added(...ids, ...Array.from({ length: 60 }, (_, i) => `later${i}`));
+    expect(appended.length).toBeLessThan(7);
+  });
+
+  it('whose text is edited lie in one shard that is new', async () => {
+    const rows = Array.from({ length: 300 }, (_, i) => prompt(`p${i}`));
+    const edited = rows.map((row, i) => (i === 150 ? { ...row, rendered: 'You were p150' } : row));
+    const [before, after] = await Promise.all(
+      [rows, edited].map(async (table) =>
+        (await dividePrompts(asked(await tableArtifact(folder, table)))).map(identityOf),
+      ),
+    );
+    expect(after!.filter((identity) => !before!.includes(identity))).toHaveLength(1);
   });
 
   it('with more samples than a shard holds are divided along these, and more samples keep the shards that were', async () => {
@@ -63,9 +94,12 @@ describe('pairs', () => {
         ids.flatMap((id) => [continuation(id, 0), continuation(id, 1)]),
       ),
     };
-    expect(ranges(await dividePairs(config))).toEqual([
-      { start: 0, end: 32, continuations: [0, 64] },
-      { start: 32, end: 40, continuations: [64, 80] },
+    const shards = await dividePairs(config);
+    expect(shards).toHaveLength(2);
+    const { end } = shards[0]!.range;
+    expect(ranges(shards)).toEqual([
+      { start: 0, end, continuations: [0, 2 * end] },
+      { start: end, end: 40, continuations: [2 * end, 80] },
     ]);
   });
 

@@ -1,6 +1,6 @@
 export type { Artifacts, StoredArtifact } from './artifacts/types.ts';
-export { isObtainable } from './blobs/presence.ts';
-export type { Blobs, LocalBlobs, Presence } from './blobs/types.ts';
+export { isObtainable, worstOf } from './blobs/presence.ts';
+export type { Blobs, Incoming, LocalBlobs, Presence } from './blobs/types.ts';
 export type {
   Care,
   GcOptions,
@@ -19,6 +19,7 @@ export { canonicalJson, keyOf } from './disk/json.ts';
 export { repairMarker } from './disk/marker.ts';
 export type { AcquireOptions, Lease, Leases } from './leases/types.ts';
 export type { ContentHex, MakeValues, Memo, Memos, WorkOptions } from './memos/types.ts';
+export { digestsOf, recordInText, textOfRecord } from './results/record.ts';
 export type { FoundResult, LocalResults, ResultRecord, Results } from './results/types.ts';
 export type { RunDetail, RunFinish, RunLog, RunMeta, RunSummary, Runs } from './runs/types.ts';
 export { openStore } from './store.ts';

@@ -67,10 +67,33 @@ async function readBytes(file: SafetensorsFile, name: string, offset: number, le
   return buffer;
 }
 
-/** Reads a whole tensor. @throws UserError if there is none of that name or the file has shrunk */
-export async function readTensor(file: SafetensorsFile, name: string): Promise<Tensor> {
+type Rows = readonly [number, number];
+
+/** Where a tensor lies, or rows [start, end) of its first axis. @throws UserError if they lie outside */
+function extent(file: SafetensorsFile, name: string, rows: Rows | undefined) {
   const { dtype, shape, offset, byteLength } = infoOf(file, name);
-  return { dtype, shape, data: viewOf(dtype, await readBytes(file, name, offset, byteLength)) };
+  if (!rows) return { dtype, shape: [...shape], start: offset, length: byteLength };
+  const [from, to] = rows;
+  const isRange = Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to;
+  if (!isRange || shape[0] === undefined || to > shape[0]) {
+    throw new UserError(
+      'tensors',
+      `${file.path}: tensor "${name}": rows [${from}, ${to}) lie outside its shape ${JSON.stringify(shape)}.`,
+    );
+  }
+  const rowBytes = elementCount(shape.slice(1)) * bytesPerElement(dtype);
+  const length = (to - from) * rowBytes;
+  return { dtype, shape: [to - from, ...shape.slice(1)], start: offset + from * rowBytes, length };
+}
+
+/**
+ * Reads a tensor.
+ * @param rows [start, end) along the first axis; all of it if absent
+ * @throws UserError if there is none of that name, the rows lie outside, or the file has shrunk
+ */
+export async function readTensor(file: SafetensorsFile, name: string, rows?: Rows): Promise<Tensor> {
+  const { dtype, shape, start, length } = extent(file, name, rows);
+  return { dtype, shape, data: viewOf(dtype, await readBytes(file, name, start, length)) };
 }
 
 /**
@@ -81,38 +104,18 @@ export async function readTensor(file: SafetensorsFile, name: string): Promise<T
 export async function readFloat32(
   file: SafetensorsFile,
   name: string,
-  rows?: readonly [number, number],
+  rows?: Rows,
 ): Promise<{ shape: number[]; data: Float32Array }> {
-  const { dtype, shape, offset, byteLength } = infoOf(file, name);
-  const where = `${file.path}: tensor "${name}"`;
-  let [start, length] = [offset, byteLength];
-  const outShape = [...shape];
-  if (rows) {
-    const count = shape[0];
-    const [from, to] = rows;
-    if (
-      count === undefined ||
-      !Number.isInteger(from) ||
-      !Number.isInteger(to) ||
-      from < 0 ||
-      to < from ||
-      to > count
-    ) {
-      throw new UserError('tensors', `${where}: rows [${from}, ${to}) lie outside its shape ${JSON.stringify(shape)}.`);
-    }
-    const rowBytes = elementCount(shape.slice(1)) * bytesPerElement(dtype);
-    [start, length] = [offset + from * rowBytes, (to - from) * rowBytes];
-    outShape[0] = to - from;
-  }
+  const { dtype, shape, start, length } = extent(file, name, rows);
   if (dtype !== 'F32' && dtype !== 'F64' && dtype !== 'F16' && dtype !== 'BF16') {
     throw new UserError(
       'tensors',
-      `${where} is ${dtype}, not of a floating-point type read here (F64, F32, F16, BF16).`,
+      `${file.path}: tensor "${name}" is ${dtype}, not of a floating-point type read here (F64, F32, F16, BF16).`,
     );
   }
   const buffer = await readBytes(file, name, start, length);
-  if (dtype === 'F32') return { shape: outShape, data: new Float32Array(buffer) };
-  if (dtype === 'F64') return { shape: outShape, data: Float32Array.from(new Float64Array(buffer)) };
+  if (dtype === 'F32') return { shape, data: new Float32Array(buffer) };
+  if (dtype === 'F64') return { shape, data: Float32Array.from(new Float64Array(buffer)) };
   const bits = new Uint16Array(buffer);
-  return { shape: outShape, data: dtype === 'F16' ? widenFloat16(bits) : widenBfloat16(bits) };
+  return { shape, data: dtype === 'F16' ? widenFloat16(bits) : widenBfloat16(bits) };
 }

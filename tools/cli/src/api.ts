@@ -16,6 +16,7 @@ import {
   type StepKind,
 } from '@sonde/executor';
 import { type Graph, type LoadResult, loadPipeline as loadPipelineFile } from '@sonde/pipeline';
+import { openRemote, type RemoteEvent, type RemoteSetting, type SharedStore, shareStore } from '@sonde/remote';
 import { isScorerKind, SCORER_KINDS, type ScorerKind } from '@sonde/scoring/kinds';
 import { FOLDER_READERS, STEP_KINDS, textScoreWith } from '@sonde/steps';
 import { openStore, type Store } from '@sonde/store';
@@ -47,6 +48,10 @@ export interface StoreOptions extends LoadOptions {
   readonly frozen?: boolean;
   /** Refuse network access. */
   readonly offline?: boolean;
+  /** Stores of other places, which are asked in this order for what is not here. */
+  readonly remotes?: readonly RemoteSetting[];
+  /** Told of what comes from them, goes to them and fails. */
+  readonly onRemote?: (event: RemoteEvent) => void;
   /** Where models compute: `cpu`, `cuda`, `cuda:0,1`, `webgpu` or `auto` (the default): CUDA if it works, else the CPU. */
   readonly device?: string;
 }
@@ -211,6 +216,26 @@ async function pinModules(graph: Graph, frozen: boolean, note: (message: string)
   }
 }
 
+/**
+ * The store of the options, which goes on in their remotes. SONDE_REMOTE_SECRET signs what is given there, and then only
+ * what is signed with it is taken.
+ */
+export async function sharedStore(
+  options: StoreOptions,
+  { readOnly = false, signal }: { readonly readOnly?: boolean; readonly signal?: AbortSignal | undefined } = {},
+): Promise<SharedStore> {
+  const remotes = (options.remotes ?? [])
+    .map((setting) => openRemote(setting, options.cwd ?? process.cwd()))
+    .filter(({ overNetwork }) => !(overNetwork && options.offline === true));
+  const secret = process.env.SONDE_REMOTE_SECRET;
+  return shareStore(await openStore(storeFolder(options.store), { readOnly }), {
+    remotes,
+    secret: secret === '' ? undefined : secret,
+    signal,
+    ...(options.onRemote === undefined ? {} : { onEvent: options.onRemote }),
+  });
+}
+
 async function planOptions(graph: Graph, options: StoreOptions, store: Store): Promise<PlanOptions> {
   return {
     store,
@@ -227,29 +252,25 @@ async function planOptions(graph: Graph, options: StoreOptions, store: Store): P
   };
 }
 
-/** What would run and why. Writes nothing, opens no network. */
+/** What would run and why. Writes nothing, opens no network but to the remotes of the options. */
 export async function plan(graph: Graph, options: StoreOptions = {}): Promise<Plan> {
-  return planGraph(
-    graph,
-    await planOptions(graph, options, await openStore(storeFolder(options.store), { readOnly: true })),
-  );
+  return planGraph(graph, await planOptions(graph, options, await sharedStore(options, { readOnly: true })));
 }
 
 /** A task's fingerprint, and how it differs from the nearest earlier one. */
 export async function explain(graph: Graph, task: string, options: StoreOptions = {}): ReturnType<typeof explainTask> {
-  return explainTask(
-    graph,
-    task,
-    await planOptions(graph, options, await openStore(storeFolder(options.store), { readOnly: true })),
-  );
+  return explainTask(graph, task, await planOptions(graph, options, await sharedStore(options, { readOnly: true })));
 }
 
-/** Runs what is not cached. The pipeline's named outputs are read back at the end, and made again where damaged. */
+/**
+ * Runs what is not cached. The pipeline's named outputs are read back at the end, and made again where damaged. The result
+ * comes once the remotes have what was to be given to them.
+ */
 export async function run(graph: Graph, options: RunPipelineOptions = {}): Promise<RunHandle> {
-  const store = await openStore(storeFolder(options.store));
+  const store = await sharedStore(options, { signal: options.signal });
   const { jobs, keepGoing, allowCode, signal, killSignal } = options;
   await pinModules(graph, options.frozen === true, options.onNote ?? (() => undefined));
-  return runGraph(graph, {
+  const handle = runGraph(graph, {
     ...(await planOptions(graph, options, store)),
     exports: Object.values(graph.outputs).flat(),
     tryAccelerator,
@@ -257,6 +278,7 @@ export async function run(graph: Graph, options: RunPipelineOptions = {}): Promi
     env: {
       ...freedAtOnce(),
       SONDE_MODULES: JSON.stringify(modulesOf(graph, options)),
+      ...(options.offline === true ? { SONDE_OFFLINE: '1' } : {}),
     },
     metadata: { sonde: version(), ...options.metadata },
     ...(jobs === undefined ? {} : { jobs }),
@@ -265,4 +287,10 @@ export async function run(graph: Graph, options: RunPipelineOptions = {}): Promi
     ...(signal === undefined ? {} : { signal }),
     ...(killSignal === undefined ? {} : { killSignal }),
   });
+  const result = handle.result.then(async (ended) => {
+    await store.settle();
+    return ended;
+  });
+  result.catch(() => {});
+  return { events: handle.events, result };
 }

@@ -5,6 +5,7 @@ import type { RunRefused } from '@sonde/executor';
 import { type Diagnostic, type Graph, parseSetValue, renderDiagnostic } from '@sonde/pipeline';
 import { loadPipeline } from './api.ts';
 import { EXIT } from './errors.ts';
+import { type RemoteOptions, remotesOf } from './remotes.ts';
 import { exitWith, openTerminal, printJson, type Terminal, type TerminalOptions } from './terminal.ts';
 
 /** Options that every command takes. */
@@ -14,7 +15,7 @@ export interface CommonOptions extends TerminalOptions {
 }
 
 /** Options of the commands that read a pipeline file. */
-export interface PipelineOptions extends ModuleOptions {
+export interface PipelineOptions extends ModuleOptions, RemoteOptions {
   readonly set?: readonly string[];
   readonly params?: string;
   readonly refresh?: readonly string[];
@@ -153,6 +154,7 @@ export function storeOptions(options: PipelineOptions, targets?: readonly string
     ...(options.device === undefined ? {} : { device: options.device }),
     frozen: options.frozen === true,
     offline: options.offline === true,
+    remotes: remotesOf(options),
     ...(targets === undefined || targets.length === 0 ? {} : { targets }),
   };
 }

@@ -77,6 +77,18 @@ function planOptions(): Option[] {
     new Option('--offline', 'refuse network access'),
     deviceOption(),
     new Option('--executor <name>', 'local').default('local'),
+    ...remoteOptions(),
+  ];
+}
+
+function remoteOptions(): Option[] {
+  return [
+    new Option(
+      '--remote <url>',
+      'a store of another place, asked for what is not here: https://…, or a folder (repeatable)',
+    ).argParser(collect),
+    new Option('--no-remote', 'ask none, whatever the settings say'),
+    new Option('--remote-write', 'give results to the first of them'),
   ];
 }
 
@@ -247,6 +259,18 @@ each text, as soon as it is scored; with --json an object a line: text, outcome,
     .action(async (file, _options, command) =>
       (await import('./commands/store.ts')).pin(file, command.optsWithGlobals()),
     );
+  for (const [name, description, verify] of [
+    ['push', 'give a pipeline’s results to a store of another place', 'read back what is there, and check it'],
+    ['pull', 'bring a pipeline’s results from a store of another place', 'bring nothing: check what is there'],
+  ] as const) {
+    add(withFileOptions(store.command(`${name} <file> [steps...]`).description(description)), [
+      ...remoteOptions(),
+      new Option('--verify', verify),
+      ...hidden([...planOptions().slice(0, -3), ...runOptions()]),
+    ]).action(async (file, steps, _options, command) =>
+      (await import('./commands/transfer.ts'))[name](file, steps, command.optsWithGlobals()),
+    );
+  }
   store
     .command('path')
     .description('where it is')

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { ExternalData } from '@sonde/onnx';
 import type { Weight } from '../checkpoint.ts';
-import { readInRows } from '../read-weight.ts';
+import { openWeight, pieces } from '../read-weight.ts';
 import { writeAt } from '../write-at.ts';
 
 /** A file of weights that were packed, in float32: first all are given a place, while the graph is built; then it is written. */
@@ -32,10 +32,10 @@ export function planUnpackedFile(location: string): UnpackedFile {
       try {
         await handle.truncate(end);
         for (const { weight, at } of plan) {
-          let next = at;
-          for await (const rows of readInRows(weight, 1)) {
-            await writeAt(handle, rows, next);
-            next += rows.byteLength;
+          const [rows, columns] = weight.info.shape as readonly [number, number];
+          const read = await openWeight(weight);
+          for (const [from, to] of pieces(rows, columns, 1)) {
+            await writeAt(handle, await read(from, to), at + 4 * from * columns);
           }
         }
       } finally {

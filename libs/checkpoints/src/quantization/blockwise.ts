@@ -90,7 +90,9 @@ export const int8: Format = {
   ...dimensions(8),
   quantize: (rows, columns) => quantizeBlocks(rows, columns, 8, (extreme) => Math.abs(extreme) / 127),
   multiply: (graph, x, codes, scales, shape) =>
-    graph.node('com.microsoft::MatMulNBits', [x, codes, scales], attributes(shape, 8, AS_INT8)),
+    withSpareRow(graph, x, (padded) =>
+      graph.node('com.microsoft::MatMulNBits', [padded, codes, scales], attributes(shape, 8, AS_INT8)),
+    ),
 };
 
 /** 4-bit weights; inputs in float32. The value of greatest magnitude has the code at the end that reaches further. */
@@ -100,5 +102,18 @@ export const int4: Format = {
   multiply: (graph, x, codes, scales, shape) =>
     withSpareRow(graph, x, (padded) =>
       graph.node('com.microsoft::MatMulNBits', [padded, codes, scales], attributes(shape, 4, AS_FLOAT32)),
+    ),
+};
+
+/**
+ * What MXFP4 stores, without loss: a block's numbers are multiples, up to 12, of a power of two. Inputs in float32.
+ */
+export const mxfp4: Format = {
+  ...dimensions(8),
+  quantize: (rows, columns) =>
+    quantizeBlocks(rows, columns, 8, (extreme) => 2 ** (Math.floor(Math.log2(Math.abs(extreme))) - 3)),
+  multiply: (graph, x, codes, scales, shape) =>
+    withSpareRow(graph, x, (padded) =>
+      graph.node('com.microsoft::MatMulNBits', [padded, codes, scales], attributes(shape, 8, AS_FLOAT32)),
     ),
 };

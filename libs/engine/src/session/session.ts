@@ -71,7 +71,7 @@ export function planSession(
     return name;
   };
   const { dtype, quantization } = precision;
-  const quantized = quantization === null ? null : planQuantizedFile('quantized.bin', quantization, dtype);
+  const quantized = planQuantizedFile('quantized.bin', quantization, dtype);
   const unpacked = planUnpackedFile('unpacked.bin');
   const { folder: from, weights } = checkpoint;
   const source = { folder: from, weights, adapter, dtype, quantized, unpacked, locate };
@@ -80,7 +80,7 @@ export function planSession(
     const folder = await folderFor(files.keys().next().value);
     try {
       for (const [path, name] of files) await placeFile(path, join(folder, name));
-      await quantized?.write(join(folder, quantized.location));
+      await quantized.write(join(folder, quantized.location));
       await unpacked.write(join(folder, unpacked.location));
       const path = join(folder, 'model.onnx');
       await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));

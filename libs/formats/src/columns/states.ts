@@ -33,6 +33,12 @@ export const SITES = {
       'layer l is what each attention head of block l - 1 gives, before the output projection: [heads, head size]',
     shape: '[n, layers, heads, head size]',
   },
+  router: {
+    tensor: 'router',
+    convention:
+      'layer l is the weight that each expert of block l - 1 has, 0 if it is not chosen; blocks with experts alone',
+    shape: '[n, layers, experts]',
+  },
 } as const;
 export type StateSite = keyof typeof SITES;
 

@@ -10,8 +10,13 @@ const GPT2 = {
 /** By class: second names that its configuration in transformers has for fields, and the first ones. */
 const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   BloomForCausalLM: { num_attention_heads: 'n_head', num_hidden_layers: 'n_layer' },
+  CodeGenForCausalLM: GPT2,
+  DeepseekV2ForCausalLM: { num_experts: 'n_routed_experts' },
+  DeepseekV3ForCausalLM: { num_local_experts: 'n_routed_experts', num_mtp_layers: 'num_nextn_predict_layers' },
   GPT2LMHeadModel: GPT2,
+  GPTBigCodeForCausalLM: GPT2,
   GPTJForCausalLM: GPT2,
+  GptOssForCausalLM: { num_experts: 'num_local_experts' },
   GPTNeoForCausalLM: { num_attention_heads: 'num_heads', num_hidden_layers: 'num_layers' },
   MixtralForCausalLM: { num_experts: 'num_local_experts' },
   MptForCausalLM: { hidden_size: 'd_model', num_attention_heads: 'n_heads', num_hidden_layers: 'n_layers' },

@@ -1,31 +1,36 @@
 import type { Value } from '@sonde/onnx';
+import type { Routing } from '../graph/experts.ts';
 import type { Parts } from '../graph/parts.ts';
+import type { TrunkSizes } from '../sizes.ts';
 import { gatedMlp, type MlpForm } from './blocks.ts';
 
-/** How a router chooses among experts. */
-export interface Routing {
-  readonly experts: number;
-  /** How many of them a token has. */
-  readonly chosen: number;
-  /** Whether the chosen ones' weights are divided by their sum. */
-  readonly normed: boolean;
-}
-
-/**
- * A mixture of gated MLPs: each token's output is the sum of its chosen experts', by the router's softmax. All experts
- * are computed for all tokens, and what was not chosen has the weight 0: exact, at the cost of all of them.
- */
+/** A mixture of gated MLPs, each under the name `NAME.experts.NUMBER`, with the router `NAME.gate`. */
 export function mixtureOfExperts(
   parts: Parts,
-  names: { readonly router: string; readonly expert: (number: number) => string },
+  layer: number,
+  name: string,
   x: Value,
   mlp: MlpForm,
-  { experts, chosen, normed }: Routing,
+  routing: Routing,
+  bias: Value | null = null,
 ): Value {
-  const logits = parts.linear(names.router, x, [experts, mlp.hiddenSize], false);
-  const weights = parts.expertWeights(logits, chosen, normed);
-  const each = parts.split(weights, new Array<number>(experts).fill(1));
-  return each
-    .map((weight, number) => parts.multiply(gatedMlp(parts, names.expert(number), x, mlp), weight))
-    .reduce((sum, output) => parts.add(sum, output));
+  const logits = parts.router(`${name}.gate`, x, [routing.experts, mlp.hiddenSize], false);
+  return parts.mixture(
+    layer,
+    x,
+    logits,
+    routing,
+    (own, number, rows) => gatedMlp(own, `${name}.experts.${number}`, rows, mlp),
+    bias,
+  );
+}
+
+/** The sizes of a trunk with so many experts in the blocks that have some: all, if not said. */
+export function withExperts(
+  sizes: TrunkSizes,
+  count: number,
+  hasExperts: (block: number) => boolean = () => true,
+): TrunkSizes {
+  const blocks = Array.from({ length: sizes.layers }, (_, block) => block).filter(hasExperts);
+  return blocks.length === 0 ? sizes : { ...sizes, experts: { count, blocks } };
 }

@@ -9,9 +9,7 @@ import { headSizeOf } from './read-sizes.ts';
  * Radford et al., Language Models are Unsupervised Multitask Learners, 2019.
  */
 export function describeGpt2(config: Fields): LanguageModel {
-  if (config.flag('add_cross_attention', false)) {
-    throw new UserError('model', `${config.where}: add_cross_attention is not supported; a decoder alone has none.`);
-  }
+  refuseCrossAttention(config);
   const hiddenSize = config.count('n_embd', 768);
   const heads = config.count('n_head', 12);
   const headSize = headSizeOf(config, hiddenSize, heads);
@@ -66,4 +64,10 @@ export function describeGpt2(config: Fields): LanguageModel {
     finalNorm: (parts, hidden) => norm(parts, 'transformer.ln_f', hidden),
     logits: (parts, states) => parts.linear(head, states, [vocabSize, hiddenSize], false),
   });
+}
+
+/** @throws UserError where blocks also look at an encoder's states */
+export function refuseCrossAttention(config: Fields): void {
+  if (!config.flag('add_cross_attention', false)) return;
+  throw new UserError('model', `${config.where}: add_cross_attention is not supported; a decoder alone has none.`);
 }

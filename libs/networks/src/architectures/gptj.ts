@@ -1,5 +1,9 @@
+import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
+import type { Value } from '@sonde/onnx';
+import type { Parts } from '../graph/parts.ts';
 import { plainRotary } from '../rotary.ts';
+import type { TrunkSizes } from '../sizes.ts';
 import { parallelBlock, plainMlp, readActivation, readLayerNorm, selfAttention } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { refuseTied } from './phi.ts';
@@ -10,6 +14,37 @@ import { headSizeOf } from './read-sizes.ts';
  * numbers in a part of each head. Wang and Komatsuzaki, GPT-J-6B, 2021.
  */
 export function describeGptj(config: Fields): LanguageModel {
+  return gptjModel(config, (parts, sizes, layer, name, x) =>
+    selfAttention(parts, sizes, layer, name, x, { bias: false, outputBias: false, output: 'out_proj' }),
+  );
+}
+
+/** As many devices trained CodeGen; each has its part of queries, then of values, then of keys. */
+const DEVICES = 4;
+
+/**
+ * CodeGen (`CodeGenForCausalLM`): as GPT-J, with one projection for queries, values and keys. Nijkamp et al.,
+ * arXiv 2203.13474.
+ */
+export function describeCodeGen(config: Fields): LanguageModel {
+  return gptjModel(config, (parts, sizes, layer, name, x) => {
+    const { hiddenSize, heads } = sizes;
+    if (hiddenSize % DEVICES !== 0) {
+      throw new UserError('model', `${config.where}: n_embd is ${hiddenSize}; expected a multiple of ${DEVICES}.`);
+    }
+    const part = hiddenSize / DEVICES;
+    const fused = parts.linear(`${name}.qkv_proj`, x, [3 * hiddenSize, hiddenSize], false);
+    const [query, value, key] = parts.splitGroups(fused, DEVICES, [part, part, part]);
+    const projections = { query: parts.rotate(query!, heads), key: parts.rotate(key!, heads), value: value! };
+    const attended = parts.attention(layer, projections);
+    return parts.linear(`${name}.out_proj`, attended, [hiddenSize, hiddenSize], false);
+  });
+}
+
+function gptjModel(
+  config: Fields,
+  attention: (parts: Parts, sizes: TrunkSizes, layer: number, name: string, x: Value) => Value,
+): LanguageModel {
   refuseTied(config);
   const hiddenSize = config.count('n_embd', 4096);
   const heads = config.count('n_head', 16);
@@ -38,9 +73,8 @@ export function describeGptj(config: Fields): LanguageModel {
     block(parts, layer, hidden) {
       const at = `transformer.h.${layer}`;
       const normed = norm(parts, `${at}.ln_1`, hidden);
-      const attention = { bias: false, outputBias: false, output: 'out_proj' };
       return parallelBlock(parts, layer, hidden, {
-        attention: () => selfAttention(parts, sizes, layer, `${at}.attn`, normed, attention),
+        attention: () => attention(parts, sizes, layer, `${at}.attn`, normed),
         mlp: () => plainMlp(parts, { up: `${at}.mlp.fc_in`, down: `${at}.mlp.fc_out` }, normed, mlp),
       });
     },

@@ -1,7 +1,7 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { mixtureOfExperts } from './experts.ts';
+import { mixtureOfExperts, withExperts } from './experts.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -20,16 +20,14 @@ export function describeMixtral(config: Fields): LanguageModel {
   const norm = readRmsNorm(config, sizes, 1e-5);
   const attention = { bias: false, outputBias: false, sliding: window !== null };
   return languageModel({
-    sizes,
+    sizes: withExperts(sizes, routing.experts),
     rotary: [readRotary(config, sizes, { theta: 1_000_000 })],
     ...tokenTables(config, sizes),
     block: (parts, layer, hidden) =>
       preNormBlock(parts, layer, hidden, norm, {
         attention: (name, x) => selfAttention(parts, sizes, layer, name, x, attention),
         mlp(_, x) {
-          const at = `model.layers.${layer}.block_sparse_moe`;
-          const names = { router: `${at}.gate`, expert: (number: number) => `${at}.experts.${number}` };
-          return mixtureOfExperts(parts, names, x, mlp, routing);
+          return mixtureOfExperts(parts, layer, `model.layers.${layer}.block_sparse_moe`, x, mlp, routing);
         },
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),

@@ -14,6 +14,8 @@ export interface Trunk {
   readonly tokenTypes: boolean;
   /** The rotary embeddings that `parts.rotate` may use; none where positions are learned. */
   readonly rotary: readonly RotarySpec[];
+  /** How many further blocks a checkpoint may store, for other heads; none if not given. */
+  readonly furtherBlocks?: number;
   /** Hidden states of layer 0 from token ids [tokens]. */
   embed(parts: Parts, inputIds: Value): Value;
   /** The residual stream after block `layer` (from 0). */

@@ -1,7 +1,7 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { mixtureOfExperts } from './experts.ts';
+import { mixtureOfExperts, withExperts } from './experts.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -22,7 +22,7 @@ export function describeOlmoe(config: Fields): LanguageModel {
   };
   const norm = readRmsNorm(config, sizes, 1e-5);
   return languageModel({
-    sizes,
+    sizes: withExperts(sizes, routing.experts),
     rotary: [readRotary(config, sizes)],
     ...tokenTables(config, sizes),
     block: (parts, layer, hidden) =>
@@ -34,10 +34,7 @@ export function describeOlmoe(config: Fields): LanguageModel {
             clip,
             norm: (at, y, heads) => parts.rmsNorm(at, y, heads * sizes.headSize, { epsilon }),
           }),
-        mlp(name, x) {
-          const names = { router: `${name}.gate`, expert: (number: number) => `${name}.experts.${number}` };
-          return mixtureOfExperts(parts, names, x, mlp, routing);
-        },
+        mlp: (name, x) => mixtureOfExperts(parts, layer, name, x, mlp, routing),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
   });

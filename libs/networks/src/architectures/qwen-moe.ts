@@ -5,7 +5,7 @@ import type { Parts } from '../graph/parts.ts';
 import { readRotary } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { mixtureOfExperts } from './experts.ts';
+import { mixtureOfExperts, withExperts } from './experts.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readQwenWindow } from './qwen2.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
@@ -88,7 +88,7 @@ function qwenMoe(
   const isDense = (layer: number) => denseLayers.includes(layer) || (layer + 1) % step !== 0;
   const norm = readRmsNorm(config, sizes);
   return languageModel({
-    sizes,
+    sizes: withExperts(sizes, routing.experts, (layer) => !isDense(layer)),
     rotary: [readRotary(config, sizes)],
     ...tokenTables(config, sizes),
     block: (parts, layer, hidden) =>
@@ -96,8 +96,7 @@ function qwenMoe(
         attention: (name, x) => attention(parts, layer, name, x),
         mlp(name, x) {
           if (isDense(layer)) return gatedMlp(parts, name, x, dense);
-          const names = { router: `${name}.gate`, expert: (number: number) => `${name}.experts.${number}` };
-          const mixed = mixtureOfExperts(parts, names, x, mlp, routing);
+          const mixed = mixtureOfExperts(parts, layer, name, x, mlp, routing);
           return beside ? parts.add(mixed, beside(parts, name, x)) : mixed;
         },
       }),

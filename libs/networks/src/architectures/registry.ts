@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { UserError } from '@sonde/base';
+import { isRecord, UserError } from '@sonde/base';
 import { fieldsOf } from '@sonde/checkpoints';
 import { withoutAliases } from './aliases.ts';
 import { describeBert } from './bert.ts';
@@ -7,6 +7,7 @@ import { describeBloom } from './bloom.ts';
 import { describeCohere, describeCohere2 } from './cohere.ts';
 import { refuseContradictions, refuseOtherReading } from './contradictions.ts';
 import { describeDebertaV2 } from './deberta-v2.ts';
+import { describeDeepseekV2, describeDeepseekV3 } from './deepseek.ts';
 import { describeDistilBert } from './distilbert.ts';
 import { describeElectra } from './electra.ts';
 import { describeFalcon } from './falcon.ts';
@@ -14,10 +15,12 @@ import { describeGemma } from './gemma.ts';
 import { describeGemma2 } from './gemma2.ts';
 import { describeGemma3 } from './gemma3.ts';
 import { describeGlm4 } from './glm4.ts';
+import { describeGptBigCode } from './gpt-bigcode.ts';
 import { describeGptNeo } from './gpt-neo.ts';
 import { describeGptNeox } from './gpt-neox.ts';
+import { describeGptOss } from './gpt-oss.ts';
 import { describeGpt2 } from './gpt2.ts';
-import { describeGptj } from './gptj.ts';
+import { describeCodeGen, describeGptj } from './gptj.ts';
 import { describeGranite } from './granite.ts';
 import { describeLlama } from './llama.ts';
 import { describeMistral } from './mistral.ts';
@@ -46,16 +49,21 @@ import { describeStarcoder2 } from './starcoder2.ts';
 export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   BloomForCausalLM: describeBloom,
   Cohere2ForCausalLM: describeCohere2,
+  CodeGenForCausalLM: describeCodeGen,
   CohereForCausalLM: describeCohere,
+  DeepseekV2ForCausalLM: describeDeepseekV2,
+  DeepseekV3ForCausalLM: describeDeepseekV3,
   FalconForCausalLM: describeFalcon,
   Gemma2ForCausalLM: describeGemma2,
   Gemma3ForCausalLM: describeGemma3,
   GemmaForCausalLM: describeGemma,
   Glm4ForCausalLM: describeGlm4,
   GPT2LMHeadModel: describeGpt2,
+  GPTBigCodeForCausalLM: describeGptBigCode,
   GPTJForCausalLM: describeGptj,
   GPTNeoForCausalLM: describeGptNeo,
   GPTNeoXForCausalLM: describeGptNeox,
+  GptOssForCausalLM: describeGptOss,
   GraniteForCausalLM: describeGranite,
   LlamaForCausalLM: describeLlama,
   MistralForCausalLM: describeMistral,
@@ -97,6 +105,8 @@ export const CLASSIFIERS: Readonly<Record<string, Describe<Classifier>>> = {
 /** More cannot be meant, and building the graph would not end. */
 const MOST_LAYERS = 10_000;
 
+type Config = Readonly<Record<string, unknown>>;
+
 /** What a config.json describes. */
 export interface Described<Head> {
   readonly architecture: string;
@@ -104,12 +114,12 @@ export interface Described<Head> {
 }
 
 /** The language model that a config.json names. @throws UserError if it is not a supported one */
-export function describeLanguageModel(folder: string, config: Readonly<Record<string, unknown>>): Described<NextToken> {
+export function describeLanguageModel(folder: string, config: Config): Described<NextToken> {
   return describe(LANGUAGE_MODELS, CLASSIFIERS, 'a classifier, which generates no text', folder, config);
 }
 
 /** The classifier that a config.json names. @throws UserError if it is not a supported one */
-export function describeClassifier(folder: string, config: Readonly<Record<string, unknown>>): Described<Classifier> {
+export function describeClassifier(folder: string, config: Config): Described<Classifier> {
   return describe(CLASSIFIERS, LANGUAGE_MODELS, 'a language model, which has no labels', folder, config);
 }
 
@@ -119,7 +129,7 @@ function describe<Head>(
   others: Readonly<Record<string, unknown>>,
   whatOthersAre: string,
   folder: string,
-  config: Readonly<Record<string, unknown>>,
+  config: Config,
 ): Described<Head> {
   const where = join(folder, 'config.json');
   const named: unknown = Array.isArray(config.architectures) ? config.architectures[0] : undefined;
@@ -137,12 +147,7 @@ function describe<Head>(
       'A ready ONNX repository of the model may run as it is; docs/how-to/add-an-architecture.md says how to add the class.',
     );
   }
-  if (config.quantization_config !== undefined && config.quantization_config !== null) {
-    throw new UserError(
-      'model',
-      `${where}: checkpoints with quantised weights (quantization_config) are not supported.`,
-    );
-  }
+  refuseQuantized(named, config, where);
   refuseContradictions(named, config, where);
   const network = withinRotary(page(fieldsOf(withoutAliases(named, config), where)));
   if (network.trunk.mask === 'causal') refuseOtherReading(config, where);
@@ -154,6 +159,17 @@ function describe<Head>(
     );
   }
   return { architecture: named, network };
+}
+
+/** Refuses weights that are stored quantised, but for those that a class is published in. @throws UserError */
+function refuseQuantized(named: string, { quantization_config: stored }: Config, where: string): void {
+  if (stored === undefined || stored === null) return;
+  const method = isRecord(stored) ? stored.quant_method : undefined;
+  if (named === 'GptOssForCausalLM' && method === 'mxfp4') return;
+  throw new UserError(
+    'model',
+    `${where}: checkpoints with quantised weights (quantization_config${typeof method === 'string' ? `, ${method}` : ''}) are not supported.`,
+  );
 }
 
 /** Ends the context where rotary frequencies would begin to depend on the length of the text. */

@@ -23,6 +23,10 @@ export interface AttentionOptions {
   readonly softcap?: number | null;
   /** What is added to scores; broadcast to [B, H, K, G·T, T]. Only where nothing is cached. */
   readonly added?: Value;
+  /** The size of a head's queries and keys, where it is not `headSize`. */
+  readonly keySize?: number;
+  /** Each head's own score of looking at nothing, [heads]: it takes its share of the weights. */
+  readonly sinks?: Value;
   /** Scores fall with distance; the sizes make room for one more number in each key. */
   readonly alibi?: Alibi;
 }
@@ -77,9 +81,12 @@ export function attend(
   const { shapes, caches } = run;
   // Scaled before the products: a product of one row has a fast kernel that knows no factor.
   const scaled = graph.node('Mul', [query, graph.scalar(options.scale ?? 1 / Math.sqrt(sizes.headSize))]);
-  const { alibi } = options;
-  const looking = alibi ? widen(graph, scaled, sizes.heads, alibi.factor ?? 1) : scaled;
-  const lookedAt = alibi ? withPositions(graph, key, run.tokens, alibi) : key;
+  const { alibi, keySize = sizes.headSize } = options;
+  const spare = cachedSize(sizes) - keySize;
+  const looking = widen(graph, scaled, sizes.heads, alibi?.factor ?? (alibi ? 1 : 0), spare);
+  const lookedAt = alibi
+    ? withPositions(graph, key, run.tokens, alibi)
+    : widen(graph, key, sizes.keyValueHeads, 0, spare);
   const kept = widen(graph, value, sizes.keyValueHeads, 0, cachedSize(sizes) - sizes.headSize);
   const queries = graph.node('Transpose', [reshape(graph, looking, shapes.splitQuery)], { perm: [0, 3, 1, 4, 2, 5] });
   const split: Split = {
@@ -88,9 +95,10 @@ export function attend(
     keys: graph.node('Transpose', [reshape(graph, lookedAt, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
     values: graph.node('Transpose', [reshape(graph, kept, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
   };
+  const weigh = (scores: Value): Value => weightsOf(graph, scores, sizes, run, options);
   const attended = caches
-    ? attendWithCaches(graph, layer, split, { ...run, caches }, options)
-    : graph.node('MatMul', [weigh(graph, run.product(graph, split.perRow, split.keys, 5), run, options), split.values]);
+    ? attendWithCaches(graph, layer, split, { ...run, caches }, weigh)
+    : graph.node('MatMul', [weigh(run.product(graph, split.perRow, split.keys, 5)), split.values]);
   const back = graph.node('Transpose', [reshape(graph, attended, shapes.splitAttended)], { perm: [0, 2, 4, 1, 3, 5] });
   const narrow =
     cachedSize(sizes) === sizes.headSize
@@ -100,7 +108,7 @@ export function attend(
 }
 
 /** Appends `count` numbers, all of them `filler`, to each head of [tokens, heads · size]: [tokens, heads, size + count]. */
-function widen(graph: GraphBuilder, x: Value, heads: number, filler: number, count = 1): Value {
+function widen(graph: GraphBuilder, x: Value, heads: number, filler: number, count: number): Value {
   if (count === 0) return x;
   const apart = graph.node('Reshape', [x, graph.constant([0, heads, -1])]);
   const tokens = graph.node('Shape', [apart], { start: 0, end: 1 });
@@ -130,11 +138,34 @@ function reshape(graph: GraphBuilder, x: Value, shape: Value): Value {
 }
 
 /** Scores, limited and masked, as weights. */
-function weigh(graph: GraphBuilder, scores: Value, run: MaskInputs, options: AttentionOptions): Value {
+function weightsOf(
+  graph: GraphBuilder,
+  scores: Value,
+  sizes: TrunkSizes,
+  run: MaskInputs,
+  options: AttentionOptions,
+): Value {
   const limited = options.softcap ? softcap(graph, scores, options.softcap) : scores;
   const raised = options.added === undefined ? limited : graph.node('Add', [limited, options.added]);
   const masked = graph.node('Add', [raised, options.sliding ? run.slidingMask! : run.mask]);
-  return graph.node('Softmax', [masked], { axis: -1 });
+  if (options.sinks === undefined) return graph.node('Softmax', [masked], { axis: -1 });
+  const beside = graph.node('Concat', [masked, sinkScores(graph, scores, options.sinks, sizes)], { axis: -1 });
+  const weights = graph.node('Softmax', [beside], { axis: -1 });
+  return graph.node('Slice', [weights, graph.constant([0]), graph.constant([-1]), graph.constant([-1])]);
+}
+
+/** Each head's sink [heads] as a column beside its scores [B, H, K, G·T, keys]: [B, H, K, G·T, 1]. */
+function sinkScores(
+  graph: GraphBuilder,
+  scores: Value,
+  sinks: Value,
+  { heads, keyValueHeads }: Pick<TrunkSizes, 'heads' | 'keyValueHeads'>,
+): Value {
+  const group = heads / keyValueHeads;
+  const first = graph.node('Slice', [scores, graph.constant([0]), graph.constant([1]), graph.constant([-1])]);
+  const zeros = graph.node('Reshape', [graph.node('Sub', [first, first]), graph.constant([0, 0, 0, group, -1])]);
+  const ofHeads = graph.node('Reshape', [sinks, graph.constant([1, keyValueHeads, 1, group, 1])]);
+  return graph.node('Reshape', [graph.node('Add', [zeros, ofHeads]), graph.constant([0, 0, 0, -1, 1])]);
 }
 
 /**
@@ -146,7 +177,7 @@ function attendWithCaches(
   layer: number,
   { queries, perRow, keys, values }: Split,
   run: AttentionInputs & { readonly caches: CacheInputs },
-  options: AttentionOptions,
+  weigh: (scores: Value) => Value,
 ): Value {
   const { shapes, caches } = run;
   const kept = caches.keep(layer, keys, values);
@@ -156,7 +187,7 @@ function attendWithCaches(
     run.product(graph, perRow, caches.rowKeys[layer]!, 5),
     run.product(graph, perRow, kept.keys, 5),
   ];
-  const weights = weigh(graph, graph.node('Concat', parts, { axis: -1 }), run, options);
+  const weights = weigh(graph.node('Concat', parts, { axis: -1 }));
   const [ofPrompt, ofRow, ofNew] = graph.nodes(3, 'Split', [weights, caches.lengths], { axis: -1 });
   const fromPrompt = graph.node('MatMul', [
     reshape(graph, ofPrompt!, caches.promptWeights),

@@ -66,6 +66,6 @@ export function nextTokenGraph(
   addDraw(graph, NEXT_LOGITS, sizes.vocabSize, decoding === 'loop' ? LOOP_ROUNDS : 1);
   if (decoding === 'loop') addLoop(graph, { trunk, head }, weights, features, product, common);
 
-  const parameters = weights.finish(sizes.layers);
+  const parameters = weights.finish(sizes.layers + (trunk.furtherBlocks ?? 0));
   return { graph: graph.finish(), parameters };
 }

@@ -5,6 +5,7 @@ import type { TrunkSizes } from '../sizes.ts';
 import { type Activation, activate } from './activations.ts';
 import { type AttentionInputs, type AttentionOptions, attend, type Projections, softcap } from './attention.ts';
 import { type DistanceTables, distanceScores } from './distances.ts';
+import { chooseExperts, mixExperts, type Routing, routerStates } from './experts.ts';
 import type { PlacedWeights } from './weights.ts';
 
 /** How a norm divides: by the root of mean square (or deviation) of x plus epsilon. */
@@ -32,6 +33,8 @@ export interface Parts {
   typeEmbedding(name: string, shape: readonly [number, number]): Value;
   /** x Wᵀ (+ b), with W [out, in], plus the adapter's low-rank path if it has one for this layer. */
   linear(name: string, x: Value, shape: readonly [number, number], bias: boolean): Value;
+  /** The same for the choice of experts: never quantised, for a token's experts would be others. */
+  router(name: string, x: Value, shape: readonly [number, number], bias: boolean): Value;
   /** The same with W stored as [in, out], always with a bias: GPT-2's `Conv1D`. `shape` is [out, in] all the same. */
   conv1d(name: string, x: Value, shape: readonly [number, number]): Value;
   rmsNorm(name: string, x: Value, size: number, options: NormOptions): Value;
@@ -45,10 +48,36 @@ export interface Parts {
   splitHeads(x: Value, heads: number): Value;
   /** Cuts each head's part of [tokens, heads · count · size] into `count` pieces [tokens, heads, 1, size]. */
   splitEachHead(x: Value, heads: number, count: number): Value[];
+  /** Each head's pieces, [tokens, heads · size] each, one after the other; one of a single head stands in all. */
+  joinHeads(
+    pieces: readonly { readonly x: Value; readonly size: number; readonly heads?: number }[],
+    heads: number,
+  ): Value;
   /** Cuts each of some groups' part of [tokens, groups · sum of sizes] into pieces [tokens, groups · size]. */
   splitGroups(x: Value, groups: number, sizes: readonly number[]): Value[];
-  /** Each expert's weight [tokens, experts] for a token: the softmax of logits at those chosen, 0 at the others. */
-  expertWeights(logits: Value, chosen: number, normed: boolean): Value;
+  /** A learned vector, by its full name. */
+  vector(name: string, size: number): Value;
+  /** x W + b, with W and b at one place of stacks [count, in, out] and [count, out] (`NAME_bias`): an expert's. */
+  stackedLinear(
+    name: string,
+    x: Value,
+    shape: readonly [number, number],
+    stack: { readonly count: number; readonly part: number },
+  ): Value;
+  /**
+   * The sum of what the experts that a router chooses make of x [tokens, size], by their weights; only those are computed.
+   * @param logits [tokens, experts], of the router
+   * @param bias [experts], added to scores for the choice alone
+   * @param expert what an expert makes of some tokens, by the parts given
+   */
+  mixture(
+    layer: number,
+    x: Value,
+    logits: Value,
+    routing: Routing,
+    expert: (parts: Parts, number: number, rows: Value) => Value,
+    bias?: Value | null,
+  ): Value;
   /** Rotates the heads of queries or keys to their positions, by one of the decoder's rotary embeddings. */
   rotate(x: Value, heads: number, rotary?: number): Value;
   attention(layer: number, projections: Projections, options?: AttentionOptions): Value;
@@ -59,6 +88,8 @@ export interface Parts {
   scale(x: Value, factor: number): Value;
   /** Limits x to ±most. */
   clip(x: Value, most: number): Value;
+  /** Limits x to what is not above `most`. */
+  atMost(x: Value, most: number): Value;
   /** most · tanh(x / most): a smooth limit to ±most. */
   softcap(x: Value, most: number): Value;
   activation(name: Activation, x: Value): Value;
@@ -80,6 +111,8 @@ export interface RunValues {
   readonly mlpGates: readonly Value[];
   /** Takes a block's value [tokens, size] at a site, changes it where that is asked for, and notes it for pooling. */
   readonly passSite: (site: Site, block: number, x: Value) => Value;
+  /** Takes a block's weights of experts [tokens, experts] for pooling, where that is asked for. */
+  readonly noteRouter: (block: number, states: () => Value) => void;
 }
 
 export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: TrunkSizes, run: RunValues): Parts {
@@ -94,13 +127,22 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     const stored = weights.get(name, [size]);
     return offset === 0 ? stored : graph.node('Add', [stored, graph.scalar(offset)]);
   };
+  const plainProduct = (
+    name: string,
+    x: Value,
+    shape: readonly [number, number],
+    bias: boolean,
+    transposed: boolean,
+  ): Value => {
+    const whole = [x, weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape)];
+    const added = bias ? [weights.get(`${name}.bias`, [shape[0]])] : [];
+    return graph.node('Gemm', [...whole, ...added], transposed ? {} : { transB: 1 });
+  };
   /** x Wᵀ + b; `transposed`: W is stored as [in, out]. */
   const product = (name: string, x: Value, shape: readonly [number, number], bias: boolean, transposed: boolean) => {
     const quantized = weights.multiplyQuantized(graph, `${name}.weight`, x, shape, transposed);
-    const whole = quantized ? [] : [x, weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape)];
-    const added = bias ? [weights.get(`${name}.bias`, [shape[0]])] : [];
-    if (!quantized) return graph.node('Gemm', [...whole, ...added], transposed ? {} : { transB: 1 });
-    return bias ? graph.node('Add', [quantized, ...added]) : quantized;
+    if (!quantized) return plainProduct(name, x, shape, bias, transposed);
+    return bias ? graph.node('Add', [quantized, weights.get(`${name}.bias`, [shape[0]])]) : quantized;
   };
   const lowRank = (name: string, x: Value, shape: readonly [number, number], y: Value): Value => {
     const low = weights.adapterOf(name, shape);
@@ -128,6 +170,11 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     linear(name, x, shape, bias) {
       if (!bias) weights.refuse(`${name}.bias`);
       return lowRank(name, x, shape, product(name, x, shape, bias, false));
+    },
+
+    router(name, x, shape, bias) {
+      if (!bias) weights.refuse(`${name}.bias`);
+      return lowRank(name, x, shape, plainProduct(name, x, shape, bias, false));
     },
 
     conv1d: (name, x, shape) => lowRank(name, x, shape, product(name, x, shape, true, true)),
@@ -165,19 +212,35 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
       return graph.nodes(count, 'Split', [each], { axis: 2, num_outputs: count });
     },
 
+    joinHeads(pieces, heads) {
+      const apart = pieces.map(({ x, size, heads: own = heads }) => {
+        const each = graph.node('Reshape', [x, graph.constant([-1, own, size])]);
+        return own === heads ? each : graph.node('Expand', [each, graph.constant([1, heads, 1])]);
+      });
+      return graph.node('Concat', apart, { axis: -1 });
+    },
+
     splitGroups(x, groups, pieces) {
       const apart = graph.node('Reshape', [x, graph.constant([0, groups, -1])]);
       const cut = graph.nodes(pieces.length, 'Split', [apart, graph.constant(pieces)], { axis: -1 });
       return cut.map((piece) => graph.node('Reshape', [piece, graph.constant([0, -1])]));
     },
 
-    expertWeights(logits, chosen, normed) {
-      const all = graph.node('Softmax', [logits], { axis: -1 });
-      const [most, which] = graph.nodes(2, 'TopK', [all, graph.constant([chosen])], { axis: -1 });
-      const sum = graph.node('ReduceSum', [most!, graph.constant([1])], { keepdims: 1 });
-      const kept = normed ? graph.node('Div', [most!, sum]) : most!;
-      const none = graph.node('Sub', [all, all]);
-      return graph.node('ScatterElements', [none, which!, kept], { axis: 1 });
+    vector: (name, size) => weights.get(name, [size]),
+
+    stackedLinear(name, x, [output, input], { count, part }) {
+      const bias = weights.getPart(`${name}_bias`, count, part, [output]);
+      const product = weights.multiplyQuantizedPart(graph, name, x, [output, input], count, part);
+      if (product) return graph.node('Add', [product, bias]);
+      return graph.node('Gemm', [x, weights.getPart(name, count, part, [input, output]), bias]);
+    },
+
+    mixture(layer, x, logits, routing, expert, bias = null) {
+      const chosen = chooseExperts(graph, logits, routing, bias);
+      run.noteRouter(layer, () => routerStates(graph, chosen, routing.experts));
+      return mixExperts(graph, x, chosen, routing, (inner, number, rows) =>
+        expert(createParts(inner, weights, sizes, run), number, rows),
+      );
     },
 
     rotate(x, heads, rotary = 0) {
@@ -198,6 +261,7 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     add: (a, b) => graph.node('Add', [a, b]),
     multiply: (a, b) => graph.node('Mul', [a, b]),
     scale: (x, factor) => graph.node('Mul', [x, graph.scalar(factor)]),
+    atMost: (x, most) => graph.node('Min', [x, graph.scalar(most)]),
     clip: (x, most) => graph.node('Clip', [x, graph.scalar(-most), graph.scalar(most)]),
     softcap: (x, most) => softcap(graph, x, most),
     activation: (name, x) => activate(graph, name, x),

@@ -21,7 +21,7 @@ export function traceTrunk(
   trunk: Trunk,
   weights: PlacedWeights,
   features: Features,
-  run: Omit<RunValues, 'passSite'>,
+  run: Omit<RunValues, 'passSite' | 'noteRouter'>,
 ): Traced {
   const { layers } = trunk.sizes;
   const states = new Map<string, Value>();
@@ -30,7 +30,10 @@ export function traceTrunk(
     states.set(`${site}.${block + 1}`, changed);
     return changed;
   };
-  const parts = createParts(graph, weights, trunk.sizes, { ...run, passSite });
+  const noteRouter = (block: number, of: () => Value): void => {
+    if (features.sites.includes('router')) states.set(`router.${block + 1}`, of());
+  };
+  const parts = createParts(graph, weights, trunk.sizes, { ...run, passSite, noteRouter });
   let hidden = trunk.embed(parts, run.tokens.inputIds);
   states.set('residual.0', hidden);
   for (let block = 0; block < layers; block++) {

@@ -1,5 +1,18 @@
 import { UserError } from '@sonde/base';
-import type { Adapter, LinearShape, QuantizedFile, UnpackedFile, Weight, WeightDtype } from '@sonde/checkpoints';
+import {
+  type Adapter,
+  type Format,
+  floatRows,
+  type LinearShape,
+  MX_BLOCK,
+  mxfp4,
+  mxfp4Rows,
+  type QuantizedFile,
+  type StoredRows,
+  type UnpackedFile,
+  type Weight,
+  type WeightDtype,
+} from '@sonde/checkpoints';
 import { DATA_TYPES, type DataType, type GraphBuilder, type Value } from '@sonde/onnx';
 import { type DType, elementCount } from '@sonde/tensors';
 
@@ -10,8 +23,8 @@ export interface WeightSource {
   readonly adapter: Adapter | null;
   /** What the model's own weights are rounded to; null: nothing. */
   readonly dtype: WeightDtype | null;
-  /** Where the weights of blocks go, quantised; null where they are used as they are. */
-  readonly quantized: QuantizedFile | null;
+  /** Where weights go that are quantised: those of blocks, if they are to be, and those that are stored so. */
+  readonly quantized: QuantizedFile;
   /** Where weights go that are stored packed, if they are not quantised anew. */
   readonly unpacked: UnpackedFile;
   /** The name under which a file lies beside the graph. */
@@ -29,12 +42,26 @@ const FLOAT_TYPES: Partial<Record<DType, DataType>> = {
 export interface PlacedWeights {
   /** @throws UserError if the weight is missing or has another shape or type */
   get(name: string, shape: readonly number[]): Value;
+  /** One of several weights of the same shape that are stacked along a first axis. */
+  getPart(name: string, stack: number, part: number, shape: readonly number[]): Value;
   /**
    * x Wᵀ with W [out, in] quantised; null where it is not to be: outside the blocks, or everywhere.
    * @param into the graph of the product: the one that the weights are placed in, or one inside it
    * @param transposed whether W is stored as [in, out]
    */
   multiplyQuantized(into: GraphBuilder, name: string, x: Value, shape: LinearShape, transposed: boolean): Value | null;
+  /**
+   * The same with one of several weights that are stacked: floats [stack, in, out], or codes in MXFP4 beside scales
+   * (`NAME_blocks`, `NAME_scales`), which are multiplied as they are where nothing else is asked for.
+   */
+  multiplyQuantizedPart(
+    into: GraphBuilder,
+    name: string,
+    x: Value,
+    shape: LinearShape,
+    stack: number,
+    part: number,
+  ): Value | null;
   /** Refuses a weight that the configuration says is not there: leaving it out would give another model. */
   refuse(name: string): void;
   /** The low-rank path that the adapter adds to a linear layer, if it does. */
@@ -69,8 +96,7 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
 
   const quantized = new Map<string, { codes: Value; scales: Value }>();
 
-  /** Checks a weight's shape and type. @returns its type */
-  const check = (name: string, { file, info }: Weight, shape: readonly number[]): DataType => {
+  const checkShape = (name: string, { file, info }: Weight, shape: readonly number[]): void => {
     if (info.shape.length !== shape.length || info.shape.some((size, i) => size !== shape[i])) {
       const advice = /\.lora_[AB]$/.test(name) ? ' Is the adapter for another model?' : '';
       throw new UserError(
@@ -78,6 +104,12 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
         `${file.path}: "${name}" has shape [${info.shape.join(', ')}]; the configuration makes it [${shape.join(', ')}].${advice}`,
       );
     }
+  };
+
+  /** Checks a weight's shape and type. @returns its type */
+  const check = (name: string, weight: Weight, shape: readonly number[]): DataType => {
+    checkShape(name, weight, shape);
+    const { file, info } = weight;
     const dataType = FLOAT_TYPES[info.dtype];
     if (!dataType)
       throw new UserError('model', `${file.path}: "${name}" is ${info.dtype}; weights must be F32, F16, BF16 or F64.`);
@@ -88,14 +120,49 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
     const dataType = check(name, weight, shape);
     const existing = placed.get(name);
     if (existing) return existing;
-    const { file, info } = weight;
-    const where = weight.packed
+    return placeAt(name, weight, dataType, shape, dtype);
+  };
+
+  /** @param piece which of several equal pieces of the tensor, and of how many */
+  const placeAt = (
+    name: string,
+    weight: Weight,
+    dataType: DataType,
+    shape: readonly number[],
+    dtype: WeightDtype | null,
+    piece: { readonly number: number; readonly of: number } = { number: 0, of: 1 },
+  ): Value => {
+    const { file, info, packed } = weight;
+    const length = info.byteLength / piece.of;
+    const where = packed
       ? source.unpacked.place(weight)
-      : { location: source.locate(file.path), offset: info.offset, length: info.byteLength };
+      : { location: source.locate(file.path), offset: info.offset + piece.number * length, length };
     let value = graph.external(name, dataType, shape, where);
     for (const to of castsOf(dataType, dtype)) value = graph.node('Cast', [value], { to: DATA_TYPES[to] });
     placed.set(name, value);
     return value;
+  };
+
+  /** Places codes and scales where there are none yet, and multiplies with them. */
+  const multiply = (
+    into: GraphBuilder,
+    name: string,
+    x: Value,
+    shape: LinearShape,
+    format: Format,
+    rowsOf: () => StoredRows,
+  ): Value => {
+    let at = quantized.get(name);
+    if (!at) {
+      parameters += elementCount(shape);
+      const { codes, scales } = source.quantized.place({ name, shape, rows: rowsOf() }, format);
+      at = {
+        codes: graph.external(`${name}.codes`, 'uint8', format.codes(shape), codes),
+        scales: graph.external(`${name}.scales`, 'float32', format.scales(shape), scales),
+      };
+      quantized.set(name, at);
+    }
+    return format.multiply(into, x, at.codes, at.scales, shape);
   };
 
   const find = (name: string): Weight | undefined =>
@@ -114,22 +181,44 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
       if (!placed.has(name)) parameters += elementCount(shape);
       return place(name, found, shape, source.dtype);
     },
+    getPart(name, stack, part, shape) {
+      const weight = require(name);
+      const dataType = check(name, weight, [stack, ...shape]);
+      const partName = `${name}.${part}`;
+      const existing = placed.get(partName);
+      if (existing) return existing;
+      parameters += elementCount(shape);
+      return placeAt(partName, weight, dataType, shape, source.dtype, { number: part, of: stack });
+    },
     multiplyQuantized(into, name, x, shape, transposed) {
-      const file = source.quantized;
-      if (!file || !IN_BLOCK.test(name)) return null;
-      let at = quantized.get(name);
-      if (!at) {
+      const { format } = source.quantized;
+      if (!format || !IN_BLOCK.test(name)) return null;
+      return multiply(into, name, x, shape, format, () => {
         const weight = require(name);
         check(name, weight, transposed ? [shape[1], shape[0]] : shape);
-        parameters += elementCount(shape);
-        const { codes, scales } = file.place({ name, weight, shape, transposed });
-        at = {
-          codes: graph.external(`${name}.codes`, 'uint8', file.format.codes(shape), codes),
-          scales: graph.external(`${name}.scales`, 'float32', file.format.scales(shape), scales),
-        };
-        quantized.set(name, at);
-      }
-      return file.format.multiply(into, x, at.codes, at.scales, shape);
+        return floatRows(weight, shape, { transposed });
+      });
+    },
+    multiplyQuantizedPart(into, name, x, shape, stack, part) {
+      const blocks = find(`${name}_blocks`);
+      const format = source.quantized.format ?? (blocks ? mxfp4 : null);
+      if (!format) return null;
+      return multiply(into, `${name}.${part}`, x, shape, format, () => {
+        const [output, input] = shape;
+        if (!blocks) {
+          const weight = require(name);
+          check(name, weight, [stack, input, output]);
+          return floatRows(weight, shape, { transposed: true, part });
+        }
+        const scales = require(`${name}_scales`);
+        checkShape(`${name}_blocks`, blocks, [stack, output, input / MX_BLOCK, MX_BLOCK / 2]);
+        checkShape(`${name}_scales`, scales, [stack, output, input / MX_BLOCK]);
+        for (const { file, info } of [blocks, scales]) {
+          if (info.dtype === 'U8') continue;
+          throw new UserError('model', `${file.path}: "${name}" is ${info.dtype}; codes and scales of MXFP4 are U8.`);
+        }
+        return mxfp4Rows(blocks, scales, shape, part);
+      });
     },
     refuse(name) {
       if (find(name)) {

@@ -57,11 +57,14 @@ function markersRun(text: string): boolean {
   return false;
 }
 
-/** About as many as fit into 1 GB when parsed. */
-export const MAX_VALUES = 2_000_000;
+/** Values of any file. */
+const MAX_VALUES = 2_000_000;
+/** Beyond so many, each must have so many characters on average: parsed, a digit and its comma take a kilobyte. */
+const DENSE_VALUES = 100_000;
+const CHARACTERS_A_VALUE = 3.1;
 
-/** Whether a text can hold more values than are parsed within bounds: by the marks that stand between values. */
-export function holdsTooMuch(text: string): boolean {
+/** What is wrong with a text that can hold more values than are parsed within bounds, by the marks that stand between values. */
+export function tooManyValues(text: string): string | undefined {
   let marks = 0;
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);
@@ -70,7 +73,8 @@ export function holdsTooMuch(text: string): boolean {
     // `,` `[` `{` are enough in flows; `: `, `- ` and `? ` in blocks.
     if (unit === 0x2c || unit === 0x5b || unit === 0x7b) marks++;
     else if (spaced && (unit === 0x3a || unit === 0x2d || unit === 0x3f)) marks++;
-    if (marks > MAX_VALUES) return true;
+    if (marks > MAX_VALUES) return `the file has more than ${MAX_VALUES} values`;
   }
-  return false;
+  if (marks <= DENSE_VALUES || marks * CHARACTERS_A_VALUE <= text.length) return undefined;
+  return `the file has ${marks} values in ${text.length} characters: of so many, each has more than 3`;
 }

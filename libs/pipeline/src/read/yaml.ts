@@ -2,7 +2,7 @@ import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type ParsedNode, pa
 import type { Problems } from '../diagnostics/problems.ts';
 import type { Located, LocatedEntry, LocatedMap, Range, Source } from '../values/located.ts';
 import { lineOf } from './positions.ts';
-import { holdsTooMuch, MAX_VALUES, wearsOutParser } from './yaml-bounds.ts';
+import { tooManyValues, wearsOutParser } from './yaml-bounds.ts';
 import { numberProblem } from './yaml-numbers.ts';
 
 export const MAX_MEBIBYTES = 64;
@@ -35,8 +35,9 @@ export function readYaml(source: Source, problems: Problems, offset = 0): Locate
     );
     return undefined;
   }
-  if (holdsTooMuch(source.text)) {
-    problems.error('SND102', whole, `the file has more than ${MAX_VALUES} values`);
+  const tooMany = tooManyValues(source.text);
+  if (tooMany !== undefined) {
+    problems.error('SND102', whole, tooMany, 'long lists belong into a table that the steps read');
     return undefined;
   }
   // A value given on the command line is parsed in place, so that its ranges point into the whole text.

@@ -1,3 +1,5 @@
+import { UserError } from '@sonde/base';
+
 /** What a server answered. */
 export interface Answer {
   readonly status: number;
@@ -12,13 +14,34 @@ export class NoAnswer extends Error {}
 /** Most bytes of an answer; more is no answer to a batch of texts. */
 const MOST_BYTES = 64 * 2 ** 20;
 
-/** Sends JSON. @throws NoAnswer where no whole answer comes back in time; what it says names no address */
+/** In the environment of whoever may not use the network: `--offline`. */
+const OFFLINE = 'SONDE_OFFLINE';
+const THIS_MACHINE = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** @throws UserError where the network is forbidden; this machine may be asked all the same */
+function requireAllowed(url: string): void {
+  const { hostname } = new URL(url);
+  if (process.env[OFFLINE] !== '1' || THIS_MACHINE.test(hostname)) return;
+  throw new UserError(
+    'scorer',
+    `${hostname} would be asked, and the network is forbidden`,
+    '`record: only` uses the answers alone that are kept; or run without --offline.',
+  );
+}
+
+/**
+ * Sends JSON.
+ *
+ * @throws NoAnswer where no whole answer comes back in time; what it says names no address
+ * @throws UserError where the network is forbidden
+ */
 export async function post(
   url: string,
   body: string,
   headers: Readonly<Record<string, string>>,
   seconds: number,
 ): Promise<Answer> {
+  requireAllowed(url);
   try {
     const response = await fetch(url, {
       method: 'POST',

@@ -49,10 +49,18 @@ async function readBehavior(source: InputArtifact, { metric, group }: Config): P
 async function readProbes(source: InputArtifact): Promise<Subject['probes']> {
   const rows = await readRows(source.path, PROBE_SCORES, {
     columns: ['features', 'layer', 'scenario', 'target', 'pearson'],
-    optional: ['target_sd'],
+    optional: ['target_sd', 'learner'],
     what: source.ref ?? 'probe scores',
   });
   const ofStates = rows.filter(({ features, pearson }) => features === 'states' && pearson !== null);
+  const learners = [...new Set(ofStates.map(({ learner }) => learner ?? 'ridge'))];
+  if (learners.length > 1) {
+    throw new UserError(
+      'config',
+      `${source.ref ?? 'a table of probe scores'} of ${axesText(source) || 'one model'} has scores of several learners: ${learners.join(', ')}`,
+      'Take those of one with table/filter, or correlate each apart.',
+    );
+  }
   const byTarget = groupBy(ofStates, ({ scenario, target }) => keyOf({ scenario, attribute: target }));
   return new Map(
     [...byTarget].map(([key, own]) => {

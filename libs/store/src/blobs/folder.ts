@@ -7,6 +7,7 @@ import { BlobDamaged, StoreError } from '../disk/errors.ts';
 import { publish, syncFile, tolerate, writeFlushed } from '../disk/files.ts';
 import { markUsed } from '../disk/use.ts';
 import { type FileState, quarantine, sameState } from '../quarantine.ts';
+import { receive } from './incoming.ts';
 import type { LocalBlobs } from './types.ts';
 
 /** The blobs of one opened store, and what it has learnt of them. */
@@ -145,6 +146,14 @@ export function createBlobs(context: Context): BlobFolder {
         await rm(temporary, { force: true });
       }
       return info;
+    },
+
+    receive(digest, options) {
+      const isHere = async () => {
+        const found = await tolerate(['ENOENT'], lstat(layout.blob(digest)));
+        return found !== undefined && isKept({ digest, size: found.size });
+      };
+      return receive(context, digest, isHere, options);
     },
 
     open(digest) {

@@ -1,4 +1,5 @@
 import type { BlobInfo, Digest } from '../disk/digest.ts';
+import type { AcquireOptions } from '../leases/types.ts';
 
 /**
  * Where content is: `here`, at once; `elsewhere`, so that opening it brings it; `damaged`, so that it is not what its
@@ -17,8 +18,23 @@ export interface Blobs {
   putText(text: string): Promise<BlobInfo>;
 }
 
+/** Content on its way here from elsewhere, which this process alone receives. */
+export interface Incoming {
+  /** Bytes that are here: those of an earlier attempt that was cut short, and what was appended since. */
+  readonly size: number;
+  append(part: Uint8Array): Promise<void>;
+  /** Throws away what is here. */
+  restart(): Promise<void>;
+  /** Puts the content into its place where it is what its digest says; false, and gone, where it is not. */
+  finish(): Promise<boolean>;
+  /** Gives it up for now: what is here stays for the next attempt. */
+  leave(): Promise<void>;
+}
+
 /** Blobs in a folder of this machine. */
 export interface LocalBlobs extends Blobs {
+  /** Waits until no other process receives this content; undefined where it is here then. */
+  receive(digest: Digest, options: AcquireOptions): Promise<Incoming | undefined>;
   /** Where a blob lies, or would; not checked. */
   path(digest: Digest): string;
 }

@@ -12,7 +12,8 @@ import { acquireLease } from '../leases/leases.ts';
 import { removeDead } from '../leases/leftovers.ts';
 import { allSegments } from '../memos/segments.ts';
 import { rebuildIndex } from '../results/index-files.ts';
-import { digestsOf, readRecord, recordKeys } from '../results/read.ts';
+import { readRecord, recordKeys } from '../results/read.ts';
+import { digestsOf } from '../results/record.ts';
 import { type Candidate, chooseRemovals } from './budget.ts';
 import { keysOfRuns, pinned } from './reachable.ts';
 import type { GcOptions, GcReport } from './types.ts';
@@ -21,6 +22,8 @@ import type { GcOptions, GcReport } from './types.ts';
 const GC = digestOf('sonde gc');
 const DAY = 86_400_000;
 const QUARANTINE_DAYS = 30;
+/** A transfer that nobody has gone on with for so long is given up. */
+const INCOMING_DAYS = 2;
 
 /** What a collection needs to know of the moment: who lives, who died, what time it is for the file system. */
 interface Moment {
@@ -148,7 +151,7 @@ async function removeValues(
   return { values, bytes };
 }
 
-/** Temporary files of the dead, and what was quarantined a month ago. */
+/** Temporary files of the dead, what was quarantined a month ago, and what has long stopped coming here. */
 async function removeLeftovers(context: Context, { dead, now }: Moment, dryRun: boolean) {
   const { layout } = context;
   const old: string[] = [];
@@ -156,6 +159,10 @@ async function removeLeftovers(context: Context, { dead, now }: Moment, dryRun: 
     if (path === layout.notes) continue;
     const found = await tolerate(['ENOENT'], stat(path));
     if (found !== undefined && found.ctimeMs < now - QUARANTINE_DAYS * DAY) old.push(path);
+  }
+  for (const path of await pathsIn(layout.incoming)) {
+    const found = await tolerate(['ENOENT'], stat(path));
+    if (found !== undefined && found.ctimeMs < now - INCOMING_DAYS * DAY) old.push(path);
   }
   let bytes = 0;
   for (const path of [...old, ...dead.map((id) => join(layout.tmp, id))]) bytes += await bytesBelow(path);

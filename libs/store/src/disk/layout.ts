@@ -14,6 +14,7 @@ export const NAMES: readonly string[] = [
   'leases',
   'runs',
   'tmp',
+  'incoming',
   'quarantine',
   'index',
 ];
@@ -29,6 +30,8 @@ export interface Layout {
   readonly holders: string;
   readonly runs: string;
   readonly tmp: string;
+  /** Content that is on its way here. */
+  readonly incoming: string;
   readonly quarantine: string;
   /** Why things are in quarantine, by what they were. */
   readonly notes: string;
@@ -39,6 +42,7 @@ export interface Layout {
   tree(digest: Digest): string;
   memo(maker: Digest): string;
   lease(key: Digest): string;
+  arriving(digest: Digest): string;
   holder(id: string): string;
   note(what: string, name: Digest): string;
 }
@@ -60,6 +64,7 @@ export function layoutOf(dir: string): Layout {
     holders: join(dir, 'leases', 'holders'),
     runs: join(dir, 'runs'),
     tmp: join(dir, 'tmp'),
+    incoming: join(dir, 'incoming'),
     quarantine: join(dir, 'quarantine'),
     notes: join(dir, 'quarantine', 'why'),
     index: join(dir, 'index'),
@@ -68,6 +73,7 @@ export function layoutOf(dir: string): Layout {
     result: (key) => sharded('results', key, '.json'),
     tree: (digest) => join(dir, 'trees', hexOf(digest)),
     memo: (maker) => join(dir, 'memos', hexOf(maker)),
+    arriving: (digest) => join(dir, 'incoming', hexOf(digest)),
     lease: (key) => join(dir, 'leases', hexOf(key)),
     holder: (id) => join(dir, 'leases', 'holders', `${id}.json`),
     note: (what, name) => join(dir, 'quarantine', 'why', `${what}-${hexOf(name)}.json`),

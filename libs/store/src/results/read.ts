@@ -2,10 +2,9 @@ import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:f
 import { join } from 'node:path';
 import { codeOf } from '@sonde/base';
 import type { Context } from '../context.ts';
-import { parseChecked } from '../disk/checked.ts';
-import type { Digest, Key } from '../disk/digest.ts';
+import type { Key } from '../disk/digest.ts';
 import { namesIn } from '../disk/files.ts';
-import { isResultRecord } from './record.ts';
+import { recordInText } from './record.ts';
 import type { ResultRecord } from './types.ts';
 
 /** What is found at a record's place. */
@@ -35,10 +34,8 @@ export function readRecord(context: Context, key: Key): Found {
   } finally {
     closeSync(descriptor);
   }
-  const record = parseChecked(text);
-  if (record === undefined) return { state: 'bad', file, problem: 'cut off or changed: its check does not hold' };
-  if (!isResultRecord(record)) return { state: 'bad', file, problem: 'not a result record' };
-  if (record.key !== key) return { state: 'bad', file, problem: `the record of ${record.key}` };
+  const record = recordInText(text, key);
+  if (typeof record === 'string') return { state: 'bad', file, problem: record };
   return { state: 'good', file, record };
 }
 
@@ -63,14 +60,6 @@ export async function* allResults(context: Context): AsyncIterable<ResultRecord>
 /** The two-digit folders below `results`. */
 async function shardsIn(folder: string): Promise<string[]> {
   return (await namesIn(folder)).filter((name) => /^[0-9a-f]{2}$/.test(name));
-}
-
-/** Every digest that a record needs on disk. */
-export function digestsOf(record: ResultRecord): Digest[] {
-  return Object.values(record.outputs).flatMap((artifact) => [
-    artifact.digest,
-    ...Object.values(artifact.files ?? {}).map((file) => file.digest),
-  ]);
 }
 
 export async function countRecords(context: Context): Promise<number> {

@@ -36,10 +36,11 @@ export async function plan(file: string, steps: readonly string[], options: Plan
       ]),
     );
     for (const line of lines) terminal.out(line);
+    const elsewhere = tasks.filter(({ record }) => record?.notes?.remote !== undefined).length;
     const counts = [
       `${summary.run} to run`,
       ...(summary.unknown > 0 ? [`${summary.unknown} that may have to (their inputs are not known yet)`] : []),
-      `${summary.cached} cached`,
+      `${summary.cached} cached${elsewhere > 0 ? `, ${elsewhere} of them in another store` : ''}`,
     ];
     terminal.out(`${lines.length > 0 ? '\n' : ''}${counts.join(', ')}`);
   }

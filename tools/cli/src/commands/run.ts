@@ -3,6 +3,7 @@ import path from 'node:path';
 import { isMachineFault } from '@sonde/base';
 import type { RunEvent, RunResult } from '@sonde/executor';
 import type { Graph } from '@sonde/pipeline';
+import type { RemoteEvent } from '@sonde/remote';
 import { checkResultsFolder, type EarlierOutput, type WrittenResults, writeResults } from '@sonde/results';
 import { openStore } from '@sonde/store';
 import { run as runPipeline, storeFolder, storePlace } from '../api.ts';
@@ -12,6 +13,7 @@ import { lineOf } from '../lines.ts';
 import { createLiveDisplay, type Display } from '../live.ts';
 import { version } from '../package.ts';
 import { consents, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
+import { createRemoteNews } from '../remotes.ts';
 import { alignColumns, exitWith, openTerminal, type Terminal } from '../terminal.ts';
 
 interface RunCommandOptions extends PipelineOptions {
@@ -157,6 +159,18 @@ function tellOfStore({ store, json }: RunCommandOptions, terminal: Terminal): vo
   terminal.note(terminal.colors.dim('Another place: --store DIR, or SONDE_STORE=DIR for every command.'));
 }
 
+/** What comes from another store is shown as any download. */
+function showTransfer(event: RemoteEvent, display: Display): void {
+  const time = new Date().toISOString();
+  if (event.event === 'fetching') {
+    const { what: ref, done, total } = event;
+    display.show({ time, event: 'data.progress', ref, done, total });
+  } else if (event.event === 'fetched') {
+    const { what: ref, bytes, seconds } = event;
+    display.show({ time, event: 'data.fetched', ref, bytes, seconds });
+  }
+}
+
 /** `sonde run`. */
 export async function run(file: string, steps: readonly string[], options: RunCommandOptions): Promise<void> {
   const terminal = openTerminal(options);
@@ -165,6 +179,8 @@ export async function run(file: string, steps: readonly string[], options: RunCo
   await checkResultsFolder(folder);
   tellOfStore(options, terminal);
   const { stop, kill, received } = stopSignals();
+  const display = options.json ? undefined : terminal.live ? liveDisplay(terminal, graph) : plainDisplay(terminal);
+  const news = createRemoteNews(terminal, (event) => display && showTransfer(event, display));
   const handle = await runPipeline(graph, {
     ...storeOptions(options, steps),
     ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
@@ -174,8 +190,8 @@ export async function run(file: string, steps: readonly string[], options: RunCo
     killSignal: kill.signal,
     metadata: { file: path.resolve(file) },
     onNote: (message) => terminal.note(message),
+    onRemote: news.tell,
   });
-  const display = options.json ? undefined : terminal.live ? liveDisplay(terminal, graph) : plainDisplay(terminal);
   const events: RunEvent[] = [];
   let last: RunEvent | undefined;
   handle.result.catch(() => undefined);
@@ -200,6 +216,8 @@ export async function run(file: string, steps: readonly string[], options: RunCo
     // Also where the results could not be written: whoever reads the lines waits for this one.
     if (options.json && last !== undefined) terminal.out(JSON.stringify(last));
   }
+  const transfers = news.summary();
+  if (transfers !== undefined) terminal.note(transfers);
   const { written, earlier } = results;
   const shownFolder = path.relative(process.cwd(), folder) || '.';
   if (earlier.length > 0) terminal.error(earlierText(earlier, shownFolder, steps.length > 0));

@@ -5,7 +5,8 @@ import type { CONTINUATIONS, PROMPTS } from '@sonde/formats/columns';
 
 /**
  * Most prompts and most sequences of a shard: what is batched together is fixed by the data, not by the machine, and a
- * shard's states fit in memory.
+ * shard's states fit in memory. Where a shard ends is part of what decides the last bits of its numbers: whoever changes
+ * it raises the revisions of the kinds that divide so.
  */
 const SHARD_PROMPTS = 32;
 const SHARD_SEQUENCES = 1600;
@@ -25,17 +26,47 @@ function digestOf(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }
 
-/** Runs of rows [start, end) that make a shard each. @param sequences how many a row stands for */
-function cut(count: number, sequences: (row: number) => number): { start: number; end: number; sequences: number }[] {
-  const runs: { start: number; end: number; sequences: number }[] = [];
-  for (let start = 0; start < count; ) {
-    let [end, sum] = [start, 0];
-    do sum += sequences(end++);
-    while (end < count && end - start < SHARD_PROMPTS && sum + sequences(end) <= SHARD_SEQUENCES);
+/** Rows [start, end) that make a shard, and how many sequences they stand for. */
+type Run = { readonly start: number; readonly end: number; readonly sequences: number };
+
+/**
+ * Cuts rows into runs that make a shard each. In the second half of what a shard may hold, the cut comes after the prompt
+ * whose id has the least hash: so it is the prompts around a cut that decide it, not how many stand before them, and a
+ * prompt that is put in or taken out moves the cuts near it alone.
+ *
+ * @param sequences how many a row stands for
+ */
+function cut(ids: readonly string[], sequences: (row: number) => number): Run[] {
+  const hashes = ids.map(digestOf);
+  const runs: Run[] = [];
+  for (let start = 0; start < ids.length; ) {
+    const { most, isFull } = reach(start, ids.length, sequences);
+    const end = isFull ? leastHash(hashes, start + Math.ceil((most - start) / 2), most) : most;
+    let sum = 0;
+    for (let row = start; row < end; row++) sum += sequences(row);
     runs.push({ start, end, sequences: sum });
     start = end;
   }
   return runs;
+}
+
+/**
+ * The farthest end of a shard that begins at a row, which it has at least, and whether another prompt like its last would
+ * not fit: then it does not matter whether one follows.
+ */
+function reach(start: number, count: number, sequences: (row: number) => number): { most: number; isFull: boolean } {
+  let most = start + 1;
+  let sum = sequences(start);
+  const fits = (more: number): boolean => most - start < SHARD_PROMPTS && sum + more <= SHARD_SEQUENCES;
+  while (most < count && fits(sequences(most))) sum += sequences(most++);
+  return { most, isFull: most < count || !fits(sequences(most - 1)) };
+}
+
+/** Of the ends from `first` to `last`, that whose last row has the least hash. */
+function leastHash(hashes: readonly string[], first: number, last: number): number {
+  let best = first;
+  for (let end = first + 1; end <= last; end++) if (hashes[end - 1]! < hashes[best - 1]!) best = end;
+  return best;
 }
 
 const PROMPT_COLUMNS = [
@@ -81,7 +112,8 @@ export async function dividePrompts(config: {
 }): Promise<Shard<RowRange>[]> {
   const prompts = await promptRows(config.prompts);
   const samples = config.num_return_sequences;
-  return cut(prompts.length, () => samples).flatMap(({ start, end }) => {
+  const ids = prompts.map(([id]) => id);
+  return cut(ids, () => samples).flatMap(({ start, end }) => {
     const rows = digestOf(prompts.slice(start, end));
     const shards: Shard<RowRange>[] = [];
     for (let first = 0; first < samples; first += SHARD_SEQUENCES) {
@@ -134,9 +166,10 @@ export async function dividePairs(config: {
 }): Promise<Shard<RowRange>[]> {
   const prompts = await promptRows(config.prompts);
   const seen = config.continuations && (await seenContinuations(config.continuations.path));
-  const of = prompts.map(([id]) => seen?.get(id));
+  const ids = prompts.map(([id]) => id);
+  const of = ids.map((id) => seen?.get(id));
   const contents = of.map((each) => each?.content.copy().digest('hex') ?? null);
-  return cut(prompts.length, (row) => Math.max(1, of[row]?.count ?? 0)).flatMap(({ start, end, sequences }) => {
+  return cut(ids, (row) => Math.max(1, of[row]?.count ?? 0)).flatMap(({ start, end, sequences }) => {
     const found = of.slice(start, end).filter((each) => each !== undefined);
     const continuations: [number, number] = [
       Math.min(...found.map(({ first }) => first)),

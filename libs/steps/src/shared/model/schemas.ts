@@ -81,9 +81,9 @@ export const poolWithoutDefault = optional(
   }),
 );
 
-/** Where states are read; all but `residual_raw` can also be changed. */
+/** Where states are read; all but `residual_raw` and `router` can also be changed. */
 export const CAPTURE_SITES = Object.keys(SITES) as (keyof typeof SITES)[] satisfies CaptureSite[];
-const CHANGED_SITES = CAPTURE_SITES.filter((site): site is Site => site !== 'residual_raw');
+const CHANGED_SITES = CAPTURE_SITES.filter((site): site is Site => site !== 'residual_raw' && site !== 'router');
 const SITE_DOCS =
   '`residual`: the residual stream after each block; `attention`, `mlp`: what each block’s attention or MLP adds to it; `heads`: what each attention head gives, before the output projection';
 
@@ -91,7 +91,7 @@ export const sites = list(words(CAPTURE_SITES), {
   minItems: 1,
   uniqueItems: true,
   default: ['residual'],
-  description: `Where states are read. ${SITE_DOCS}; \`residual_raw\`: the stream with its last layer before the final norm.`,
+  description: `Where states are read. ${SITE_DOCS}; \`residual_raw\`: the stream with its last layer before the final norm; \`router\`: the weight of each expert of a mixture, 0 for those not chosen.`,
 });
 
 /** How captured states are stored. No default, so that a config without it keeps its key. */

@@ -1,0 +1,84 @@
+import { statfs } from 'node:fs/promises';
+import type { Digest, Store } from '@sonde/store';
+import { type Remote, RemoteFailure } from './remote.ts';
+
+export interface FetchHooks {
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes that are here now and were not before; negative where some had to be thrown away. */
+  onBytes?(bytes: number): void;
+}
+
+/** Where nobody says how large content is, it may be so large, in bytes: the list of an output's files. */
+const UNSAID = 64 * 1024 * 1024;
+/** Left free on the disk, in bytes. */
+const RESERVE = 64 * 1024 * 1024;
+const ATTEMPTS = 5;
+
+/**
+ * Brings content into the store, held against its digest while it arrives; a connection that is cut is gone on with.
+ * False where the remote has not got it.
+ *
+ * @throws RemoteFailure where the remote fails, or gives other bytes than the digest names
+ */
+export async function fetchContent(
+  remote: Remote,
+  store: Store,
+  digest: Digest,
+  size: number | undefined,
+  { signal, onBytes }: FetchHooks = {},
+): Promise<boolean> {
+  const limit = size ?? UNSAID;
+  const incoming = await store.blobs.receive(digest, {
+    holder: `transfer from ${remote.name}`,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (incoming === undefined) return true;
+  let ended = false;
+  onBytes?.(incoming.size);
+  const restart = async () => {
+    onBytes?.(-incoming.size);
+    await incoming.restart();
+  };
+  try {
+    await requireSpace(store, limit - incoming.size, remote);
+    for (let attempt = 1; size === undefined || incoming.size !== size; attempt++) {
+      if (incoming.size > limit) await restart();
+      const before = incoming.size;
+      const content = await remote.content(digest, before, signal);
+      if (content === undefined) return false;
+      if (content.from !== before) await restart();
+      try {
+        for await (const part of content.parts) {
+          signal?.throwIfAborted();
+          if (incoming.size + part.length > limit) {
+            await restart();
+            throw new RemoteFailure('wrong', `${remote.name} sends more of ${digest} than its ${limit} bytes`);
+          }
+          await incoming.append(part);
+          onBytes?.(part.length);
+        }
+        if (size === undefined) break;
+        if (incoming.size < size) throw new RemoteFailure('unreachable', `${remote.name} stopped sending ${digest}`);
+      } catch (error) {
+        const again = error instanceof RemoteFailure && error.problem === 'unreachable';
+        if (!again || (incoming.size <= before && attempt >= ATTEMPTS)) throw error;
+      }
+    }
+    ended = true;
+    if (await incoming.finish()) return true;
+    onBytes?.(-(size ?? 0));
+    throw new RemoteFailure('wrong', `${remote.name} gives other bytes than ${digest} names`);
+  } finally {
+    if (!ended) await incoming.leave();
+  }
+}
+
+async function requireSpace(store: Store, bytes: number, remote: Remote): Promise<void> {
+  const { bavail, bsize } = await statfs(store.dir);
+  if (bytes + RESERVE > bavail * bsize) {
+    throw new RemoteFailure(
+      'wrong',
+      `${remote.name} has ${bytes} bytes to give, and the disk of the store has no room`,
+    );
+  }
+}

@@ -1,0 +1,147 @@
+import { createReadStream } from 'node:fs';
+import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf } from '@sonde/base';
+import { RemoteFailure } from './remote.ts';
+
+/** What a server is and how patient we are with it. */
+export interface Server {
+  readonly origin: URL;
+  /** The value of `Authorization`; read when it is needed, so that no listing of the settings shows it. */
+  authorization(): string | undefined;
+  /** First pause before a request is made again, in milliseconds; it doubles each time. */
+  readonly retryDelay: number;
+  /** Silence after which a connection counts as cut, in milliseconds. */
+  readonly silence: number;
+}
+
+export interface Ask {
+  readonly method: 'GET' | 'HEAD' | 'PUT';
+  /** Below the server's address. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What is sent: bytes, or a file of that size. */
+  readonly body?: Uint8Array | { readonly path: string; readonly size: number };
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A failure that may be gone when tried again; `wait`: what the server asked for, in seconds. */
+class Transient extends Error {
+  readonly wait: number | undefined;
+  constructor(message: string, wait?: number) {
+    super(message);
+    this.wait = wait;
+  }
+}
+
+const ATTEMPTS = 4;
+/** A server that asks for a longer pause than this, in seconds, is not waited for. */
+const LONGEST_WAIT = 60;
+const AGENTS = {
+  'http:': new PlainAgent({ keepAlive: true, maxSockets: 16 }),
+  'https:': new TlsAgent({ keepAlive: true, maxSockets: 16 }),
+};
+
+/**
+ * Asks until there is an answer: 2xx, or 404 as undefined. Redirects are not followed: what is elsewhere is another server,
+ * and the token is not for it.
+ *
+ * @throws RemoteFailure `unreachable` after all attempts, `refused` for any other answer
+ */
+export async function ask(server: Server, asked: Ask): Promise<IncomingMessage | undefined> {
+  const { host } = server.origin;
+  for (let failures = 1; ; failures++) {
+    asked.signal?.throwIfAborted();
+    try {
+      const answer = await once(server, asked);
+      const status = answer.statusCode ?? 0;
+      if (status >= 200 && status < 300) return answer;
+      answer.resume();
+      if (status === 404 || status === 410) return undefined;
+      if (status === 408 || status === 429 || status >= 500) {
+        throw new Transient(`${host} answers ${status}`, secondsOf(answer.headers['retry-after']));
+      }
+      throw refusal(host, asked.method, status);
+    } catch (error) {
+      asked.signal?.throwIfAborted();
+      if (error instanceof RemoteFailure) throw error;
+      const { message, wait } = error instanceof Transient ? error : networkFailure(error, host);
+      const pause = wait ?? (server.retryDelay / 1000) * 2 ** (failures - 1) * (0.5 + Math.random());
+      if (failures >= ATTEMPTS || pause > LONGEST_WAIT) throw new RemoteFailure('unreachable', message);
+      await delay(pause * 1000, undefined, asked.signal === undefined ? {} : { signal: asked.signal });
+    }
+  }
+}
+
+/** The body in parts; a cut or silent connection is a `RemoteFailure`. */
+export async function* partsOf(server: Server, answer: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const part of answer) yield part as Uint8Array;
+    if (!answer.complete) throw new Transient(`the connection to ${server.origin.host} was cut`);
+  } catch (error) {
+    throw new RemoteFailure('unreachable', networkFailure(error, server.origin.host).message);
+  } finally {
+    answer.destroy();
+  }
+}
+
+async function once(server: Server, { method, path, headers, body, signal }: Ask): Promise<IncomingMessage> {
+  const { origin, silence } = server;
+  const authorization = server.authorization();
+  const size = body === undefined ? undefined : 'path' in body ? body.size : body.length;
+  const secure = origin.protocol === 'https:';
+  const sent = (secure ? tlsRequest : plainRequest)({
+    agent: secure ? AGENTS['https:'] : AGENTS['http:'],
+    protocol: origin.protocol,
+    hostname: origin.hostname.replace(/^\[|\]$/g, ''),
+    port: origin.port,
+    method,
+    path: `${origin.pathname.replace(/\/$/, '')}/${path}`,
+    headers: {
+      'user-agent': 'sonde',
+      ...headers,
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(size === undefined ? {} : { 'content-length': size, 'content-type': 'application/octet-stream' }),
+    },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  sent.setTimeout(silence, () => sent.destroy(new Transient(`${origin.host} is silent for ${silence / 1000} s`)));
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    sent.on('response', resolve);
+    sent.on('error', reject);
+  });
+  if (body !== undefined && 'path' in body) {
+    // A server that has heard enough answers and closes: then the answer counts, not the broken pipe.
+    const sending = pipeline(createReadStream(body.path, { highWaterMark: 1 << 20 }), sent);
+    sending.catch(() => undefined);
+  } else sent.end(body);
+  return answered;
+}
+
+function refusal(host: string, method: string, status: number): RemoteFailure {
+  if (status < 400) return new RemoteFailure('refused', `${host} sends on to another address (${status})`);
+  if (status === 401 || status === 403) {
+    const what = method === 'PUT' ? 'take results' : 'give results';
+    return new RemoteFailure(
+      'refused',
+      `${host} does not ${what} (${status})`,
+      'The environment variable SONDE_REMOTE_TOKEN, or the one that the settings name, holds the token.',
+    );
+  }
+  return new RemoteFailure('refused', `${host} answers ${method} with ${status}`);
+}
+
+function networkFailure(error: unknown, host: string): Transient {
+  if (error instanceof Transient) return error;
+  return new Transient(`the connection to ${host} failed (${codeOf(error) ?? 'cut'})`);
+}
+
+/** `Retry-After`: seconds or a date. */
+function secondsOf(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d+$/.test(value.trim())) return Number(value);
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
+}

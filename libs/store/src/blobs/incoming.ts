@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { chmod, mkdir, open, rm } from 'node:fs/promises';
+import type { Context } from '../context.ts';
+import { type Digest, hexOf } from '../disk/digest.ts';
+import { publish, tolerate } from '../disk/files.ts';
+import { acquireLease } from '../leases/leases.ts';
+import type { AcquireOptions } from '../leases/types.ts';
+import type { Incoming } from './types.ts';
+
+/**
+ * Begins to receive content, or goes on where an earlier attempt of whatever process has ended: the bytes lie in
+ * `incoming/<digest>`, and belong to who has the digest's lease.
+ */
+export async function receive(
+  context: Context,
+  digest: Digest,
+  isHere: () => Promise<boolean>,
+  options: AcquireOptions,
+): Promise<Incoming | undefined> {
+  const { layout } = context;
+  const lease = await acquireLease(layout, await context.holder(), context.watch, digest, options);
+  try {
+    if (await isHere()) {
+      await lease.release();
+      return undefined;
+    }
+    const path = layout.arriving(digest);
+    await mkdir(layout.incoming, { recursive: true });
+    let hash = createHash('sha256');
+    let size = 0;
+    const file = await open(path, 'a', 0o600);
+    const end = async () => {
+      await file.close();
+      await lease.release();
+    };
+    try {
+      for await (const part of createReadStream(path)) {
+        hash.update(part as Buffer);
+        size += (part as Buffer).length;
+      }
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return {
+      get size() {
+        return size;
+      },
+      async append(part) {
+        lease.lost.throwIfAborted();
+        await file.appendFile(part);
+        hash.update(part);
+        size += part.length;
+      },
+      async restart() {
+        await file.truncate(0);
+        hash = createHash('sha256');
+        size = 0;
+      },
+      async finish() {
+        try {
+          if (hash.digest('hex') !== hexOf(digest)) {
+            await rm(path, { force: true });
+            return false;
+          }
+          await file.sync();
+          await chmod(path, 0o444);
+          await publish(path, layout.blob(digest));
+          return true;
+        } finally {
+          await end();
+        }
+      },
+      async leave() {
+        if (size === 0) await tolerate(['ENOENT'], rm(path));
+        await end();
+      },
+    };
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
+}

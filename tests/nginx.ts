@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { userInfo } from 'node:os';
+import path from 'node:path';
+
+const PROGRAM = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find(existsSync);
+
+export const hasNginx = PROGRAM !== undefined;
+
+/** A real nginx that takes PUT below `/sonde/`, where a token is asked for if one is given. */
+export async function startNginx(
+  folder: string,
+  token?: string,
+): Promise<{ url: string; files: string; stop(): Promise<void> }> {
+  const files = path.join(folder, 'files');
+  for (const name of ['files', 'body', 'other']) await mkdir(path.join(folder, name), { recursive: true });
+  const port = await freePort();
+  const other = ['proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/other;`).join(' ');
+  const guard = token === undefined ? '' : `if ($http_authorization != "Bearer ${token}") { return 401; }`;
+  await writeFile(
+    path.join(folder, 'nginx.conf'),
+    `${userInfo().uid === 0 ? 'user root;' : ''} daemon off; pid ${folder}/pid; error_log ${folder}/errors;
+events {}
+http {
+  access_log off; client_body_temp_path ${folder}/body; ${other}
+  server {
+    listen 127.0.0.1:${port};
+    location /sonde/ { ${guard} root ${files}; dav_methods PUT; create_full_put_path on; client_max_body_size 0; }
+  }
+}
+`,
+  );
+  const child = spawn(
+    PROGRAM!,
+    ['-p', folder, '-c', path.join(folder, 'nginx.conf'), '-e', path.join(folder, 'errors')],
+    {
+      stdio: 'ignore',
+    },
+  );
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const url = `http://127.0.0.1:${port}/sonde`;
+  while (
+    !(await fetch(url).then(
+      () => true,
+      () => child.exitCode !== null,
+    ))
+  ) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return {
+    url,
+    files,
+    async stop() {
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,101 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { experiment } from './experiment.ts';
+import { hasNginx, startNginx } from './nginx.ts';
+import { runPipeline, sonde, temporaryFolder } from './sonde.ts';
+
+let folder: string;
+let remove: () => Promise<void>;
+beforeAll(async () => {
+  ({ folder, remove } = await temporaryFolder());
+  await writeFile(path.join(folder, 'p.yaml'), experiment());
+});
+afterAll(() => remove());
+
+/** Another machine: its own folder and store, the same file. */
+async function machine(name: string): Promise<string> {
+  const place = path.join(folder, name);
+  await mkdir(place, { recursive: true });
+  await writeFile(path.join(place, 'p.yaml'), experiment());
+  return place;
+}
+
+async function throughAndBack(remote: string): Promise<void> {
+  const first = await runPipeline(folder, 'p.yaml', '--remote', remote, '--remote-write');
+  expect(first.status, first.stderr).toBe(0);
+  const again = await sonde(folder, ['store', 'push', 'p.yaml', '--remote', remote, '--verify', '--json']);
+  expect(JSON.parse(again.stdout)).toMatchObject({ problems: [] });
+}
+
+describe('results shared through a folder', () => {
+  it('are hits on another machine, all of them, and its own when they are pulled', async () => {
+    const remote = path.join(folder, 'shared');
+    await throughAndBack(remote);
+    const there = await machine('there');
+    const plan = await sonde(there, ['plan', 'p.yaml', '--remote', remote]);
+    expect(plan.stdout).toMatch(/0 to run, (\d+) cached, \1 of them in another store/);
+    const run = await runPipeline(there, 'p.yaml', '--remote', remote);
+    expect(run.ran).toEqual([]);
+    const pulled = await machine('pulled');
+    const pull = await sonde(pulled, ['store', 'pull', 'p.yaml', '--remote', remote, '--json']);
+    expect(JSON.parse(pull.stdout)).toMatchObject({ problems: [], results: run.counts.cached });
+    expect((await sonde(pulled, ['plan', 'p.yaml'])).stdout).toMatch(/^0 to run, \d+ cached\n$/);
+  });
+
+  it('are computed where the other store has lost or changed their bytes', async () => {
+    const remote = path.join(folder, 'damaged');
+    expect((await sonde(folder, ['store', 'push', 'p.yaml', '--remote', remote])).status).toBe(0);
+    const cas = path.join(remote, 'cas');
+    for (const shard of await readdir(cas)) {
+      for (const name of await readdir(path.join(cas, shard)))
+        await writeFile(path.join(cas, shard, name), 'other bytes');
+    }
+    const verified = await sonde(await machine('checker'), ['store', 'pull', 'p.yaml', '--remote', remote, '--verify']);
+    expect(verified).toMatchObject({ status: 1, stdout: expect.stringContaining('of other bytes') });
+    const there = await machine('suspicious');
+    const run = await runPipeline(there, 'p.yaml', '--remote', remote);
+    expect(run.status, run.stderr).toBe(0);
+    expect(run.counts.failed).toBe(0);
+    expect((await sonde(there, ['store', 'verify'])).stdout).toContain('all sound');
+  });
+});
+
+describe.skipIf(!hasNginx)('results shared through nginx', () => {
+  it('are hits on another machine', async () => {
+    const nginx = await startNginx(path.join(folder, 'nginx'), 'open-sesame');
+    try {
+      process.env.SONDE_REMOTE_TOKEN = 'open-sesame';
+      await throughAndBack(nginx.url);
+      const run = await runPipeline(await machine('over-http'), 'p.yaml', '--remote', nginx.url);
+      expect(run.ran).toEqual([]);
+      process.env.SONDE_REMOTE_TOKEN = 'wrong';
+      const refused = await sonde(await machine('stranger'), ['plan', 'p.yaml', '--remote', nginx.url]);
+      expect(refused.stdout).toContain(' to run');
+    } finally {
+      delete process.env.SONDE_REMOTE_TOKEN;
+      await nginx.stop();
+    }
+  });
+});
+
+describe('the settings of other stores', () => {
+  it('are read from the user’s folder, and what is wrong in them is said', async () => {
+    const config = path.join(folder, 'config');
+    await mkdir(path.join(config, 'sonde'), { recursive: true });
+    const settings = path.join(config, 'sonde/config.yaml');
+    const env = { XDG_CONFIG_HOME: config };
+    await writeFile(settings, `remotes: [{ url: ${path.join(folder, 'shared')} }]\n`);
+    const place = await machine('settings');
+    expect((await sonde(place, ['plan', 'p.yaml'], env)).stdout).toContain('in another store');
+    expect((await sonde(place, ['plan', 'p.yaml', '--no-remote'], env)).stdout).not.toContain('in another store');
+    await writeFile(settings, 'remotes: [{ uri: x }]\n');
+    expect(await sonde(place, ['plan', 'p.yaml'], env)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('remotes[0] has no `uri`'),
+    });
+    const address = await sonde(place, ['plan', 'p.yaml', '--remote', 'https://me:secret@example.org/x']);
+    expect(address.status).toBe(2);
+    expect(address.stderr).not.toContain('secret');
+  });
+});
