@@ -4,7 +4,7 @@ import { UserError } from '@sonde/base';
 import { openSafetensors, readTensor, type TensorEntry } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkModel, forward, generate, type Model, type OpenOptions, openModel } from '../src/index.ts';
-import { fill, type Golden, writeGoldenAdapter } from './goldens.ts';
+import { fill, type Golden, goldenModel, readGolden, writeGoldenAdapter } from './goldens.ts';
 import { relativeError } from './shared.ts';
 import { plain, scratch, type TinyModel, writeTiny } from './tiny.ts';
 
@@ -202,6 +202,17 @@ describe('what is not read of quantised checkpoints is refused by name', () => {
       weights[`${name}.SCB`] = { dtype: 'F32', shape: [63], data: new Float32Array(63) };
     };
     expect(await refusal('bnb-int8', {}, shorter)).toContain(`"${name}.SCB" has shape [63]`);
+  });
+
+  test('a Conv1D of GPT-2, which lies the other way round', async () => {
+    const model = goldenModel(readGolden('gpt2'));
+    const name = 'transformer.h.0.attn.c_attn';
+    model.config.quantization_config = { quant_method: 'bitsandbytes', load_in_8bit: true };
+    model.weights[`${name}.weight`] = { dtype: 'I8', shape: [48, 16], data: new Int8Array(768) };
+    model.weights[`${name}.SCB`] = { dtype: 'F32', shape: [48], data: new Float32Array(48) };
+    expect(await messageOf(open(await writeTiny(files.path('conv1d'), { model })))).toContain(
+      'stored as llm.int8, the other way round than this class (Conv1D) has it',
+    );
   });
 
   test('an order of inputs that names a group that is not there', async () => {

@@ -96,9 +96,14 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
 
   const quantized = new Map<string, { codes: Value; scales: Value }>();
 
-  const checkShape = (name: string, { file, info }: Weight, shape: readonly number[]): void => {
+  const checkShape = (name: string, { file, info, packed }: Weight, shape: readonly number[]): void => {
     if (info.shape.length !== shape.length || info.shape.some((size, i) => size !== shape[i])) {
-      const advice = /\.lora_[AB]$/.test(name) ? ' Is the adapter for another model?' : '';
+      const isTurned = packed && info.shape.join() === shape.toReversed().join();
+      const advice = /\.lora_[AB]$/.test(name)
+        ? ' Is the adapter for another model?'
+        : isTurned
+          ? ` It is stored as ${packed.format}, the other way round than this class (Conv1D) has it, which is not read.`
+          : '';
       throw new UserError(
         'model',
         `${file.path}: "${name}" has shape [${info.shape.join(', ')}]; the configuration makes it [${shape.join(', ')}].${advice}`,
