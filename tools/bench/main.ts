@@ -11,6 +11,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ main(args: string[]): 
   probing: () => import('./probing.ts'),
   scoring: () => import('./scoring.ts'),
   million: () => import('./million.ts'),
+  transfer: () => import('./transfer.ts'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -70,6 +70,14 @@ describe('a checkpoint that cannot be used', () => {
     messageOf(open(await writeTiny(files.path(name), { config })));
 
   test.each([
+    [
+      { architectures: ['MambaForCausalLM'] },
+      'architecture MambaForCausalLM is not supported (it carries a state from token to token in place of attention); supported: ',
+    ],
+    [
+      { architectures: ['T5ForConditionalGeneration'], is_encoder_decoder: true },
+      'architecture T5ForConditionalGeneration is not supported (it has an encoder beside its decoder); supported: ',
+    ],
     [{ architectures: ['BertModel'] }, 'architecture BertModel is not supported; supported: BloomForCausalLM, Cohere'],
     [{ architectures: undefined }, 'names no architecture'],
     [{ hidden_size: '16' }, 'hidden_size is "16"; expected a positive integer'],

@@ -61,6 +61,18 @@ describe('command', () => {
     );
   });
 
+  it('keeps the end of what a program says, however much that is and without a line break', async () => {
+    const script =
+      "const { writeSync } = require('fs'); const x = 'x'.repeat(1e6); for (let i = 0; i < 100; i++) { for (let at = 0; at < x.length; ) { try { at += writeSync(2, x.slice(at)); } catch (error) { if (error.code !== 'EAGAIN') throw error; } } } writeSync(2, 'the end'); process.exit(3)";
+    const failed = runStep('command', folder, {
+      argv: node(script),
+      outputs: { t: { type: 'json', file: 't.json' } },
+    });
+    const message = await failed.then(String, (error: Error) => error.message);
+    expect(message).toMatch(/x the end$|xthe end$/);
+    expect(message.length).toBeLessThan(70_000);
+  });
+
   it('refuses an output that is not of its type, and a program that is not there', async () => {
     const outputs = { t: { type: 'json', file: 't.json' } };
     await expect(

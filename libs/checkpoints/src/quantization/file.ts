@@ -28,6 +28,8 @@ export interface QuantizedFile {
   /** How the weights of blocks are quantised; null: they are not. */
   readonly format: Format | null;
   place(weight: QuantizedWeight, format: Format): { codes: ExternalData; scales: ExternalData };
+  /** What was placed so far: how many numbers, and in how many bytes. */
+  placed(): { readonly numbers: number; readonly bytes: number };
   /** Quantises the weights that were placed, a part at a time. @throws UserError if one holds what is not finite */
   write(path: string): Promise<void>;
 }
@@ -56,6 +58,7 @@ export function planQuantizedFile(
       plan.push({ ...item, format, codesAt: codes.offset, scalesAt: scales.offset });
       return { codes, scales };
     },
+    placed: () => ({ numbers: plan.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0), bytes: end }),
     async write(path) {
       if (plan.length === 0) return;
       const handle = await open(path, 'w');

@@ -1,10 +1,18 @@
 import { copyFile, link, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Adapter, type Checkpoint, type Precision, planQuantizedFile, planUnpackedFile } from '@sonde/checkpoints';
+import {
+  type Adapter,
+  type Checkpoint,
+  type Precision,
+  planQuantizedFile,
+  planUnpackedFile,
+  type Quantization,
+} from '@sonde/checkpoints';
 import type { WeighedGraph, WeightSource } from '@sonde/networks';
 import { encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
+import { requireMemory } from './memory.ts';
 import { openSession, type Placement } from './providers.ts';
 
 const OPSETS = { '': 23, 'com.microsoft': 1 };
@@ -71,12 +79,21 @@ export function planSession(
     return name;
   };
   const { dtype, quantization } = precision;
-  const quantized = planQuantizedFile('quantized.bin', quantization, dtype);
-  const unpacked = planUnpackedFile('unpacked.bin');
-  const { folder: from, weights } = checkpoint;
-  const source = { folder: from, weights, adapter, dtype, quantized, unpacked, locate };
-  const { graph, parameters } = build(source);
+  const plan = (asked: Quantization | null) => {
+    const quantized = planQuantizedFile('quantized.bin', asked, dtype);
+    const unpacked = planUnpackedFile('unpacked.bin');
+    const { folder, weights } = checkpoint;
+    const source = { folder, weights, adapter, dtype, quantized, unpacked, locate };
+    return { quantized, unpacked, ...build(source) };
+  };
+  const { graph, parameters, quantized, unpacked } = plan(quantization);
+  const bytesAs = (asked: Quantization | null): number => {
+    const planned = asked === quantization ? { quantized, parameters } : plan(asked);
+    const { numbers, bytes } = planned.quantized.placed();
+    return bytes + (planned.parameters - numbers) * Float32Array.BYTES_PER_ELEMENT;
+  };
   const create = async (): Promise<InferenceSession> => {
+    if (placement.provider === 'cpu') requireMemory(checkpoint.folder, quantization, bytesAs);
     const folder = await folderFor(files.keys().next().value);
     try {
       for (const [path, name] of files) await placeFile(path, join(folder, name));

@@ -143,8 +143,8 @@ function describe<Head>(
   if (!page) {
     throw new UserError(
       'model',
-      `${where}: architecture ${named} is not supported; supported: ${supported}.`,
-      'A ready ONNX repository of the model may run as it is; docs/how-to/add-an-architecture.md says how to add the class.',
+      `${where}: architecture ${named} is not supported${otherKind(named, config)}; supported: ${supported}.`,
+      'A ready ONNX repository of the model may run as it is (docs/how-to/use-a-ready-onnx-repository.md); docs/how-to/add-an-architecture.md says how to add the class.',
     );
   }
   refuseQuantized(named, config, where);
@@ -159,6 +159,16 @@ function describe<Head>(
     );
   }
   return { architecture: named, network };
+}
+
+/** Classes of which some blocks, or all, carry a state from token to token in place of attention. */
+const RECURRENT =
+  /mamba|rwkv|jamba|bamba|zamba|recurrentgemma|falconh1|granitemoehybrid|lfm2|xlstm|qwen3next|nemotronh/i;
+
+/** How an unknown class differs from all that are known here, where that can be told. */
+function otherKind(named: string, config: Config): string {
+  if (RECURRENT.test(named)) return ' (it carries a state from token to token in place of attention)';
+  return config.is_encoder_decoder === true ? ' (it has an encoder beside its decoder)' : '';
 }
 
 /** Refuses weights that are stored quantised, but for those that a class is published in. @throws UserError */
