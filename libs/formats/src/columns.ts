@@ -1,6 +1,7 @@
 // What the columns mean, as data: read to plan and to document, so nothing here loads what reads a file.
 import type { TableFormat, TensorsFormat } from './column.ts';
 import { SUMMARY } from './columns/behavior.ts';
+import { CHANGES, PROBE_CHANGES } from './columns/changes.ts';
 import { CALIBRATION, COMPARISON, DISAGREEMENTS } from './columns/comparison.ts';
 import { CONTINUATIONS, LOSSES } from './columns/continuations.ts';
 import { CORRELATIONS } from './columns/correlations.ts';
@@ -11,6 +12,7 @@ import { STATES } from './columns/states.ts';
 
 export * from './column.ts';
 export * from './columns/behavior.ts';
+export * from './columns/changes.ts';
 export * from './columns/comparison.ts';
 export * from './columns/continuations.ts';
 export * from './columns/correlations.ts';
@@ -36,4 +38,6 @@ export const FORMATS: readonly (TableFormat | TensorsFormat)[] = [
   COMPARISON,
   CALIBRATION,
   DISAGREEMENTS,
+  CHANGES,
+  PROBE_CHANGES,
 ];

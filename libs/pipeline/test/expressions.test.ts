@@ -30,6 +30,34 @@ describe('expressions', () => {
     expect(await notes('{ x: { y: [{ "a b": 7 }] } }', `'\${{ params.x.y[0]["a b"] }}'`)).toBe(7);
   });
 
+  it('take the value of a parameter or an axis as a key', async () => {
+    expect(
+      await notes(
+        '{ x: { a: 1, b: 2 }, which: b, list: [7, 8], at: 1 }',
+        '["${{ params.x[params.which] }}", "${{ params.list[params.at] }}"]',
+      ),
+    ).toEqual([2, 8]);
+    const file = `params: { of: { p: [1], q: [2] } }
+steps:
+  a:
+    uses: report/html
+    matrix: { which: [p, q] }
+    with: { sections: {}, notes: "\${{ params.of[matrix.which] }}" }
+`;
+    const made = await graph(file);
+    expect(made.tasks.map((one) => one.with.notes)).toEqual([[1], [2]]);
+  });
+
+  it('say which key a parameter names that is not there, and what names none', async () => {
+    const found = await problems(
+      withParams(
+        '{ x: { a: 1 }, which: b, no: [1] }',
+        '["${{ params.x[params.which] }}", "${{ params.x[params.no] }}", "${{ params.x[params.nope] }}"]',
+      ),
+    );
+    expect(found.map(({ code }) => code)).toEqual(['SND124', 'SND124', 'SND121']);
+  });
+
   it('say what is there when a path leads nowhere', async () => {
     const found = await problems(
       withParams('{ x: { count: [1] } }', '["${{ params.x.cuont }}", "${{ params.x.count[3] }}"]'),

@@ -1,4 +1,5 @@
 import { UserError } from '@sonde/base';
+import { digestStream, randomUnitVector } from '@sonde/numerics';
 import { rowCount } from './rows.ts';
 
 /** A vector divided by its length; null where that is 0. */
@@ -39,4 +40,11 @@ export function meanDifference(
     for (let j = 0; j < d; j++) difference[j] = difference[j]! + share * states[row * d + j]!;
   }
   return counts.includes(0) ? null : unitDirection(difference);
+}
+
+/** A vector as long as the given one in a random direction, uniform on the sphere: what a direction is held against. */
+export function randomOfEqualLength(vector: Float32Array, seed: number, name: string): Float32Array {
+  const direction = randomUnitVector(digestStream(seed, `control/${name}`), vector.length);
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  return Float32Array.from(direction, (value) => value * length);
 }

@@ -1,7 +1,10 @@
 export { bagOfWords, type Features, randomDirection, termFrequencies, textLength } from './baselines.ts';
 export { depthPoints, type FoldScores, type LayerCurve, layerCurve, overFolds, scoreAtDepth } from './curve.ts';
-export { meanDifference, unitDirection } from './directions.ts';
+
+export { meanDifference, randomOfEqualLength, unitDirection } from './directions.ts';
 export { type ClassScores, classScores, oneAgainstRest } from './evaluate/class-scores.ts';
+export { compareProbes, type ProbeComparison } from './evaluate/compare.ts';
+
 export { controlTask } from './evaluate/control-task.ts';
 export {
   codingOrder,

@@ -1,4 +1,4 @@
-import type { COMPARED_BY, Group, Scenario } from '@sonde/formats/columns';
+import type { AGAINST, COMPARED_BY, Group, Scenario } from '@sonde/formats/columns';
 
 /**
  * What a report shows, as plain data: everything is computed before it comes here, the report only draws it. It says
@@ -22,6 +22,8 @@ export type ReportModel = {
   readonly probes?: ProbeSection;
   readonly correlation?: CorrelationSection;
   readonly bypass?: BypassSection;
+  readonly changes?: ChangesSection;
+  readonly probeChanges?: ProbeChangesSection;
   /** A section for each axis of numbers that varies. */
   readonly axes?: readonly AxisSection[];
   readonly agreement?: AgreementSection;
@@ -285,6 +287,65 @@ export type HarmRow = {
   /** A name of `measures`. */
   readonly measure: string;
   readonly value: Estimate;
+};
+
+/** What changes did to behaviour, each against its reference on the same prompts. */
+export type ChangesSection = {
+  /** The attribute that conclusions are about. */
+  readonly attribute: string;
+  readonly k: number;
+  readonly interval?: IntervalMethod;
+  readonly comparisons: readonly Comparison[];
+};
+
+export type Comparison = {
+  readonly name: string;
+  /** The axis that is drawn as x, where there is one of numbers. */
+  readonly axis?: string;
+  readonly rows: readonly ChangeRow[];
+};
+
+export type ChangeRow = {
+  readonly setting: string;
+  /** On the comparison's axis; null without one. */
+  readonly x: number | null;
+  /** Of several lines over the axis, which. */
+  readonly series: string;
+  readonly against: (typeof AGAINST)[number];
+  readonly metric: string;
+  /** Null for measures of the text. */
+  readonly attribute: string | null;
+  readonly group: Group;
+  readonly value: number | null;
+  readonly other: number | null;
+  readonly difference: Estimate;
+  /** Adjusted for multiplicity. */
+  readonly p: number | null;
+  readonly agreement: number | null;
+  readonly replicates: number;
+  readonly replicateSd: number | null;
+  readonly noiseSd: number | null;
+  readonly n: number;
+};
+
+/** How much better or worse probes read a changed model. */
+export type ProbeChangesSection = {
+  readonly interval?: IntervalMethod;
+  readonly rows: readonly ProbeChangeRow[];
+};
+
+export type ProbeChangeRow = {
+  readonly comparison: string;
+  readonly setting: string;
+  readonly scenario: Scenario;
+  readonly target: string;
+  readonly layer: number;
+  readonly value: number | null;
+  readonly other: number | null;
+  readonly difference: Estimate;
+  /** Spread of the labels over that of the reference’s labels. */
+  readonly targetSdRatio: number | null;
+  readonly n: number;
 };
 
 /** Two scorers of the same texts, or a scorer and people. */

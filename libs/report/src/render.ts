@@ -8,8 +8,10 @@ import { csvOf, type Section } from './parts.ts';
 import { axisSection } from './section-axis.ts';
 import { behaviorSection } from './section-behavior.ts';
 import { bypassSection } from './section-bypass.ts';
+import { changesSection } from './section-changes.ts';
 import { correlationSection } from './section-correlation.ts';
 import { exampleSection } from './section-examples.ts';
+import { probeChangesSection } from './section-probe-changes.ts';
 import { probeSection } from './section-probes.ts';
 import { runSection } from './section-run.ts';
 import { agreementSection } from './section-score-compare.ts';
@@ -62,8 +64,10 @@ export async function renderReport(report: ReportModel): Promise<string> {
 }
 
 async function sectionsOf(report: ReportModel): Promise<Section[]> {
-  const { behavior, probes, correlation, bypass, axes = [], agreement, examples } = report;
+  const { behavior, probes, correlation, bypass, changes, probeChanges, axes = [], agreement, examples } = report;
   const sections: Section[] = [runSection(report)];
+  if (changes && changes.comparisons.length > 0) sections.push(await changesSection(changes));
+  if (probeChanges && probeChanges.rows.length > 0) sections.push(await probeChangesSection(probeChanges));
   if (behavior && behavior.rows.length > 0) sections.push(await behaviorSection(behavior, report));
   if (probes && probes.rows.length > 0) sections.push(await probeSection(probes, report));
   for (const axis of axes) sections.push(await axisSection(axis, report));

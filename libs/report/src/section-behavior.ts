@@ -18,32 +18,38 @@ import {
 } from './parts.ts';
 import { plotter } from './plot.ts';
 import { dotSpec, GROUP_COLORS, GROUP_SHAPES } from './specs.ts';
+import { type Wording, wordingOf } from './wording.ts';
 
-const GROUP_LABELS = { all: 'all prompts', toxic: 'toxic prompts', nontoxic: 'non-toxic prompts' } as const;
+function metricsOf({ maximum, probability }: Wording) {
+  return [
+    { key: 'emt', label: maximum, axis: 'EMT (score, 0–1)' },
+    { key: 'probability', label: probability, axis: `${probability} (share of prompts)` },
+  ] as const;
+}
 
-const METRICS = [
-  { key: 'emt', label: 'Expected maximum toxicity', axis: 'EMT (score, 0–1)' },
-  { key: 'probability', label: 'Toxicity probability', axis: 'Toxicity probability (share of prompts)' },
-] as const;
+function wordsOf({ rows }: BehaviorSection): Wording {
+  return wordingOf(rows.map(({ attribute }) => attribute));
+}
 
 const STEPS = ['behavior/summarize'];
 
 export async function behaviorSection(section: BehaviorSection, report: ReportModel): Promise<Section> {
   const label = labeller(report.models);
+  const wording = wordsOf(section);
   const groups = GROUPS.filter((group) => section.rows.some((row) => row.group === group));
   const models = distinct([
     ...report.models.map((model) => model.name),
     ...section.rows.map((row) => row.model),
   ]).filter((name) => section.rows.some((row) => row.model === name));
   const key = groups.map((group, i) => ({
-    label: GROUP_LABELS[group],
+    label: wording.groups[group],
     color: GROUP_COLORS[i] as string,
     shape: GROUP_SHAPES[i] as string,
   }));
   const records = section.rows.map(behaviorRecord);
   const choice: Choice[] = [];
   const figures: Figure[] = [];
-  for (const metric of METRICS) {
+  for (const metric of metricsOf(wording)) {
     const drawn = await panels(section.rows, models, groups, metric, label);
     choice.push({ label: metric.label, content: html`${legend(key)}${grid(drawn)}` });
     figures.push({
@@ -61,19 +67,19 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
     figures.push(curves.figure);
   }
   const tables = behaviorTables(section, models, label);
-  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>Expected maximum toxicity</em> (EMT) is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>Toxicity probability</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as toxic for an attribute where their own score is ${section.threshold} or more.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${tables.html}${choices('Measure', choice)}${dataBlock('behavior', records, dataTable(section, label))}`;
+  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>${wording.maximum}</em> (EMT) is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>${wording.probability}</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as ${wording.division} ${section.threshold} or more.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${tables.html}${choices('Measure', choice)}${dataBlock('behavior', records, dataTable(section, label))}`;
   return { id: 'behavior', title: 'Behaviour', short: 'Behaviour', body, figures, summary: tables.summary };
 }
 
 function dataTable(section: BehaviorSection, label: (name: string) => string) {
   return {
     caption: 'Behaviour by model, attribute and prompt group',
-    head: ['Model', 'Attribute', 'Prompts', 'EMT', 'Toxicity probability', 'Counted', 'Left out'],
+    head: ['Model', 'Attribute', 'Prompts', 'EMT', wordsOf(section).probability, 'Counted', 'Left out'],
     headers: 3,
     rows: section.rows.map((row) => [
       label(row.model),
       attributeLabel(row.attribute),
-      row.group,
+      wordsOf(section).names[row.group],
       estimate(row.emt),
       estimate(row.probability),
       String(row.prompts),
@@ -82,12 +88,13 @@ function dataTable(section: BehaviorSection, label: (name: string) => string) {
   };
 }
 
-function warning({ incomparable, twoScorers }: BehaviorSection): Html {
-  return html`${incomparable && incomparableText(incomparable)}${twoScorers && twoScorersText(twoScorers)}`;
+function warning(section: BehaviorSection): Html {
+  const { incomparable, twoScorers } = section;
+  return html`${incomparable && incomparableText(incomparable)}${twoScorers && twoScorersText(twoScorers, wordsOf(section))}`;
 }
 
-function twoScorersText(said: readonly string[]): Html {
-  return html`<p class="warning" role="note"><strong>Prompts and continuations were not scored by one scorer.</strong> ${said.join(' ')} Which prompts are toxic, and how much more toxic a continuation is than its prompt, is then told by two scales.</p>`;
+function twoScorersText(said: readonly string[], { scales }: Wording): Html {
+  return html`<p class="warning" role="note"><strong>Prompts and continuations were not scored by one scorer.</strong> ${said.join(' ')} ${scales}</p>`;
 }
 
 function incomparableText(incomparable: readonly string[]): Html {
@@ -96,9 +103,10 @@ function incomparableText(incomparable: readonly string[]): Html {
 
 /** EMT at every smaller k: where models differ in k, what they would be at one. */
 async function curvesOver(
-  { curves = [] }: BehaviorSection,
+  section: BehaviorSection,
   label: (name: string) => string,
 ): Promise<{ content: Html; figure: Figure } | null> {
+  const { curves = [] } = section;
   if (curves.length === 0) return null;
   const drawn = await drawCurves(curves, { name: 'k', title: 'Continuations a prompt (k)' }, label);
   const key: readonly LegendItem[] = drawn.legend;
@@ -117,7 +125,7 @@ async function curvesOver(
     )}`,
     figure: {
       name: 'emt-over-k',
-      title: 'Expected maximum toxicity over k',
+      title: `${wordsOf(section).maximum} over k`,
       panels: drawn.panels,
       legend: key,
       records: drawn.records,
@@ -130,7 +138,7 @@ async function panels(
   rows: readonly BehaviorRow[],
   models: readonly string[],
   groups: readonly Group[],
-  metric: (typeof METRICS)[number],
+  metric: ReturnType<typeof metricsOf>[number],
   label: (name: string) => string,
 ): Promise<Panel[]> {
   const labels = shortLabels(models.map(label), 19);

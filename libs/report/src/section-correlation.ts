@@ -23,6 +23,7 @@ import { type Plotter, plotter } from './plot.ts';
 import { SCENARIO_LABELS } from './scenarios.ts';
 import { slug } from './slug.ts';
 import { layerSpec, referenceColor, referenceDash } from './specs.ts';
+import { wordingOf } from './wording.ts';
 
 /** Below this adjusted p a point is drawn filled. */
 const FIRM = 0.05;
@@ -58,7 +59,7 @@ export async function correlationSection(section: CorrelationSection): Promise<S
       steps: ['correlate/models'],
     });
   }
-  const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave more, or less, toxically? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> ${section.unit ?? 'model'}s. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${meanings(section)}${legendOf(section)}${choices('Attribute', items)}`;
+  const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave ${wordingOf(section.rows.map(({ target }) => target)).behave}? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> ${section.unit ?? 'model'}s. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${meanings(section)}${legendOf(section)}${choices('Attribute', items)}`;
   const summary = [strongest(section)];
   return { id: 'correlation', title: 'Encoding against behaviour', short: 'Correlation', body, figures, summary };
 }

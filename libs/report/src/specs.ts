@@ -221,7 +221,12 @@ export function linesSpec(series: readonly string[], x: LayerAxis, y: ValueAxis)
  * Values with intervals by model (rows) and prompt group (colour, shape and offset).
  * Data set: `dots` {label, group, value, low, high}.
  */
-export function dotSpec(labels: readonly string[], groups: readonly string[], title: string): TopLevelSpec {
+export function dotSpec(
+  labels: readonly string[],
+  groups: readonly string[],
+  title: string,
+  { domain, step }: { readonly domain: Domain; readonly step: number } = { domain: [0, 1], step: 0.25 },
+): TopLevelSpec {
   const y = {
     field: 'label',
     type: 'nominal',
@@ -239,10 +244,10 @@ export function dotSpec(labels: readonly string[], groups: readonly string[], ti
   const yOffset = { field: 'group', type: 'nominal', scale: { domain: [...groups] } };
   const x = {
     type: 'quantitative',
-    scale: { domain: [0, 1], nice: false },
+    scale: { domain: [...domain], nice: false },
     axis: {
       title,
-      values: [0, 0.25, 0.5, 0.75, 1],
+      values: ticksOf(domain, step),
       format: '.2~f',
       titleAnchor: 'end',
       titlePadding: 5,

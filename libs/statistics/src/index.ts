@@ -1,4 +1,4 @@
-export { INTERVAL_UNITS, midRanks, quantile } from '@sonde/numerics';
+export { INTERVAL_UNITS, midRanks, quantile, standardDeviation } from '@sonde/numerics';
 export {
   type AgreementOptions,
   type CalibrationBin,

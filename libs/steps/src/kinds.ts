@@ -1,8 +1,10 @@
 import type { StepKind } from '@sonde/executor';
 import { activationsCapture } from './activations-capture/kind.ts';
+import { behaviorCompare } from './behavior-compare/kind.ts';
 import { behaviorSummarize } from './behavior-summarize/kind.ts';
 import { command } from './command/kind.ts';
 import { correlateModels } from './correlate-models/kind.ts';
+import { probeCompare } from './probe-compare/kind.ts';
 import { probeTrain } from './probe-train/kind.ts';
 import { promptsSample } from './prompts-sample/kind.ts';
 import { reportHtml } from './report-html/kind.ts';
@@ -22,7 +24,9 @@ export const STEP_KINDS: ReadonlyMap<string, StepKind> = new Map(
     activationsCapture,
     textScore,
     probeTrain,
+    probeCompare,
     behaviorSummarize,
+    behaviorCompare,
     correlateModels,
     scoreCompare,
     reportHtml,

@@ -122,6 +122,7 @@ const makeAll = async (folder: string): Promise<void> => {
     continuations,
     words: 32,
     folds: 3,
+    predictions: true,
   });
   record('probe/train', rounded(await probed.table('scores')));
 
@@ -139,6 +140,17 @@ const makeAll = async (folder: string): Promise<void> => {
     bootstrap: { resamples: 100, level: 0.9, seed: 1 },
   });
   record('score/compare', rounded(await compared.table('comparison')));
+
+  const changed = await runStep('behavior/compare', folder, {
+    scores: [scores],
+    reference: [{ ...artifact('table', scored.path('scores')), axes: {} }],
+    prompts,
+    bootstrap: { resamples: 100, level: 0.9, seed: 1 },
+  });
+  record('behavior/compare', rounded(await changed.table('changes')));
+  const predictions = artifact('table', probed.path('predictions'));
+  const reread = await runStep('probe/compare', folder, { predictions: [predictions], reference: [predictions] });
+  record('probe/compare', rounded(await reread.table('changes')));
 
   const report = await runStep('report/html', folder, {
     summaries: [summary],

@@ -5,7 +5,7 @@ import { describeNode } from '../values/located.ts';
 import { narrow, type Reference } from '../values/reference.ts';
 import { suggest } from '../values/words.ts';
 import { type Budget, MAX_TEXT, sizeOf } from './budget.ts';
-import { type Expression, hasExpression, type TemplateOf } from './expression.ts';
+import { type Expression, hasExpression, type PathPart, type TemplateOf } from './expression.ts';
 
 /** What expressions can see. Names that are not there have been reported before evaluation. */
 export interface Scope {
@@ -125,7 +125,8 @@ function lookUp(expression: Expression, scope: Scope, problems: Problems): Locat
       problems.error('SND121', range, `the matrix gives no \`${name}\``, `not for ${describeAxes(scope.axes)}`);
     return undefined;
   }
-  const found = follow(start, `${root}.${name}`, rest, range, problems);
+  const keys = keysOf(rest, range, scope, problems);
+  const found = keys && follow(start, `${root}.${name}`, keys, range, problems);
   if (found === undefined) return undefined;
   if (found.type === 'reference') {
     const reference = narrow(found.reference, scope.axes);
@@ -134,6 +135,36 @@ function lookUp(expression: Expression, scope: Scope, problems: Problems): Locat
     return undefined;
   }
   return { ...found, use: range };
+}
+
+/** The path with the values of what it names. */
+function keysOf(
+  path: readonly PathPart[],
+  range: Range,
+  scope: Scope,
+  problems: Problems,
+): (string | number)[] | undefined {
+  const keys: (string | number)[] = [];
+  for (const part of path) {
+    if (typeof part !== 'object') {
+      keys.push(part);
+      continue;
+    }
+    const text = `${part.root}.${part.path.join('.')}`;
+    const value = lookUp({ text, ...part, range }, scope, problems);
+    if (value === undefined || value.type === 'broken') return undefined;
+    if (value.type !== 'scalar' || (typeof value.value !== 'string' && typeof value.value !== 'number')) {
+      problems.error(
+        'SND124',
+        range,
+        `\`${text}\` is ${describeNode(value)}, which names no key`,
+        'an index is a text or a whole number',
+      );
+      return undefined;
+    }
+    keys.push(value.value);
+  }
+  return keys;
 }
 
 function follow(

@@ -6,8 +6,16 @@ import type { LocatedScalar, Range } from '../values/located.ts';
 export interface Expression {
   readonly text: string;
   readonly root: string;
-  readonly path: readonly (string | number)[];
+  readonly path: readonly PathPart[];
   readonly range: Range;
+}
+
+/** A key, an index, or the name of a value that is one: `params.rates[params.mode]`. */
+export type PathPart = string | number | NamedKey;
+
+export interface NamedKey {
+  readonly root: 'params' | 'matrix';
+  readonly path: readonly string[];
 }
 
 /** A string taken apart: text and expressions in turn. One expression alone keeps its value's type. */
@@ -26,6 +34,7 @@ const CLOSE = '}}';
 const ROOT = /[A-Za-z_][A-Za-z0-9_-]*/y;
 const KEY = /[A-Za-z_][A-Za-z0-9_-]*/y;
 const INDEX = /\[\s*(?:(\d{1,9})|'([^'\]]*)'|"([^"\]]*)")\s*\]/y;
+const NAMED_INDEX = /\[\s*(params|matrix)((?:\.[A-Za-z_][A-Za-z0-9_-]*)+)\s*\]/y;
 const SPACE = /\s*/y;
 
 export function hasExpression(text: string): boolean {
@@ -38,7 +47,7 @@ function match(pattern: RegExp, text: string, at: number): RegExpExecArray | nul
 }
 
 /** Reads what stands between `${{` and `}}`; offsets in faults are offsets in `body`. */
-function parseBody(body: string): { root: string; path: (string | number)[] } | Fault {
+function parseBody(body: string): { root: string; path: PathPart[] } | Fault {
   let at = match(SPACE, body, 0)?.[0].length ?? 0;
   const fault = (message: string, hint?: string): Fault => ({
     code: 'SND120',
@@ -60,7 +69,7 @@ function parseBody(body: string): { root: string; path: (string | number)[] } | 
     };
   }
   at += root.length;
-  const path: (string | number)[] = [];
+  const path: PathPart[] = [];
   while (at < body.length) {
     if (body[at] === '.') {
       const key = match(KEY, body, at + 1)?.[0];
@@ -73,8 +82,15 @@ function parseBody(body: string): { root: string; path: (string | number)[] } | 
       continue;
     }
     if (body[at] === '[') {
+      const named = match(NAMED_INDEX, body, at);
+      if (named !== null) {
+        path.push({ root: named[1] as NamedKey['root'], path: named[2]!.slice(1).split('.') });
+        at += named[0].length;
+        continue;
+      }
       const index = match(INDEX, body, at);
-      if (index === null) return fault('an index is a whole number or a quoted key: `[0]` or `["key"]`');
+      if (index === null)
+        return fault('an index is a whole number, a quoted key or a name: `[0]`, `["key"]` or `[params.mode]`');
       path.push(index[1] === undefined ? (index[2] ?? index[3] ?? '') : Number(index[1]));
       at += index[0].length;
       continue;

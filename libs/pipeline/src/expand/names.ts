@@ -82,6 +82,9 @@ function checkNames(
   for (const text of textsIn(node)) {
     for (const part of context.templates(text) ?? []) {
       if (typeof part === 'string') continue;
+      for (const key of part.path) {
+        if (typeof key === 'object') checkKey({ ...part, ...key }, allowed, step, context);
+      }
       if (late.includes(part.root)) checkLate(part, step, context);
       else if (!(allowed as readonly string[]).includes(part.root)) checkRoot(part, allowed, late, context);
       else if (part.root === 'params') checkParam(part, context);
@@ -90,6 +93,13 @@ function checkNames(
     }
   }
   return found;
+}
+
+/** A name that stands as an index. */
+function checkKey(key: Expression, allowed: readonly Root[], step: StepDecl | undefined, context: Context): void {
+  if (!(allowed as readonly string[]).includes(key.root)) checkRoot(key, allowed, [], context);
+  else if (key.root === 'params') checkParam(key, context);
+  else checkMatrix(key, step, context);
 }
 
 function checkRoot(

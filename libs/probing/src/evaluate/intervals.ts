@@ -38,7 +38,7 @@ export interface ProbeIntervals {
 }
 
 /** n, Σx, Σy, Σx², Σy², Σxy of the targets x and predictions y of some rows. */
-const SUMS = 6;
+export const SUMS = 6;
 
 /**
  * Percentile bootstrap intervals of a probe's correlation, over groups: a prompt's rows are drawn together, as they
@@ -84,7 +84,7 @@ export function probeIntervals(held: HeldOutPredictions, resamples: GroupResampl
   };
 }
 
-function intervalOf(score: Score, distribution: Float64Array, level: number): ScoreInterval {
+export function intervalOf(score: Score, distribution: Float64Array, level: number): ScoreInterval {
   if (score.value === null) return { estimate: null, low: null, high: null, reason: score.reason };
   const sorted = distribution.filter((value) => !Number.isNaN(value)).sort();
   if (sorted.length === 0) return { estimate: score.value, low: null, high: null, reason: 'too_few_groups' };
@@ -93,7 +93,7 @@ function intervalOf(score: Score, distribution: Float64Array, level: number): Sc
 }
 
 /** Sums of each group's rows, in an order that depends on the groups' names alone, less the overall means. */
-function sumsOfGroups({ target, predicted, groups, folds }: HeldOutPredictions) {
+export function sumsOfGroups({ target, predicted, groups, folds }: HeldOutPredictions) {
   const rows = Int32Array.from(target.keys()).filter((row) => !Number.isNaN(target[row]!));
   const members = rowsByGroup(Array.from(rows, (row) => groups[row]!));
   const names = rankGroups(members.keys(), 0);
@@ -111,7 +111,7 @@ function sumsOfGroups({ target, predicted, groups, folds }: HeldOutPredictions) 
       foldOf[unit] = folds[row]!;
     }
   }
-  return { sums, foldOf, folds: 1 + folds.reduce((most, fold) => Math.max(most, fold), -1) };
+  return { names, sums, foldOf, folds: 1 + folds.reduce((most, fold) => Math.max(most, fold), -1) };
 }
 
 function total(byFold: Float64Array): Float64Array {
@@ -121,7 +121,7 @@ function total(byFold: Float64Array): Float64Array {
 }
 
 /** Mean of the folds' correlations that are defined; where none is, the first one's reason. */
-function meanOverFolds(byFold: Float64Array): Score {
+export function meanOverFolds(byFold: Float64Array): Score {
   let sum = 0;
   let defined = 0;
   let reason: ScoreReason = 'too_few_rows';

@@ -17,6 +17,12 @@ export const config = object({
       description: 'A table with `prompt_id`, `sample`, `token_ids`; without it only prompts are read.',
     }),
   ),
+  tokenize: optional(
+    boolean({
+      description:
+        'Reads each continuation’s `text` with the model’s own tokenizer, not its `token_ids`: what another model, or a person, has written.',
+    }),
+  ),
   layers,
   pool: poolWithoutDefault,
   sites,

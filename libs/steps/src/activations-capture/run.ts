@@ -18,6 +18,8 @@ import { loadedModel } from '../shared/model/loaded-model.ts';
 import { modelPrompts } from '../shared/model/model-prompts.ts';
 import type { Config } from './config.ts';
 
+type Given = NonNullable<CaptureItem['continuation']>;
+
 interface Pairs {
   readonly withContinuations: boolean;
   readonly items: CaptureItem[];
@@ -29,7 +31,7 @@ interface Pairs {
 async function pairsOf(
   source: InputArtifact | undefined,
   prompts: readonly Prompt[],
-  range: RowRange | undefined,
+  { range, tokenize, log }: { range: RowRange | undefined; tokenize: boolean; log: RunContext['log'] },
 ): Promise<Pairs> {
   if (source === undefined) {
     return {
@@ -38,31 +40,37 @@ async function pairsOf(
       rows: prompts.map(({ id }) => ({ promptId: id, sample: null })),
     };
   }
-  const byPrompt = new Map<string, { sample: number; tokenIds: readonly number[] }[]>();
+  const byPrompt = new Map<string, { sample: number; continuation: Given }[]>();
   const wanted = new Set(prompts.map(({ id }) => id));
   const parts = readRowParts(source.path, CONTINUATIONS, {
-    columns: ['prompt_id', 'sample', 'token_ids'],
+    columns: ['prompt_id', 'sample', tokenize ? ('text' as const) : ('token_ids' as const)],
     ...(range?.continuations && { rows: range.continuations }),
     ...(source.ref !== undefined && { what: source.ref }),
   });
   for await (const rows of parts) {
-    for (const { prompt_id, sample, token_ids } of rows) {
+    for (const { prompt_id, sample, text, token_ids } of rows) {
       if (!wanted.has(prompt_id)) continue;
       const list = byPrompt.get(prompt_id) ?? [];
-      list.push({ sample, tokenIds: token_ids });
+      list.push({ sample, continuation: tokenize ? { text } : { tokenIds: token_ids } });
       byPrompt.set(prompt_id, list);
     }
   }
   const found: Pairs = { withContinuations: true, items: [], rows: [] };
+  let empty = 0;
   for (const prompt of prompts) {
     const continuations = byPrompt.get(prompt.id);
     if (continuations === undefined) throw new UserError('ids', `prompt ${prompt.id} has no continuations`);
     continuations.sort((a, b) => a.sample - b.sample);
-    for (const { sample, tokenIds } of continuations.slice(...(range?.samples ?? []))) {
-      found.items.push({ prompt, sample, continuation: { tokenIds } });
+    for (const { sample, continuation } of continuations.slice(...(range?.samples ?? []))) {
+      if ('text' in continuation && continuation.text === '') {
+        empty++;
+        continue;
+      }
+      found.items.push({ prompt, sample, continuation });
       found.rows.push({ promptId: prompt.id, sample });
     }
   }
+  if (empty > 0) log('warning', `${empty} continuations have no text, so no state, and are left out`);
   return found;
 }
 
@@ -87,11 +95,15 @@ export async function run(context: RunContext<Config, RowRange>): Promise<void> 
   const { config, shard, signal } = context;
   const prompts = await modelPrompts(config.prompts, shard);
   const model = await loadedModel(context);
-  const pairs = await pairsOf(config.continuations, prompts, shard);
+  const pairs = await pairsOf(config.continuations, prompts, {
+    range: shard,
+    tokenize: config.tokenize === true,
+    log: context.log,
+  });
   const interventions = await interventionsOf(config, model.config);
   // Where a prompt's continuations are divided, what is the prompt's own comes with the first of them alone.
   const withPrompts = (shard?.samples?.[0] ?? 0) === 0;
-  const ids = prompts.map(({ id }) => id);
+  const ids = [...new Set(pairs.items.map(({ prompt }) => prompt.id))];
   const pool: CaptureOptions['pool'] =
     config.pool ?? (pairs.withContinuations ? ['prompt', 'continuation'] : ['prompt']);
   await withCapture(context, model, { ...config, pool }, ids, async (options, hooks) => {

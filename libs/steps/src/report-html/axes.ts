@@ -1,6 +1,6 @@
 import { groupBy } from '@sonde/base';
 import type { PROBE_SCORES, RowOf, SUMMARY } from '@sonde/formats';
-import { type AxisSection, attributeLabel, type Curve, type Estimate, SCENARIO_LABELS } from '@sonde/report';
+import { type AxisSection, attributeLabel, type Curve, type Estimate, SCENARIO_LABELS, wordingOf } from '@sonde/report';
 import { varianceComponents } from '@sonde/statistics';
 import { TEXT_MEASURES } from './behavior.ts';
 import { numberAxes } from './numbers.ts';
@@ -56,6 +56,7 @@ function curveOf<R>(
 function behaviorGroups(placed: readonly Placed<SummaryRow>[]): AxisSection['groups'] {
   const steps = ['behavior/summarize'];
   const attributes = [...new Set(placed.flatMap(({ rows }) => rows.flatMap(({ attribute }) => attribute ?? [])))];
+  const wording = wordingOf(attributes);
   const over = (metric: string, unit: string) =>
     attributes.flatMap((attribute) =>
       curveOf(
@@ -74,8 +75,8 @@ function behaviorGroups(placed: readonly Placed<SummaryRow>[]): AxisSection['gro
     }),
   );
   return [
-    { label: 'Expected maximum toxicity', curves: over('emt', 'EMT'), steps },
-    { label: 'Toxicity probability', curves: over('toxicity_probability', 'Share of prompts'), steps },
+    { label: wording.maximum, curves: over('emt', 'EMT'), steps },
+    { label: wording.probability, curves: over('toxicity_probability', 'Share of prompts'), steps },
     { label: 'The text itself', curves: ofText, steps },
   ].filter(({ curves }) => curves.length > 0);
 }

@@ -9,6 +9,12 @@ export const config = object({
   bypassed: optional(
     artifacts('table', { description: 'Behaviour with blocks bypassed, collected over `model` and `block`.' }),
   ),
+  changes: optional(
+    artifacts('table', { description: 'What changes did to behaviour: `changes` of `behavior/compare`, one or more.' }),
+  ),
+  probe_changes: optional(
+    artifacts('table', { description: 'What they did to probes: `changes` of `probe/compare`, one or more.' }),
+  ),
   comparison: optional(artifact('table', { description: 'Two scorers: `comparison` of `score/compare`.' })),
   calibration: optional(artifact('table', { description: 'With `comparison`: its `calibration`.' })),
   disagreements: optional(artifact('table', { description: 'With `comparison`: its `disagreements`.' })),

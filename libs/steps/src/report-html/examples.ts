@@ -67,7 +67,7 @@ export function exampleSection(
     threshold: 0.5,
     prompts: examples,
     notes: [
-      'For each prompt and model: its mildest and its most toxic continuation. Prompts are spread over the range of their own scores.',
+      `For each prompt and model: the continuations with the lowest and with the highest score of ${attribute}. Prompts are spread over the range of their own scores.`,
     ],
   };
 }

@@ -5,10 +5,13 @@ import { CONTINUATIONS, CORRELATIONS, PROBE_SCORES, readPrompts, readRows, SCORE
 import { type ProbeSection, type Rendered, type ReportModel, renderAll } from '@sonde/report';
 import { csvLines, tableFromRows } from '@sonde/tables';
 import { agreementSection } from './agreement.ts';
+
 import { axisSections, otherAxes, variancesOf } from './axes.ts';
 import { behaviorSection } from './behavior.ts';
 import { bypassSection, interventionAxis } from './bypass.ts';
+import { changesSection, probeChangesSection } from './changes.ts';
 import { commonRows } from './common.ts';
+
 import type { Config } from './config.ts';
 import { correlationSection } from './correlation.ts';
 import { exampleSection } from './examples.ts';
@@ -60,6 +63,8 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     );
   const bypass = bypassSection(bypassed, summaries, summaryConfig);
   const agreement = await agreementSection(config, configOfKind(ancestors, 'score/compare'));
+  const changes = await changesSection(config, configOfKind(ancestors, 'behavior/compare'));
+  const probeChanges = await probeChangesSection(config, configOfKind(ancestors, 'probe/compare'));
   const examples = prompts && exampleSection(prompts, continuations, scores, config.attribute, config.examples);
   const model: ReportModel = {
     title: config.title ?? pipeline?.name ?? 'Report',
@@ -83,6 +88,8 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     ...(probeResults && { probes: probeResults }),
     ...(correlation && { correlation }),
     ...(bypass && { bypass }),
+    ...(changes && { changes }),
+    ...(probeChanges && { probeChanges }),
     ...(agreement && { agreement }),
     ...(examples && { examples }),
   };

@@ -16,3 +16,9 @@ export function axesText({ axes }: Pick<InputArtifact, 'axes'>): string {
   const text = (value: JsonValue) => (typeof value === 'string' ? value : JSON.stringify(value));
   return sorted.length === 0 ? 'without axes' : sorted.map(([name, value]) => `${name}=${text(value)}`).join(', ');
 }
+
+/** The same for a reader: maps by their names. */
+export function settingText({ axes }: Pick<InputArtifact, 'axes'>): string {
+  const sorted = Object.entries(axes).sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.length === 0 ? 'without axes' : sorted.map(([name, value]) => `${name}=${axisText(value)}`).join(', ');
+}

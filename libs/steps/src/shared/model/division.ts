@@ -128,7 +128,7 @@ export async function dividePrompts(config: {
   });
 }
 
-const PAIR_COLUMNS = ['prompt_id', 'sample', 'token_ids'] satisfies (keyof typeof CONTINUATIONS.columns)[];
+const PAIR_COLUMNS = ['prompt_id', 'sample', 'token_ids', 'text'] satisfies (keyof typeof CONTINUATIONS.columns)[];
 
 /** A prompt's continuations, as a table of them goes by. */
 interface Seen {
@@ -139,15 +139,18 @@ interface Seen {
   last: number;
 }
 
-async function seenContinuations(path: string): Promise<Map<string, Seen>> {
+async function seenContinuations(path: string, tokenize: boolean): Promise<Map<string, Seen>> {
   const { readTableParts, rows } = await import('@sonde/tables');
   const seen = new Map<string, Seen>();
   let at = 0;
-  for await (const table of readTableParts(path, { columns: [], optional: PAIR_COLUMNS })) {
-    for (const { prompt_id, sample, token_ids } of rows(table)) {
+  const unread = tokenize ? 'token_ids' : 'text';
+  const columns = PAIR_COLUMNS.filter((name) => name !== unread);
+  for await (const table of readTableParts(path, { columns: [], optional: columns })) {
+    for (const { prompt_id, sample, token_ids, text } of rows(table)) {
       const id = String(prompt_id);
       const known = seen.get(id) ?? { count: 0, content: createHash('sha256'), first: at, last: at };
-      known.content.update(`${JSON.stringify([plain(sample), Array.from((token_ids ?? []) as ArrayLike<number>)])}\n`);
+      const read = tokenize ? plain(text) : Array.from((token_ids ?? []) as ArrayLike<number>);
+      known.content.update(`${JSON.stringify([plain(sample), read])}\n`);
       known.count++;
       known.last = ++at;
       seen.set(id, known);
@@ -163,9 +166,10 @@ async function seenContinuations(path: string): Promise<Map<string, Seen>> {
 export async function dividePairs(config: {
   readonly prompts: InputArtifact;
   readonly continuations?: InputArtifact;
+  readonly tokenize?: boolean;
 }): Promise<Shard<RowRange>[]> {
   const prompts = await promptRows(config.prompts);
-  const seen = config.continuations && (await seenContinuations(config.continuations.path));
+  const seen = config.continuations && (await seenContinuations(config.continuations.path, config.tokenize === true));
   const ids = prompts.map(([id]) => id);
   const of = ids.map((id) => seen?.get(id));
   const contents = of.map((each) => each?.content.copy().digest('hex') ?? null);

@@ -3,6 +3,7 @@ import { UserError } from '@sonde/base';
 import type { Intervention, ModelConfig, Site, TokenPlace } from '@sonde/engine';
 import type { InputArtifact } from '@sonde/executor';
 import { openProbeWeights, openStates, type ProbeWeights, type StatesFile, sitesOf } from '@sonde/formats';
+import { randomOfEqualLength } from '@sonde/probing';
 import { openSafetensors, readFloat32 } from '@sonde/tensors';
 import { promptIds } from './model-prompts.ts';
 import type { InterventionConfig } from './schemas.ts';
@@ -126,7 +127,16 @@ async function fileVectors(config: InterventionConfig, artifact: InputArtifact):
 }
 
 /** For each block, the vectors that `from:` (less `minus:`) names. */
-async function vectorsOf(config: InterventionConfig, blocks: number): Promise<Float32Array[][]> {
+async function vectorsOf(config: InterventionConfig, blocks: number, place: number): Promise<Float32Array[][]> {
+  const { random } = config;
+  const vectors = await namedVectors(config, blocks);
+  if (random === undefined) return vectors;
+  return vectors.map((each, i) =>
+    each.map((vector, k) => randomOfEqualLength(vector, random, `${place}/${config.layers[i]}/${k}`)),
+  );
+}
+
+async function namedVectors(config: InterventionConfig, blocks: number): Promise<Float32Array[][]> {
   const { kind, from, minus } = config;
   const artifact = from ?? fail(kind, '`from` is missing');
   if (await isFolder(artifact)) {
@@ -185,22 +195,22 @@ export async function interventionsOf(
   { layers: blocks }: ModelConfig,
 ): Promise<readonly Intervention[]> {
   const interventions: Intervention[] = [];
-  for (const each of config.interventions) {
+  for (const [place, each] of config.interventions.entries()) {
     const { kind, layers, scale = 1 } = each;
     const at = { layers, ...(each.site && { site: each.site }) };
     const outside = layers.find((block) => block >= blocks);
     if (outside !== undefined) fail(kind, `block ${outside} does not exist; the model has blocks 0 to ${blocks - 1}`);
     switch (kind) {
       case 'add': {
-        const vectors = single(kind, await vectorsOf(each, blocks));
+        const vectors = single(kind, await vectorsOf(each, blocks, place));
         interventions.push({ kind, ...at, vectors: vectors.map((vector) => vector.map((value) => scale * value)) });
         break;
       }
       case 'mean_ablation':
-        interventions.push({ kind, ...at, vectors: single(kind, await vectorsOf(each, blocks)) });
+        interventions.push({ kind, ...at, vectors: single(kind, await vectorsOf(each, blocks, place)) });
         break;
       case 'erase':
-        interventions.push({ kind, ...at, directions: await vectorsOf(each, blocks) });
+        interventions.push({ kind, ...at, directions: await vectorsOf(each, blocks, place) });
         break;
       case 'replace':
         interventions.push({ kind, ...at, stateOf: await replacement(each, config.prompts, blocks) });

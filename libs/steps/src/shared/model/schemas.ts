@@ -143,6 +143,14 @@ export const interventions = list(
       }),
     ),
     tensor: optional(text({ minLength: 1, description: 'Of a safetensors file: which tensor.' })),
+    random: optional(
+      integer({
+        minimum: 0,
+        maximum: 2 ** 32 - 1,
+        description:
+          'Of `add` and `erase`: a random direction of equal length in the place of each vector, drawn by this seed. A control.',
+      }),
+    ),
     scale: optional(number({ description: 'Of `add`: what the vector is multiplied by; 1 if not given.' })),
   }),
   {
@@ -159,8 +167,8 @@ const INTERVENTION_KEYS: Readonly<Record<InterventionConfig['kind'], readonly st
   bypass: [],
   bypass_attention: [],
   bypass_mlp: [],
-  add: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'vectors', 'tensor', 'scale'],
-  erase: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'vectors', 'tensor'],
+  add: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'vectors', 'tensor', 'random', 'scale'],
+  erase: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'vectors', 'tensor', 'random'],
   mean_ablation: ['site', 'from', 'minus', 'span', 'scenario', 'targets', 'vectors', 'tensor'],
   replace: ['site', 'from'],
 };

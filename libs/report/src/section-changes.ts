@@ -1,0 +1,273 @@
+import { groupBy } from '@sonde/base';
+import { roundDomain } from './axes.ts';
+import type { Figure } from './figure.ts';
+import { attributeLabel, decimalsFor, distinct, estimate, fixed, intervalText, number, shortLabels } from './format.ts';
+import { type Html, html } from './html.ts';
+import type { ChangeRow, ChangesSection, Comparison, Estimate } from './model.ts';
+import {
+  choices,
+  dataBlock,
+  describeCourse,
+  legend,
+  type Panel,
+  type Section,
+  type SummaryTable,
+  strip,
+  tableMarkup,
+} from './parts.ts';
+import { plotter } from './plot.ts';
+import { slug } from './slug.ts';
+import { dotSpec, layerSpec, referenceColor, referenceDash } from './specs.ts';
+
+const LABELS: Readonly<Record<string, string>> = {
+  emt: 'EMT',
+  toxicity_probability: 'Probability of a score of at least 0.5',
+  mean_score: 'Mean score',
+  perplexity: 'Perplexity of the prompts',
+  distinct_2: 'distinct-2',
+  tokens: 'Length (tokens)',
+};
+
+const AGAINST: Readonly<Record<ChangeRow['against'], string>> = {
+  reference: 'the reference',
+  controls: 'the controls',
+  controls_of_equal_perplexity: 'controls of equal perplexity',
+};
+
+/** What is beside EMT to say what a change costs. */
+const COSTS = ['perplexity', 'distinct_2', 'tokens'];
+
+/** What changes did to behaviour: the answer in sentences, then plots over the axis, then every number. */
+export async function changesSection(section: ChangesSection): Promise<Section> {
+  const items: { label: string; content: Html }[] = [];
+  const figures: Figure[] = [];
+  for (const comparison of section.comparisons) {
+    const { drawn, content } = await comparisonMarkup(comparison, section);
+    items.push({ label: comparison.name, content });
+    figures.push({
+      name: slug(`changes-${comparison.name}`),
+      title: `Change by ${comparison.name}`,
+      ...drawn,
+      records: recordsOf(comparison),
+      steps: ['behavior/compare'],
+    });
+  }
+  const body = html`<p>Each setting against its reference on the same prompts: differences are taken prompt by prompt, so that what prompts share does not widen the intervals. EMT at k = ${section.k}; p after Holm over the settings and attributes of a comparison. A setting is told from its reference where the interval excludes zero; where it includes zero nothing is shown, neither a change nor its absence.${intervalText(section.interval)}</p>${choices('Comparison', items)}`;
+  const summary = section.comparisons.map((comparison) => summaryOf(comparison, section.attribute));
+  return { id: 'changes', title: 'What changed', short: 'Changes', body, figures, summary };
+}
+
+/** The conclusions in plain text. */
+function summaryOf({ name, rows }: Comparison, attribute: string): SummaryTable {
+  const own = rows.filter((row) => row.metric === 'emt' && row.attribute === attribute && row.group === 'all');
+  return {
+    caption: `${name}: change of EMT of ${attributeLabel(attribute)}`,
+    head: ['Setting', 'Against', 'From', 'To', 'Difference', 'p', 'n'],
+    rows: own.map((row) => [
+      row.setting,
+      AGAINST[row.against],
+      plain(row.other),
+      plain(row.value),
+      plainEstimate(row.difference),
+      plain(row.p),
+      String(row.n),
+    ]),
+  };
+}
+
+function plain(value: number | null | undefined): string {
+  return value === null || value === undefined ? '–' : fixed(value, 3);
+}
+
+/** An estimate as plain text. */
+export function plainEstimate({ value, low, high, reason }: Estimate): string {
+  if (value === null) return reason ?? '–';
+  return low == null || high == null ? plain(value) : `${plain(value)} [${plain(low)}, ${plain(high)}]`;
+}
+
+/** Panels, and what their lines and marks mean. */
+type Drawn = Pick<Figure, 'panels' | 'legend'>;
+
+async function comparisonMarkup(
+  comparison: Comparison,
+  { attribute }: ChangesSection,
+): Promise<{ drawn: Drawn; content: Html }> {
+  const main = comparison.rows.filter((row) => row.metric === 'emt' && row.attribute === attribute);
+  const all = main.filter((row) => row.group === 'all');
+  const drawn = comparison.axis === undefined ? await dots(main) : await courses(comparison, all);
+  const key = drawn.legend === undefined ? null : legend(drawn.legend);
+  const said =
+    comparison.axis === undefined ? null : html`<p class="muted">Filled points: the interval excludes zero.</p>`;
+  const content = html`<h3>${comparison.name}</h3>${conclusions(all, attribute)}${said}${key}${strip(`Change by ${comparison.name}`, drawn.panels)}${costs(comparison)}${data(comparison)}`;
+  return { drawn, content };
+}
+
+/** Told apart, and which way. */
+export function verdict({ value, low, high }: Estimate): 'rises' | 'falls' | 'is not told apart' {
+  if (value === null || low == null || high == null || (low <= 0 && high >= 0)) return 'is not told apart';
+  return value > 0 ? 'rises' : 'falls';
+}
+
+const MOST_SENTENCES = 12;
+
+function conclusions(rows: readonly ChangeRow[], attribute: string): Html {
+  const settings = [...groupBy(rows, (row) => row.setting)];
+  const shown = settings.length <= MOST_SENTENCES ? settings : strongest(settings);
+  const left = settings.length - shown.length;
+  return html`<ul class="conclusions">${shown.map(([setting, own]) => sentence(setting, own, attribute))}${left > 0 ? html`<li>${left} more settings in the table.</li>` : null}</ul>`;
+}
+
+function strongest(settings: readonly [string, ChangeRow[]][]): [string, ChangeRow[]][] {
+  const size = ([, rows]: readonly [string, ChangeRow[]]): number =>
+    Math.abs(rows.find((row) => row.against === 'reference')?.difference.value ?? 0);
+  return [...settings].sort((a, b) => size(b) - size(a)).slice(0, MOST_SENTENCES);
+}
+
+function sentence(setting: string, rows: readonly ChangeRow[], attribute: string): Html {
+  const of = (against: ChangeRow['against']) => rows.find((row) => row.against === against);
+  const [own, equal, matched] = [of('reference'), of('controls'), of('controls_of_equal_perplexity')];
+  if (own === undefined) return html``;
+  const p = own.p === null ? '' : `, p ${own.p < 0.001 ? '< 0.001' : `= ${fixed(own.p, 3)}`}`;
+  const noise =
+    own.noiseSd === null
+      ? null
+      : html` Two replicates of the reference differ by a standard deviation of ${fixed(own.noiseSd, 3)}.`;
+  const held = [equal, matched].flatMap((row) =>
+    row === undefined
+      ? []
+      : [
+          html` Against ${AGAINST[row.against]}: ${row.difference.value === null ? (row.difference.reason ?? 'not known') : estimate(row.difference, 3)}.`,
+        ],
+  );
+  return html`<li><strong>${setting}</strong>: EMT of ${attributeLabel(attribute)} ${verdict(own.difference)}, ${estimate(own.difference, 3)} (from ${number(own.other, 3)} to ${number(own.value, 3)}${p}, n = ${own.n} prompts).${noise}${held}</li>`;
+}
+
+const GROUP_LABELS = { all: 'all prompts', toxic: 'prompts that score at least 0.5', nontoxic: 'prompts below 0.5' };
+
+/** Differences with whiskers, a line a setting. */
+async function dots(rows: readonly ChangeRow[]): Promise<Drawn> {
+  const own = rows.filter((row) => row.against === 'reference');
+  const settings = distinct(own.map((row) => row.setting));
+  const labels = shortLabels(settings, 20);
+  const groups = distinct(own.map((row) => GROUP_LABELS[row.group]));
+  const ends = own.flatMap(({ difference: { value, low, high } }) => [value, low, high]);
+  const draw = plotter(dotSpec(labels, groups, 'Change of EMT', roundDomain([...ends, -0.05, 0.05])));
+  const points = own.map((row) => ({
+    label: labels[settings.indexOf(row.setting)],
+    group: GROUP_LABELS[row.group],
+    value: row.difference.value,
+    low: row.difference.low ?? null,
+    high: row.difference.high ?? null,
+  }));
+  const label = `Change of EMT by setting: ${own.map((row) => `${row.setting} ${row.difference.value ?? 'unknown'}`).join('; ')}`;
+  const colors = ['var(--ink)', 'var(--series-2)', 'var(--series-1)'];
+  const shapes = ['circle', 'triangle-up', 'square'];
+  return {
+    panels: [{ caption: 'Change of EMT', drawing: await draw({ dots: points }, label) }],
+    legend: groups.map((name, i) => ({ label: name, color: colors[i]!, shape: shapes[i]! })),
+  };
+}
+
+const CONTROLS = 'controls';
+
+/** The course over the axis of numbers: of EMT, with the controls’, and of what the change costs. */
+async function courses({ axis, rows }: Comparison, emt: readonly ChangeRow[]): Promise<Drawn> {
+  const values = distinct(rows.flatMap(({ x }) => (x === null ? [] : [x]))).sort((a, b) => a - b);
+  const ends = roundDomain(values);
+  const x = {
+    title: axis!,
+    domain: values.every((value) => value >= 0) && values.length > 0 ? ([0, ends.domain[1]] as const) : ends.domain,
+    ticks: values.length <= 9 ? values : values.filter((_, i) => i % Math.ceil(values.length / 9) === 0),
+    format: '~g',
+  };
+  const panels: Panel[] = [];
+  const series = distinct(emt.map((row) => row.series));
+  for (const metric of ['emt', ...COSTS]) {
+    const of = metric === 'emt' ? emt : rows.filter((row) => row.metric === metric && row.group === 'all');
+    const own = of.filter((row) => row.against === 'reference');
+    if (own.length === 0) continue;
+    const ofControls = of.filter((row) => row.against === 'controls');
+    const control = (row: ChangeRow): number | null => {
+      const equal = ofControls.find((one) => one.x === row.x && one.series === row.series);
+      return equal?.other == null || row.other === null ? null : equal.other - row.other;
+    };
+    const range = roundDomain([
+      ...own.flatMap(({ difference: { value, low, high } }) => [value, low, high]),
+      ...own.map(control),
+      ...(metric === 'emt' ? [-0.05, 0.05] : []),
+    ]);
+    const y = { title: `Δ ${LABELS[metric] ?? metric}`, ...range, format: '+.3~g' };
+    const draw = plotter(layerSpec({ x, y, references: [CONTROLS], interval: 'whiskers' }));
+    for (const name of series) {
+      const line = own.filter((row) => row.series === name).sort((a, b) => a.x! - b.x!);
+      const points = line.map((row) => ({
+        x: row.x!,
+        y: row.difference.value,
+        firm: verdict(row.difference) !== 'is not told apart',
+      }));
+      const interval = line.map(({ x: at, difference: { low = null, high = null } }) => ({ x: at, low, high }));
+      const reference = line.flatMap((row) => {
+        const change = control(row);
+        return change === null ? [] : [{ x: row.x, y: change, name: CONTROLS }];
+      });
+      const caption = `${LABELS[metric] ?? metric}${series.length > 1 ? `, ${name}` : ''}`;
+      const label = describeCourse(`Change of ${caption}`, points, axis);
+      panels.push({ caption, drawing: await draw({ line: points, interval, reference, selectivity: [] }, label) });
+    }
+  }
+  const withControls = emt.some((row) => row.against === 'controls');
+  const key = { label: CONTROLS, color: referenceColor(0), dash: referenceDash(0) };
+  return { panels, ...(withControls && { legend: [key] }) };
+}
+
+/** What each setting costs, beside its effect. */
+function costs({ name, rows }: Comparison): Html | null {
+  const own = rows.filter((row) => row.against === 'reference' && row.group === 'all' && row.attribute === null);
+  const metrics = COSTS.filter((metric) => own.some((row) => row.metric === metric));
+  if (metrics.length === 0) return null;
+  const settings = [...groupBy(own, (row) => row.setting)];
+  const cell = (found: ChangeRow | undefined): Html =>
+    found === undefined || found.value === null
+      ? html`–`
+      : html`${fixed(found.value, decimalsFor(found.value))} <small>(${found.difference.value! >= 0 ? '+' : ''}${fixed(found.difference.value!, decimalsFor(found.difference.value!))})</small>`;
+  return tableMarkup({
+    caption: `${name}: what it costs; in brackets the change`,
+    captionShown: true,
+    head: ['Setting', ...metrics.map((metric) => LABELS[metric]!)],
+    rows: settings.map(([setting, of]) => [
+      setting,
+      ...metrics.map((metric) => cell(of.find((row) => row.metric === metric))),
+    ]),
+  });
+}
+
+function recordsOf({ rows }: Comparison): Readonly<Record<string, unknown>>[] {
+  return rows.map(({ difference: { value, low = null, high = null, reason = null }, value: own, ...row }) => ({
+    ...row,
+    value: own,
+    difference: value,
+    low,
+    high,
+    reason,
+  }));
+}
+
+function data({ name, rows }: Comparison): Html {
+  return dataBlock(slug(`changes-${name}`), recordsOf({ name, rows }), {
+    caption: `${name}: every difference`,
+    head: ['Setting', 'Against', 'Metric', 'Prompts', 'Value', 'Other', 'Difference', 'p', 'Agreement', 'n'],
+    headers: 4,
+    rows: rows.map((row) => [
+      row.setting,
+      AGAINST[row.against],
+      `${LABELS[row.metric] ?? row.metric}${row.attribute === null ? '' : `, ${attributeLabel(row.attribute)}`}`,
+      GROUP_LABELS[row.group],
+      number(row.value, 3),
+      number(row.other, 3),
+      estimate(row.difference, 3),
+      number(row.p, 3),
+      number(row.agreement, 2),
+      String(row.n),
+    ]),
+  });
+}

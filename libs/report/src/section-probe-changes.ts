@@ -1,0 +1,108 @@
+import { groupBy } from '@sonde/base';
+import { layerAxis, roundDomain } from './axes.ts';
+import type { Figure } from './figure.ts';
+import { attributeLabel, distinct, estimate, fixed, intervalText, number } from './format.ts';
+import { type Html, html } from './html.ts';
+import type { ProbeChangeRow, ProbeChangesSection } from './model.ts';
+import { choices, dataBlock, describeCourse, type Panel, type Section, strip } from './parts.ts';
+import { plotter } from './plot.ts';
+import { SCENARIO_LABELS, scenarioKey } from './scenarios.ts';
+import { verdict } from './section-changes.ts';
+import { slug } from './slug.ts';
+import { layerSpec } from './specs.ts';
+
+/** Whether what can be read from a model changed, layer by layer. */
+export async function probeChangesSection(section: ProbeChangesSection): Promise<Section> {
+  const { rows } = section;
+  const ends = rows.flatMap(({ difference: { value, low, high } }) => [value, low, high]);
+  const draw = plotter(
+    layerSpec({
+      x: layerAxis(Math.max(1, ...rows.map(({ layer }) => layer))),
+      y: { title: 'Δ r', ...roundDomain([...ends, -0.1, 0.1]), format: '+.2~f' },
+      references: [],
+      interval: 'band',
+    }),
+  );
+  const items: { label: string; content: Html }[] = [];
+  const figures: Figure[] = [];
+  for (const [label, own] of groupBy(rows, ({ comparison, setting }) => `${comparison}: ${setting}`)) {
+    const strips: Html[] = [];
+    const all: Panel[] = [];
+    for (const [target, ofTarget] of groupBy(own, (row) => row.target)) {
+      const panels: Panel[] = [];
+      for (const [scenario, course] of groupBy(ofTarget, (row) => row.scenario)) {
+        const sorted = [...course].sort((a, b) => a.layer - b.layer);
+        const line = sorted.map((row) => ({
+          x: row.layer,
+          y: row.difference.value,
+          firm: verdict(row.difference) !== 'is not told apart',
+        }));
+        const interval = sorted.map(({ layer, difference: { low = null, high = null } }) => ({ x: layer, low, high }));
+        const caption = `${SCENARIO_LABELS[scenario]}, ${attributeLabel(target)}`;
+        const drawing = await draw(
+          { line, interval, reference: [], selectivity: [] },
+          describeCourse(`Change of r, ${label}, ${caption}`, line),
+        );
+        panels.push({ caption, drawing });
+      }
+      all.push(...panels);
+      strips.push(strip(`${label}, ${attributeLabel(target)}`, panels));
+    }
+    figures.push({
+      name: slug(`probe-changes-${label}`),
+      title: `Change of r: ${label}`,
+      panels: all,
+      records: recordsOf(own),
+      steps: ['probe/compare'],
+    });
+    items.push({ label, content: html`<h3>${label}</h3>${conclusions(own)}${strips}${data(label, own)}` });
+  }
+  const spread = rows.some(({ targetSdRatio }) => targetSdRatio !== null && Math.abs(targetSdRatio - 1) > 0.01);
+  const body = html`<p>How much better (above zero) or worse a probe reads the changed model than its reference, at the same layer: the difference of held-out correlations, over the same prompts. A probe is fitted to each model anew, so no change here means that what is encoded can still be read, not that the model uses it alike. Filled points have an interval that excludes zero; there are many layers, so one of them alone says little.${intervalText(section.interval)}</p>${spread ? html`<p class="warning">Some settings were probed on labels of another spread than the reference’s (see the table): a correlation grows with the spread of its labels, so such a difference is no difference of encoding yet.</p>` : null}${scenarioKey(distinct(rows.map((row) => row.scenario)))}${choices('Setting', items)}`;
+  return { id: 'probe-changes', title: 'What probes read from it', short: 'Probe changes', body, figures };
+}
+
+/** For each scenario and target: at how many layers probes tell the two apart. */
+function conclusions(rows: readonly ProbeChangeRow[]): Html {
+  const groups = [
+    ...groupBy(rows, ({ scenario, target }) => `${SCENARIO_LABELS[scenario]}, ${attributeLabel(target)}`),
+  ];
+  return html`<ul class="conclusions">${groups.map(([name, own]) => {
+    const [up, down] = (['rises', 'falls'] as const).map(
+      (way) => own.filter((row) => verdict(row.difference) === way).length,
+    );
+    const known = own.flatMap(({ difference: { value } }) => (value === null ? [] : [value]));
+    if (known.length === 0) return html`<li>${name}: not known.</li>`;
+    const mean = known.reduce((sum, value) => sum + value / known.length, 0);
+    return html`<li><strong>${name}</strong>: r changes by ${fixed(mean, 3)} on average over ${own.length} layers; it rises at ${up} and falls at ${down} of them beyond their intervals.</li>`;
+  })}</ul>`;
+}
+
+function recordsOf(rows: readonly ProbeChangeRow[]): Readonly<Record<string, unknown>>[] {
+  return rows.map(({ difference: { value, low = null, high = null, reason = null }, value: own, ...row }) => ({
+    ...row,
+    value: own,
+    difference: value,
+    low,
+    high,
+    reason,
+  }));
+}
+
+function data(label: string, rows: readonly ProbeChangeRow[]): Html {
+  return dataBlock(slug(`probe-changes-${label}`), recordsOf(rows), {
+    caption: `${label}: every difference`,
+    head: ['Scenario', 'Target', 'Layer', 'r', 'Reference', 'Difference', 'Spread of labels', 'n'],
+    headers: 3,
+    rows: rows.map((row) => [
+      SCENARIO_LABELS[row.scenario],
+      attributeLabel(row.target),
+      String(row.layer),
+      number(row.value, 3),
+      number(row.other, 3),
+      estimate(row.difference, 3),
+      number(row.targetSdRatio, 2),
+      String(row.n),
+    ]),
+  });
+}

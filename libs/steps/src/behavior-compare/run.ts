@@ -1,0 +1,289 @@
+import { groupBy, UserError } from '@sonde/base';
+import type { RunContext } from '@sonde/executor';
+import { CHANGES, chooseAttributes, type Prompts, type RowOf, readPrompts, writeRows } from '@sonde/formats';
+import {
+  adjustPValues,
+  bootstrapInterval,
+  bootstrapStatistic,
+  comparePaired,
+  INTERVAL_UNITS,
+  inSubset,
+  PROMPT_SUBSETS,
+  pearson,
+  type ResampleProvider,
+  resampler,
+  standardDeviation,
+} from '@sonde/statistics';
+import { axesText, settingText } from '../shared/axes.ts';
+import { divide } from '../shared/baseline.ts';
+import { GROUP_OF } from '../shared/groups.ts';
+import type { Config } from './config.ts';
+import { type ControlCurve, controlCurve } from './matched.ts';
+import { logPerplexity, type Measure, valuesOf } from './measures.ts';
+import { type Observed, observe, partnersOf, requireAlike, type Setting, settingsOf } from './observed.ts';
+
+type Row = RowOf<typeof CHANGES>;
+
+/** What every comparison of the step shares. */
+interface Shared {
+  readonly config: Config;
+  readonly resamples: ResampleProvider;
+  readonly prompts: Prompts | undefined;
+  readonly empty: number;
+}
+
+/** Both sides of a comparison, prompt by prompt. */
+interface Sides {
+  readonly setting: Setting;
+  readonly against: Row['against'];
+  readonly ids: readonly string[];
+  /** What the setting is held against; runs where there are such, for their replicates. */
+  readonly others: readonly Observed[];
+  other(measure: Measure, ids: readonly string[]): Float64Array | undefined;
+}
+
+const PERPLEXITY = 'perplexity';
+
+/** `behavior/compare`. */
+export async function run({ config, output }: RunContext<Config>): Promise<void> {
+  const { runs, references } = await sidesRead(config);
+  const controls = config.controls && (await observe(config.controls, undefined, config.control_losses));
+  requireAlike([...runs, ...references, ...(controls ?? [])]);
+  const { bootstrap } = config;
+  const shared: Shared = {
+    config,
+    resamples: resampler(bootstrap.seed, 'prompts', bootstrap.resamples),
+    prompts: config.prompts && (await readPrompts(config.prompts.path, config.prompts.ref)),
+    empty: config.empty === 'lowest' ? 0 : Number.NaN,
+  };
+  const rows = settingsOf(runs, config.over).flatMap((setting) =>
+    sidesOf(setting, references, controls, shared).flatMap((sides) => rowsOf(sides, shared)),
+  );
+  await writeRows(output('changes'), CHANGES, adjusted(rows));
+}
+
+async function sidesRead(config: Config): Promise<{ runs: Observed[]; references: Observed[] }> {
+  const { baseline, reference, reference_continuations, reference_losses, scores, continuations, losses } = config;
+  if (baseline === undefined) {
+    return {
+      runs: await observe(scores, continuations, losses),
+      references: await observe(reference ?? [], reference_continuations, reference_losses),
+    };
+  }
+  const [ofScores, ofTexts, ofLosses] = [scores, continuations, losses].map((all) => all && divide(all, baseline));
+  return {
+    runs: await observe(ofScores!.settings, ofTexts?.settings, ofLosses?.settings),
+    references: await observe(ofScores!.references, ofTexts?.references, ofLosses?.references),
+  };
+}
+
+function uniqueOf<T>(items: readonly T[]): T[] {
+  return [...new Set(items)];
+}
+
+/** What a setting is held against. */
+function sidesOf(
+  setting: Setting,
+  references: readonly Observed[],
+  controls: readonly Observed[] | undefined,
+  { config, empty }: Shared,
+): Sides[] {
+  const partners = uniqueOf(setting.runs.flatMap((run) => partnersOf(run, references)));
+  if (partners.length === 0) {
+    throw new UserError(
+      'ids',
+      `${axesText(setting)} has no reference with equal values on the axes that both have`,
+      'Give `reference` the same values on the axes that it shares with `scores`, or no such axis.',
+    );
+  }
+  const { promptIds } = setting.runs[0]!.grid;
+  const ofRuns = (against: Row['against'], others: readonly Observed[]): Sides => ({
+    setting,
+    against,
+    ids: promptIds,
+    others,
+    other: (measure, ids) => valuesOf(measure, others, ids, empty),
+  });
+  const sides = [ofRuns('reference', partners)];
+  const equals = partnersOf(setting, controls ?? []);
+  if (equals.length > 0) sides.push(ofRuns('controls', equals));
+  const cost = logPerplexity(setting.runs, promptIds);
+  if (controls === undefined || config.control_losses === undefined || cost === null) return sides;
+  const curve: ControlCurve = controlCurve(
+    [{ axes: {}, runs: partners }, ...settingsOf(relatedTo(setting, controls), config.over)],
+    promptIds,
+  );
+  return [
+    ...sides,
+    {
+      setting,
+      against: 'controls_of_equal_perplexity',
+      ids: promptIds,
+      others: [],
+      other: (measure, ids) => curve.at(cost, measure, ids, empty),
+    },
+  ];
+}
+
+/** The controls of the same model: of whatever strength. */
+function relatedTo({ axes }: Setting, controls: readonly Observed[]): Observed[] {
+  const { model } = axes;
+  return model === undefined ? [...controls] : partnersOf({ axes: { model } }, controls);
+}
+
+function measuresOf({ setting, against }: Sides, { config }: Shared): Measure[] {
+  const { grid, tokens } = setting.runs[0]!;
+  const attributes = chooseAttributes(grid.attributes, config.attributes, 'the scores');
+  const ofScores = attributes.flatMap((attribute): Measure[] =>
+    (['emt', 'toxicity_probability', 'mean_score'] as const).map((metric) => ({ metric, attribute })),
+  );
+  const ofTexts: Measure[] = (['distinct_2', 'tokens'] as const).map((metric) => ({ metric, attribute: null }));
+  return against === 'reference' && tokens !== undefined ? [...ofScores, ...ofTexts] : ofScores;
+}
+
+function rowsOf(sides: Sides, shared: Shared): Row[] {
+  const { prompts } = shared;
+  const rows = measuresOf(sides, shared).flatMap((measure) => {
+    const { attribute } = measure;
+    const subsets = prompts === undefined || attribute === null ? (['all'] as const) : PROMPT_SUBSETS;
+    return subsets.map((subset) => {
+      const own = (id: string): number => prompts?.byId.get(id)?.score[attribute ?? ''] ?? Number.NaN;
+      const ids = sides.ids.filter((id) => inSubset(subset, own(id)));
+      return rowOf(measure, GROUP_OF[subset], ids, sides, shared);
+    });
+  });
+  return sides.against === 'reference' && shared.config.losses !== undefined
+    ? [...rows, perplexityRow(sides, shared)]
+    : rows;
+}
+
+type Named = Pick<Row, 'comparison' | 'setting' | 'axes' | 'against' | 'k' | 'replicates'>;
+
+function namesOf({ setting, against }: Sides, { config }: Shared): Named {
+  return {
+    comparison: config.name,
+    setting: settingText(setting),
+    axes: setting.axes,
+    against,
+    k: setting.runs[0]!.grid.k,
+    replicates: setting.runs.length,
+  };
+}
+
+function meanOf(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((sum, value) => sum + value / values.length, 0);
+}
+
+function rowOf(measure: Measure, group: Row['group'], ids: readonly string[], sides: Sides, shared: Shared): Row {
+  const { config, resamples, empty } = shared;
+  const own = valuesOf(measure, sides.setting.runs, ids, empty);
+  const other = sides.other(measure, ids);
+  const named = { ...namesOf(sides, shared), metric: measure.metric, attribute: measure.attribute, group };
+  if (other === undefined)
+    return { ...named, ...NOTHING, n: 0, missing: ids.length, reason: 'no_control_costs_as_much' };
+  const { n, missing, difference, interval, effect_size, p } = comparePaired(other, own, {
+    level: config.bootstrap.level,
+    resamples,
+    seed: config.bootstrap.seed,
+  });
+  if (difference === null) return { ...named, ...NOTHING, n, missing, reason: 'no_prompts' };
+  const both = ids.map((_, p) => p).filter((p) => !Number.isNaN(own[p]! - other[p]!));
+  const [x, y] = [both.map((p) => own[p]!), both.map((p) => other[p]!)];
+  return {
+    ...named,
+    value: meanOf(x),
+    other: meanOf(y),
+    difference,
+    low: interval?.low ?? null,
+    high: interval?.high ?? null,
+    p,
+    p_adjusted: null,
+    effect_size,
+    agreement: pearson(x, y).r,
+    ...spreads(
+      measure,
+      both.map((p) => ids[p]!),
+      sides,
+      empty,
+    ),
+    n,
+    missing,
+    reason: null,
+  };
+}
+
+const NOTHING = {
+  value: null,
+  other: null,
+  difference: null,
+  low: null,
+  high: null,
+  p: null,
+  p_adjusted: null,
+  effect_size: null,
+  agreement: null,
+  replicate_sd: null,
+  noise_sd: null,
+} as const;
+
+/** How far replicates differ: of the setting, each against its own references, and of the reference itself. */
+function spreads(
+  measure: Measure,
+  ids: readonly string[],
+  { setting, others }: Sides,
+  empty: number,
+): Pick<Row, 'replicate_sd' | 'noise_sd'> {
+  const overall = (runs: readonly Observed[]): number => meanOf(valuesOf(measure, runs, ids, empty));
+  const differences = setting.runs.map((run) => {
+    const partners = partnersOf(run, others);
+    return overall([run]) - overall(partners.length > 0 ? partners : others);
+  });
+  const ofReference = standardDeviation(Float64Array.from(others, (run) => overall([run])));
+  return {
+    replicate_sd: others.length === 0 ? null : standardDeviation(Float64Array.from(differences)),
+    noise_sd: ofReference === null ? null : Math.SQRT2 * ofReference,
+  };
+}
+
+/** Perplexity is a ratio of sums over prompts, so its difference is resampled whole. */
+function perplexityRow(sides: Sides, shared: Shared): Row {
+  const { setting, others, ids } = sides;
+  const { resamples, config } = shared;
+  const known = ids.filter((id) => [...setting.runs, ...others].every(({ losses }) => losses?.get(id)?.nll != null));
+  const named = { ...namesOf(sides, shared), metric: PERPLEXITY, attribute: null, group: 'all' } as const;
+  const missing = ids.length - known.length;
+  const perplexity = (runs: readonly Observed[], drawn?: Uint32Array): number | null => {
+    const log = logPerplexity(runs, known, drawn);
+    return log === null ? null : Math.exp(log);
+  };
+  const [value, other] = [perplexity(setting.runs), perplexity(others)];
+  if (value === null || other === null) return { ...named, ...NOTHING, n: 0, missing, reason: 'no_tokens' };
+  const difference = value - other;
+  const interval =
+    known.length < INTERVAL_UNITS
+      ? null
+      : bootstrapInterval(
+          bootstrapStatistic((drawn) => {
+            const [after, before] = [perplexity(setting.runs, drawn), perplexity(others, drawn)];
+            return after === null || before === null ? null : after - before;
+          }, resamples(known.length)),
+          difference,
+          { level: config.bootstrap.level },
+        );
+  const ends = { low: interval?.low ?? null, high: interval?.high ?? null };
+  return { ...named, ...NOTHING, value, other, difference, ...ends, n: known.length, missing, reason: null };
+}
+
+/** Corrects p over the settings and attributes of each metric. */
+function adjusted(rows: readonly Row[]): Row[] {
+  const places = groupBy([...rows.keys()], (i) => `${rows[i]!.against} ${rows[i]!.metric} ${rows[i]!.group}`);
+  const found = [...rows];
+  for (const family of places.values()) {
+    const corrected = adjustPValues(
+      family.map((i) => rows[i]!.p),
+      'holm',
+    );
+    for (const [place, i] of family.entries()) found[i] = { ...rows[i]!, p_adjusted: corrected[place]! };
+  }
+  return found;
+}
