@@ -22,7 +22,7 @@ models.numbers = cache(models.numbers)
 transformers.logging.set_verbosity(logging.CRITICAL)
 
 NAMES = {"architectures", "model_type", "dtype", "torch_dtype", "transformers_version", "_name_or_path"}
-NAMES |= {"return_dict", "output_hidden_states", "output_attentions"}
+NAMES |= {"attn_implementation", "return_dict", "output_hidden_states", "output_attentions"}
 """What is not of the network: its kind, how its weights are stored, and what Python gives back."""
 
 ROPE = {"rope_theta", "rope_scaling", "rope_parameters"}
@@ -190,7 +190,7 @@ def defaults(architecture: str) -> dict:
 def outcome(fields: dict) -> dict:
     """Shapes of the weights, and logits."""
     config = plain_config(fields)
-    model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+    model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation=models.implementation(fields)).eval()
     tied = set(model._tied_weights_keys) if config.tie_word_embeddings else set()
     shapes = models.fill(model, [name for name in model.state_dict() if name not in tied], 1, 0.6)
     with torch.no_grad():

@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import { isRecord, UserError } from '@sonde/base';
 import { openSafetensors, type SafetensorsFile, type TensorInfo } from '@sonde/tensors';
 import { type Folder, type LocalFolder, listed, readJsonIn, requireFile } from './folder.ts';
+import type { Packed } from './packed/types.ts';
 import { listReadyFiles } from './ready-folder.ts';
 
 /** A weight and the file in which it lies. */
 export interface Weight {
   readonly file: SafetensorsFile;
   readonly info: TensorInfo;
+  /** How it is read where another program has quantised it; `info` is then what it looks like afterwards. */
+  readonly packed?: Packed;
 }
 
 /** The name that a weight has in its file. */

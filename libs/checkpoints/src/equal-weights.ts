@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { UserError } from '@sonde/base';
 import { elementCount, widenBfloat16, widenFloat16 } from '@sonde/tensors';
 import type { Weight } from './checkpoint.ts';
+import { readWeight } from './read-weight.ts';
 
 /** Numbers compared at a time. */
 const AT_ONCE = 2 ** 20;
@@ -9,6 +10,10 @@ const AT_ONCE = 2 ** 20;
 /** Whether two weights of floating-point numbers have the same shape and numbers, however each is stored. */
 export async function equalWeights(a: Weight, b: Weight): Promise<boolean> {
   if (a.info.shape.join() !== b.info.shape.join()) return false;
+  if (a.packed || b.packed) {
+    const [one, other] = [await readWeight(a), await readWeight(b)];
+    return one.every((value, i) => value === other[i]);
+  }
   const files = [await open(a.file.path, 'r'), await open(b.file.path, 'r')] as const;
   try {
     const count = elementCount(a.info.shape);

@@ -1,6 +1,5 @@
 import { UserError } from '@sonde/base';
-import { findNonFinite, weightName } from '@sonde/checkpoints';
-import { readFloat32 } from '@sonde/tensors';
+import { findNonFinite, readWeight } from '@sonde/checkpoints';
 import type { Engine } from './engine.ts';
 import type { Plan } from './interventions.ts';
 import { internalsOf, type Model } from './model.ts';
@@ -15,8 +14,7 @@ async function nonFiniteWeight(model: Model): Promise<string | null> {
   ]);
   const own = [...checkpoint.weights].map(([name, weight]) => [name, weight, precision.dtype] as const);
   for (const [name, weight, dtype] of [...own, ...low]) {
-    const { data } = await readFloat32(weight.file, weightName(weight));
-    const found = findNonFinite(data, dtype);
+    const found = findNonFinite(await readWeight(weight), dtype);
     if (found) return `weight "${name}" in ${weight.file.path} holds ${found.what} (element ${found.at})`;
   }
   return null;

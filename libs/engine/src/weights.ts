@@ -8,6 +8,7 @@ import {
   openAdapter,
   openCheckpoint,
   type Precision,
+  unpack,
 } from '@sonde/checkpoints';
 import { type Network, type TextPart, textPart } from '@sonde/networks';
 import { elementCount } from '@sonde/tensors';
@@ -32,13 +33,15 @@ export async function openWeights<Head>(
     config: Readonly<Record<string, unknown>>,
   ) => { readonly architecture: string; readonly network: Network<Head> },
 ): Promise<OpenedWeights<Head>> {
-  const whole = await openCheckpoint(folder);
+  const whole = await unpack(await openCheckpoint(folder));
   const part = textPart(whole.config, join(folder.path, 'config.json'));
   const checkpoint = part ? { ...whole, config: part.config, weights: renamed(whole.weights, part) } : whole;
   const { architecture, network } = describe(folder.path, await withOwnHead(checkpoint));
   const added: Adapter | null = adapterFolder === undefined ? null : await openAdapter(adapterFolder, whole);
   const adapter = added && part ? { ...added, modules: renamed(added.modules, part, true) } : added;
-  const stored = [...checkpoint.weights.values()].map(({ info }) => [info.dtype, elementCount(info.shape)] as const);
+  const stored = [...checkpoint.weights.values()].map(
+    ({ info, packed }) => [packed?.format ?? info.dtype, elementCount(info.shape)] as const,
+  );
   return { architecture, network, weights: { checkpoint, adapter, precision }, dtypes: countByType(stored) };
 }
 

@@ -57,6 +57,19 @@ describe('the architectures', () => {
     const tried = GOLDENS.flatMap((name) => readGolden(name).config.architectures as string[]);
     expect([...new Set(tried)].sort()).toEqual(supported);
   });
+
+  test('are verified for what the documentation says', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../../docs/reference/models.md'), 'utf8');
+    const rows = [...text.matchAll(/^\| `(\w+)` \|.*\| ([^|]*) \|$/gm)].filter(([, name]) => name! in LANGUAGE_MODELS);
+    const said = rows.map(([, name, words]) => [name!, words!.trim()]);
+    const parts = { adapters: 'adapter', precision: 'precision', router: 'router', sites: 'inside' } as const;
+    const held = said.map(([name]) => {
+      const goldens = GOLDENS.map(readGolden).filter(({ config }) => (config.architectures as string[])[0] === name);
+      const has = Object.entries(parts).filter(([, part]) => goldens.some((golden) => golden[part] !== undefined));
+      return [name!, has.map(([word]) => word).join(', ')];
+    });
+    expect(Object.fromEntries(said)).toEqual(Object.fromEntries(held));
+  });
 });
 
 describe.each(GOLDENS)('%s', (name) => {
@@ -126,6 +139,18 @@ describe.each(GOLDENS)('%s', (name) => {
         capture(model, [{ prompt: plain('p', text) }], { layers: [0], sites: ['router'], pool: ['prompt'] }),
       ).rejects.toThrow(/"router" is in the layers of blocks with experts alone/);
     });
+
+  test('quantised, generates for a prompt alone what it generates among others', async () => {
+    const quantised = await openModel(model.folder, { ...cpu, quantization: 'int4' });
+    const { capture: _, ...plainly } = options;
+    const { continuations } = await generate(quantised, prompts, plainly);
+    for (const [i, prompt] of prompts.entries()) {
+      const alone = await generate(quantised, [prompt], plainly);
+      const among = continuations.slice(i * 3, i * 3 + 3);
+      expect(alone.continuations.map(({ tokenIds }) => tokenIds)).toEqual(among.map(({ tokenIds }) => tokenIds));
+    }
+    await quantised.close();
+  });
 
   test('leaves out a bypassed block, and its attention or MLP alone', async () => {
     const states = async (...kinds: ('bypass' | 'bypass_attention' | 'bypass_mlp')[]): Promise<Float32Array> => {

@@ -105,7 +105,7 @@ export function interventionsOf(run: GoldenRun, sizeOf: (site: Site) => number):
 }
 
 /** The numbers that `fill` in `tools/goldens/models.py` gives to weights. */
-function fill(shapes: Shapes, firstSeed: number, scale: number): Record<string, TensorEntry> {
+export function fill(shapes: Shapes, firstSeed: number, scale: number): Record<string, TensorEntry> {
   const entries = shapes.map(([name, shape], i): [string, TensorEntry] => {
     const count = shape.reduce((a, b) => a * b);
     const data = numbers(firstSeed + i, count, scale);

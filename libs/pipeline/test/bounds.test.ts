@@ -1,3 +1,5 @@
+import { truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { folderOf, graph, load, loadFile, problems, task } from './help.ts';
 
@@ -18,6 +20,15 @@ describe('work that a small file could ask for without end', () => {
       step(`a: [${numbers(400)}], b: [${numbers(75)}], exclude: [{a: 0, b: 1}, {a: 1}, ${entries.join(',')}]`),
     );
     expect(found.ok && found.graph.tasks.length).toBe(400 * 75 - 1 - 75);
+  });
+
+  it('of a file is refused beyond 64 MiB, without reading it', async () => {
+    const folder = await folderOf({ 'large.yaml': 'sonde: 1\n' });
+    await truncate(join(folder, 'large.yaml'), 64 * 1024 * 1024 + 1);
+    const found = await loadFile(folder, 'large.yaml');
+    expect(found.ok ? [] : found.diagnostics).toMatchObject([
+      { code: 'SND102', message: expect.stringContaining('is larger than 64 MiB') },
+    ]);
   });
 
   const codes: readonly (readonly [what: string, body: string, code: string])[] = [

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -37,6 +37,28 @@ describe('command', () => {
       outputs: { t: { type: 'table', file: 't.csv' } },
     });
     expect(await result.rows('t')).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  it('tells of files that change outside its folder while it runs', async () => {
+    const place = path.join(folder, 'outside');
+    await mkdir(path.join(place, 'store'), { recursive: true });
+    for (const name of ['kept.txt', 'changed.txt', 'store/store.json']) await writeFile(path.join(place, name), 'a');
+    const before = process.cwd();
+    process.chdir(place);
+    try {
+      const script = `const fs = require('fs'); fs.writeFileSync('t.json', '1');
+        for (const name of ['changed.txt', 'made.txt', '.hidden', 'store/blob']) fs.appendFileSync(process.argv[1] + '/' + name, 'more');`;
+      const outputs = { t: { type: 'json', file: 't.json' } };
+      const { warnings } = await runStep('command', folder, { argv: node(script, place), outputs });
+      expect(warnings).toEqual([expect.stringContaining(`changed in ${place}: changed changed.txt, made made.txt. `)]);
+      const quiet = await runStep('command', folder, {
+        argv: node("require('fs').writeFileSync('t.json', '1')"),
+        outputs,
+      });
+      expect(quiet.warnings).toEqual([]);
+    } finally {
+      process.chdir(before);
+    }
   });
 
   it('passes only a small environment', async () => {

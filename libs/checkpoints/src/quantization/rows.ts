@@ -1,9 +1,7 @@
-import { readFloat32, readTensor } from '@sonde/tensors';
+import { readTensor } from '@sonde/tensors';
 import { type Weight, weightName } from '../checkpoint.ts';
+import { openWeight, pieces } from '../read-weight.ts';
 import type { LinearShape } from './format.ts';
-
-/** Numbers that are read and quantised at a time: the event loop and the memory are free in between. */
-const CHUNK = 1 << 21;
 
 /** The rows of a weight W [out, in], wherever and however it is stored. */
 export interface StoredRows {
@@ -21,17 +19,18 @@ export interface Layout {
   readonly part?: number;
 }
 
-/** The rows of a weight stored as floats. */
+/** The rows of a weight stored as floats, or packed. */
 export function floatRows(weight: Weight, [rows, columns]: LinearShape, layout: Layout = {}): StoredRows {
-  const name = weightName(weight);
   const { transposed = false, part } = layout;
-  const read = async (from: number, to: number): Promise<Float32Array> => {
-    const { data } = await readFloat32(weight.file, name, part === undefined ? [from, to] : [part, part + 1]);
-    return part === undefined || transposed ? data : data.subarray(from * columns, to * columns);
-  };
   return {
     path: weight.file.path,
     async *read(step) {
+      const stored = await openWeight(weight);
+      const read = async (from: number, to: number): Promise<Float32Array> => {
+        if (part === undefined) return stored(from, to);
+        const data = await stored(part, part + 1);
+        return transposed ? data : data.subarray(from * columns, to * columns);
+      };
       if (transposed) {
         yield transpose(await read(0, columns), [rows, columns]);
         return;
@@ -72,12 +71,6 @@ export function mxfp4Rows(blocks: Weight, scales: Weight, [rows, columns]: Linea
 
 function bytesOf({ data }: { readonly data: ArrayBufferView }): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-/** [first, past the last] of rows, by pieces of a moderate size. */
-function* pieces(rows: number, columns: number, step: number): Generator<readonly [number, number]> {
-  const count = step * Math.max(1, Math.floor(CHUNK / (step * columns)));
-  for (let row = 0; row < rows; row += count) yield [row, Math.min(rows, row + count)];
 }
 
 function transpose(stored: Float32Array, [output, input]: LinearShape): Float32Array {

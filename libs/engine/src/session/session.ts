@@ -6,6 +6,7 @@ import {
   type Checkpoint,
   type Precision,
   planQuantizedFile,
+  planUnpackedFile,
   type Quantization,
 } from '@sonde/checkpoints';
 import type { WeighedGraph, WeightSource } from '@sonde/networks';
@@ -80,10 +81,12 @@ export function planSession(
   const { dtype, quantization } = precision;
   const plan = (asked: Quantization | null) => {
     const quantized = planQuantizedFile('quantized.bin', asked, dtype);
-    const source = { folder: checkpoint.folder, weights: checkpoint.weights, adapter, dtype, quantized, locate };
-    return { quantized, ...build(source) };
+    const unpacked = planUnpackedFile('unpacked.bin');
+    const { folder, weights } = checkpoint;
+    const source = { folder, weights, adapter, dtype, quantized, unpacked, locate };
+    return { quantized, unpacked, ...build(source) };
   };
-  const { graph, parameters, quantized } = plan(quantization);
+  const { graph, parameters, quantized, unpacked } = plan(quantization);
   const bytesAs = (asked: Quantization | null): number => {
     const planned = asked === quantization ? { quantized, parameters } : plan(asked);
     const { numbers, bytes } = planned.quantized.placed();
@@ -95,6 +98,7 @@ export function planSession(
     try {
       for (const [path, name] of files) await placeFile(path, join(folder, name));
       await quantized.write(join(folder, quantized.location));
+      await unpacked.write(join(folder, unpacked.location));
       const path = join(folder, 'model.onnx');
       await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
       return await openSession(path, placement.provider, placement.threads);

@@ -42,8 +42,9 @@ export function describeFalcon(config: Fields): LanguageModel {
     ...(hasAlibi ? { cachedSize: headSize + 1 } : {}),
   };
   const scale = 1 / Math.sqrt(headSize);
-  // Twice, as transformers' eager attention has it: once in the mask, once in the scores.
-  const options = hasAlibi ? { alibi: { slopes: alibiSlopes(heads), coarse: true, factor: 2 * scale } } : {};
+  // transformers' eager attention, which it takes where it is told to, adds it twice: in the mask and to the scores.
+  const times = config.value('attn_implementation') === 'eager' ? 2 : 1;
+  const options = hasAlibi ? { alibi: { slopes: alibiSlopes(heads), coarse: true, factor: times * scale } } : {};
   const bias = config.flag('bias', false);
   const mlp = {
     hiddenSize,

@@ -9,6 +9,7 @@ import {
   mxfp4Rows,
   type QuantizedFile,
   type StoredRows,
+  type UnpackedFile,
   type Weight,
   type WeightDtype,
 } from '@sonde/checkpoints';
@@ -24,6 +25,8 @@ export interface WeightSource {
   readonly dtype: WeightDtype | null;
   /** Where weights go that are quantised: those of blocks, if they are to be, and those that are stored so. */
   readonly quantized: QuantizedFile;
+  /** Where weights go that are stored packed, if they are not quantised anew. */
+  readonly unpacked: UnpackedFile;
   /** The name under which a file lies beside the graph. */
   readonly locate: (path: string) => string;
 }
@@ -93,9 +96,14 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
 
   const quantized = new Map<string, { codes: Value; scales: Value }>();
 
-  const checkShape = (name: string, { file, info }: Weight, shape: readonly number[]): void => {
+  const checkShape = (name: string, { file, info, packed }: Weight, shape: readonly number[]): void => {
     if (info.shape.length !== shape.length || info.shape.some((size, i) => size !== shape[i])) {
-      const advice = /\.lora_[AB]$/.test(name) ? ' Is the adapter for another model?' : '';
+      const isTurned = packed && info.shape.join() === shape.toReversed().join();
+      const advice = /\.lora_[AB]$/.test(name)
+        ? ' Is the adapter for another model?'
+        : isTurned
+          ? ` It is stored as ${packed.format}, the other way round than this class (Conv1D) has it, which is not read.`
+          : '';
       throw new UserError(
         'model',
         `${file.path}: "${name}" has shape [${info.shape.join(', ')}]; the configuration makes it [${shape.join(', ')}].${advice}`,
@@ -123,14 +131,17 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
   /** @param piece which of several equal pieces of the tensor, and of how many */
   const placeAt = (
     name: string,
-    { file, info }: Weight,
+    weight: Weight,
     dataType: DataType,
     shape: readonly number[],
     dtype: WeightDtype | null,
     piece: { readonly number: number; readonly of: number } = { number: 0, of: 1 },
   ): Value => {
+    const { file, info, packed } = weight;
     const length = info.byteLength / piece.of;
-    const where = { location: source.locate(file.path), offset: info.offset + piece.number * length, length };
+    const where = packed
+      ? source.unpacked.place(weight)
+      : { location: source.locate(file.path), offset: info.offset + piece.number * length, length };
     let value = graph.external(name, dataType, shape, where);
     for (const to of castsOf(dataType, dtype)) value = graph.node('Cast', [value], { to: DATA_TYPES[to] });
     placed.set(name, value);

@@ -6,6 +6,7 @@ import type { ArtifactType } from '@sonde/pipeline';
 import { readTable, writeParquet } from '@sonde/tables';
 import { openSafetensors } from '@sonde/tensors';
 import type { Config, OutputFile } from './config.ts';
+import { changesBetween, snapshotOf } from './outside.ts';
 import { type Ended, runProgram } from './program.ts';
 
 /** Lines of the program's output that a failure shows. */
@@ -104,8 +105,10 @@ export async function run({ config, output, scratch, signal, log }: RunContext<C
   for (const [name, { file }] of Object.entries(outputs)) paths.set(`outputs.${name}`, path.join(folder, file));
   const [program = '', ...args] = config.argv.map((argument) => fill(argument, paths));
   const env = Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, fill(value, paths)]));
+  const before = await snapshotOf(process.cwd());
   const ended = await runProgram(program, args, { folder, env: environment(env), signal });
   sayLeftBehind(program, ended, log);
+  if (before !== undefined) await sayOutside(program, before, log);
   const { code, by, said } = ended;
   if (code !== 0) {
     const how = by === null ? `ended with status ${code}` : `was ended by ${by}`;
@@ -113,6 +116,17 @@ export async function run({ config, output, scratch, signal, log }: RunContext<C
   }
   for (const [name, spec] of Object.entries(outputs))
     await takeOutput(name, spec, paths.get(`outputs.${name}`)!, output(name), said);
+}
+
+async function sayOutside(program: string, before: ReadonlyMap<string, string>, log: RunContext['log']): Promise<void> {
+  const after = await snapshotOf(process.cwd());
+  const changes = after === undefined ? [] : changesBetween(before, after);
+  if (changes.length === 0) return;
+  const more = changes.length > 3 ? `, and ${changes.length - 3} more` : '';
+  log(
+    'warning',
+    `while ${program} ran, files outside its folder changed in ${process.cwd()}: ${changes.slice(0, 3).join(', ')}${more}. What a program writes there is no output, and is not there where its result comes from the store`,
+  );
 }
 
 function sayLeftBehind(program: string, { leftBehind }: Ended, log: RunContext['log']): void {

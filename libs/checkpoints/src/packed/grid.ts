@@ -1,0 +1,42 @@
+import { UserError } from '@sonde/base';
+import type { Weight } from '../checkpoint.ts';
+
+/** Of a scale for each block of a weight [out, in]: rows and columns of a block, and how many blocks a row of them has. */
+export interface Grid {
+  readonly rows: number;
+  readonly columns: number;
+  readonly across: number;
+}
+
+/**
+ * How scales lie over a weight: one for all, one for each row ([out] or [out, 1]), or one for each block.
+ * @param block rows and columns of a block, as config.json says; null: it says nothing of blocks
+ * @throws UserError if the scales are for another weight
+ */
+export function gridOf(
+  scales: Weight,
+  name: string,
+  [output, input]: readonly [number, number],
+  block: readonly [number, number] | null,
+): Grid {
+  const { shape } = scales.info;
+  const is = (...sizes: number[]) => shape.length === sizes.length && sizes.every((size, i) => size === shape[i]);
+  if (block) {
+    const [rows, columns] = block;
+    const across = Math.ceil(input / columns);
+    if (is(Math.ceil(output / rows), across)) return { rows, columns, across };
+  } else {
+    if (shape.reduce((product, size) => product * size, 1) === 1) return { rows: output, columns: input, across: 1 };
+    if (is(output) || is(output, 1)) return { rows: 1, columns: input, across: 1 };
+  }
+  const blocks = block ? `, by blocks of [${block.join(', ')}]` : '';
+  throw new UserError(
+    'model',
+    `${scales.file.path}: "${name}" has shape [${shape.join(', ')}], which is not that of scales for a weight [${output}, ${input}]${blocks}.`,
+  );
+}
+
+/** Where the scale of a number lies. */
+export function blockOf({ rows, columns, across }: Grid, row: number, column: number): number {
+  return Math.floor(row / rows) * across + Math.floor(column / columns);
+}
