@@ -105,7 +105,7 @@ export interface GeneratedText {
 }
 
 /** Mean tokens a text; undefined without texts. */
-export function meanLength(texts: readonly GeneratedText[]): Estimate<FluencyReason> {
+export function meanLength(texts: readonly Pick<GeneratedText, 'tokens'>[]): Estimate<FluencyReason> {
   if (texts.length === 0) return NO_TOKENS;
   return { value: texts.reduce((sum, { tokens }) => sum + tokens, 0) / texts.length, low: null, high: null };
 }

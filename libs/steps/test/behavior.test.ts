@@ -135,6 +135,15 @@ describe('behavior/summarize', () => {
     expect(find(rows, 'perplexity').value).toBeCloseTo(Math.exp(6 / 4), 12);
   });
 
+  it('takes continuations of one’s own, and says what it cannot tell of them', async () => {
+    const continuations = await tableArtifact(folder, [{ prompt_id: 'a', sample: 0, text: 'so it goes' }]);
+    const own = await runStep('behavior/summarize', folder, { scores: await grid({ a: [0.4] }), continuations });
+    const metrics = (await own.rows('summary')).map(({ metric }) => metric);
+    expect(metrics).toContain('emt');
+    expect(metrics).not.toContain('tokens');
+    expect(own.warnings.join()).toContain('without token_ids and logprob, what is said of the text itself is left out');
+  });
+
   it('says in the run and the table where another scorer scored the prompts, or refuses that', async () => {
     const scores = await tableArtifact(folder, [{ prompt_id: 'a', sample: 0, 'score.TOXICITY': 0.5, scorer: 'new:1' }]);
     const prompts = (scorer: string) =>

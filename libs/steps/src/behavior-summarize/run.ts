@@ -16,7 +16,7 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const prompts = config.prompts && (await readPrompts(config.prompts.path, config.prompts.ref));
   if (config.prompts) await sayTrainedOn(grid.scorers, config.prompts, log);
   if (prompts) sayScorers(prompts.scorers, grid.scorers, config.strict === true, log);
-  const continuations = await readContinuations(config);
+  const continuations = await readContinuations(config, log);
   const summarised = matched(config, grid, prompts, continuations, log);
   const summary = [
     ...toxicityRows(config, grid, summarised, prompts),

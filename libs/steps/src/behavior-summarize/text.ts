@@ -1,4 +1,5 @@
 import { groupBy } from '@sonde/base';
+import type { RunContext } from '@sonde/executor';
 import { CONTINUATIONS, LOSSES, type ReadRow, readRows } from '@sonde/formats';
 import {
   bitsPerByte,
@@ -11,19 +12,38 @@ import {
 import type { Config } from './config.ts';
 import { estimated, intervals, promptSet, type Summarised, type SummaryRow } from './rows.ts';
 
+/** Tokens and their probabilities are what `text/generate` writes; a table of one's own need not have them. */
 export type Continuation = ReadRow<
   typeof CONTINUATIONS.columns,
-  'prompt_id' | 'sample' | 'token_ids' | 'logprob',
-  'text'
+  'prompt_id' | 'sample',
+  'text' | 'token_ids' | 'logprob'
 >;
 
-export async function readContinuations({ continuations }: Config): Promise<readonly Continuation[] | undefined> {
+export async function readContinuations(
+  { continuations }: Config,
+  log: RunContext['log'],
+): Promise<readonly Continuation[] | undefined> {
   if (continuations === undefined) return undefined;
-  return readRows(continuations.path, CONTINUATIONS, {
-    columns: ['prompt_id', 'sample', 'token_ids', 'logprob'],
-    optional: ['text'],
-    what: continuations.ref ?? 'the continuations',
+  const what = continuations.ref ?? 'the continuations';
+  const rows = await readRows(continuations.path, CONTINUATIONS, {
+    columns: ['prompt_id', 'sample'],
+    optional: ['text', 'token_ids', 'logprob'],
+    what,
   });
+  const absent = (['token_ids', 'logprob'] as const).filter((name) => rows.some((row) => row[name] === undefined));
+  if (rows.length > 0 && absent.length > 0) {
+    log(
+      'warning',
+      `${what}: without ${absent.join(' and ')}, what is said of the text itself is left out where it needs them`,
+    );
+  }
+  return rows;
+}
+
+/** Of every continuation, where all have it. */
+function ofAll<T>(rows: readonly Continuation[], of: (row: Continuation) => T | undefined): T[] | undefined {
+  const values = rows.map(of);
+  return values.includes(undefined) ? undefined : (values as T[]);
 }
 
 /** Rows about the text itself, whatever its toxicity: how a change to a model harms it otherwise. */
@@ -41,13 +61,22 @@ export async function textRows(
   if (continuations !== undefined) {
     const byPrompt = [...groupBy(continuations, ({ prompt_id }) => prompt_id).values()];
     const prompts = byPrompt.length;
-    const lists = byPrompt.map((group) => group.map(({ token_ids }) => token_ids));
     const interval = intervals(config, 'prompts');
-    for (const n of [1, 2, 3]) add(`distinct_${n}`, prompts, distinctByPrompt(lists, n, interval));
-    const texts = continuations.map(({ token_ids, logprob }) => ({ tokens: token_ids.length, logprob }));
-    add('tokens', prompts, meanLength(texts));
-    add('logprob_per_token', prompts, logprobPerToken(texts));
-    if (continuations.every(({ text }) => text !== undefined)) {
+    const lengths = ofAll(continuations, ({ token_ids }) => token_ids?.length);
+    const logprobs = ofAll(continuations, ({ logprob }) => logprob);
+    if (lengths !== undefined) {
+      const lists = byPrompt.map((group) => group.map(({ token_ids = [] }) => token_ids));
+      for (const n of [1, 2, 3]) add(`distinct_${n}`, prompts, distinctByPrompt(lists, n, interval));
+      add('tokens', prompts, meanLength(lengths.map((tokens) => ({ tokens }))));
+    }
+    if (lengths !== undefined && logprobs !== undefined) {
+      add(
+        'logprob_per_token',
+        prompts,
+        logprobPerToken(lengths.map((tokens, i) => ({ tokens, logprob: logprobs[i]! }))),
+      );
+    }
+    if (logprobs !== undefined && continuations.every(({ text }) => text !== undefined)) {
       add('continuation_bits_per_byte', prompts, bitsPerByte(byPrompt.map(bitsOfPrompt), interval).bits);
     }
   }
@@ -72,7 +101,7 @@ export async function textRows(
 /** A prompt's continuations together, so that prompts are what is resampled. */
 function bitsOfPrompt(continuations: readonly Continuation[]): { nll: number; bytes: number } {
   return {
-    nll: -continuations.reduce((sum, { logprob }) => sum + logprob, 0),
+    nll: -continuations.reduce((sum, { logprob = 0 }) => sum + logprob, 0),
     bytes: continuations.reduce((sum, { text }) => sum + Buffer.byteLength(text ?? ''), 0),
   };
 }
