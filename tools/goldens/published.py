@@ -223,6 +223,39 @@ def compressed(format: str, inputs: dict | None = None, dtype: torch.dtype = tor
     return make
 
 
+def compressed_in_order(size: int):
+    """Inputs in groups by an order of their own: dequantised by the format's definition, for compressed-tensors 0.20 no longer
+    reads it."""
+
+    def make(folder: str):
+        from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32
+
+        model = dense(torch.float32)
+        tensors, weights = {}, {}
+        for seed, (name, layer) in enumerate(linears(model).items()):
+            inputs = layer.weight.shape[1]
+            order = torch.randperm(inputs, generator=torch.Generator().manual_seed(seed))
+            index = torch.empty(inputs, dtype=torch.int32)
+            index[order] = torch.arange(inputs, dtype=torch.int32) // size
+            scales, _ = grouped(layer.weight.data[:, order], 4, size, True)
+            codes = (layer.weight.data / scales[:, index]).round().clamp(-8, 7)
+            weights[name] = codes * scales[:, index]
+            tensors[f"{name}.weight_packed"] = pack_to_int32(codes.to(torch.int8), 4)
+            tensors[f"{name}.weight_scale"] = scales
+            tensors[f"{name}.weight_shape"] = torch.tensor(layer.weight.shape)
+            tensors[f"{name}.weight_g_idx"] = index
+        arguments = {"num_bits": 4, "type": "int", "symmetric": True, "strategy": "group", "group_size": size}
+        settings = {
+            "quant_method": "compressed-tensors",
+            "format": "pack-quantized",
+            "config_groups": {"group_0": {"targets": ["Linear"], "weights": {**arguments, "actorder": "group"}}},
+            "ignore": ["lm_head"],
+        }
+        return tensors, settings, with_weights(model, weights)
+
+    return make
+
+
 def extremes(weight: torch.Tensor, arguments) -> tuple[torch.Tensor, torch.Tensor]:
     """Least and greatest numbers of what shares a scale."""
     strategy = getattr(arguments.strategy, "value", arguments.strategy)
@@ -298,6 +331,7 @@ CASES = {
     "ct-int4-asymmetric": (
         F32, compressed("pack-quantized", dtype=F32, type="int", symmetric=False, num_bits=4, strategy="group", group_size=16),
     ),
+    "ct-int4-act-order": (F32, compressed_in_order(16)),
     "ct-int3": (BF16, compressed("pack-quantized", **INT, num_bits=3, strategy="group", group_size=16)),
     "ct-int8-channel": (BF16, compressed("int-quantized", {**DYNAMIC, "type": "int"}, **INT, num_bits=8, strategy="channel")),
     "ct-fp8-tensor": (BF16, compressed("float-quantized", {**DYNAMIC, "type": "float"}, **FLOAT, strategy="tensor")),

@@ -91,6 +91,31 @@ describe('a packed checkpoint', () => {
     expect(selfCheck.newTokens).toBe(5);
   });
 
+  test('may have experts, packed one by one', async () => {
+    const [packed, plainly] = [goldenModel(readGolden('mixtral')), goldenModel(readGolden('mixtral'))];
+    packed.config.quantization_config = { quant_method: 'fbgemm_fp8' };
+    const experts = Object.keys(packed.weights).filter((name) => name.includes('.experts.'));
+    expect(experts.length).toBeGreaterThan(0);
+    for (const [seed, name] of experts.entries()) {
+      const { shape } = packed.weights[name]!;
+      const count = shape[0]! * shape[1]!;
+      // Bytes of E4M3 from 0 to 15 stand for multiples of 2⁻⁹.
+      const codes = Uint8Array.from({ length: count }, (_, i) => (i * 7 + seed) % 16);
+      const scales = Float32Array.from({ length: shape[0]! }, (_, i) => 8 * (i % 2 === 0 ? 1 : -2));
+      packed.weights[name] = { dtype: 'F8_E4M3', shape, data: codes };
+      packed.weights[`${name}_scale`] = { dtype: 'F32', shape: [shape[0]!, 1], data: scales };
+      const data = Float32Array.from(codes, (code, i) => code * 2 ** -9 * scales[Math.floor(i / shape[1]!)]!);
+      plainly.weights[name] = { dtype: 'F32', shape, data };
+    }
+    const [one, other] = [
+      await open(await writeTiny(files.path('experts-packed'), { model: packed })),
+      await open(await writeTiny(files.path('experts-plain'), { model: plainly })),
+    ];
+    expect(await forward(one, ids)).toEqual(await forward(other, ids));
+    await one.close();
+    await other.close();
+  });
+
   test('generates in batches what it generates alone', async () => {
     const model = await open(await write('gptq-int4'));
     const options = { num_return_sequences: 2, max_new_tokens: 8, seed: 5 };

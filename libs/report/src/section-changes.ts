@@ -52,7 +52,7 @@ export async function changesSection(section: ChangesSection): Promise<Section> 
       steps: ['behavior/compare'],
     });
   }
-  const body = html`<p>Each setting against its reference on the same prompts: differences are taken prompt by prompt, so that what prompts share does not widen the intervals. EMT at k = ${section.k}; p after Holm over the settings and attributes of a comparison. A setting is told from its reference where the interval excludes zero; where it includes zero nothing is shown, neither a change nor its absence.${intervalText(section.interval)}</p>${choices('Comparison', items)}`;
+  const body = html`<p>Each setting against its reference on the same prompts: differences are taken prompt by prompt, so that what prompts share does not widen the intervals. EMT at k = ${section.k}; p after Holm over the settings and attributes of a comparison. A setting is told from its reference where the interval excludes zero and p is below 0.05; elsewhere nothing is shown, neither a change nor its absence.${intervalText(section.interval)}</p>${choices('Comparison', items)}`;
   const summary = section.comparisons.map((comparison) => summaryOf(comparison, section.attribute));
   return { id: 'changes', title: 'What changed', short: 'Changes', body, figures, summary };
 }
@@ -97,14 +97,20 @@ async function comparisonMarkup(
   const drawn = comparison.axis === undefined ? await dots(main) : await courses(comparison, all);
   const key = drawn.legend === undefined ? null : legend(drawn.legend);
   const said =
-    comparison.axis === undefined ? null : html`<p class="muted">Filled points: the interval excludes zero.</p>`;
+    comparison.axis === undefined ? null : html`<p class="muted">Filled points: told from the reference.</p>`;
   const content = html`<h3>${comparison.name}</h3>${conclusions(all, attribute)}${said}${key}${strip(`Change by ${comparison.name}`, drawn.panels)}${costs(comparison)}${data(comparison)}`;
   return { drawn, content };
 }
 
-/** Told apart, and which way. */
-export function verdict({ value, low, high }: Estimate): 'rises' | 'falls' | 'is not told apart' {
+const FIRM = 0.05;
+
+/** Told apart, and which way: the interval excludes zero, and where there is an adjusted p, that is below 0.05. */
+export function verdict(
+  { value, low, high }: Estimate,
+  p: number | null = null,
+): 'rises' | 'falls' | 'is not told apart' {
   if (value === null || low == null || high == null || (low <= 0 && high >= 0)) return 'is not told apart';
+  if (p !== null && p >= FIRM) return 'is not told apart';
   return value > 0 ? 'rises' : 'falls';
 }
 
@@ -139,7 +145,7 @@ function sentence(setting: string, rows: readonly ChangeRow[], attribute: string
           html` Against ${AGAINST[row.against]}: ${row.difference.value === null ? (row.difference.reason ?? 'not known') : estimate(row.difference, 3)}.`,
         ],
   );
-  return html`<li><strong>${setting}</strong>: EMT of ${attributeLabel(attribute)} ${verdict(own.difference)}, ${estimate(own.difference, 3)} (from ${number(own.other, 3)} to ${number(own.value, 3)}${p}, n = ${own.n} prompts).${noise}${held}</li>`;
+  return html`<li><strong>${setting}</strong>: EMT of ${attributeLabel(attribute)} ${verdict(own.difference, own.p)}, ${estimate(own.difference, 3)} (from ${number(own.other, 3)} to ${number(own.value, 3)}${p}, n = ${own.n} prompts).${noise}${held}</li>`;
 }
 
 const GROUP_LABELS = { all: 'all prompts', toxic: 'prompts that score at least 0.5', nontoxic: 'prompts below 0.5' };
@@ -203,7 +209,7 @@ async function courses({ axis, rows }: Comparison, emt: readonly ChangeRow[]): P
       const points = line.map((row) => ({
         x: row.x!,
         y: row.difference.value,
-        firm: verdict(row.difference) !== 'is not told apart',
+        firm: verdict(row.difference, row.p) !== 'is not told apart',
       }));
       const interval = line.map(({ x: at, difference: { low = null, high = null } }) => ({ x: at, low, high }));
       const reference = line.flatMap((row) => {

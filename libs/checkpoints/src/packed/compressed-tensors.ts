@@ -5,7 +5,7 @@ import { roundTo } from '../quantization/precision.ts';
 import type { WeightDtype } from '../quantization/words.ts';
 import { codeAt, wordsFor } from './bits.ts';
 import { FLOAT8 } from './floats8.ts';
-import { blockOf, type Grid, gridOf } from './grid.ts';
+import { applyScales, gridOf } from './grid.ts';
 import {
   addWeight,
   bytesOf,
@@ -27,8 +27,8 @@ const OF_ACTIVATIONS = ['input_scale', 'input_zero_point', 'output_scale', 'outp
 
 const TYPES: Readonly<Partial<Record<DType, WeightDtype>>> = { F16: 'float16', BF16: 'bfloat16' };
 
-/** Numbers at a place of a weight. */
-type CodeOf = (row: number, column: number) => number;
+/** Codes of rows [from, to) of a weight. */
+type ReadCodes = ReadRows;
 
 /** compressed-tensors: weights packed into words, or as integers or 8-bit floats; scales of groups, blocks, rows, the whole. */
 export async function findCompressed(source: Source): Promise<Found> {
@@ -51,10 +51,16 @@ async function addPacked(found: Found, source: Source, schemes: readonly Scheme[
   const { bits } = scheme;
   const across = wordsFor(input, bits);
   const codes = partOfShape(source, `${layer}.weight_packed`, ['I32'], [output, across]);
-  const open = async (): Promise<CodeOf> => {
+  const open = async (): Promise<ReadCodes> => {
     const words = await wordsOf(codes);
     const middle = 2 ** (bits - 1);
-    return (row, column) => codeAt(words, row * across, 1, column, bits) - middle;
+    return (from, to) => {
+      const out = new Float32Array((to - from) * input);
+      for (let row = from, at = 0; row < to; row++) {
+        for (let i = 0; i < input; i++) out[at++] = codeAt(words, row * across, 1, i, bits) - middle;
+      }
+      return out;
+    };
   };
   addScaled(found, source, scheme, layer, weight, shape, open, `compressed int${bits}`);
 }
@@ -65,11 +71,15 @@ function addPlain(found: Found, source: Source, schemes: readonly Scheme[], laye
   const shape = partOf(source, `${layer}.weight`, dtypes, 2).info.shape as readonly [number, number];
   const columns = shape[1];
   const values = FLOAT8[weight.info.dtype];
-  const open = async (): Promise<CodeOf> => {
+  const open = async (): Promise<ReadCodes> => {
     const bytes = await bytesOf(weight);
-    if (values) return (row, column) => values[bytes[row * columns + column]!]!;
     const codes = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-    return (row, column) => codes[row * columns + column]!;
+    return (from, to) => {
+      const [start, end] = [from * columns, to * columns];
+      return values
+        ? Float32Array.from(bytes.subarray(start, end), (byte) => values[byte]!)
+        : Float32Array.from(codes.subarray(start, end));
+    };
   };
   addScaled(found, source, scheme, layer, weight, shape, open, values ? 'compressed fp8' : 'compressed int8');
 }
@@ -82,7 +92,7 @@ function addScaled(
   layer: string,
   weight: Weight,
   shape: readonly [number, number],
-  openCodes: () => Promise<CodeOf>,
+  openCodes: () => Promise<ReadCodes>,
   format: string,
 ): void {
   const name = (part: string) => `${layer}.${part}`;
@@ -93,7 +103,7 @@ function addScaled(
     ? partOfShape(source, name('weight_g_idx'), ['I32', 'I64'], [shape[1]])
     : null;
   const open = async (): Promise<ReadRows> => {
-    const [codeOf, factors, middles] = [await openCodes(), await floatsOf(scales), (await zeros?.()) ?? null];
+    const [readCodes, factors, middles] = [await openCodes(), await floatsOf(scales), (await zeros?.()) ?? null];
     const groups = order ? Int32Array.from(await numbersOf(order), Number) : null;
     // Without an order the group of every input is −1 (compressed-tensors' mark), and that of its place counts.
     const inOrder = groups?.every((group) => group === -1) ? null : groups;
@@ -105,30 +115,33 @@ function addScaled(
     }
     // compressed-tensors computes in the type of the scales.
     const dtype = TYPES[scales.info.dtype] ?? null;
-    return (from, to) => roundTo(dtype, dequantise(codeOf, factors, middles, grid, inOrder, shape[1], from, to));
+    return (from, to) => {
+      const out = readCodes(from, to);
+      if (inOrder) scaleInOrder(out, from, shape[1], inOrder, grid.across, factors, middles);
+      else applyScales(out, from, shape[1], grid, factors, middles);
+      return roundTo(dtype, out);
+    };
   };
   const parts = ['weight', 'weight_packed', 'weight_shape', 'weight_scale', 'weight_zero_point', 'weight_g_idx'];
   addWeight(found, name('weight'), weight, shape, { format, open }, [...parts, ...OF_ACTIVATIONS].map(name));
 }
 
-function dequantise(
-  codeOf: CodeOf,
-  factors: Float32Array,
-  middles: Float32Array | null,
-  grid: Grid,
-  order: Int32Array | null,
+/** Scales rows, in place, whose inputs are in groups by an order of their own. */
+function scaleInOrder(
+  values: Float32Array,
+  first: number,
   columns: number,
-  from: number,
-  to: number,
-): Float32Array {
-  const out = new Float32Array((to - from) * columns);
-  for (let row = from; row < to; row++) {
+  groupOf: Int32Array,
+  groups: number,
+  scales: Float32Array,
+  zeros: Float32Array | null,
+): void {
+  for (let start = 0, row = first; start < values.length; start += columns, row++) {
     for (let column = 0; column < columns; column++) {
-      const at = order ? row * grid.across + order[column]! : blockOf(grid, row, column);
-      out[(row - from) * columns + column] = (codeOf(row, column) - (middles?.[at] ?? 0)) * factors[at]!;
+      const at = row * groups + groupOf[column]!;
+      values[start + column] = (values[start + column]! - (zeros?.[at] ?? 0)) * scales[at]!;
     }
   }
-  return out;
 }
 
 /** Reads the zeros of an asymmetric weight, one for each scale: as integers, or packed along the outputs. */

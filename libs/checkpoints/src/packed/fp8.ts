@@ -1,5 +1,5 @@
 import { FLOAT8 } from './floats8.ts';
-import { blockOf, gridOf } from './grid.ts';
+import { applyScales, gridOf } from './grid.ts';
 import {
   addWeight,
   bytesOf,
@@ -35,10 +35,8 @@ export function findFp8(source: Source): Found {
       const [, columns] = shape;
       return (from, to) => {
         const out = new Float32Array((to - from) * columns);
-        for (let i = 0; i < out.length; i++) {
-          const row = from + Math.floor(i / columns);
-          out[i] = values[bytes[from * columns + i]!]! * factors[blockOf(grid, row, i % columns)]!;
-        }
+        for (let i = 0; i < out.length; i++) out[i] = values[bytes[from * columns + i]!]!;
+        applyScales(out, from, columns, grid, factors, null);
         return out;
       };
     };

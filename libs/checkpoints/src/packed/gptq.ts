@@ -66,12 +66,16 @@ export function findGptq(source: Source): Found {
       const groupOf = order
         ? await readOrder(order, groups)
         : Int32Array.from({ length: input }, (_, i) => Math.floor(i / size));
+      const mask = 2 ** bits - 1;
       return (from, to) => {
         const out = new Float32Array((to - from) * input);
         for (let i = 0; i < input; i++) {
           const group = groupOf[i]! * output;
+          const at = ((i * bits) >>> 5) * output;
+          const shift = (i * bits) & 31;
+          const isWhole = shift + bits <= 32;
           for (let o = from; o < to; o++) {
-            const code = codeAt(packed, o, output, i, bits);
+            const code = isWhole ? (packed[at + o]! >>> shift) & mask : codeAt(packed, o, output, i, bits);
             out[(o - from) * input + i] = (code - middles[group + o]!) * factors[group + o]!;
           }
         }

@@ -36,7 +36,26 @@ export function gridOf(
   );
 }
 
-/** Where the scale of a number lies. */
-export function blockOf({ rows, columns, across }: Grid, row: number, column: number): number {
-  return Math.floor(row / rows) * across + Math.floor(column / columns);
+/**
+ * Makes numbers of the codes of a weight's rows, in place: (code − zero) · scale.
+ * @param values codes of the rows from `first` on
+ * @param columns how many a row has
+ * @param zeros one for each scale; null: all are 0
+ */
+export function applyScales(
+  values: Float32Array,
+  first: number,
+  columns: number,
+  grid: Grid,
+  scales: Float32Array,
+  zeros: Float32Array | null,
+): void {
+  for (let start = 0, row = first; start < values.length; start += columns, row++) {
+    let block = Math.floor(row / grid.rows) * grid.across;
+    for (let column = 0; column < columns; column += grid.columns, block++) {
+      const end = start + Math.min(columns, column + grid.columns);
+      const [scale, zero] = [scales[block]!, zeros?.[block] ?? 0];
+      for (let i = start + column; i < end; i++) values[i] = (values[i]! - zero) * scale;
+    }
+  }
 }

@@ -70,7 +70,11 @@ async function pairsOf(
       found.rows.push({ promptId: prompt.id, sample });
     }
   }
-  if (empty > 0) log('warning', `${empty} continuations have no text, so no state, and are left out`);
+  if (empty > 0)
+    log(
+      'warning',
+      `${empty} of ${empty + found.items.length} continuations have no text, so no state, and are left out`,
+    );
   return found;
 }
 
