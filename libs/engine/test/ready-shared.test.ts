@@ -90,6 +90,7 @@ describe.skipIf(!existsSync(shared))('ready graphs of other exporters (../shared
       'genai_config.json',
       'model.onnx',
       'model.onnx.data',
+      'special_tokens_map.json',
       'tokenizer.json',
       'tokenizer_config.json',
     ]);

@@ -12,15 +12,15 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const shared = new Set(
     left.columns.map(({ name }) => name).filter((name) => hasColumn(right, name) && !on.includes(name)),
   );
+  const [leftKeys, rightKeys] = [joinKeys(left, on), joinKeys(right, on)];
+  sayMatches(config, leftKeys, rightKeys, log);
+  checkRepeats(config, leftKeys, rightKeys);
   const joined = joinTables(
     conflicts === 'right' ? without(left, shared) : left,
     conflicts === 'left' ? without(right, shared) : right,
     on,
     how,
   );
-  const [leftKeys, rightKeys] = [joinKeys(left, on), joinKeys(right, on)];
-  sayMatches(config, leftKeys, rightKeys, log);
-  checkRepeats(config, leftKeys, rightKeys, log);
   await writeParquet(output('table'), joined);
 }
 
@@ -36,29 +36,26 @@ function sayMatches({ unmatched }: Config, left: readonly Key[], right: readonly
 }
 
 /**
- * Holds how often values stand in either table against what is meant. Two tables that both have a value several times
- * give a row for each pair, which is hardly ever wanted.
+ * Holds how often values stand in either table against what is meant. Where nothing is said, no row of the left table may
+ * become several: tables that both have a value twice give a row for each pair, which is hardly ever wanted.
  *
  * @throws UserError where a side has a value several times that may have it once
  */
-function checkRepeats(
-  { validate, on }: Config,
-  left: readonly Key[],
-  right: readonly Key[],
-  log: RunContext['log'],
-): void {
+function checkRepeats({ validate, on }: Config, left: readonly Key[], right: readonly Key[]): void {
   const [ofLeft, ofRight] = [repeated(left), repeated(right)];
-  const [mayLeft, mayRight] = (validate ?? 'many_to_many').split('_to_');
   const say = (keys: readonly string[], where: string) =>
     `${keys.length} ${keys.length === 1 ? 'value' : 'values'} of ${on.join(', ')} ${keys.length === 1 ? 'stands' : 'stand'} in several rows of ${where} (${keys.slice(0, 2).join('; ')}${keys.length > 2 ? ', …' : ''})`;
-  for (const [side, may, keys] of [
-    ['left', mayLeft, ofLeft],
-    ['right', mayRight, ofRight],
-  ] as const) {
-    if (may !== 'one' || keys.size === 0) continue;
-    throw new UserError('ids', say([...keys], `the ${side} table`), `\`validate: ${validate}\` allows one.`);
+  if (validate !== undefined) {
+    const [mayLeft, mayRight] = validate.split('_to_');
+    for (const [side, may, keys] of [
+      ['left', mayLeft, ofLeft],
+      ['right', mayRight, ofRight],
+    ] as const) {
+      if (may !== 'one' || keys.size === 0) continue;
+      throw new UserError('ids', say([...keys], `the ${side} table`), `\`validate: ${validate}\` allows one.`);
+    }
+    return;
   }
-  if (validate !== undefined) return;
   const both = [...ofLeft].filter((key) => ofRight.has(key));
   if (both.length > 0) {
     throw new UserError(
@@ -70,9 +67,10 @@ function checkRepeats(
   const used = new Set(left);
   const many = [...ofRight].filter((key) => used.has(key));
   if (many.length > 0) {
-    log(
-      'warning',
-      `${say(many, 'the right table')}: the left table's rows become several. \`validate: one_to_many\` says that this is meant`,
+    throw new UserError(
+      'ids',
+      `${say(many, 'the right table')}: rows of the left table would become several`,
+      'Join on more columns, or say `validate: one_to_many` where that is meant.',
     );
   }
 }
