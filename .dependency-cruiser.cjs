@@ -42,6 +42,7 @@ const ALLOWED = {
     'hub',
   ],
   results: ['base', 'pipeline', 'store', 'executor', 'data'],
+  bundles: ['base', 'pipeline', 'store', 'executor'],
 };
 
 /** The npm packages of the mathematics: a library named here imports no other. */
@@ -50,6 +51,7 @@ const ALLOWED_PACKAGES = { base: [], numerics: [], probing: ['onnxruntime-node']
 const TOOLS = {
   cli: [
     'base',
+    'bundles',
     'results',
     'data',
     'formats',

@@ -4,6 +4,7 @@ import { type JsonValue, UserError } from '@sonde/base';
 import type { RunRefused } from '@sonde/executor';
 import { type Diagnostic, type Graph, parseSetValue, renderDiagnostic } from '@sonde/pipeline';
 import { loadPipeline } from './api.ts';
+import { isBundle, openForCommand } from './bundle-file.ts';
 import { EXIT } from './errors.ts';
 import { type RemoteOptions, remotesOf } from './remotes.ts';
 import { exitWith, openTerminal, printJson, type Terminal, type TerminalOptions } from './terminal.ts';
@@ -97,14 +98,16 @@ export function consents(graph: Graph, allowCode: boolean | string | undefined):
   );
 }
 
-/** Reads the pipeline; its diagnostics end the command with status 2. */
+/** Reads the pipeline, or the one in a bundle; its diagnostics end the command with status 2. */
 export async function readGraph(file: string, options: PipelineOptions): Promise<Graph> {
   const terminal = openTerminal(options);
   checkConsent(options);
   checkMachine(options);
-  const loaded = await loadPipeline(file, {
+  const opened = isBundle(file) ? await openForCommand(file, options, terminal) : undefined;
+  const params = options.params ?? opened?.params;
+  const loaded = await loadPipeline(opened?.file ?? file, {
     set: parseSet(options.set),
-    ...(options.params === undefined ? {} : { params: options.params }),
+    ...(params === undefined ? {} : { params }),
     ...(options.module === undefined ? {} : { modules: options.module }),
     allowModules: options.allowCode === true,
   });

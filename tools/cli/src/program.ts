@@ -276,6 +276,42 @@ each text, as soon as it is scored; with --json an object a line: text, outcome,
     .description('where it is')
     .action(async (_options, command) => (await import('./commands/store.ts')).where(command.optsWithGlobals()));
 
+  const bundle = program.command('bundle').description('one file with a pipeline, its results and what it reads');
+  add(
+    withFileOptions(
+      bundle
+        .command('create <file> [steps...]')
+        .description('make one of the results that are here, of all steps or of these'),
+    ),
+    [
+      new Option('-o, --out <bundle>', 'the file to write: X.sonde').makeOptionMandatory(),
+      new Option('--with-report', 'with the reports as files of their own, to be read without Sonde'),
+      new Option('--without-text', 'without inputs and results that may hold texts of prompts or continuations'),
+      ...remoteOptions(),
+      ...hidden([...planOptions().slice(0, -3), ...runOptions().slice(0, -1)]),
+    ],
+  ).action(async (file, steps, _options, command) =>
+    (await import('./commands/bundle.ts')).create(file, steps, command.optsWithGlobals()),
+  );
+  bundle
+    .command('open <bundle> [folder]')
+    .description('check it, bring its results into the store, write its files into a new folder (default: its name)')
+    .action(async (file, folder, _options, command) =>
+      (await import('./commands/bundle.ts')).open(file, folder, command.optsWithGlobals()),
+    );
+  bundle
+    .command('verify <bundle>')
+    .description('read all of it and hold it against its digests')
+    .action(async (file, _options, command) =>
+      (await import('./commands/bundle.ts')).verify(file, command.optsWithGlobals()),
+    );
+  bundle
+    .command('list <bundle>')
+    .description('what is in it, what is not, and why')
+    .action(async (file, _options, command) =>
+      (await import('./commands/bundle.ts')).list(file, command.optsWithGlobals()),
+    );
+
   program
     .command('init [dir]')
     .description('a new experiment from a commented template')
