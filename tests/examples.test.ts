@@ -151,8 +151,9 @@ describe('a line for the shell', () => {
   /** A line of `sonde`: `run` as `plan`, which takes the same options and computes nothing. */
   const trySonde = async (page: string, [command, ...args]: readonly string[]): Promise<void> => {
     const place = await folderOf(page);
-    if (args.some(isPlaceholder)) {
-      const names = command === 'models' || command === 'store' ? [command, args[0]!] : [command!];
+    // A bundle is made by the line before.
+    if (args.some((word) => isPlaceholder(word) || word.endsWith('.sonde'))) {
+      const names = ['bundle', 'models', 'store'].includes(command!) ? [command!, args[0]!] : [command!];
       const { stdout } = await sonde(place, [...names, '--help']);
       for (const option of args.filter((word) => word.startsWith('--'))) expect(stdout).toContain(option.split('=')[0]);
       return;
