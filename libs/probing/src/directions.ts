@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import { rowCount } from './rows.ts';
+import { forEachRow, rowCount, type StateReader } from './rows.ts';
 
 /** A vector divided by its length; null where that is 0. */
 export function unitDirection(vector: ArrayLike<number>): Float64Array | null {
@@ -21,7 +21,7 @@ export function unitDirection(vector: ArrayLike<number>): Float64Array | null {
  * @returns [d]; null where one side has no row or both have one mean
  */
 export function meanDifference(
-  states: Float32Array,
+  states: Float32Array | StateReader,
   d: number,
   values: Float64Array,
   threshold: number,
@@ -33,10 +33,12 @@ export function meanDifference(
   const counts = [0, 0];
   for (const value of values) if (!Number.isNaN(value)) counts[value >= threshold ? 1 : 0]!++;
   const difference = new Float64Array(d);
-  for (const [row, value] of values.entries()) {
-    if (Number.isNaN(value)) continue;
+  if (counts.includes(0)) return null;
+  forEachRow({ values: states, d }, (row, of, at) => {
+    const value = values[row]!;
+    if (Number.isNaN(value)) return;
     const share = value >= threshold ? 1 / counts[1]! : -1 / counts[0]!;
-    for (let j = 0; j < d; j++) difference[j] = difference[j]! + share * states[row * d + j]!;
-  }
-  return counts.includes(0) ? null : unitDirection(difference);
+    for (let j = 0; j < d; j++) difference[j] = difference[j]! + share * of[at + j]!;
+  });
+  return unitDirection(difference);
 }

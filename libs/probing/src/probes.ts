@@ -4,11 +4,11 @@ import { evaluateTargets, type PenaltyChoice } from './evaluate/evaluate.ts';
 import { checkFolds, type Groups } from './evaluate/folds.ts';
 import type { ProbeResult, ProbeTarget } from './evaluate/result.ts';
 import { type LearnerChoice, openLearner } from './learners/index.ts';
-import { rowCount, stateShift } from './rows.ts';
+import { rowCount, type StateReader, stateShift } from './rows.ts';
 
 export interface ProbeOptions {
-  /** Hidden states of one layer [n, d], row-major. */
-  readonly states: Float32Array;
+  /** Hidden states of one layer [n, d], row-major, or what reads them. */
+  readonly states: Float32Array | StateReader;
   readonly d: number;
   readonly targets: readonly ProbeTarget[];
   /** [n]: the group (prompt) of each row. */

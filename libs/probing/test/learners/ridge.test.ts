@@ -8,7 +8,7 @@ import { innerErrors } from '../../src/learners/penalised/inner-errors.ts';
 import { dualSolver } from '../../src/learners/ridge/dual.ts';
 import { openRidge } from '../../src/learners/ridge/learner.ts';
 import { primalSolver } from '../../src/learners/ridge/primal.ts';
-import { type Problem, stateShift } from '../../src/rows.ts';
+import { type Problem, rowCount, stateShift } from '../../src/rows.ts';
 import { cases, fixtureStates, fixtureTargets } from '../cases.ts';
 import { readNpy } from '../npy.ts';
 
@@ -46,7 +46,7 @@ describe.each(['primal', 'dual'] as const)('%s ridge', (form) => {
   test.each(cases.ridge)('$case agrees with scikit-learn', async (c) => {
     const [start, end] = c.train_rows;
     const states = fixtureStates(c.data);
-    const n = states.values.length / states.d;
+    const n = rowCount(states);
     const problem = problemOn(c.data, [range(start, end), range(end, n)]);
     const solver = form === 'dual' ? dualSolver(gemm, problem, c.scaled) : await primalSolver(gemm, problem, c.scaled);
     const set = await solver.trainingSet([0]);

@@ -182,11 +182,9 @@ async function compressionOf(
 ): Promise<number | null> {
   const rows = codingOrder(groups, config.seed).filter((row) => !Number.isNaN(values[row]!));
   if (rows.length < config.folds) return null;
-  const gathered = new Float32Array(rows.length * d);
-  for (const [place, row] of rows.entries()) gathered.set(states.subarray(row * d, (row + 1) * d), place * d);
   const target = Float64Array.from(rows, (row) => values[row]!);
   const { compression } = await descriptionLength({
-    states: { values: gathered, d },
+    states: { values: inOrder(states, d, rows), d },
     target,
     boundaries: halvingBoundaries(rows.length),
     loss: 'squared_error',
@@ -194,6 +192,15 @@ async function compressionOf(
     open: openLearner(learner, config.folds),
   });
   return compression;
+}
+
+function inOrder(states: Features['states'], d: number, rows: Int32Array): Features['states'] {
+  if (!(states instanceof Float32Array)) {
+    return { rows: rows.length, read: (of) => states.read(Int32Array.from(of, (place) => rows[place]!)) };
+  }
+  const gathered = new Float32Array(rows.length * d);
+  for (const [place, row] of rows.entries()) gathered.set(states.subarray(row * d, (row + 1) * d), place * d);
+  return gathered;
 }
 
 function middleOf(values: Float64Array): number {

@@ -1,5 +1,13 @@
 import type { RunContext } from '@sonde/executor';
-import { type Baseline, PREDICTIONS, PROBE_SCORES, writeProbeWeights, writeRowParts, writeRows } from '@sonde/formats';
+import {
+  type Baseline,
+  PREDICTIONS,
+  PROBE_SCORES,
+  type StatesFile,
+  writeProbeWeights,
+  writeRowParts,
+  writeRows,
+} from '@sonde/formats';
 import {
   bagOfWords,
   type Features,
@@ -66,7 +74,7 @@ async function train(
       progress(++done, total, 'layers');
     }
     for (const [index, layer] of states.layers.entries()) {
-      const values = { states: await states.layerStates(set.rows, index), d: states.hiddenSize };
+      const values = { states: await statesOf(states, set, index), d: states.hiddenSize };
       const direction = baselines.includes('random_direction') && randomDirection(values.states, values.d, seed);
       for (const learner of learners) {
         const probed = await probe('states', layer, values, learner);
@@ -85,6 +93,14 @@ async function train(
   await writeRows(output('scores'), PROBE_SCORES, scores);
   const { layers, hiddenSize } = states;
   await writeProbeWeights(output('weights'), fittedMaps(ofStates), { layers, hiddenSize, site });
+}
+
+/** More states than this many numbers (0.5 GB) are read as they are needed, three times over. */
+const IN_MEMORY = 2 ** 27;
+
+async function statesOf(states: StatesFile, { rows }: ProbeSet, index: number): Promise<Features['states']> {
+  if (rows.length * states.hiddenSize <= IN_MEMORY) return states.layerStates(rows, index);
+  return { rows: rows.length, read: (of) => states.layerRows(rows, index, of) };
 }
 
 function foldedSet(config: Config, set: ProbeSet): FoldedSet {
