@@ -54,24 +54,25 @@ export function rowCount(states: States): number {
  * The mean of all states rounded to float32: of float32 states less a float32 shift every difference is close to
  * exact in float64, and a constant column becomes exactly zero.
  *
+ * @param nameOf what a row is called in an error
  * @throws UserError that names the first row with a number that is not finite
  */
-export function stateShift(states: States): Float64Array {
+export function stateShift(states: States, nameOf: (row: number) => string = (row) => `state ${row}`): Float64Array {
   const { d } = states;
   const n = rowCount(states);
   const mean = new Float64Array(d);
   forEachRow(states, (_, values, at) => {
     for (let j = 0; j < d; j++) mean[j] = mean[j]! + values[at + j]!;
   });
-  if (!mean.every(Number.isFinite)) throw notFinite(states);
+  if (!mean.every(Number.isFinite)) throw notFinite(states, nameOf);
   return mean.map((sum) => (n === 0 ? 0 : Math.fround(sum / n)));
 }
 
-function notFinite(states: States): UserError {
+function notFinite(states: States, nameOf: (row: number) => string): UserError {
   let found = '';
   forEachRow(states, (row, values, at) => {
     for (let j = 0; j < states.d && found === ''; j++) {
-      if (!Number.isFinite(values[at + j]!)) found = `Dimension ${j} of state ${row} is ${values[at + j]}`;
+      if (!Number.isFinite(values[at + j]!)) found = `Dimension ${j} of ${nameOf(row)} is ${values[at + j]}`;
     }
   });
   return new UserError('argument', `${found}; leave such rows out before probing.`);

@@ -71,6 +71,27 @@ describe.each(['primal', 'dual'] as const)('%s ridge', (form) => {
   });
 });
 
+test.each(cases.loo)('residuals of rows left out one by one agree with scikit-learn at penalty $alpha', async (c) => {
+  const n = rowCount(fixtureStates('tall'));
+  const problem = problemOn(
+    'tall',
+    Array.from({ length: n }, (_, row) => Int32Array.of(row)),
+  );
+  const solver = await primalSolver(gemm, problem, false);
+  const squares = new Float64Array(TARGETS);
+  for (let row = 0; row < n; row++) {
+    const others = problem.cells.flatMap((_, cell) => (cell === row ? [] : [cell]));
+    const maps = (await (await solver.trainingSet(others)).fit(c.alpha, ALL))!;
+    const predicted = await predictLinear(gemm, problem, maps, Int32Array.of(row));
+    for (const t of ALL) {
+      const residual = problem.targets[row * TARGETS + t]! - predicted[t]!;
+      squares[t] = squares[t]! + residual ** 2 / n;
+      if (row < c.residual_rows_0_4.length) expect(residual).toBeCloseTo(c.residual_rows_0_4[row]![t]!, 9);
+    }
+  }
+  expect(largestDifference(squares, c.mse)).toBeLessThan(1e-9);
+});
+
 function squaredErrors(problem: Problem, maps: LinearMaps, predicted: Float64Array, start: number): Float64Array {
   const errors = new Float64Array(maps.columns.length);
   for (let i = 0; i < predicted.length; i++) {

@@ -89,7 +89,15 @@ export async function probeFeatures(
   { seed, learner }: { readonly seed: number | null; readonly learner: LearnerChoice },
 ): Promise<Probed[]> {
   const { groups, targets } = set;
-  const common = { ...values, groups, folds, seed: config.seed, learner, ...(heldOut && { heldOut }) };
+  const common = {
+    ...values,
+    groups,
+    folds,
+    seed: config.seed,
+    learner,
+    nameOf: nameOf(set, layer),
+    ...(heldOut && { heldOut }),
+  };
   const ofStates = features === 'states';
   const permutations = ofStates && config.mode === 'default' ? permutationsOf(config) : 0;
   const results = await trainProbes({ ...common, targets, permutations });
@@ -170,6 +178,13 @@ function classesOf(
       );
     });
   });
+}
+
+function nameOf({ rows }: ProbeSet, layer: number | null): (row: number) => string {
+  return (row) => {
+    const { promptId, sample } = rows[row]!;
+    return `the state of prompt ${promptId}${sample === null ? '' : `, sample ${sample}`}${layer === null ? '' : `, in layer ${layer},`}`;
+  };
 }
 
 /** Rows are coded a prompt's together; a target without a row for every fold has no code. */

@@ -1,3 +1,4 @@
+import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import {
   type Baseline,
@@ -43,7 +44,8 @@ async function train(
   const { baselines, mode, seed, site } = config;
   const depth = Math.max(1, ...states.layers);
   const learners = learnersOf(config, device);
-  const total = sets.length * (states.layers.length + 1) * learners.length;
+  const layers = chosenLayers(config, states);
+  const total = sets.length * (layers.length + 1) * learners.length;
   const ofStates: Probed[] = [];
   const scores: ScoreRow[] = [];
   let done = 0;
@@ -73,7 +75,8 @@ async function train(
       }
       progress(++done, total, 'layers');
     }
-    for (const [index, layer] of states.layers.entries()) {
+    for (const layer of layers) {
+      const index = states.layers.indexOf(layer);
       const values = { states: await statesOf(states, set, index), d: states.hiddenSize };
       const direction = baselines.includes('random_direction') && randomDirection(values.states, values.d, seed);
       for (const learner of learners) {
@@ -91,8 +94,17 @@ async function train(
 
   for (const warning of warningsOf(ofStates)) log('warning', warning);
   await writeRows(output('scores'), PROBE_SCORES, scores);
-  const { layers, hiddenSize } = states;
+  const { hiddenSize } = states;
   await writeProbeWeights(output('weights'), fittedMaps(ofStates), { layers, hiddenSize, site });
+}
+
+/** @throws UserError where a layer that was asked for was not captured */
+function chosenLayers({ layers }: Config, states: StatesFile): readonly number[] {
+  const strange = layers?.find((layer) => !states.layers.includes(layer));
+  if (strange !== undefined) {
+    throw new UserError('config', `the states have no layer ${strange}; they have ${states.layers.join(', ')}`);
+  }
+  return layers ?? states.layers;
 }
 
 /** More states than this many numbers (0.5 GB) are read as they are needed, three times over. */
