@@ -9,6 +9,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ main(args: string[]): 
   capture: () => import('./capture.ts'),
   classification: () => import('./classification.ts'),
   probing: () => import('./probing.ts'),
+  'probing-scale': () => import('./probing-scale.ts'),
   scoring: () => import('./scoring.ts'),
   million: () => import('./million.ts'),
   transfer: () => import('./transfer.ts'),

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { randomStream } from '@sonde/numerics';
 import { groupedFolds, trainProbes } from '@sonde/probing';
+import { type Data, synthesise } from './probing-data.ts';
 
 const USAGE = `Times nested ridge probes of one layer on seeded synthetic states, one thread.
   --rows N       rows (10000)
@@ -13,16 +13,12 @@ const USAGE = `Times nested ridge probes of one layer on seeded synthetic states
   --targets N    targets (6)
   --folds N      outer folds (4)
   --controls N   control permutations of each target (0)
+  --paper        also the published procedure, one target, fold and seed, beside PyTorch and PyTorch Lightning
+                 (--python with torch and lightning)
   --python PATH  a Python with scikit-learn: run the same nested cross-validation there and print the ratio
   --dtype T      float32 or float64: what scikit-learn computes in (float64)
   --peer-folds N outer folds that scikit-learn runs; its time is scaled up to all (all)
 `;
-
-interface Data {
-  readonly states: Float32Array;
-  readonly targets: Float64Array[];
-  readonly groups: string[];
-}
 
 /** Runs the benchmark; prints one JSON object to standard output. */
 export async function main(args: string[]): Promise<void> {
@@ -34,6 +30,7 @@ export async function main(args: string[]): Promise<void> {
       targets: { type: 'string', default: '6' },
       folds: { type: 'string', default: '4' },
       controls: { type: 'string', default: '0' },
+      paper: { type: 'boolean', default: false },
       python: { type: 'string' },
       dtype: { type: 'string', default: 'float64' },
       'peer-folds': { type: 'string' },
@@ -75,6 +72,10 @@ export async function main(args: string[]): Promise<void> {
     print({ ...head, peer: null });
     return;
   }
+  if (values.paper) {
+    print({ ...head, ...(await paperRatios(values.python, data, foldOf, d, sonde.cpu_s)) });
+    return;
+  }
   const peerFolds = values['peer-folds'] === undefined ? folds : Number(values['peer-folds']);
   const peer = runPeer(values.python, values.dtype, peerFolds, data, foldOf, d);
   let difference = 0;
@@ -90,29 +91,37 @@ export async function main(args: string[]): Promise<void> {
   });
 }
 
-function print(value: object): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+/** Fits of the published table for each of ours: one for each of 4 folds, 6 targets and 5 seeds. */
+const PUBLISHED_FITS = 4 * 6 * 5;
+
+async function paperRatios(python: string, data: Data, foldOf: Int32Array, d: number, ridge: number): Promise<object> {
+  const before = process.cpuUsage();
+  const [result] = await trainProbes({
+    states: data.states,
+    d,
+    targets: [{ scenario: 'output', name: 'target-0', values: data.targets[0]! }],
+    groups: data.groups,
+    folds: foldOf,
+    heldOut: [0],
+    seed: 0,
+    learner: { name: 'sgd', seed: 0 },
+  });
+  // Of the two fits the second is the one that is kept; both have the same number of rows.
+  const spent = process.cpuUsage(before);
+  const own = (spent.user + spent.system) / 1e6 / 2;
+  const plain = runScript<TorchPeer>(python, 'probing_torch.py', [`${d}`, 'plain'], data, foldOf);
+  const lightning = runScript<TorchPeer>(python, 'probing_torch.py', [`${d}`, 'lightning'], data, foldOf);
+  return {
+    paper: { cpu_s_a_fit: own, pearson: result!.folds[0]!.scores.pearson.value },
+    plain,
+    lightning,
+    plain_cpu_over_paper_cpu: plain.cpu_s / own,
+    published_table_cpu_over_ridge_cpu: (lightning.cpu_s * PUBLISHED_FITS) / ridge,
+  };
 }
 
-/** States with a falling spectrum, two outlier dimensions and four rows a group; targets that some dimensions tell. */
-function synthesise(rows: number, d: number, targets: number): Data {
-  const stream = randomStream(0, 'bench/probing');
-  const uniform = () => stream.word() / 0x100000000 - 0.5;
-  const states = new Float32Array(rows * d);
-  for (let row = 0, at = 0; row < rows; row++) {
-    for (let j = 0; j < d; j++, at++) states[at] = (uniform() * 4) / Math.sqrt(1 + j / 16);
-    states[row * d + 1] = 60 + states[row * d + 1]!;
-    states[row * d + (d >> 1)] = -25 + states[row * d + (d >> 1)]!;
-  }
-  const groups = Array.from({ length: rows }, (_, row) => `prompt-${row >> 2}`);
-  const values = Array.from({ length: targets }, (_, t) =>
-    Float64Array.from({ length: rows }, (_, row) => {
-      let sum = uniform();
-      for (let j = t; j < d; j += 7) sum += (states[row * d + j]! * (1 + (j % 3))) / 20;
-      return 1 / (1 + Math.exp(-sum));
-    }),
-  );
-  return { states, targets: values, groups };
+function print(value: object): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 interface Peer {
@@ -123,18 +132,30 @@ interface Peer {
   readonly pearson: number[][];
 }
 
+interface TorchPeer {
+  readonly what: string;
+  readonly wall_s: number;
+  readonly cpu_s: number;
+  readonly pearson: number;
+}
+
 function runPeer(python: string, dtype: string, folds: number, data: Data, foldOf: Int32Array, d: number): Peer {
+  const argv = [`${d}`, `${data.targets.length}`, dtype, `${folds}`];
+  return runScript<Peer>(python, 'probing_sklearn.py', argv, data, foldOf);
+}
+
+/** Runs a peer's script on the data, one thread. */
+function runScript<Printed>(python: string, name: string, args: string[], data: Data, foldOf: Int32Array): Printed {
   const folder = mkdtempSync(join(tmpdir(), 'sonde-bench-'));
   try {
     writeFileSync(join(folder, 'states.f32'), data.states);
     writeFileSync(join(folder, 'folds.i32'), foldOf);
     for (const [t, target] of data.targets.entries()) writeFileSync(join(folder, `target-${t}.f64`), target);
-    const script = fileURLToPath(new URL('probing_sklearn.py', import.meta.url));
-    const argv = [script, folder, `${d}`, `${data.targets.length}`, dtype, `${folds}`];
+    const argv = [fileURLToPath(new URL(name, import.meta.url)), folder, ...args];
     const threads = { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MKL_NUM_THREADS: '1' };
     const child = spawnSync(python, argv, { encoding: 'utf8', env: { ...process.env, ...threads } });
     if (child.status !== 0) throw new Error(`${python} failed: ${child.error?.message ?? child.stderr}`);
-    return JSON.parse(child.stdout) as Peer;
+    return JSON.parse(child.stdout.trimEnd().split('\n').at(-1)!) as Printed;
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,10 +1,10 @@
 import { UserError } from '@sonde/base';
 import { digestStream, randomUnitVector, requireInteger } from '@sonde/numerics';
-import { rowCount } from './rows.ts';
+import { forEachRow, rowCount, type StateReader } from './rows.ts';
 
 /** Features to be probed as if they were hidden states: [n, d], row-major. */
 export interface Features {
-  readonly states: Float32Array;
+  readonly states: Float32Array | StateReader;
   readonly d: number;
 }
 
@@ -14,7 +14,7 @@ export interface Features {
  *
  * @returns [texts, dimensions]
  */
-export function bagOfWords(texts: readonly string[], dimensions = 1024): Features {
+export function bagOfWords(texts: readonly string[], dimensions = 1024): Features & { readonly states: Float32Array } {
   requireInteger('dimensions', dimensions, 1);
   const states = new Float32Array(texts.length * dimensions);
   const columnOf = new Map<string, number>();
@@ -87,15 +87,19 @@ export function textLength(texts: readonly string[], tokens?: ArrayLike<number>)
 }
 
 /** Projection of states [n, d] on one seeded direction, uniform on the sphere: [n, 1]. */
-export function randomDirection(states: Float32Array, d: number, seed: number): Features {
+export function randomDirection(
+  states: Float32Array | StateReader,
+  d: number,
+  seed: number,
+): Features & { readonly states: Float32Array } {
   requireInteger('seed', seed, 0);
   const n = rowCount({ values: states, d });
   const direction = randomUnitVector(digestStream(seed, `direction/${d}`), d);
   const projected = new Float32Array(n);
-  for (let row = 0; row < n; row++) {
+  forEachRow({ values: states, d }, (row, values, at) => {
     let sum = 0;
-    for (let j = 0; j < d; j++) sum += states[row * d + j]! * direction[j]!;
+    for (let j = 0; j < d; j++) sum += values[at + j]! * direction[j]!;
     projected[row] = sum;
-  }
+  });
   return { states: projected, d: 1 };
 }

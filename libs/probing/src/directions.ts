@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import { digestStream, randomUnitVector } from '@sonde/numerics';
-import { rowCount } from './rows.ts';
+import { forEachRow, rowCount, type StateReader } from './rows.ts';
 
 /** A vector divided by its length; null where that is 0. */
 export function unitDirection(vector: ArrayLike<number>): Float64Array | null {
@@ -22,7 +22,7 @@ export function unitDirection(vector: ArrayLike<number>): Float64Array | null {
  * @returns [d]; null where one side has no row or both have one mean
  */
 export function meanDifference(
-  states: Float32Array,
+  states: Float32Array | StateReader,
   d: number,
   values: Float64Array,
   threshold: number,
@@ -34,12 +34,14 @@ export function meanDifference(
   const counts = [0, 0];
   for (const value of values) if (!Number.isNaN(value)) counts[value >= threshold ? 1 : 0]!++;
   const difference = new Float64Array(d);
-  for (const [row, value] of values.entries()) {
-    if (Number.isNaN(value)) continue;
+  if (counts.includes(0)) return null;
+  forEachRow({ values: states, d }, (row, of, at) => {
+    const value = values[row]!;
+    if (Number.isNaN(value)) return;
     const share = value >= threshold ? 1 / counts[1]! : -1 / counts[0]!;
-    for (let j = 0; j < d; j++) difference[j] = difference[j]! + share * states[row * d + j]!;
-  }
-  return counts.includes(0) ? null : unitDirection(difference);
+    for (let j = 0; j < d; j++) difference[j] = difference[j]! + share * of[at + j]!;
+  });
+  return unitDirection(difference);
 }
 
 /** A vector as long as the given one in a random direction, uniform on the sphere: what a direction is held against. */

@@ -31,3 +31,4 @@ export type { MlpOptions } from './learners/mlp/learner.ts';
 export type { PenaltyOptions } from './learners/penalised/learner.ts';
 export type { SgdOptions } from './learners/sgd/learner.ts';
 export { type ProbeOptions, trainProbes } from './probes.ts';
+export type { StateReader } from './rows.ts';

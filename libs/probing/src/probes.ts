@@ -4,13 +4,15 @@ import { evaluateTargets, type PenaltyChoice } from './evaluate/evaluate.ts';
 import { checkFolds, type Groups } from './evaluate/folds.ts';
 import type { ProbeResult, ProbeTarget } from './evaluate/result.ts';
 import { type LearnerChoice, openLearner } from './learners/index.ts';
-import { rowCount, stateShift } from './rows.ts';
+import { rowCount, type StateReader, stateShift } from './rows.ts';
 
 export interface ProbeOptions {
-  /** Hidden states of one layer [n, d], row-major. */
-  readonly states: Float32Array;
+  /** Hidden states of one layer [n, d], row-major, or what reads them. */
+  readonly states: Float32Array | StateReader;
   readonly d: number;
   readonly targets: readonly ProbeTarget[];
+  /** What a row is called in an error: `state <row>` by default. */
+  readonly nameOf?: (row: number) => string;
   /** [n]: the group (prompt) of each row. */
   readonly groups: Groups;
   /** [n]: the outer fold of each row; see `groupedFolds`. The inner folds of a fold are the other folds. */
@@ -48,7 +50,7 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
   const heldOut = options.heldOut ?? Array.from({ length: foldCount }, (_, fold) => fold);
   checkHeldOut(heldOut, foldCount);
   const open = openLearner(options.learner, foldCount);
-  const shift = stateShift(states);
+  const shift = stateShift(states, options.nameOf);
   const results: ProbeResult[] = [];
   for (const { members, rows } of bySharedRows(options.targets, n)) {
     const probed = await evaluateTargets({

@@ -1,8 +1,15 @@
 import { UserError } from '@sonde/base';
 
+/** States too large for memory, read by row number as they are needed: [rows, d], row-major. */
+export interface StateReader {
+  /** How many there are. */
+  readonly rows: number;
+  read(rows: Int32Array): Float32Array;
+}
+
 /** Hidden states of one layer: [n, d], row-major. */
 export interface States {
-  readonly values: Float32Array;
+  readonly values: Float32Array | StateReader;
   readonly d: number;
 }
 
@@ -16,9 +23,11 @@ export interface Problem {
   readonly shift: Float64Array;
   /** Rows of each cell, as row numbers of `states`. */
   readonly cells: readonly Int32Array[];
-  /** [n, columns], less `targetShift`; rows in no cell are never read. */
+  /** [n, leading], less `targetShift`; rows in no cell are never read. See `targetOf`. */
   readonly targets: Float64Array;
   readonly columns: number;
+  /** Of each permutation, the row [n] whose target a row is given; column leading + t · permutations + p is target t's. */
+  readonly sources?: readonly Int32Array[];
   /** [columns] */
   readonly targetShift: Float64Array;
   /** The first so many columns are targets; the rest are targets permuted. */
@@ -31,6 +40,7 @@ const CHUNK = 1024;
 const ROW_BAND = 16;
 
 export function rowCount(states: States): number {
+  if (!(states.values instanceof Float32Array)) return states.values.rows;
   if (!Number.isInteger(states.d) || states.d < 1 || states.values.length % states.d !== 0) {
     throw new UserError(
       'argument',
@@ -44,30 +54,59 @@ export function rowCount(states: States): number {
  * The mean of all states rounded to float32: of float32 states less a float32 shift every difference is close to
  * exact in float64, and a constant column becomes exactly zero.
  *
+ * @param nameOf what a row is called in an error
  * @throws UserError that names the first row with a number that is not finite
  */
-export function stateShift(states: States): Float64Array {
-  const { values, d } = states;
+export function stateShift(states: States, nameOf: (row: number) => string = (row) => `state ${row}`): Float64Array {
+  const { d } = states;
   const n = rowCount(states);
   const mean = new Float64Array(d);
-  for (let row = 0, at = 0; row < n; row++) {
-    for (let j = 0; j < d; j++, at++) mean[j] = mean[j]! + values[at]!;
-  }
-  for (let j = 0; j < d; j++) {
-    if (!Number.isFinite(mean[j]!)) {
-      for (let row = 0; row < n; row++) {
-        const value = values[row * d + j]!;
-        if (!Number.isFinite(value)) {
-          throw new UserError(
-            'argument',
-            `Dimension ${j} of state ${row} is ${value}; leave such rows out before probing.`,
-          );
-        }
-      }
+  forEachRow(states, (_, values, at) => {
+    for (let j = 0; j < d; j++) mean[j] = mean[j]! + values[at + j]!;
+  });
+  if (!mean.every(Number.isFinite)) throw notFinite(states, nameOf);
+  return mean.map((sum) => (n === 0 ? 0 : Math.fround(sum / n)));
+}
+
+function notFinite(states: States, nameOf: (row: number) => string): UserError {
+  let found = '';
+  forEachRow(states, (row, values, at) => {
+    for (let j = 0; j < states.d && found === ''; j++) {
+      if (!Number.isFinite(values[at + j]!)) found = `Dimension ${j} of ${nameOf(row)} is ${values[at + j]}`;
     }
-    mean[j] = n === 0 ? 0 : Math.fround(mean[j]! / n);
+  });
+  return new UserError('argument', `${found}; leave such rows out before probing.`);
+}
+
+/** Every state in order, a piece of them in memory at a time: state `row` is values[at … at + d). */
+export function forEachRow(states: States, take: (row: number, values: Float32Array, at: number) => void): void {
+  const n = rowCount(states);
+  const all = states.values instanceof Float32Array ? states.values : null;
+  for (let start = 0; start < n; start += CHUNK) {
+    const count = Math.min(CHUNK, n - start);
+    const values =
+      all ??
+      rawRows(
+        states,
+        Int32Array.from({ length: count }, (_, r) => start + r),
+      ).values;
+    const first = all === null ? 0 : start;
+    for (let r = 0; r < count; r++) take(start + r, values, (first + r) * states.d);
   }
-  return mean;
+}
+
+/** Where the states of some rows are: that of rows[r] begins at `at(r)`. */
+export function rawRows({ values, d }: States, rows: Int32Array): { values: Float32Array; at: (r: number) => number } {
+  if (values instanceof Float32Array) return { values, at: (r) => rows[r]! * d };
+  return { values: values.read(rows), at: (r) => r * d };
+}
+
+/** The shifted target of a row in a column, which may be one of permuted targets. */
+export function targetOf({ targets, leading, sources }: Problem, row: number, column: number): number {
+  if (column < leading) return targets[row * leading + column]!;
+  const permutations = sources!.length;
+  const own = column - leading;
+  return targets[sources![own % permutations]![row]! * leading + Math.floor(own / permutations)]!;
 }
 
 /** Pieces of at most 1,024 rows. */
@@ -77,14 +116,15 @@ export function* chunks(rows: Int32Array): Generator<Int32Array> {
 
 /** Shifted states of some rows as [d, rows]. */
 export function gatherTransposed(problem: Pick<Problem, 'states' | 'shift'>, rows: Int32Array): Float64Array {
-  const { values, d } = problem.states;
+  const { d } = problem.states;
   const count = rows.length;
+  const { values, at: from } = rawRows(problem.states, rows);
   const out = new Float64Array(d * count);
   for (let band = 0; band < count; band += ROW_BAND) {
     const end = Math.min(count, band + ROW_BAND);
     for (let j = 0; j < d; j++) {
       const shift = problem.shift[j]!;
-      for (let r = band, at = j * count + band; r < end; r++, at++) out[at] = values[rows[r]! * d + j]! - shift;
+      for (let r = band, at = j * count + band; r < end; r++, at++) out[at] = values[from(r) + j]! - shift;
     }
   }
   return out;
@@ -92,10 +132,11 @@ export function gatherTransposed(problem: Pick<Problem, 'states' | 'shift'>, row
 
 /** Shifted states of some rows as [rows, d]. */
 export function gather(problem: Pick<Problem, 'states' | 'shift'>, rows: Int32Array): Float64Array {
-  const { values, d } = problem.states;
+  const { d } = problem.states;
+  const { values, at: start } = rawRows(problem.states, rows);
   const out = new Float64Array(rows.length * d);
   for (let r = 0, at = 0; r < rows.length; r++) {
-    const from = rows[r]! * d;
+    const from = start(r);
     for (let j = 0; j < d; j++, at++) out[at] = values[from + j]! - problem.shift[j]!;
   }
   return out;
@@ -103,11 +144,10 @@ export function gather(problem: Pick<Problem, 'states' | 'shift'>, rows: Int32Ar
 
 /** Shifted targets of some rows as [rows, columns]. */
 export function gatherTargets(problem: Problem, rows: Int32Array): Float64Array {
-  const { targets, columns } = problem;
+  const { columns } = problem;
   const out = new Float64Array(rows.length * columns);
-  for (let r = 0; r < rows.length; r++) {
-    const from = rows[r]! * columns;
-    out.set(targets.subarray(from, from + columns), r * columns);
+  for (let r = 0, at = 0; r < rows.length; r++) {
+    for (let column = 0; column < columns; column++, at++) out[at] = targetOf(problem, rows[r]!, column);
   }
   return out;
 }
@@ -117,7 +157,7 @@ export function isConstant(problem: Problem, cells: readonly number[], column: n
   let first: number | undefined;
   for (const cell of cells) {
     for (const row of problem.cells[cell]!) {
-      const value = problem.targets[row * problem.columns + column]!;
+      const value = targetOf(problem, row, column);
       first ??= value;
       if (value !== first) return false;
     }

@@ -58,6 +58,7 @@ export interface AdamCases {
 export const cases = JSON.parse(readFileSync(new URL('fixtures/cases.json', import.meta.url), 'utf8')) as {
   ridge: RidgeCase[];
   nested_cv: NestedCase[];
+  loo: { alpha: number; mse: number[]; residual_rows_0_4: number[][] }[];
   mdl_online: CodeCase[];
   adam: AdamCases;
   early_stopping: { validation_losses: number[]; patience: number; best_epoch: number; stopped_after_epoch: number };

@@ -260,6 +260,16 @@ describe('invariance', () => {
     expect(await one(optionsFor(big, more))).toEqual(first);
     expect(await one(optionsFor(big, { ...more, threads: 2 }))).toEqual(first);
   });
+  test('states that are read a piece at a time give the same bytes', async () => {
+    const big = synthetic({ prompts: 300, rows: 5, d: 12, seed: 9 });
+    const read = (rows: Int32Array) =>
+      Float32Array.from({ length: rows.length * 12 }, (_, i) => big.states[rows[Math.floor(i / 12)]! * 12 + (i % 12)]!);
+    for (const learner of [undefined, { name: 'sgd', seed: 1 }, { name: 'mlp', hidden: 4 }] as const) {
+      const more = { permutations: learner ? 0 : 3, ...(learner && { learner }) };
+      const inMemory = await one(optionsFor(big, more));
+      expect(await one({ ...optionsFor(big, more), states: { rows: big.n, read } })).toEqual(inMemory);
+    }
+  });
   test('a duplicated column shares its weight with the other', async () => {
     const states = Float32Array.from({ length: data.n * 5 }, (_, i) =>
       i % 5 === 4 ? data.states[Math.floor(i / 5) * 4]! : data.states[Math.floor(i / 5) * 4 + (i % 5)]!,

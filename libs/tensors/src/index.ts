@@ -10,5 +10,5 @@ export {
 export type { TensorInfo } from './header.ts';
 export { decodeNpy, encodeNpy } from './npy.ts';
 export { openSafetensors, readFloat32, readTensor, type SafetensorsFile, type Tensor } from './read.ts';
-export { concatSafetensors, readFloat32At } from './slices.ts';
+export { concatSafetensors, readFloat32At, readFloat32AtSync } from './slices.ts';
 export { type TensorEntry, writeSafetensors } from './write.ts';

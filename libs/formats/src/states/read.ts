@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { groupBy, UserError } from '@sonde/base';
-import { openSafetensors, readFloat32At, type SafetensorsFile } from '@sonde/tensors';
+import { openSafetensors, readFloat32At, readFloat32AtSync, type SafetensorsFile } from '@sonde/tensors';
 import { type Pool, SITES, STATES_INDEX, type StateSite } from '../columns/states.ts';
 import { readRows } from '../rows-read.ts';
 import { INDEX_FILE, metadataKey, type StateRow, TENSOR_FILE, tensorOf } from './layout.ts';
@@ -21,6 +21,8 @@ export interface StatesFile {
   readonly tokens: readonly (FoundRow & { readonly position: number })[];
   /** The states of some rows at one position of the layer axis: [rows, size]. */
   layerStates(rows: readonly { readonly row: number }[], layerIndex: number): Promise<Float32Array>;
+  /** The same a few at a time, for what need not be in memory whole: `of` counts in `rows`. */
+  layerRows(rows: readonly { readonly row: number }[], layerIndex: number, of: Int32Array): Float32Array;
 }
 
 /** The sites that an artifact of states has. @throws UserError if it is none */
@@ -63,6 +65,13 @@ export async function openStates(folder: string, site: StateSite = 'residual'): 
         file,
         tensorOf(site),
         rows.map(({ row }) => row),
+        layerIndex,
+      ),
+    layerRows: (rows, layerIndex, of) =>
+      readFloat32AtSync(
+        file,
+        tensorOf(site),
+        Int32Array.from(of, (place) => rows[place]!.row),
         layerIndex,
       ),
   };

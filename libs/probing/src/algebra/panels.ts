@@ -78,6 +78,32 @@ function diagonalPlace(size: number, i: number): number {
   return row * panelWidth(size, k) + row;
 }
 
+/** All of the matrix [size, size], row and column i times `scales[i]`. */
+export function fullMatrix(of: Panels, scales: Float64Array): Float64Array {
+  const { size } = of;
+  const full = new Float64Array(size * size);
+  for (const [k, panel] of of.panels.entries()) {
+    const start = k * PANEL;
+    const width = panelWidth(size, k);
+    for (let i = start, at = 0; i < size; i++) {
+      for (let j = start; j < start + width; j++, at++) {
+        if (j <= i) full[i * size + j] = panel[at]! * scales[i]! * scales[j]!;
+      }
+    }
+  }
+  // The upper triangle by blocks, so that both sides of the copy stay in the cache.
+  for (let top = 0; top < size; top += BLOCK) {
+    for (let left = 0; left <= top; left += BLOCK) {
+      for (let i = top; i < Math.min(size, top + BLOCK); i++) {
+        for (let j = left; j < Math.min(i, left + BLOCK); j++) full[j * size + i] = full[i * size + j]!;
+      }
+    }
+  }
+  return full;
+}
+
+const BLOCK = 32;
+
 /** Sets row and column `index` to zero. */
 export function clearRowAndColumn(of: Panels, index: number): void {
   for (const [k, panel] of of.panels.entries()) {

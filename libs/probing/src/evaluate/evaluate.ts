@@ -1,11 +1,12 @@
 import { standardDeviation } from '@sonde/numerics';
 import type { Fitted, Learner, OpenLearner } from '../learner.ts';
-import { gatherTargets, type Problem, type States } from '../rows.ts';
+import { type Problem, type States, targetOf } from '../rows.ts';
 import { type Groups, rowsByGroup } from './folds.ts';
-import { NO_SCORES, pearson, type Scores, scorePairs } from './metrics.ts';
+import { NO_SCORES, type Scores, scorePairs } from './metrics.ts';
 import { pairsOf, type Score } from './pairs.ts';
 import { nullDistribution, permutedRows } from './permutations.ts';
 import type { ProbeFold, ProbeMap, ProbeResult, ProbeTarget } from './result.ts';
+import { RunningPearson } from './running-pearson.ts';
 import { keptCells, splitsOfFolds, wholeSplit } from './splits.ts';
 
 /** `target`: each target has its own setting; `shared`: one for all, by the mean of their inner errors. */
@@ -69,8 +70,9 @@ export async function evaluateTargets(shared: SharedTargets): Promise<ProbeResul
 function problemOf(shared: SharedTargets): Problem {
   const { states, shift, targets, rows, groups, folds, foldCount, permutations } = shared;
   const n = folds.length;
-  const columns = targets.length * (1 + permutations);
-  const values = new Float64Array(n * columns);
+  const leading = targets.length;
+  const columns = leading * (1 + permutations);
+  const values = new Float64Array(n * leading);
   const targetShift = new Float64Array(columns);
   const sources = permutedRows(groups, rows, permutations, shared.seed);
   const all = targets.map((_, t) => t);
@@ -81,17 +83,15 @@ function problemOf(shared: SharedTargets): Problem {
     for (const row of rows) mean += (scores[row]! - first) / rows.length;
     const shiftOf = rows.length === 0 ? 0 : first + mean;
     targetShift[t] = shiftOf;
-    for (const row of rows) values[row * columns + t] = scores[row]! - shiftOf;
+    for (const row of rows) values[row * leading + t] = scores[row]! - shiftOf;
     for (let p = 0; p < permutations; p++) {
       const column = permutationColumn(shared, t, p);
-      const source = sources[p]!;
       targetShift[column] = shiftOf;
       tunedOn[column] = shared.permutationPenalty === 'own' ? [column] : tunedOn[t]!;
-      for (const row of rows) values[row * columns + column] = scores[source[row]!]! - shiftOf;
     }
   }
   const cells = Array.from({ length: foldCount }, (_, fold) => rows.filter((row) => folds[row] === fold));
-  return { states, shift, cells, targets: values, columns, targetShift, leading: targets.length, tunedOn };
+  return { states, shift, cells, targets: values, columns, sources, targetShift, leading, tunedOn };
 }
 
 function permutationColumn(shared: SharedTargets, target: number, permutation: number): number {
@@ -106,7 +106,7 @@ interface HeldOut {
   /** Null where there were too few rows to fit. */
   readonly fitted: {
     readonly probe: Fitted;
-    /** All rows of the fold, and their predictions [rows, columns] in shifted units. */
+    /** All rows of the fold, and their predictions [rows, targets] in shifted units. */
     readonly rows: Int32Array;
     readonly predicted: Float64Array;
     /** [targets] */
@@ -115,6 +115,9 @@ interface HeldOut {
     readonly pearson: readonly Score[];
   } | null;
 }
+
+/** Rows predicted at a time: predictions of permuted targets are not kept. */
+const PREDICTED_ROWS = 4096;
 
 async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner, split: number): Promise<HeldOut> {
   const fold = shared.heldOut[split]!;
@@ -125,34 +128,29 @@ async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner
   );
   if (probe === null) return { fold, n: held.length, fitted: null };
   const rows = Int32Array.from(shared.folds.keys()).filter((row) => shared.folds[row] === fold);
-  const predicted = await learner.predict(probe, rows);
   const { columns, leading } = problem;
-  const guesses = new Float64Array(held.length * columns);
-  // Both lists of rows ascend, and `held` is part of `rows`.
-  for (let r = 0, place = 0; r < held.length; r++, place++) {
-    while (rows[place] !== held[r]) place++;
-    guesses.set(predicted.subarray(place * columns, (place + 1) * columns), r * columns);
+  const predicted = new Float64Array(rows.length * leading);
+  const truth = new Float64Array(held.length * leading);
+  const guesses = new Float64Array(held.length * leading);
+  const permuted = new RunningPearson(columns - leading);
+  let place = 0;
+  for (let start = 0; start < rows.length; start += PREDICTED_ROWS) {
+    const some = rows.subarray(start, start + PREDICTED_ROWS);
+    const ofSome = await learner.predict(probe, some);
+    for (const [r, row] of some.entries()) {
+      const own = ofSome.subarray(r * columns, r * columns + leading);
+      predicted.set(own, (start + r) * leading);
+      // Both lists of rows ascend, and `held` is part of `rows`.
+      if (held[place] !== row) continue;
+      guesses.set(own, place * leading);
+      truth.set(problem.targets.subarray(row * leading, (row + 1) * leading), place * leading);
+      permuted.add((column) => targetOf(problem, row, leading + column), ofSome, r * columns + leading);
+      place++;
+    }
   }
-  const truth = gatherTargets(problem, held);
-  const groups = groupNumbers(shared.groups, held);
-  const ofTargets = pairsOf(
-    firstColumns(truth, columns, leading),
-    firstColumns(guesses, columns, leading),
-    leading,
-    groups,
-  );
-  const fitted = {
-    probe,
-    rows,
-    predicted,
-    scores: scorePairs(ofTargets),
-    pearson: pearson(pairsOf(truth, guesses, columns, groups)),
-  };
-  return { fold, n: held.length, fitted };
-}
-
-function firstColumns(values: Float64Array, columns: number, first: number): Float64Array {
-  return first === columns ? values : values.filter((_, at) => at % columns < first);
+  const scores = scorePairs(pairsOf(truth, guesses, leading, groupNumbers(shared.groups, held)));
+  const pearson = [...scores.map((score) => score.pearson), ...permuted.scores()];
+  return { fold, n: held.length, fitted: { probe, rows, predicted, scores, pearson } };
 }
 
 function groupNumbers(groups: Groups, rows: Int32Array): Int32Array {
@@ -213,7 +211,7 @@ function predictionsOf(shared: SharedTargets, problem: Problem, held: readonly H
   for (const { fitted } of held) {
     if (fitted === null) return null;
     for (const [r, row] of fitted.rows.entries()) {
-      predictions[row] = fitted.predicted[r * problem.columns + t]! + problem.targetShift[t]!;
+      predictions[row] = fitted.predicted[r * problem.leading + t]! + problem.targetShift[t]!;
     }
   }
   return predictions;

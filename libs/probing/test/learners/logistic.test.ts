@@ -121,6 +121,15 @@ describe('logistic probe', () => {
     expect(Math.abs(unrelated!.pooled.auc.value! - 0.5)).toBeLessThan(0.12);
     expect(planted!.predictions!.every((value) => value >= 0 && value <= 1)).toBe(true);
   });
+  test.each([1e-6, 1e7, 1e9])('has a minimum at penalty %s, whatever the intercept', async (penalty) => {
+    const rare = data.values.map((value) => (value > 1 ? 1 : 0));
+    const targets = [{ scenario: 'output', name: 'rare', values: rare }];
+    const got = await one(optionsFor(data, { learner: { name: 'logistic', penalties: [penalty] }, targets }));
+    // The intercept is free: probabilities average to the share of the class, however large the penalty.
+    const share = rare.reduce((sum, value) => sum + value, 0) / data.n;
+    const mean = got.predictions!.reduce((sum, value) => sum + value, 0) / data.n;
+    expect(Math.abs(mean - share)).toBeLessThan(0.02);
+  });
   test('of a single class says so', async () => {
     const learner = { name: 'logistic', penalties: [1, 10] } as const;
     const targets = [{ scenario: 'output', name: 'all', values: binary.map(() => 1) }];

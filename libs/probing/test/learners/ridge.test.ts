@@ -8,7 +8,7 @@ import { innerErrors } from '../../src/learners/penalised/inner-errors.ts';
 import { dualSolver } from '../../src/learners/ridge/dual.ts';
 import { openRidge } from '../../src/learners/ridge/learner.ts';
 import { primalSolver } from '../../src/learners/ridge/primal.ts';
-import { type Problem, stateShift } from '../../src/rows.ts';
+import { type Problem, rowCount, stateShift } from '../../src/rows.ts';
 import { cases, fixtureStates, fixtureTargets } from '../cases.ts';
 import { readNpy } from '../npy.ts';
 
@@ -46,7 +46,7 @@ describe.each(['primal', 'dual'] as const)('%s ridge', (form) => {
   test.each(cases.ridge)('$case agrees with scikit-learn', async (c) => {
     const [start, end] = c.train_rows;
     const states = fixtureStates(c.data);
-    const n = states.values.length / states.d;
+    const n = rowCount(states);
     const problem = problemOn(c.data, [range(start, end), range(end, n)]);
     const solver = form === 'dual' ? dualSolver(gemm, problem, c.scaled) : await primalSolver(gemm, problem, c.scaled);
     const set = await solver.trainingSet([0]);
@@ -69,6 +69,27 @@ describe.each(['primal', 'dual'] as const)('%s ridge', (form) => {
     const direct = squaredErrors(problem, maps, predicted, end);
     expect(largestDifference(errors, direct)).toBeLessThan(1e-9);
   });
+});
+
+test.each(cases.loo)('residuals of rows left out one by one agree with scikit-learn at penalty $alpha', async (c) => {
+  const n = rowCount(fixtureStates('tall'));
+  const problem = problemOn(
+    'tall',
+    Array.from({ length: n }, (_, row) => Int32Array.of(row)),
+  );
+  const solver = await primalSolver(gemm, problem, false);
+  const squares = new Float64Array(TARGETS);
+  for (let row = 0; row < n; row++) {
+    const others = problem.cells.flatMap((_, cell) => (cell === row ? [] : [cell]));
+    const maps = (await (await solver.trainingSet(others)).fit(c.alpha, ALL))!;
+    const predicted = await predictLinear(gemm, problem, maps, Int32Array.of(row));
+    for (const t of ALL) {
+      const residual = problem.targets[row * TARGETS + t]! - predicted[t]!;
+      squares[t] = squares[t]! + residual ** 2 / n;
+      if (row < c.residual_rows_0_4.length) expect(residual).toBeCloseTo(c.residual_rows_0_4[row]![t]!, 9);
+    }
+  }
+  expect(largestDifference(squares, c.mse)).toBeLessThan(1e-9);
 });
 
 function squaredErrors(problem: Problem, maps: LinearMaps, predicted: Float64Array, start: number): Float64Array {

@@ -29,6 +29,14 @@ export const config = object({
   site: optional(
     words(CAPTURE_SITES, { description: 'Which of the captured sites is probed: `residual` if not given.' }),
   ),
+  layers: optional(
+    list(integer({ minimum: 0 }), {
+      minItems: 1,
+      uniqueItems: true,
+      description:
+        'Which of the captured layers are probed: all if not given. With one of them for each value of a matrix axis, a run that was stopped goes on at the layer where it was.',
+    }),
+  ),
   scenarios: optional(
     list(words(SCENARIOS), {
       minItems: 1,

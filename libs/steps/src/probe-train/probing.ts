@@ -89,7 +89,15 @@ export async function probeFeatures(
   { seed, learner }: { readonly seed: number | null; readonly learner: LearnerChoice },
 ): Promise<Probed[]> {
   const { groups, targets } = set;
-  const common = { ...values, groups, folds, seed: config.seed, learner, ...(heldOut && { heldOut }) };
+  const common = {
+    ...values,
+    groups,
+    folds,
+    seed: config.seed,
+    learner,
+    nameOf: nameOf(set, layer),
+    ...(heldOut && { heldOut }),
+  };
   const ofStates = features === 'states';
   const permutations = ofStates && config.mode === 'default' ? permutationsOf(config) : 0;
   const results = await trainProbes({ ...common, targets, permutations });
@@ -172,6 +180,13 @@ function classesOf(
   });
 }
 
+function nameOf({ rows }: ProbeSet, layer: number | null): (row: number) => string {
+  return (row) => {
+    const { promptId, sample } = rows[row]!;
+    return `the state of prompt ${promptId}${sample === null ? '' : `, sample ${sample}`}${layer === null ? '' : `, in layer ${layer},`}`;
+  };
+}
+
 /** Rows are coded a prompt's together; a target without a row for every fold has no code. */
 async function compressionOf(
   { states, d }: Features,
@@ -182,11 +197,9 @@ async function compressionOf(
 ): Promise<number | null> {
   const rows = codingOrder(groups, config.seed).filter((row) => !Number.isNaN(values[row]!));
   if (rows.length < config.folds) return null;
-  const gathered = new Float32Array(rows.length * d);
-  for (const [place, row] of rows.entries()) gathered.set(states.subarray(row * d, (row + 1) * d), place * d);
   const target = Float64Array.from(rows, (row) => values[row]!);
   const { compression } = await descriptionLength({
-    states: { values: gathered, d },
+    states: { values: inOrder(states, d, rows), d },
     target,
     boundaries: halvingBoundaries(rows.length),
     loss: 'squared_error',
@@ -194,6 +207,15 @@ async function compressionOf(
     open: openLearner(learner, config.folds),
   });
   return compression;
+}
+
+function inOrder(states: Features['states'], d: number, rows: Int32Array): Features['states'] {
+  if (!(states instanceof Float32Array)) {
+    return { rows: rows.length, read: (of) => states.read(Int32Array.from(of, (place) => rows[place]!)) };
+  }
+  const gathered = new Float32Array(rows.length * d);
+  for (const [place, row] of rows.entries()) gathered.set(states.subarray(row * d, (row + 1) * d), place * d);
+  return gathered;
 }
 
 function middleOf(values: Float64Array): number {

@@ -1,5 +1,14 @@
+import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
-import { type Baseline, PREDICTIONS, PROBE_SCORES, writeProbeWeights, writeRowParts, writeRows } from '@sonde/formats';
+import {
+  type Baseline,
+  PREDICTIONS,
+  PROBE_SCORES,
+  type StatesFile,
+  writeProbeWeights,
+  writeRowParts,
+  writeRows,
+} from '@sonde/formats';
 import {
   bagOfWords,
   type Features,
@@ -35,7 +44,8 @@ async function train(
   const { baselines, mode, seed, site } = config;
   const depth = Math.max(1, ...states.layers);
   const learners = learnersOf(config, device);
-  const total = sets.length * (states.layers.length + 1) * learners.length;
+  const layers = chosenLayers(config, states);
+  const total = sets.length * (layers.length + 1) * learners.length;
   const ofStates: Probed[] = [];
   const scores: ScoreRow[] = [];
   let done = 0;
@@ -65,8 +75,9 @@ async function train(
       }
       progress(++done, total, 'layers');
     }
-    for (const [index, layer] of states.layers.entries()) {
-      const values = { states: await states.layerStates(set.rows, index), d: states.hiddenSize };
+    for (const layer of layers) {
+      const index = states.layers.indexOf(layer);
+      const values = { states: await statesOf(states, set, index), d: states.hiddenSize };
       const direction = baselines.includes('random_direction') && randomDirection(values.states, values.d, seed);
       for (const learner of learners) {
         const probed = await probe('states', layer, values, learner);
@@ -83,8 +94,25 @@ async function train(
 
   for (const warning of warningsOf(ofStates)) log('warning', warning);
   await writeRows(output('scores'), PROBE_SCORES, scores);
-  const { layers, hiddenSize } = states;
+  const { hiddenSize } = states;
   await writeProbeWeights(output('weights'), fittedMaps(ofStates), { layers, hiddenSize, site });
+}
+
+/** @throws UserError where a layer that was asked for was not captured */
+function chosenLayers({ layers }: Config, states: StatesFile): readonly number[] {
+  const strange = layers?.find((layer) => !states.layers.includes(layer));
+  if (strange !== undefined) {
+    throw new UserError('config', `the states have no layer ${strange}; they have ${states.layers.join(', ')}`);
+  }
+  return layers ?? states.layers;
+}
+
+/** More states than this many numbers (0.5 GB) are read as they are needed, three times over. */
+const IN_MEMORY = 2 ** 27;
+
+async function statesOf(states: StatesFile, { rows }: ProbeSet, index: number): Promise<Features['states']> {
+  if (rows.length * states.hiddenSize <= IN_MEMORY) return states.layerStates(rows, index);
+  return { rows: rows.length, read: (of) => states.layerRows(rows, index, of) };
 }
 
 function foldedSet(config: Config, set: ProbeSet): FoldedSet {

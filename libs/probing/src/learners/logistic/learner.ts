@@ -1,7 +1,7 @@
 import { UserError } from '@sonde/base';
 import { openGemm } from '../../algebra/gemm.ts';
 import type { Fitted, Learner, OuterSplit } from '../../learner.ts';
-import type { Problem } from '../../rows.ts';
+import { type Problem, targetOf } from '../../rows.ts';
 import { type LinearMaps, predictLinear } from '../linear.ts';
 import { openPenalised, type PenaltyOptions } from '../penalised/learner.ts';
 import { sigmoid } from './log-loss.ts';
@@ -44,7 +44,7 @@ function classesOf(problem: Problem, column: number): Classes {
   const found = new Set<number>();
   for (const cell of problem.cells) {
     for (const row of cell) {
-      found.add(problem.targets[row * problem.columns + column]!);
+      found.add(targetOf(problem, row, column));
       if (found.size > 2) {
         throw new UserError(
           'argument',

@@ -5,6 +5,8 @@ const MEMORY = 10;
 const ITERATIONS = 1000;
 /** The largest entry of the gradient, as a share of the number of rows, at which a minimum is reached. */
 const TOLERANCE = 1e-9;
+/** The same for one that is near enough when iterations are spent. */
+const NEAR = 1e-5;
 
 /** One column's minimisation: its weights (the intercept last), their log-odds for every row, and what L-BFGS keeps. */
 interface Descent {
@@ -23,7 +25,7 @@ interface Descent {
  *
  * @param x [n, d + 1], the last column 1
  * @param labels [n, columns], 0 or 1
- * @returns the weights [d + 1] of each column; null where some column has no minimum within 1,000 iterations
+ * @returns the weights [d + 1] of each column; null where some column is not near its minimum after 1,000 iterations
  */
 export async function minimise(
   gemm: Gemm,
@@ -53,7 +55,7 @@ export async function minimise(
       remember(descent, before[a]!);
     }
   }
-  return null;
+  return all.every(({ gradient }) => largest(gradient) <= NEAR * n) ? all.map(({ weights }) => weights) : null;
 }
 
 /** A slope this much smaller than at the start of a line ends the search along it. */
@@ -98,14 +100,17 @@ function directionOf({ gradient, steps }: Descent, n: number, penalty: number): 
   const q = gradient.map((value) => -value);
   const shares: number[] = [];
   for (const { s, y, rho } of [...steps].reverse()) {
-    const share = rho * inner(s, q);
-    shares.push(share);
-    addScaled(q, y, -share);
+    const own = rho * inner(s, q);
+    shares.push(own);
+    addScaled(q, y, -own);
   }
   const last = steps.at(-1);
-  // Before the first step: the curvature of standardised columns is at most n/4.
-  const curvature = last === undefined ? n / 4 + penalty : inner(last.y, last.y) * last.rho;
-  for (let j = 0; j < q.length; j++) q[j] = q[j]! / curvature;
+  // The curvature of standardised columns is at most n/4, to which the penalty adds for all but the intercept.
+  const share = 1 / (1 + (4 * penalty) / n);
+  const free = q.length - 1;
+  const scaled = (values: Float64Array) => values.map((value, j) => (j === free ? value : share * value));
+  const curvature = last === undefined ? n / 4 : inner(last.y, scaled(last.y)) * last.rho;
+  for (let j = 0; j < q.length; j++) q[j] = ((j === free ? 1 : share) * q[j]!) / curvature;
   for (const { s, y, rho } of steps) addScaled(q, s, shares.pop()! - rho * inner(y, q));
   return q;
 }

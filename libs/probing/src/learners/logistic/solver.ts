@@ -1,5 +1,5 @@
 import { type Gemm, matrix } from '../../algebra/gemm.ts';
-import { gather, isConstant, type Problem } from '../../rows.ts';
+import { gather, isConstant, type Problem, targetOf } from '../../rows.ts';
 import { type LinearMaps, predictLinear } from '../linear.ts';
 import type { PenalisedSolver, TrainingSet } from '../penalised/solver.ts';
 import { CONSTANT_SHARE } from '../ridge/ridge.ts';
@@ -21,8 +21,7 @@ export function logisticSolver(
   classes: readonly Classes[],
   scale: boolean,
 ): PenalisedSolver {
-  const label = (row: number, column: number) =>
-    problem.targets[row * problem.columns + column]! === classes[column]!.high ? 1 : 0;
+  const label = (row: number, column: number) => (targetOf(problem, row, column) === classes[column]!.high ? 1 : 0);
   return {
     trainingSet: async (cells) => trainingSet(gemm, problem, cells, label, scale),
     async errors(maps, cells) {

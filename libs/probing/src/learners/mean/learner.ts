@@ -1,5 +1,5 @@
 import type { Fitted, Learner, OuterSplit } from '../../learner.ts';
-import { type Problem, rowsIn } from '../../rows.ts';
+import { type Problem, rowsIn, targetOf } from '../../rows.ts';
 
 interface MeanProbe extends Fitted {
   readonly means: Float64Array;
@@ -14,8 +14,7 @@ export async function openMean(problem: Problem, splits: readonly OuterSplit[]):
       if (rows === 0) return null;
       const means = Float64Array.from(columns, (column) => {
         let sum = 0;
-        for (const cell of train)
-          for (const row of problem.cells[cell]!) sum += problem.targets[row * problem.columns + column]!;
+        for (const cell of train) for (const row of problem.cells[cell]!) sum += targetOf(problem, row, column);
         return sum / rows;
       });
       const maps = { columns, weights: new Float64Array(problem.states.d * columns.length), intercepts: means };

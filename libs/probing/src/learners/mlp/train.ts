@@ -1,7 +1,7 @@
 import { randomPermutation, randomStream } from '@sonde/numerics';
 import { type Gemm, matrix } from '../../algebra/gemm.ts';
 import type { Split } from '../../learner.ts';
-import { chunks, gather, type Problem } from '../../rows.ts';
+import { chunks, gather, type Problem, targetOf } from '../../rows.ts';
 import { ADAM, adamState, adamStep } from '../sgd/adam.ts';
 import { EarlyStopping } from '../sgd/early-stopping.ts';
 import { forward, inputs, type Layout, type Net, offsets, predictNet, type Scales } from './net.ts';
@@ -89,7 +89,7 @@ function truth(
   row: number,
   c: number,
 ): number {
-  const value = problem.targets[row * problem.columns + columns[c]!]!;
+  const value = targetOf(problem, row, columns[c]!);
   return targetSd[c] === 0 ? 0 : (value - targetMean[c]!) / targetSd[c]!;
 }
 
@@ -99,7 +99,7 @@ async function validationErrors(gemm: Gemm, problem: Problem, net: Net, layout: 
   const errors = new Float64Array(width);
   for (const [r, row] of rows.entries()) {
     for (const [c, column] of layout.columns.entries()) {
-      const off = predicted[r * width + c]! - problem.targets[row * problem.columns + column]!;
+      const off = predicted[r * width + c]! - targetOf(problem, row, column);
       errors[c] = errors[c]! + off * off;
     }
   }
@@ -151,7 +151,7 @@ function scalesOf(problem: Problem, { d, columns }: Layout, rows: Int32Array): S
   const targetMean = new Float64Array(columns.length);
   const targetSd = new Float64Array(columns.length);
   for (const [c, column] of columns.entries()) {
-    const values = Float64Array.from(rows, (row) => problem.targets[row * problem.columns + column]!);
+    const values = Float64Array.from(rows, (row) => targetOf(problem, row, column));
     targetMean[c] = values.reduce((sum, value) => sum + value / n, 0);
     targetSd[c] = values.every((value) => value === values[0])
       ? 0

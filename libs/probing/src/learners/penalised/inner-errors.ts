@@ -39,8 +39,9 @@ export async function innerErrors(
   }
   for (const { train, tests } of uses.values()) {
     const set = await solver.trainingSet(train);
+    const together = await set.fitAll?.(penalties, columns);
     for (const [p, penalty] of penalties.entries()) {
-      const maps = await set.fit(penalty, columns);
+      const maps = together ? together[p]! : await set.fit(penalty, columns);
       const known = new Map<string, Float64Array | null>();
       for (const { outer, cells } of tests) {
         const key = cells.join();

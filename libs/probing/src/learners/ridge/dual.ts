@@ -1,7 +1,7 @@
 import { factorise, solve } from '../../algebra/cholesky.ts';
 import { type Gemm, matrix } from '../../algebra/gemm.ts';
 import { addDiagonal, addSelfProduct, copyPanels, zeroPanels } from '../../algebra/panels.ts';
-import { gather, gatherTargets, isConstant, type Problem } from '../../rows.ts';
+import { gather, gatherTargets, isConstant, type Problem, targetOf } from '../../rows.ts';
 import { predictLinear } from '../linear.ts';
 import type { PenalisedSolver, TrainingSet } from '../penalised/solver.ts';
 import { CONSTANT_SHARE, interceptsOf } from './ridge.ts';
@@ -21,7 +21,7 @@ export function dualSolver(gemm: Gemm, problem: Problem, scale: boolean): Penali
         const predicted = await predictLinear(gemm, problem, maps, rows);
         for (let r = 0; r < rows.length; r++) {
           for (let t = 0; t < width; t++) {
-            const target = problem.targets[rows[r]! * problem.columns + maps.columns[t]!]!;
+            const target = targetOf(problem, rows[r]!, maps.columns[t]!);
             errors[t] = errors[t]! + (target - predicted[r * width + t]!) ** 2;
           }
         }

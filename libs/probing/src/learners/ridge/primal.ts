@@ -8,12 +8,15 @@ import {
   clearRowAndColumn,
   copyPanels,
   diagonal,
+  fullMatrix,
   type Panels,
   subtractOuter,
   symmetricProduct,
   zeroPanels,
 } from '../../algebra/panels.ts';
+import { solveShifted } from '../../algebra/shifted-gradients.ts';
 import { chunks, gatherTargets, gatherTransposed, isConstant, type Problem } from '../../rows.ts';
+import type { LinearMaps } from '../linear.ts';
 import type { PenalisedSolver, TrainingSet } from '../penalised/solver.ts';
 import { CONSTANT_SHARE, interceptsOf } from './ridge.ts';
 
@@ -117,26 +120,64 @@ function centredSet(
       ridge[j] = scale ? centred[j]! / n : 1;
     }
   }
+  const rightSides = (wanted: readonly number[]): Float64Array => {
+    const width = wanted.length;
+    const constant = wanted.map((column) => isConstant(problem, cells, column));
+    const right = new Float64Array(d * width);
+    for (let j = 0; j < d; j++) {
+      for (let t = 0; t < width; t++) if (!constant[t]) right[j * width + t] = xy[j * columns + wanted[t]!]!;
+    }
+    return right;
+  };
+  const mapsOf = (wanted: readonly number[], weights: Float64Array): LinearMaps => {
+    return { columns: wanted, weights, intercepts: interceptsOf(problem, cells, weights, wanted, mean, targetMean) };
+  };
+  const fit = async (penalty: number, wanted: readonly number[]): Promise<LinearMaps | null> => {
+    const a = copyPanels(gram);
+    addDiagonal(
+      a,
+      ridge.map((value, j) => penalty * value + unit[j]!),
+    );
+    const factor = await factorise(gemm, a);
+    return factor && mapsOf(wanted, await solve(gemm, factor, rightSides(wanted), wanted.length));
+  };
   return {
     rows: n,
-    async fit(penalty, wanted) {
-      const a = copyPanels(gram);
-      addDiagonal(
-        a,
-        ridge.map((value, j) => penalty * value + unit[j]!),
-      );
-      const factor = await factorise(gemm, a);
-      if (factor === null) return null;
-      const width = wanted.length;
-      const constant = wanted.map((column) => isConstant(problem, cells, column));
-      const right = new Float64Array(d * width);
-      for (let j = 0; j < d; j++) {
-        for (let t = 0; t < width; t++) if (!constant[t]) right[j * width + t] = xy[j * columns + wanted[t]!]!;
+    fit,
+    async fitAll(penalties, wanted) {
+      const fitted: (LinearMaps | null)[] = [];
+      const positive = penalties.filter((penalty) => penalty > 0);
+      const solved =
+        d < KRYLOV_SIZE || wanted.length > KRYLOV_COLUMNS || positive.length < 3
+          ? []
+          : await byGradients(gemm, gram, ridge, positive, rightSides(wanted), wanted.length);
+      for (const penalty of penalties) {
+        const weights = solved[positive.indexOf(penalty)] ?? null;
+        fitted.push(weights === null ? await fit(penalty, wanted) : mapsOf(wanted, weights));
       }
-      const weights = await solve(gemm, factor, right, width);
-      return { columns: wanted, weights, intercepts: interceptsOf(problem, cells, weights, wanted, mean, targetMean) };
+      return fitted;
     },
   };
+}
+
+/** From this size on, and for so few columns, conjugate gradients for all penalties cost less than a factor of each. */
+const KRYLOV_SIZE = 512;
+const KRYLOV_COLUMNS = 24;
+
+/** Weights [d, width] at each penalty; null where only a factor solves it. With D = √ridge: (D⁻¹GD⁻¹ + penalty)·Dw = D⁻¹b. */
+async function byGradients(
+  gemm: Gemm,
+  gram: Panels,
+  ridge: Float64Array,
+  penalties: readonly number[],
+  right: Float64Array,
+  width: number,
+): Promise<(Float64Array | null)[]> {
+  const { size } = gram;
+  const over = ridge.map((value) => (value === 0 ? 0 : 1 / Math.sqrt(value)));
+  const scaled = (values: Float64Array) => values.map((value, i) => value * over[Math.floor(i / width)]!);
+  const solved = await solveShifted(gemm, fullMatrix(gram, over), size, penalties, scaled(right), width);
+  return solved.map((weights) => weights && scaled(weights));
 }
 
 async function momentsOf(gemm: Gemm, problem: Problem, rows: Int32Array): Promise<Moments> {

@@ -1,4 +1,4 @@
-import { isConstant, type Problem } from '../../rows.ts';
+import { isConstant, type Problem, targetOf } from '../../rows.ts';
 
 /** Variation below this share of a column's second moment is rounding noise: the column counts as constant. */
 export const CONSTANT_SHARE = 1e-13;
@@ -23,5 +23,5 @@ export function interceptsOf(
 
 function firstTarget(problem: Problem, cells: readonly number[], column: number): number {
   const cell = cells.find((index) => problem.cells[index]!.length > 0)!;
-  return problem.targets[problem.cells[cell]![0]! * problem.columns + column]!;
+  return targetOf(problem, problem.cells[cell]![0]!, column);
 }

@@ -2,7 +2,7 @@ import { UserError } from '@sonde/base';
 import { randomPermutation, randomStream, requireInteger } from '@sonde/numerics';
 import { openGemm } from '../../algebra/gemm.ts';
 import type { Fitted, Learner, OuterSplit } from '../../learner.ts';
-import { type Problem, rowsIn } from '../../rows.ts';
+import { type Problem, rowCount, rowsIn, targetOf } from '../../rows.ts';
 import { type LinearMaps, predictLinear } from '../linear.ts';
 import { PUBLISHED, type Recipe, train } from './train.ts';
 
@@ -41,12 +41,12 @@ export async function openSgd(
       const held = Math.max(1, Math.floor(recipe.validation * rows.length));
       const take = (from: number, to: number) => Int32Array.from(order.subarray(from, to), (at) => rows[at]!);
       const scaled = new Float32Array(rows.length * columns.length);
-      const placeOf = new Int32Array(problem.states.values.length / problem.states.d);
+      const placeOf = new Int32Array(rowCount(problem.states));
       for (const [place, row] of rows.entries()) {
         placeOf[row] = place;
         for (const [t, column] of columns.entries()) {
           const { low, range } = scales[column]!;
-          const value = problem.targets[row * problem.columns + column]!;
+          const value = targetOf(problem, row, column);
           scaled[place * columns.length + t] = range === 0 ? 0 : (value - low) / range;
         }
       }
@@ -99,7 +99,7 @@ function rangeOf(problem: Problem, column: number): { low: number; range: number
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const cell of problem.cells) {
     for (const row of cell) {
-      const value = problem.targets[row * problem.columns + column]!;
+      const value = targetOf(problem, row, column);
       low = Math.min(low, value);
       high = Math.max(high, value);
     }

@@ -1,5 +1,5 @@
 import { type RandomStream, randomPermutation, randomStream } from '@sonde/numerics';
-import type { States } from '../../rows.ts';
+import { rawRows, type States } from '../../rows.ts';
 import { ADAM, adamState, adamStep, linearSchedule } from './adam.ts';
 import { batchGradient, dot, smoothL1 } from './batch.ts';
 import { EarlyStopping } from './early-stopping.ts';
@@ -69,7 +69,8 @@ export function train(training: Training): { weights: Float32Array; biases: Floa
       const count = Math.min(recipe.batch, shuffled.length - start);
       for (let r = 0; r < count; r++) {
         const row = trainingRows[shuffled[start + r]!]!;
-        x.set(training.states.values.subarray(row * d, (row + 1) * d), r * d);
+        const { values, at } = rawRows(training.states, Int32Array.of(row));
+        x.set(values.subarray(at(0), at(0) + d), r * d);
         const place = training.targets.placeOf[row]! * targets;
         y.set(training.targets.values.subarray(place, place + targets), r * targets);
       }
@@ -119,7 +120,8 @@ function validationLoss({ states, targets, validationRows }: Training, parameter
   const { d } = states;
   let sum = 0;
   for (const row of validationRows) {
-    const predicted = parameters[targets.columns * d + t]! + dot(parameters, t * d, states.values, row * d, d);
+    const { values, at } = rawRows(states, Int32Array.of(row));
+    const predicted = parameters[targets.columns * d + t]! + dot(parameters, t * d, values, at(0), d);
     sum += smoothL1(predicted - targets.values[targets.placeOf[row]! * targets.columns + t]!);
   }
   return sum / validationRows.length;
