@@ -1,5 +1,6 @@
 export { groupBy } from './group-by.ts';
 export { isRecord, type JsonObject, type JsonValue } from './json.ts';
 export { memo } from './memo.ts';
+export { retryAfterSeconds } from './retry-after.ts';
 export { codeOf, type SystemFailure, systemFailure } from './system-error.ts';
 export { FAULTS, type Fault, isMachineFault, UserError } from './user-error.ts';

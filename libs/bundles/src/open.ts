@@ -1,16 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { lstat, mkdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline as pipe } from 'node:stream/promises';
 import { type JsonValue, UserError } from '@sonde/base';
-import { canonicalJson, type Digest, type ResultRecord, type Store } from '@sonde/store';
+import { canonicalJson, type Digest, digestsOf, hasRoom, type ResultRecord, type Store } from '@sonde/store';
 import { partialBeside, removeLeftovers } from './leftovers.ts';
 import { contentEntry, fileEntry, paramsPath, refused } from './manifest.ts';
 import type { Bundle } from './read.ts';
-
-/** Left free on the disk, in bytes. */
-const RESERVE = 64 * 1024 * 1024;
 
 export interface Verified {
   readonly results: number;
@@ -50,8 +47,7 @@ export async function bringResults(bundle: Bundle, store: Store, signal?: AbortS
     const found = await store.results.find(key);
     if (found.presence !== 'here') {
       fresh.set(key, record);
-      for (const { digest, files } of Object.values(record.outputs))
-        for (const one of [digest, ...Object.values(files ?? {}).map((file) => file.digest)]) wanted.add(one);
+      for (const digest of digestsOf(record)) wanted.add(digest);
     } else if (!sameOutputs(found.record, record)) different.push(task);
   }
   const contents = manifest.contents.filter(({ digest }) => wanted.has(digest));
@@ -135,7 +131,6 @@ export function paramsFileIn({ manifest }: Bundle, folder: string): string | und
 
 async function requireSpace(folder: string, bytes: number): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const { bavail, bsize } = await statfs(folder);
-  if (bytes + RESERVE > bavail * bsize)
+  if (!(await hasRoom(folder, bytes)))
     throw new UserError('no-space', `the bundle needs ${bytes} bytes in ${folder}, and the disk has no room`);
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { codeOf, systemFailure } from '@sonde/base';
+import { codeOf, retryAfterSeconds, systemFailure } from '@sonde/base';
 import { HubError } from './errors.ts';
 import type { HubSettings } from './settings.ts';
 
@@ -113,20 +113,12 @@ export async function get(
       continue;
     }
     if (response.status === 429 || response.status === 408 || response.status >= 500) {
-      const wait = secondsOf(response.headers.get('retry-after'));
+      const wait = retryAfterSeconds(response.headers.get('retry-after'));
       throw new Transient(`${url.host} answers ${response.status}`, { wait });
     }
     throw new Refused(response.status, response.headers.get('x-error-code') ?? undefined);
   }
   throw new HubError('unreachable', `${hostOf(settings.endpoint)} redirects in a circle.`);
-}
-
-/** `Retry-After`: seconds or a date. */
-function secondsOf(value: string | null): number | undefined {
-  if (value === null) return undefined;
-  if (/^\d+$/.test(value.trim())) return Number(value);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
 }
 
 export interface SilenceTimer {

@@ -1,5 +1,4 @@
-import { statfs } from 'node:fs/promises';
-import type { Digest, Store } from '@sonde/store';
+import { type Digest, hasRoom, type Store } from '@sonde/store';
 import { type Remote, RemoteFailure } from './remote.ts';
 
 export interface FetchHooks {
@@ -10,8 +9,6 @@ export interface FetchHooks {
 
 /** Where nobody says how large content is, it may be so large, in bytes: the list of an output's files. */
 const UNSAID = 64 * 1024 * 1024;
-/** Left free on the disk, in bytes. */
-const RESERVE = 64 * 1024 * 1024;
 const ATTEMPTS = 5;
 
 /**
@@ -40,7 +37,12 @@ export async function fetchContent(
     await incoming.restart();
   };
   try {
-    await requireSpace(store, limit - incoming.size, remote);
+    if (!(await hasRoom(store.dir, limit - incoming.size))) {
+      throw new RemoteFailure(
+        'wrong',
+        `${remote.name} has ${limit - incoming.size} bytes to give, and the disk of the store has no room`,
+      );
+    }
     for (let attempt = 1; size === undefined || incoming.size !== size; attempt++) {
       if (incoming.size > limit) await restart();
       const before = incoming.size;
@@ -70,15 +72,5 @@ export async function fetchContent(
     throw new RemoteFailure('wrong', `${remote.name} gives other bytes than ${digest} names`);
   } finally {
     if (!ended) await incoming.leave();
-  }
-}
-
-async function requireSpace(store: Store, bytes: number, remote: Remote): Promise<void> {
-  const { bavail, bsize } = await statfs(store.dir);
-  if (bytes + RESERVE > bavail * bsize) {
-    throw new RemoteFailure(
-      'wrong',
-      `${remote.name} has ${bytes} bytes to give, and the disk of the store has no room`,
-    );
   }
 }

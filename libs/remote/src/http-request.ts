@@ -3,7 +3,7 @@ import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } fr
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { codeOf } from '@sonde/base';
+import { codeOf, retryAfterSeconds } from '@sonde/base';
 import { RemoteFailure } from './remote.ts';
 
 /** What a server is and how patient we are with it. */
@@ -61,7 +61,7 @@ export async function ask(server: Server, asked: Ask): Promise<IncomingMessage |
       answer.resume();
       if (status === 404 || status === 410) return undefined;
       if (status === 408 || status === 429 || status >= 500) {
-        throw new Transient(`${host} answers ${status}`, secondsOf(answer.headers['retry-after']));
+        throw new Transient(`${host} answers ${status}`, retryAfterSeconds(answer.headers['retry-after']));
       }
       throw refusal(host, asked.method, status);
     } catch (error) {
@@ -136,12 +136,4 @@ function refusal(host: string, method: string, status: number): RemoteFailure {
 function networkFailure(error: unknown, host: string): Transient {
   if (error instanceof Transient) return error;
   return new Transient(`the connection to ${host} failed (${codeOf(error) ?? 'cut'})`);
-}
-
-/** `Retry-After`: seconds or a date. */
-function secondsOf(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^\d+$/.test(value.trim())) return Number(value);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
 }

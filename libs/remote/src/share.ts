@@ -7,6 +7,7 @@ import {
   type Key,
   type LocalResults,
   type Presence,
+  presenceOf,
   type ResultRecord,
   type Store,
   type StoredArtifact,
@@ -57,6 +58,8 @@ const QUESTIONS = 16;
  * is the store's own from then on. What is put into it is given to the remotes that take it, in the background.
  */
 export function shareStore(store: Store, options: ShareOptions): SharedStore {
+  // Nothing stands between a store without remotes and who asks it: a plan asks for every task.
+  if (options.remotes.length === 0) return { ...store, settle: async () => undefined };
   const { onEvent = () => undefined, secret, signal } = options;
   const transfers = new PQueue({ concurrency: AT_ONCE });
   const questions = new PQueue({ concurrency: QUESTIONS });
@@ -133,7 +136,7 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
     });
   }
 
-  async function presenceOf(digest: Digest, size?: number): Promise<Presence> {
+  async function blobPresence(digest: Digest, size?: number): Promise<Presence> {
     const here = await store.blobs.presence(digest, size);
     if (here === 'here') return here;
     return (await placeOf(digest)) === undefined ? here : 'elsewhere';
@@ -204,11 +207,7 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
       await bringMissing(artifact);
       return orAgain(() => store.artifacts.check(artifact), artifact);
     },
-    async presence({ digest, size, files }) {
-      if (files === undefined) return presenceOf(digest, size);
-      const parts = Object.values(files).map((file) => presenceOf(file.digest, file.size));
-      return worstOf(await Promise.all([presenceOf(digest), ...parts]));
-    },
+    presence: (artifact) => presenceOf({ presence: blobPresence }, artifact),
   };
 
   /** What turned out damaged here was set aside, so that it can be brought. */
@@ -254,7 +253,7 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
     ...store,
     blobs: {
       ...store.blobs,
-      presence: presenceOf,
+      presence: blobPresence,
       async open(digest) {
         if (!store.readOnly && (await store.blobs.presence(digest)) === 'missing') await bring(digest);
         return store.blobs.open(digest);

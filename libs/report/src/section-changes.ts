@@ -48,7 +48,7 @@ export async function changesSection(section: ChangesSection): Promise<Section> 
       name: slug(`changes-${comparison.name}`),
       title: `Change by ${comparison.name}`,
       ...drawn,
-      records: recordsOf(comparison),
+      records: differenceRecords(comparison.rows),
       steps: ['behavior/compare'],
     });
   }
@@ -247,7 +247,10 @@ function costs({ name, rows }: Comparison): Html | null {
   });
 }
 
-function recordsOf({ rows }: Comparison): Readonly<Record<string, unknown>>[] {
+/** Rows of differences as flat records, their estimates' parts beside the rest. */
+export function differenceRecords<T extends { readonly difference: Estimate; readonly value: unknown }>(
+  rows: readonly T[],
+): Readonly<Record<string, unknown>>[] {
   return rows.map(({ difference: { value, low = null, high = null, reason = null }, value: own, ...row }) => ({
     ...row,
     value: own,
@@ -259,7 +262,7 @@ function recordsOf({ rows }: Comparison): Readonly<Record<string, unknown>>[] {
 }
 
 function data({ name, rows }: Comparison): Html {
-  return dataBlock(slug(`changes-${name}`), recordsOf({ name, rows }), {
+  return dataBlock(slug(`changes-${name}`), differenceRecords(rows), {
     caption: `${name}: every difference`,
     head: ['Setting', 'Against', 'Metric', 'Prompts', 'Value', 'Other', 'Difference', 'p', 'Agreement', 'n'],
     headers: 4,

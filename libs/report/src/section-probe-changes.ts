@@ -7,7 +7,7 @@ import type { ProbeChangeRow, ProbeChangesSection } from './model.ts';
 import { choices, dataBlock, describeCourse, type Panel, type Section, strip } from './parts.ts';
 import { plotter } from './plot.ts';
 import { SCENARIO_LABELS, scenarioKey } from './scenarios.ts';
-import { verdict } from './section-changes.ts';
+import { differenceRecords, verdict } from './section-changes.ts';
 import { slug } from './slug.ts';
 import { layerSpec } from './specs.ts';
 
@@ -52,7 +52,7 @@ export async function probeChangesSection(section: ProbeChangesSection): Promise
       name: slug(`probe-changes-${label}`),
       title: `Change of r: ${label}`,
       panels: all,
-      records: recordsOf(own),
+      records: differenceRecords(own),
       steps: ['probe/compare'],
     });
     items.push({ label, content: html`<h3>${label}</h3>${conclusions(own)}${strips}${data(label, own)}` });
@@ -78,19 +78,8 @@ function conclusions(rows: readonly ProbeChangeRow[]): Html {
   })}</ul>`;
 }
 
-function recordsOf(rows: readonly ProbeChangeRow[]): Readonly<Record<string, unknown>>[] {
-  return rows.map(({ difference: { value, low = null, high = null, reason = null }, value: own, ...row }) => ({
-    ...row,
-    value: own,
-    difference: value,
-    low,
-    high,
-    reason,
-  }));
-}
-
 function data(label: string, rows: readonly ProbeChangeRow[]): Html {
-  return dataBlock(slug(`probe-changes-${label}`), recordsOf(rows), {
+  return dataBlock(slug(`probe-changes-${label}`), differenceRecords(rows), {
     caption: `${label}: every difference`,
     head: ['Scenario', 'Target', 'Layer', 'r', 'Reference', 'Difference', 'Spread of labels', 'n'],
     headers: 3,

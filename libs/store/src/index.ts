@@ -1,3 +1,4 @@
+export { presenceOf } from './artifacts/artifacts.ts';
 export type { Artifacts, StoredArtifact } from './artifacts/types.ts';
 export { isObtainable, worstOf } from './blobs/presence.ts';
 export type { Blobs, Incoming, LocalBlobs, Presence } from './blobs/types.ts';
@@ -17,6 +18,7 @@ export { type BlobInfo, type Digest, digestOf, type Key } from './disk/digest.ts
 export { asStoreError, BlobDamaged, StoreError, type StoreErrorCode } from './disk/errors.ts';
 export { canonicalJson, keyOf } from './disk/json.ts';
 export { repairMarker } from './disk/marker.ts';
+export { hasRoom } from './disk/room.ts';
 export type { AcquireOptions, Lease, Leases } from './leases/types.ts';
 export type { ContentHex, MakeValues, Memo, Memos, WorkOptions } from './memos/types.ts';
 export { digestsOf, recordInText, textOfRecord } from './results/record.ts';

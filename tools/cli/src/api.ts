@@ -23,6 +23,7 @@ import { openStore, type Store } from '@sonde/store';
 import envPaths from 'env-paths';
 import { acceleratorsOf, tryAccelerator } from './devices.ts';
 import { findUp, packageRoot, version } from './package.ts';
+import { remoteSecret } from './remotes.ts';
 
 /** How a pipeline file is read. */
 export interface LoadOptions {
@@ -227,10 +228,9 @@ export async function sharedStore(
   const remotes = (options.remotes ?? [])
     .map((setting) => openRemote(setting, options.cwd ?? process.cwd()))
     .filter(({ overNetwork }) => !(overNetwork && options.offline === true));
-  const secret = process.env.SONDE_REMOTE_SECRET;
   return shareStore(await openStore(storeFolder(options.store), { readOnly }), {
     remotes,
-    secret: secret === '' ? undefined : secret,
+    secret: remoteSecret(),
     signal,
     ...(options.onRemote === undefined ? {} : { onEvent: options.onRemote }),
   });

@@ -75,6 +75,12 @@ function remotesInSettings(file: string): readonly RemoteSetting[] {
   });
 }
 
+/** What signs results for other stores, and what must have signed theirs: SONDE_REMOTE_SECRET. */
+export function remoteSecret(): string | undefined {
+  const secret = process.env.SONDE_REMOTE_SECRET;
+  return secret === '' ? undefined : secret;
+}
+
 /** Says what went wrong with other stores at once, and at the end what was brought and given. */
 export function createRemoteNews(terminal: Terminal, show: (event: RemoteEvent) => void = () => undefined) {
   const brought = { outputs: 0, bytes: 0 };

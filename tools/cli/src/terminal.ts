@@ -83,3 +83,15 @@ export function wrapText(text: string, indent: string, columns = process.stdout.
 export function exitWith(status: number): never {
   throw new Exit(status);
 }
+
+/** One line of standard error that is drawn again in its place, where it is a terminal. */
+export function progressLine({ live }: Terminal) {
+  return {
+    show(text: string): void {
+      if (live) process.stderr.write(`\r${text}\u001b[K`);
+    },
+    end(): void {
+      if (live) process.stderr.write('\r\u001b[K');
+    },
+  };
+}

@@ -1,17 +1,11 @@
 import { UserError } from '@sonde/base';
-import {
-  checkExternalData,
-  type DataFile,
-  fieldsOf,
-  findReady,
-  type LocalFolder,
-  readGraphFile,
-} from '@sonde/checkpoints';
+import type { DataFile, LocalFolder } from '@sonde/checkpoints';
 import { type Classifier, type Features, readLabels } from '@sonde/networks';
 import type { Graph, OnnxModel, ValueInfo } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { Provider } from '../session/providers.ts';
 import { padTokens } from '../whole.ts';
+import { readReady } from './read.ts';
 import { sessionOf } from './session.ts';
 
 /** A ready graph of a sequence classifier, as `openClassifier` goes on with it. */
@@ -53,20 +47,15 @@ const COUNTS_FROM_PADDING = /roberta|camembert|xlm|longformer/;
  * @throws UserError if it is not that of a sequence classifier, saying what was found in it
  */
 export async function openReadyClassifier(folder: LocalFolder): Promise<ReadyClassifier | null> {
-  const found = await findReady(folder);
-  if (!found) return null;
-  const path = folder.where(found.file);
-  const model = await readGraphFile(found);
-  // Before anything that opens files by what the graph says.
-  const files = await checkExternalData(path, model.graph);
-  const fields = fieldsOf(found.config, `the configuration of ${folder.path}`);
+  const read = await readReady(folder);
+  if (read === null) return null;
+  const { path, model, files, fields, architecture } = read;
   const head = readLabels(fields);
   const io = readInterface(model.graph, head.labels.length, path);
-  const named: unknown = Array.isArray(found.config.architectures) ? found.config.architectures[0] : undefined;
   const positions = fields.count('max_position_embeddings', 512);
   const taken = COUNTS_FROM_PADDING.test(fields.text('model_type', '')) ? (head.padding ?? 1) + 1 : 0;
   return {
-    architecture: typeof named === 'string' ? named : 'unknown',
+    architecture,
     head,
     sizes: {
       layers: fields.count(fields.has('n_layers') ? 'n_layers' : 'num_hidden_layers', 1),

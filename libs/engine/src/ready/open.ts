@@ -1,13 +1,5 @@
 import { UserError } from '@sonde/base';
-import {
-  type Checkpoint,
-  checkExternalData,
-  type Fields,
-  fieldsOf,
-  findReady,
-  type LocalFolder,
-  readGraphFile,
-} from '@sonde/checkpoints';
+import type { Checkpoint, Fields, LocalFolder } from '@sonde/checkpoints';
 import { causalMask, type Features, noChanges, plainHead, type TrunkSizes } from '@sonde/networks';
 import type { Graph } from '@sonde/onnx';
 import type { Engine } from '../engine.ts';
@@ -15,6 +7,7 @@ import type { Provider } from '../session/providers.ts';
 import { createReadyEngine } from './engine.ts';
 import { type ReadyInterface, readInterface } from './interface.ts';
 import { producersOf, sortNodes } from './nodes.ts';
+import { readReady } from './read.ts';
 import { exposeSums, findStream, type Stream } from './stream.ts';
 import type { ReadyDecoder } from './surgery.ts';
 
@@ -124,13 +117,9 @@ async function tryOut(engine: Engine): Promise<void> {
  * @throws UserError if the graph cannot be used, saying what was found in it
  */
 export async function openReady(folder: LocalFolder): Promise<OpenedReady | null> {
-  const found = await findReady(folder);
-  if (!found) return null;
-  const path = folder.where(found.file);
-  const model = await readGraphFile(found);
-  // Before anything that opens files by what the graph says.
-  const files = await checkExternalData(path, model.graph);
-  const fields = fieldsOf(found.config, `the configuration of ${folder.path}`);
+  const read = await readReady(folder);
+  if (read === null) return null;
+  const { found, path, model, files, fields, architecture } = read;
   const explain = (error: unknown): unknown =>
     error instanceof UserError ? new UserError('model', `${path} cannot be used as a model. ${error.message}`) : error;
 
@@ -146,9 +135,8 @@ export async function openReady(folder: LocalFolder): Promise<OpenedReady | null
     throw explain(error);
   }
   const { sizes } = decoder;
-  const named: unknown = Array.isArray(found.config.architectures) ? found.config.architectures[0] : undefined;
   return {
-    architecture: typeof named === 'string' ? named : 'unknown',
+    architecture,
     checkpoint: {
       folder: folder.path,
       config: found.config,

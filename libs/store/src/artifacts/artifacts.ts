@@ -53,7 +53,11 @@ async function putArtifact(
   return { type, digest, size: entries.reduce((sum, [, file]) => sum + file.size, 0), files };
 }
 
-async function presenceOf(blobs: Blobs, { digest, size, files }: StoredArtifact): Promise<Presence> {
+/** The worst that is true of any blob of an artifact, wherever the blobs are. */
+export async function presenceOf(
+  blobs: Pick<Blobs, 'presence'>,
+  { digest, size, files }: StoredArtifact,
+): Promise<Presence> {
   if (files === undefined) return blobs.presence(digest, size);
   const parts = Object.values(files).map((file) => blobs.presence(file.digest, file.size));
   return worstOf(await Promise.all([blobs.presence(digest), ...parts]));

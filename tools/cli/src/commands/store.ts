@@ -5,7 +5,7 @@ import { plan, storeFolder } from '../api.ts';
 import { EXIT } from '../errors.ts';
 import { count, formatBytes, formatPeriod } from '../format.ts';
 import { type CommonOptions, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
-import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '../terminal.ts';
+import { alignColumns, exitWith, openTerminal, printJson, progressLine, type Terminal } from '../terminal.ts';
 
 interface GcOptions extends CommonOptions {
   readonly keepRuns: number;
@@ -41,10 +41,11 @@ export async function verify(options: CommonOptions & { readonly repair?: boolea
   const repair = options.repair === true;
   const marked = repair && (await repairMarker(folder));
   const store = await openStore(folder);
+  const line = progressLine(terminal);
   const found = await store.care.verify({
     repair,
     onProgress({ phase, done, total }) {
-      if (terminal.live) process.stderr.write(`\r${phase} ${done}/${total}\u001b[K`);
+      line.show(`${phase} ${done}/${total}`);
     },
   });
   await store.close();
@@ -55,7 +56,7 @@ export async function verify(options: CommonOptions & { readonly repair?: boolea
     repaired: 'written anew',
   };
   const report = marked ? { ...found, problems: [marker, ...found.problems] } : found;
-  if (terminal.live) process.stderr.write('\r\u001b[K');
+  line.end();
   if (options.json) printJson(terminal, { sonde: 1, ...report });
   else {
     for (const problem of report.problems) terminal.out(describe(problem, terminal));

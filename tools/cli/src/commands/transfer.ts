@@ -6,19 +6,14 @@ import { plan, sharedStore, storeFolder } from '../api.ts';
 import { EXIT } from '../errors.ts';
 import { count, formatBytes } from '../format.ts';
 import { type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
-import { createRemoteNews, remotesOf } from '../remotes.ts';
-import { exitWith, openTerminal, printJson, type Terminal } from '../terminal.ts';
+import { createRemoteNews, remoteSecret, remotesOf } from '../remotes.ts';
+import { exitWith, openTerminal, printJson, progressLine, type Terminal } from '../terminal.ts';
 
 interface TransferOptions extends PipelineOptions {
   readonly verify?: boolean;
 }
 
 type Whole = PlannedTask & { readonly record: ResultRecord };
-
-function secretOfEnvironment(): string | undefined {
-  const secret = process.env.SONDE_REMOTE_SECRET;
-  return secret === '' ? undefined : secret;
-}
 
 function firstRemote(options: TransferOptions): Remote {
   const [first] = remotesOf(options);
@@ -32,18 +27,6 @@ function wholeTasks(tasks: readonly PlannedTask[]): Whole[] {
   return tasks.filter((task): task is Whole => task.state === 'cached' && task.record !== undefined);
 }
 
-/** Redraws one line on a terminal. */
-function progressLine(terminal: Terminal) {
-  return {
-    show(text: string): void {
-      if (terminal.live) process.stderr.write(`\r${text}\u001b[K`);
-    },
-    end(): void {
-      if (terminal.live) process.stderr.write('\r\u001b[K');
-    },
-  };
-}
-
 /** `sonde store push`: what is here of a pipeline's results is given to another store. */
 export async function push(file: string, steps: readonly string[], options: TransferOptions): Promise<void> {
   const terminal = openTerminal(options);
@@ -55,7 +38,7 @@ export async function push(file: string, steps: readonly string[], options: Tran
     throw new UserError('usage', `${graph.name} has no results here to give`, 'sonde run computes them.');
   const store = await openStore(storeFolder(options.store));
   const line = progressLine(terminal);
-  const secret = secretOfEnvironment();
+  const secret = remoteSecret();
   const problems: string[] = [];
   let bytes = 0;
   try {
@@ -112,7 +95,7 @@ export async function pull(file: string, steps: readonly string[], options: Tran
 }
 
 async function checked(remote: Remote, { task, record }: Pick<Whole, 'task' | 'record'>): Promise<string[]> {
-  const problems = await problemsOfCopy(remote, record, { secret: secretOfEnvironment() });
+  const problems = await problemsOfCopy(remote, record, { secret: remoteSecret() });
   return problems.map((problem) => `${task}: ${problem}`);
 }
 
