@@ -13,7 +13,7 @@ export function encodeEntry(
   record: ResultRecord,
   sizes: ReadonlyMap<Digest, number>,
   secret: string | undefined,
-): Buffer {
+): Uint8Array {
   const text = textOfRecord(record);
   const signed = secret === undefined ? text : `${text}${signatureOf(text, secret)}\n`;
   return encodeActionResult(sizes, signed);
