@@ -35,6 +35,7 @@ export type {
   DataRef,
   DataTarget,
   Graph,
+  OnFailure,
   OutputRef,
   Resources,
   TaskId,
@@ -44,6 +45,7 @@ export type {
 } from './graph.ts';
 export { isDataRef, isOutputRef } from './graph.ts';
 export { type LoadOptions, type LoadResult, loadPipeline, loadPipelineText } from './load.ts';
+export { resourcesAfter, type Shortages } from './resources.ts';
 export { type GraphView, graphToDot, graphToJson, graphToMermaid } from './show/drawings.ts';
 export { pipelineSchema } from './show/editor-schema.ts';
 export { renderDiagnostic } from './show/render.ts';
