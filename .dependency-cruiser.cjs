@@ -10,6 +10,7 @@ const ALLOWED = {
   store: ['base'],
   remote: ['base', 'store'],
   hub: ['base'],
+  slurm: ['base', 'pipeline'],
   embedded: ['base'],
   data: ['base', 'pipeline', 'store', 'hub', 'embedded'],
   executor: ['base', 'pipeline', 'store', 'data'],

@@ -30,11 +30,13 @@ export { type Place, placeOf } from './config/schema-walk.ts';
 export { CODES, type Code } from './diagnostics/codes.ts';
 export type { Diagnostic } from './diagnostics/diagnostic.ts';
 export { parseSetValue } from './expand/params.ts';
+export { parseDuration, parseMemory } from './expand/settings.ts';
 export type {
   Axes,
   DataRef,
   DataTarget,
   Graph,
+  OnFailure,
   OutputRef,
   Resources,
   TaskId,
@@ -44,6 +46,13 @@ export type {
 } from './graph.ts';
 export { isDataRef, isOutputRef } from './graph.ts';
 export { type LoadOptions, type LoadResult, loadPipeline, loadPipelineText } from './load.ts';
+export { resourcesAfter, type Shortages } from './resources.ts';
+export {
+  readSettings,
+  readSettingsText,
+  type SettingsForm,
+  type SettingsResult,
+} from './settings-file.ts';
 export { type GraphView, graphToDot, graphToJson, graphToMermaid } from './show/drawings.ts';
 export { pipelineSchema } from './show/editor-schema.ts';
 export { renderDiagnostic } from './show/render.ts';

@@ -85,7 +85,7 @@ function remoteOptions(): Option[] {
   return [
     new Option(
       '--remote <url>',
-      'a store of another place, asked for what is not here: https://…, or a folder (repeatable)',
+      'a store of another place, asked for what is not here: https://…, s3://bucket/…, a folder (repeatable)',
     ).argParser(collect),
     new Option('--no-remote', 'ask none, whatever the settings say'),
     new Option('--remote-write', 'give results to the first of them'),

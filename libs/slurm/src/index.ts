@@ -1,0 +1,11 @@
+export { findProfile, PROFILE_NAME } from './find-profile.ts';
+export {
+  type JobRequest,
+  PROFILE_SCHEMA,
+  type Profile,
+  type ProfileResult,
+  plainProfile,
+  readProfile,
+  readProfileText,
+} from './profile.ts';
+export type { Cluster, ClusterOptions, End, Ensured, Shape, Wanted, Worker, WorkerId, WorkerState } from './types.ts';
