@@ -29,6 +29,8 @@ export interface OpenOptions {
   readonly dtype?: WeightDtype;
   /** How the weights of the blocks' linear layers are quantised when the model is loaded; not at all by default. */
   readonly quantization?: Quantization;
+  /** Weights drawn from a seed as the model's class begins, in place of those stored: the shape without the training. */
+  readonly randomWeights?: { readonly seed: number };
   /** Threads of the session; results do not depend on it. */
   readonly threads: number;
   /** `cpu`, `cuda` or `webgpu`: the execution provider. A CUDA device is chosen by the process's `CUDA_VISIBLE_DEVICES`. */

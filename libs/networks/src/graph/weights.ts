@@ -139,9 +139,8 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
   ): Value => {
     const { file, info, packed } = weight;
     const length = info.byteLength / piece.of;
-    const where = packed
-      ? source.unpacked.place(weight)
-      : { location: source.locate(file.path), offset: info.offset + piece.number * length, length };
+    const whole = packed ? source.unpacked.place(weight) : { location: source.locate(file.path), offset: info.offset };
+    const where = { location: whole.location, offset: whole.offset + piece.number * length, length };
     let value = graph.external(name, dataType, shape, where);
     for (const to of castsOf(dataType, dtype)) value = graph.node('Cast', [value], { to: DATA_TYPES[to] });
     placed.set(name, value);

@@ -12,30 +12,33 @@ export function engineRuntime(_config: object, provider: Provider): JsonObject {
   return { provider, onnxruntime: version };
 }
 
-/** What `model:` names, in either of its forms: checkpoint, adapter, and the precision of the weights. */
+/** What `model:` names, in either of its forms: checkpoint, adapter, precision of the weights, or that they are drawn. */
 export interface ModelInputs {
   readonly checkpoint: InputArtifact;
   readonly adapter?: InputArtifact;
   readonly dtype?: WeightDtype;
   readonly quantization?: Quantization;
+  readonly randomWeights?: { readonly seed: number };
 }
 
 export function modelInputs(model: ModelConfig): ModelInputs {
   if (isInputArtifact(model)) return { checkpoint: model };
-  const { ref, adapter, dtype, quantization } = model;
+  const { ref, adapter, dtype, quantization, weights, seed = 0 } = model;
   return {
     checkpoint: ref,
     ...(adapter && { adapter }),
     ...(dtype && { dtype }),
     ...(quantization && { quantization }),
+    ...(weights === 'random' && { randomWeights: { seed } }),
   };
 }
 
 /** Tasks of the same checkpoint and adapter in the same precision share a loaded model. */
 export function modelAffinity({ model }: { readonly model: ModelConfig }): string {
-  const { checkpoint, adapter, dtype, quantization } = modelInputs(model);
+  const { checkpoint, adapter, dtype, quantization, randomWeights } = modelInputs(model);
   return [
     checkpoint.digest,
+    randomWeights && ` random=${randomWeights.seed}`,
     adapter && `+${adapter.digest}`,
     dtype && ` dtype=${dtype}`,
     quantization && ` quantization=${quantization}`,
