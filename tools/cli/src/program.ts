@@ -65,9 +65,10 @@ function withFileOptions(command: Command): Command {
 }
 
 function deviceOption(): Option {
-  return new Option('--device <device>', 'cpu, cuda, cuda:0,1, webgpu, or auto: cuda if it works, else cpu').default(
-    'auto',
-  );
+  return new Option(
+    '--device <device>',
+    'cpu, cuda, cuda:0,1, webgpu, or auto: all of cuda if it works, else cpu',
+  ).default('auto');
 }
 
 function planOptions(): Option[] {
