@@ -12,6 +12,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ main(args: string[]): 
   'probing-scale': () => import('./probing-scale.ts'),
   scoring: () => import('./scoring.ts'),
   million: () => import('./million.ts'),
+  estimate: () => import('./estimate.ts'),
   transfer: () => import('./transfer.ts'),
 };
 

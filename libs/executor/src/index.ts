@@ -15,6 +15,14 @@ export type { Explanation, Plan, PlannedTask, PlanOptions } from './decide/optio
 export { planGraph } from './decide/plan.ts';
 export type { FieldChange, Reason } from './decide/reason.ts';
 export { defineStep } from './define-step.ts';
+export type { Cost, CostContext, CostModule, Rates, Shape } from './estimate/cost.ts';
+export {
+  type Estimate,
+  type EstimateOptions,
+  estimateGraph,
+  type Grounds,
+  type TaskEstimate,
+} from './estimate/estimate.ts';
 export type { Failure } from './failure.ts';
 export type { Accelerator } from './provider.ts';
 export { type RefusedProblem, RunRefused } from './refused.ts';

@@ -1,6 +1,8 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
 import type { RunConfig, StepKindSpec } from '@sonde/pipeline';
 
+import type { CostModule } from './estimate/cost.ts';
+
 export { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from '@sonde/pipeline';
 
 /** Who executes a model: one of ONNX Runtime's execution providers. */
@@ -99,4 +101,6 @@ export interface StepKind<Config = RunConfig, Range = JsonValue> extends StepKin
   /** Which loaded thing (a model) this task needs: a worker that has it is preferred. */
   affinity?(config: Config): string | undefined;
   load(): Promise<StepImplementation<Config, Range>>;
+  /** What it says of its cost, for `estimateGraph`. */
+  cost?(): Promise<CostModule<Config>>;
 }

@@ -33,7 +33,7 @@ export const tableArtifact = async (
 };
 
 /** The defaults that the pipeline language would have filled in. */
-const withDefaults = (schema: ConfigSchema, config: RunConfig): RunConfig => {
+export const withDefaults = (schema: ConfigSchema, config: RunConfig): RunConfig => {
   const filled: Record<string, RunValue> = { ...config };
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     const value = filled[name] ?? (property.default as RunValue | undefined);

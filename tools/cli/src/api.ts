@@ -1,16 +1,21 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type JsonObject, type JsonValue, UserError } from '@sonde/base';
+import { type JsonObject, type JsonValue, memo, UserError } from '@sonde/base';
 import { createDataSources, dataProblem, openLockFile } from '@sonde/data';
 import {
   defineStep,
+  type Estimate,
+  estimateGraph,
   explainTask,
   type Plan,
   type PlanOptions,
+  type Provider,
   planGraph,
+  type Rates,
   type RunHandle,
   runGraph,
   type StepKind,
@@ -255,6 +260,25 @@ async function planOptions(graph: Graph, options: StoreOptions, store: Store): P
 /** What would run and why. Writes nothing, opens no network but to the remotes of the options. */
 export async function plan(graph: Graph, options: StoreOptions = {}): Promise<Plan> {
   return planGraph(graph, await planOptions(graph, options, await sharedStore(options, { readOnly: true })));
+}
+
+export interface EstimateOptions extends StoreOptions {
+  readonly jobs?: number;
+}
+
+/** What would run, and the time, memory and disk that it is expected to take. Runs nothing of the pipeline, as `plan`. */
+export async function estimate(graph: Graph, options: EstimateOptions = {}): Promise<Estimate> {
+  const { jobs = os.availableParallelism() } = options;
+  const measured = new Map<Provider, Promise<Rates>>();
+  return estimateGraph(graph, {
+    ...(await planOptions(graph, options, await sharedStore(options, { readOnly: true }))),
+    jobs,
+    rates: (provider) =>
+      memo(measured, provider, async () => {
+        const { measureRates } = await import('@sonde/engine');
+        return measureRates(provider, Math.max(1, Math.floor(os.availableParallelism() / jobs)));
+      }),
+  });
 }
 
 /** A task's fingerprint, and how it differs from the nearest earlier one. */

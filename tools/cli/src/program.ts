@@ -144,6 +144,7 @@ function buildProgram(): Command {
     [...planOptions(), ...hidden(runOptions())],
   )
     .option('--exit-code', 'end with status 3 if there is work to do')
+    .option('--estimate', 'also the time, memory and disk that each step is expected to take')
     .action(async (file, steps, _options, command) =>
       (await import('./commands/plan.ts')).plan(file, steps, command.optsWithGlobals()),
     );

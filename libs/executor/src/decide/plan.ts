@@ -10,9 +10,13 @@ import { prepare } from './prepare.ts';
 export async function planGraph(graph: Graph, options: PlanOptions): Promise<Plan> {
   const { tasks, decisions } = await prepare(graph, options);
   const planned = tasks.map((task) => plannedTask(task, decisions.get(task.id)!));
+  return { tasks: planned, summary: summaryOf(planned) };
+}
+
+export function summaryOf(tasks: readonly PlannedTask[]): Plan['summary'] {
   const summary = { cached: 0, run: 0, unknown: 0 };
-  for (const { state } of planned) summary[state]++;
-  return { tasks: planned, summary };
+  for (const { state } of tasks) summary[state]++;
+  return summary;
 }
 
 export function plannedTask(task: TaskNode, decision: Decision): PlannedTask {

@@ -22,7 +22,7 @@ export interface Computing {
   readonly units: Units;
   readonly shards: Shards;
   readInputs(task: TaskNode, decision: MissedDecision): Promise<ReadInputs>;
-  makeReady(task: TaskNode, inputs: LocatedInputs): ReadyTask;
+  makeReady(task: TaskNode, inputs: LocatedInputs): Promise<ReadyTask>;
   /** For a kind that describes the pipeline. */
   describe(task: TaskNode): Description;
 }
@@ -40,7 +40,7 @@ export async function computeTask(
 ): Promise<TaskOutcome> {
   const read = await computing.readInputs(task, decision);
   if (!('config' in read)) return { record: read.decision.record, ran: false, seconds: 0 };
-  const ready = computing.makeReady(task, read);
+  const ready = await computing.makeReady(task, read);
   const divided = await computing.shards.divide(ready);
   const { record, hit, seconds } =
     divided.parts.length === 0
@@ -49,14 +49,14 @@ export async function computeTask(
   return { record, ran: !hit || ready.started(), seconds: Math.round(seconds * 1000) / 1000 };
 }
 
-function wholeUnit({ kind, config, decision, unit }: ReadyTask, describe: () => Description): Unit {
+function wholeUnit({ kind, config, decision, unit, work }: ReadyTask, describe: () => Description): Unit {
   const { key, fingerprint, inputs } = decision;
   return {
     ...unit,
     key,
     fingerprint,
     secondsBefore: 0,
-    notes: (): JsonObject => ({ inputs: inputNotes(inputs) }),
+    notes: (): JsonObject => ({ inputs: inputNotes(inputs), ...work }),
     job: (place) => ({
       type: 'run',
       kind: kind.kind,

@@ -1,8 +1,10 @@
+import type { JsonObject } from '@sonde/base';
 import type { TaskNode } from '@sonde/pipeline';
 import type { JobNeeds } from '../backends/backend.ts';
 import { runsCode } from '../decide/allowed.ts';
 import type { MissedDecision } from '../decide/decide.ts';
 import type { ResolvedInputs } from '../decide/inputs.ts';
+import { costOf, noteOf } from '../estimate/work.ts';
 import { type Failure, TaskFailure } from '../failure.ts';
 import { devicesOf } from '../provider.ts';
 import type { RunConfig, StepKind } from '../step.ts';
@@ -20,6 +22,8 @@ export interface ReadyTask {
   readonly decision: MissedDecision;
   /** Its `onStart` tells of the task's start once, when its first work starts. */
   readonly unit: SharedUnit;
+  /** What a result notes of the work that it was. */
+  readonly work: JsonObject;
   started(): boolean;
 }
 
@@ -32,26 +36,29 @@ export interface ReadyOptions {
   onFailure(failure: Failure): void;
 }
 
-export function makeReady(
+export async function makeReady(
   task: TaskNode,
   decision: MissedDecision,
   config: RunConfig,
   { kind, provider, rank, stallSeconds, emit, onFailure }: ReadyOptions,
-): ReadyTask {
+): Promise<ReadyTask> {
   const { id, step, timeoutSeconds } = task;
   const { key, reason, inputs } = decision;
   let started = false;
+  const affinity = kind.affinity?.(config);
+  const cost = await costOf(kind, { config, expected: () => undefined });
   return {
     task,
     kind,
     config,
     decision,
+    work: cost === undefined ? {} : { work: noteOf(cost, affinity) },
     started: () => started,
     unit: {
       task,
       needs: {
         provider,
-        affinity: kind.affinity?.(config),
+        affinity,
         devices: devicesOf(task, provider),
         runsCode: runsCode(kind, task),
         completes: false,

@@ -117,7 +117,7 @@ function shardUnit(ready: ReadyTask, shard: Shard, index: number, progress: Shar
 }
 
 function joiningUnit(
-  { kind, config, decision, unit }: ReadyTask,
+  { kind, config, decision, unit, work }: ReadyTask,
   records: readonly ResultRecord[],
   parts: readonly Readonly<Record<string, string>>[],
 ): Unit {
@@ -127,7 +127,7 @@ function joiningUnit(
     key: decision.key,
     fingerprint: decision.fingerprint,
     secondsBefore: records.reduce((sum, record) => sum + record.seconds, 0),
-    notes: () => ({ inputs: inputNotes(decision.inputs), shards: records.map((record) => record.key) }),
+    notes: () => ({ inputs: inputNotes(decision.inputs), shards: records.map((record) => record.key), ...work }),
     job: ({ out }) => ({ type: 'combine', kind: kind.kind, config, parts, out }),
   };
 }

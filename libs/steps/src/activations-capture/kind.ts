@@ -23,4 +23,5 @@ export const activationsCapture = defineStep({
   affinity: modelAffinity,
   division: { inputs: ['prompts', 'continuations'], divide: dividePairs },
   load: () => import('./run.ts'),
+  cost: () => import('./cost.ts'),
 });

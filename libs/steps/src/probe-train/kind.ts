@@ -21,4 +21,5 @@ export const probeTrain = defineStep({
       ? [{ path: ['learner'], message: '`mode: paper` has its own learner, the published one; leave `learner` out' }]
       : [],
   load: () => import('./run.ts'),
+  cost: () => import('./cost.ts'),
 });

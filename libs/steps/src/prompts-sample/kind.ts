@@ -37,4 +37,5 @@ export const promptsSample = defineStep({
     return problems;
   },
   load: () => import('./run.ts'),
+  cost: () => import('./cost.ts'),
 });

@@ -26,4 +26,5 @@ export const reportHtml = defineStep({
       ? []
       : [{ path: [], message: 'examples need both `continuations` and `scores`' }],
   load: () => import('./run.ts'),
+  cost: () => import('./cost.ts'),
 });

@@ -37,4 +37,5 @@ export const textGenerate = defineStep({
   affinity: modelAffinity,
   division: { inputs: ['prompts', 'num_return_sequences'], divide: dividePrompts },
   load: () => import('./run.ts'),
+  cost: () => import('./cost.ts'),
 });

@@ -36,6 +36,7 @@ export function textScoreWith(kinds: readonly ScorerKind[]) {
       const { run } = await import('./run.ts');
       return { run: (context) => run(context, kinds) };
     },
+    cost: () => import('./cost.ts'),
   });
 }
 

@@ -1,5 +1,7 @@
-import { plan as planPipeline } from '../api.ts';
+import type { Plan } from '@sonde/executor';
+import { estimate, plan as planPipeline } from '../api.ts';
 import { EXIT } from '../errors.ts';
+import { estimateJson, estimateLines } from '../estimate.ts';
 import { shortKey } from '../format.ts';
 import { reasonText } from '../lines.ts';
 import { type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
@@ -7,13 +9,27 @@ import { alignColumns, exitWith, openTerminal, printJson } from '../terminal.ts'
 
 interface PlanCommandOptions extends PipelineOptions {
   readonly exitCode?: boolean;
+  readonly estimate?: boolean;
+  readonly jobs?: number;
 }
 
 /** `sonde plan`. */
 export async function plan(file: string, steps: readonly string[], options: PlanCommandOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
-  const { tasks, summary } = await planPipeline(graph, storeOptions(options, steps));
+  const common = storeOptions(options, steps);
+  if (options.estimate) {
+    const estimated = await estimate(graph, {
+      ...common,
+      ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
+    });
+    if (options.json) printJson(terminal, { sonde: 1, pipeline: graph.name, ...estimateJson(estimated) });
+    else for (const line of estimateLines(estimated, terminal)) terminal.out(line);
+    endWith(estimated, options);
+    return;
+  }
+  const plan = await planPipeline(graph, common);
+  const { tasks, summary } = plan;
   if (options.json) {
     const rows = tasks.map(({ task, step, key, state, reason }) => ({
       task,
@@ -44,5 +60,9 @@ export async function plan(file: string, steps: readonly string[], options: Plan
     ];
     terminal.out(`${lines.length > 0 ? '\n' : ''}${counts.join(', ')}`);
   }
-  if (options.exitCode && summary.run + summary.unknown > 0) exitWith(EXIT.work);
+  endWith(plan, options);
+}
+
+function endWith({ summary }: Plan, { exitCode }: PlanCommandOptions): void {
+  if (exitCode && summary.run + summary.unknown > 0) exitWith(EXIT.work);
 }

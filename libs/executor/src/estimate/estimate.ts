@@ -1,0 +1,170 @@
+import { availableParallelism } from 'node:os';
+import type { Graph, TaskId, TaskNode } from '@sonde/pipeline';
+import { type Decision, kindOf } from '../decide/decide.ts';
+import type { Plan, PlanOptions } from '../decide/options.ts';
+import { plannedTask, summaryOf } from '../decide/plan.ts';
+import { prepare } from '../decide/prepare.ts';
+import { devicesOf, providerOf } from '../provider.ts';
+import type { Provider } from '../step.ts';
+import { type Cost, NOMINAL, type Rates, type Shape, secondsOf } from './cost.ts';
+import { createPastWork, type Experience } from './history.ts';
+import { expectInputs } from './inputs.ts';
+import { costOf } from './work.ts';
+
+/**
+ * What an estimate of time rests on: results of the same model, or of the same kind; the work that the kind says it is, at
+ * the rates of this machine; or nothing, where a kind does not say.
+ */
+export type Grounds = 'same' | 'kind' | 'work' | 'nothing';
+
+export interface TaskEstimate {
+  readonly task: TaskId;
+  readonly step: string;
+  readonly provider: Provider;
+  /** Devices that it takes at once. */
+  readonly devices: number;
+  readonly grounds: Grounds;
+  /** Earlier results that it rests on. */
+  readonly results: number;
+  /** Expected, and the bounds within which it is taken to lie. All 0 where it is cached. */
+  readonly seconds: number;
+  readonly low: number;
+  readonly high: number;
+  /** In bytes. */
+  readonly memory: number;
+  readonly disk: number;
+  readonly rows?: number;
+}
+
+export interface Estimate extends Plan {
+  /** Of the tasks that are to run, or may have to. */
+  readonly estimates: readonly TaskEstimate[];
+  /** From the beginning of the run to its end, with so many workers. */
+  readonly elapsed: number;
+  readonly jobs: number;
+}
+
+export interface EstimateOptions extends PlanOptions {
+  /** Measured when first asked for. */
+  rates(provider: Provider): Promise<Rates>;
+  /** Worker processes on the CPU. Default: the machine's cores. */
+  readonly jobs?: number;
+}
+
+/** An estimate by work alone may be so much too high or too low; by results of another model; by those of the same. */
+const SPREAD = { nothing: 10, work: 3, kind: 2, same: 1.25 } as const;
+/** What a kind is taken to need that says nothing of its cost: its process, and time for its rows. */
+const SMALL = { seconds: 0.25, secondsPerRow: 2e-5, memory: 200e6 };
+
+/** What is left to do, and what it is expected to take. Runs nothing, writes nothing, brings no data here. */
+export async function estimateGraph(graph: Graph, options: EstimateOptions): Promise<Estimate> {
+  const { tasks, context, decisions } = await prepare(graph, options);
+  const { jobs = availableParallelism(), store } = options;
+  const past = createPastWork(store);
+  const outputs = new Map<TaskId, Readonly<Record<string, Shape>>>();
+  const estimates: TaskEstimate[] = [];
+  for (const task of tasks) {
+    if (decisions.get(task.id)!.state === 'cached') continue;
+    const kind = kindOf(task, context.kinds);
+    const provider = providerOf(task, kind, context.accelerators);
+    const inputs = await expectInputs(task.with, {
+      store,
+      data: context.data,
+      recordOf: (id) => recordIn(decisions.get(id)),
+      expectedOf: (id) => outputs.get(id),
+    });
+    const said = await costOf(kind, inputs);
+    const cost = said ?? smallCost(task, inputs.expected, inputs.config);
+    outputs.set(task.id, cost.outputs);
+    const of = kind.affinity?.(inputs.config);
+    const experience =
+      said === undefined ? await past.plain(task.kind, provider) : await past.experience(task.kind, provider, of, cost);
+    const grounds = groundsOf(experience, said);
+    const seconds =
+      experience === undefined
+        ? secondsOf(cost, await options.rates(provider))
+        : experience.ratio * (said === undefined ? 1 : secondsOf(said, NOMINAL));
+    const spread = Math.max(SPREAD[grounds], experience?.spread ?? 1);
+    const bytes = Object.values(cost.outputs).reduce((sum, shape) => sum + (shape.bytes ?? 0), 0);
+    estimates.push({
+      task: task.id,
+      step: task.step,
+      provider,
+      devices: devicesOf(task, provider),
+      grounds,
+      results: experience?.results ?? 0,
+      seconds,
+      low: seconds / spread,
+      high: seconds * spread,
+      memory: cost.memory,
+      // Shards are kept beside what they are joined to.
+      disk: bytes * (kind.division === undefined ? 1 : 2),
+      ...(said === undefined ? {} : { rows: said.rows }),
+    });
+  }
+  const planned = tasks.map((task) => plannedTask(task, decisions.get(task.id)!));
+  return {
+    tasks: planned,
+    summary: summaryOf(planned),
+    estimates,
+    jobs,
+    elapsed: elapsedOf(tasks, estimates, jobs, Math.max(1, context.accelerators.length)),
+  };
+}
+
+function recordIn(decision: Decision | undefined) {
+  return decision?.state === 'cached' ? decision.record : undefined;
+}
+
+function groundsOf(experience: Experience | undefined, said: Cost | undefined): Grounds {
+  if (experience !== undefined) return experience.same ? 'same' : 'kind';
+  return said === undefined ? 'nothing' : 'work';
+}
+
+/** Work that is small beside a model's: some time for each row that comes in; what goes out is no more than that. */
+function smallCost({ outputs }: TaskNode, expected: (artifact: never) => Shape | undefined, config: unknown): Cost {
+  const shapes: Shape[] = [];
+  const visit = (value: unknown): void => {
+    if (value === null || typeof value !== 'object') return;
+    const shape = expected(value as never);
+    if (shape !== undefined) shapes.push(shape);
+    else for (const member of Object.values(value)) visit(member);
+  };
+  visit(config);
+  const most = (key: keyof Shape) => Math.max(0, ...shapes.map((shape) => shape[key] ?? 0));
+  const [rows, bytes] = [most('rows'), most('bytes')];
+  const made = { rows, bytes, characters: most('characters') };
+  const other = SMALL.seconds + SMALL.secondsPerRow * shapes.reduce((sum, shape) => sum + (shape.rows ?? 0), 0);
+  return {
+    flops: 0,
+    traffic: 0,
+    other,
+    memory: SMALL.memory,
+    rows,
+    outputs: Object.fromEntries(
+      Object.entries(outputs).map(([name, { type }]) => [name, type === 'table' ? made : {}]),
+    ),
+  };
+}
+
+/** No sooner than all work is shared out, and no sooner than the longest chain of tasks. */
+function elapsedOf(
+  tasks: readonly TaskNode[],
+  estimates: readonly TaskEstimate[],
+  jobs: number,
+  accelerators: number,
+): number {
+  const byTask = new Map(estimates.map((estimate) => [estimate.task, estimate]));
+  const work = new Map<Provider, number>();
+  const ends = new Map<TaskId, number>();
+  for (const task of tasks) {
+    const estimate = byTask.get(task.id);
+    const start = Math.max(0, ...task.needs.map((id) => ends.get(id) ?? 0));
+    ends.set(task.id, start + (estimate?.seconds ?? 0));
+    if (estimate !== undefined) {
+      work.set(estimate.provider, (work.get(estimate.provider) ?? 0) + estimate.seconds * estimate.devices);
+    }
+  }
+  const shared = [...work].map(([provider, seconds]) => seconds / (provider === 'cpu' ? jobs : accelerators));
+  return Math.max(0, ...ends.values(), ...shared);
+}

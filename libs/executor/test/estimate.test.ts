@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { type Estimate, estimateGraph, type Rates, type TaskEstimate } from '../src/index.ts';
+import { kinds } from './fixtures/kinds.ts';
+import { graphOf, listing, out, type StepSpec, sources } from './rig.ts';
+import { useRig } from './use-rig.ts';
+
+const rig = useRig();
+const rates: Rates = { flops: 1e10, traffic: 1e9, slowness: 1 };
+const work = (rows: number, model = 'm'): StepSpec => ({ kind: 'work', with: { rows, model } });
+
+async function estimate(steps: Record<string, StepSpec>, jobs = 2, more = {}): Promise<Estimate> {
+  const options = { store: rig().store, kinds, sources, jobs, rates: async () => rates, ...more };
+  return estimateGraph(graphOf(steps), options);
+}
+
+async function ofTask(steps: Record<string, StepSpec>, task: string, more = {}): Promise<TaskEstimate> {
+  return (await estimate(steps, 2, more)).estimates.find((each) => each.task === task)!;
+}
+
+describe('an estimate', () => {
+  it('of what is cached is nothing', async () => {
+    await rig().run(graphOf({ a: work(10) }));
+    const found = await estimate({ a: work(10), b: work(20) });
+    expect(found.estimates.map(({ task }) => task)).toEqual(['b']);
+    expect(found.summary).toEqual({ cached: 1, run: 1, unknown: 0 });
+  });
+
+  it('without earlier results is the work at the rates of the machine', async () => {
+    const found = await ofTask({ a: work(50) }, 'a');
+    expect(found).toMatchObject({ seconds: 5, grounds: 'work', results: 0, rows: 50, memory: 5e7, disk: 400 });
+    expect([found.low, found.high]).toEqual([5 / 3, 15]);
+  });
+
+  it('of a task whose inputs are not computed yet rests on what is expected of them', async () => {
+    const found = await ofTask({ a: work(30), b: { kind: 'work', with: { from: out('a'), model: 'm' } } }, 'b');
+    expect(found).toMatchObject({ rows: 30, seconds: 3 });
+  });
+
+  it('goes by what the same work took before', async () => {
+    const ran = await rig().run(graphOf({ a: work(10) }));
+    const { seconds } = ran.records.get('a')!;
+    const found = await ofTask({ b: work(40) }, 'b');
+    expect(found).toMatchObject({ grounds: 'same', results: 1 });
+    expect(found.seconds).toBeCloseTo(4 * seconds, 9);
+    const other = await ofTask({ b: work(40, 'another model') }, 'b');
+    expect(other).toMatchObject({ grounds: 'kind', results: 1 });
+    expect(other.seconds).toBeCloseTo(4 * seconds, 9);
+    expect(other.high / other.seconds).toBeGreaterThan(found.high / found.seconds);
+  });
+
+  it('does not go by what another sort of device took', async () => {
+    await rig().run(graphOf({ a: work(10) }));
+    const graph = { b: { ...work(40), resources: { device: 'gpu', gpus: 2 } } as const };
+    const found = await ofTask(graph, 'b', { accelerators: [0, 1].map((index) => ({ provider: 'cuda', index })) });
+    expect(found).toMatchObject({ grounds: 'work', provider: 'cuda', devices: 2, seconds: 4 });
+  });
+
+  it('of a kind that says nothing is that of something small', async () => {
+    expect(await ofTask({ a: { kind: 'echo', with: { value: 1 } } }, 'a')).toMatchObject({ grounds: 'nothing' });
+  });
+
+  it('of a kind that says nothing goes by what such tasks took', async () => {
+    const echo = (value: number): StepSpec => ({ kind: 'echo', with: { value } });
+    const ran = await rig().run(graphOf({ a: echo(1) }));
+    const found = await ofTask({ b: echo(2) }, 'b');
+    expect(found).toMatchObject({ grounds: 'kind', results: 1, seconds: ran.records.get('a')!.seconds });
+  });
+
+  it('of the whole is no less than the work shared out, and than the longest chain', async () => {
+    const four = { a: work(10), b: work(11), c: work(12), d: work(13) };
+    expect((await estimate(four, 2)).elapsed).toBeCloseTo(4.6 / 2, 9);
+    expect((await estimate(four, 100)).elapsed).toBeCloseTo(1.3, 9);
+    const chain = { a: work(10), b: { kind: 'work', with: { from: out('a') } } };
+    expect((await estimate(chain, 100)).elapsed).toBeCloseTo(2, 9);
+  });
+
+  it('writes nothing', async () => {
+    await rig().run(graphOf({ a: work(10) }));
+    const before = await listing(rig().storeFolder);
+    await estimate({ b: work(10), c: work(20) });
+    expect(await listing(rig().storeFolder)).toEqual(before);
+  });
+});

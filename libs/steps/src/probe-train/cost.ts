@@ -1,0 +1,52 @@
+import type { Cost, CostContext } from '@sonde/executor';
+import { shapeOf } from '../shared/cost/shape.ts';
+import type { Config } from './config.ts';
+
+/** Products in float64 take so much longer. */
+const DOUBLE = 2;
+/** For each solution, and for each of its columns and dimensions, in seconds. */
+const SOLUTION = { seconds: 3.5e-3, secondsPerWeight: 6e-8 };
+/** For each row and resample of an interval, in seconds. */
+const RESAMPLE = 2e-9;
+/** Targets where the scores' names are not known: six attributes and the length. */
+const TARGETS = 7;
+const LEARNERS = { ridge: 1, logistic: 15, mlp: 60 } as const;
+
+/**
+ * What fitting probes costs: moments of the states, a factorisation for each training set and penalty, and a solution for
+ * each target, permuted or not; the baselines likewise, over fewer columns.
+ */
+export async function cost({ config, expected }: CostContext<Config>): Promise<Cost> {
+  const { rows = 0, layers: captured = 1, width = 0 } = await shapeOf(config.states, { expected });
+  const layers = config.layers?.length ?? captured;
+  const { attributes, length, labels, learner, folds, penalties, control, interval, baselines } = config;
+  const targets = (Array.isArray(attributes) ? attributes.length : TARGETS - 1) + Number(length) + labels.length;
+  const permutations = control.permutations ?? { ridge: 100, logistic: 19, mlp: 0 }[learner];
+  const columns = targets * (1 + permutations + Number(control.task));
+  // Each fold left out, and each two: what is left trains the probe, or chooses its penalty.
+  const solutions = ((folds * (folds + 1)) / 2) * penalties.length;
+  const flopsOf = (d: number) => {
+    const [long, short] = rows < d ? [d, rows] : [rows, d];
+    return 2 * long * short ** 2 + solutions * (short ** 3 / 3 + 4 * short ** 2 * columns);
+  };
+  const otherOf = (d: number) => solutions * (SOLUTION.seconds + columns * d * SOLUTION.secondsPerWeight);
+  const scenarios = config.scenarios?.length ?? (config.scores === undefined ? 2 : 4);
+  const textual = baselines.filter((name) => name === 'bag_of_words' || name === 'tf_idf').length;
+  const simple = baselines.length - textual;
+  const all = (of: (d: number) => number) =>
+    scenarios * (layers * of(width) + textual * of(config.words) + simple * of(1)) * LEARNERS[learner];
+  const resampled = (layers + baselines.length) * scenarios * targets * interval.resamples * (rows / 2);
+  const scored = layers * scenarios * targets * folds;
+  return {
+    flops: DOUBLE * all(flopsOf),
+    traffic: 0,
+    other: 0.3 + all(otherOf) + resampled * RESAMPLE,
+    memory: 250e6 + 8 * (rows * width + 6 * width ** 2 + rows * columns),
+    rows,
+    outputs: {
+      scores: { rows: scored, bytes: scored * 60 },
+      weights: { bytes: 4 * layers * scenarios * targets * width },
+      predictions: config.predictions ? { rows: scored * rows, bytes: scored * rows * 4 } : {},
+    },
+  };
+}

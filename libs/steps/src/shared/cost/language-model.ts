@@ -1,0 +1,89 @@
+import type { Cost } from '@sonde/executor';
+import { type ModelInputs, modelInputs } from '../model/engine.ts';
+import type { ModelConfig } from '../model/schemas.ts';
+import { type ModelSize, modelSize } from './model-size.ts';
+
+/** Characters of a token, about, of English text and the vocabularies of today. */
+const CHARACTERS = 4;
+/** Of a worker process with ONNX Runtime and a tokenizer, in bytes and seconds. */
+const PROCESS = { memory: 250e6, seconds: 0.2 };
+/** Around each run of the graph, and for each of its blocks, in seconds. */
+const RUN = { seconds: 3e-4, secondsPerBlock: 1.5e-4 };
+/** For each token that a sequence is given or continued by, and for each number of its logits that is drawn from, in seconds. */
+const TOKEN = { seconds: 8e-6, secondsPerLogit: 6e-9 };
+/** Most tokens of a run over whole sequences, and most sequences decoded together. */
+const TOKENS_PER_RUN = 2048;
+const ROWS_PER_BATCH = 400;
+const BATCH_BYTES = 1.5 * 2 ** 30;
+
+/** What a step has a language model do. */
+export interface Reading {
+  /** Sequences read from their start, and tokens of each. */
+  readonly sequences: number;
+  readonly tokens: number;
+  /** Of these tokens, so many are predicted too, for their losses. */
+  readonly predicted?: number;
+  /** Continuations, of so many tokens each. */
+  readonly continuations?: number;
+  readonly newTokens?: number;
+}
+
+export function tokensIn(characters: number | undefined): number {
+  return (characters ?? 80) / CHARACTERS + 1;
+}
+
+export async function sizeOf(model: ModelConfig): Promise<{ size: ModelSize; inputs: ModelInputs }> {
+  const inputs = modelInputs(model);
+  return { size: await modelSize(inputs.checkpoint.path), inputs };
+}
+
+/** The work and the memory of reading and continuing sequences. */
+export function readingCost(
+  size: ModelSize,
+  { quantization }: ModelInputs,
+  { sequences, tokens, predicted = 0, continuations = 0, newTokens = 0 }: Reading,
+): Omit<Cost, 'rows' | 'outputs'> {
+  const read = sequences * tokens;
+  const written = continuations * newTokens;
+  const attention = 4 * size.layers * size.width;
+  const flops =
+    2 * size.body * (read + written) +
+    2 * size.head * (predicted + written) +
+    attention * (read * tokens + written * (tokens + newTokens / 2));
+  const perSequence = 4 * (size.cache * (tokens + newTokens) + 3 * size.vocabulary);
+  const together = Math.max(1, Math.min(ROWS_PER_BATCH, Math.floor(BATCH_BYTES / perSequence)));
+  const steps = Math.ceil(continuations / together) * newTokens;
+  const runs = Math.ceil(read / TOKENS_PER_RUN) + steps;
+  const held = bytesPerWeight(quantization) * size.body + 4 * (size.parameters - size.body);
+  const batch = Math.min(together, Math.max(continuations, 1)) * perSequence;
+  const activations = 4 * TOKENS_PER_RUN * (8 * size.width + (predicted > 0 ? size.vocabulary : 0));
+  return {
+    flops,
+    traffic: runs * held + held,
+    other:
+      PROCESS.seconds +
+      runs * (RUN.seconds + size.layers * RUN.secondsPerBlock) +
+      (read + written) * TOKEN.seconds +
+      written * size.vocabulary * TOKEN.secondsPerLogit,
+    // Weights are read in as they are stored, and laid out anew.
+    memory: PROCESS.memory + 1.3 * held + Math.min(BATCH_BYTES, batch) + activations,
+  };
+}
+
+/** Weights are computed with in float32, whatever they are stored as; those of the blocks may be quantised. */
+function bytesPerWeight(quantization: ModelInputs['quantization']): number {
+  if (quantization === undefined) return 4;
+  return quantization === 'int8' ? 1.1 : 0.6;
+}
+
+/** Bytes of states of so many rows. */
+export function statesShape(
+  size: ModelSize,
+  rows: number,
+  { layers, dtype }: { readonly layers: 'all' | readonly number[]; readonly dtype?: string | undefined },
+  sites = 1,
+) {
+  const count = layers === 'all' ? size.layers + 1 : layers.length;
+  const bytes = sites * rows * count * size.width * (dtype === undefined || dtype === 'float32' ? 4 : 2);
+  return { rows, layers: count, width: size.width, bytes };
+}

@@ -1,0 +1,78 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isRecord } from '@sonde/base';
+import { localFolder, openCheckpoint } from '@sonde/checkpoints';
+
+/** What of a model decides the cost of running it. */
+export interface ModelSize {
+  readonly parameters: number;
+  /** Multiplied with for each token that is read, and for each token that is predicted beside. */
+  readonly body: number;
+  readonly head: number;
+  readonly layers: number;
+  readonly width: number;
+  readonly vocabulary: number;
+  /** Numbers of a token's keys and values, in all layers. */
+  readonly cache: number;
+}
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** Read from a checkpoint's `config.json` and the headers of its weights. @throws where it is none */
+export async function modelSize(folder: string): Promise<ModelSize> {
+  const { config: whole, weights } = await checkpointIn(folder).catch(() => readyModelIn(folder));
+  const config = isRecord(whole.text_config) ? (whole.text_config as Config) : whole;
+  const width = numberIn(config, ['hidden_size', 'n_embd', 'd_model', 'dim']);
+  const layers = numberIn(config, ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers']);
+  const heads = numberIn(config, ['num_attention_heads', 'n_head', 'n_heads']) || 1;
+  const vocabulary = numberIn(config, ['vocab_size']);
+  const keys = (numberIn(config, ['num_key_value_heads']) || heads) * (numberIn(config, ['head_dim']) || width / heads);
+  const experts = numberIn(config, ['num_local_experts', 'num_experts', 'n_routed_experts']) || 1;
+  const chosen = (numberIn(config, ['num_experts_per_tok']) || experts) / experts;
+  let [parameters, active] = [0, 0];
+  for (const [name, count] of weights) {
+    parameters += count;
+    active += count * (name.includes('experts') ? chosen : 1);
+  }
+  const head = width * vocabulary;
+  // A table of embeddings is looked up, not multiplied with: once, and once more where the head has its own.
+  const tables = [...weights].filter(([, count]) => head > 0 && count === head).length;
+  return {
+    parameters,
+    body: Math.max(0, active - tables * head),
+    head,
+    layers,
+    width,
+    vocabulary,
+    cache: 2 * layers * keys,
+  };
+}
+
+interface Found {
+  readonly config: Config;
+  /** Name and number of elements. */
+  readonly weights: readonly (readonly [string, number])[];
+}
+
+async function checkpointIn(folder: string): Promise<Found> {
+  const { config, weights } = await openCheckpoint(await localFolder(folder));
+  return {
+    config,
+    weights: [...weights].map(([name, { info }]) => [name, info.shape.reduce((a, b) => a * b, 1)] as const),
+  };
+}
+
+/** A graph of another's making: what its files hold, in float32. */
+async function readyModelIn(folder: string): Promise<Found> {
+  const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as Config;
+  const names = await readdir(folder, { recursive: true });
+  const sizes = await Promise.all(
+    names.filter((name) => /\.onnx(_data)?$|\.onnx\.data$/.test(name)).map((name) => stat(join(folder, name))),
+  );
+  return { config, weights: sizes.map(({ size }) => ['', size / 4] as const) };
+}
+
+function numberIn(config: Config, names: readonly string[]): number {
+  const found = names.map((name) => config[name]).find((value) => typeof value === 'number');
+  return found === undefined ? 0 : Number(found);
+}
