@@ -3,7 +3,7 @@ import { TemplateError, unsupported } from './errors.ts';
 import { filtered } from './filters.ts';
 import { methodOf } from './methods.ts';
 import { arithmetic } from './numbers.ts';
-import type { Arguments, Body, Expression, Filters, Signature, Statement, Target } from './parse.ts';
+import type { Arguments, Body, Expression, Filters, Signature, Statement, Target } from './syntax.ts';
 import { passes } from './tests.ts';
 import {
   Callable,
