@@ -84,13 +84,13 @@ function readFor(tokens: Tokens): Statement {
   tokens.expect('name', 'in');
   const iterable = readTuple(tokens, { conditional: false, ends: ['recursive'] });
   const test = tokens.skip('name', 'if') ? readExpression(tokens) : null;
-  if (tokens.is('name', 'recursive')) throw unsupported('loop', 'recursive');
+  const recursive = tokens.skip('name', 'recursive');
   tokens.expect('end', '%');
   const body = readBody(tokens, ['endfor', 'else']);
   let otherwise: Body = [];
   if (tokens.next().text === 'else') otherwise = readBlock(tokens, 'endfor');
   else tokens.expect('end', '%');
-  return { kind: 'for', target, iterable, test, body, otherwise };
+  return { kind: 'for', target, iterable, test, recursive, body, otherwise };
 }
 
 function readIf(tokens: Tokens): Statement {

@@ -57,6 +57,8 @@ export type Statement =
       readonly target: Target;
       readonly iterable: Expression;
       readonly test: Expression | null;
+      /** `loop(…)` in its body goes through other values by the same body. */
+      readonly recursive: boolean;
       readonly body: Body;
       readonly otherwise: Body;
     }
