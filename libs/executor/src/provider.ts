@@ -1,4 +1,4 @@
-import type { TaskNode } from '@sonde/pipeline';
+import type { Planned, RunConfig, TaskNode } from '@sonde/pipeline';
 import type { Provider, StepKind } from './step.ts';
 
 /** A device beside the CPU that steps may compute on. */
@@ -14,6 +14,6 @@ export interface Accelerator {
  */
 export function providerOf(task: TaskNode, kind: StepKind, accelerators: readonly Accelerator[] = []): Provider {
   const { device } = task.resources;
-  const wanted = device === 'gpu' || (device === 'any' && kind.usesDevice === true);
+  const wanted = device === 'gpu' || (device === 'any' && kind.usesDevice?.(task.with as Planned<RunConfig>) === true);
   return wanted ? (accelerators[0]?.provider ?? 'cpu') : 'cpu';
 }

@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import type { Accelerator } from '@sonde/executor';
+import type { Accelerator, Provider } from '@sonde/executor';
 import { deviceEnvironment } from '@sonde/executor';
 
 const FORM = /^(?:cpu|auto|webgpu|cuda(?::(\d+(?:,\d+)*))?)$/;
@@ -34,4 +34,13 @@ export async function tryAccelerator(accelerator: Accelerator): Promise<string |
   if (problem === null) return null;
   const name = accelerator.provider === 'cuda' ? `cuda:${accelerator.index}` : accelerator.provider;
   return `Device ${name} cannot be used. ${problem}`;
+}
+
+/** Makes this process see the device alone; says which provider it is of. */
+export async function chooseDevice(device: string | undefined): Promise<Provider> {
+  const [accelerator, ...others] = await acceleratorsOf(device);
+  if (others.length > 0) throw new UserError('usage', `--device ${device} names several devices; one is needed here`);
+  if (accelerator === undefined) return 'cpu';
+  Object.assign(process.env, deviceEnvironment(accelerator, process.env));
+  return accelerator.provider;
 }
