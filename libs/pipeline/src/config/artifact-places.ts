@@ -59,7 +59,7 @@ function build(plain: Plain, here: Place, node: Located | undefined, name: strin
     (typeof plain === 'string' || typeof plain === 'symbol' || Array.isArray(plain))
   ) {
     if (artifactIssues(place, plain).length === 0)
-      return buildArtifact({ ...place, choice: choiceOf(schemas) }, plain, node, builder);
+      return buildArtifact({ place, choice: choiceOf(schemas) }, plain, node, builder);
     return null;
   }
   if (typeof plain === 'symbol') {
@@ -107,7 +107,10 @@ interface Choice {
   readonly kinds: readonly string[];
 }
 
-type ChosenPlace = ArtifactPlace & { readonly choice: Choice | undefined };
+interface Target {
+  readonly place: ArtifactPlace;
+  readonly choice: Choice | undefined;
+}
 
 function choiceOf(schemas: readonly Schema[]): Choice | undefined {
   for (const { oneOf, description } of schemas) {
@@ -128,16 +131,16 @@ function choiceHint(text: string, { kinds, description }: Choice): string | unde
   return hints.length === 0 ? undefined : hints.join(' ');
 }
 
-function buildArtifact(place: ChosenPlace, plain: Plain, node: Located | undefined, builder: Builder): Value {
-  if (place.many !== true) return buildOne(place, plain, node, builder)[0] ?? null;
-  if (!Array.isArray(plain)) return buildOne(place, plain, node, builder);
+function buildArtifact(target: Target, plain: Plain, node: Located | undefined, builder: Builder): Value {
+  if (target.place.many !== true) return buildOne(target, plain, node, builder)[0] ?? null;
+  if (!Array.isArray(plain)) return buildOne(target, plain, node, builder);
   return plain.flatMap((item, at) =>
-    buildOne(place, item, node?.type === 'list' ? node.items[at] : undefined, builder),
+    buildOne(target, item, node?.type === 'list' ? node.items[at] : undefined, builder),
   );
 }
 
-function buildOne(place: ChosenPlace, plain: Plain, node: Located | undefined, builder: Builder): readonly Value[] {
-  if (typeof plain === 'string') return [buildData(place, plain, node, builder)];
+function buildOne(target: Target, plain: Plain, node: Located | undefined, builder: Builder): readonly Value[] {
+  if (typeof plain === 'string') return [buildData(target, plain, node, builder)];
   const mark = markOf(plain);
   if (mark?.type !== 'reference') return [];
   builder.references.push(...mark.reference.items);
@@ -153,17 +156,26 @@ export function outputRefs(reference: Reference, axes: AxisValues): readonly Out
   });
 }
 
-function buildData(place: ChosenPlace, text: string, node: Located | undefined, { context }: Builder): Value {
+// What a step says without an expression is the same value in each of its tasks (but for a revision that is joined to it).
+const built = new WeakMap<Located, Map<ArtifactPlace, DataRef>>();
+
+function buildData({ place, choice }: Target, text: string, node: Located | undefined, { context }: Builder): Value {
   const range = node?.range ?? context.place;
-  const folder = (node?.type === 'scalar' ? node.folder : undefined) ?? range.file.folder;
-  const parsed = parseDataRef(text, folder);
-  if ('code' in parsed) return null;
-  const ref: DataRef = { $: 'data', ...parsed, ref: text, types: place.types, range };
+  const known = node && built.get(node)?.get(place);
+  const ref = known?.ref === text ? known : dataRef(place, text, node, range);
+  if (ref === undefined) return null;
+  if (node !== undefined && known === undefined) built.set(node, (built.get(node) ?? new Map()).set(place, ref));
   const problem = context.dataProblem(ref);
   if (problem !== undefined) {
-    const hint = place.choice && choiceHint(text, place.choice);
+    const hint = choice && choiceHint(text, choice);
     const issue = { code: 'SND163', message: problem, ...(hint !== undefined && { hint }) } as const;
     blame(context.problems, issue, range, node?.use, context.place);
   }
   return ref;
+}
+
+function dataRef(place: ArtifactPlace, text: string, node: Located | undefined, range: Range): DataRef | undefined {
+  const folder = (node?.type === 'scalar' ? node.folder : undefined) ?? range.file.folder;
+  const parsed = parseDataRef(text, folder);
+  return 'code' in parsed ? undefined : { $: 'data', ...parsed, ref: text, types: place.types, range };
 }
