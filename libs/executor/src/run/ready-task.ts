@@ -4,6 +4,7 @@ import { runsCode } from '../decide/allowed.ts';
 import type { MissedDecision } from '../decide/decide.ts';
 import type { ResolvedInputs } from '../decide/inputs.ts';
 import { type Failure, TaskFailure } from '../failure.ts';
+import { devicesOf } from '../provider.ts';
 import type { RunConfig, StepKind } from '../step.ts';
 import type { Emit } from './events.ts';
 import type { Unit } from './unit.ts';
@@ -51,6 +52,7 @@ export function makeReady(
       needs: {
         provider,
         affinity: kind.affinity?.(config),
+        devices: devicesOf(task, provider),
         runsCode: runsCode(kind, task),
         completes: false,
         rank,
