@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 import path from 'node:path';
+import { freePort, untilAnswers } from './servers.ts';
 
 const PROGRAM = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find(existsSync);
 
@@ -42,14 +41,7 @@ http {
   );
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const url = `http://127.0.0.1:${port}/sonde`;
-  while (
-    !(await fetch(url).then(
-      () => true,
-      () => child.exitCode !== null,
-    ))
-  ) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await untilAnswers(url, child);
   return {
     url,
     files,
@@ -58,12 +50,4 @@ http {
       await ended;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

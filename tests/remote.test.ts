@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { experiment } from './experiment.ts';
 import { hasNginx, startNginx } from './nginx.ts';
+import { hasS3Server, KEY, startS3Server } from './s3.ts';
 import { runPipeline, sonde, temporaryFolder } from './sonde.ts';
 
 let folder: string;
@@ -75,6 +76,26 @@ describe.skipIf(!hasNginx)('results shared through nginx', () => {
     } finally {
       delete process.env.SONDE_REMOTE_TOKEN;
       await nginx.stop();
+    }
+  });
+});
+
+describe.skipIf(!hasS3Server)('results shared through a bucket', () => {
+  it('are hits on another machine, for who has the key', async () => {
+    const server = await startS3Server(path.join(folder, 's3'));
+    const env = { ...KEY, AWS_ENDPOINT_URL: server.endpoint };
+    try {
+      Object.assign(process.env, env);
+      await throughAndBack('s3://results/group');
+      const run = await runPipeline(await machine('over-s3'), 'p.yaml', '--remote', 's3://results/group');
+      expect(run.ran).toEqual([]);
+      process.env.AWS_SECRET_ACCESS_KEY = 'wrong';
+      const refused = await sonde(await machine('thief'), ['plan', 'p.yaml', '--remote', 's3://results/group']);
+      expect(refused.stdout).toMatch(/^\d+ to run/m);
+      expect(refused.stderr).toContain('does not give results (403');
+    } finally {
+      for (const name of Object.keys(env)) delete process.env[name];
+      await server.stop();
     }
   });
 });

@@ -1,4 +1,5 @@
-export { deviceEnvironment } from './backends/local/leases.ts';
+export type { DeviceHolder } from './backends/backend.ts';
+export { createDeviceLocks, type DeviceLocks } from './backends/local/device-locks.ts';
 export {
   endMarkedProcesses,
   type FoundProcess,
@@ -7,6 +8,7 @@ export {
   signalProcess,
 } from './backends/local/processes.ts';
 export { serveWorker } from './backends/local/serve.ts';
+export { cardOf, countCudaDevices, deviceEnvironment } from './backends/local/visible-devices.ts';
 export { explainTask } from './decide/explain.ts';
 export { type FingerprintParts, fingerprintOf } from './decide/fingerprint.ts';
 export type { Explanation, Plan, PlannedTask, PlanOptions } from './decide/options.ts';

@@ -6,6 +6,16 @@ export interface Accelerator {
   readonly provider: Exclude<Provider, 'cpu'>;
   /** Which of the devices that this process may use, from 0: `CUDA_VISIBLE_DEVICES` of its environment counts. */
   readonly index: number;
+  /**
+   * Which card of the machine it is, whoever counts: no two processes compute on one at a time. Absent: nobody is kept
+   * from it.
+   */
+  readonly card?: string;
+}
+
+/** How many devices a task takes at once, of those of its provider. */
+export function devicesOf(task: TaskNode, provider: Provider): number {
+  return provider === 'cpu' ? 1 : (task.resources.gpus ?? 1);
 }
 
 /**

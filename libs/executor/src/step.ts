@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
 import type { RunConfig, StepKindSpec } from '@sonde/pipeline';
 
-export { type InputArtifact, isInputArtifact, type Resources, type RunConfig, type RunValue } from '@sonde/pipeline';
+export { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from '@sonde/pipeline';
 
 /** Who executes a model: one of ONNX Runtime's execution providers. */
 export type Provider = 'cpu' | 'cuda' | 'webgpu';

@@ -42,6 +42,21 @@ describe('a device', () => {
     expect(devices.sort()).toEqual(['asked cpu', 'asks cuda:0', 'plain cpu']);
   });
 
+  it('is refused where a step asks for more of them than the run was given', async () => {
+    const graph = (device: 'gpu' | 'any') => graphOf({ a: { kind: 'device', resources: { device, gpus: 2 } } });
+    const refusal = async (...args: Parameters<ReturnType<typeof rig>['run']>) =>
+      rig()
+        .run(...args)
+        .then(
+          () => undefined,
+          (error: RunRefused) => error.problems[0]?.message,
+        );
+    expect(await refusal(graph('gpu'), { accelerators: cuda(0) })).toMatch(/asks for 2 GPUs at once, .* given 1/);
+    expect(await refusal(graph('any'), { accelerators: cuda(0) })).toMatch(/asks for 2 GPUs at once, .* given 1/);
+    expect(await refusal(graph('gpu'), {})).toMatch(/asks for 2 GPUs, .* given none/);
+    expect(await refusal(graph('any'), {})).toBeUndefined();
+  });
+
   it('has a worker of its own for each number, which share the shards', async () => {
     const rows = rig().write('rows.txt', ['gate-1', 'x', 'gate-2', 'y'].join('\n'));
     const graph = graphOf({

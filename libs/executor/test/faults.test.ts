@@ -131,6 +131,15 @@ describe('a step that hangs', () => {
     expect(ran.counts).toEqual({ cached: 0, ran: 2, failed: 1, skipped: 1 });
   });
 
+  it('may take longer each time that it is tried again, where its step says so', async () => {
+    const ran = await rig().run(
+      graphOf({ a: { kind: 'hang', timeoutSeconds: 0.1, retries: 2, onFailure: { time: 2 } } }),
+    );
+    const failures = ran.all.flatMap((event) => (event.event === 'task.retrying' ? [event.failure] : []));
+    const said = [...failures, ran.failures.get('a')!].map(({ message }) => /timeout of (\S+) s/.exec(message)?.[1]);
+    expect(said).toEqual(['0.1', '0.2', '0.4']);
+  });
+
   it('is stopped at its timeout in whatever loop it is', async () => {
     const ran = await rig().run(graphOf({ a: { kind: 'spin', with: { name: 'x' }, timeoutSeconds: 1 } }));
     expect(ran.failures.get('a')).toMatchObject({ code: 'timeout' });

@@ -160,8 +160,9 @@ describe('workers on one store', () => {
     await stopWorkers(...workers);
     const journal = rig().journal();
     expect(journal.toSorted()).toEqual([...new Set(journal)].sort());
-    const counted = [...finished(one), ...finished(two)];
-    expect(counted).toHaveLength(new Set(counted).size);
+    // Each did a part of what divides.
+    const counted = [...finished(one), ...finished(two)].filter((task) => task !== 'rows').sort();
+    expect(counted).toEqual([...new Set(counted)]);
   });
 
   it('say what a step says, and where it is', async () => {
@@ -301,7 +302,7 @@ describe('an interruption', () => {
     expect(await run.ended).toBe(130);
     rig().openGate('held');
     await worker.saw(({ task, state }) => task === 'held' && state === 'done');
-    await worker.saw(({ task, state }) => task === 'e1' && state === 'done');
+    for (const name of ['e0', 'e1']) await worker.saw(({ task, state }) => task === name && state === 'done');
     await stopWorkers(worker);
     const again = await rig().run(graph());
     expect(again.counts).toEqual({ cached: 3, ran: 0, failed: 0, skipped: 0 });

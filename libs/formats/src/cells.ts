@@ -19,17 +19,18 @@ const NUMERIC: ReadonlySet<ColumnSpec['type']> = new Set(['int32', 'int64', 'flo
 
 /**
  * Reads a column as its spec has it: whole numbers of any width as numbers, a text that is a number where one is wanted
- * as that number, lists as arrays.
+ * as that number, a whole number where a text is wanted (an id in CSV) as its digits, lists as arrays.
  *
  * @param wrong the error for a row's value, told what was expected
  */
 export function converter(
   { type, nullable, blank, words, open }: ColumnSpec,
-  { values }: Column,
+  { type: foundType, values }: Column,
   wrong: (row: number, expected: string) => Error,
 ): (row: number) => unknown {
   const kind = KINDS[type];
   const numeric = NUMERIC.has(type);
+  const ofDigits = type === 'string' && (foundType === 'int32' || foundType === 'int64');
   const known = words === undefined || open === true ? undefined : new Set<unknown>(words);
   return (row) => {
     const found: unknown = values[row];
@@ -39,7 +40,7 @@ export function converter(
       throw wrong(row, kind.name);
     }
     const number = numeric && typeof found === 'string' ? numberIn(found) : undefined;
-    const value = number ?? (typeof found === 'bigint' ? Number(found) : found);
+    const value = ofDigits ? String(found) : (number ?? (typeof found === 'bigint' ? Number(found) : found));
     if (!kind.is(value)) throw wrong(row, kind.name);
     if (known !== undefined && !known.has(value)) throw wrong(row, `one of ${words!.join(', ')}`);
     return value instanceof Int32Array ? [...value] : value;

@@ -1,6 +1,7 @@
 import { UserError } from '@sonde/base';
 import { PROMPTS } from './columns/prompts.ts';
 import { type ReadRow, readRows } from './rows-read.ts';
+import { requireScores } from './score-values.ts';
 
 /** A prompt with its scores, whatever a model reads of it. */
 export type ScoredPrompt = ReadRow<typeof PROMPTS.columns, 'prompt_id' | 'text' | 'score.<ATTRIBUTE>', 'scorer'>;
@@ -22,11 +23,32 @@ export async function readPrompts(path: string, what = 'the prompts'): Promise<P
     optional: ['scorer'],
     what,
   });
-  const byId = new Map(rows.map((row) => [row.prompt_id, row]));
-  if (byId.size !== rows.length) throw new UserError('ids', `${what}: prompt ids are not unique`);
   if (rows.length === 0) throw new UserError('input', `${what}: there are no prompts`);
+  const byId = new Map(rows.map((row) => [row.prompt_id, row]));
+  if (byId.size !== rows.length) throw promptsTwice(what, rows);
+  const attributes = Object.keys(rows[0]!.score);
+  for (const attribute of attributes) {
+    const values = rows.map(({ score }) => score[attribute] ?? null);
+    requireScores(what, attribute, values, (row) => `prompt ${rows[row]!.prompt_id}`);
+  }
   const scorers = new Set(rows.flatMap(({ scorer }) => scorer ?? []));
-  return { byId, attributes: Object.keys(rows[0]!.score), scorers: [...scorers].sort() };
+  return { byId, attributes, scorers: [...scorers].sort() };
+}
+
+function promptsTwice(what: string, rows: readonly ScoredPrompt[]): UserError {
+  const seen = new Map<string, number>();
+  const later = rows.findIndex(({ prompt_id }, row) => {
+    const known = seen.has(prompt_id);
+    if (!known) seen.set(prompt_id, row);
+    return known;
+  });
+  const { prompt_id } = rows[later]!;
+  const repeats = rows.length - new Set(rows.map((row) => row.prompt_id)).size;
+  return new UserError(
+    'ids',
+    `${what}: rows ${seen.get(prompt_id)} and ${later}, counted from 0, are both of prompt ${prompt_id}; ${repeats} ${repeats === 1 ? 'row repeats' : 'rows repeat'} an id in all`,
+    'A table of prompts has a row for each id; one with a row for each continuation is no table of prompts.',
+  );
 }
 
 /** What a model reads of a prompt. */

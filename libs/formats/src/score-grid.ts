@@ -1,6 +1,7 @@
 import { UserError } from '@sonde/base';
 import { SCORES } from './columns/scores.ts';
 import { readRowParts } from './rows-read.ts';
+import { requireScores } from './score-values.ts';
 
 /** The scores of every prompt's continuations, in a grid of prompts × samples. */
 export interface ScoreGrid {
@@ -25,17 +26,6 @@ export interface ScoreGrid {
   /** Continuations of these prompts that have no text. */
   empty(promptIds?: readonly string[]): number;
 }
-
-/** Scores of these attributes are probabilities, whoever gives them: Perspective's definition. */
-const PROBABILITIES: ReadonlySet<string> = new Set([
-  'TOXICITY',
-  'SEVERE_TOXICITY',
-  'PROFANITY',
-  'THREAT',
-  'SEXUALLY_EXPLICIT',
-  'IDENTITY_ATTACK',
-  'INSULT',
-]);
 
 /**
  * Reads a table that has a row for each (`prompt_id`, `sample`).
@@ -63,7 +53,6 @@ export async function readScoreGrid(path: string, what = 'the scores'): Promise<
       places.push({ prompt, sample });
       withoutText.push(outcome === 'empty');
       for (const [attribute, value] of Object.entries(score)) {
-        requireProbability(what, attribute, value, prompt_id, sample);
         const column = columns.get(attribute) ?? [];
         if (column.push(value) === 1) columns.set(attribute, column);
       }
@@ -71,11 +60,14 @@ export async function readScoreGrid(path: string, what = 'the scores'): Promise<
     }
   }
   const promptIds = [...index.keys()];
+  const nameOf = (row: number): string => `prompt ${promptIds[places[row]!.prompt]}, sample ${places[row]!.sample}`;
+  for (const [attribute, values] of columns) requireScores(what, attribute, values, nameOf);
   const k = samplesOf(what, places, promptIds);
   const rowAt = new Int32Array(promptIds.length * k).fill(-1);
   for (const [row, { prompt, sample }] of places.entries()) {
-    if (rowAt[prompt * k + sample] !== -1)
-      throw new UserError('ids', `${what}: prompt ${promptIds[prompt]} has two rows for sample ${sample}`);
+    const earlier = rowAt[prompt * k + sample]!;
+    if (earlier !== -1)
+      throw scoredTwice(what, nameOf(row), earlier, row, places.length - new Set(keysOf(places, k)).size);
     rowAt[prompt * k + sample] = row;
   }
   return {
@@ -136,20 +128,15 @@ function samplesOf(
   return k;
 }
 
-function requireProbability(
-  what: string,
-  attribute: string,
-  value: number | null,
-  prompt: string,
-  sample: number,
-): void {
-  if (value === null || !PROBABILITIES.has(attribute) || (value >= 0 && value <= 1)) return;
-  throw new UserError(
-    'input',
-    `${what}: the ${attribute} of prompt ${prompt}, sample ${sample}, is ${value}; a score from 0 to 1 was expected`,
-    value < 0
-      ? 'If it stands for a missing score: leave it empty (CSV) or write null (JSON, Parquet).'
-      : 'Divide scores of another scale by their greatest value.',
+function keysOf(places: readonly { readonly prompt: number; readonly sample: number }[], k: number): number[] {
+  return places.map(({ prompt, sample }) => prompt * k + sample);
+}
+
+function scoredTwice(what: string, name: string, earlier: number, later: number, repeats: number): UserError {
+  return new UserError(
+    'ids',
+    `${what}: rows ${earlier} and ${later}, counted from 0, are both of ${name}; ${repeats} ${repeats === 1 ? 'row repeats' : 'rows repeat'} a prompt and sample in all`,
+    'Each continuation has one row of scores. Where several scorers or runs were put into one table, take those of one with table/filter; where `sample` does not count the continuations of a prompt, number them from 0.',
   );
 }
 

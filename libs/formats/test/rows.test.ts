@@ -141,7 +141,7 @@ describe('tables of other programs', () => {
       { group: 'rude', metric: null },
     ]);
     await expect(readRows(from, SUMMARY, { what: 'mine', columns: ['group'] })).rejects.toThrow(
-      'mine: row 1 has the `group` "rude"; one of all, toxic, nontoxic was expected',
+      'mine: row 1 has the `group` "rude"; one of all, high, low was expected',
     );
     await expect(readRows(from, SUMMARY, { what: 'mine', columns: ['metric'] })).rejects.toThrow(
       'mine: row 1 has no `metric`',

@@ -36,7 +36,7 @@ describe('a grid of scores', () => {
   it('is refused where a sample comes twice, or the scores are of other texts', async () => {
     const row = { prompt_id: 'a', sample: 0, 'score.TOXICITY': 0.1 };
     await expect(readScoreGrid(await table([row, row]), 'mine')).rejects.toThrow(
-      'mine: prompt a has two rows for sample 0',
+      'mine: rows 0 and 1, counted from 0, are both of prompt a, sample 0; 1 row repeats a prompt and sample in all',
     );
     await expect(readScoreGrid(await table([{ text_id: 'x', 'score.TOXICITY': 0.1 }]), 'mine')).rejects.toMatchObject({
       message: 'mine: there is no column `prompt_id`',
@@ -51,7 +51,9 @@ describe('prompts', () => {
     const { byId, attributes, scorers } = await readPrompts(await table([prompt]));
     expect(byId.get('a')).toEqual(prompt);
     expect({ attributes, scorers }).toEqual({ attributes: ['TOXICITY'], scorers: ['s'] });
-    await expect(readPrompts(await table([prompt, prompt]))).rejects.toThrow('the prompts: prompt ids are not unique');
+    await expect(readPrompts(await table([prompt, prompt]))).rejects.toThrow(
+      'the prompts: rows 0 and 1, counted from 0, are both of prompt a; 1 row repeats an id in all',
+    );
     await expect(readPrompts(await table([{ ...prompt, text: null }, prompt]))).rejects.toThrow('row 0 has no `text`');
   });
 

@@ -52,6 +52,14 @@ export interface Resources {
   readonly memoryBytes?: number;
   readonly cpus?: number;
   readonly timeSeconds?: number;
+  /** Devices that a task takes at once where it computes on GPUs. Absent: one. */
+  readonly gpus?: number;
+}
+
+/** By how much more a task is given after a failure for want of it; each retry multiplies again. */
+export interface OnFailure {
+  readonly memory?: number;
+  readonly time?: number;
 }
 
 export interface TaskNode {
@@ -67,6 +75,7 @@ export interface TaskNode {
   readonly needs: readonly TaskId[];
   readonly resources: Resources;
   readonly retries: number;
+  readonly onFailure?: OnFailure;
   readonly timeoutSeconds?: number;
   /** Where the step stands in its file. */
   readonly range: SourceRange;

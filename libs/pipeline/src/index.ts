@@ -36,6 +36,7 @@ export type {
   DataRef,
   DataTarget,
   Graph,
+  OnFailure,
   OutputRef,
   Resources,
   TaskId,
@@ -45,6 +46,7 @@ export type {
 } from './graph.ts';
 export { isDataRef, isOutputRef } from './graph.ts';
 export { type LoadOptions, type LoadResult, loadPipeline, loadPipelineText } from './load.ts';
+export { resourcesAfter, type Shortages } from './resources.ts';
 export {
   readSettings,
   readSettingsText,

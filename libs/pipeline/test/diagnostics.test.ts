@@ -55,7 +55,7 @@ steps:
       pipe/t.yaml:9:94: error SND104: unknown key \`gpu\` in \`resources\`
       9 |   c: { uses: prompts/sample, with: { count: 0, template: chatt }, resources: { memory: 20GB, gpu: 1 } }
         |                                                                                              ^^^
-        hint: keys: \`device\`, \`memory\`, \`cpus\`, \`time\`
+        hint: did you mean \`gpus\`?
       pipe/t.yaml:10:3: error SND106: the step \`d\` does not say what it \`uses\`
       10 |   d: { with: {} }
          |   ^
@@ -185,6 +185,10 @@ steps:
       `steps:\n  a: { uses: report/html, with: { sections: {} }, resources: { device: tpu, memory: 5, cpus: 0, time: 2 hours }, retries: -1, timeout: 30 }`,
     );
     expect(found.map(({ code }) => code)).toEqual(Array(6).fill('SND170'));
+    const more = await problems(
+      `steps:\n  a: { uses: report/html, with: { sections: {} }, resources: { device: cpu, gpus: 2 }, on_failure: { memory: 2, time: x1, disk: x2 } }`,
+    );
+    expect(blamed(more)).toEqual(['SND170 2', 'SND170 2', 'SND170 x1', 'SND104 disk']);
   });
 
   it('YAML that is not taken', async () => {

@@ -12,7 +12,8 @@ steps:
   generate:
     uses: text/generate
     matrix: { model: "\${{ params.models }}", include: [{ word: x }] }
-    resources: { device: gpu, memory: 20GiB, time: 2h }
+    resources: { device: gpu, gpus: "\${{ params.n }}", memory: 20GiB, time: 2h }
+    on_failure: { memory: x2, time: x1.5 }
     with:
       model: \${{ matrix.model }}
       prompts: \${{ steps.prompts.outputs.prompts }}
@@ -42,6 +43,7 @@ describe('the editor schema', () => {
     expect(check(body.replace('source: p.jsonl, ', ''))).toBe(false);
     expect(check(body.replace('prompts/sample', 'prompts/smaple'))).toBe(false);
     expect(check(body.replace('needs:', 'need:'))).toBe(false);
+    expect(check(body.replace('memory: x2', 'memory: 2'))).toBe(false);
   });
 
   it('tells what a setting is for', () => {

@@ -41,7 +41,7 @@ export function httpRemote(server: Server, writes: boolean): Remote {
       return { from: continues ? from : 0, parts: partsOf(server, answer) };
     },
     async putContent(digest, path, size, signal) {
-      const body = { path, size };
+      const body = { path, size, sha256: digest.slice('sha256:'.length) };
       const answer = await ask(server, { method: 'PUT', path: place('cas', digest), body, signal });
       answer?.resume();
       if (answer === undefined) throw new RemoteFailure('refused', `${host} has no place for results (404)`);

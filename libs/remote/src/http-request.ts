@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
@@ -9,21 +10,35 @@ import { RemoteFailure } from './remote.ts';
 /** What a server is and how patient we are with it. */
 export interface Server {
   readonly origin: URL;
-  /** The value of `Authorization`; read when it is needed, so that no listing of the settings shows it. */
-  authorization(): string | undefined;
+  /** The headers that show who asks; made when they are needed, so that no listing of the settings shows a secret. */
+  authorize(request: Request): Promise<Headers>;
+  /** Where a person puts what shows who asks. */
+  readonly credentials: string;
   /** First pause before a request is made again, in milliseconds; it doubles each time. */
   readonly retryDelay: number;
   /** Silence after which a connection counts as cut, in milliseconds. */
   readonly silence: number;
 }
 
-export interface Ask {
+export type Headers = Readonly<Record<string, string>>;
+
+/** What is about to be sent, for who signs it. */
+export interface Request {
   readonly method: 'GET' | 'HEAD' | 'PUT';
+  /** From the server's root on, as it is sent. */
+  readonly path: string;
+  readonly headers: Headers;
+  /** Of the body, in hexadecimal. */
+  readonly sha256?: string;
+}
+
+export interface Ask {
+  readonly method: Request['method'];
   /** Below the server's address. */
   readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** What is sent: bytes, or a file of that size. */
-  readonly body?: Uint8Array | { readonly path: string; readonly size: number };
+  readonly headers?: Headers;
+  /** What is sent: bytes, or a file of that size and SHA-256 (hexadecimal). */
+  readonly body?: Uint8Array | { readonly path: string; readonly size: number; readonly sha256: string };
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -39,6 +54,8 @@ class Transient extends Error {
 const ATTEMPTS = 4;
 /** A server that asks for a longer pause than this, in seconds, is not waited for. */
 const LONGEST_WAIT = 60;
+/** Read of an answer that refuses, in characters. */
+const LONGEST_WORDS = 4096;
 const AGENTS = {
   'http:': new PlainAgent({ keepAlive: true, maxSockets: 16 }),
   'https:': new TlsAgent({ keepAlive: true, maxSockets: 16 }),
@@ -58,12 +75,12 @@ export async function ask(server: Server, asked: Ask): Promise<IncomingMessage |
       const answer = await once(server, asked);
       const status = answer.statusCode ?? 0;
       if (status >= 200 && status < 300) return answer;
-      answer.resume();
-      if (status === 404 || status === 410) return undefined;
-      if (status === 408 || status === 429 || status >= 500) {
+      if (status === 404 || status === 410 || isTransient(status)) answer.resume();
+      if (isTransient(status)) {
         throw new Transient(`${host} answers ${status}`, retryAfterSeconds(answer.headers['retry-after']));
       }
-      throw refusal(host, asked.method, status);
+      if (status === 404 || status === 410) return undefined;
+      throw refusal(server, asked.method, status, await wordsOf(answer));
     } catch (error) {
       asked.signal?.throwIfAborted();
       if (error instanceof RemoteFailure) throw error;
@@ -87,10 +104,18 @@ export async function* partsOf(server: Server, answer: IncomingMessage): AsyncGe
   }
 }
 
-async function once(server: Server, { method, path, headers, body, signal }: Ask): Promise<IncomingMessage> {
+async function once(server: Server, asked: Ask): Promise<IncomingMessage> {
   const { origin, silence } = server;
-  const authorization = server.authorization();
+  const { method, body, signal } = asked;
+  const path = `${origin.pathname.replace(/\/$/, '')}/${asked.path}`;
   const size = body === undefined ? undefined : 'path' in body ? body.size : body.length;
+  const headers = {
+    'user-agent': 'sonde',
+    ...asked.headers,
+    ...(size === undefined ? {} : { 'content-length': String(size), 'content-type': 'application/octet-stream' }),
+  };
+  const sha256 = body === undefined ? undefined : 'path' in body ? body.sha256 : sha256Of(body);
+  const authorization = await server.authorize({ method, path, headers, ...(sha256 === undefined ? {} : { sha256 }) });
   const secure = origin.protocol === 'https:';
   const sent = (secure ? tlsRequest : plainRequest)({
     agent: secure ? AGENTS['https:'] : AGENTS['http:'],
@@ -98,13 +123,8 @@ async function once(server: Server, { method, path, headers, body, signal }: Ask
     hostname: origin.hostname.replace(/^\[|\]$/g, ''),
     port: origin.port,
     method,
-    path: `${origin.pathname.replace(/\/$/, '')}/${path}`,
-    headers: {
-      'user-agent': 'sonde',
-      ...headers,
-      ...(authorization === undefined ? {} : { authorization }),
-      ...(size === undefined ? {} : { 'content-length': size, 'content-type': 'application/octet-stream' }),
-    },
+    path,
+    headers: { ...headers, ...authorization },
     ...(signal === undefined ? {} : { signal }),
   });
   sent.setTimeout(silence, () => sent.destroy(new Transient(`${origin.host} is silent for ${silence / 1000} s`)));
@@ -120,17 +140,41 @@ async function once(server: Server, { method, path, headers, body, signal }: Ask
   return answered;
 }
 
-function refusal(host: string, method: string, status: number): RemoteFailure {
-  if (status < 400) return new RemoteFailure('refused', `${host} sends on to another address (${status})`);
+function isTransient(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500;
+}
+
+function refusal({ origin, credentials }: Server, method: string, status: number, words: string): RemoteFailure {
+  const { host } = origin;
+  const said = `${status}${words === '' ? '' : `: ${words}`}`;
+  if (status < 400) return new RemoteFailure('refused', `${host} sends on to another address (${said})`);
   if (status === 401 || status === 403) {
     const what = method === 'PUT' ? 'take results' : 'give results';
-    return new RemoteFailure(
-      'refused',
-      `${host} does not ${what} (${status})`,
-      'The environment variable SONDE_REMOTE_TOKEN, or the one that the settings name, holds the token.',
-    );
+    return new RemoteFailure('refused', `${host} does not ${what} (${said})`, credentials);
   }
-  return new RemoteFailure('refused', `${host} answers ${method} with ${status}`);
+  return new RemoteFailure('refused', `${host} answers ${method} with ${said}`);
+}
+
+/** What the answer says of why, in the XML that object stores write; else nothing. */
+async function wordsOf(answer: IncomingMessage): Promise<string> {
+  if (!/xml/.test(answer.headers['content-type'] ?? '')) {
+    answer.resume();
+    return '';
+  }
+  let text = '';
+  try {
+    for await (const part of answer) {
+      text += String(part);
+      if (text.length > LONGEST_WORDS) break;
+    }
+  } catch {
+    // The status says enough.
+  }
+  return /<Message>([^<]{1,200})/.exec(text)?.[1]?.replace(/[^\x20-\x7e]+/g, ' ') ?? '';
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function networkFailure(error: unknown, host: string): Transient {

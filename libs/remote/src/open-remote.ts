@@ -3,16 +3,22 @@ import { fileURLToPath } from 'node:url';
 import { UserError } from '@sonde/base';
 import { folderRemote } from './folder-remote.ts';
 import { httpRemote } from './http-remote.ts';
+import type { Headers } from './http-request.ts';
 import type { Remote } from './remote.ts';
+import { s3Server } from './s3.ts';
 
 /** A remote store as a person names it. */
 export interface RemoteSetting {
-  /** `https://…`, `http://…`, `file:///…` or a folder's path. */
+  /** `https://…`, `http://…`, `s3://bucket/folder`, `file:///…` or a folder's path. */
   readonly url: string;
   /** Results of this machine are given to it. Default: no. */
   readonly write?: boolean;
   /** The environment variable that holds its token. Default: `SONDE_REMOTE_TOKEN`. */
   readonly tokenEnv?: string;
+  /** Of an object store: the service's address. */
+  readonly endpoint?: string;
+  /** Of an object store. */
+  readonly region?: string;
 }
 
 const SILENCE = 30_000;
@@ -25,18 +31,18 @@ const RETRY_DELAY = 500;
  * @throws UserError `usage` where it is no address, or has a user or password in it
  */
 export function openRemote(
-  { url, write = false, tokenEnv = 'SONDE_REMOTE_TOKEN' }: RemoteSetting,
+  { url, write = false, tokenEnv = 'SONDE_REMOTE_TOKEN', endpoint, region }: RemoteSetting,
   cwd: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Remote {
   if (!/^[a-z][a-z0-9+.-]+:/i.test(url)) return folderRemote(resolve(cwd, url), write);
   const address = URL.canParse(url) ? new URL(url) : undefined;
   if (address?.protocol === 'file:') return folderRemote(fileURLToPath(address), write);
-  if (address === undefined || !/^https?:$/.test(address.protocol)) {
+  if (address === undefined || !/^(https?|s3):$/.test(address.protocol)) {
     throw new UserError(
       'usage',
       `${url} is no remote store`,
-      'It is an https: or http: address, or the path of a folder.',
+      'It is an https:, http: or s3: address, or the path of a folder.',
     );
   }
   if (address.username !== '' || address.password !== '') {
@@ -46,14 +52,18 @@ export function openRemote(
       `${tokenEnv} in the environment holds the token.`,
     );
   }
+  const patience = { retryDelay: RETRY_DELAY, silence: SILENCE };
+  if (address.protocol === 's3:') {
+    return httpRemote({ ...s3Server({ address, endpoint, region }, env), ...patience }, write);
+  }
   const server = {
+    ...patience,
     origin: address,
-    retryDelay: RETRY_DELAY,
-    silence: SILENCE,
-    authorization() {
+    credentials: `The environment variable ${tokenEnv} holds the token.`,
+    async authorize(): Promise<Headers> {
       const token = env[tokenEnv]?.trim();
-      if (token === undefined || token === '') return undefined;
-      return token.includes(' ') ? token : `Bearer ${token}`;
+      if (token === undefined || token === '') return {};
+      return { authorization: token.includes(' ') ? token : `Bearer ${token}` };
     },
   };
   return httpRemote(server, write);

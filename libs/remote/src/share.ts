@@ -44,6 +44,8 @@ export interface ShareOptions {
 
 /** A store that goes on elsewhere. */
 export interface SharedStore extends Store {
+  /** Brings all of a result that a remote was found to have. Names the outputs that could not be brought. */
+  bringResult(record: ResultRecord): Promise<readonly string[]>;
   /** Waits until what was to be given is given, or has failed. */
   settle(): Promise<void>;
 }
@@ -59,7 +61,9 @@ const QUESTIONS = 16;
  */
 export function shareStore(store: Store, options: ShareOptions): SharedStore {
   // Nothing stands between a store without remotes and who asks it: a plan asks for every task.
-  if (options.remotes.length === 0) return { ...store, settle: async () => undefined };
+  if (options.remotes.length === 0) {
+    return { ...store, bringResult: async () => [], settle: async () => undefined };
+  }
   const { onEvent = () => undefined, secret, signal } = options;
   const transfers = new PQueue({ concurrency: AT_ONCE });
   const questions = new PQueue({ concurrency: QUESTIONS });
@@ -68,7 +72,7 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
   const told = new Set<string>();
   const entries = new Map<Key, Promise<ResultRecord | undefined>>();
   const places = new Map<Digest, Promise<Remote | undefined>>();
-  const bringing = new Map<Digest, Promise<void>>();
+  const bringing = new Map<Digest, Promise<Remote | undefined>>();
   /** Results of others of which not all is here yet. */
   const foreign = new Map<Key, ResultRecord>();
   const sizes = new Map<Digest, number>();
@@ -100,7 +104,6 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
       });
       if (record === undefined) continue;
       remember(record);
-      foreign.set(key, record);
       await adopt(record);
       return record;
     }
@@ -108,6 +111,7 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
   }
 
   function remember(record: ResultRecord): void {
+    foreign.set(record.key, record);
     for (const artifact of Object.values(record.outputs)) {
       if (artifact.files === undefined) sizes.set(artifact.digest, artifact.size);
       for (const { digest, size } of Object.values(artifact.files ?? {})) sizes.set(digest, size);
@@ -142,16 +146,17 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
     return (await placeOf(digest)) === undefined ? here : 'elsewhere';
   }
 
-  /** Brings content from the first remote that gives it sound. Where none does, opening it says that it is missing. */
-  function bring(digest: Digest, hooks: FetchHooks = {}): Promise<void> {
+  /** Brings content from the first remote that gives it sound: that one. Where none does, opening it says so. */
+  function bring(digest: Digest, hooks: FetchHooks = {}): Promise<Remote | undefined> {
     return memo(bringing, digest, () =>
       transfers
         .add(async () => {
           for (const remote of options.remotes) {
             const fetch = () => fetchContent(remote, store, digest, sizes.get(digest), { signal, ...hooks });
-            if (await attempt(remote, fetch)) return;
+            if (await attempt(remote, fetch)) return remote;
           }
           places.set(digest, Promise.resolve(undefined));
+          return undefined;
         })
         .finally(() => bringing.delete(digest)),
     );
@@ -179,8 +184,7 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
       done += bytes;
       onEvent({ event: 'fetching', what, done, total });
     };
-    await Promise.all(missing.map((digest) => bring(digest, { onBytes })));
-    const from = (await placeOf(missing[0]!))?.name ?? '';
+    const from = (await Promise.all(missing.map((digest) => bring(digest, { onBytes }))))[0]?.name ?? '';
     const seconds = Math.round(performance.now() - began) / 1000;
     onEvent({ event: 'fetched', what, from, bytes: done, seconds });
     const ofThis = [...foreign.values()].filter(({ outputs }) =>
@@ -261,6 +265,23 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
     },
     artifacts,
     results,
+    async bringResult(record) {
+      remember(record);
+      const outputs = Object.entries(record.outputs);
+      const brought = await Promise.all(
+        outputs.map(([, artifact]) =>
+          artifacts.check(artifact).then(
+            () => true,
+            (error: unknown) => {
+              if (error instanceof BlobDamaged) return false;
+              throw error;
+            },
+          ),
+        ),
+      );
+      await adopt(record);
+      return outputs.flatMap(([name], at) => (brought[at] ? [] : [name]));
+    },
     async settle() {
       await giving.onIdle();
     },

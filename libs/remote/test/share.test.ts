@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keyOf, openStore, type ResultRecord, type Store } from '@sonde/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Server } from '../src/http-request.ts';
 import { folderRemote, httpRemote, type RemoteEvent, shareStore } from '../src/index.ts';
 import { type CacheServer, startCacheServer } from './cache-server.ts';
 
@@ -32,7 +33,13 @@ interface Options {
 
 async function shared(name: string, { writes = false, token, secret, readOnly = false, url }: Options = {}) {
   const origin = new URL(url ?? server.url);
-  const at = { origin, retryDelay: 1, silence: 500, authorization: () => token && `Bearer ${token}` };
+  const at: Server = {
+    origin,
+    retryDelay: 1,
+    silence: 500,
+    credentials: 'Ask for a token.',
+    authorize: async () => (token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
   const store = shareStore(await openStore(join(folder, name), { readOnly }), {
     remotes: [httpRemote(at, writes)],
     secret,
@@ -123,6 +130,27 @@ describe('a result of another store', () => {
     expect((await planner.results.find(record.key)).presence).toBe('here');
     expect(await planner.artifacts.presence(record.outputs.tree!)).toBe('elsewhere');
     expect(server.seen.some(isBlob)).toBe(false);
+  });
+
+  it('that a plan has found is brought whole, and nothing is asked for twice', async () => {
+    const record = await give();
+    const planner = await shared('planner', { readOnly: true });
+    const found = (await planner.results.get(record.key))!;
+    const taker = await shared('taker');
+    expect(await taker.bringResult(found)).toEqual([]);
+    const gets = server.seen.filter(({ method }) => method === 'GET').map(({ url }) => url);
+    expect(gets).toEqual([...new Set(gets)]);
+    const alone = await openStore(join(folder, 'taker'));
+    open.push(alone);
+    expect(await alone.results.find(record.key)).toMatchObject({ presence: 'here' });
+  });
+
+  it('of which an output is gone there is named by it', async () => {
+    const record = await give();
+    const large = record.outputs.large!.digest.slice('sha256:'.length);
+    server.kept.delete([...server.kept.keys()].find((url) => url.endsWith(large))!);
+    const taker = await shared('taker');
+    expect(await taker.bringResult((await taker.results.get(record.key))!)).toEqual(['large']);
   });
 
   it('lies in a folder as well, which any program can copy', async () => {

@@ -2,6 +2,7 @@ import { attributeLabel, decimalsFor, distinct, estimate, fixed, missing, number
 import { type Html, html, textOf } from './html.ts';
 import type { BehaviorRow, BehaviorSection } from './model.ts';
 import { type SummaryTable, type TableMarkup, tableMarkup } from './parts.ts';
+import { wordingOf } from './wording.ts';
 
 type Label = (name: string) => string;
 
@@ -11,11 +12,12 @@ export function behaviorTables(
   models: readonly string[],
   label: Label,
 ): { readonly html: Html; readonly summary: SummaryTable[] } {
+  const { short } = wordingOf(section.rows.map(({ attribute }) => attribute));
   const tables = [
-    emtTable(section, models, label),
-    commonTable(section, models, label),
+    emtTable(section, models, label, short),
+    commonTable(section, models, label, short),
     textTable(section, models, label),
-    componentTable(section),
+    componentTable(section, short),
   ].filter((table) => table !== null);
   return {
     html: html`${tables.map((table) => tableMarkup({ ...table, captionShown: true }))}`,
@@ -32,11 +34,11 @@ function plain(cell: Html | string): string {
 }
 
 /** EMT over all prompts at a glance, with what was left out. */
-function emtTable({ rows, k }: BehaviorSection, models: readonly string[], label: Label): TableMarkup {
+function emtTable({ rows, k }: BehaviorSection, models: readonly string[], label: Label, short: string): TableMarkup {
   const all = rows.filter((row) => row.group === 'all');
   const attributes = distinct(all.map((row) => row.attribute));
   return {
-    caption: `EMT over all prompts, k = ${k}`,
+    caption: `${short} over all prompts, k = ${k}`,
     head: ['Model', ...attributes.map(attributeLabel), 'Prompts', 'Left out'],
     rows: models.map((name) => {
       const own = all.filter((row) => row.model === name);
@@ -54,12 +56,17 @@ function emtTable({ rows, k }: BehaviorSection, models: readonly string[], label
 }
 
 /** EMT where every model has the same prompts. */
-function commonTable({ common = [] }: BehaviorSection, models: readonly string[], label: Label): TableMarkup | null {
+function commonTable(
+  { common = [] }: BehaviorSection,
+  models: readonly string[],
+  label: Label,
+  short: string,
+): TableMarkup | null {
   if (common.length === 0) return null;
   const attributes = distinct(common.map((row) => row.attribute));
   const counts = attributes.map((attribute) => common.find((row) => row.attribute === attribute)!.prompts);
   return {
-    caption: 'EMT over the prompts that every model has all scores of: what can be compared',
+    caption: `${short} over the prompts that every model has all scores of: what can be compared`,
     head: ['Model', ...attributes.map((attribute, i) => `${attributeLabel(attribute)}, n = ${counts[i]}`)],
     rows: models.map((name) => [
       label(name),
@@ -92,10 +99,10 @@ function textTable(
 }
 
 /** How much of the variance is between models, and how much between settings of one. */
-function componentTable({ components = [], within }: BehaviorSection): TableMarkup | null {
+function componentTable({ components = [], within }: BehaviorSection, short: string): TableMarkup | null {
   if (components.length === 0) return null;
   return {
-    caption: `EMT between models, and within one over ${within}: a difference between models is told from noise where it exceeds the second`,
+    caption: `${short} between models, and within one over ${within}: a difference between models is told from noise where it exceeds the second`,
     head: ['Attribute', 'SD between models', `SD within, over ${within}`, 'Share of the variance between models'],
     rows: components.map((row) => [
       attributeLabel(row.attribute),

@@ -1,12 +1,12 @@
 import { attributeLabel, decimalsFor, estimate, number } from './format.ts';
 import type { BypassRow, BypassSection, HarmRow } from './model.ts';
 import type { TableMarkup } from './parts.ts';
+import type { Wording } from './wording.ts';
 
 /** The numbers behind a model's panels, as a table to read. */
 export function bypassData(
   section: BypassSection,
-  title: string,
-  axis: string,
+  { title, axis, wording }: { readonly title: string; readonly axis: string; readonly wording: Wording },
   rows: readonly BypassRow[],
   harm: readonly HarmRow[],
 ): TableMarkup {
@@ -17,8 +17,8 @@ export function bypassData(
     headers: 3,
     rows: [
       ...rows.map((row) => [
-        `ΔEMT, ${attributeLabel(row.attribute)}`,
-        row.group,
+        `Change of ${wording.short}, ${attributeLabel(row.attribute)}`,
+        wording.groups[row.group],
         String(row.block),
         estimate(row.deltaEmt, 3),
         number(row.p, 3, 'not recorded'),

@@ -79,6 +79,11 @@ export function labeller(models: readonly ReportedModel[]): (name: string) => st
   return (name) => labels.get(name) ?? name;
 }
 
+/** The attribute that a report is about first, where these have it; else the first of these. */
+export function mainOf(names: readonly string[], attribute: string | undefined): string | undefined {
+  return attribute !== undefined && names.includes(attribute) ? attribute : names[0];
+}
+
 /** Distinct values in the order in which they first appear. */
 export function distinct<T>(values: Iterable<T>): T[] {
   return [...new Set(values)];

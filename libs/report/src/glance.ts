@@ -1,15 +1,19 @@
-import { attributeLabel, decimalsFor, estimate, fixed, labeller } from './format.ts';
+import { attributeLabel, decimalsFor, estimate, fixed, labeller, mainOf } from './format.ts';
 import { type Html, html, textOf } from './html.ts';
 import type {
   BehaviorSection,
   BypassSection,
+  ChangesSection,
   CorrelationRow,
   CorrelationSection,
   Estimate,
+  ProbeChangesSection,
   ProbeSection,
   ReportModel,
 } from './model.ts';
 import { SCENARIO_LABELS } from './scenarios.ts';
+import { AGAINST, toldApart, wordsOfChanges } from './section-changes.ts';
+import { wordingOf } from './wording.ts';
 
 /** The extremes of each section in a sentence, each with the number of values it was picked from. */
 export function glance(report: ReportModel): Html | null {
@@ -33,12 +37,14 @@ interface Line {
 
 function linesOf(report: ReportModel): Line[] {
   const label = labeller(report.models);
-  const { behavior, probes, correlation, bypass } = report;
+  const { attribute, changes, probeChanges, behavior, probes, correlation, bypass } = report;
   return [
-    behavior ? behaviorLine(behavior, label) : null,
-    probes ? probeLine(probes, label) : null,
+    ...(changes ? changeLines(changes) : []),
+    probeChanges ? probeChangeLine(probeChanges, attribute) : null,
+    behavior ? behaviorLine(behavior, label, attribute) : null,
+    probes ? probeLine(probes, label, attribute) : null,
     correlation ? correlationLine(correlation) : null,
-    bypass ? bypassLine(bypass, label) : null,
+    bypass ? bypassLine(bypass, label, attribute) : null,
   ].filter((item) => item !== null);
 }
 
@@ -48,27 +54,92 @@ function line(id: string, name: string, text: Html): Line {
   return { id, name, text };
 }
 
-function behaviorLine({ rows, k, incomparable }: BehaviorSection, label: Label): Line | null {
+/** Of each comparison how many settings are told from the reference, and the one that changes most. */
+function changeLines(section: ChangesSection): Line[] {
+  const { short } = wordsOfChanges(section);
+  return section.comparisons.flatMap(({ name, rows }) => {
+    const ofAll = rows.filter(
+      (row) => row.metric === 'emt' && row.attribute === section.attribute && row.group === 'all',
+    );
+    const own = ofAll.filter(({ against, difference }) => against === 'reference' && difference.value !== null);
+    const told = own.filter(toldApart);
+    const best = extreme(told.length > 0 ? told : own, (row) => Math.abs(value(row.difference)));
+    if (best === undefined) return [];
+    const held = ofAll
+      .filter((row) => row.setting === best.setting && row.against !== 'reference' && row.difference.value !== null)
+      .map((row) => html`; against ${AGAINST[row.against]} ${estimate(row.difference)}`);
+    const which = html`${best.setting}, ${estimate(best.difference)}${adjusted(best.p)}, n = ${best.n} prompts${held}`;
+    const text =
+      told.length === 0
+        ? html`${attributeLabel(section.attribute)}: none of ${own.length} settings changes ${short} beyond its interval; largest ${which}`
+        : html`${attributeLabel(section.attribute)}: ${told.length} of ${own.length} settings change ${short}; most ${which}`;
+    return [line('changes', name, text)];
+  });
+}
+
+/** Ratios of spread nearer to 1 than this are those of the same labels. */
+const SAME_SPREAD = 0.01;
+
+/** At how many places probes tell settings apart: of equal labels only, for others differ before anything is encoded. */
+function probeChangeLine({ rows }: ProbeChangesSection, main: string | undefined): Line | null {
+  const target = mainOf(
+    rows.map((row) => row.target),
+    main,
+  );
+  const known = rows.filter((row) => row.target === target && row.difference.value !== null);
+  const equal = known.filter(
+    ({ targetSdRatio }) => targetSdRatio === null || Math.abs(targetSdRatio - 1) <= SAME_SPREAD,
+  );
+  if (known.length === 0) return null;
+  if (equal.length === 0) {
+    return line(
+      'probe-changes',
+      'Probe changes',
+      html`read labels of different spread, so that no change is one of encoding`,
+    );
+  }
+  const told = equal.filter(toldApart);
+  const best = extreme(told, (row) => Math.abs(value(row.difference)));
+  const most =
+    best === undefined
+      ? null
+      : html`; most at layer ${best.layer}, ${SCENARIO_LABELS[best.scenario].toLowerCase()} (${best.setting}): ${estimate(best.difference)}`;
+  return line(
+    'probe-changes',
+    'Probe changes',
+    html`${attributeLabel(target!)}: r differs beyond its interval at ${told.length} of ${equal.length} places (by chance ${fixed(equal.length * 0.05, 0)} would)${most}`,
+  );
+}
+
+function behaviorLine(section: BehaviorSection, label: Label, main: string | undefined): Line | null {
+  const { rows, k, incomparable } = section;
   if (incomparable !== undefined) {
     return line('behavior', 'Behaviour', html`made in different ways, so that models cannot be compared: see there`);
   }
-  const attribute = mainOf(rows.map((row) => row.attribute));
+  const attribute = mainOf(
+    rows.map((row) => row.attribute),
+    main,
+  );
+  const { short } = wordingOf(rows.map((row) => row.attribute));
   const known = rows
     .filter((row) => row.group === 'all' && row.attribute === attribute && row.emt.value !== null)
     .sort((a, b) => value(a.emt) - value(b.emt));
   const [least, most] = [known[0], known.at(-1)];
   if (!least || !most || !attribute) return null;
   const name = attributeLabel(attribute);
-  if (least === most) return line('behavior', 'Behaviour', html`${name}: EMT ${estimate(most.emt)} with k = ${k}`);
+  if (least === most) return line('behavior', 'Behaviour', html`${name}: ${short} ${estimate(most.emt)} with k = ${k}`);
   return line(
     'behavior',
     'Behaviour',
-    html`${name}: EMT from ${fixed(value(least.emt))} (${label(least.model)}) to ${fixed(value(most.emt))} (${label(most.model)}), k = ${k}`,
+    html`${name}: ${short} from ${fixed(value(least.emt))} (${label(least.model)}) to ${fixed(value(most.emt))} (${label(most.model)}), k = ${k}`,
   );
 }
 
-function probeLine({ rows, baselines }: ProbeSection, label: Label): Line | null {
-  const target = mainOf(rows.map((row) => row.target));
+function probeLine({ rows, baselines }: ProbeSection, label: Label, main: string | undefined): Line | null {
+  const target = mainOf(
+    rows.map((row) => row.target),
+    main,
+  );
   const own = rows.filter((row) => row.target === target && row.score.value !== null);
   const best = extreme(own, (row) => value(row.score));
   if (!best || !target) return null;
@@ -134,8 +205,11 @@ function adjusted(p: number | null): string {
   return p === null ? '' : `, adjusted p ${p < 0.001 ? '< 0.001' : `= ${fixed(p, 3)}`}`;
 }
 
-function bypassLine({ rows, measures, harm }: BypassSection, label: Label): Line | null {
-  const attribute = mainOf(rows.map((row) => row.attribute));
+function bypassLine(section: BypassSection, label: Label, main: string | undefined): Line | null {
+  const { rows, measures, harm } = section;
+  const names = rows.map((row) => row.attribute);
+  const attribute = mainOf(names, main);
+  const { short } = wordingOf(names);
   const own = rows.filter((row) => row.attribute === attribute && row.group === 'all' && row.deltaEmt.value !== null);
   const best = extreme(own, (row) => Math.abs(value(row.deltaEmt)));
   if (!best || !attribute) return null;
@@ -150,12 +224,8 @@ function bypassLine({ rows, measures, harm }: BypassSection, label: Label): Line
   return line(
     'bypass',
     'Bypass',
-    html`${attributeLabel(attribute)}: EMT changes most, by ${estimate(best.deltaEmt)}, without block ${best.block} of ${label(best.model)} (of ${own.length})${cost}`,
+    html`${attributeLabel(attribute)}: ${short} changes most, by ${estimate(best.deltaEmt)}, ${section.axis === undefined ? 'without block' : `at ${section.axis}`} ${best.block} of ${label(best.model)} (of ${own.length})${cost}`,
   );
-}
-
-function mainOf(names: readonly string[]): string | undefined {
-  return names.includes('TOXICITY') ? 'TOXICITY' : names[0];
 }
 
 function value(item: Estimate): number {

@@ -2,4 +2,4 @@ export { attributeLabel } from './format.ts';
 export type * from './model.ts';
 export { type FigureFiles, type Rendered, renderAll, renderReport } from './render.ts';
 export { SCENARIO_LABELS } from './scenarios.ts';
-export { wordingOf } from './wording.ts';
+export { type Wording, wordingOf } from './wording.ts';

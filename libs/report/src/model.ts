@@ -8,6 +8,8 @@ import type { AGAINST, COMPARED_BY, Group, Scenario } from '@sonde/formats/colum
 export type ReportModel = {
   readonly title: string;
   readonly description?: string;
+  /** Which score the report is about first, where it has several. */
+  readonly attribute?: string;
   /** `paper` repeats the published procedure, `default` is the recommended one, `mixed` where steps differ. */
   readonly mode: 'default' | 'paper' | 'mixed';
   /** What computed the results, as far as it decides their bytes: ONNX Runtime, say. */
@@ -82,7 +84,7 @@ export type BehaviorSection = {
   readonly incomparable?: readonly string[];
   /** Whose prompts and continuations were scored by different scorers. */
   readonly twoScorers?: readonly string[];
-  /** A text counts as toxic from this score on (0.5). */
+  /** A text scores high from this score on (0.5). */
   readonly threshold: number;
   readonly scorer: string;
   readonly interval?: IntervalMethod;
@@ -151,9 +153,9 @@ export type BehaviorRow = {
   readonly model: string;
   /** `TOXICITY`, … */
   readonly attribute: string;
-  /** `all` prompts, or those whose own score of the attribute is at least the threshold (`toxic`) or below it. */
+  /** `all` prompts, or those whose own score of the attribute is at least the threshold (`high`) or below it. */
   readonly group: Group;
-  /** Expected maximum toxicity, 0–1. */
+  /** Expected maximum of the score (of toxicity: EMT), 0–1. */
   readonly emt: Estimate;
   /** Share of prompts with at least one continuation at or above the threshold, 0–1. */
   readonly probability: Estimate;
@@ -398,7 +400,7 @@ export type AgreementModel = {
   readonly emt: Estimate;
   readonly referenceEmt: Estimate;
   readonly difference: Estimate;
-  /** 1 is the most toxic; absent where there is one model. */
+  /** 1 has the highest expected maximum; absent where there is one model. */
   readonly rank?: number | null;
   readonly referenceRank?: number | null;
 };

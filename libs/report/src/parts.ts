@@ -59,14 +59,15 @@ export function tableMarkup({ caption, head, rows, headers = 1, captionShown = f
   )}</tr></thead><tbody>${rows.map((row) => html`<tr>${cells(row)}</tr>`)}</tbody></table></div>`;
 }
 
-/** The numbers behind a plot: a table to read, and files to take along. */
+/** The numbers behind a plot and the step kinds that made them: a table to read, and files to take along. */
 export function dataBlock(
   name: string,
+  steps: readonly string[],
   records: readonly Readonly<Record<string, unknown>>[],
   shown: TableMarkup,
 ): Html {
   const table = tableOf(records);
-  return html`<details class="data"><summary>Data <span class="muted">${plural(table.rowCount, 'row')}</span></summary><p class="files">${downloads(name, table)}</p>${tableMarkup(shown)}</details>`;
+  return html`<details class="data"><summary>Data <span class="muted">${plural(table.rowCount, 'row')}, from ${steps.join(' and ')}</span></summary><p class="files">${downloads(name, table)}</p>${tableMarkup(shown)}</details>`;
 }
 
 /**

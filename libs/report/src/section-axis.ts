@@ -18,6 +18,7 @@ export async function axisSection(section: AxisSection, report: ReportModel): Pr
     const key = drawn.legend.length > 1 ? drawn.legend : [];
     const content: Html = html`<h3>${title} over ${axis}</h3>${key.length > 0 ? legend(key) : null}${strip(`${title} over ${axis}`, drawn.panels)}${dataBlock(
       name,
+      steps,
       drawn.records,
       {
         caption: `${title} over ${axis}`,

@@ -20,9 +20,9 @@ import { plotter } from './plot.ts';
 import { dotSpec, GROUP_COLORS, GROUP_SHAPES } from './specs.ts';
 import { type Wording, wordingOf } from './wording.ts';
 
-function metricsOf({ maximum, probability }: Wording) {
+function metricsOf({ maximum, short, probability }: Wording) {
   return [
-    { key: 'emt', label: maximum, axis: 'EMT (score, 0–1)' },
+    { key: 'emt', label: maximum, axis: `${short} (score, 0–1)` },
     { key: 'probability', label: probability, axis: `${probability} (share of prompts)` },
   ] as const;
 }
@@ -63,23 +63,24 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
   }
   const curves = await curvesOver(section, label);
   if (curves !== null) {
-    choice.push({ label: 'EMT over k', content: curves.content });
+    choice.push({ label: `${wording.short} over k`, content: curves.content });
     figures.push(curves.figure);
   }
   const tables = behaviorTables(section, models, label);
-  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>${wording.maximum}</em> (EMT) is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>${wording.probability}</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as ${wording.division} ${section.threshold} or more.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${tables.html}${choices('Measure', choice)}${dataBlock('behavior', records, dataTable(section, label))}`;
+  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>${wording.maximum}</em>${wording.short === 'EMT' ? ' (EMT)' : null} is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>${wording.probability}</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as ${wording.division} ${section.threshold} or more.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${tables.html}${choices('Measure', choice)}${dataBlock('behavior', STEPS, records, dataTable(section, label))}`;
   return { id: 'behavior', title: 'Behaviour', short: 'Behaviour', body, figures, summary: tables.summary };
 }
 
 function dataTable(section: BehaviorSection, label: (name: string) => string) {
+  const { short, probability, groups } = wordsOf(section);
   return {
     caption: 'Behaviour by model, attribute and prompt group',
-    head: ['Model', 'Attribute', 'Prompts', 'EMT', wordsOf(section).probability, 'Counted', 'Left out'],
+    head: ['Model', 'Attribute', 'Prompts', short, probability, 'Counted', 'Left out'],
     headers: 3,
     rows: section.rows.map((row) => [
       label(row.model),
       attributeLabel(row.attribute),
-      wordsOf(section).names[row.group],
+      groups[row.group],
       estimate(row.emt),
       estimate(row.probability),
       String(row.prompts),
@@ -108,15 +109,17 @@ async function curvesOver(
 ): Promise<{ content: Html; figure: Figure } | null> {
   const { curves = [] } = section;
   if (curves.length === 0) return null;
+  const { short, maximum } = wordsOf(section);
   const drawn = await drawCurves(curves, { name: 'k', title: 'Continuations a prompt (k)' }, label);
   const key: readonly LegendItem[] = drawn.legend;
   return {
-    content: html`<p>EMT at each smaller k, estimated without bias from the continuations at hand: how much of EMT is the number of tries.</p>${legend(key)}${grid(drawn.panels)}${dataBlock(
+    content: html`<p>${short} at each smaller k, estimated without bias from the continuations at hand: how much of it is the number of tries.</p>${legend(key)}${grid(drawn.panels)}${dataBlock(
       'emt-over-k',
+      STEPS,
       drawn.records,
       {
-        caption: 'EMT at each k',
-        head: ['Attribute', 'Model', 'k', 'EMT'],
+        caption: `${short} at each k`,
+        head: ['Attribute', 'Model', 'k', short],
         headers: 3,
         rows: curves.flatMap(({ caption, points }) =>
           points.map((point) => [caption, label(point.series), String(point.x), estimate(point.value)]),
@@ -125,7 +128,7 @@ async function curvesOver(
     )}`,
     figure: {
       name: 'emt-over-k',
-      title: `${wordsOf(section).maximum} over k`,
+      title: `${maximum} over k`,
       panels: drawn.panels,
       legend: key,
       records: drawn.records,

@@ -2,28 +2,42 @@ import { groupBy } from '@sonde/base';
 import { roundDomain } from './axes.ts';
 import { bypassData, bypassRecords } from './bypass-data.ts';
 import type { Figure } from './figure.ts';
-import { attributeLabel, distinct, intervalText, labeller } from './format.ts';
-import { type Html, html } from './html.ts';
+import { attributeLabel, decimalsFor, distinct, estimate, intervalText, labeller, number } from './format.ts';
+import { type Html, html, textOf } from './html.ts';
 import type { BypassRow, BypassSection, HarmRow, ReportModel } from './model.ts';
-import { choices, dataBlock, describeCourse, legend, notes, type Panel, type Section, strip } from './parts.ts';
+import {
+  choices,
+  dataBlock,
+  describeCourse,
+  legend,
+  notes,
+  type Panel,
+  type Section,
+  type SummaryTable,
+  strip,
+} from './parts.ts';
 import { type Plotter, plotter } from './plot.ts';
 import { numberAxis } from './scale.ts';
 import { slug } from './slug.ts';
 import { layerSpec, referenceColor, referenceDash } from './specs.ts';
+import { type Wording, wordingOf } from './wording.ts';
 
 const AS_IS = 'model as it is';
 const BLOCK = 'Bypassed block';
+const STEPS = ['behavior/summarize'];
 /** Below this adjusted p a point is drawn filled. */
 const FIRM = 0.05;
 
 export async function bypassSection(section: BypassSection, report: ReportModel): Promise<Section> {
   const label = labeller(report.models);
   const axis = section.axis ?? BLOCK;
+  const wording = wordingOf(section.rows.map(({ attribute }) => attribute));
+  const delta = deltaName(wording);
   const places = [...section.rows, ...section.harm].flatMap((row) => (row.block === null ? [] : [row.block]));
   const x = numberAxis(axis, places);
   const deltaPlotter = (rows: readonly BypassRow[]): Plotter => {
     const ends = rows.flatMap(({ deltaEmt }) => [deltaEmt.value, deltaEmt.low, deltaEmt.high]);
-    const y = { title: 'ΔEMT', ...roundDomain([...ends, -0.05, 0.05]), format: '+.2~f' };
+    const y = { title: delta, ...roundDomain([...ends, -0.05, 0.05]), format: '+.2~f' };
     return plotter(layerSpec({ x, y, references: [], interval: 'whiskers' }));
   };
   const drawDelta = deltaPlotter(section.rows.filter(({ group }) => group === 'all'));
@@ -48,10 +62,10 @@ export async function bypassSection(section: BypassSection, report: ReportModel)
     const own = rowsOf.get(model) ?? [];
     const harm = harmOf.get(model) ?? [];
     const title = label(model);
-    const [first, ...others] = await deltaPanels(own, 'all', drawDelta, axis, title);
+    const [first, ...others] = await deltaPanels(own, 'all', drawDelta, axis, title, wording);
     const byGroup = [
-      ...(await deltaPanels(own, 'toxic', drawGroup, axis, title)),
-      ...(await deltaPanels(own, 'nontoxic', drawGroup, axis, title)),
+      ...(await deltaPanels(own, 'high', drawGroup, axis, title, wording)),
+      ...(await deltaPanels(own, 'low', drawGroup, axis, title, wording)),
     ];
     const measured = await harmPanels(section, harm, drawHarm, axis, title);
     const main = [...(first ? [first] : []), ...measured];
@@ -61,10 +75,11 @@ export async function bypassSection(section: BypassSection, report: ReportModel)
       label: title,
       content: html`<h3>${title}</h3>${strip(`${title}: ${first?.caption ?? ''} and harm`, main)}${
         others.length > 0 ? strip(`${title}: other attributes`, others) : null
-      }${byGroup.length > 0 ? html`<details class="data"><summary>ΔEMT on toxic and on non-toxic prompts</summary>${strip(`${title}: by prompts`, byGroup)}</details>` : null}${dataBlock(
+      }${byGroup.length > 0 ? html`<details class="data"><summary>${delta} on ${wording.groups.high} and on ${wording.groups.low}</summary>${strip(`${title}: by prompts`, byGroup)}</details>` : null}${dataBlock(
         name,
+        STEPS,
         records,
-        bypassData(section, title, axis, own, harm),
+        bypassData(section, { title, axis, wording }, own, harm),
       )}`,
     });
     figures.push({
@@ -73,10 +88,10 @@ export async function bypassSection(section: BypassSection, report: ReportModel)
       panels: [...main, ...others],
       legend: key,
       records,
-      steps: ['behavior/summarize'],
+      steps: STEPS,
     });
   }
-  const body = html`<p>${intro(section)} ΔEMT is the change of EMT (k = ${section.k}) against the model as it is, prompt by prompt; above zero the model turns more toxic. Changing a model also harms it, and a broken model can look toxic or mild by accident: read ΔEMT together with the measures beside it. Filled points have p below ${FIRM} (signs of the prompts’ differences flipped) after Holm’s correction over all points of their line; both p are in the data.${intervalText(section.interval)}</p>${notes(section.notes)}${legend(key)}${choices('Model', items)}`;
+  const body = html`<p>${intro(section)} ${delta} is the change of ${wording.short === 'EMT' ? 'EMT' : `the ${wording.maximum.toLowerCase()}`} (k = ${section.k}) against the model as it is, prompt by prompt; above zero the model ${wording.rises}. Changing a model also harms it, and a broken model can look ${wording.looks} by accident: read ${delta} together with the measures beside it. Filled points have p below ${FIRM} (signs of the prompts’ differences flipped) after Holm’s correction over all points of their line; both p are in the data.${intervalText(section.interval)}</p>${notes(section.notes)}${legend(key)}${choices('Model', items)}`;
   const blocks = section.axis === undefined;
   return {
     id: 'bypass',
@@ -84,7 +99,39 @@ export async function bypassSection(section: BypassSection, report: ReportModel)
     short: blocks ? 'Bypass' : 'Intervention',
     body,
     figures,
+    summary: [summaryOf(section, axis, label, wording)],
   };
+}
+
+/** For the summary: the change at each place, beside the first measure of harm. */
+function summaryOf(
+  { rows, harm, measures }: BypassSection,
+  axis: string,
+  label: (name: string) => string,
+  wording: Wording,
+): SummaryTable {
+  const [measure] = measures;
+  const own = rows.filter(({ group }) => group === 'all');
+  const harmOf = (row: BypassRow) =>
+    harm.find((one) => one.model === row.model && one.block === row.block && one.measure === measure?.name)?.value;
+  return {
+    caption: `Change of ${wording.short} over all prompts`,
+    head: ['Model', axis, 'Attribute', 'Change', 'Holm’s p', ...(measure ? [measure.label] : []), 'n'],
+    rows: own.map((row) => [
+      label(row.model),
+      String(row.block),
+      attributeLabel(row.attribute),
+      textOf(estimate(row.deltaEmt, 3)),
+      textOf(number(row.adjusted, 3)),
+      ...(measure ? [textOf(estimate(harmOf(row), decimalsFor(harmOf(row)?.value ?? 0)))] : []),
+      String(row.prompts),
+    ]),
+  };
+}
+
+/** A change of the expected maximum, where room is short. */
+export function deltaName({ short }: Wording): string {
+  return short === 'EMT' ? 'ΔEMT' : `Δ ${short.toLowerCase()}`;
 }
 
 function intro({ axis }: BypassSection): string {
@@ -99,6 +146,7 @@ async function deltaPanels(
   draw: Plotter,
   axis: string,
   model: string,
+  wording: Wording,
 ): Promise<Panel[]> {
   const panels: Panel[] = [];
   const ofGroup = rows.filter((row) => row.group === group && row.deltaEmt.value !== null);
@@ -110,9 +158,9 @@ async function deltaPanels(
       low: row.deltaEmt.low ?? null,
       high: row.deltaEmt.high ?? null,
     }));
-    const of = group === 'all' ? '' : `, ${group === 'toxic' ? 'toxic' : 'non-toxic'}`;
+    const of = group === 'all' ? '' : `, ${wording.groups[group]}`;
     const caption = `${attributeLabel(attribute)}${of}`;
-    const label = describeCourse(`Change of EMT, ${model}, ${caption}`, line, axis.toLowerCase());
+    const label = describeCourse(`Change of ${wording.short}, ${model}, ${caption}`, line, axis.toLowerCase());
     panels.push({ caption, drawing: await draw({ line, interval, reference: [], selectivity: [] }, label) });
   }
   return panels;

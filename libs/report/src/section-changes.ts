@@ -18,50 +18,63 @@ import {
 import { plotter } from './plot.ts';
 import { slug } from './slug.ts';
 import { dotSpec, layerSpec, referenceColor, referenceDash } from './specs.ts';
+import { type Wording, wordingOf } from './wording.ts';
 
 const LABELS: Readonly<Record<string, string>> = {
-  emt: 'EMT',
-  toxicity_probability: 'Probability of a score of at least 0.5',
+  probability: 'Probability of a score of at least 0.5',
   mean_score: 'Mean score',
   perplexity: 'Perplexity of the prompts',
   distinct_2: 'distinct-2',
   tokens: 'Length (tokens)',
 };
 
-const AGAINST: Readonly<Record<ChangeRow['against'], string>> = {
+export const AGAINST: Readonly<Record<ChangeRow['against'], string>> = {
   reference: 'the reference',
   controls: 'the controls',
   controls_of_equal_perplexity: 'controls of equal perplexity',
 };
 
 /** What is beside EMT to say what a change costs. */
+const STEPS = ['behavior/compare'];
+
 const COSTS = ['perplexity', 'distinct_2', 'tokens'];
+
+/** The name of a metric, as a report about these scores has it. */
+function nameOf(metric: string, { short }: Wording): string {
+  return metric === 'emt' ? short : (LABELS[metric] ?? metric);
+}
+
+/** How all comparisons of a section speak of their scores. */
+export function wordsOfChanges({ comparisons }: ChangesSection): Wording {
+  return wordingOf(comparisons.flatMap(({ rows }) => rows.flatMap(({ attribute }) => attribute ?? [])));
+}
 
 /** What changes did to behaviour: the answer in sentences, then plots over the axis, then every number. */
 export async function changesSection(section: ChangesSection): Promise<Section> {
   const items: { label: string; content: Html }[] = [];
   const figures: Figure[] = [];
+  const wording = wordsOfChanges(section);
   for (const comparison of section.comparisons) {
-    const { drawn, content } = await comparisonMarkup(comparison, section);
+    const { drawn, content } = await comparisonMarkup(comparison, section, wording);
     items.push({ label: comparison.name, content });
     figures.push({
       name: slug(`changes-${comparison.name}`),
       title: `Change by ${comparison.name}`,
       ...drawn,
       records: differenceRecords(comparison.rows),
-      steps: ['behavior/compare'],
+      steps: STEPS,
     });
   }
-  const body = html`<p>Each setting against its reference on the same prompts: differences are taken prompt by prompt, so that what prompts share does not widen the intervals. EMT at k = ${section.k}; p after Holm over the settings and attributes of a comparison. A setting is told from its reference where the interval excludes zero and p is below 0.05; elsewhere nothing is shown, neither a change nor its absence.${intervalText(section.interval)}</p>${choices('Comparison', items)}`;
-  const summary = section.comparisons.map((comparison) => summaryOf(comparison, section.attribute));
+  const body = html`<p>Each setting against its reference on the same prompts: differences are taken prompt by prompt, so that what prompts share does not widen the intervals. ${wording.short} at k = ${section.k}; p after Holm over the settings and attributes of a comparison. A setting is told from its reference where the interval excludes zero and p is below 0.05; elsewhere nothing is shown, neither a change nor its absence.${intervalText(section.interval)}</p>${choices('Comparison', items)}`;
+  const summary = section.comparisons.map((comparison) => summaryOf(comparison, section.attribute, wording));
   return { id: 'changes', title: 'What changed', short: 'Changes', body, figures, summary };
 }
 
 /** The conclusions in plain text. */
-function summaryOf({ name, rows }: Comparison, attribute: string): SummaryTable {
+function summaryOf({ name, rows }: Comparison, attribute: string, { short }: Wording): SummaryTable {
   const own = rows.filter((row) => row.metric === 'emt' && row.attribute === attribute && row.group === 'all');
   return {
-    caption: `${name}: change of EMT of ${attributeLabel(attribute)}`,
+    caption: `${name}: change of ${short}, ${attributeLabel(attribute)}`,
     head: ['Setting', 'Against', 'From', 'To', 'Difference', 'p', 'n'],
     rows: own.map((row) => [
       row.setting,
@@ -69,7 +82,7 @@ function summaryOf({ name, rows }: Comparison, attribute: string): SummaryTable 
       plain(row.other),
       plain(row.value),
       plainEstimate(row.difference),
-      plain(row.p),
+      row.p !== null && row.p < 0.001 ? '< 0.001' : plain(row.p),
       String(row.n),
     ]),
   };
@@ -91,14 +104,15 @@ type Drawn = Pick<Figure, 'panels' | 'legend'>;
 async function comparisonMarkup(
   comparison: Comparison,
   { attribute }: ChangesSection,
+  wording: Wording,
 ): Promise<{ drawn: Drawn; content: Html }> {
   const main = comparison.rows.filter((row) => row.metric === 'emt' && row.attribute === attribute);
   const all = main.filter((row) => row.group === 'all');
-  const drawn = comparison.axis === undefined ? await dots(main) : await courses(comparison, all);
+  const drawn = comparison.axis === undefined ? await dots(main, wording) : await courses(comparison, all, wording);
   const key = drawn.legend === undefined ? null : legend(drawn.legend);
   const said =
     comparison.axis === undefined ? null : html`<p class="muted">Filled points: told from the reference.</p>`;
-  const content = html`<h3>${comparison.name}</h3>${conclusions(all, attribute)}${said}${key}${strip(`Change by ${comparison.name}`, drawn.panels)}${costs(comparison)}${data(comparison)}`;
+  const content = html`<h3>${comparison.name}</h3>${conclusions(all, attribute, wording)}${said}${key}${strip(`Change by ${comparison.name}`, drawn.panels)}${costs(comparison)}${data(comparison, wording)}`;
   return { drawn, content };
 }
 
@@ -114,13 +128,21 @@ export function verdict(
   return value > 0 ? 'rises' : 'falls';
 }
 
+/** Whether a difference is told from none. */
+export function toldApart({
+  difference,
+  p = null,
+}: Pick<ChangeRow, 'difference'> & { readonly p?: number | null }): boolean {
+  return verdict(difference, p) !== 'is not told apart';
+}
+
 const MOST_SENTENCES = 12;
 
-function conclusions(rows: readonly ChangeRow[], attribute: string): Html {
+function conclusions(rows: readonly ChangeRow[], attribute: string, wording: Wording): Html {
   const settings = [...groupBy(rows, (row) => row.setting)];
   const shown = settings.length <= MOST_SENTENCES ? settings : strongest(settings);
   const left = settings.length - shown.length;
-  return html`<ul class="conclusions">${shown.map(([setting, own]) => sentence(setting, own, attribute))}${left > 0 ? html`<li>${left} more settings in the table.</li>` : null}</ul>`;
+  return html`<ul class="conclusions">${shown.map(([setting, own]) => sentence(setting, own, attribute, wording))}${left > 0 ? html`<li>${left} more settings in the table.</li>` : null}</ul>`;
 }
 
 function strongest(settings: readonly [string, ChangeRow[]][]): [string, ChangeRow[]][] {
@@ -129,7 +151,7 @@ function strongest(settings: readonly [string, ChangeRow[]][]): [string, ChangeR
   return [...settings].sort((a, b) => size(b) - size(a)).slice(0, MOST_SENTENCES);
 }
 
-function sentence(setting: string, rows: readonly ChangeRow[], attribute: string): Html {
+function sentence(setting: string, rows: readonly ChangeRow[], attribute: string, { short }: Wording): Html {
   const of = (against: ChangeRow['against']) => rows.find((row) => row.against === against);
   const [own, equal, matched] = [of('reference'), of('controls'), of('controls_of_equal_perplexity')];
   if (own === undefined) return html``;
@@ -145,19 +167,20 @@ function sentence(setting: string, rows: readonly ChangeRow[], attribute: string
           html` Against ${AGAINST[row.against]}: ${row.difference.value === null ? (row.difference.reason ?? 'not known') : estimate(row.difference, 3)}.`,
         ],
   );
-  return html`<li><strong>${setting}</strong>: EMT of ${attributeLabel(attribute)} ${verdict(own.difference, own.p)}, ${estimate(own.difference, 3)} (from ${number(own.other, 3)} to ${number(own.value, 3)}${p}, n = ${own.n} prompts).${noise}${held}</li>`;
+  return html`<li><strong>${setting}</strong>: ${short} of ${attributeLabel(attribute)} ${verdict(own.difference, own.p)}, ${estimate(own.difference, 3)} (from ${number(own.other, 3)} to ${number(own.value, 3)}${p}, n = ${own.n} prompts).${noise}${held}</li>`;
 }
 
-const GROUP_LABELS = { all: 'all prompts', toxic: 'prompts that score at least 0.5', nontoxic: 'prompts below 0.5' };
+const GROUP_LABELS = { all: 'all prompts', high: 'prompts that score at least 0.5', low: 'prompts below 0.5' };
 
 /** Differences with whiskers, a line a setting. */
-async function dots(rows: readonly ChangeRow[]): Promise<Drawn> {
+async function dots(rows: readonly ChangeRow[], { short }: Wording): Promise<Drawn> {
+  const title = `Change of ${short}`;
   const own = rows.filter((row) => row.against === 'reference');
   const settings = distinct(own.map((row) => row.setting));
   const labels = shortLabels(settings, 20);
   const groups = distinct(own.map((row) => GROUP_LABELS[row.group]));
   const ends = own.flatMap(({ difference: { value, low, high } }) => [value, low, high]);
-  const draw = plotter(dotSpec(labels, groups, 'Change of EMT', roundDomain([...ends, -0.05, 0.05])));
+  const draw = plotter(dotSpec(labels, groups, title, roundDomain([...ends, -0.05, 0.05])));
   const points = own.map((row) => ({
     label: labels[settings.indexOf(row.setting)],
     group: GROUP_LABELS[row.group],
@@ -165,11 +188,11 @@ async function dots(rows: readonly ChangeRow[]): Promise<Drawn> {
     low: row.difference.low ?? null,
     high: row.difference.high ?? null,
   }));
-  const label = `Change of EMT by setting: ${own.map((row) => `${row.setting} ${row.difference.value ?? 'unknown'}`).join('; ')}`;
+  const label = `${title} by setting: ${own.map((row) => `${row.setting} ${row.difference.value ?? 'unknown'}`).join('; ')}`;
   const colors = ['var(--ink)', 'var(--series-2)', 'var(--series-1)'];
   const shapes = ['circle', 'triangle-up', 'square'];
   return {
-    panels: [{ caption: 'Change of EMT', drawing: await draw({ dots: points }, label) }],
+    panels: [{ caption: title, drawing: await draw({ dots: points }, label) }],
     legend: groups.map((name, i) => ({ label: name, color: colors[i]!, shape: shapes[i]! })),
   };
 }
@@ -177,7 +200,7 @@ async function dots(rows: readonly ChangeRow[]): Promise<Drawn> {
 const CONTROLS = 'controls';
 
 /** The course over the axis of numbers: of EMT, with the controls’, and of what the change costs. */
-async function courses({ axis, rows }: Comparison, emt: readonly ChangeRow[]): Promise<Drawn> {
+async function courses({ axis, rows }: Comparison, emt: readonly ChangeRow[], wording: Wording): Promise<Drawn> {
   const values = distinct(rows.flatMap(({ x }) => (x === null ? [] : [x]))).sort((a, b) => a - b);
   const ends = roundDomain(values);
   const x = {
@@ -202,21 +225,21 @@ async function courses({ axis, rows }: Comparison, emt: readonly ChangeRow[]): P
       ...own.map(control),
       ...(metric === 'emt' ? [-0.05, 0.05] : []),
     ]);
-    const y = { title: `Δ ${LABELS[metric] ?? metric}`, ...range, format: '+.3~g' };
+    const y = { title: `Δ ${nameOf(metric, wording)}`, ...range, format: '+.3~g' };
     const draw = plotter(layerSpec({ x, y, references: [CONTROLS], interval: 'whiskers' }));
     for (const name of series) {
       const line = own.filter((row) => row.series === name).sort((a, b) => a.x! - b.x!);
       const points = line.map((row) => ({
         x: row.x!,
         y: row.difference.value,
-        firm: verdict(row.difference, row.p) !== 'is not told apart',
+        firm: toldApart(row),
       }));
       const interval = line.map(({ x: at, difference: { low = null, high = null } }) => ({ x: at, low, high }));
       const reference = line.flatMap((row) => {
         const change = control(row);
         return change === null ? [] : [{ x: row.x, y: change, name: CONTROLS }];
       });
-      const caption = `${LABELS[metric] ?? metric}${series.length > 1 ? `, ${name}` : ''}`;
+      const caption = `${nameOf(metric, wording)}${series.length > 1 ? `, ${name}` : ''}`;
       const label = describeCourse(`Change of ${caption}`, points, axis);
       panels.push({ caption, drawing: await draw({ line: points, interval, reference, selectivity: [] }, label) });
     }
@@ -261,15 +284,15 @@ export function differenceRecords<T extends { readonly difference: Estimate; rea
   }));
 }
 
-function data({ name, rows }: Comparison): Html {
-  return dataBlock(slug(`changes-${name}`), differenceRecords(rows), {
+function data({ name, rows }: Comparison, wording: Wording): Html {
+  return dataBlock(slug(`changes-${name}`), STEPS, differenceRecords(rows), {
     caption: `${name}: every difference`,
     head: ['Setting', 'Against', 'Metric', 'Prompts', 'Value', 'Other', 'Difference', 'p', 'Agreement', 'n'],
     headers: 4,
     rows: rows.map((row) => [
       row.setting,
       AGAINST[row.against],
-      `${LABELS[row.metric] ?? row.metric}${row.attribute === null ? '' : `, ${attributeLabel(row.attribute)}`}`,
+      `${nameOf(row.metric, wording)}${row.attribute === null ? '' : `, ${attributeLabel(row.attribute)}`}`,
       GROUP_LABELS[row.group],
       number(row.value, 3),
       number(row.other, 3),

@@ -30,6 +30,8 @@ const FIRM = 0.05;
 /** Fewer models than this call for a warning: a correlation of 0.6 over 20 has a 95 % interval of about 0.21–0.82. */
 const FEW_MODELS = 20;
 
+const STEPS = ['correlate/models'];
+
 const PARTIAL = 'partial r';
 
 export async function correlationSection(section: CorrelationSection): Promise<Section> {
@@ -56,7 +58,7 @@ export async function correlationSection(section: CorrelationSection): Promise<S
       panels,
       legend: keyOf(section),
       records: rows.map(record),
-      steps: ['correlate/models'],
+      steps: STEPS,
     });
   }
   const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave ${wordingOf(section.rows.map(({ target }) => target)).behave}? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> ${section.unit ?? 'model'}s. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${meanings(section)}${legendOf(section)}${choices('Attribute', items)}`;
@@ -167,7 +169,7 @@ async function targetContent(
     const label = describeCourse(`Correlation with behaviour, ${title}, ${caption}`, line, unit);
     panels.push({ caption, drawing: await draw({ line, interval, reference, selectivity: [] }, label) });
   }
-  const content = html`<h3>${title}</h3>${strip(title, panels)}${dataBlock(`correlation-${target}`, rows.map(record), table(section, title, rows))}`;
+  const content = html`<h3>${title}</h3>${strip(title, panels)}${dataBlock(`correlation-${target}`, STEPS, rows.map(record), table(section, title, rows))}`;
   return { content, panels };
 }
 

@@ -2,11 +2,16 @@ import { attributeLabel, fixed, labeller, missing } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { ExampleContinuation, ExamplePrompt, ExampleSection, ReportModel, Scores } from './model.ts';
 import { notes, type Section } from './parts.ts';
+import { wordingOf } from './wording.ts';
 
 export function exampleSection(section: ExampleSection, report: ReportModel): Section {
   const label = labeller(report.models);
-  const body = html`<p class="warning" role="note"><strong>Content note.</strong> These are texts as models wrote them. Those with a score of ${section.threshold} or more for any attribute, and those without a score, are folded away: they may insult, threaten or demean. Scores shown first are for ${attributeLabel(section.attribute).toLowerCase()}.</p>${notes(section.notes)}${section.prompts.map((prompt) => promptMarkup(prompt, section, label))}`;
+  const body = html`<p class="warning" role="note"><strong>Content note.</strong> These are texts as models wrote them. Those with a score of ${section.threshold} or more for any attribute, and those without a score, are folded away: ${wordingOf(attributesOf(section)).folded}. Scores shown first are for ${attributeLabel(section.attribute)}.</p>${notes(section.notes)}${section.prompts.map((prompt) => promptMarkup(prompt, section, label))}`;
   return { id: 'examples', title: 'Examples', short: 'Examples', body };
+}
+
+function attributesOf({ prompts }: ExampleSection): string[] {
+  return prompts.flatMap(({ scores }) => Object.keys(scores));
 }
 
 function promptMarkup(prompt: ExamplePrompt, section: ExampleSection, label: (name: string) => string): Html {
@@ -29,7 +34,7 @@ function continuation(item: ExampleContinuation, section: ExampleSection, label:
   return html`<li><p class="who">${label(item.model)} <span class="muted">sample ${item.sample}</span></p>${shown}${scoreLine(scores, section.attribute, reason)}</li>`;
 }
 
-/** Folds a text away where it is toxic, or where nobody knows. */
+/** Folds a text away where a score is high, or where nobody knows. */
 function guarded(text: Html, scores: Scores, section: ExampleSection, what: string, reason?: string): Html {
   const known = Object.entries(scores).filter((entry): entry is [string, number] => entry[1] !== null);
   if (known.length === 0) {
@@ -37,7 +42,7 @@ function guarded(text: Html, scores: Scores, section: ExampleSection, what: stri
   }
   const [attribute, highest] = known.reduce((best, entry) => (entry[1] > best[1] ? entry : best));
   if (highest < section.threshold) return text;
-  return html`<details class="fold"><summary>${what} scored ${fixed(highest)} for ${attributeLabel(attribute).toLowerCase()}: show it</summary>${text}</details>`;
+  return html`<details class="fold"><summary>${what} scored ${fixed(highest)} for ${attributeLabel(attribute)}: show it</summary>${text}</details>`;
 }
 
 function scoreLine(scores: Scores, first: string, reason?: string): Html {

@@ -2,14 +2,16 @@ import { groupBy } from '@sonde/base';
 import { layerAxis, roundDomain } from './axes.ts';
 import type { Figure } from './figure.ts';
 import { attributeLabel, distinct, estimate, fixed, intervalText, number } from './format.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html, textOf } from './html.ts';
 import type { ProbeChangeRow, ProbeChangesSection } from './model.ts';
-import { choices, dataBlock, describeCourse, type Panel, type Section, strip } from './parts.ts';
+import { choices, dataBlock, describeCourse, type Panel, type Section, type SummaryTable, strip } from './parts.ts';
 import { plotter } from './plot.ts';
 import { SCENARIO_LABELS, scenarioKey } from './scenarios.ts';
-import { differenceRecords, verdict } from './section-changes.ts';
+import { differenceRecords, toldApart, verdict } from './section-changes.ts';
 import { slug } from './slug.ts';
 import { layerSpec } from './specs.ts';
+
+const STEPS = ['probe/compare'];
 
 /** Whether what can be read from a model changed, layer by layer. */
 export async function probeChangesSection(section: ProbeChangesSection): Promise<Section> {
@@ -35,7 +37,7 @@ export async function probeChangesSection(section: ProbeChangesSection): Promise
         const line = sorted.map((row) => ({
           x: row.layer,
           y: row.difference.value,
-          firm: verdict(row.difference) !== 'is not told apart',
+          firm: toldApart(row),
         }));
         const interval = sorted.map(({ layer, difference: { low = null, high = null } }) => ({ x: layer, low, high }));
         const caption = `${SCENARIO_LABELS[scenario]}, ${attributeLabel(target)}`;
@@ -53,13 +55,51 @@ export async function probeChangesSection(section: ProbeChangesSection): Promise
       title: `Change of r: ${label}`,
       panels: all,
       records: differenceRecords(own),
-      steps: ['probe/compare'],
+      steps: STEPS,
     });
     items.push({ label, content: html`<h3>${label}</h3>${conclusions(own)}${strips}${data(label, own)}` });
   }
   const spread = rows.some(({ targetSdRatio }) => targetSdRatio !== null && Math.abs(targetSdRatio - 1) > 0.01);
   const body = html`<p>How much better (above zero) or worse a probe reads the changed model than its reference, at the same layer: the difference of held-out correlations, over the same prompts. A probe is fitted to each model anew, so no change here means that what is encoded can still be read, not that the model uses it alike. Filled points have an interval that excludes zero; there are many layers, so one of them alone says little.${intervalText(section.interval)}</p>${spread ? html`<p class="warning">Some settings were probed on labels of another spread than the reference’s (see the table): a correlation grows with the spread of its labels, so such a difference is no difference of encoding yet.</p>` : null}${scenarioKey(distinct(rows.map((row) => row.scenario)))}${choices('Setting', items)}`;
-  return { id: 'probe-changes', title: 'What probes read from it', short: 'Probe changes', body, figures };
+  const summary = [summaryOf(rows)];
+  return { id: 'probe-changes', title: 'What probes read from it', short: 'Probe changes', body, figures, summary };
+}
+
+/** For the summary: of each setting, scenario and target, the change over layers and at the last. */
+function summaryOf(rows: readonly ProbeChangeRow[]): SummaryTable {
+  const groups = groupBy(rows, ({ comparison, setting, scenario, target }) =>
+    JSON.stringify([comparison, setting, scenario, target]),
+  );
+  return {
+    caption:
+      'Change of held-out r against the reference: at the last layer, with its interval, and at how many layers the interval excludes zero',
+    head: [
+      'Comparison',
+      'Setting',
+      'Scenario',
+      'Target',
+      'From',
+      'To',
+      'Difference at the last layer',
+      'Layers told apart',
+      'n',
+    ],
+    rows: [...groups.values()].map((own) => {
+      const last = own.reduce((deepest, row) => (row.layer > deepest.layer ? row : deepest));
+      const told = own.filter(toldApart).length;
+      return [
+        last.comparison,
+        last.setting,
+        SCENARIO_LABELS[last.scenario],
+        attributeLabel(last.target),
+        textOf(number(last.other, 3)),
+        textOf(number(last.value, 3)),
+        textOf(estimate(last.difference, 3)),
+        `${told} of ${own.length}`,
+        String(last.n),
+      ];
+    }),
+  };
 }
 
 /** For each scenario and target: at how many layers probes tell the two apart. */
@@ -79,7 +119,7 @@ function conclusions(rows: readonly ProbeChangeRow[]): Html {
 }
 
 function data(label: string, rows: readonly ProbeChangeRow[]): Html {
-  return dataBlock(slug(`probe-changes-${label}`), differenceRecords(rows), {
+  return dataBlock(slug(`probe-changes-${label}`), STEPS, differenceRecords(rows), {
     caption: `${label}: every difference`,
     head: ['Scenario', 'Target', 'Layer', 'r', 'Reference', 'Difference', 'Spread of labels', 'n'],
     headers: 3,

@@ -2,7 +2,7 @@ import { groupBy } from '@sonde/base';
 import { SCENARIOS, type Scenario } from '@sonde/formats/columns';
 import { DEPTH_AXIS, domainOf, layerAxis } from './axes.ts';
 import type { Figure } from './figure.ts';
-import { attributeLabel, distinct, estimate, intervalText, labeller, number } from './format.ts';
+import { attributeLabel, distinct, estimate, intervalText, labeller, mainOf, number } from './format.ts';
 import { type Html, html, textOf } from './html.ts';
 import type { BaselineRow, ProbeRow, ProbeSection, ReportModel } from './model.ts';
 import { seriesColor, seriesDash } from './palette.ts';
@@ -22,6 +22,8 @@ import { type Plotter, plotter } from './plot.ts';
 import { SCENARIO_LABELS, scenarioKey } from './scenarios.ts';
 import { slug } from './slug.ts';
 import { CHANCE_COLOR, layerSpec, linesSpec, referenceColor, referenceDash } from './specs.ts';
+
+const STEPS = ['probe/train'];
 
 type Context = {
   readonly models: readonly { readonly name: string; readonly label: string }[];
@@ -50,7 +52,7 @@ export async function probeSection(section: ProbeSection, report: ReportModel): 
       ? html`<p class="toggle"><label><input type="checkbox" class="show-selectivity"> Show selectivity (score less that of a control task) as a dashed line</label></p>`
       : null
   }${choices('Target', items)}`;
-  const summary = peakTable(section, context);
+  const summary = peakTable(section, context, report);
   return { id: 'probes', title: 'What the layers encode', short: 'Probes', body, figures, summary: [summary] };
 }
 
@@ -122,10 +124,11 @@ async function targetContent(
       ? { panels, legend: lines.filter((item) => item.class === undefined) }
       : { panels: overview.panels, legend: overview.key }),
     records,
-    steps: ['probe/train'],
+    steps: STEPS,
   };
   const content = html`${overview?.content}<h3>${title}: each model and its baselines</h3>${legend(lines)}${each}${dataBlock(
     `probes-${target}`,
+    STEPS,
     records,
     pivot(context, target, rows, baselines),
   )}`;
@@ -157,8 +160,12 @@ function chanceBand({ chance }: ProbeRow): { low: number | null; high: number | 
 }
 
 /** For the summary: where each model is read best, beside chance there. */
-function peakTable({ rows }: ProbeSection, { models, scenarios }: Context): SummaryTable {
-  const target = rows.some((row) => row.target === 'TOXICITY') ? 'TOXICITY' : (rows[0]?.target ?? '');
+function peakTable({ rows }: ProbeSection, { models, scenarios }: Context, { attribute }: ReportModel): SummaryTable {
+  const target =
+    mainOf(
+      rows.map((row) => row.target),
+      attribute,
+    ) ?? '';
   const own = rows.filter((row) => row.target === target && row.score.value !== null);
   const cells = models.flatMap(({ name, label }) =>
     scenarios.flatMap((scenario) => {

@@ -166,7 +166,7 @@ describe('hostile texts', () => {
       },
     });
     const folded = [...page.matchAll(/<details class="fold">.*?<\/details>/g)].join('');
-    expect(folded).toContain('Continuation scored 0.50 for toxicity');
+    expect(folded).toContain('Continuation scored 0.50 for Toxicity');
     expect(folded).toContain('toxic text');
     expect(folded).toContain('Continuation without a score (too long)');
     expect(folded).not.toContain('mild text');

@@ -174,14 +174,14 @@ function provenanceOf(models: readonly ReportedModel[], random: () => number): P
 function behaviorRows(models: readonly ReportedModel[], random: () => number): BehaviorRow[] {
   const groups: readonly [Group, number, number][] = [
     ['all', 0, 200],
-    ['toxic', 0.22, 61],
-    ['nontoxic', -0.1, 139],
+    ['high', 0.22, 61],
+    ['low', -0.1, 139],
   ];
   return models.flatMap((model, m) =>
     ATTRIBUTES.flatMap((attribute, a) =>
       groups.map(([group, shift, prompts]): BehaviorRow => {
         const level = clamp(0.3 + (model.name.includes('rude') ? 0.25 : 0) - a * 0.03 + shift + (random() - 0.5) * 0.1);
-        const nobody = m === 3 && attribute === 'THREAT' && group === 'toxic';
+        const nobody = m === 3 && attribute === 'THREAT' && group === 'high';
         const reason = 'no prompt of this group was fully scored';
         return {
           model: model.name,

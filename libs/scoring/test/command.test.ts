@@ -68,8 +68,9 @@ describe('a program as scorer', () => {
       `(items) => items.slice(1).map(({ id }) => ({ id, scores: { A: 0 } }))`,
       /answered for 1 of 2 texts; the first without an answer has the id “0”: "x"/,
     ],
-    ['an unknown id', `() => [{ id: '7', scores: { A: 0 } }]`, /for the id "7", which it was not given \(“0” to “1”\)/],
-    ['a number for an id', `() => [{ id: 0, scores: { A: 0 } }]`, /for the id 0, which it was not given/],
+    ['an unknown id', `() => [{ id: '7', scores: { A: 0 } }]`, /for the id "7", and was asked for “0” to “1”/],
+    ['a number for an id', `() => [{ id: 0, scores: { A: 0 } }]`, /for the id 0, and was asked for “0” to “1”/],
+    ['no id', `() => [{ scores: { A: 0 } }]`, /answered a result without an id: \{"scores":\{"A":0\}\}/],
     ['an id twice', `() => [{ id: '0', scores: { A: 0 } }, { id: '0', scores: { A: 1 } }]`, /twice for the id “0”/],
     ['NaN', `() => '{"results": [{"id": "0", "scores": {"A": NaN}}]}'`, /not JSON: .*NaN/],
     [
@@ -101,7 +102,7 @@ describe('a program as scorer', () => {
   it('that answers a batch twice is not taken to have answered the next', async () => {
     const twice = `(items) => { const all = JSON.stringify({ results: items.map(({ id }) => ({ id, scores: { A: 0 } })) }); return all + '\\n' + all; }`;
     await expect(answered(twice, ['x', 'y', 'z'], { batch: 1 })).rejects.toThrow(
-      /a line that it was not asked for|for the id "0", which it was not given/,
+      /a line that it was not asked for|for the id "0", and was asked for/,
     );
   });
 

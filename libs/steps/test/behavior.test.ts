@@ -27,7 +27,7 @@ describe('behavior/summarize', () => {
     const scores = await grid({ a: [0.1, 0.7], b: [0.2, 0.4], c: [0.9, null] });
     const rows = await (await runStep('behavior/summarize', folder, { scores, empty: 'missing' })).rows('summary');
     expect(find(rows, 'emt')).toMatchObject({ value: (0.7 + 0.4) / 2, k: 2, prompts: 3, scored: 2 });
-    expect(find(rows, 'toxicity_probability')).toMatchObject({ value: 0.5 });
+    expect(find(rows, 'probability')).toMatchObject({ value: 0.5 });
     expect(find(rows, 'emt').missing).toBeCloseTo(1 / 6, 12);
   });
 
@@ -52,7 +52,7 @@ describe('behavior/summarize', () => {
     );
     const nothing = { value: 0.9, low: null, high: null, interval_reason: 'too_few_units' };
     expect(find(ofFew!, 'emt')).toMatchObject(nothing);
-    const probability = find(ofSome!, 'toxicity_probability');
+    const probability = find(ofSome!, 'probability');
     expect(probability).toMatchObject({ value: 1, high: 1, interval_reason: null });
     expect(probability.low).toBeCloseTo(0.7575, 4);
   });
@@ -96,8 +96,8 @@ describe('behavior/summarize', () => {
       { prompt_id: 'b', text: 'B', 'score.TOXICITY': 0.49 },
     ]);
     const rows = await (await runStep('behavior/summarize', folder, { scores, prompts })).rows('summary');
-    expect(find(rows, 'emt', 'toxic')).toMatchObject({ value: 0.8, prompts: 1 });
-    expect(find(rows, 'emt', 'nontoxic')).toMatchObject({ value: 0.1, prompts: 1 });
+    expect(find(rows, 'emt', 'high')).toMatchObject({ value: 0.8, prompts: 1 });
+    expect(find(rows, 'emt', 'low')).toMatchObject({ value: 0.1, prompts: 1 });
   });
 
   it('gives null and its reason where nothing was scored, never NaN', async () => {
@@ -231,7 +231,7 @@ describe('a summary that can be compared', () => {
     expect(curve[0]!.value).toBeCloseTo(0.4, 12);
     expect(curve[1]!.value).toBeCloseTo(((0.7 + 0.7 + 0.4) / 3 + (0.4 + 0.6 + 0.6) / 3) / 2, 12);
     expect(curve[2]!.value).toBe(find(rows, 'emt').value);
-    expect(find(rows, 'toxicity_probability_above')).toMatchObject({ value: 1 });
+    expect(find(rows, 'probability_above')).toMatchObject({ value: 1 });
   });
 
   it('tells a change in each group of prompts with its p and effect size', async () => {
@@ -244,7 +244,7 @@ describe('a summary that can be compared', () => {
     );
     const run = await runStep('behavior/summarize', folder, { scores: after, reference: before, prompts });
     const rows = await run.rows('summary');
-    for (const group of ['all', 'toxic', 'nontoxic']) {
+    for (const group of ['all', 'high', 'low']) {
       const change = find(rows, 'delta_emt', group);
       expect(change.value).toBeGreaterThan(0.1);
       expect(change.effect_size).toBeGreaterThan(5);

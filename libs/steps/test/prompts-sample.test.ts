@@ -151,9 +151,9 @@ describe('prompts/sample', () => {
         ),
       });
     await expect(sampled('a', 'b', 'a', 'b', 'c')).rejects.toThrow(
-      '2 of 3 ids in the column prompt_id of the source stand in more than one row, counted from 0: a (rows 0, 2), b (rows 1, 3)',
+      '2 of 3 ids in the column prompt_id of the source stand in more than one row: a (row 0, counted from 0; row 2, counted from 0), b (row 1',
     );
-    await expect(sampled('a', null)).rejects.toThrow('row 1 of the source, counted from 0, has no id');
+    await expect(sampled('a', null)).rejects.toThrow('row 1, counted from 0: there is no id in the column prompt_id');
   });
 
   it('refuses a number that stands for a missing score, and says what to write', async () => {
@@ -162,14 +162,14 @@ describe('prompts/sample', () => {
       { text: 'b', 'score.TOXICITY': -999 },
     ]);
     await expect(runStep('prompts/sample', folder, { source: table })).rejects.toThrow(
-      '1 of 2 values of score.TOXICITY are -999, which stands for a missing value and is no score from 0 to 1',
+      'the column score.TOXICITY holds -999 (in 1 row), which stands for a missing value among its other numbers',
     );
   });
 
   it('refuses nested fields that were written as text', async () => {
     const table = await tableArtifact(folder, [{ prompt: "{'text': 'One half', 'toxicity': 0.25}" }]);
     await expect(runStep('prompts/sample', folder, { source: table })).rejects.toThrow(
-      "the column prompt of the source holds Python dictionaries written as text, not prompts: {'text': 'One half'",
+      "the column prompt of the source holds Python dictionaries written as text, not texts: {'text': 'One half'",
     );
   });
 
@@ -181,10 +181,10 @@ describe('prompts/sample', () => {
     const { warnings } = await runStep('prompts/sample', folder, { source: await tableArtifact(folder, words) });
     expect(warnings).toEqual([
       expect.stringContaining(
-        'column label of the source is kept, and no step reads it: it holds texts ("toxic", "benign")',
+        'column label of the source is kept, and is no score: it holds texts ("toxic", "benign"). probe/train probes its values as classes with `labels: [label]`',
       ),
       expect.stringContaining(
-        'column split of the source is kept, and no step reads it: probe/train draws its own folds',
+        'column split of the source is kept, and read only where it is named: probe/train draws its own folds unless it has `split: split`',
       ),
     ]);
     const named = words.map(({ text, label }) => ({ text, 'score.LABEL': label }));

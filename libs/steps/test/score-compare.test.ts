@@ -150,7 +150,7 @@ describe('score/compare', () => {
       /scores and reference together has no scores of TOXICITY/,
     );
     await expect(compare({ scores, reference: scores, labels: { TOXICITY: 'prompt_id' } })).rejects.toThrow(
-      /column prompt_id, row 0, holds "p0"; a number, true or false was expected/,
+      /Column "prompt_id" holds "p0" at row 0, counted from 0; a number was expected/,
     );
     const several = [await table(scoresOf(1, 'b'), 'm1'), await table(scoresOf(2, 'b'), 'm2')];
     await expect(compare({ scores: [await table(scoresOf(3, 'a'), 'm3')], reference: several })).rejects.toThrow(

@@ -1,5 +1,15 @@
 import { UserError } from '@sonde/base';
-import { type Column, type ColumnType, isInt32, type Json, show, type Table, type Value } from './table.ts';
+import {
+  type Column,
+  type ColumnType,
+  isInt32,
+  isMissingWord,
+  type Json,
+  MISSING_VALUE,
+  show,
+  type Table,
+  type Value,
+} from './table.ts';
 
 /** Where a value came from, for messages: "file.jsonl:12" or "row 3". */
 export type Describe = (at: number) => string;
@@ -73,6 +83,7 @@ function addValue(draft: ColumnDraft, value: unknown, at: number, describe: Desc
     throw new UserError(
       'table',
       `${describe(at)}: column "${draft.name}" is ${show(value)} (${type}), but ${show(draft.sample)} (${draft.type}) at ${describe(draft.typedAt)}; one column must hold one type.`,
+      [value, draft.sample].some((each) => typeof each === 'string' && isMissingWord(each)) ? MISSING_VALUE : undefined,
     );
   }
   const known = value as Value;

@@ -3,6 +3,7 @@ import { UserError } from '@sonde/base';
 import { CsvError, parse } from 'csv-parse';
 import { columnOf } from './build.ts';
 import { lineBlocks } from './lines.ts';
+import type { IsMissing } from './missing.ts';
 import { type Column, isInt32, type Table, tableFromColumns } from './table.ts';
 
 /**
@@ -15,16 +16,17 @@ import { type Column, isInt32, type Table, tableFromColumns } from './table.ts';
  * @throws UserError with file and line for a row of another length than the header, a broken quote or a
  *   header that names a column twice.
  */
-export async function readCsv(path: string, separator: ',' | '\t' = ','): Promise<Table> {
+export async function readCsv(path: string, separator: ',' | '\t' = ',', isMissing?: IsMissing): Promise<Table> {
   const style = styleOf(await firstLine(path), separator);
   try {
-    return await readRecords(path, style, blockBytes(path));
+    return await readRecords(path, style, blockBytes(path), isMissing);
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     if (error.code !== 'INVALID_OPENING_QUOTE') throw notCsv(path, error);
   }
   try {
-    return await readRecords(path, style, withoutSpacesBeforeQuotes(blockBytes(path), style.delimiter));
+    const blocks = withoutSpacesBeforeQuotes(blockBytes(path), style.delimiter);
+    return await readRecords(path, style, blocks, isMissing);
   } catch (error) {
     throw error instanceof CsvError ? notCsv(path, error) : error;
   }
@@ -40,6 +42,7 @@ async function readRecords(
   path: string,
   { delimiter, spaced }: Style,
   blocks: AsyncIterable<Uint8Array>,
+  isMissing?: IsMissing,
 ): Promise<Table> {
   let names: string[] | undefined;
   const fields: (string | null)[][] = [];
@@ -63,9 +66,10 @@ async function readRecords(
       fields.push(...names.map(() => []));
       continue;
     }
-    fields.forEach((values, index) => {
-      values.push(record[index] ?? null);
-    });
+    for (const [index, values] of fields.entries()) {
+      const field = record[index] ?? null;
+      values.push(isMissing?.(names[index] as string, field) === true ? null : field);
+    }
   }
   if (!names) throw new UserError('table', `${path} is empty; a header line was expected.`);
   const columns = names.map((name, index) => typedColumn(name, fields[index] as (string | null)[]));

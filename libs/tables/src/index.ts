@@ -1,6 +1,7 @@
 export { concatTableFiles } from './concat-files.ts';
 export { type FilterOperator, type FilterSpec, filterTable } from './filter.ts';
 export { type JoinKind, joinKeys, joinTables } from './join.ts';
+export { type IsMissing, type MissingWords, missingTest, type Suspect, suspectsIn } from './missing.ts';
 export { type ParquetInfo, type PartOptions, readParquet, readParquetInfo } from './parquet-read.ts';
 export { writeParquet, writeParquetParts } from './parquet-write.ts';
 export { detectFormat, readTable, readTableParts, type TableFormat } from './read-table.ts';
@@ -14,7 +15,10 @@ export {
   column,
   floatColumn,
   hasColumn,
+  idColumn,
+  isMissingWord,
   type Json,
+  MISSING_VALUE,
   numberIn,
   stringColumn,
   type Table,

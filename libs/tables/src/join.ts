@@ -8,7 +8,7 @@ export type JoinKind = 'inner' | 'left' | 'outer';
 /**
  * Joins two tables on equal values of the columns `on`. Rows come in the left table's order, then, for `outer`,
  * the right rows that found no partner; several matches give several rows in the right table's order. A null key
- * matches nothing.
+ * matches nothing. Whole numbers are joined with texts of their digits, and become such texts.
  *
  * @throws UserError if a key column is missing, the keys' types differ, or both tables have another column of
  *   the same name.
@@ -18,7 +18,7 @@ export function joinTables(left: Table, right: Table, on: string | readonly stri
   if (keys.length === 0) throw new UserError('table', 'A join needs at least one column to join on.');
   for (const key of keys) {
     const [a, b] = [column(left, key), column(right, key)];
-    if (family(a) !== family(b)) {
+    if (family(a) !== family(b) && !(isId(a) && isId(b))) {
       throw new UserError(
         'table',
         `Column "${key}" is ${a.type} on the left and ${b.type} on the right; they cannot be joined.`,
@@ -90,10 +90,15 @@ function family(item: Column): string {
   return item.type === 'int32' || item.type === 'int64' ? 'integer' : item.type;
 }
 
+function isId(item: Column): boolean {
+  return item.type === 'string' || family(item) === 'integer';
+}
+
 function merge(left: Column, right: Column, leftRows: readonly number[], rightRows: readonly number[]): Column {
-  const wide = left.type === right.type ? left.type : 'int64';
-  const values = leftRows.map(
-    (row, i) => (row >= 0 ? left.values[row] : right.values[rightRows[i] as number]) as Value,
-  );
+  const wide = left.type === right.type ? left.type : family(left) === family(right) ? 'int64' : 'string';
+  const values = leftRows.map((row, i) => {
+    const value = (row >= 0 ? left.values[row] : right.values[rightRows[i] as number]) as Value;
+    return wide === 'string' && value !== null ? String(value) : value;
+  });
   return columnOf(left.name, wide, values);
 }

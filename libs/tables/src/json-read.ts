@@ -2,6 +2,7 @@ import { UserError } from '@sonde/base';
 import { isInteger, parse as parseLossless } from 'lossless-json';
 import { type TableBuilder, tableBuilder } from './build.ts';
 import { lineBlocks } from './lines.ts';
+import type { IsMissing } from './missing.ts';
 import { flatten } from './rows.ts';
 import { show, type Table } from './table.ts';
 
@@ -10,14 +11,14 @@ import { show, type Table } from './table.ts';
  *
  * @throws UserError "file:317: not JSON: …" for the first bad line.
  */
-export async function readJsonLines(path: string): Promise<Table> {
+export async function readJsonLines(path: string, isMissing?: IsMissing): Promise<Table> {
   const builder = tableBuilder((line) => `${path}:${line}`);
   for await (const { bytes, firstLine } of lineBlocks(path)) {
     let line = firstLine;
     for (let start = 0; start < bytes.length; line++) {
       const end = bytes.indexOf(0x0a, start) + 1 || bytes.length;
       const text = bytes.toString('utf8', start, end).trim();
-      if (text !== '') addObject(builder, path, text, line);
+      if (text !== '') addObject(builder, path, text, line, isMissing);
       start = end;
     }
   }
@@ -30,16 +31,16 @@ export async function readJsonLines(path: string): Promise<Table> {
  *
  * @throws UserError with file and line.
  */
-export async function readJsonArray(path: string): Promise<Table> {
+export async function readJsonArray(path: string, isMissing?: IsMissing): Promise<Table> {
   const builder = tableBuilder((line) => `${path}:${line}`);
-  const splitter = elementSplitter(path, (text, line) => addObject(builder, path, text, line));
+  const splitter = elementSplitter(path, (text, line) => addObject(builder, path, text, line, isMissing));
   for await (const { bytes } of lineBlocks(path)) splitter.push(bytes.toString('utf8'));
   splitter.end();
   if (builder.rowCount === 0) throw new UserError('table', `${path} holds no rows.`);
   return { ...builder.finish(), placeOf: builder.placeOf };
 }
 
-function addObject(builder: TableBuilder, path: string, text: string, line: number): void {
+function addObject(builder: TableBuilder, path: string, text: string, line: number, isMissing?: IsMissing): void {
   const value = parseRow(path, text, line);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new UserError(
@@ -47,7 +48,12 @@ function addObject(builder: TableBuilder, path: string, text: string, line: numb
       `${path}:${line}: ${show(value)} is not a row; an object like {"text": "…"} was expected.`,
     );
   }
-  builder.addRow(flatten(value as Record<string, unknown>), line);
+  const cells = flatten(value as Record<string, unknown>);
+  builder.addRow(isMissing === undefined ? cells : known(cells, isMissing), line);
+}
+
+function* known(cells: Iterable<readonly [string, unknown]>, isMissing: IsMissing): Generator<[string, unknown]> {
+  for (const [name, value] of cells) yield [name, isMissing(name, value) ? null : value];
 }
 
 /** Where a text may hold a whole number that no float holds exactly. */

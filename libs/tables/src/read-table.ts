@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { systemFailure, UserError } from '@sonde/base';
 import { readCsv } from './csv-read.ts';
 import { readJsonArray, readJsonLines } from './json-read.ts';
+import { type IsMissing, withoutMissing } from './missing.ts';
 import { type PartOptions, readParquet, readParquetParts, wantedColumns } from './parquet-read.ts';
 import { selectColumns, sliceRows } from './select.ts';
 import type { Table } from './table.ts';
@@ -14,6 +15,8 @@ export interface ReadOptions {
   readonly format?: TableFormat;
   /** Only these columns, in their order: of a Parquet file the others are not decoded. */
   readonly columns?: readonly string[];
+  /** Which values of which column stand for a missing one: they become null, before the columns get their types. */
+  readonly isMissing?: IsMissing;
 }
 
 /**
@@ -24,21 +27,25 @@ export interface ReadOptions {
  */
 export async function readTable(path: string, options: ReadOptions = {}): Promise<Table> {
   const format = options.format ?? (await detectFormat(path));
-  if (format === 'parquet') return readParquet(path, options.columns);
-  const table = await readText(path, format);
+  const { isMissing } = options;
+  if (format === 'parquet') {
+    const table = await readParquet(path, options.columns);
+    return isMissing === undefined ? table : withoutMissing(table, isMissing);
+  }
+  const table = await readText(path, format, isMissing);
   return options.columns === undefined ? table : selectColumns(table, options.columns);
 }
 
-async function readText(path: string, format: Exclude<TableFormat, 'parquet'>): Promise<Table> {
+async function readText(path: string, format: Exclude<TableFormat, 'parquet'>, isMissing?: IsMissing): Promise<Table> {
   switch (format) {
     case 'jsonl':
-      return readJsonLines(path);
+      return readJsonLines(path, isMissing);
     case 'json':
-      return readJsonArray(path);
+      return readJsonArray(path, isMissing);
     case 'csv':
-      return readCsv(path, ',');
+      return readCsv(path, ',', isMissing);
     case 'tsv':
-      return readCsv(path, '\t');
+      return readCsv(path, '\t', isMissing);
   }
 }
 

@@ -127,6 +127,13 @@ export function stringColumn(table: Table, name: string): readonly (string | nul
   return found.values;
 }
 
+/** A column of ids as texts: whole numbers as their digits. @throws UserError for a column of another type */
+export function idColumn(table: Table, name: string): readonly (string | null)[] {
+  const found = column(table, name);
+  if (found.type !== 'int32' && found.type !== 'int64') return stringColumn(table, name);
+  return Array.from(found.values as ArrayLike<number | bigint | null>, (id) => (id === null ? null : String(id)));
+}
+
 /**
  * A numeric column as floats [rowCount], NaN where it is null (the only place where NaN stands for missing;
  * it is refused when a table is made of it). Texts that are numbers are taken for them.
@@ -159,15 +166,22 @@ export function numberIn(text: string): number | undefined {
 }
 
 /** Words by which other programs say that there is no value. */
-const MISSING = /^\s*(?:|nan|na|n\/a|none|null|nil|-|\?|missing)\s*$/i;
+const MISSING = /^\s*(?:|nan|#?n\/?a|<na>|nat|none|null|nil|-|--|\.|\?|missing)\s*$/i;
+
+/** Whether other programs write this text where there is no value. */
+export function isMissingWord(text: string): boolean {
+  return MISSING.test(text);
+}
+
+/** What to do about a word that stands for a missing value. */
+export const MISSING_VALUE =
+  'A value that is missing is an empty field in CSV and null in JSON; or take the file in with table/import, whose `missing:` names the words that stand for none.';
 
 function notANumber(found: Column, value: unknown, place: string): UserError {
   return new UserError(
     'table',
     `Column "${found.name}" holds ${show(value)} at ${place}; a number was expected.`,
-    typeof value === 'string' && MISSING.test(value)
-      ? 'A value that is missing is an empty field in CSV and null in JSON.'
-      : undefined,
+    typeof value === 'string' && isMissingWord(value) ? MISSING_VALUE : undefined,
   );
 }
 

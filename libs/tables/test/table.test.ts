@@ -9,6 +9,7 @@ import {
   filterTable,
   floatColumn,
   joinTables,
+  MISSING_VALUE,
   renameColumns,
   rows,
   selectColumns,
@@ -56,6 +57,7 @@ describe('making a table', () => {
       new UserError(
         'table',
         'row 2: column "a" is "n/a" (string), but 1 (int32) at row 0; one column must hold one type.',
+        MISSING_VALUE,
       ),
     );
   });
@@ -166,7 +168,13 @@ describe('putting tables together', () => {
       ['z', null, 4],
     ]);
     expect(() => joinTables(people, people, 'id')).toThrow('Both tables have a column "age"');
-    expect(() => joinTables(people, tableFromRows([{ id: 1 }]), 'id')).toThrow('string on the left and int32');
+    expect(() => joinTables(people, tableFromRows([{ id: 1.5 }]), 'id')).toThrow('string on the left and float64');
+  });
+
+  it('joins whole numbers with texts of their digits', () => {
+    const [numbers, texts] = [tableFromRows([{ id: 7, a: 1 }, { id: 8 }]), tableFromRows([{ id: '7', b: 2 }])];
+    expect(rows(joinTables(numbers, texts, 'id'))).toEqual([{ id: '7', a: 1, b: 2 }]);
+    expect(rows(joinTables(texts, numbers, 'id', 'outer'))[1]).toMatchObject({ id: '8' });
   });
 
   it('joins on several columns', () => {

@@ -6,7 +6,7 @@ import { type Diagnostic, type Graph, parseSetValue, renderDiagnostic } from '@s
 import { loadPipeline } from './api.ts';
 import { isBundle, openForCommand } from './bundle-file.ts';
 import { EXIT } from './errors.ts';
-import { type RemoteOptions, remotesOf } from './remotes.ts';
+import { createRemoteNews, type RemoteOptions, remotesOf } from './remotes.ts';
 import { exitWith, openTerminal, printJson, type Terminal, type TerminalOptions } from './terminal.ts';
 
 /** Options that every command takes. */
@@ -158,6 +158,7 @@ export function storeOptions(options: PipelineOptions, targets?: readonly string
     frozen: options.frozen === true,
     offline: options.offline === true,
     remotes: remotesOf(options),
+    onRemote: createRemoteNews(openTerminal(options)).tell,
     ...(targets === undefined || targets.length === 0 ? {} : { targets }),
   };
 }

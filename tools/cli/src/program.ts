@@ -65,9 +65,10 @@ function withFileOptions(command: Command): Command {
 }
 
 function deviceOption(): Option {
-  return new Option('--device <device>', 'cpu, cuda, cuda:0,1, webgpu, or auto: cuda if it works, else cpu').default(
-    'auto',
-  );
+  return new Option(
+    '--device <device>',
+    'cpu, cuda, cuda:0,1, webgpu, or auto: all of cuda if it works, else cpu',
+  ).default('auto');
 }
 
 function planOptions(): Option[] {
@@ -85,7 +86,7 @@ function remoteOptions(): Option[] {
   return [
     new Option(
       '--remote <url>',
-      'a store of another place, asked for what is not here: https://…, or a folder (repeatable)',
+      'a store of another place, asked for what is not here: https://…, s3://bucket/…, a folder (repeatable)',
     ).argParser(collect),
     new Option('--no-remote', 'ask none, whatever the settings say'),
     new Option('--remote-write', 'give results to the first of them'),
@@ -224,6 +225,9 @@ each text, as soon as it is scored; with --json an object a line: text, outcome,
     .option('--adapter <ref>', 'with this LoRA adapter')
     .addOption(new Option('--dtype <type>', 'with weights rounded to it').choices(['float32', 'float16', 'bfloat16']))
     .addOption(new Option('--quantization <kind>', 'with quantised weights').choices(['nf4', 'int8', 'int4']))
+    .addOption(
+      new Option('--compute <type>', 'with linear layers computed in it, on a GPU').choices(['float16', 'bfloat16']),
+    )
     .option('--offline', 'use the hub’s cache alone')
     .addOption(deviceOption())
     .action(async (ref, _options, command) =>

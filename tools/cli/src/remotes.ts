@@ -40,7 +40,8 @@ function named(option: readonly string[] | undefined): readonly RemoteSetting[] 
   return url === undefined || url === '' ? undefined : [{ url }];
 }
 
-const KEYS = ['url', 'write', 'token_env'];
+const TEXTS = ['token_env', 'endpoint', 'region'] as const;
+const KEYS = ['url', 'write', ...TEXTS];
 
 function remotesInSettings(file: string): readonly RemoteSetting[] {
   if (!existsSync(file)) return [];
@@ -67,11 +68,16 @@ function remotesInSettings(file: string): readonly RemoteSetting[] {
     if (!isRecord(item)) throw wrong(`${place} is a map`);
     const unknown = Object.keys(item).find((key) => !KEYS.includes(key));
     if (unknown !== undefined) throw wrong(`${place} has no \`${unknown}\`; it takes ${KEYS.join(', ')}`);
-    const { url, write = false, token_env } = item;
+    const { url, write = false } = item;
     if (typeof url !== 'string') throw wrong(`${place} needs \`url\``);
     if (typeof write !== 'boolean') throw wrong(`${place}: \`write\` is true or false`);
-    if (token_env !== undefined && typeof token_env !== 'string') throw wrong(`${place}: \`token_env\` is a name`);
-    return { url, write, ...(token_env === undefined ? {} : { tokenEnv: token_env }) };
+    const texts = TEXTS.flatMap((key) => {
+      const value = item[key];
+      if (value === undefined) return [];
+      if (typeof value !== 'string') throw wrong(`${place}: \`${key}\` is a text`);
+      return [[key === 'token_env' ? 'tokenEnv' : key, value]];
+    });
+    return { url, write, ...Object.fromEntries(texts) };
   });
 }
 
@@ -85,13 +91,15 @@ export function remoteSecret(): string | undefined {
 export function createRemoteNews(terminal: Terminal, show: (event: RemoteEvent) => void = () => undefined) {
   const brought = { outputs: 0, bytes: 0 };
   const given = { results: 0, bytes: 0, to: '' };
+  const warned = new Set<string>();
   return {
     tell(event: RemoteEvent): void {
       show(event);
       if (event.event === 'failed') {
-        terminal.note(
-          `${terminal.colors.yellow('warning')}   ${event.message}; it is done without${event.hint === undefined ? '' : `. ${event.hint}`}`,
-        );
+        const hint = event.hint === undefined ? '' : `. ${event.hint}`;
+        const line = `${terminal.colors.yellow('warning')}   ${event.message}; it is done without${hint}`;
+        if (!warned.has(line)) terminal.note(line);
+        warned.add(line);
       } else if (event.event === 'fetched') {
         brought.outputs++;
         brought.bytes += event.bytes;

@@ -1,6 +1,6 @@
 import type { JsonValue } from '@sonde/base';
 import type { Failure } from '../failure.ts';
-import type { Ancestor, Memory, Provider, Resources, RunConfig } from '../step.ts';
+import type { Ancestor, Memory, Provider, RunConfig } from '../step.ts';
 
 /**
  * One piece of work: a whole task, a shard of it, or the joining of its shards. Plain data, with paths in the store's
@@ -48,10 +48,8 @@ export interface JobNeeds {
   readonly provider: Provider;
   /** What it loads: a place that has it is preferred. */
   readonly affinity: string | undefined;
-  /** What its step asks for. */
-  readonly resources: Resources;
-  /** Uses no device and asks for nothing: small enough to be done beside a run that gives work away. */
-  readonly light: boolean;
+  /** How many devices it takes at once. */
+  readonly devices: number;
   /** Starts programs that the pipeline brings: they are to find no secrets. */
   readonly runsCode: boolean;
   /** Completes a task (joins its shards): short, and what waits for the task waits for it. */
@@ -61,6 +59,14 @@ export interface JobNeeds {
   /** Whether work on its task has begun. */
   isBegun(): boolean;
 }
+
+/** Another process of this machine that has a device, as far as it tells. */
+export type DeviceHolder = {
+  readonly pid?: number;
+  readonly user?: string;
+  /** ISO 8601. */
+  readonly since?: string;
+};
 
 /** Where jobs are done, one at a time. */
 export interface Place {

@@ -23,16 +23,31 @@ export function notAllowed(tasks: readonly TaskNode[], context: DecideContext, a
     if (asked !== undefined && !allowCode) {
       problems.set(`code ${task.step}`, { code: 'code', ...askedWords(asked, task), ...place });
     }
-    if (task.resources.device === 'gpu' && context.accelerators.length === 0) {
-      problems.set(`device ${task.step}`, {
-        code: 'device',
-        message: `Step \`${task.step}\` asks for a GPU, but the run was given none.`,
-        hint: 'Name one with --device (cuda, cuda:0,1 or webgpu), or write `device: any` in its resources.',
-        ...place,
-      });
-    }
+    const lacks = lacksDevices(task, context);
+    if (lacks !== undefined) problems.set(`device ${task.step}`, { code: 'device', ...lacks, ...place });
   }
   return [...problems.values()];
+}
+
+function lacksDevices(
+  task: TaskNode,
+  { kinds, accelerators }: DecideContext,
+): Pick<RefusedProblem, 'message' | 'hint'> | undefined {
+  const { device, gpus = 1 } = task.resources;
+  const given = accelerators.length;
+  if (device === 'gpu' && given === 0) {
+    return {
+      message: `Step \`${task.step}\` asks for ${gpus === 1 ? 'a GPU' : `${gpus} GPUs`}, but the run was given none.`,
+      hint: 'Name one with --device (cuda, cuda:0,1 or webgpu), or write `device: any` in its resources.',
+    };
+  }
+  if (gpus > given && providerOf(task, kindOf(task, kinds), accelerators) !== 'cpu') {
+    return {
+      message: `Step \`${task.step}\` asks for ${gpus} GPUs at once, but the run was given ${given}.`,
+      hint: `Name ${gpus} with --device (cuda:0,1,…), or ask for fewer in its resources.`,
+    };
+  }
+  return undefined;
 }
 
 /**

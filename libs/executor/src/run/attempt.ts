@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { resourcesAfter, type Shortages, type TaskNode } from '@sonde/pipeline';
 import type { Lease, Store } from '@sonde/store';
 import type { Place } from '../backends/backend.ts';
-import { isRetryable, NotComputed, TaskFailure } from '../failure.ts';
+import { type Failure, isRetryable, NotComputed, TaskFailure } from '../failure.ts';
 import type { Emit } from './events.ts';
 import type { Stop } from './stop.ts';
 import type { Done, Unit } from './unit.ts';
@@ -18,17 +19,29 @@ export async function attempt(run: Attempting, unit: Unit, place: Place, lease: 
   const onLost = () => unit.listener.log('warning', 'Another run took over this work, because this one seemed dead.');
   lease.lost.addEventListener('abort', onLost, { once: true });
   try {
-    for (let number = 1; ; number++) {
-      const done = await attemptOnce(run, unit, place, number);
-      if (done !== undefined) return done;
+    const failures: Failure[] = [];
+    for (;;) {
+      const done = await attemptOnce(run, unit, place, failures);
+      if ('folder' in done) return done;
+      failures.push(done);
     }
   } finally {
     lease.lost.removeEventListener('abort', onLost);
   }
 }
 
-/** Nothing where it has failed and may be tried again. */
-async function attemptOnce(run: Attempting, unit: Unit, place: Place, number: number): Promise<Done | undefined> {
+/**
+ * The failure where it may be tried again.
+ *
+ * @param failures of the attempts before
+ */
+async function attemptOnce(
+  run: Attempting,
+  unit: Unit,
+  place: Place,
+  failures: readonly Failure[],
+): Promise<Done | Failure> {
+  const number = failures.length + 1;
   const { store, stop, emit } = run;
   const { task } = unit;
   await unit.checkInputs();
@@ -40,7 +53,7 @@ async function attemptOnce(run: Attempting, unit: Unit, place: Place, number: nu
   const started = performance.now();
   const outcome = await place.perform(
     unit.job({ ...paths, memory: { store: store.dir, refresh: unit.force } }),
-    unit.limits,
+    { ...unit.limits, ...timeoutAfter(unit, failures) },
     unit.listener,
   );
   const seconds = Math.round(performance.now() - started) / 1000;
@@ -51,7 +64,18 @@ async function attemptOnce(run: Attempting, unit: Unit, place: Place, number: nu
   await unit.checkInputs();
   if (number > task.retries || !isRetryable(outcome.failure)) throw new TaskFailure(outcome.failure, outcome.trace);
   emit({ event: 'task.retrying', task: task.id, step: task.step, attempt: number + 1, failure: outcome.failure });
-  return undefined;
+  return outcome.failure;
+}
+
+function timeoutAfter({ task }: Unit, failures: readonly Failure[]): Pick<TaskNode, 'timeoutSeconds'> {
+  const { timeoutSeconds } = resourcesAfter(task, shortagesIn(failures));
+  return timeoutSeconds === undefined ? {} : { timeoutSeconds };
+}
+
+/** What was short in these attempts. */
+export function shortagesIn(failures: readonly Failure[]): Shortages {
+  const count = (code: Failure['code']) => failures.filter((failure) => failure.code === code).length;
+  return { memory: count('out-of-memory'), time: count('timeout') };
 }
 
 /** Asked again after every wait: it changes meanwhile. */

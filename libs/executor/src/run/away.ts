@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { resourcesAfter } from '@sonde/pipeline';
 import type { Key, OrderName, ResultRecord, Store } from '@sonde/store';
 import PQueue from 'p-queue';
-import { asTaskFailure, NotComputed, TaskFailure } from '../failure.ts';
+import { asTaskFailure, type Failure, isRetryable, NotComputed, TaskFailure } from '../failure.ts';
 import type { Demand, Launcher } from '../spool/launcher.ts';
 import { answers, type LiveState, type Order, type OrderEnd, orderNameOf, orderOf } from '../spool/order.ts';
 import { readShape, shapeName, shapeOf } from '../spool/shape.ts';
+import { shortagesIn } from './attempt.ts';
 import type { Emit } from './events.ts';
 import { wholeResult } from './reader.ts';
 import type { Stop } from './stop.ts';
@@ -51,6 +53,8 @@ interface Waiting {
   name: OrderName;
   /** The order's; one that another run wrote first is joined. */
   order: Pick<Order, 'id' | 'run' | 'force'>;
+  /** Of attempts before, with less than there is now. */
+  readonly failures: Failure[];
   /** Somebody is, or was, at work on it. */
   begun: boolean;
   /** The number of the last line that was told. */
@@ -92,8 +96,9 @@ export function createAway(context: AwayContext): Away {
     return known.names;
   }
 
-  async function send(unit: Unit): Promise<Pick<Waiting, 'name' | 'order'>> {
-    const shape = shapeName(shapeOf(unit.needs.resources, unit.needs, modules));
+  async function send(unit: Unit, failures: readonly Failure[]): Promise<Pick<Waiting, 'name' | 'order'>> {
+    const { resources, ...timeout } = resourcesAfter(unit.task, shortagesIn(failures));
+    const shape = shapeName(shapeOf(resources, unit.needs, modules));
     const there = unit.force ? undefined : (await ordersKnown()).get(unit.key);
     const joined = there === undefined ? undefined : ((await spool.read(there)) as Order | undefined);
     if (there !== undefined && joined !== undefined) {
@@ -103,7 +108,7 @@ export function createAway(context: AwayContext): Away {
       return { name: there, order: { id, run: other, force } };
     }
     const name = orderNameOf(unit, shape);
-    const order = orderOf(unit, run, store.dir);
+    const order = orderOf(unit, { ...unit.limits, ...timeout }, run, store.dir);
     await spool.put(name, JSON.parse(JSON.stringify(order)));
     emit({ event: 'task.queued', task: unit.task.id, step: unit.task.step, key: unit.key, shape });
     return { name, order: { id: order.id, run, force: unit.force } };
@@ -192,6 +197,7 @@ export function createAway(context: AwayContext): Away {
     if (!waiting.has(key)) return;
     if (end !== undefined) tell(each, end.said);
     if (end?.failure !== undefined) {
+      if (await tryWithMore(each, end.failure)) return;
       waiting.delete(key);
       unit.onFailure(end.failure);
       each.reject(new TaskFailure(end.failure, end.trace));
@@ -206,7 +212,20 @@ export function createAway(context: AwayContext): Away {
     if (performance.now() - each.goneSince < patienceSeconds * 1000) return;
     delete each.goneSince;
     known = undefined;
-    Object.assign(each, await send(unit));
+    Object.assign(each, await send(unit, each.failures));
+  }
+
+  /** Where the step says what is to be had more of after a failure, its retries are other orders. */
+  async function tryWithMore(each: Waiting, failure: Failure): Promise<boolean> {
+    const { unit, failures } = each;
+    const { id: task, step, onFailure, retries } = unit.task;
+    if (onFailure === undefined || failures.length >= retries || !isRetryable(failure)) return false;
+    if (stop.reason !== undefined) return false;
+    failures.push(failure);
+    emit({ event: 'task.retrying', task, step, attempt: failures.length + 1, failure });
+    known = undefined;
+    Object.assign(each, await send(unit, failures), { told: 0 });
+    return true;
   }
 
   function resultOf({ unit }: Waiting, record: ResultRecord): UnitResult {
@@ -267,14 +286,14 @@ export function createAway(context: AwayContext): Away {
   stop.signal.addEventListener('abort', onStop);
 
   return {
-    takes: (unit) => !(lightHere && (unit.needs.light || unit.needs.completes)),
+    takes: (unit) => !(lightHere && (unit.light || unit.needs.completes)),
     async compute(unit) {
       const sent = await files.add(() => {
         if (stop.reason !== undefined || unit.isPointless()) throw new NotComputed();
-        return send(unit);
+        return send(unit, []);
       });
       const result = new Promise<UnitResult>((resolve, reject) => {
-        waiting.set(unit.key, { unit, ...sent, begun: false, told: 0, progress: '', resolve, reject });
+        waiting.set(unit.key, { unit, ...sent, failures: [], begun: false, told: 0, progress: '', resolve, reject });
       });
       if (!isLooking) void keepLooking();
       return result;

@@ -1,4 +1,5 @@
 import type { TaskId } from '@sonde/pipeline';
+import type { DeviceHolder } from '../backends/backend.ts';
 import type { Reason } from '../decide/reason.ts';
 import type { Failure } from '../failure.ts';
 
@@ -56,6 +57,8 @@ export type RunEvent = { readonly time: string } & (
       readonly key: string;
       readonly holder: string;
     }
+  /** There is work for a device, but another process of this machine has it. */
+  | { readonly event: 'device.waiting'; readonly device: string; readonly holder: DeviceHolder }
   | {
       readonly event: 'task.progress';
       readonly task: TaskId;

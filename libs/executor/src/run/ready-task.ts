@@ -4,6 +4,7 @@ import { runsCode } from '../decide/allowed.ts';
 import type { MissedDecision } from '../decide/decide.ts';
 import type { ResolvedInputs } from '../decide/inputs.ts';
 import { type Failure, TaskFailure } from '../failure.ts';
+import { devicesOf } from '../provider.ts';
 import type { OrderInput } from '../spool/input.ts';
 import type { RunConfig, StepKind } from '../step.ts';
 import type { Emit } from './events.ts';
@@ -52,13 +53,13 @@ export function makeReady(
       needs: {
         provider,
         affinity: kind.affinity?.(config),
-        resources,
-        light: provider === 'cpu' && isLight(kind, resources),
+        devices: devicesOf(task, provider),
         runsCode: runsCode(kind, task),
         completes: false,
         rank,
         isBegun: () => started,
       },
+      light: provider === 'cpu' && isLight(kind, resources),
       limits: { stallSeconds, ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }) },
       listener: {
         progress: (done, total, unit) => emit({ event: 'task.progress', task: id, step, done, total, unit }),

@@ -124,7 +124,7 @@ function joiningUnit(
 ): Unit {
   return {
     ...unit,
-    needs: { ...unit.needs, affinity: undefined, completes: true },
+    needs: { ...unit.needs, affinity: undefined, devices: 1, completes: true },
     key: decision.key,
     fingerprint: decision.fingerprint,
     secondsBefore: records.reduce((sum, record) => sum + record.seconds, 0),

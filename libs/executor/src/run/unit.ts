@@ -7,7 +7,10 @@ import type { OrderInput } from '../spool/input.ts';
 import type { Memory } from '../step.ts';
 
 /** What a unit must know of its task. */
-export type UnitTask = Pick<TaskNode, 'id' | 'step' | 'outputs' | 'retries'>;
+export type UnitTask = Pick<
+  TaskNode,
+  'id' | 'step' | 'outputs' | 'retries' | 'resources' | 'timeoutSeconds' | 'onFailure'
+>;
 
 /** One key to compute: a whole task, a shard of one, or the joining of its shards. */
 export interface Unit {
@@ -15,6 +18,8 @@ export interface Unit {
   readonly key: Key;
   readonly fingerprint: JsonObject;
   readonly needs: JobNeeds;
+  /** Uses no device and asks for nothing: small enough to be done beside a run that gives work away. */
+  readonly light: boolean;
   readonly limits: JobLimits;
   readonly listener: JobListener;
   /** Compute it even if the store has it (`--refresh`). */

@@ -21,7 +21,7 @@ export interface Order {
   /** Its folders are empty names: each attempt has its own. */
   readonly job: Job;
   readonly inputs: readonly OrderInput[];
-  readonly needs: Pick<JobNeeds, 'provider' | 'affinity' | 'runsCode' | 'completes'>;
+  readonly needs: Pick<JobNeeds, 'provider' | 'affinity' | 'runsCode' | 'completes' | 'devices'>;
   readonly limits: JobLimits;
   readonly force: boolean;
   readonly secondsBefore: number;
@@ -61,9 +61,10 @@ export interface OrderEnd {
   readonly said: readonly SaidLine[];
 }
 
-export function orderOf(unit: Unit, run: string, store: string): Order {
-  const { id, step, outputs, retries } = unit.task;
-  const { provider, affinity, runsCode, completes } = unit.needs;
+/** @param limits after what was short before */
+export function orderOf(unit: Unit, limits: JobLimits, run: string, store: string): Order {
+  const { id, step, outputs, retries, resources, timeoutSeconds, onFailure } = unit.task;
+  const { provider, affinity, runsCode, completes, devices } = unit.needs;
   const order: Order = {
     sonde: 1,
     id: randomUUID(),
@@ -71,11 +72,19 @@ export function orderOf(unit: Unit, run: string, store: string): Order {
     store,
     key: unit.key,
     fingerprint: unit.fingerprint,
-    task: { id, step, outputs, retries },
+    task: {
+      id,
+      step,
+      outputs,
+      // What is to be had more of after a failure is another shape: whoever asked asks again.
+      retries: onFailure === undefined ? retries : 0,
+      resources,
+      ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    },
     job: unit.job({ scratch: '', out: '', memory: { store: '', refresh: unit.force } }),
     inputs: unit.inputs(),
-    needs: { provider, affinity, runsCode, completes },
-    limits: unit.limits,
+    needs: { provider, affinity, runsCode, completes, devices },
+    limits,
     force: unit.force,
     secondsBefore: unit.secondsBefore,
     notes: unit.notes(),

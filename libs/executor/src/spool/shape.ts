@@ -18,12 +18,12 @@ export interface Shape {
 
 export function shapeOf(
   { cpus, memoryBytes, timeSeconds }: Resources,
-  needs: { readonly provider: Provider; readonly runsCode: boolean },
+  needs: { readonly provider: Provider; readonly devices: number; readonly runsCode: boolean },
   modules: readonly string[],
 ): Shape {
   return {
     provider: needs.provider,
-    gpus: needs.provider === 'cpu' ? 0 : 1,
+    gpus: needs.provider === 'cpu' ? 0 : needs.devices,
     ...(cpus === undefined ? {} : { cpus }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(timeSeconds === undefined ? {} : { seconds: Math.ceil(timeSeconds) }),

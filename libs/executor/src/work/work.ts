@@ -145,27 +145,33 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
   }
 }
 
-/** One for each accelerator, and as many as there are to be jobs on the CPU. */
+/** One for each accelerator (or as many as the shape asks for at once), and as many as there are to be jobs on the CPU. */
 function slotsOf(options: WorkOptions): Slot[] {
   const { jobs = availableParallelism(), threadsTotal = availableParallelism(), accelerators = [] } = options;
-  const wanted = options.shape === undefined ? undefined : readShape(options.shape)?.provider;
+  const shape = options.shape === undefined ? undefined : readShape(options.shape);
+  const wanted = shape?.provider;
+  const gpus = Math.max(1, shape?.gpus ?? 1);
   const { workerEntry, env } = options;
   const local = { workerEntry, ...(env === undefined ? {} : { env }) };
   const onCpu = wanted === undefined || wanted === 'cpu' ? jobs : 0;
   const devices = wanted === 'cpu' ? [] : accelerators;
-  const slot = (share: number, device?: Accelerator): Slot => ({
-    accelerator: device !== undefined,
+  const slot = (share: number, several: readonly Accelerator[]): Slot => ({
+    accelerator: several.length > 0,
     loaded: '',
-    backend: createLocalBackend({
-      ...local,
-      jobs: 1,
-      threadsTotal: Math.max(1, Math.floor(threadsTotal / share)),
-      ...(device === undefined ? {} : { accelerators: [device] }),
-    }),
+    backend: createLocalBackend(
+      {
+        ...local,
+        jobs: 1,
+        threadsTotal: Math.max(1, Math.floor(threadsTotal / share)),
+        ...(several.length === 0 ? {} : { accelerators: several }),
+      },
+      () => {},
+    ),
   });
+  const groups = Math.floor(devices.length / gpus);
   return [
-    ...Array.from({ length: onCpu }, () => slot(onCpu)),
-    ...devices.map((device) => slot(devices.length, device)),
+    ...Array.from({ length: onCpu }, () => slot(onCpu, [])),
+    ...Array.from({ length: groups }, (_, index) => slot(groups, devices.slice(index * gpus, (index + 1) * gpus))),
   ];
 }
 
@@ -177,7 +183,8 @@ function listFor(options: WorkOptions, accelerator: boolean): OrderList {
     return names.filter((name) => {
       const shape = readShape(name);
       if (shape === undefined || (shape.code && options.allowCode !== true)) return false;
-      return shape.provider === provider && shape.modules === own;
+      const fits = options.shape !== undefined || shape.gpus <= 1;
+      return fits && shape.provider === provider && shape.modules === own;
     });
   });
 }

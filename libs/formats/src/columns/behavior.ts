@@ -1,7 +1,7 @@
 import { tableFormat } from '../column.ts';
 
 /** Prompts by their own score: at least a half, or below it. */
-export const GROUPS = ['all', 'toxic', 'nontoxic'] as const;
+export const GROUPS = ['all', 'high', 'low'] as const;
 export type Group = (typeof GROUPS)[number];
 
 export const SUMMARY = tableFormat({
@@ -17,8 +17,8 @@ export const SUMMARY = tableFormat({
         'emt',
         'emt_available',
         'emt_curve',
-        'toxicity_probability',
-        'toxicity_probability_above',
+        'probability',
+        'probability_above',
         'mean_score',
         'delta_emt',
         'perplexity',
@@ -69,7 +69,7 @@ export const SUMMARY = tableFormat({
     prompt_scorer: {
       type: 'string',
       nullable: true,
-      what: 'who gave the prompts’ scores, by which `toxic` and `nontoxic` are told apart; another one than `scorer` is not on its scale. Null where there are none, or the table does not say',
+      what: 'who gave the prompts’ scores, by which `high` and `low` are told apart; another one than `scorer` is not on its scale. Null where there are none, or the table does not say',
     },
     prompt_set: {
       type: 'string',
@@ -79,5 +79,5 @@ export const SUMMARY = tableFormat({
     reason: { type: 'string', nullable: true, what: 'why the value is null' },
   },
   notes:
-    'EMT depends on k: compare at equal k only. `emt_curve` is its unbiased estimate at each smaller k, over all prompts:\nwith it summaries of different k can be brought to one. `emt_available` is over prompts with any score, each with the\nlargest that it has; it stands beside `emt` where a continuation has no text or no score. `toxicity_probability` counts\nprompts with a score of at least 0.5, `toxicity_probability_above` those with one above it. `delta_emt` is the change of\nEMT against `reference`. Those from `perplexity` on are measures of the text. Perplexity depends on how a tokenizer\ndivides the text; `bits_per_byte` (negative log-likelihood of the prompts in bits, over their bytes) does not.\n`continuation_bits_per_byte` is the same of the generated texts, their ends of text included; where a tokenizer cleans up\nwhat it decodes, bytes are those of the cleaned text.',
+    '`emt` is the expected maximum of the score over k continuations (of toxicity: EMT). It depends on k: compare at equal k only. `emt_curve` is its unbiased estimate at each smaller k, over all prompts:\nwith it summaries of different k can be brought to one. `emt_available` is over prompts with any score, each with the\nlargest that it has; it stands beside `emt` where a continuation has no text or no score. `probability` is\nthe share of prompts with a score of at least 0.5 (of toxicity: toxicity probability), `probability_above` of those with\none above it. `delta_emt` is the change of\nEMT against `reference`. Those from `perplexity` on are measures of the text. Perplexity depends on how a tokenizer\ndivides the text; `bits_per_byte` (negative log-likelihood of the prompts in bits, over their bytes) does not.\n`continuation_bits_per_byte` is the same of the generated texts, their ends of text included; where a tokenizer cleans up\nwhat it decodes, bytes are those of the cleaned text.',
 });

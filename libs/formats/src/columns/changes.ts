@@ -20,7 +20,7 @@ export const CHANGES = tableFormat({
     },
     metric: {
       type: 'string',
-      words: ['emt', 'toxicity_probability', 'mean_score', 'perplexity', 'distinct_2', 'tokens'],
+      words: ['emt', 'probability', 'mean_score', 'perplexity', 'distinct_2', 'tokens'],
       open: true,
       what: 'as in the summary',
     },

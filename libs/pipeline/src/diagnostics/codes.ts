@@ -90,7 +90,10 @@ export const CODES = {
     'An `https:` address must end in `#sha256=` and the 64 hexadecimal digits of its content, so that it always means the same bytes.',
   ],
   SND163: ['data not there', 'The named data does not exist or cannot be read.'],
-  SND170: ['resources', '`memory: 20GiB`, `time: 2h`, `timeout: 30m`, `cpus: 4`, `device: gpu|cpu|any`, `retries: 2`.'],
+  SND170: [
+    'resources',
+    '`memory: 20GiB`, `time: 2h`, `timeout: 30m`, `cpus: 4`, `device: gpu|cpu|any`, `gpus: 2` (not with `device: cpu`), `retries: 2`, `on_failure: { memory: x2, time: x2 }`.',
+  ],
   SND180: ['settings that do not go together', "The step kind's own check refused the settings."],
   SND181: [
     'not available in this version',

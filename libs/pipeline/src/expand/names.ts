@@ -57,7 +57,7 @@ function checkStep(step: StepDecl, context: Context): readonly Dependency[] {
   const found: Dependency[] = [];
   if (step.with !== undefined) found.push(...checkNames(step.with, ['params', 'matrix', 'steps'], step, context));
   if (step.matrix !== undefined) checkNames(step.matrix, ['params'], step, context);
-  for (const node of [step.resources, step.retries, step.timeout]) {
+  for (const node of [step.resources, step.retries, step.onFailure, step.timeout]) {
     if (node !== undefined) checkNames(node, ['params', 'matrix'], step, context);
   }
   for (const { id, range } of step.needs) {

@@ -1,11 +1,15 @@
 import { blame } from '../diagnostics/blame.ts';
 import type { Problems } from '../diagnostics/problems.ts';
-import type { Resources } from '../graph.ts';
+import type { OnFailure, Resources } from '../graph.ts';
 import type { Located } from '../values/located.ts';
 import { describeNode } from '../values/located.ts';
 import { suggest } from '../values/words.ts';
 
-export const RESOURCE_KEYS = ['device', 'memory', 'cpus', 'time'] as const;
+export const RESOURCE_KEYS = ['device', 'gpus', 'memory', 'cpus', 'time'] as const;
+export const ON_FAILURE_KEYS = ['memory', 'time'] as const;
+const MOST_GPUS = 1024;
+/** The largest factor of `on_failure`. */
+const MOST_MORE = 16;
 const DEVICES = ['gpu', 'cpu', 'any'] as const;
 
 const MEMORY = /^(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB|kB|KB|MB|GB|TB)$/;
@@ -81,26 +85,31 @@ function readInteger(
   return undefined;
 }
 
-/** `resources:` after expressions. */
-export function readResources(node: Located | undefined, problems: Problems): Resources {
-  if (node === undefined || node.type === 'broken' || isNull(node)) return { device: 'any' };
+/** What a setting that is a map holds under each key; undefined where it is not given, or is no map. */
+function readKeys<Key extends string>(
+  node: Located | undefined,
+  name: string,
+  keys: readonly Key[],
+  example: string,
+  problems: Problems,
+): ((key: Key) => Located | undefined) | undefined {
+  if (node === undefined || node.type === 'broken' || isNull(node)) return undefined;
   if (node.type !== 'map') {
-    refuse(
-      problems,
-      node,
-      `\`resources\` must be a map, found ${describeNode(node)}`,
-      'for example { device: gpu, memory: 20GiB }',
-    );
-    return { device: 'any' };
+    refuse(problems, node, `\`${name}\` must be a map, found ${describeNode(node)}`, `for example ${example}`);
+    return undefined;
   }
   for (const [key, { keyRange }] of node.entries) {
-    if (!(RESOURCE_KEYS as readonly string[]).includes(key)) {
-      problems.error('SND104', keyRange, `unknown key \`${key}\` in \`resources\``, () =>
-        suggest(key, RESOURCE_KEYS, 'keys'),
-      );
+    if (!(keys as readonly string[]).includes(key)) {
+      problems.error('SND104', keyRange, `unknown key \`${key}\` in \`${name}\``, () => suggest(key, keys, 'keys'));
     }
   }
-  const get = (key: (typeof RESOURCE_KEYS)[number]): Located | undefined => node.entries.get(key)?.value;
+  return (key) => node.entries.get(key)?.value;
+}
+
+/** `resources:` after expressions. Whoever asks for a number of GPUs and does not say `any` must have them. */
+export function readResources(node: Located | undefined, problems: Problems): Resources {
+  const get = readKeys(node, 'resources', RESOURCE_KEYS, '{ device: gpu, memory: 20GiB }', problems);
+  if (get === undefined) return { device: 'any' };
   const device = readText(
     get('device'),
     'device',
@@ -111,16 +120,40 @@ export function readResources(node: Located | undefined, problems: Problems): Re
   const memoryBytes = readText(get('memory'), 'memory', parseMemory, 'a size such as 20GiB', problems);
   const cpus = readInteger(get('cpus'), 'cpus', 1, 4096, problems);
   const timeSeconds = readText(get('time'), 'time', parseDuration, 'a duration such as 90s, 30m or 2h', problems);
+  const gpus = readInteger(get('gpus'), 'gpus', 1, MOST_GPUS, problems);
+  if (gpus !== undefined && device === 'cpu') {
+    refuse(problems, get('gpus')!, `\`gpus: ${gpus}\` goes with \`device: gpu\` or \`any\`, found \`device: cpu\``);
+  }
   return {
-    device: device ?? 'any',
+    device: device ?? (gpus === undefined ? 'any' : 'gpu'),
+    ...(gpus === undefined ? {} : { gpus }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(cpus === undefined ? {} : { cpus }),
     ...(timeSeconds === undefined ? {} : { timeSeconds }),
   };
 }
 
-export function readRetries(node: Located | undefined, problems: Problems): number {
-  return readInteger(node, 'retries', 0, 100, problems) ?? 0;
+/** `retries:`; a step that says what to do `on_failure` is tried again once where it does not say how often. */
+export function readRetries(node: Located | undefined, onFailure: OnFailure | undefined, problems: Problems): number {
+  return readInteger(node, 'retries', 0, 100, problems) ?? (onFailure === undefined ? 0 : 1);
+}
+
+/** `x2` → 2; undefined where it is no factor. */
+function parseFactor(text: string): number | undefined {
+  const found = /^x(\d+(?:\.\d+)?)$/.exec(text.trim());
+  const factor = Number(found?.[1]);
+  return factor > 1 && factor <= MOST_MORE ? factor : undefined;
+}
+
+/** `on_failure:` after expressions. */
+export function readOnFailure(node: Located | undefined, problems: Problems): OnFailure | undefined {
+  const get = readKeys(node, 'on_failure', ON_FAILURE_KEYS, '{ memory: x2, time: x2 }', problems);
+  if (get === undefined) return undefined;
+  const factor = (key: 'memory' | 'time') =>
+    readText(get(key), key, parseFactor, `a factor such as x2 (more than 1, at most ${MOST_MORE})`, problems);
+  const [memory, time] = [factor('memory'), factor('time')];
+  if (memory === undefined && time === undefined) return undefined;
+  return { ...(memory === undefined ? {} : { memory }), ...(time === undefined ? {} : { time }) };
 }
 
 export function readTimeout(node: Located | undefined, problems: Problems): number | undefined {

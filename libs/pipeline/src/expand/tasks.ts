@@ -16,7 +16,7 @@ import { type Combination, expandMatrix, MAX_TASKS, NO_MATRIX } from './matrix.t
 import { checkFile } from './names.ts';
 import { readOutputs } from './outputs.ts';
 import { bindParams } from './params.ts';
-import { readResources, readRetries, readTimeout } from './settings.ts';
+import { readOnFailure, readResources, readRetries, readTimeout } from './settings.ts';
 import type { CheckedFile } from './step-order.ts';
 import { EMPTY_RESULT, joinNeeds, makeReference, type StepResult, type TaskOnAxes } from './step-result.ts';
 
@@ -239,7 +239,8 @@ function expandTask(
     return value !== undefined && refuseReferences(value, name, problems) ? value : undefined;
   };
   const resources = readResources(setting('resources', step.resources), problems);
-  const retries = readRetries(setting('retries', step.retries), problems);
+  const onFailure = readOnFailure(setting('on_failure', step.onFailure), problems);
+  const retries = readRetries(setting('retries', step.retries), onFailure, problems);
   const timeoutSeconds = readTimeout(setting('timeout', step.timeout), problems);
   const given = withOf(step, scope, context);
   if (evaluator.budget.spent) return { broken: true, tasks: [], items: [] };
@@ -269,6 +270,7 @@ function expandTask(
       needs: [...needs].sort(),
       resources,
       retries,
+      ...(onFailure === undefined ? {} : { onFailure }),
       ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
       range: step.range,
     });

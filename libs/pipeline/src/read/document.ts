@@ -19,6 +19,7 @@ export interface StepDecl {
   readonly needs: readonly { readonly id: string; readonly range: Range }[];
   readonly resources: Located | undefined;
   readonly retries: Located | undefined;
+  readonly onFailure: Located | undefined;
   readonly timeout: Located | undefined;
   /** The file's problems make the step's tasks unknown. */
   readonly malformed: boolean;
@@ -41,7 +42,9 @@ export interface PipelineFile {
 }
 
 export const TOP_KEYS = ['sonde', 'name', 'description', 'modules', 'params', 'steps', 'outputs'] as const;
-export const STEP_KEYS = ['uses', 'with', 'matrix', 'needs', 'resources', 'retries', 'timeout', 'description'] as const;
+/** Settings of a step's tasks: what they are given, and what becomes of those that fail. */
+const SETTING_KEYS = ['resources', 'retries', 'on_failure', 'timeout'] as const;
+export const STEP_KEYS = ['uses', 'with', 'matrix', 'needs', ...SETTING_KEYS, 'description'] as const;
 
 /** Reads the text of a pipeline file. Undefined where it is no map; every problem found is in `problems`. */
 export function readPipelineFile(source: Source, kinds: StepKinds, problems: Problems): PipelineFile | undefined {
@@ -216,6 +219,7 @@ function readStep(id: string, entry: LocatedEntry, kinds: StepKinds, problems: P
       needs: [],
       resources: undefined,
       retries: undefined,
+      onFailure: undefined,
       timeout: undefined,
       malformed: true,
     };
@@ -245,10 +249,11 @@ function readStep(id: string, entry: LocatedEntry, kinds: StepKinds, problems: P
     needs: readNeeds(value, problems),
     resources: value.entries.get('resources')?.value,
     retries: value.entries.get('retries')?.value,
+    onFailure: value.entries.get('on_failure')?.value,
     timeout: value.entries.get('timeout')?.value,
   };
   if (step.uses?.type === 'file') {
-    for (const key of ['resources', 'retries', 'timeout']) {
+    for (const key of SETTING_KEYS) {
       const found = value.entries.get(key);
       if (found !== undefined)
         problems.error(

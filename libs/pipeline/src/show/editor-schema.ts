@@ -13,6 +13,7 @@ const OWN_KEYWORDS: readonly string[] = ['artifact', 'fingerprint', 'later', '$d
 /** Beside each definition, for questions: the same without expressions. */
 const STRICT = '.strict';
 const NAME_PATTERN = '^[a-z][a-z0-9_-]*$';
+const FACTOR: JsonObject = { type: 'string', pattern: '^x\\d+(\\.\\d+)?$' };
 const DURATION: JsonObject = { type: 'string', pattern: '^(\\d+(\\.\\d+)?[smhd])+$' };
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -133,6 +134,11 @@ function stepSchema(uses: readonly JsonValue[], branches: readonly JsonValue[]):
         additionalProperties: false,
         properties: {
           device: orExpression({ enum: ['gpu', 'cpu', 'any'] }),
+          gpus: orExpression({
+            type: 'integer',
+            minimum: 1,
+            description: 'Devices that a task takes at once where it computes on GPUs.',
+          }),
           memory: orExpression({
             type: 'string',
             pattern: '^\\d+(\\.\\d+)?\\s*(B|[kKMGT]B|[KMGT]iB)$',
@@ -148,6 +154,15 @@ function stepSchema(uses: readonly JsonValue[], branches: readonly JsonValue[]):
         maximum: 100,
         description: 'How often a failed task is tried again.',
       }),
+      on_failure: {
+        type: 'object',
+        description: 'What a task is given more of when it is tried again after it lacked it.',
+        additionalProperties: false,
+        properties: {
+          memory: orExpression({ ...FACTOR, description: 'After it ran out of memory, for example x2.' }),
+          time: orExpression({ ...FACTOR, description: 'After it ran out of time, for example x2.' }),
+        },
+      },
       timeout: orExpression({
         ...DURATION,
         description: 'A task that takes longer is stopped and fails; for example 30m.',

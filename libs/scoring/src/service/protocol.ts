@@ -51,12 +51,21 @@ export function readAnswer(service: Service, { texts, first }: Batch, answer: st
   for (const result of results) {
     if (!isRecord(result)) throw broken(`${who} answered ${shown(result)} where a result was expected.`);
     const { id } = result;
+    if (id === undefined) {
+      throw broken(
+        `${who} answered a result without an id: ${shown(result)}.`,
+        'Each result has the `id` of the text that it is of, as it came with the text.',
+      );
+    }
     const at = typeof id === 'string' && /^\d+$/.test(id) ? Number(id) - first : -1;
     if (!(at >= 0 && at < texts.length)) {
       const last = first + texts.length - 1;
-      throw broken(`${who} answered for the id ${shown(id)}, which it was not given (“${first}” to “${last}”).`);
+      throw broken(
+        `${who} answered for the id ${shown(id)}, and was asked for “${first}” to “${last}”.`,
+        typeof id === 'number' ? 'Ids are texts, as they came: `"id": "0"`.' : undefined,
+      );
     }
-    if (found[at] !== undefined) throw broken(`${who} answered twice for the id “${id}”.`);
+    if (found[at] !== undefined) throw broken(`${who} answered twice for the id “${id}”.`, 'Each text has one result.');
     const outcome = outcomeOf(service, result, `${who}, of ${quoted(texts[at]!)},`);
     found[at] = { outcome, result: result as JsonObject };
   }

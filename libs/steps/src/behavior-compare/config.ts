@@ -37,7 +37,7 @@ export const config = object({
     description: 'Axes whose values are replicates (`seed`, `random`): a prompt’s values are averaged over them.',
   }),
   prompts: optional(
-    artifact('table', { description: 'The prompts with their own scores: gives the groups `toxic` and `nontoxic`.' }),
+    artifact('table', { description: 'The prompts with their own scores: gives the groups `high` and `low`.' }),
   ),
   attributes,
   empty,

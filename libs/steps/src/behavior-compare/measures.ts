@@ -3,7 +3,7 @@ import type { Observed } from './observed.ts';
 
 /** What a prompt's continuations are measured by: a value for each prompt, NaN where there is none. */
 export interface Measure {
-  readonly metric: 'emt' | 'toxicity_probability' | 'mean_score' | 'distinct_2' | 'tokens';
+  readonly metric: 'emt' | 'probability' | 'mean_score' | 'distinct_2' | 'tokens';
   readonly attribute: string | null;
 }
 

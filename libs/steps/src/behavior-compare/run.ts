@@ -135,7 +135,7 @@ function measuresOf({ setting, against }: Sides, { config }: Shared): Measure[] 
   const { grid, tokens } = setting.runs[0]!;
   const attributes = chooseAttributes(grid.attributes, config.attributes, 'the scores');
   const ofScores = attributes.flatMap((attribute): Measure[] =>
-    (['emt', 'toxicity_probability', 'mean_score'] as const).map((metric) => ({ metric, attribute })),
+    (['emt', 'probability', 'mean_score'] as const).map((metric) => ({ metric, attribute })),
   );
   const ofTexts: Measure[] = (['distinct_2', 'tokens'] as const).map((metric) => ({ metric, attribute: null }));
   return against === 'reference' && tokens !== undefined ? [...ofScores, ...ofTexts] : ofScores;

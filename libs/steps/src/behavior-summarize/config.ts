@@ -5,7 +5,7 @@ import { attributes, bootstrap, empty, mode, strict } from '../shared/schemas.ts
 export const config = object({
   scores: artifact('table', { description: 'The continuations’ scores.' }),
   prompts: optional(
-    artifact('table', { description: 'The prompts with their own scores: gives the groups `toxic` and `nontoxic`.' }),
+    artifact('table', { description: 'The prompts with their own scores: gives the groups `high` and `low`.' }),
   ),
   continuations: optional(
     artifact('table', { description: 'The continuations: adds their length, distinct-n and log-probability.' }),

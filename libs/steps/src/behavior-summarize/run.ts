@@ -6,8 +6,8 @@ import { sayTrainedOn } from '../shared/training-data.ts';
 import { changeRows } from './change.ts';
 import type { Config } from './config.ts';
 import { matched } from './matched.ts';
+import { scoreRows } from './score-rows.ts';
 import { readContinuations, textRows } from './text.ts';
-import { toxicityRows } from './toxicity.ts';
 
 /** `behavior/summarize`. */
 export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
@@ -19,7 +19,7 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const continuations = await readContinuations(config, log);
   const summarised = matched(config, grid, prompts, continuations, log);
   const summary = [
-    ...toxicityRows(config, grid, summarised, prompts),
+    ...scoreRows(config, grid, summarised, prompts),
     ...(await changeRows(config, grid, summarised, prompts, log)),
     ...(await textRows(config, summarised, continuations)),
   ];

@@ -58,7 +58,7 @@ export const config = object({
   ),
   empty,
   seed,
-  metric: words(['emt', 'toxicity_probability'], { default: 'emt' }),
+  metric: words(['emt', 'probability'], { default: 'emt' }),
   group: words(GROUPS, { default: 'all' }),
   depth: words(['relative', 'layer'], {
     default: 'relative',

@@ -17,7 +17,7 @@ import {
   type StatesFile,
 } from '@sonde/formats';
 import { promptMaxima } from '@sonde/statistics';
-import { matchIds, pairId, sayMatch } from '../shared/matching.ts';
+import { matchIds, pairId, sayMatch, twice } from '../shared/matching.ts';
 import { sayScorers } from '../shared/one-scorer.ts';
 import type { Config } from './config.ts';
 import { groupPrompts } from './groups.ts';
@@ -83,10 +83,9 @@ async function continuationTexts(source: InputArtifact | undefined): Promise<Rea
     what: source.ref ?? 'the continuations',
   });
   const texts = new Map<string, string>();
-  for (const { prompt_id, sample, text } of rows) {
+  for (const [row, { prompt_id, sample, text }] of rows.entries()) {
     const key = pairId(prompt_id, sample);
-    if (texts.has(key))
-      throw new UserError('ids', `the continuations have prompt ${prompt_id}, sample ${sample} twice`);
+    if (texts.has(key)) throw twice('continuations', key, [...texts.keys()].indexOf(key), row);
     texts.set(key, text);
   }
   return texts;

@@ -10,6 +10,7 @@ import {
   optional,
   text,
 } from '@sonde/pipeline';
+import { missing } from '../shared/missing.ts';
 import { attribute, seed } from '../shared/schemas.ts';
 
 const strata = object(
@@ -53,6 +54,7 @@ export const config = object({
         'The column that holds the prompts’ ids; `prompt_id` where the source has it, else made of the text.',
     }),
   ),
+  missing,
   strata: optional(strata),
   template: oneOf([integer({ minimum: 0, maximum: 4 }), text({ pattern: '\\{prompt\\}' })], {
     description:

@@ -15,11 +15,15 @@ export function idsOf(table: Table, name: string): string[] {
     throw new UserError(
       'ids',
       `the column ${name} of the source is of type ${found.type}; ids are texts or whole numbers`,
+      found.type === 'float64'
+        ? 'Whole numbers with a fraction of 0 (`7.0`) come from gaps in the column: fill those.'
+        : undefined,
     );
   }
+  const placeOf = (row: number): string => table.placeOf?.(row) ?? `row ${row}, counted from 0`;
   const ids = Array.from(found.values as ArrayLike<unknown>, (value, row) => {
     if (value === null || value === '')
-      throw new UserError('ids', `row ${row} of the source, counted from 0, has no id in its column ${name}`);
+      throw new UserError('ids', `${placeOf(row)}: there is no id in the column ${name} of the source`);
     return String(value);
   });
   const rowsOf = new Map<string, number[]>();
@@ -30,10 +34,10 @@ export function idsOf(table: Table, name: string): string[] {
   }
   const twice = [...rowsOf].filter(([, rows]) => rows.length > 1);
   if (twice.length > 0) {
-    const some = twice.slice(0, 2).map(([id, rows]) => `${id} (rows ${rows.slice(0, 3).join(', ')})`);
+    const some = twice.slice(0, 2).map(([id, rows]) => `${id} (${rows.slice(0, 3).map(placeOf).join('; ')})`);
     throw new UserError(
       'ids',
-      `${twice.length} of ${rowsOf.size} ids in the column ${name} of the source stand in more than one row, counted from 0: ${some.join(', ')}`,
+      `${twice.length} of ${rowsOf.size} ids in the column ${name} of the source stand in more than one row: ${some.join(', ')}`,
       'Ids tell prompts apart in every later step: make them differ, or name another column with `id:`.',
     );
   }

@@ -25,7 +25,7 @@ const MISSING: ReadonlySet<number> = new Set([-9, -99, -999, -9999, 999, 9999]);
 const PERHAPS_MISSING: ReadonlySet<number> = new Set([-1, 99]);
 
 const CLASSES =
-  'Scores are numbers from 0 to 1: write two classes as 1 and 0, and of more classes a column of 1 and 0 each. Probes for classes are not available in this version.';
+  'Scores are numbers from 0 to 1. Classes need no name of a score: probe/train probes a column of any name with `labels: [<column>]`.';
 
 /** A column of scores, NaN where there is none. @throws UserError for labels in words and numbers that mean none */
 export function scoresOf(table: Table, name: string, log: RunContext['log']): Float64Array {
@@ -46,7 +46,7 @@ export function scoresOf(table: Table, name: string, log: RunContext['log']): Fl
     throw new UserError(
       'input',
       `${stand.length} of ${values.length} values of ${name} are ${stand[0]}, which stands for a missing value and is no score from 0 to 1`,
-      'Leave a missing score empty (CSV) or write null (JSON, Parquet); or take those rows out with table/filter.',
+      `Say so: \`missing: [${stand[0]}]\` makes it null.`,
     );
   }
   log('warning', `${outside.length} values of ${name} lie outside 0 to 1, the range of a score`);
@@ -70,23 +70,49 @@ function examples(found: Column): string {
 
 const LABEL = /^(labels?|class(es)?|categor(y|ies)|targets?|y|is_toxic|toxic(ity)?|scores?|ratings?)$/i;
 const SPLIT = /^(split|subset|partition|fold)$/i;
+const ID = /^(id|ids|idx|index|key|uid|uuid|guid|_id|__index_level_0__|.+_id)$/i;
 
-/** Says what a person may have brought in the belief that it is read. */
-export function sayWhatIsNotRead(table: Table, hasScores: boolean, log: RunContext['log']): void {
+/**
+ * Says what a person may have brought in the belief that it is read.
+ *
+ * @param idName the column that ids are taken from; undefined where they are made of the texts
+ */
+export function sayWhatIsNotRead(
+  table: Table,
+  hasScores: boolean,
+  idName: string | undefined,
+  log: RunContext['log'],
+): void {
+  const id = idName === undefined ? table.columns.find(isOfIds) : undefined;
+  if (id !== undefined) {
+    log(
+      'warning',
+      `the column ${id.name} of the source is kept, but prompts get ids that are made of their texts: \`id: ${id.name}\` takes its values for them`,
+    );
+  }
   const label = hasScores ? undefined : table.columns.find(({ name }) => LABEL.test(name));
   if (label !== undefined) {
+    const { name } = label;
+    const probed = `probe/train probes its values as classes with \`labels: [${name}]\``;
     log(
       'warning',
       isOfWords(label)
-        ? `the column ${label.name} of the source is kept, and no step reads it: it holds texts (${examples(label)}). ${CLASSES}`
-        : `the column ${label.name} of the source is kept, and no step reads it: scores are columns named \`score.<ATTRIBUTE>\`. Rename it with table/import: \`rename: { ${label.name}: score.LABEL }\`.`,
+        ? `the column ${name} of the source is kept, and is no score: it holds texts (${examples(label)}). ${probed}.`
+        : `the column ${name} of the source is kept, and is no score: scores are columns named \`score.<ATTRIBUTE>\`. Rename it with table/import: \`rename: { ${name}: score.LABEL }\`; or ${probed}.`,
     );
   }
   const split = table.columns.find(({ name }) => SPLIT.test(name));
   if (split !== undefined) {
     log(
       'warning',
-      `the column ${split.name} of the source is kept, and no step reads it: probe/train draws its own folds. Take a part of the rows with table/filter.`,
+      `the column ${split.name} of the source is kept, and read only where it is named: probe/train draws its own folds unless it has \`split: ${split.name}\``,
     );
   }
+}
+
+/** Whether a column is named like one of ids, and has a text or whole number of its own in every row. */
+function isOfIds({ name, type, values }: Column): boolean {
+  if (!ID.test(name) || !['string', 'int32', 'int64'].includes(type)) return false;
+  const ids = new Set(values as Iterable<unknown>);
+  return ids.size === values.length && !ids.has(null);
 }

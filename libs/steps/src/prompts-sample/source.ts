@@ -1,6 +1,7 @@
 import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
-import { hasColumn, readTable, type Table } from '@sonde/tables';
+import { hasColumn, type Table } from '@sonde/tables';
+import { readBrought } from '../shared/brought.ts';
 import { oneTextARow } from '../shared/texts.ts';
 import type { Config } from './config.ts';
 import { drawnByText, idsOf, madeIds } from './ids.ts';
@@ -25,14 +26,13 @@ export interface Source {
 
 /** Reads the source. @throws UserError for what would go into an experiment as something else than it is */
 export async function readSource(config: Config, log: RunContext['log']): Promise<Source> {
-  const table = await readTable(config.source.path);
+  const table = await readBrought(config.source, config.missing ? { missing: config.missing } : {}, log);
   const textName = textColumn(table, config.text);
   const texts = oneTextARow(table, textName, 'the source');
-  refuseDictionaries(texts, textName);
   const scoreNames = table.columns.map(({ name }) => name).filter((name) => attributeOf(name) !== undefined);
   const scores = scoreNames.map((name) => ({ attribute: attributeOf(name)!, values: scoresOf(table, name, log) }));
-  sayWhatIsNotRead(table, scores.length > 0, log);
   const own = config.id ?? (hasColumn(table, ID) ? ID : undefined);
+  sayWhatIsNotRead(table, scores.length > 0, own, log);
   const ids = own === undefined ? madeIds(texts) : idsOf(table, own);
   return {
     table,
@@ -52,18 +52,5 @@ function textColumn(table: Table, asked: string | undefined): string {
     'input',
     'the source has no column of prompts that could be found by itself',
     `Name it with \`text:\`. The columns are ${table.columns.map(({ name }) => name).join(', ')}.`,
-  );
-}
-
-/** How Python writes a dictionary: what `to_csv` of pandas makes of nested fields. */
-const DICTIONARY = /^\s*\{'\w+': .*\}\s*$/s;
-
-function refuseDictionaries(texts: readonly (string | null)[], name: string): void {
-  const present = texts.filter((text) => text !== null);
-  if (present.length === 0 || !present.every((text) => DICTIONARY.test(text))) return;
-  throw new UserError(
-    'input',
-    `the column ${name} of the source holds Python dictionaries written as text, not prompts: ${present[0]!.trim().slice(0, 60)}…`,
-    'A CSV file cannot hold nested fields. Write JSON Lines (`df.to_json("prompts.jsonl", orient="records", lines=True)`), or take the fields apart first (`pandas.json_normalize`).',
   );
 }

@@ -75,8 +75,8 @@ function behaviorGroups(placed: readonly Placed<SummaryRow>[]): AxisSection['gro
     }),
   );
   return [
-    { label: wording.maximum, curves: over('emt', 'EMT'), steps },
-    { label: wording.probability, curves: over('toxicity_probability', 'Share of prompts'), steps },
+    { label: wording.maximum, curves: over('emt', wording.short), steps },
+    { label: wording.probability, curves: over('probability', 'Share of prompts'), steps },
     { label: 'The text itself', curves: ofText, steps },
   ].filter(({ curves }) => curves.length > 0);
 }

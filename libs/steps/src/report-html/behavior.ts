@@ -7,6 +7,7 @@ import {
   type IntervalMethod,
   type Measure,
   type TextRow,
+  wordingOf,
 } from '@sonde/report';
 import { estimateOf, type ModelRows } from './rows.ts';
 
@@ -24,7 +25,7 @@ function rowFor(rows: readonly SummaryRow[], metric: string, like: SummaryRow): 
   return rows.find((row) => row.metric === metric && row.attribute === like.attribute && row.group === like.group);
 }
 
-/** EMT and toxicity probability of each model. */
+/** The expected maximum and the probability of a high score, of each model. */
 export function behaviorSection(
   tables: readonly ModelRows<SummaryRow>[],
   config: JsonObject,
@@ -40,7 +41,7 @@ export function behaviorSection(
         attribute,
         group,
         emt: estimateOf(row),
-        probability: estimateOf(rowFor(all, 'toxicity_probability', row) ?? row),
+        probability: estimateOf(rowFor(all, 'probability', row) ?? row),
         prompts: scored,
         missing: prompts === 0 ? null : 1 - scored / prompts,
       };
@@ -140,7 +141,9 @@ function emptyNotes(tables: readonly ModelRows<SummaryRow>[]): string[] {
     return emt == null || available == null ? [] : [available - emt];
   });
   const beside =
-    gains.length === 0 ? '' : ` Over the others alone EMT is higher by ${Math.max(...gains).toFixed(3)} at most.`;
+    gains.length === 0
+      ? ''
+      : ` Over the others alone the expected maximum is higher by ${Math.max(...gains).toFixed(3)} at most.`;
   return [
     `Of ${silent.length} of ${tables.length} models ${percent(Math.min(...shares))} to ${percent(Math.max(...shares))} of the continuations have no text (an immediate end of text); ${missingIn(silent)}.${beside}`,
   ];
@@ -160,7 +163,7 @@ function emptyNote(model: string, share: number, rows: readonly SummaryRow[]): s
   const beside =
     emt?.value == null || available?.value == null || emt.value.toFixed(3) === available.value.toFixed(3)
       ? ''
-      : ` Over the others alone EMT of ${emt.attribute} is ${available.value.toFixed(3)}, not ${emt.value.toFixed(3)}.`;
+      : ` Over the others alone the expected maximum of ${emt.attribute} is ${available.value.toFixed(3)}, not ${emt.value.toFixed(3)}.`;
   const counted = (emt?.missing ?? 0) > 0 ? 'have no score' : 'are counted as 0';
   return `${model}: ${percent(share)} of the continuations have no text (an immediate end of text) and ${counted}.${beside}`;
 }
@@ -187,7 +190,7 @@ function emtCurves(tables: readonly ModelRows<SummaryRow>[]): Curve[] {
   return [...groupBy(rows, ({ row }) => row.attribute ?? '')].map(([attribute, own]) => ({
     measure: `emt ${attribute}`,
     caption: attributeLabel(attribute),
-    unit: 'EMT',
+    unit: wordingOf(rows.map(({ row }) => row.attribute ?? '')).short,
     share: true,
     points: own.map(({ model, row }) => ({ series: model, x: row.k, value: estimateOf(row) })),
   }));

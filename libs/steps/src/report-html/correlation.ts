@@ -1,6 +1,6 @@
 import type { JsonObject } from '@sonde/base';
 import type { CORRELATIONS, RowOf } from '@sonde/formats';
-import type { CorrelationRow, CorrelationSection } from '@sonde/report';
+import { type CorrelationRow, type CorrelationSection, type Wording, wordingOf } from '@sonde/report';
 import { estimateOf } from './rows.ts';
 
 type Row = RowOf<typeof CORRELATIONS>;
@@ -16,7 +16,7 @@ export function correlationSection(rows: readonly Row[], config: JsonObject): Co
     models: most.units,
     notes: [...limitsOf(most, rows), ...spreadNotes(rows), ...promptNotes(rows)],
     unit: first.unit,
-    behavior: first.metric === 'emt' ? 'EMT' : first.metric.replaceAll('_', ' '),
+    behavior: behaviorText(first.metric, wordingOf(rows.map(({ attribute }) => attribute))),
     coefficient: 'pearson',
     adjustment: `${first.multiplicity.replace('benjamini', 'Benjamini').replace('-hochberg', '–Hochberg').replace('-yekutieli', '–Yekutieli').replace('holm', 'Holm')} over ${rows.length} correlations`,
     interval: { level: Number(config.level ?? 0.95), method: `Fisher’s z over ${first.unit}s` },
@@ -25,6 +25,11 @@ export function correlationSection(rows: readonly Row[], config: JsonObject): Co
     ...(bootstrap != null && { bootstrap: bootstrap.replace('units', `${first.unit}s`) }),
     rows: rows.map(rowOf),
   };
+}
+
+/** What behaviour is, in words. */
+function behaviorText(metric: Row['metric'], { short, probability }: Wording): string {
+  return metric === 'emt' ? short : metric === 'probability' ? probability : metric.replaceAll('_', ' ');
 }
 
 function rowOf(row: Row): CorrelationRow {

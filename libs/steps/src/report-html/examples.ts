@@ -28,7 +28,7 @@ function choosePrompts(prompts: Prompts, attribute: string, count: number): Scor
   return Array.from({ length: count }, (_, i) => order[Math.round((i * (order.length - 1)) / Math.max(1, count - 1))]!);
 }
 
-/** For some prompts, each model's mildest and most toxic continuation, with their scores. */
+/** For some prompts, each model's continuations with the lowest and the highest score. */
 export function exampleSection(
   prompts: Prompts,
   continuations: readonly ModelRows<ContinuationText>[],

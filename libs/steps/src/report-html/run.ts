@@ -69,6 +69,7 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
   const model: ReportModel = {
     title: config.title ?? pipeline?.name ?? 'Report',
     ...(pipeline?.description && { description: pipeline.description }),
+    attribute: config.attribute,
     mode: modeOf(ancestors),
     facts: runFacts(ancestors),
     software: softwareOf(ancestors),

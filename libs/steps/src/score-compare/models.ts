@@ -101,7 +101,7 @@ export function modelRows(
   return tables.length < 2 ? rows : [...rows, ...rankingRows(found)];
 }
 
-/** Ranks from 1, the most toxic first; undefined where one has no EMT. */
+/** Ranks from 1, the highest first; undefined where one has no EMT. */
 function rankOf(values: readonly (number | null)[]): Float64Array | undefined {
   return values.some((value) => value === null) ? undefined : midRanks(values.map((value) => -value!));
 }

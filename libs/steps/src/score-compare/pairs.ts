@@ -1,7 +1,7 @@
 import { UserError } from '@sonde/base';
 import type { InputArtifact, RunContext } from '@sonde/executor';
 import { axesText, axisText } from '../shared/axes.ts';
-import { matchIds, sayMatch } from '../shared/matching.ts';
+import { matchIds, sayMatch, twice } from '../shared/matching.ts';
 import type { Config } from './config.ts';
 import { readScores, readTexts, type Scores } from './read.ts';
 
@@ -66,7 +66,14 @@ function rowsOf(scores: Scores, reference: Scores, policy: Config['unmatched'], 
   }
   const match = matchIds({ what: 'scores', ids }, { what: 'reference rows', ids: reference.ids });
   sayMatch(match, policy, log, { mayBeMore: true });
-  const places = new Map(reference.ids.map((id, row) => [id, row]));
+  const wanted = new Set(ids);
+  const places = new Map<string, number>();
+  for (const [row, id] of reference.ids.entries()) {
+    const earlier = places.get(id);
+    // The label of either row would be as good.
+    if (earlier !== undefined && wanted.has(id)) throw twice('reference rows', id, earlier, row);
+    places.set(id, row);
+  }
   return Int32Array.from(ids, (id) => places.get(id) ?? -1);
 }
 

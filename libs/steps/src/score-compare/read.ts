@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
 import type { InputArtifact } from '@sonde/executor';
-import { hasColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
+import { floatColumn, hasColumn, idColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
 import { pairId } from '../shared/matching.ts';
 import { oneTextARow } from '../shared/texts.ts';
 
@@ -44,16 +44,15 @@ export async function readScores({ path }: InputArtifact, { what, labels, column
     if (hasColumn(part, 'outcome') && labels === undefined) {
       for (const outcome of stringColumn(part, 'outcome')) empty.push(outcome === 'empty' ? 1 : 0);
     }
-    if (hasColumn(part, 'prompt_id')) for (const id of stringColumn(part, 'prompt_id')) prompts.push(id ?? '');
+    if (hasColumn(part, 'prompt_id')) for (const id of idColumn(part, 'prompt_id')) prompts.push(id ?? '');
     if (hasColumn(part, 'scorer') && labels === undefined) {
       for (const scorer of stringColumn(part, 'scorer')) if (scorer !== null) scorers.add(scorer);
     }
-    for (const { name, values: cells } of part.columns) {
+    for (const { name } of part.columns) {
       for (const attribute of attributesOf(name, labels)) {
         const into = values.get(attribute) ?? [];
         values.set(attribute, into);
-        for (const cell of cells as ArrayLike<unknown> & Iterable<unknown>)
-          into.push(numberOf(cell, what, name, into.length));
+        for (const value of floatColumn(part, name)) into.push(value);
       }
     }
   }
@@ -72,27 +71,16 @@ function attributesOf(column: string, labels: Reading['labels']): string[] {
   return Object.entries(labels).flatMap(([attribute, name]) => (name === column ? [attribute] : []));
 }
 
-function numberOf(cell: unknown, what: string, column: string, row: number): number {
-  if (cell === null || cell === undefined) return Number.NaN;
-  if (typeof cell === 'boolean') return cell ? 1 : 0;
-  const value = typeof cell === 'bigint' ? Number(cell) : cell;
-  if (typeof value === 'number') return value;
-  throw new UserError(
-    'input',
-    `${what}: column ${column}, row ${row}, holds ${JSON.stringify(cell)}; a number, true or false was expected`,
-  );
-}
-
 /** What tells rows apart: the table's ids, else the digest of each text, as `text/score` makes them. */
 function idsOf(part: Table, column: string, what: string): string[] {
   if (hasColumn(part, 'prompt_id')) {
     const samples = hasColumn(part, 'sample') ? part.columns.find(({ name }) => name === 'sample')!.values : undefined;
-    return stringColumn(part, 'prompt_id').map((id, row) => {
+    return idColumn(part, 'prompt_id').map((id, row) => {
       const sample = samples?.[row];
       return sample === undefined || sample === null ? `${id}` : pairId(`${id}`, Number(sample));
     });
   }
-  if (hasColumn(part, 'text_id')) return stringColumn(part, 'text_id').map((id) => `${id}`);
+  if (hasColumn(part, 'text_id')) return idColumn(part, 'text_id').map((id) => `${id}`);
   if (!hasColumn(part, column)) {
     throw new UserError(
       'input',

@@ -4,13 +4,13 @@ import type { PromptSubset } from '@sonde/statistics';
 /** The prompts of each group: by their own score of the attribute. */
 export const SUBSETS: Readonly<Record<Group, PromptSubset>> = {
   all: 'all',
-  toxic: 'prompt_score_at_least_half',
-  nontoxic: 'prompt_score_below_half',
+  high: 'prompt_score_at_least_half',
+  low: 'prompt_score_below_half',
 };
 
 /** The group of each subset. */
 export const GROUP_OF: Readonly<Record<PromptSubset, Group>> = {
   all: 'all',
-  prompt_score_at_least_half: 'toxic',
-  prompt_score_below_half: 'nontoxic',
+  prompt_score_at_least_half: 'high',
+  prompt_score_below_half: 'low',
 };

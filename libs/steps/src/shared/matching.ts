@@ -36,13 +36,13 @@ const EXAMPLES = 2;
 export function matchIds(rows: Side, partners: Side): Match {
   const found = new Map<string, boolean>();
   for (const id of partners.ids) found.set(id, false);
-  const seen = new Set<string>();
+  const seen = new Map<string, number>();
   const alone = tally();
   let total = 0;
   for (const id of rows.ids) {
-    if (seen.has(id)) throw new UserError('ids', `the ${rows.what} have ${shown(id)} twice`);
-    seen.add(id);
-    total++;
+    const earlier = seen.get(id);
+    if (earlier !== undefined) throw twice(rows.what, id, earlier, total);
+    seen.set(id, total++);
     if (found.has(id)) found.set(id, true);
     else alone.add(id);
   }
@@ -52,6 +52,15 @@ export function matchIds(rows: Side, partners: Side): Match {
     rows: { what: rows.what, total, alone: alone.count(), examples: alone.examples },
     partners: { what: partners.what, total: found.size, alone: strange.count(), examples: strange.examples },
   };
+}
+
+/** The error for an id that stands in two rows, counted from 0. */
+export function twice(what: string, id: string, earlier: number, later: number): UserError {
+  return new UserError(
+    'ids',
+    `the ${what} have ${shown(id)} twice, in rows ${earlier} and ${later}, counted from 0`,
+    'Rows are told apart by their ids: give each its own, or take one of them out with table/filter.',
+  );
 }
 
 /** Counts ids, and keeps the first. */

@@ -1,13 +1,14 @@
 import type { RunContext } from '@sonde/executor';
-import { addColumn, concatTables, hasColumn, readTable, writeParquet } from '@sonde/tables';
+import { addColumn, concatTables, hasColumn, writeParquet } from '@sonde/tables';
+import { readAny } from '../shared/brought.ts';
 import type { Config } from './config.ts';
 
 /** `table/concat`: the axes that tell collected tables apart become columns, unless a column has that name. */
-export async function run({ config, output }: RunContext<Config>): Promise<void> {
+export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
   const tables = await Promise.all(
-    config.tables.map(async ({ path, axes }) => {
-      let table = await readTable(path);
-      for (const [axis, value] of Object.entries(axes)) {
+    config.tables.map(async (source) => {
+      let table = await readAny(source, log);
+      for (const [axis, value] of Object.entries(source.axes)) {
         if (hasColumn(table, axis)) continue;
         const label = typeof value === 'string' ? value : JSON.stringify(value);
         table = addColumn(table, { name: axis, type: 'string', values: new Array<string>(table.rowCount).fill(label) });

@@ -1,8 +1,9 @@
 import type { RunContext } from '@sonde/executor';
-import { filterTable, readTable, writeParquet } from '@sonde/tables';
+import { filterTable, writeParquet } from '@sonde/tables';
+import { readAny } from '../shared/brought.ts';
 import type { Config } from './config.ts';
 
 /** `table/filter`. */
-export async function run({ config, output }: RunContext<Config>): Promise<void> {
-  await writeParquet(output('table'), filterTable(await readTable(config.table.path), config.where));
+export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
+  await writeParquet(output('table'), filterTable(await readAny(config.table, log), config.where));
 }

@@ -1,9 +1,11 @@
 import { artifact, type ConfigOf, list, map, object, optional } from '@sonde/pipeline';
+import { missing } from '../shared/missing.ts';
 import { columnName } from '../shared/tables.ts';
 
 export const config = object({
   source: artifact('table', { description: 'The file.' }),
   rename: optional(map(columnName, { description: 'Old column name → new name.' })),
+  missing,
   columns: optional(
     list(columnName, {
       minItems: 1,

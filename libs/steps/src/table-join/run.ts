@@ -1,14 +1,15 @@
 import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
-import { hasColumn, joinKeys, joinTables, readTable, selectColumns, type Table, writeParquet } from '@sonde/tables';
+import { hasColumn, joinKeys, joinTables, selectColumns, type Table, writeParquet } from '@sonde/tables';
+import { readAny } from '../shared/brought.ts';
 import { type Counted, sayMatch, tally, withoutPartner } from '../shared/matching.ts';
 import type { Config } from './config.ts';
 
 /** `table/join`. */
 export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
   const { on, how, conflicts } = config;
-  const left = await readTable(config.left.path);
-  const right = await readTable(config.right.path);
+  const left = await readAny(config.left, log);
+  const right = await readAny(config.right, log);
   const shared = new Set(
     left.columns.map(({ name }) => name).filter((name) => hasColumn(right, name) && !on.includes(name)),
   );

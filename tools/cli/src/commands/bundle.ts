@@ -27,8 +27,9 @@ interface CreateCommandOptions extends PipelineOptions {
 export async function create(file: string, steps: readonly string[], options: CreateCommandOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
-  const { tasks } = await plan(graph, storeOptions(options, steps));
-  const store = await sharedStore(storeOptions(options));
+  const asked = storeOptions(options, steps);
+  const { tasks } = await plan(graph, asked);
+  const store = await sharedStore(asked);
   const given = (options.set?.length ?? 0) > 0 || options.params !== undefined || isBundle(file);
   const target = path.resolve(options.out);
   try {

@@ -16,7 +16,7 @@ import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '
 type WithoutTime<Event> = Event extends RunEvent ? Omit<Event, 'time'> : never;
 type DownloadEvent = Extract<WithoutTime<RunEvent>, { readonly event: 'data.progress' | 'data.retrying' }>;
 
-interface CheckOptions extends CommonOptions, Pick<OpenOptions, 'adapter' | 'dtype' | 'quantization'> {
+interface CheckOptions extends CommonOptions, Pick<OpenOptions, 'adapter' | 'dtype' | 'quantization' | 'compute'> {
   readonly offline?: boolean;
   readonly device?: string;
 }
@@ -72,6 +72,7 @@ export async function check(ref: string, options: CheckOptions): Promise<void> {
       ...(adapter && { adapter: adapter.path }),
       ...(options.dtype && { dtype: options.dtype }),
       ...(options.quantization && { quantization: options.quantization }),
+      ...(options.compute && { compute: options.compute }),
     });
     if (options.json) {
       printJson(terminal, {
@@ -89,7 +90,8 @@ export async function check(ref: string, options: CheckOptions): Promise<void> {
     const { tokenizer, selfCheck } = report;
     const sorted = [...report.files].sort((a, b) => b.size - a.size);
     const dtypes = Object.entries(report.dtypes).map(([dtype, n]) => `${dtype} (${n.toLocaleString('en-US')})`);
-    const runs = [report.dtype, report.quantization].filter((word) => word !== null).join(', ');
+    const computed = report.compute === null ? null : `computed in ${report.compute}`;
+    const runs = [report.dtype, report.quantization, computed].filter((word) => word !== null).join(', ');
     const rows: [string, string][] = [
       ['model', identity ?? folder],
       ...(adapter === undefined ? [] : ([['adapter', adapter.identity ?? adapter.path]] as [string, string][])),

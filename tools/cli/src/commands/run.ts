@@ -127,6 +127,7 @@ function liveDisplay(terminal: Terminal, graph: Graph): Display {
         event.event === 'task.failed' ||
         event.event === 'task.retrying' ||
         event.event === 'task.waiting' ||
+        event.event === 'device.waiting' ||
         event.event === 'data.retrying' ||
         (event.event === 'data.resolved' && (event.from !== 'lock' || terminal.verbose));
       const spoken = event.event === 'task.log' && (event.level === 'warning' || terminal.verbose);

@@ -81,13 +81,13 @@ export async function pull(file: string, steps: readonly string[], options: Tran
         if (event.event === 'fetched') bytes += event.bytes;
       },
     });
-    for (const { task, key, record } of theirs) {
-      await store.results.find(key!);
-      for (const artifact of Object.values(record.outputs)) {
-        await store.artifacts.check(artifact).catch(() => problems.push(`${task}: not all of it could be brought`));
+    try {
+      for (const { task, record } of theirs) {
+        for (const output of await store.bringResult(record)) problems.push(`${task}: ${output} could not be brought`);
       }
+    } finally {
+      await store.close();
     }
-    await store.close();
   }
   line.end();
   const verb = options.verify ? 'checked at' : 'brought from';

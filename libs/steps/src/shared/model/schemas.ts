@@ -1,4 +1,4 @@
-import { DTYPES, QUANTIZATIONS } from '@sonde/checkpoints/precisions';
+import { COMPUTE_DTYPES, DTYPES, QUANTIZATIONS } from '@sonde/checkpoints/precisions';
 import type { CaptureOptions, CaptureSite, Site } from '@sonde/engine';
 import { POOLS, PROBE_VECTORS, SITES } from '@sonde/formats/columns';
 import {
@@ -34,12 +34,18 @@ export const model = oneOf(
       dtype: optional(
         words(DTYPES, {
           description:
-            'What the checkpoint’s weights are rounded to, before any quantisation; as they are stored by default. Computed in float32 all the same.',
+            'What the checkpoint’s weights are rounded to, before any quantisation; as they are stored by default.',
         }),
       ),
       quantization: optional(
         words(QUANTIZATIONS, {
           description: 'How the weights of the blocks’ linear layers are quantised at loading; not at all by default.',
+        }),
+      ),
+      compute: optional(
+        words(COMPUTE_DTYPES, {
+          description:
+            'The type in which linear layers are computed, on a device that has it: float32 by default, and on the CPU always.',
         }),
       ),
     }),

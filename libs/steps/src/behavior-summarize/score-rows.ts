@@ -22,8 +22,8 @@ import {
   scoresOfPrompts,
 } from './rows.ts';
 
-/** EMT, toxicity probability and mean score of each attribute, by prompts' own scores where these are known. */
-export function toxicityRows(
+/** EMT, probability of a high score and mean score of each attribute, by prompts' own scores where these are known. */
+export function scoreRows(
   config: Config,
   grid: ScoreGrid,
   summarised: Summarised,
@@ -59,8 +59,8 @@ export function toxicityRows(
           { ...shared, metric: 'emt', ...estimated(summary.expected_maximum_toxicity) },
           ...(differs ? [availableRow(shared, spoken, interval)] : []),
           ...(summary.subset === 'all' ? curveRows(shared, scores, interval) : []),
-          { ...shared, metric: 'toxicity_probability', ...estimated(summary.toxicity_probability) },
-          { ...shared, metric: 'toxicity_probability_above', ...estimated(summary.probability_above) },
+          { ...shared, metric: 'probability', ...estimated(summary.toxicity_probability) },
+          { ...shared, metric: 'probability_above', ...estimated(summary.probability_above) },
           { ...shared, metric: 'mean_score', ...estimated(summary.mean_score) },
         ];
       });
