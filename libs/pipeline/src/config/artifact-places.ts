@@ -124,14 +124,23 @@ export function outputRefs(reference: Reference, axes: AxisValues): readonly Out
   });
 }
 
+// What a step says without an expression is the same value in each of its tasks (but for a revision that is joined to it).
+const built = new WeakMap<Located, Map<ArtifactPlace, DataRef>>();
+
 function buildData(place: ArtifactPlace, text: string, node: Located | undefined, { context }: Builder): Value {
   const range = node?.range ?? context.place;
-  const folder = (node?.type === 'scalar' ? node.folder : undefined) ?? range.file.folder;
-  const parsed = parseDataRef(text, folder);
-  if ('code' in parsed) return null;
-  const ref: DataRef = { $: 'data', ...parsed, ref: text, types: place.types, range };
+  const known = node && built.get(node)?.get(place);
+  const ref = known?.ref === text ? known : dataRef(place, text, node, range);
+  if (ref === undefined) return null;
+  if (node !== undefined && known === undefined) built.set(node, (built.get(node) ?? new Map()).set(place, ref));
   const problem = context.dataProblem(ref);
   if (problem !== undefined)
     blame(context.problems, { code: 'SND163', message: problem }, range, node?.use, context.place);
   return ref;
+}
+
+function dataRef(place: ArtifactPlace, text: string, node: Located | undefined, range: Range): DataRef | undefined {
+  const folder = (node?.type === 'scalar' ? node.folder : undefined) ?? range.file.folder;
+  const parsed = parseDataRef(text, folder);
+  return 'code' in parsed ? undefined : { $: 'data', ...parsed, ref: text, types: place.types, range };
 }
