@@ -19,7 +19,7 @@ export const activationsCapture = defineStep({
   outputsOf: (config) => (config.losses ? { states, losses } : { states }),
   check: ({ model, interventions }) => [...checkModel(model), ...checkInterventions(interventions)],
   runtime: engineRuntime,
-  usesDevice: true,
+  usesDevice: () => true,
   affinity: modelAffinity,
   division: { inputs: ['prompts', 'continuations'], divide: dividePairs },
   load: () => import('./run.ts'),
