@@ -1,3 +1,4 @@
+export { type InitialWeight, initialWeights } from './architectures/initial-weights.ts';
 export { readLabels } from './architectures/labels.ts';
 export type {
   Classifier,

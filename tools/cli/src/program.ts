@@ -197,6 +197,7 @@ function buildProgram(): Command {
   )
     .option('--column <name>', 'of a table (.parquet, .jsonl, .json, .csv, .tsv): the column of texts', 'text')
     .option('--offline', 'use the hub’s cache alone')
+    .addOption(deviceOption())
     .addHelpText(
       'after',
       `
@@ -225,6 +226,9 @@ each text, as soon as it is scored; with --json an object a line: text, outcome,
     .option('--adapter <ref>', 'with this LoRA adapter')
     .addOption(new Option('--dtype <type>', 'with weights rounded to it').choices(['float32', 'float16', 'bfloat16']))
     .addOption(new Option('--quantization <kind>', 'with quantised weights').choices(['nf4', 'int8', 'int4']))
+    .addOption(
+      new Option('--compute <type>', 'with linear layers computed in it, on a GPU').choices(['float16', 'bfloat16']),
+    )
     .option('--offline', 'use the hub’s cache alone')
     .addOption(deviceOption())
     .action(async (ref, _options, command) =>

@@ -2,7 +2,7 @@ import { defineStep } from '@sonde/executor';
 import { LOSSES, STATES, tableProse, tensorsProse } from '@sonde/formats/columns';
 import { dividePairs } from '../shared/model/division.ts';
 import { engineRuntime, modelAffinity } from '../shared/model/engine.ts';
-import { checkInterventions } from '../shared/model/schemas.ts';
+import { checkInterventions, checkModel } from '../shared/model/schemas.ts';
 import { config } from './config.ts';
 
 const states = { type: 'tensors', description: tensorsProse(STATES) } as const;
@@ -17,9 +17,9 @@ export const activationsCapture = defineStep({
   config,
   outputs: { states, losses },
   outputsOf: (config) => (config.losses ? { states, losses } : { states }),
-  check: ({ interventions }) => checkInterventions(interventions),
+  check: ({ model, interventions }) => [...checkModel(model), ...checkInterventions(interventions)],
   runtime: engineRuntime,
-  usesDevice: true,
+  usesDevice: () => true,
   affinity: modelAffinity,
   division: { inputs: ['prompts', 'continuations'], divide: dividePairs },
   load: () => import('./run.ts'),
