@@ -1,6 +1,16 @@
 import { parseArgs } from 'node:util';
 import { type CaptureItem, capture, openModel } from '@sonde/engine';
-import { compete, type Measured, measured, SHAPES } from './peer.ts';
+import {
+  compete,
+  type Measured,
+  measured,
+  openOptionsOf,
+  PLACE,
+  PLACE_USAGE,
+  type Place,
+  placeArguments,
+  SHAPES,
+} from './peer.ts';
 
 const USAGE = `Times teacher-forced capture (means of all layers' states) against transformers' forward with
 output_hidden_states, on random weights in known shapes.
@@ -9,8 +19,7 @@ output_hidden_states, on random weights in known shapes.
   --batches N     batches (10)
   --rows N        sequences a batch (32)
   --length N      tokens of each (40)
-  --threads N     (2)
-  --rounds N      rounds of both; the best counts (2)
+${PLACE_USAGE}  --rounds N      rounds of both; the best counts (2)
   --headless      against the base model, which computes no logits
 `;
 
@@ -18,11 +27,11 @@ interface Work {
   readonly batches: number;
   readonly rows: number;
   readonly length: number;
-  readonly threads: number;
+  readonly place: Place;
 }
 
-async function runOwn(folder: string, { batches, rows, length, threads }: Work): Promise<Measured> {
-  const model = await openModel(folder, { device: 'cpu', threads });
+async function runOwn(folder: string, { batches, rows, length, place }: Work): Promise<Measured> {
+  const model = await openModel(folder, openOptionsOf(place));
   const text = Array.from({ length }, (_, i) => String.fromCharCode(97 + (i % 26))).join('');
   const items = Array.from({ length: batches * rows }, (_, i): CaptureItem => {
     return { prompt: { id: String(i), rendered: text, spanStart: 0, spanEnd: text.length } };
@@ -47,7 +56,7 @@ export async function main(args: string[]): Promise<void> {
       batches: { type: 'string', default: '10' },
       rows: { type: 'string', default: '32' },
       length: { type: 'string', default: '40' },
-      threads: { type: 'string', default: '2' },
+      ...PLACE,
       rounds: { type: 'string', default: '2' },
       headless: { type: 'boolean', default: false },
       own: { type: 'string' },
@@ -55,9 +64,10 @@ export async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return console.log(USAGE);
-  const { batches, rows, length, threads } = values;
+  const { batches, rows, length } = values;
+  const place = placeArguments(values);
   if (values.own !== undefined) {
-    const work = { batches: Number(batches), rows: Number(rows), length: Number(length), threads: Number(threads) };
+    const work = { batches: Number(batches), rows: Number(rows), length: Number(length), place: values };
     return console.log(JSON.stringify(await runOwn(values.own, work)));
   }
   compete({
@@ -65,8 +75,8 @@ export async function main(args: string[]): Promise<void> {
     shapes: values.shapes,
     python: values.python,
     rounds: Number(values.rounds),
-    own: ['--batches', batches, '--rows', rows, '--length', length, '--threads', threads],
-    peer: ['capture', batches, rows, length, threads, ...(values.headless ? ['headless'] : [])],
+    own: ['--batches', batches, '--rows', rows, '--length', length, ...place.own],
+    peer: ['capture', batches, rows, length, ...place.peer, ...(values.headless ? ['headless'] : [])],
     total: Number(batches) * Number(rows),
     unit: 'sequences',
   });
