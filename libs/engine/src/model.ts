@@ -83,12 +83,14 @@ async function openLanguageModel(
   adapterFolder: string | undefined,
   precision: Precision,
   placement: Placement,
+  random: number | null,
 ): Promise<Opened> {
   const { network, architecture, weights, dtypes } = await openWeights(
     folder,
     adapterFolder,
     precision,
     describeLanguageModel,
+    random,
   );
   const plan = (features: Features) =>
     planSession(weights, (source) => nextTokenGraph(network, source, features, graphFormOf(placement)), placement);
@@ -110,10 +112,17 @@ async function openFolder(
   adapterFolder: string | undefined,
   precision: Precision,
   placement: Placement,
+  random: number | null,
 ): Promise<Opened> {
   const local = await localFolder(folder);
   const ready = hasWeights(local) ? null : await openReady(local);
-  if (!ready) return openLanguageModel(local, adapterFolder, precision, placement);
+  if (!ready) return openLanguageModel(local, adapterFolder, precision, placement, random);
+  if (random !== null) {
+    throw new UserError(
+      'model',
+      `${folder} holds a ready graph, whose weights run as they are in it; random weights need the model's safetensors checkpoint.`,
+    );
+  }
   if (adapterFolder !== undefined) {
     throw new UserError(
       'model',
@@ -155,7 +164,11 @@ export async function openModel(folder: string, options: OpenOptions): Promise<M
 export async function openModelAs(folder: string, options: OpenOptions, form?: DecodingForm): Promise<Model> {
   const placement = placementOf(options, form);
   const precision = checkPrecision(options);
-  const opened = await openFolder(folder, options.adapter, precision, placement);
+  const random = options.randomWeights?.seed ?? null;
+  if (random !== null && options.adapter !== undefined) {
+    throw new UserError('model', `An adapter was trained for the weights of ${folder}; it cannot go with random ones.`);
+  }
+  const opened = await openFolder(folder, options.adapter, precision, placement, random);
   const { architecture, checkpoint, adapter, sizes } = opened;
   const tokenizer = await openTokenizer(folder);
   const { generationConfig, config } = checkpoint;

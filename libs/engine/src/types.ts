@@ -22,6 +22,8 @@ export interface ModelConfig {
 export interface OpenOptions extends PrecisionOptions {
   /** Folder of a PEFT LoRA adapter, whose weights stay as they are. */
   readonly adapter?: string;
+  /** Weights drawn from a seed as the model's class begins, in place of those stored: the shape without the training. */
+  readonly randomWeights?: { readonly seed: number };
   /** Threads of the session; results do not depend on it. */
   readonly threads: number;
   /** `cpu`, `cuda` or `webgpu`: the execution provider. A CUDA device is chosen by the process's `CUDA_VISIBLE_DEVICES`. */

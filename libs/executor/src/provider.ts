@@ -1,4 +1,4 @@
-import type { TaskNode } from '@sonde/pipeline';
+import type { Planned, RunConfig, TaskNode } from '@sonde/pipeline';
 import type { Provider, StepKind } from './step.ts';
 
 /** A device beside the CPU that steps may compute on. */
@@ -24,6 +24,6 @@ export function devicesOf(task: TaskNode, provider: Provider): number {
  */
 export function providerOf(task: TaskNode, kind: StepKind, accelerators: readonly Accelerator[] = []): Provider {
   const { device } = task.resources;
-  const wanted = device === 'gpu' || (device === 'any' && kind.usesDevice === true);
+  const wanted = device === 'gpu' || (device === 'any' && kind.usesDevice?.(task.with as Planned<RunConfig>) === true);
   return wanted ? (accelerators[0]?.provider ?? 'cpu') : 'cpu';
 }

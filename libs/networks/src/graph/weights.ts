@@ -157,9 +157,10 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
       const dataType = check(name, weight, piece === undefined ? shape : [piece.of, ...shape]);
       const { part, of } = piece ?? { part: 0, of: 1 };
       const length = info.byteLength / of;
-      const where = packed
+      const whole = packed
         ? source.unpacked.place(weight)
-        : { location: source.locate(file.path), offset: info.offset + part * length, length };
+        : { location: source.locate(file.path), offset: info.offset };
+      const where = { location: whole.location, offset: whole.offset + part * length, length };
       at = { stored: graph.external(key, dataType, shape, where), dataType, used: new Map() };
       placed.set(key, at);
     }
