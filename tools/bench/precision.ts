@@ -17,9 +17,10 @@ stored, how often it finds the same next token most probable, and with --load wh
   --texts N       so many of the embedded prompts (64)
   --load          load and generate in a process for each precision, instead: seconds and resident memory
   --threads N     (2)
+  --device NAME   cpu, cuda or webgpu (cpu)
 `;
 
-type Mode = Pick<OpenOptions, 'dtype' | 'quantization'>;
+type Mode = Pick<OpenOptions, 'dtype' | 'quantization' | 'compute'>;
 
 const MODES: Readonly<Record<string, Mode>> = {
   'as stored': {},
@@ -30,6 +31,17 @@ const MODES: Readonly<Record<string, Mode>> = {
   int4: { quantization: 'int4' },
 };
 
+/** What a device can compute in beside float32. */
+const NARROW: Readonly<Record<string, Readonly<Record<string, Mode>>>> = {
+  cpu: {},
+  cuda: { 'computed in float16': { compute: 'float16' }, 'computed in bfloat16': { compute: 'bfloat16' } },
+  webgpu: { 'computed in float16': { compute: 'float16' } },
+};
+
+function modesOf(device: string): Readonly<Record<string, Mode>> {
+  return { ...MODES, ...NARROW[device] };
+}
+
 /** Bytes that a weight of a block takes, its scales included; all else is float32. */
 const BLOCK_BYTES: Readonly<Record<string, number>> = { nf4: 1 / 2 + 4 / 64, int8: 1 + 4 / 32, int4: 1 / 2 + 4 / 32 };
 
@@ -38,14 +50,15 @@ function megabytes(bytes: number): number {
 }
 
 /** What the weights take as they run. */
-async function weightBytes(folder: string, { quantization }: Mode): Promise<number> {
+async function weightBytes(folder: string, { quantization, compute }: Mode): Promise<number> {
   let bytes = 0;
   for (const name of (await listModelFiles(await localFolder(folder))).filter((file) =>
     file.endsWith('.safetensors'),
   )) {
     for (const [tensor, { shape }] of (await openSafetensors(path.join(folder, name))).tensors) {
       const inBlock = shape.length === 2 && /\.\d+\./.test(tensor);
-      bytes += elementCount(shape) * (inBlock && quantization ? BLOCK_BYTES[quantization]! : 4);
+      const ofBlock = quantization ? BLOCK_BYTES[quantization]! : compute ? 2 : 4;
+      bytes += elementCount(shape) * (inBlock ? ofBlock : 4);
     }
   }
   return bytes;
@@ -57,8 +70,8 @@ interface Found {
 }
 
 /** The last layer's states of each text, and the most probable token after each of their tokens. */
-async function runTexts(folder: string, mode: Mode, texts: readonly string[], threads: number): Promise<Found> {
-  const model = await openModel(folder, { device: 'cpu', threads, ...mode });
+async function runTexts(folder: string, options: OpenOptions, texts: readonly string[]): Promise<Found> {
+  const model = await openModel(folder, options);
   const found: Found = { states: [], best: [] };
   const { vocabSize, hiddenSize } = model.config;
   for (const text of texts) {
@@ -94,12 +107,12 @@ function memory(): { readonly now: number; readonly peak: number } {
 }
 
 /** In a process of its own: what opening the model adds to a process that has read its tokenizer. */
-async function loadOwn(folder: string, mode: Mode, threads: number): Promise<Record<string, number>> {
+async function loadOwn(folder: string, options: OpenOptions): Promise<Record<string, number>> {
   await openTokenizer(folder);
   await import('onnxruntime-node');
   const before = memory();
   const began = performance.now();
-  const model = await openModel(folder, { device: 'cpu', threads, ...mode });
+  const model = await openModel(folder, options);
   // The weights are loaded when the model first runs.
   await forward(model, [1]);
   const loaded = performance.now();
@@ -130,29 +143,33 @@ export async function main(args: string[]): Promise<void> {
       load: { type: 'boolean', default: false },
       own: { type: 'string' },
       threads: { type: 'string', default: '2' },
+      device: { type: 'string', default: 'cpu' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return console.log(USAGE);
-  const threads = Number(values.threads);
+  const where = { threads: Number(values.threads), device: values.device };
+  const modes = modesOf(values.device);
   if (values.own !== undefined) {
-    return console.log(JSON.stringify(await loadOwn(values.model, MODES[values.own]!, threads)));
+    return console.log(JSON.stringify(await loadOwn(values.model, { ...where, ...modes[values.own]! })));
   }
   const lines = (await readFile(resolveEmbedded('parlour-prompts').path, 'utf8')).split('\n');
   const texts = lines
     .slice(0, Number(values.texts))
     .map((line) => (JSON.parse(line) as { prompt: { text: string } }).prompt.text);
-  const reference = values.load ? undefined : await runTexts(values.model, {}, texts, threads);
-  for (const [mode, options] of Object.entries(MODES)) {
+  const reference = values.load ? undefined : await runTexts(values.model, where, texts);
+  for (const [mode, options] of Object.entries(modes)) {
     const about = {
       benchmark: 'precision',
       model: path.basename(values.model),
       precision: mode,
+      device: values.device,
       weights_mb: megabytes(await weightBytes(values.model, options)),
     };
     if (reference === undefined) {
       const main = fileURLToPath(new URL('main.ts', import.meta.url));
-      const flags = ['precision', '--own', mode, '--model', values.model, '--threads', values.threads];
+      const own = ['--model', values.model, '--threads', values.threads, '--device', values.device];
+      const flags = ['precision', '--own', mode, ...own];
       const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', main, ...flags], {
         encoding: 'utf8',
         // As the command line sets it for workers.
@@ -162,7 +179,7 @@ export async function main(args: string[]): Promise<void> {
       console.log(JSON.stringify({ ...about, ...JSON.parse(stdout) }));
       continue;
     }
-    const found = await runTexts(values.model, options, texts, threads);
+    const found = await runTexts(values.model, { ...where, ...options }, texts);
     const same = found.best.filter((token, i) => token === reference.best[i]).length;
     console.log(
       JSON.stringify({

@@ -10,9 +10,16 @@ export { unpack } from './packed/unpack.ts';
 export { mxfp4 } from './quantization/blockwise.ts';
 export { planQuantizedFile, type QuantizedFile } from './quantization/file.ts';
 export type { Format, LinearShape } from './quantization/format.ts';
-export { checkPrecision, findNonFinite, type Precision } from './quantization/precision.ts';
+export { checkPrecision, findNonFinite, type Precision, type PrecisionOptions } from './quantization/precision.ts';
 export { floatRows, MX_BLOCK, mxfp4Rows, type StoredRows } from './quantization/rows.ts';
-export { DTYPES, QUANTIZATIONS, type Quantization, type WeightDtype } from './quantization/words.ts';
+export {
+  COMPUTE_DTYPES,
+  type ComputeDtype,
+  DTYPES,
+  QUANTIZATIONS,
+  type Quantization,
+  type WeightDtype,
+} from './quantization/words.ts';
 export { readWeight } from './read-weight.ts';
 export { findReady, readGraphFile } from './ready-folder.ts';
 export { writeAt } from './write-at.ts';

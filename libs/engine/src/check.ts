@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord, UserError } from '@sonde/base';
-import { listModelFiles, localFolder, type Quantization, readJson, type WeightDtype } from '@sonde/checkpoints';
+import { listModelFiles, localFolder, type Precision, readJson } from '@sonde/checkpoints';
 import { generate } from './generate.ts';
 import { internalsOf, openModel } from './model.ts';
 import type { OpenOptions } from './types.ts';
 
 /** What a checkpoint is, as far as its files say, and what it did when it was tried. */
-export interface ModelReport {
+export interface ModelReport extends Precision {
   readonly architecture: string;
   /** Blocks L; there are L + 1 layers of hidden states. */
   readonly layers: number;
@@ -18,10 +18,6 @@ export interface ModelReport {
   readonly parameters: number;
   /** Numbers in the weights by how they are stored. */
   readonly dtypes: Readonly<Record<string, number>>;
-  /** What the weights were rounded to for the self-check; null: nothing. */
-  readonly dtype: WeightDtype | null;
-  /** How the weights of blocks were quantised for it; null: not at all. */
-  readonly quantization: Quantization | null;
   readonly files: readonly { readonly name: string; readonly size: number }[];
   /** All files together. */
   readonly bytes: number;
@@ -96,6 +92,7 @@ export async function checkModel(folder: string, options: OpenOptions): Promise<
       dtypes: internalsOf(model).dtypes,
       dtype: options.dtype ?? null,
       quantization: options.quantization ?? null,
+      compute: options.compute ?? null,
       files,
       bytes: files.reduce((sum, { size }) => sum + size, 0),
       tokenizer: {

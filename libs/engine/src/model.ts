@@ -23,7 +23,7 @@ import { generationSettings, tokenIdsOf } from './generation-config.ts';
 import { openReady } from './ready/open.ts';
 import { growEngine } from './session/grow.ts';
 import { createNextTokenEngine } from './session/next-token.ts';
-import { graphFormOf, type Placement, placementOf } from './session/providers.ts';
+import { graphFormOf, type Placement, placementOf, refuseCompute } from './session/providers.ts';
 import { planSession } from './session/session.ts';
 import type { ModelConfig, OpenOptions } from './types.ts';
 import { countByType, openWeights } from './weights.ts';
@@ -83,12 +83,14 @@ async function openLanguageModel(
   adapterFolder: string | undefined,
   precision: Precision,
   placement: Placement,
+  random: number | null,
 ): Promise<Opened> {
   const { network, architecture, weights, dtypes } = await openWeights(
     folder,
     adapterFolder,
     precision,
     describeLanguageModel,
+    random,
   );
   const plan = (features: Features) =>
     planSession(weights, (source) => nextTokenGraph(network, source, features, graphFormOf(placement)), placement);
@@ -110,21 +112,28 @@ async function openFolder(
   adapterFolder: string | undefined,
   precision: Precision,
   placement: Placement,
+  random: number | null,
 ): Promise<Opened> {
   const local = await localFolder(folder);
   const ready = hasWeights(local) ? null : await openReady(local);
-  if (!ready) return openLanguageModel(local, adapterFolder, precision, placement);
+  if (!ready) return openLanguageModel(local, adapterFolder, precision, placement, random);
+  if (random !== null) {
+    throw new UserError(
+      'model',
+      `${folder} holds a ready graph, whose weights run as they are in it; random weights need the model's safetensors checkpoint.`,
+    );
+  }
   if (adapterFolder !== undefined) {
     throw new UserError(
       'model',
       `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
     );
   }
-  const option = (['dtype', 'quantization'] as const).find((name) => precision[name] !== null);
+  const option = (['dtype', 'quantization', 'compute'] as const).find((name) => precision[name] !== null);
   if (option) {
     throw new UserError(
       'model',
-      `${folder} holds a ready graph, whose weights run as they are in it; ${option}: ${precision[option]} needs the model's safetensors checkpoint.`,
+      `${folder} holds a ready graph, which runs as it is; ${option}: ${precision[option]} needs the model's safetensors checkpoint.`,
     );
   }
   return {
@@ -143,15 +152,23 @@ async function openFolder(
  * ready decoder graph (model.onnx, onnx/model.onnx, or the one that genai_config.json names).
  * @throws UserError if something is missing or not supported; UserError if a weight file is damaged
  */
-export function openModel(folder: string, options: OpenOptions): Promise<Model> {
+export async function openModel(folder: string, options: OpenOptions): Promise<Model> {
+  refuseCompute(placementOf(options).provider, checkPrecision(options).compute);
   return openModelAs(folder, options);
 }
 
-/** The same, decoding in the form given: for tests and measurements. */
+/**
+ * The same, decoding in the form given, and in any type on any device: for tests and measurements. What the CPU does not
+ * compute in 16 bits it computes in float32, and rounds where 16 bits are asked for.
+ */
 export async function openModelAs(folder: string, options: OpenOptions, form?: DecodingForm): Promise<Model> {
   const placement = placementOf(options, form);
   const precision = checkPrecision(options);
-  const opened = await openFolder(folder, options.adapter, precision, placement);
+  const random = options.randomWeights?.seed ?? null;
+  if (random !== null && options.adapter !== undefined) {
+    throw new UserError('model', `An adapter was trained for the weights of ${folder}; it cannot go with random ones.`);
+  }
+  const opened = await openFolder(folder, options.adapter, precision, placement, random);
   const { architecture, checkpoint, adapter, sizes } = opened;
   const tokenizer = await openTokenizer(folder);
   const { generationConfig, config } = checkpoint;

@@ -1,4 +1,4 @@
-import type { Quantization, WeightDtype } from '@sonde/checkpoints';
+import type { PrecisionOptions } from '@sonde/checkpoints';
 import type { CaptureSite, Site } from '@sonde/networks';
 import type { RenderedPrompt } from '@sonde/tokenizers';
 
@@ -19,16 +19,11 @@ export interface ModelConfig {
   readonly eosTokenIds: readonly number[];
 }
 
-export interface OpenOptions {
-  /** Folder of a PEFT LoRA adapter. */
+export interface OpenOptions extends PrecisionOptions {
+  /** Folder of a PEFT LoRA adapter, whose weights stay as they are. */
   readonly adapter?: string;
-  /**
-   * What the checkpoint's weights are rounded to before they are used, or quantised; by default they stay as they are
-   * stored. All is computed in float32 in any case, and an adapter's weights stay as they are.
-   */
-  readonly dtype?: WeightDtype;
-  /** How the weights of the blocks' linear layers are quantised when the model is loaded; not at all by default. */
-  readonly quantization?: Quantization;
+  /** Weights drawn from a seed as the model's class begins, in place of those stored: the shape without the training. */
+  readonly randomWeights?: { readonly seed: number };
   /** Threads of the session; results do not depend on it. */
   readonly threads: number;
   /** `cpu`, `cuda` or `webgpu`: the execution provider. A CUDA device is chosen by the process's `CUDA_VISIBLE_DEVICES`. */

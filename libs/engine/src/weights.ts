@@ -12,6 +12,7 @@ import {
 } from '@sonde/checkpoints';
 import { type Network, type TextPart, textPart } from '@sonde/networks';
 import { elementCount } from '@sonde/tensors';
+import { randomised } from './random-weights.ts';
 import type { ModelWeights } from './session/session.ts';
 
 /** A checkpoint in safetensors and the network that it describes. */
@@ -23,7 +24,11 @@ export interface OpenedWeights<Head> {
   readonly dtypes: Readonly<Record<string, number>>;
 }
 
-/** @param describe what to make of config.json @throws UserError if something is missing or not supported */
+/**
+ * @param describe what to make of config.json
+ * @param random the seed of weights that are drawn in place of those stored; null: those stored
+ * @throws UserError if something is missing or not supported
+ */
 export async function openWeights<Head>(
   folder: LocalFolder,
   adapterFolder: string | undefined,
@@ -32,17 +37,19 @@ export async function openWeights<Head>(
     folder: string,
     config: Readonly<Record<string, unknown>>,
   ) => { readonly architecture: string; readonly network: Network<Head> },
+  random: number | null = null,
 ): Promise<OpenedWeights<Head>> {
   const whole = await unpack(await openCheckpoint(folder));
   const part = textPart(whole.config, join(folder.path, 'config.json'));
-  const checkpoint = part ? { ...whole, config: part.config, weights: renamed(whole.weights, part) } : whole;
-  const { architecture, network } = describe(folder.path, await withOwnHead(checkpoint));
+  const stored = part ? { ...whole, config: part.config, weights: renamed(whole.weights, part) } : whole;
+  const { architecture, network } = describe(folder.path, await withOwnHead(stored));
+  const checkpoint = random === null ? stored : randomised(stored, architecture, network.trunk.sizes, random);
   const added: Adapter | null = adapterFolder === undefined ? null : await openAdapter(adapterFolder, whole);
   const adapter = added && part ? { ...added, modules: renamed(added.modules, part, true) } : added;
-  const stored = [...checkpoint.weights.values()].map(
+  const types = [...checkpoint.weights.values()].map(
     ({ info, packed }) => [packed?.format ?? info.dtype, elementCount(info.shape)] as const,
   );
-  return { architecture, network, weights: { checkpoint, adapter, precision }, dtypes: countByType(stored) };
+  return { architecture, network, weights: { checkpoint, adapter, precision }, dtypes: countByType(types) };
 }
 
 /** What is of the part, by its names there. @param keep whether what is not of it keeps its name */

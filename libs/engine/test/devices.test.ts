@@ -1,3 +1,4 @@
+import type { ComputeDtype } from '@sonde/checkpoints';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   forward,
@@ -60,8 +61,28 @@ test('what a provider lacks is said, with where to read on', async () => {
   }
 });
 
+/** Types of 16 bits by provider, and what rounding to one makes of states that would be 1, over the blocks of these models. */
+const NARROW = { cpu: {}, cuda: { float16: 5e-3, bfloat16: 4e-2 }, webgpu: { float16: 5e-3 } } as const;
+
 describe.each(accelerated)('%s', (provider) => {
   const works = problems.get(provider) === null;
+  describe.skipIf(!works).each(Object.entries(NARROW[provider]))(
+    `computes linear layers in 16 bits (skipped where ${provider} does not open): %s`,
+    (compute, bound) => {
+      test.each(['llama-linear', 'gpt2', 'gemma2'])('%s, as in float32 up to rounding', async (name) => {
+        const golden = readGolden(name);
+        const folder = await writeTiny(files.path(`${provider}-${name}`), { model: goldenModel(golden) });
+        const exact = await openModel(folder, { device: 'cpu', threads: 1 });
+        const narrow = await openModel(folder, { device: provider, threads: 1, compute: compute as ComputeDtype });
+        const [expected, found] = [await forward(exact, golden.ids), await forward(narrow, golden.ids)];
+        const error = relativeError(found.lastResidual, expected.lastResidual);
+        expect(error).toBeGreaterThan(0);
+        expect(error).toBeLessThan(bound);
+        await exact.close();
+        await narrow.close();
+      });
+    },
+  );
   const models = ['llama-linear', 'gpt-neox-parallel', 'gpt2', 'gemma2'];
   describe.skipIf(!works).each(models)(
     `gives what the CPU gives (skipped where ${provider} does not open): %s`,

@@ -11,6 +11,7 @@ import {
 } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { capture, forward, generate, type Model, type OpenOptions, openModel } from '../src/index.ts';
+import { openModelAs } from '../src/model.ts';
 import { GOLDENS, goldenModel, readGolden, writeGoldenAdapter } from './goldens.ts';
 import { fixtures, hasShared, relativeError } from './shared.ts';
 import { plain, scratch, TINY, type TinyOptions, writeTiny } from './tiny.ts';
@@ -65,6 +66,49 @@ describe.each(CASES)('%s with weights in %s', (name, mode) => {
     const adapter = await writeGoldenAdapter(files.path(`${name}-adapter`), golden);
     await expectGolden(await open(await folder(), { ...asOption(mode), adapter }), golden.adapter!.precision!);
   });
+});
+
+describe('linear layers computed in float16', () => {
+  // The CPU, which openModel refuses, sums in float32, and ONNX Runtime leaves out a rounding that it need not make there:
+  // what is left differs from float32 by roundings of 2⁻¹¹. Devices that compute in float16: devices.test.ts.
+  const lastOf = async (model: Model, tokens: readonly number[]): Promise<Float32Array> => {
+    const { lastResidual } = await forward(model, tokens);
+    await model.close();
+    return lastResidual;
+  };
+  const quantizations = [{}, { quantization: 'nf4' }, { quantization: 'int4' }] as const;
+  const cases = ['llama-odd', 'gpt2', 'mixtral', 'gemma2'].flatMap((name) =>
+    quantizations.map((quantized) => [name, quantized] as const),
+  );
+  test.each(cases)('%s, %o: float32 up to rounding, and not float32', async (name, quantized) => {
+    const golden = readGolden(name);
+    const folder = await writeTiny(files.path(name), { model: goldenModel(golden) });
+    const exact = await lastOf(await open(folder, quantized), golden.ids);
+    const narrow = { threads: 1, device: 'cpu', compute: 'float16', ...quantized } as const;
+    const found = relativeError(await lastOf(await openModelAs(folder, narrow), golden.ids), exact);
+    expect(found).toBeGreaterThan(0);
+    expect(found).toBeLessThan(5e-3);
+  });
+
+  test('an adapter is computed in float32 beside them', async () => {
+    const golden = readGolden('gpt2');
+    const folder = await writeTiny(files.path('gpt2'), { model: goldenModel(golden) });
+    const adapter = await writeGoldenAdapter(files.path('gpt2-adapter'), golden);
+    const exact = await lastOf(await open(folder, { adapter }), golden.ids);
+    const narrow = { threads: 1, device: 'cpu', compute: 'float16', adapter } as const;
+    const found = relativeError(await lastOf(await openModelAs(folder, narrow), golden.ids), exact);
+    expect(found).toBeLessThan(5e-3);
+  });
+});
+
+test('a type that a device does not compute in is refused, with what it does and where it would run', async () => {
+  const folder = await writeTiny(files.path('plain'));
+  expect(await messageOf(openModel(folder, { threads: 1, device: 'cpu', compute: 'float16' }))).toBe(
+    'compute is float16, but the device cpu computes in float32 alone.',
+  );
+  expect(await messageOf(openModel(folder, { threads: 1, device: 'webgpu', compute: 'bfloat16' }))).toBe(
+    'compute is bfloat16, but the device webgpu computes in float32 and float16 alone.',
+  );
 });
 
 describe.skipIf(!hasShared).each(['llama2-bf16', 'qwen2-bias'])('%s in NF4 (../shared)', (name) => {

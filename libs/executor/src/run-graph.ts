@@ -11,5 +11,5 @@ export interface RunOptions extends ScheduleOptions, LocalOptions {}
  * where nothing was started (`RunRefused`) or the store cannot record the run (`StoreError`).
  */
 export function runGraph(graph: Graph, options: RunOptions): RunHandle {
-  return startRun(graph, options, () => createLocalBackend(options));
+  return startRun(graph, options, (onHeld) => createLocalBackend(options, onHeld));
 }

@@ -121,6 +121,8 @@ export interface Rig {
   started(name: string): Promise<void>;
   /** Waits until a run under way has said that a task failed. */
   failed(task: string): Promise<void>;
+  /** Waits until a run under way has told of such an event. */
+  saw(event: RunEvent['event']): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -175,6 +177,12 @@ export async function createRig(workerEntry: string): Promise<Rig> {
       new Promise((resolve) => {
         listeners.add((event) => {
           if (event.event === 'task.failed' && event.task === task) resolve();
+        });
+      }),
+    saw: (name) =>
+      new Promise((resolve) => {
+        listeners.add(({ event }) => {
+          if (event === name) resolve();
         });
       }),
     started: (name) => appears(path(`started-${name}`)),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createJobQueue, type JobOptions } from '../src/backends/local/job-queue.ts';
+import { createJobQueue, type QueuedNeeds } from '../src/backends/local/job-queue.ts';
 import type { WorkerPool } from '../src/backends/local/pool.ts';
 import { ranks } from '../src/decide/select.ts';
 import { file, graphOf, out } from './rig.ts';
@@ -90,18 +90,43 @@ describe('tasks that divide', () => {
 
 describe('the next job', () => {
   /** The order in which one worker is given the jobs, while `idle` is loaded by it and `busy` by another. */
-  const orderOf = async (jobs: Readonly<Record<string, Partial<JobOptions>>>): Promise<string[]> => {
-    const pool = { size: 1, idleAffinities: () => new Set(['idle']), busyAffinities: () => new Set(['busy']) };
-    const queue = createJobQueue(pool as unknown as WorkerPool);
+  const orderOf = async (jobs: Readonly<Record<string, Partial<QueuedNeeds>>>): Promise<string[]> => {
+    let free = 1;
+    const leave = () => {
+      free += 1;
+    };
+    const pool: WorkerPool = {
+      size: 1,
+      free: () => free,
+      busy: () => 1 - free,
+      idleAffinities: () => new Set(['idle']),
+      busyAffinities: () => new Set(['busy']),
+      take() {
+        free -= 1;
+        return { device: 'one', worker: () => Promise.reject(new Error('not needed')), leave };
+      },
+      want() {},
+      yieldFree() {},
+      abort() {},
+      kill() {},
+    };
+    const queue = createJobQueue(pool);
     const order: string[] = [];
     let open = () => {};
     const gate = new Promise<void>((resolve) => {
       open = resolve;
     });
-    const common = { completes: false, rank: 3, affinity: undefined, isBegun: () => false };
-    const all: Promise<unknown>[] = [queue.add(() => gate, common)];
+    const common = {
+      completes: false,
+      rank: 3,
+      affinity: undefined,
+      devices: 1,
+      runsCode: false,
+      isBegun: () => false,
+    };
+    const all: Promise<unknown>[] = [queue.lend(common, () => gate)];
     for (const [name, job] of Object.entries(jobs)) {
-      all.push(queue.add(async () => void order.push(name), { ...common, ...job }));
+      all.push(queue.lend({ ...common, ...job }, async () => void order.push(name)));
     }
     open();
     await Promise.all(all);

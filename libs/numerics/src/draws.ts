@@ -25,6 +25,16 @@ export function randomUnitVector(stream: RandomStream, d: number): Float64Array 
   return vector.map((value) => value / Math.sqrt(squares));
 }
 
+/** Fills `into` with draws from a normal distribution of mean 0 (Box–Muller, both numbers of a pair). */
+export function randomNormals(stream: RandomStream, into: Float32Array, standardDeviation: number): void {
+  for (let i = 0; i < into.length; i += 2) {
+    const radius = standardDeviation * Math.sqrt(-2 * Math.log((stream.word() + 0.5) / 0x100000000));
+    const angle = (2 * Math.PI * (stream.word() + 0.5)) / 0x100000000;
+    into[i] = radius * Math.cos(angle);
+    if (i + 1 < into.length) into[i + 1] = radius * Math.sin(angle);
+  }
+}
+
 /** SHA-256 of (seed, name) as hexadecimal text: ranks names in an order that depends on nothing but both. */
 export function rankOf(seed: number, name: string): string {
   return createHash('sha256').update(`${seed}\n${name}`).digest('hex');

@@ -1,5 +1,5 @@
 export { requireInteger, requireLevel } from './arguments.ts';
-export { randomPermutation, randomUnitVector, rankOf } from './draws.ts';
+export { randomNormals, randomPermutation, randomUnitVector, rankOf } from './draws.ts';
 export { type ColumnMoments, columnMoments, columnPearson, standardDeviation, toUnitVector } from './moments.ts';
 export { philox4x32 } from './philox.ts';
 export { quantile } from './quantile.ts';

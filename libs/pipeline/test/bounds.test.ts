@@ -121,6 +121,14 @@ describe('problems of one kind', () => {
     expect(found.at(-1)).toMatchObject({ code: 'SND107', message: '950 more problems of this kind' });
   });
 
+  it('end the search after ten thousand, and that is told', async () => {
+    const found = await problems(step(`a: [${numbers(30_000)}]`, 'source: a.csv, count: ten'));
+    expect(found).toMatchObject([
+      { code: 'SND102', message: 'there are more than 10000 problems' },
+      { code: 'SND107', times: 10_000 },
+    ]);
+  });
+
   it('are told once where all tasks have the same, with the count', async () => {
     const found = await problems(step(`a: [${numbers(1000)}]`, 'source: a.csv, count: ten'));
     expect(found).toMatchObject([{ code: 'SND107', times: 1000 }]);

@@ -221,6 +221,19 @@ describe('a revision beside its reference', () => {
   const models = (list: string): string =>
     `steps:\n  g: { uses: text/generate, matrix: { model: ${list} }, with: { model: "\${{ matrix.model }}", prompts: p } }\n`;
 
+  it('may be another one in each task of a constant reference', async () => {
+    const found = await graph(`steps:
+  s:
+    uses: text/generate
+    matrix: { step: [a, b] }
+    with: { model: { ref: embedded:m, revision: "\${{ matrix.step }}" }, prompts: p.csv }
+`);
+    expect(found.tasks.map((each) => each.with.model)).toMatchObject([
+      { ref: { ref: 'embedded:m@a' } },
+      { ref: { ref: 'embedded:m@b' } },
+    ]);
+  });
+
   it('is the reference with that revision', async () => {
     const found = await graph(models('[{ ref: embedded:a, revision: b }, { ref: hf:o/n/sub, revision: main }]'));
     expect(found.tasks.map(({ id }) => id)).toEqual(['g[model=embedded:a@b]', 'g[model=hf:o/n/sub@main]']);

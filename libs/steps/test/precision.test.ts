@@ -46,9 +46,35 @@ describe('the precision of a model', () => {
     expect((await states({ ref })).data).toEqual(whole.data);
   });
 
+  it('may be that of weights drawn from a seed, which is told too', async () => {
+    const found = [
+      await states({ ref, weights: 'random', seed: 0 }),
+      await states({ ref, weights: 'random', seed: 1 }),
+      await states(ref),
+    ];
+    expect(new Set(found.map(({ data }) => data.join())).size).toBe(3);
+    expect(found[0]!.metadata).toMatchObject({ model_weights: 'random, seed 0' });
+    expect((await states({ ref, weights: 'random' })).data).toEqual(found[0]!.data);
+  });
+
+  it.each([
+    [{ weights: 'random', adapter: 'embedded:parlour-rude-detox' }, 'adapter', 'cannot go with random ones'],
+    [{ seed: 1 }, 'seed', 'say `weights: random` too'],
+  ])('refuses %o before anything runs', (option, at, message) => {
+    const { check } = STEP_KINDS.get('activations/capture')!;
+    const problems = check!({ model: { ref: 'embedded:parlour-rude', ...option }, interventions: [] });
+    expect(problems).toEqual([{ path: ['model', at], message: expect.stringContaining(message) }]);
+  });
+
   it('is part of what tasks must share to share a loaded model', () => {
     const kind = STEP_KINDS.get('text/generate')!;
-    const models = [ref, { ref, dtype: 'float16' }, { ref, quantization: 'nf4' }, { ref, adapter }];
+    const models = [
+      ref,
+      { ref, dtype: 'float16' },
+      { ref, quantization: 'nf4' },
+      { ref, adapter },
+      { ref, weights: 'random' },
+    ];
     expect(new Set(models.map((model) => kind.affinity!({ model }))).size).toBe(models.length);
     expect(kind.affinity!({ model: { ref } })).toBe(kind.affinity!({ model: ref }));
   });

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { isRecord, type JsonValue } from '@sonde/base';
-import type { FieldChange, Reason, RunEvent } from '@sonde/executor';
+import type { DeviceHolder, FieldChange, Reason, RunEvent } from '@sonde/executor';
 import { count, formatBytes, formatSeconds, shortJson } from './format.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -55,7 +55,20 @@ function placeText(place: string): string {
   return relative.startsWith('..') ? place : relative;
 }
 
+/** Where a worker of another process is at work; nothing for this machine's own. */
+function hostText(device: string): string {
+  return device.includes(' on ') ? `${device}: ` : '';
+}
+
 const FROM = { lock: 'sonde.lock', cache: 'the cache; offline' } as const;
+
+/** Who has a device that a run waits for. */
+function holderText({ pid, user, since }: DeviceHolder): string {
+  const process = pid === undefined ? 'another process' : `process ${pid}`;
+  const whose = user === undefined ? '' : ` of ${user}`;
+  const when = since === undefined ? '' : ` since ${since.replace('T', ' ').slice(0, 16)} UTC`;
+  return `in use by ${process}${whose}${when}`;
+}
 
 /** One plain line an event; none for what a log would only be cluttered by. */
 export function lineOf(event: RunEvent, terminal: Terminal): string | undefined {
@@ -74,9 +87,13 @@ export function lineOf(event: RunEvent, terminal: Terminal): string | undefined 
     case 'task.cached':
       return `${dim('cached')}    ${event.task}`;
     case 'task.started':
-      return `started   ${event.task}  ${dim(reasonText(event.reason))}`;
+      return `started   ${event.task}  ${dim(`${hostText(event.device)}${reasonText(event.reason)}`)}`;
+    case 'task.queued':
+      return `${dim('queued')}    ${event.task}  ${dim(`for a worker: ${event.shape}`)}`;
     case 'task.waiting':
       return `${yellow('waiting')}   ${event.task}: ${event.holder} is computing it`;
+    case 'device.waiting':
+      return `${yellow('waiting')}   ${event.device}: ${holderText(event.holder)}`;
     case 'task.progress':
       return `          ${event.task}  ${event.done}/${event.total} ${event.unit}`;
     case 'task.log':

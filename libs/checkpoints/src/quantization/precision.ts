@@ -1,11 +1,32 @@
 import { UserError } from '@sonde/base';
 import { float32ToBfloat16, float32ToFloat16, widenBfloat16, widenFloat16 } from '@sonde/tensors';
-import { DTYPES, QUANTIZATIONS, type Quantization, type WeightDtype } from './words.ts';
+import {
+  COMPUTE_DTYPES,
+  type ComputeDtype,
+  DTYPES,
+  QUANTIZATIONS,
+  type Quantization,
+  type WeightDtype,
+} from './words.ts';
 
-/** How the weights of a model run; null: as they are stored, and not quantised. */
+/** How the weights of a model run; null: as they are stored, not quantised, and in float32. */
 export interface Precision {
   readonly dtype: WeightDtype | null;
   readonly quantization: Quantization | null;
+  readonly compute: ComputeDtype | null;
+}
+
+/** The same as options name it. */
+export interface PrecisionOptions {
+  /** What the checkpoint's weights are rounded to before they are used, or quantised; as they are stored by default. */
+  readonly dtype?: WeightDtype;
+  /** How the weights of the blocks' linear layers are quantised when the model is loaded; not at all by default. */
+  readonly quantization?: Quantization;
+  /**
+   * The type in which linear layers are computed, on a device that has it: inputs, weights and what comes out are rounded
+   * to it. float32 by default; everything between the layers is float32 in any case.
+   */
+  readonly compute?: ComputeDtype;
 }
 
 function oneOf<T extends string>(name: string, value: string, known: readonly T[]): T {
@@ -15,11 +36,12 @@ function oneOf<T extends string>(name: string, value: string, known: readonly T[
 }
 
 /** Checks what the options say of precision. @throws UserError naming the option */
-export function checkPrecision(options: { readonly dtype?: string; readonly quantization?: string }): Precision {
-  const { dtype, quantization } = options;
+export function checkPrecision(options: { readonly [Name in keyof PrecisionOptions]: string }): Precision {
+  const { dtype, quantization, compute } = options;
   return {
     dtype: dtype === undefined ? null : oneOf('dtype', dtype, DTYPES),
     quantization: quantization === undefined ? null : oneOf('quantization', quantization, QUANTIZATIONS),
+    compute: compute === undefined ? null : oneOf('compute', compute, COMPUTE_DTYPES),
   };
 }
 

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { UserError } from '@sonde/base';
+import type { ComputeDtype } from '@sonde/checkpoints';
 import { type DecodingForm, fusedProduct, type GraphForm, plainProduct } from '@sonde/networks';
 import { buildGraph, encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
@@ -47,6 +48,25 @@ export function placementOf(
     throw new UserError('model', `threads is ${threads}; expected an integer of 1 or more.`);
   }
   return { provider: device, threads, decoding: form ?? formOf(device) };
+}
+
+/** The types of 16 bits that a provider computes in. The CPU's kernels would go by float32 and round in between. */
+const COMPUTES: Readonly<Record<Provider, readonly ComputeDtype[]>> = {
+  cpu: [],
+  cuda: ['float16', 'bfloat16'],
+  webgpu: ['float16'],
+};
+
+/** @throws UserError if the provider does not compute in the type, saying what it does */
+export function refuseCompute(provider: Provider, compute: ComputeDtype | null): void {
+  if (compute === null || COMPUTES[provider].includes(compute)) return;
+  const others = PROVIDERS.filter((name) => COMPUTES[name].includes(compute));
+  const able = ['float32', ...COMPUTES[provider]].join(' and ');
+  throw new UserError(
+    'model',
+    `compute is ${compute}, but the device ${provider} computes in ${able} alone.`,
+    `Leave \`compute\` out, or run it with --device ${others.join(' or ')}.`,
+  );
 }
 
 /** The graph for a placement. */

@@ -78,12 +78,12 @@ export function planSession(
     files.set(path, name);
     return name;
   };
-  const { dtype, quantization } = precision;
+  const { dtype, quantization, compute } = precision;
   const plan = (asked: Quantization | null) => {
     const quantized = planQuantizedFile('quantized.bin', asked, dtype);
     const unpacked = planUnpackedFile('unpacked.bin');
     const { folder, weights } = checkpoint;
-    const source = { folder, weights, adapter, dtype, quantized, unpacked, locate };
+    const source = { folder, weights, adapter, dtype, compute, quantized, unpacked, locate };
     return { quantized, unpacked, ...build(source) };
   };
   const { graph, parameters, quantized, unpacked } = plan(quantization);

@@ -48,6 +48,8 @@ export interface JobNeeds {
   readonly provider: Provider;
   /** What it loads: a place that has it is preferred. */
   readonly affinity: string | undefined;
+  /** How many devices it takes at once. */
+  readonly devices: number;
   /** Starts programs that the pipeline brings: they are to find no secrets. */
   readonly runsCode: boolean;
   /** Completes a task (joins its shards): short, and what waits for the task waits for it. */
@@ -57,6 +59,14 @@ export interface JobNeeds {
   /** Whether work on its task has begun. */
   isBegun(): boolean;
 }
+
+/** Another process of this machine that has a device, as far as it tells. */
+export type DeviceHolder = {
+  readonly pid?: number;
+  readonly user?: string;
+  /** ISO 8601. */
+  readonly since?: string;
+};
 
 /** Where jobs are done, one at a time. */
 export interface Place {

@@ -1,4 +1,5 @@
 import type { TaskId } from '@sonde/pipeline';
+import type { DeviceHolder } from '../backends/backend.ts';
 import type { Reason } from '../decide/reason.ts';
 import type { Failure } from '../failure.ts';
 
@@ -41,6 +42,14 @@ export type RunEvent = { readonly time: string } & (
       readonly device: string;
       readonly attempt: number;
     }
+  /** Ready, and given to workers of this shape. */
+  | {
+      readonly event: 'task.queued';
+      readonly task: TaskId;
+      readonly step: string;
+      readonly key: string;
+      readonly shape: string;
+    }
   | {
       readonly event: 'task.waiting';
       readonly task: TaskId;
@@ -48,6 +57,8 @@ export type RunEvent = { readonly time: string } & (
       readonly key: string;
       readonly holder: string;
     }
+  /** There is work for a device, but another process of this machine has it. */
+  | { readonly event: 'device.waiting'; readonly device: string; readonly holder: DeviceHolder }
   | {
       readonly event: 'task.progress';
       readonly task: TaskId;

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Graph } from '@sonde/pipeline';
 import type { Digest, RunMeta } from '@sonde/store';
-import type { Backend } from '../backends/backend.ts';
+import type { Backend, DeviceHolder } from '../backends/backend.ts';
 import { refuseUnusable } from '../decide/allowed.ts';
 import { type Prepared, prepare } from '../decide/prepare.ts';
+import { createAway } from './away.ts';
 import { createEventStream } from './event-stream.ts';
 import type { RunEvent } from './events.ts';
 import { createLedger } from './ledger.ts';
@@ -17,8 +18,11 @@ import { createUnits } from './units.ts';
 /** How long a step that was told to stop may take to finish, in milliseconds. */
 const GRACE = 2000;
 
+/** @param onHeld a device is waited for that another process has */
+type StartBackend = (onHeld: (device: string, holder: DeviceHolder) => void) => Backend;
+
 /** Runs what is not cached on a back end, which is started when there is something to run. */
-export function startRun(graph: Graph, options: ScheduleOptions, startBackend: () => Backend): RunHandle {
+export function startRun(graph: Graph, options: ScheduleOptions, startBackend: StartBackend): RunHandle {
   const events = createEventStream<RunEvent>();
   const result = conduct(graph, options, startBackend, createRecorder(events)).finally(() => events.end());
   // Whoever reads only the events has not asked for the result.
@@ -29,7 +33,7 @@ export function startRun(graph: Graph, options: ScheduleOptions, startBackend: (
 async function conduct(
   graph: Graph,
   options: ScheduleOptions,
-  startBackend: () => Backend,
+  startBackend: StartBackend,
   recorder: Recorder,
 ): Promise<RunResult> {
   const began = performance.now();
@@ -43,13 +47,15 @@ async function conduct(
 
   const ledger = createLedger(emit);
   const stop = createStop();
-  const backend = startBackend();
+  const away = options.away === undefined ? undefined : createAway({ ...options.away, run, store, stop, emit });
+  const backend = startBackend((device, holder) => emit({ event: 'device.waiting', device, holder }));
   const stopListening = listen(options, stop, backend);
   try {
-    const units = createUnits({ run, store, backend, stop, emit });
+    const units = createUnits({ run, store, backend, stop, emit, ...(away === undefined ? {} : { away }) });
     await runTasks({ run, prepared, ledger, units, reader: createReader(store), recorder, stop }, options);
   } finally {
     stopListening();
+    away?.close();
     backend.kill();
   }
   const { records, failures } = ledger;
@@ -71,7 +77,9 @@ async function prepareToRun(graph: Graph, options: ScheduleOptions, { emit }: Re
     },
   });
   const { tasks, context, decisions } = prepared;
-  await refuseUnusable(tasks, context, decisions, options.tryAccelerator);
+  // Devices of other machines cannot be tried here.
+  const { away, tryAccelerator } = options;
+  await refuseUnusable(tasks, context, decisions, away === undefined ? tryAccelerator : undefined);
   return prepared;
 }
 

@@ -6,6 +6,7 @@ import { type Activation, activate } from './activations.ts';
 import { type AttentionInputs, type AttentionOptions, attend, type Projections, softcap } from './attention.ts';
 import { type DistanceTables, distanceScores } from './distances.ts';
 import { chooseExperts, mixExperts, type Routing, routerStates } from './experts.ts';
+import { inDtype } from './products.ts';
 import type { PlacedWeights } from './weights.ts';
 
 /** How a norm divides: by the root of mean square (or deviation) of x plus epsilon. */
@@ -138,11 +139,18 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     const added = bias ? [weights.get(`${name}.bias`, [shape[0]])] : [];
     return graph.node('Gemm', [...whole, ...added], transposed ? {} : { transB: 1 });
   };
-  /** x Wᵀ + b; `transposed`: W is stored as [in, out]. */
+  /** x Wᵀ + b, where it is quantised or in 16 bits with b added in float32; `transposed`: W is stored as [in, out]. */
   const product = (name: string, x: Value, shape: readonly [number, number], bias: boolean, transposed: boolean) => {
+    const { compute } = weights;
     const quantized = weights.multiplyQuantized(graph, `${name}.weight`, x, shape, transposed);
-    if (!quantized) return plainProduct(name, x, shape, bias, transposed);
-    return bias ? graph.node('Add', [quantized, weights.get(`${name}.bias`, [shape[0]])]) : quantized;
+    if (!quantized && compute === null) return plainProduct(name, x, shape, bias, transposed);
+    const multiplied =
+      quantized ??
+      inDtype(graph, compute, x, (narrow) => {
+        const weight = weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape, compute);
+        return graph.node('Gemm', [narrow, weight], transposed ? {} : { transB: 1 });
+      });
+    return bias ? graph.node('Add', [multiplied, weights.get(`${name}.bias`, [shape[0]])]) : multiplied;
   };
   const lowRank = (name: string, x: Value, shape: readonly [number, number], y: Value): Value => {
     const low = weights.adapterOf(name, shape);
@@ -229,10 +237,17 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     vector: (name, size) => weights.get(name, [size]),
 
     stackedLinear(name, x, [output, input], { count, part }) {
+      const { compute } = weights;
       const bias = weights.getPart(`${name}_bias`, count, part, [output]);
       const product = weights.multiplyQuantizedPart(graph, name, x, [output, input], count, part);
-      if (product) return graph.node('Add', [product, bias]);
-      return graph.node('Gemm', [x, weights.getPart(name, count, part, [input, output]), bias]);
+      if (!product && compute === null)
+        return graph.node('Gemm', [x, weights.getPart(name, count, part, [input, output]), bias]);
+      const multiplied =
+        product ??
+        inDtype(graph, compute, x, (narrow) =>
+          graph.node('Gemm', [narrow, weights.getPart(name, count, part, [input, output], compute)]),
+        );
+      return graph.node('Add', [multiplied, bias]);
     },
 
     mixture(layer, x, logits, routing, expert, bias = null) {

@@ -1,4 +1,5 @@
-import type { GraphBuilder, Value } from '@sonde/onnx';
+import type { ComputeDtype } from '@sonde/checkpoints';
+import { DATA_TYPES, type GraphBuilder, type Value } from '@sonde/onnx';
 
 /** a bᵀ over the last two axes; `rank` is b's. */
 export type TransposedProduct = (graph: GraphBuilder, a: Value, b: Value, rank: number) => Value;
@@ -12,4 +13,16 @@ export function plainProduct(graph: GraphBuilder, a: Value, b: Value, rank: numb
   const axes = Array.from({ length: rank }, (_, axis) => axis);
   const perm = [...axes.slice(0, -2), rank - 1, rank - 2];
   return graph.node('MatMul', [a, graph.node('Transpose', [b], { perm })]);
+}
+
+/** What `product` makes of x in a type of 16 bits, as float32 again; in float32 throughout where `dtype` is null. */
+export function inDtype(
+  graph: GraphBuilder,
+  dtype: ComputeDtype | null,
+  x: Value,
+  product: (x: Value) => Value,
+): Value {
+  if (dtype === null) return product(x);
+  const narrow = graph.node('Cast', [x], { to: DATA_TYPES[dtype] });
+  return graph.node('Cast', [product(narrow)], { to: DATA_TYPES.float32 });
 }

@@ -1,6 +1,7 @@
 import { UserError } from '@sonde/base';
 import {
   type Adapter,
+  type ComputeDtype,
   type Format,
   floatRows,
   type LinearShape,
@@ -15,6 +16,7 @@ import {
 } from '@sonde/checkpoints';
 import { DATA_TYPES, type DataType, type GraphBuilder, type Value } from '@sonde/onnx';
 import { type DType, elementCount } from '@sonde/tensors';
+import { inDtype } from './products.ts';
 
 /** Where the weights of a graph come from. */
 export interface WeightSource {
@@ -23,6 +25,8 @@ export interface WeightSource {
   readonly adapter: Adapter | null;
   /** What the model's own weights are rounded to; null: nothing. */
   readonly dtype: WeightDtype | null;
+  /** The type in which linear layers are computed; null: float32. */
+  readonly compute: ComputeDtype | null;
   /** Where weights go that are quantised: those of blocks, if they are to be, and those that are stored so. */
   readonly quantized: QuantizedFile;
   /** Where weights go that are stored packed, if they are not quantised anew. */
@@ -38,14 +42,19 @@ const FLOAT_TYPES: Partial<Record<DType, DataType>> = {
   F64: 'float64',
 };
 
-/** The weights of a graph, each placed once, where it lies, and read as float32. */
+/** The weights of a graph, each placed once, where it lies. */
 export interface PlacedWeights {
-  /** @throws UserError if the weight is missing or has another shape or type */
-  get(name: string, shape: readonly number[]): Value;
-  /** One of several weights of the same shape that are stacked along a first axis. */
-  getPart(name: string, stack: number, part: number, shape: readonly number[]): Value;
+  /** The type in which linear layers are computed; null: float32. */
+  readonly compute: ComputeDtype | null;
   /**
-   * x Wᵀ with W [out, in] quantised; null where it is not to be: outside the blocks, or everywhere.
+   * @param as the type in which it is used; float32 if not given
+   * @throws UserError if the weight is missing or has another shape or type
+   */
+  get(name: string, shape: readonly number[], as?: ComputeDtype | null): Value;
+  /** One of several weights of the same shape that are stacked along a first axis. */
+  getPart(name: string, stack: number, part: number, shape: readonly number[], as?: ComputeDtype | null): Value;
+  /**
+   * x Wᵀ in float32 with W [out, in] quantised; null where it is not to be: outside the blocks, or everywhere.
    * @param into the graph of the product: the one that the weights are placed in, or one inside it
    * @param transposed whether W is stored as [in, out]
    */
@@ -82,15 +91,34 @@ function withoutPrefix(name: string): string {
 /** Weights of blocks have the block's number in their names; embeddings and output heads have none. */
 const IN_BLOCK = /\.\d+\./;
 
-/** The types through which a weight becomes float32; `dtype`: what it is rounded to on the way. */
-function castsOf(stored: DataType, dtype: WeightDtype | null): DataType[] {
-  const rounds = dtype !== null && dtype !== 'float32' && dtype !== stored;
-  if (!rounds) return stored === 'float32' ? [] : ['float32'];
-  return stored === 'float64' ? ['float32', dtype, 'float32'] : [dtype, 'float32'];
+/** The types through which a weight becomes what it is used as; `dtype`: what it is rounded to on the way. */
+function castsOf(stored: DataType, dtype: WeightDtype | null, as: DataType): DataType[] {
+  const exact: DataType[] = stored === 'float64' ? ['float32'] : [];
+  const rounded: DataType[] = dtype === null || dtype === 'float32' ? [] : [dtype];
+  const types = [stored, ...exact, ...rounded, as];
+  return types.slice(1).filter((to, at) => to !== types[at]);
+}
+
+/** A weight as it is stored, and in the types in which it is used. */
+interface Placed {
+  readonly stored: Value;
+  readonly dataType: DataType;
+  readonly used: Map<DataType, Value>;
+}
+
+/** What a weight is used as, after it has been rounded; `piece`: which of several equal pieces of the tensor. */
+interface Use {
+  readonly dtype: WeightDtype | null;
+  readonly as?: ComputeDtype | null;
+  readonly piece?: { readonly part: number; readonly of: number };
+}
+
+function partName(name: string, part: number): string {
+  return `${name}.${part}`;
 }
 
 export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedWeights {
-  const placed = new Map<string, Value>();
+  const placed = new Map<string, Placed>();
   let parameters = 0;
   const usedAdapters = new Set<string>();
 
@@ -121,30 +149,27 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
     return dataType;
   };
 
-  const place = (name: string, weight: Weight, shape: readonly number[], dtype: WeightDtype | null): Value => {
-    const dataType = check(name, weight, shape);
-    const existing = placed.get(name);
-    if (existing) return existing;
-    return placeAt(name, weight, dataType, shape, dtype);
-  };
-
-  /** @param piece which of several equal pieces of the tensor, and of how many */
-  const placeAt = (
-    name: string,
-    weight: Weight,
-    dataType: DataType,
-    shape: readonly number[],
-    dtype: WeightDtype | null,
-    piece: { readonly number: number; readonly of: number } = { number: 0, of: 1 },
-  ): Value => {
-    const { file, info, packed } = weight;
-    const length = info.byteLength / piece.of;
-    const where = packed
-      ? source.unpacked.place(weight)
-      : { location: source.locate(file.path), offset: info.offset + piece.number * length, length };
-    let value = graph.external(name, dataType, shape, where);
-    for (const to of castsOf(dataType, dtype)) value = graph.node('Cast', [value], { to: DATA_TYPES[to] });
-    placed.set(name, value);
+  const place = (name: string, weight: Weight, shape: readonly number[], { dtype, as = null, piece }: Use): Value => {
+    const key = piece === undefined ? name : partName(name, piece.part);
+    let at = placed.get(key);
+    if (!at) {
+      const { file, info, packed } = weight;
+      const dataType = check(name, weight, piece === undefined ? shape : [piece.of, ...shape]);
+      const { part, of } = piece ?? { part: 0, of: 1 };
+      const length = info.byteLength / of;
+      const whole = packed
+        ? source.unpacked.place(weight)
+        : { location: source.locate(file.path), offset: info.offset };
+      const where = { location: whole.location, offset: whole.offset + part * length, length };
+      at = { stored: graph.external(key, dataType, shape, where), dataType, used: new Map() };
+      placed.set(key, at);
+    }
+    const type = as ?? 'float32';
+    const { stored, dataType, used } = at;
+    const value =
+      used.get(type) ??
+      castsOf(dataType, dtype, type).reduce((from, to) => graph.node('Cast', [from], { to: DATA_TYPES[to] }), stored);
+    used.set(type, value);
     return value;
   };
 
@@ -167,7 +192,11 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
       };
       quantized.set(name, at);
     }
-    return format.multiply(into, x, at.codes, at.scales, shape);
+    return inDtype(into, source.compute, x, (narrow) => {
+      const { codes, scales } = at;
+      const to = source.compute && DATA_TYPES[source.compute];
+      return format.multiply(into, narrow, codes, to === null ? scales : graph.node('Cast', [scales], { to }), shape);
+    });
   };
 
   const find = (name: string): Weight | undefined =>
@@ -181,19 +210,15 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
   };
 
   return {
-    get(name, shape) {
+    compute: source.compute,
+    get(name, shape, as) {
       const found = require(name);
       if (!placed.has(name)) parameters += elementCount(shape);
-      return place(name, found, shape, source.dtype);
+      return place(name, found, shape, { dtype: source.dtype, as: as ?? null });
     },
-    getPart(name, stack, part, shape) {
-      const weight = require(name);
-      const dataType = check(name, weight, [stack, ...shape]);
-      const partName = `${name}.${part}`;
-      const existing = placed.get(partName);
-      if (existing) return existing;
-      parameters += elementCount(shape);
-      return placeAt(partName, weight, dataType, shape, source.dtype, { number: part, of: stack });
+    getPart(name, stack, part, shape, as) {
+      if (!placed.has(partName(name, part))) parameters += elementCount(shape);
+      return place(name, require(name), shape, { dtype: source.dtype, as: as ?? null, piece: { part, of: stack } });
     },
     multiplyQuantized(into, name, x, shape, transposed) {
       const { format } = source.quantized;
@@ -208,7 +233,7 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
       const blocks = find(`${name}_blocks`);
       const format = source.quantized.format ?? (blocks ? mxfp4 : null);
       if (!format) return null;
-      return multiply(into, `${name}.${part}`, x, shape, format, () => {
+      return multiply(into, partName(name, part), x, shape, format, () => {
         const [output, input] = shape;
         if (!blocks) {
           const weight = require(name);
@@ -237,8 +262,8 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
       const low = source.adapter?.modules.get(layer);
       if (!low) return null;
       usedAdapters.add(layer);
-      const a = place(`${layer}.lora_A`, low.a, [low.rank, shape[1]], null);
-      const b = place(`${layer}.lora_B`, low.b, [shape[0], low.rank], null);
+      const a = place(`${layer}.lora_A`, low.a, [low.rank, shape[1]], { dtype: null });
+      const b = place(`${layer}.lora_B`, low.b, [shape[0], low.rank], { dtype: null });
       return { a, b, scale: low.scale };
     },
     finish(layers) {

@@ -18,6 +18,7 @@ export function applyDefaults(value: Plain, place: Place, root: Schema): void {
 /** Adds, in place, the keys of this map that are absent and have a default. */
 export function addDefaults(map: Record<string, Plain>, place: Place, root: Schema): void {
   for (const [key, fallback] of defaultsOf(place, root)) {
-    if (!Object.hasOwn(map, key)) map[key] = structuredClone(fallback) as Plain;
+    if (Object.hasOwn(map, key)) continue;
+    map[key] = (typeof fallback === 'object' ? structuredClone(fallback) : fallback) as Plain;
   }
 }

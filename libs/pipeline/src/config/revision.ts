@@ -19,16 +19,34 @@ export function joinRevisions(
   root: Schema,
   object: PlainObject,
 ): readonly RevisionProblem[] {
-  return schemas.flatMap((schema) =>
-    Object.entries((schema.properties ?? {}) as Record<string, Schema>).flatMap(([name, part]) => {
-      const key = (statedBy(part, root, 'artifact') as ArtifactPlace | undefined)?.revision;
-      if (key === undefined || !Object.hasOwn(object, key)) return [];
-      const revision = object[key];
-      delete object[key];
-      const message = join(object, name, revision);
-      return message === undefined ? [] : [{ key, message }];
-    }),
-  );
+  return revisionKeys(schemas, root).flatMap(({ name, key }) => {
+    if (!Object.hasOwn(object, key)) return [];
+    const revision = object[key];
+    delete object[key];
+    const message = join(object, name, revision);
+    return message === undefined ? [] : [{ key, message }];
+  });
+}
+
+interface RevisionKey {
+  readonly name: string;
+  readonly key: string;
+}
+
+const known = new WeakMap<readonly Schema[], readonly RevisionKey[]>();
+
+/** The keys of these schemas' maps that name data, each with the key of its revision. */
+function revisionKeys(schemas: readonly Schema[], root: Schema): readonly RevisionKey[] {
+  const found =
+    known.get(schemas) ??
+    schemas.flatMap((schema) =>
+      Object.entries((schema.properties ?? {}) as Record<string, Schema>).flatMap(([name, part]) => {
+        const key = (statedBy(part, root, 'artifact') as ArtifactPlace | undefined)?.revision;
+        return key === undefined ? [] : [{ name, key }];
+      }),
+    );
+  known.set(schemas, found);
+  return found;
 }
 
 function join(object: PlainObject, name: string, revision: Plain | undefined): string | undefined {

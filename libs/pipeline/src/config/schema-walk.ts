@@ -52,40 +52,105 @@ export interface Place {
 
 /** The place of a whole config. */
 export function placeOf(root: Schema, value: unknown, branches: 'fitting' | 'none' = 'fitting'): Place {
-  return makePlace([root], value, { root, branches: branches === 'fitting' });
+  const walk = walkOf(root, branches === 'fitting');
+  return placeOfAsked(walk.asked, value, walk);
 }
 
 interface Walk {
   readonly root: Schema;
   readonly branches: boolean;
+  /** Where the walk begins. */
+  readonly asked: Asked;
+  /** By the numbers of their schemas: places with the same ones are one. */
+  readonly places: Map<string, Place>;
+  readonly numbers: Map<Schema, number>;
 }
 
-function makePlace(schemas: readonly Schema[], value: unknown, walk: Walk): Place {
+/** The schemas that a place is asked by; what applies beside them may depend on the value. */
+interface Asked {
+  readonly schemas: readonly Schema[];
+  /** The place, where it is the same for all values. */
+  fixed?: Place;
+}
+
+// A matrix checks the same schema a hundred thousand times: what does not depend on the value is worked out once.
+const walks = new WeakMap<Schema, Map<boolean, Walk>>();
+
+function walkOf(root: Schema, branches: boolean): Walk {
+  const known = walks.get(root) ?? new Map<boolean, Walk>();
+  walks.set(root, known);
+  const walk = known.get(branches) ?? {
+    root,
+    branches,
+    asked: { schemas: [root] },
+    places: new Map(),
+    numbers: new Map(),
+  };
+  known.set(branches, walk);
+  return walk;
+}
+
+function placeOfAsked(asked: Asked, value: unknown, walk: Walk): Place {
+  if (asked.fixed !== undefined) return asked.fixed;
   const here = new Set<Schema>();
-  for (const schema of schemas) gather(schema, value, walk, here);
-  const found = [...here];
+  let open = false;
+  for (const schema of asked.schemas) if (gather(schema, value, walk, here)) open = true;
+  const place = placeWith([...here], walk);
+  if (!open) asked.fixed = place;
+  return place;
+}
+
+function placeWith(schemas: readonly Schema[], walk: Walk): Place {
+  const id = schemas.map((schema) => numberOf(schema, walk.numbers)).join(' ');
+  const place = walk.places.get(id) ?? makePlace(schemas, walk);
+  walk.places.set(id, place);
+  return place;
+}
+
+function numberOf(schema: Schema, numbers: Map<Schema, number>): number {
+  const number = numbers.get(schema) ?? numbers.size;
+  numbers.set(schema, number);
+  return number;
+}
+
+function makePlace(schemas: readonly Schema[], walk: Walk): Place {
+  const named = new Set(schemas.flatMap(({ properties }) => (isSchema(properties) ? Object.keys(properties) : [])));
+  const keys = new Map<string, Asked>();
+  const items: Asked[] = [];
+  const tuple = Math.max(0, ...schemas.map(({ prefixItems }) => (Array.isArray(prefixItems) ? prefixItems.length : 0)));
   return {
-    schemas: found,
-    key: (name, child) => makePlace(schemasOfKey(found, name), child, walk),
-    item: (at, child) => makePlace(schemasOfItem(found, at), child, walk),
+    schemas,
+    key: (name, child) => {
+      const asked = keys.get(name) ?? { schemas: schemasOfKey(schemas, name) };
+      // Keys that the schemas do not name are without number.
+      if (named.has(name)) keys.set(name, asked);
+      return placeOfAsked(asked, child, walk);
+    },
+    item: (at, child) => {
+      const known = Math.min(at, tuple);
+      items[known] ??= { schemas: schemasOfItem(schemas, known) };
+      return placeOfAsked(items[known], child, walk);
+    },
   };
 }
 
-/** Adds the schema and all that apply beside it at the same place. */
-function gather(schema: Schema, value: unknown, walk: Walk, here: Set<Schema>): void {
-  if (here.has(schema)) return;
+/** Adds the schema and all that apply beside it at the same place. Gives whether these depend on the value. */
+function gather(schema: Schema, value: unknown, walk: Walk, here: Set<Schema>): boolean {
+  if (here.has(schema)) return false;
   here.add(schema);
+  let open = false;
   const add = (part: unknown): void => {
-    if (isSchema(part)) gather(part, value, walk, here);
+    if (isSchema(part) && gather(part, value, walk, here)) open = true;
   };
   if (typeof schema.$ref === 'string') add(referenced(schema.$ref, walk.root));
   for (const part of list(schema.allOf)) add(part);
-  if (!walk.branches) return;
-  for (const part of [...list(schema.oneOf), ...list(schema.anyOf)]) if (fits(part, walk.root, value)) add(part);
+  if (!walk.branches) return open;
+  const branches = [...list(schema.oneOf), ...list(schema.anyOf)];
+  for (const part of branches) if (fits(part, walk.root, value)) add(part);
   if (isSchema(schema.if)) add(fits(schema.if, walk.root, value) ? schema.then : schema.else);
-  if (isSchema(schema.dependentSchemas) && isSchema(value)) {
-    for (const [name, part] of Object.entries(schema.dependentSchemas)) if (Object.hasOwn(value, name)) add(part);
-  }
+  const dependent = isSchema(schema.dependentSchemas) ? Object.entries(schema.dependentSchemas) : [];
+  for (const [name, part] of dependent) if (isSchema(value) && Object.hasOwn(value, name)) add(part);
+  return open || branches.length > 0 || schema.if !== undefined || dependent.length > 0;
 }
 
 function fits(schema: Schema, root: Schema, value: unknown): boolean {
@@ -140,15 +205,27 @@ function matches(pattern: string, key: string): boolean {
   return made.test(key);
 }
 
+const stated = new WeakMap<Schema, Map<string, unknown>>();
+
 /** What a schema, or else what it refers to and always combines with, has under a keyword. */
 export function statedBy(schema: Schema, root: Schema, keyword: string): unknown {
-  const { schemas } = makePlace([schema], undefined, { root, branches: false });
-  return schemas.find((one) => one[keyword] !== undefined)?.[keyword];
+  const known = stated.get(schema) ?? new Map<string, unknown>();
+  stated.set(schema, known);
+  if (!known.has(keyword)) {
+    const here = new Set<Schema>();
+    gather(schema, undefined, walkOf(root, false), here);
+    known.set(keyword, [...here].find((one) => one[keyword] !== undefined)?.[keyword]);
+  }
+  return known.get(keyword);
 }
+
+const defaults = new WeakMap<readonly Schema[], readonly (readonly [string, unknown])[]>();
 
 /** Key → default, for the keys of this map that have one. */
 export function defaultsOf({ schemas }: Place, root: Schema): readonly (readonly [string, unknown])[] {
-  return schemas.flatMap(({ properties }) =>
+  const known = defaults.get(schemas);
+  if (known !== undefined) return known;
+  const found = schemas.flatMap(({ properties }) =>
     isSchema(properties)
       ? Object.entries(properties).flatMap(([name, part]) => {
           const value = isSchema(part) ? statedBy(part, root, 'default') : undefined;
@@ -156,4 +233,6 @@ export function defaultsOf({ schemas }: Place, root: Schema): readonly (readonly
         })
       : [],
   );
+  defaults.set(schemas, found);
+  return found;
 }

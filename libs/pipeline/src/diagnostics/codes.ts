@@ -7,7 +7,7 @@ export const CODES = {
   SND101: ['YAML syntax', 'The text is not YAML 1.2. Expressions inside `{ }` or `[ ]` must be quoted.'],
   SND102: [
     'file beyond bounds',
-    'A file may have 64 MiB, 2,000,000 values (of more than 100,000, each with more than 3 characters on average), 64 levels, 100,000 values brought by aliases, and 32 files nested by `uses:`; a text with expressions 1 MiB; the configs of all tasks together 256 MiB, where each value counts 32 bytes and each task that is waited for 64.',
+    'A file may have 64 MiB, 2,000,000 values (of more than 100,000, each with more than 3 characters on average), 64 levels, 100,000 values brought by aliases, and 32 files nested by `uses:`; a text with expressions 1 MiB; the configs of all tasks together 256 MiB, where each value counts 32 bytes and each task that is waited for 64. After 10,000 problems, equal ones among them, no more tasks are looked at.',
   ],
   SND103: ['not UTF-8', 'Pipeline files are UTF-8 text.'],
   SND104: ['unknown key', 'The key has no meaning here.'],
@@ -73,7 +73,7 @@ export const CODES = {
   SND151: ['exclude or include', '`exclude:` and `include:` are lists of maps from axis names to values.'],
   SND152: [
     'too many tasks',
-    'A pipeline may have 200,000 tasks, and use pipeline files 400,000 times; the combinations of one matrix may have 8,000,000 values, and `exclude:` or `include:` name so many different sets of axes that 20,000,000 comparisons are enough.',
+    'A pipeline may have 100,000 tasks, and use pipeline files 200,000 times; the combinations of one matrix may have 8,000,000 values, and `exclude:` or `include:` name so many different sets of axes that 20,000,000 comparisons are enough.',
   ],
   SND153: ['exclude without effect', 'A warning: no combination matches this entry.'],
   SND154: ['axis given twice', 'A step inside a used pipeline file has an axis that the step using the file has too.'],

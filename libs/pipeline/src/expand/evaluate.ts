@@ -4,13 +4,14 @@ import type { Located, LocatedEntry, LocatedScalar, Range } from '../values/loca
 import { describeNode } from '../values/located.ts';
 import { narrow, type Reference } from '../values/reference.ts';
 import { suggest } from '../values/words.ts';
+import type { LocatedAxisValue } from './axis-values.ts';
 import { type Budget, MAX_TEXT, sizeOf } from './budget.ts';
 import { type Expression, hasExpression, type PathPart, type TemplateOf } from './expression.ts';
 
 /** What expressions can see. Names that are not there have been reported before evaluation. */
 export interface Scope {
   readonly params: ReadonlyMap<string, Located>;
-  readonly matrix: ReadonlyMap<string, Located>;
+  readonly matrix: ReadonlyMap<string, LocatedAxisValue>;
   readonly axes: AxisValues;
   /** Undefined where there is nothing to refer to; the problem is then reported. */
   reference(step: string, output: string, expression: Expression): Reference | undefined;
@@ -118,7 +119,7 @@ function lookUp(expression: Expression, scope: Scope, problems: Problems): Locat
     const reference = scope.reference(String(name), String(path[2]), expression);
     return reference === undefined ? undefined : { type: 'reference', reference, range, use: range };
   }
-  const start = (root === 'params' ? scope.params : scope.matrix).get(String(name));
+  const start = root === 'params' ? scope.params.get(String(name)) : scope.matrix.get(String(name))?.node;
   if (start === undefined) {
     // Of a literal matrix this has been said already, in the same words; `include:` may give a name to some tasks only.
     if (root === 'matrix' && scope.matrix.size > 0)

@@ -5,14 +5,14 @@ import { describeNode } from '../values/located.ts';
 import { NAME, suggest } from '../values/words.ts';
 import { type AxisValueMaker, createAxisValues, type LocatedAxisValue } from './axis-values.ts';
 
-export const MAX_TASKS = 200_000;
+export const MAX_TASKS = 100_000;
 
 /** One combination of a matrix. */
 export interface Combination {
   /** What tells this combination from the others. */
   readonly axes: AxisValues;
   /** What `matrix.*` sees: the axes, and what `include:` adds to them. */
-  readonly values: ReadonlyMap<string, Located>;
+  readonly values: ReadonlyMap<string, LocatedAxisValue>;
 }
 
 export const NO_MATRIX: readonly Combination[] = [{ axes: new Map(), values: new Map() }];
@@ -259,6 +259,8 @@ function withAxes(
       else known.push(at);
     }
   });
+  // What no entry of `include:` adds to is told apart by the axes that made it.
+  if (!matrix.entries.has('include')) return drafts.map((draft) => ({ axes: draft, values: draft }));
   const groups = createGroups(drafts);
   for (const name of base) groups.split(name, drafts.keys());
   const names = [...base];
@@ -278,7 +280,7 @@ function withAxes(
   const order = new Map(names.map((name, at) => [name, at]));
   return drafts.map((draft) => ({
     axes: new Map([...draft].filter(([name]) => order.has(name)).sort(([a], [b]) => order.get(a)! - order.get(b)!)),
-    values: new Map([...draft].map(([name, value]) => [name, value.node])),
+    values: draft,
   }));
 }
 

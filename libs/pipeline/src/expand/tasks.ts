@@ -44,6 +44,9 @@ export interface Expansion {
   readonly broken: boolean;
 }
 
+/** Problems, equal ones among them, after which no more tasks are looked at. */
+const MAX_PROBLEMS = 10_000;
+
 /** Uses of pipeline files, however nested: as many as tasks, and those between. */
 const MAX_INSTANCES = 2 * MAX_TASKS + 64;
 
@@ -67,7 +70,14 @@ export function expandPipeline(
   for (const one of allFiles(loaded)) {
     if (one.file !== undefined) checked.set(one, checkFile(one, one.file, evaluator.templates, evaluator.problems));
   }
-  const context: Context = { evaluator, problems: evaluator.problems, dataProblem, checked, tasks: [], instances: 0 };
+  const context: Context = {
+    evaluator,
+    problems: evaluator.problems,
+    dataProblem,
+    checked,
+    tasks: [],
+    instances: 0,
+  };
   const expanded = expandInstance({ loaded, prefix: '', params, axes: new Map(), needs: [] }, context);
   const outputs: Record<string, OutputRef | readonly OutputRef[]> = {};
   for (const [name, reference] of expanded.outputs) {
@@ -102,6 +112,14 @@ function expandInstance(instance: Instance, context: Context): Expanded {
   return { broken, tasks, outputs: readOutputs(file, instance.params, instance.axes, results, context.evaluator) };
 }
 
+/** Whether there are so many problems that no more are looked for; that is reported. */
+function stopAt(step: StepDecl, problems: Problems): boolean {
+  if (problems.errorCount() < MAX_PROBLEMS) return false;
+  const hint = 'mend these first: the tasks after them were not looked at';
+  problems.error('SND102', step.range, `there are more than ${MAX_PROBLEMS} problems`, hint);
+  return true;
+}
+
 interface Made {
   readonly broken: boolean;
   readonly tasks: readonly TaskOnAxes[];
@@ -125,7 +143,7 @@ function expandStep(
   const items = new Map<string, OutputItem[]>();
   let broken = step.malformed;
   for (const combination of combinations) {
-    if (evaluator.budget.spent) return undefined;
+    if (evaluator.budget.spent || stopAt(step, problems)) return undefined;
     const axes: AxisValues =
       instance.axes.size === 0 ? combination.axes : new Map([...instance.axes, ...combination.axes]);
     const scope = scopeOf(step, instance, combination, axes, results, context);

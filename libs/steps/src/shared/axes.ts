@@ -1,11 +1,12 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
 import type { InputArtifact } from '@sonde/executor';
 
-/** An axis value as a reader knows it: a model by its name, or its reference and adapter. */
+/** An axis value as a reader knows it: a model by its name, or its reference, adapter and whether its weights are drawn. */
 export function axisText(value: JsonValue | undefined): string {
   if (typeof value === 'string') return value;
-  const { name, ref, adapter } = (value ?? {}) as JsonObject;
+  const { name, ref, adapter, weights, seed = 0 } = (value ?? {}) as JsonObject;
   if (typeof name === 'string') return name;
+  if (typeof ref === 'string' && weights === 'random') return `${ref} + random weights (seed ${seed})`;
   if (typeof ref === 'string') return typeof adapter === 'string' ? `${ref} + ${adapter}` : ref;
   return JSON.stringify(value);
 }

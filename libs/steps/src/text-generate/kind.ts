@@ -2,7 +2,7 @@ import { defineStep } from '@sonde/executor';
 import { CONTINUATIONS, STATES, tableProse, tensorsProse } from '@sonde/formats/columns';
 import { dividePrompts } from '../shared/model/division.ts';
 import { engineRuntime, modelAffinity } from '../shared/model/engine.ts';
-import { checkInterventions } from '../shared/model/schemas.ts';
+import { checkInterventions, checkModel } from '../shared/model/schemas.ts';
 import { config } from './config.ts';
 
 const continuations = { type: 'table', description: tableProse(CONTINUATIONS) } as const;
@@ -17,7 +17,8 @@ export const textGenerate = defineStep({
   config,
   outputs: { continuations, states },
   outputsOf: ({ capture }) => (capture === undefined ? { continuations } : { continuations, states }),
-  check: ({ do_sample, num_return_sequences, interventions, min_new_tokens = 0, max_new_tokens }) => [
+  check: ({ model, do_sample, num_return_sequences, interventions, min_new_tokens = 0, max_new_tokens }) => [
+    ...checkModel(model),
     ...checkInterventions(interventions),
     ...(min_new_tokens > max_new_tokens
       ? [{ path: ['min_new_tokens'], message: `is ${min_new_tokens}, more than \`max_new_tokens\`, ${max_new_tokens}` }]
@@ -32,7 +33,7 @@ export const textGenerate = defineStep({
       : []),
   ],
   runtime: engineRuntime,
-  usesDevice: true,
+  usesDevice: () => true,
   affinity: modelAffinity,
   division: { inputs: ['prompts', 'num_return_sequences'], divide: dividePrompts },
   load: () => import('./run.ts'),

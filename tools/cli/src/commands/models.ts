@@ -2,11 +2,11 @@ import os from 'node:os';
 import { UserError } from '@sonde/base';
 import { bringFolder, createDataSources } from '@sonde/data';
 import type { OpenOptions } from '@sonde/engine';
-import { deviceEnvironment, type Provider, type RunEvent } from '@sonde/executor';
+import type { RunEvent } from '@sonde/executor';
 import { hubSettings, listRevisions, parseReference } from '@sonde/hub';
 import { parseDataRef } from '@sonde/pipeline';
 import { FOLDER_READERS } from '@sonde/steps';
-import { acceleratorsOf } from '../devices.ts';
+import { chooseDevice } from '../devices.ts';
 import { EXIT } from '../errors.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
@@ -16,7 +16,7 @@ import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '
 type WithoutTime<Event> = Event extends RunEvent ? Omit<Event, 'time'> : never;
 type DownloadEvent = Extract<WithoutTime<RunEvent>, { readonly event: 'data.progress' | 'data.retrying' }>;
 
-interface CheckOptions extends CommonOptions, Pick<OpenOptions, 'adapter' | 'dtype' | 'quantization'> {
+interface CheckOptions extends CommonOptions, Pick<OpenOptions, 'adapter' | 'dtype' | 'quantization' | 'compute'> {
   readonly offline?: boolean;
   readonly device?: string;
 }
@@ -48,15 +48,6 @@ async function bring(
   });
 }
 
-/** Makes this process see the device alone; says which provider it is of. */
-async function chooseDevice(device: string | undefined): Promise<Provider> {
-  const [accelerator, ...others] = await acceleratorsOf(device);
-  if (others.length > 0) throw new UserError('usage', `--device ${device} names several devices; a check needs one`);
-  if (accelerator === undefined) return 'cpu';
-  Object.assign(process.env, deviceEnvironment(accelerator, process.env));
-  return accelerator.provider;
-}
-
 /** `sonde models check`. */
 export async function check(ref: string, options: CheckOptions): Promise<void> {
   const terminal = openTerminal(options);
@@ -72,6 +63,7 @@ export async function check(ref: string, options: CheckOptions): Promise<void> {
       ...(adapter && { adapter: adapter.path }),
       ...(options.dtype && { dtype: options.dtype }),
       ...(options.quantization && { quantization: options.quantization }),
+      ...(options.compute && { compute: options.compute }),
     });
     if (options.json) {
       printJson(terminal, {
@@ -89,7 +81,8 @@ export async function check(ref: string, options: CheckOptions): Promise<void> {
     const { tokenizer, selfCheck } = report;
     const sorted = [...report.files].sort((a, b) => b.size - a.size);
     const dtypes = Object.entries(report.dtypes).map(([dtype, n]) => `${dtype} (${n.toLocaleString('en-US')})`);
-    const runs = [report.dtype, report.quantization].filter((word) => word !== null).join(', ');
+    const computed = report.compute === null ? null : `computed in ${report.compute}`;
+    const runs = [report.dtype, report.quantization, computed].filter((word) => word !== null).join(', ');
     const rows: [string, string][] = [
       ['model', identity ?? folder],
       ...(adapter === undefined ? [] : ([['adapter', adapter.identity ?? adapter.path]] as [string, string][])),

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { Accelerator } from '../../provider.ts';
-import type { Backend } from '../backend.ts';
-import { createJobQueue } from './job-queue.ts';
+import type { Backend, DeviceHolder } from '../backend.ts';
+import { createDeviceLocks } from './device-locks.ts';
+import { createJobQueue, type JobQueue } from './job-queue.ts';
 import { acceleratorLeases, cpuLeases, type DeviceLease } from './leases.ts';
 import { createPool } from './pool.ts';
 
@@ -18,26 +19,21 @@ export interface LocalOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+type OnHeld = (device: string, holder: DeviceHolder) => void;
+
 /** Worker processes of this machine: for the CPU, and one for each accelerator. None is started before it has a job. */
-export function createLocalBackend(options: LocalOptions): Backend {
+export function createLocalBackend(options: LocalOptions, onHeld: OnHeld): Backend {
   const { jobs = availableParallelism(), threadsTotal = availableParallelism(), accelerators = [] } = options;
-  const cpu = createLane(cpuLeases(jobs, threadsTotal), options);
+  const cpu = createLane(cpuLeases(jobs, threadsTotal), options, onHeld);
   const devices = acceleratorLeases(accelerators, threadsTotal, process.env);
-  const accelerated = devices.length === 0 ? cpu : createLane(devices, options);
+  const accelerated = devices.length === 0 ? cpu : createLane(devices, options, onHeld);
   const pools = new Set([cpu.pool, accelerated.pool]);
   return {
-    lend(needs, use) {
-      const { pool, queue } = needs.provider === 'cpu' ? cpu : accelerated;
-      const inTurn = async () => {
-        // Before anything is waited for: the next job is chosen by what the other workers have.
-        const seat = pool.take(needs.affinity, needs.runsCode);
-        try {
-          return await use({ device: seat.device, perform: (...job) => seat.worker().perform(...job) });
-        } finally {
-          seat.leave();
-        }
-      };
-      return queue.add(inTurn, { ...needs, isBegun: () => needs.isBegun() });
+    lend({ provider, ...needs }, use) {
+      const { queue } = provider === 'cpu' ? cpu : accelerated;
+      return queue.lend(needs, (seat) =>
+        use({ device: seat.device, perform: async (...job) => (await seat.worker()).perform(...job) }),
+      );
     },
     abort() {
       for (const pool of pools) pool.abort();
@@ -49,7 +45,15 @@ export function createLocalBackend(options: LocalOptions): Backend {
 }
 
 /** The workers of one kind of device, and the jobs that wait for them. */
-function createLane(leases: readonly DeviceLease[], { workerEntry, env = {} }: LocalOptions) {
-  const pool = createPool(leases, workerEntry, env);
-  return { pool, queue: createJobQueue(pool) };
+function createLane(leases: readonly DeviceLease[], { workerEntry, env = {} }: LocalOptions, onHeld: OnHeld) {
+  const pool = createPool(leases, {
+    entry: workerEntry,
+    env,
+    locks: createDeviceLocks(),
+    onHeld,
+    onFree: () => queue.dispatch(),
+    onFailure: (error) => queue.fail(error),
+  });
+  const queue: JobQueue = createJobQueue(pool);
+  return { pool, queue };
 }

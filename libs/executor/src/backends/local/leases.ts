@@ -1,32 +1,21 @@
 import type { Accelerator } from '../../provider.ts';
 import type { Device } from '../../step.ts';
+import { deviceEnvironment } from './visible-devices.ts';
 
-/** A device lent to one worker process for as long as the process lives. */
+/** A device lent to one worker process for as long as the process lives; several for a step that needs several. */
 export interface DeviceLease {
   readonly name: string;
   readonly device: Device;
   /** What makes the process see this device alone. */
   readonly env: Readonly<Record<string, string>>;
+  /** What other processes of this machine are kept from meanwhile. */
+  readonly card?: string;
 }
 
 /** Leases of this machine's CPU, with the threads shared out evenly. */
 export function cpuLeases(jobs: number, threadsTotal: number): DeviceLease[] {
   const threads = Math.max(1, Math.floor(threadsTotal / jobs));
   return Array.from({ length: jobs }, () => ({ name: 'cpu', device: { provider: 'cpu', threads }, env: {} }));
-}
-
-/** What makes a process see this device alone; its number is then the one that nvidia-smi gives it. */
-export function deviceEnvironment(
-  { provider, index }: Accelerator,
-  env: Readonly<Record<string, string | undefined>>,
-): Record<string, string> {
-  if (provider !== 'cuda') return {};
-  const visible = env.CUDA_VISIBLE_DEVICES?.split(',').map((name) => name.trim());
-  return {
-    CUDA_DEVICE_ORDER: env.CUDA_DEVICE_ORDER ?? 'PCI_BUS_ID',
-    // Past the end of the list nothing is visible, and CUDA says that there is no device.
-    CUDA_VISIBLE_DEVICES: visible ? (visible[index] ?? '') : String(index),
-  };
 }
 
 /** One lease a device, with the threads shared out evenly. */
@@ -37,8 +26,22 @@ export function acceleratorLeases(
 ): DeviceLease[] {
   const threads = Math.max(1, Math.floor(threadsTotal / Math.max(1, accelerators.length)));
   return accelerators.map((accelerator) => {
-    const { provider, index } = accelerator;
+    const { provider, index, card } = accelerator;
     const name = provider === 'cuda' ? `cuda:${index}` : provider;
-    return { name, device: { provider, threads }, env: deviceEnvironment(accelerator, env) };
+    const device = { provider, threads };
+    return { name, device, env: deviceEnvironment(accelerator, env), ...(card === undefined ? {} : { card }) };
   });
+}
+
+/** Several devices for one process: it sees them all, and counts them from 0 in this order. */
+export function joinLeases(leases: readonly DeviceLease[]): DeviceLease {
+  const [first, ...others] = leases as [DeviceLease, ...DeviceLease[]];
+  if (others.length === 0) return first;
+  const visible = leases.flatMap(({ env }) => env.CUDA_VISIBLE_DEVICES ?? []).join(',');
+  const numbers = others.map(({ name }) => name.slice(name.indexOf(':') + 1));
+  return {
+    name: [first.name, ...numbers].join(','),
+    device: { ...first.device, threads: leases.reduce((sum, { device }) => sum + device.threads, 0) },
+    env: visible === '' ? first.env : { ...first.env, CUDA_VISIBLE_DEVICES: visible },
+  };
 }

@@ -23,6 +23,8 @@ export interface Worker {
   /** What its last job loaded (`StepKind.affinity`). */
   loaded: string | undefined;
   readonly alive: boolean;
+  /** Resolves when the process is gone, and what it had of a device's memory. */
+  readonly ended: Promise<void>;
   perform(job: Job, limits: JobLimits, listener: JobListener): Promise<JobOutcome>;
   /** Asks the step to stop. */
   abort(): void;
@@ -93,6 +95,7 @@ export function startWorker(
     lease,
     bare,
     loaded: undefined,
+    ended,
     get alive() {
       return !killed && exit() === undefined && startError() === undefined && channel.open;
     },

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { JsonObject } from '@sonde/base';
-import type { Quantization, WeightDtype } from '@sonde/checkpoints';
+import type { PrecisionOptions } from '@sonde/checkpoints';
 import { type InputArtifact, isInputArtifact, type Provider } from '@sonde/executor';
 import type { ModelConfig } from './schemas.ts';
 
@@ -12,33 +12,36 @@ export function engineRuntime(_config: object, provider: Provider): JsonObject {
   return { provider, onnxruntime: version };
 }
 
-/** What `model:` names, in either of its forms: checkpoint, adapter, and the precision of the weights. */
-export interface ModelInputs {
+/** What `model:` names, in either of its forms: checkpoint, adapter, precision, or that its weights are drawn. */
+export interface ModelInputs extends PrecisionOptions {
   readonly checkpoint: InputArtifact;
   readonly adapter?: InputArtifact;
-  readonly dtype?: WeightDtype;
-  readonly quantization?: Quantization;
+  readonly randomWeights?: { readonly seed: number };
 }
 
 export function modelInputs(model: ModelConfig): ModelInputs {
   if (isInputArtifact(model)) return { checkpoint: model };
-  const { ref, adapter, dtype, quantization } = model;
+  const { ref, adapter, dtype, quantization, compute, weights, seed = 0 } = model;
   return {
     checkpoint: ref,
     ...(adapter && { adapter }),
     ...(dtype && { dtype }),
     ...(quantization && { quantization }),
+    ...(weights === 'random' && { randomWeights: { seed } }),
+    ...(compute && { compute }),
   };
 }
 
 /** Tasks of the same checkpoint and adapter in the same precision share a loaded model. */
 export function modelAffinity({ model }: { readonly model: ModelConfig }): string {
-  const { checkpoint, adapter, dtype, quantization } = modelInputs(model);
+  const { checkpoint, adapter, dtype, quantization, compute, randomWeights } = modelInputs(model);
   return [
     checkpoint.digest,
+    randomWeights && ` random=${randomWeights.seed}`,
     adapter && `+${adapter.digest}`,
     dtype && ` dtype=${dtype}`,
     quantization && ` quantization=${quantization}`,
+    compute && ` compute=${compute}`,
   ]
     .filter(Boolean)
     .join('');

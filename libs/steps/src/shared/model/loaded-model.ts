@@ -12,12 +12,12 @@ export async function loadedModel({ config, device }: RunContext<{ readonly mode
   const previous = loaded;
   loaded = undefined;
   await previous?.model.close();
-  const { checkpoint, adapter, ...precision } = modelInputs(config.model);
+  const { checkpoint, adapter, ...weights } = modelInputs(config.model);
   const model = await openModel(checkpoint.path, {
     device: device.provider,
     threads: device.threads,
     ...(adapter && { adapter: adapter.path }),
-    ...precision,
+    ...weights,
   });
   loaded = { key, model };
   return model;

@@ -30,7 +30,7 @@ export async function promptIds(source: InputArtifact): Promise<Set<string>> {
 
 /** What an artifact of states says of the model it came from. */
 export function modelFacts(model: ModelConfig, architecture: string): Record<string, string> {
-  const { checkpoint, adapter, dtype, quantization } = modelInputs(model);
+  const { checkpoint, adapter, dtype, quantization, compute, randomWeights } = modelInputs(model);
   return {
     architecture,
     model: checkpoint.digest,
@@ -38,5 +38,7 @@ export function modelFacts(model: ModelConfig, architecture: string): Record<str
     // `dtype` is the type of the states themselves.
     ...(dtype && { model_dtype: dtype }),
     ...(quantization && { model_quantization: quantization }),
+    ...(randomWeights && { model_weights: `random, seed ${randomWeights.seed}` }),
+    ...(compute && { model_compute: compute }),
   };
 }

@@ -1,4 +1,4 @@
-import { DTYPES, QUANTIZATIONS } from '@sonde/checkpoints/precisions';
+import { COMPUTE_DTYPES, DTYPES, QUANTIZATIONS } from '@sonde/checkpoints/precisions';
 import type { CaptureOptions, CaptureSite, Site } from '@sonde/engine';
 import { POOLS, PROBE_VECTORS, SITES } from '@sonde/formats/columns';
 import {
@@ -34,7 +34,7 @@ export const model = oneOf(
       dtype: optional(
         words(DTYPES, {
           description:
-            'What the checkpoint’s weights are rounded to, before any quantisation; as they are stored by default. Computed in float32 all the same.',
+            'What the checkpoint’s weights are rounded to, before any quantisation; as they are stored by default.',
         }),
       ),
       quantization: optional(
@@ -42,16 +42,53 @@ export const model = oneOf(
           description: 'How the weights of the blocks’ linear layers are quantised at loading; not at all by default.',
         }),
       ),
+      compute: optional(
+        words(COMPUTE_DTYPES, {
+          description:
+            'The type in which linear layers are computed, on a device that has it: float32 by default, and on the CPU always.',
+        }),
+      ),
+      weights: optional(
+        words(['random'], {
+          description:
+            '`random`: weights drawn as the model’s class begins, in place of those stored: a baseline of the same shape without training.',
+        }),
+      ),
+      seed: optional(
+        integer({
+          minimum: 0,
+          maximum: 2 ** 32 - 1,
+          description: 'Of random weights: what they are drawn from; 0 if not given.',
+        }),
+      ),
     }),
   ],
   {
     description:
-      'A checkpoint: a folder in the hub’s layout or `embedded:<name>`; or an object with `ref`, a revision, an adapter, and the precision of its weights.',
+      'A checkpoint: a folder in the hub’s layout or `embedded:<name>`; or an object with `ref`, a revision, an adapter, and the precision of its weights, or `weights: random`.',
   },
 );
 
 /** `model:` of a running step. */
 export type ModelConfig = ConfigOf<typeof model>;
+
+/** What is wrong with a model of a config, beyond its schema. */
+export function checkModel(config: Planned<ModelConfig>): ConfigProblem[] {
+  const { weights, adapter, seed } = config as { weights?: unknown; adapter?: unknown; seed?: unknown };
+  if (weights === undefined) {
+    return seed === undefined
+      ? []
+      : [{ path: ['model', 'seed'], message: '`seed` is of random weights: say `weights: random` too' }];
+  }
+  return adapter === undefined
+    ? []
+    : [
+        {
+          path: ['model', 'adapter'],
+          message: 'an adapter was trained for the stored weights and cannot go with random ones',
+        },
+      ];
+}
 
 export const prompts = artifact('table', {
   description: 'A table with `prompt_id`, `rendered`, `span_start`, `span_end`.',

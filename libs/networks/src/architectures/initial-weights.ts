@@ -1,0 +1,71 @@
+import { EMBEDDING } from '@sonde/checkpoints';
+
+/** What a weight is before any training: all of one value, or drawn from a normal distribution of mean 0. */
+export type InitialWeight =
+  | { readonly fill: number }
+  | {
+      readonly standardDeviation: number;
+      /** A row that is 0 instead: that of the padding token in a table of tokens. */
+      readonly zeroRow: number | null;
+    };
+
+/** Where config.json names no spread, that of the class; 0.02 for all others. */
+const SPREADS: Readonly<Record<string, number>> = {
+  NemotronForCausalLM: 0.0134,
+  Starcoder2ForCausalLM: 0.018042,
+};
+
+/** Classes whose norms are stored less 1. Nemotron stores them so too, and yet begins at 1. */
+const NORMS_LESS_ONE = ['GemmaForCausalLM', 'Gemma2ForCausalLM', 'Gemma3ForCausalLM'];
+
+/** Classes whose layers that write to the residual stream begin smaller by √(2 · layers) (Radford et al. 2019). */
+const SCALED_BY_DEPTH = ['GPT2LMHeadModel', 'GPTBigCodeForCausalLM'];
+
+/** Classes whose table of tokens knows no padding token. */
+const WITHOUT_PADDING = [
+  'BloomForCausalLM',
+  'CodeGenForCausalLM',
+  'FalconForCausalLM',
+  'GPT2LMHeadModel',
+  'GPTBigCodeForCausalLM',
+  'GPTJForCausalLM',
+  'GPTNeoForCausalLM',
+  'GPTNeoXForCausalLM',
+  'MptForCausalLM',
+];
+
+const NORM = /(norm|ln_\w+|\.ln)(\.norms\.\d+)?\.weight$/i;
+
+/**
+ * How the weights of a language model begin, as transformers initialises its class: matrices and tables normal with
+ * `initializer_range`, norms 1, biases 0.
+ *
+ * @param config of config.json
+ * @param layers number of blocks
+ * @returns for a weight's name and shape, how it begins
+ */
+export function initialWeights(
+  architecture: string,
+  config: Readonly<Record<string, unknown>>,
+  layers: number,
+): (name: string, shape: readonly number[]) => InitialWeight {
+  const said = config.initializer_range ?? config.init_std;
+  const spread = typeof said === 'number' && said > 0 ? said : (SPREADS[architecture] ?? 0.02);
+  const norm = NORMS_LESS_ONE.includes(architecture) ? 0 : 1;
+  const padding = WITHOUT_PADDING.includes(architecture) ? null : config.pad_token_id;
+  const zeroRow = typeof padding === 'number' && Number.isInteger(padding) && padding >= 0 ? padding : null;
+  const normal = (standardDeviation: number, row: number | null = null): InitialWeight => ({
+    standardDeviation,
+    zeroRow: row,
+  });
+  return (name, shape) => {
+    // Of gpt-oss the router's biases and the sinks of attention are drawn as well.
+    if (/\.(sinks|router\.bias)$/.test(name)) return normal(spread);
+    if (/[._]bias$/.test(name)) return { fill: 0 };
+    if (shape.length === 1 || NORM.test(name)) return { fill: norm };
+    if (SCALED_BY_DEPTH.includes(architecture) && name.endsWith('.c_proj.weight')) {
+      return normal(spread / Math.sqrt(2 * layers));
+    }
+    return normal(spread, EMBEDDING.test(name) ? zeroRow : null);
+  };
+}
