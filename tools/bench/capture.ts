@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type CaptureItem, capture, openModel } from '@sonde/engine';
-import { compete, type Measured, measured, SHAPES } from './peer.ts';
+import { compete, type Measured, measured, now, SHAPES } from './peer.ts';
 
 const USAGE = `Times teacher-forced capture (means of all layers' states) against transformers' forward with
 output_hidden_states, on random weights in known shapes.
@@ -45,7 +45,7 @@ async function runOwn(folder: string, work: Work): Promise<Measured> {
   const pool = work.samples === 0 ? (['prompt'] as const) : (['prompt', 'continuation'] as const);
   const options = { layers: 'all', pool } as const;
   await capture(model, items.slice(0, work.rows), options);
-  const started = performance.now();
+  const started = now();
   const { residual } = await capture(model, items, options);
   const result = measured(started);
   await model.close();

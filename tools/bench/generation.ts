@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { forward, generate, openModel } from '@sonde/engine';
 import { randomStream } from '@sonde/numerics';
-import { compete, type Measured, measured, SHAPES } from './peer.ts';
+import { compete, type Measured, measured, now, SHAPES } from './peer.ts';
 
 const USAGE = `Times generation with pooled states of all layers against transformers, on random weights in known shapes.
   --python PATH   a Python with torch and transformers: makes the checkpoints and runs the peer (required)
@@ -20,7 +20,7 @@ interface Work {
   readonly threads: number;
 }
 
-function makePrompts(count: number): string[] {
+export function makePrompts(count: number): string[] {
   return Array.from({ length: count }, (_, i) => {
     const stream = randomStream(0, `prompt/${i}`);
     return Array.from({ length: 8 + stream.below(17) }, () => String.fromCharCode(97 + stream.below(26))).join('');
@@ -31,7 +31,7 @@ async function runOwn(folder: string, { prompts, samples, tokens, threads }: Wor
   const model = await openModel(folder, { device: 'cpu', threads });
   const items = prompts.map((text, i) => ({ id: String(i), rendered: text, spanStart: 0, spanEnd: text.length }));
   await forward(model, [1]);
-  const started = performance.now();
+  const started = now();
   const { continuations } = await generate(model, items, {
     num_return_sequences: samples,
     max_new_tokens: tokens,
