@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { OpenOptions } from '@sonde/engine';
 import { rounded } from './command-line.ts';
 
 export interface Measured {
@@ -25,6 +26,33 @@ function call(command: string, args: readonly string[]): string {
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26 });
   if (status !== 0) throw new Error(`${command} ${args[0]} ended with status ${status}\n${stderr.slice(-2000)}`);
   return stdout;
+}
+
+/** How a benchmark's `--threads`, `--device` and `--compute` open a model; both sides compute in the same type. */
+export const PLACE = {
+  threads: { type: 'string', default: '2' },
+  device: { type: 'string', default: 'cpu' },
+  compute: { type: 'string', default: 'float32' },
+} as const;
+
+export const PLACE_USAGE = `  --threads N     (2)
+  --device NAME   cpu, cuda or webgpu; the peer computes on CUDA for both (cpu)
+  --compute TYPE  float32, float16 or bfloat16: of linear layers, and of all of the peer (float32)
+`;
+
+export type Place = Readonly<Record<keyof typeof PLACE, string>>;
+
+export function openOptionsOf({ threads, device, compute }: Place): OpenOptions {
+  const narrow = compute === 'float16' || compute === 'bfloat16';
+  return { threads: Number(threads), device, ...(narrow && { compute }) };
+}
+
+/** The same for a benchmark's own process, and for its peer. */
+export function placeArguments({ threads, device, compute }: Place): { own: string[]; peer: string[] } {
+  return {
+    own: ['--threads', threads, '--device', device, '--compute', compute],
+    peer: [threads, device === 'cpu' ? 'cpu' : 'cuda', compute],
+  };
 }
 
 /** The folder of a random checkpoint in a known shape, made if it is not there. */

@@ -95,6 +95,8 @@ export const CLASSIFIERS: Readonly<Record<string, Describe<Classifier>>> = {
   DistilBertForSequenceClassification: describeDistilBert,
   ElectraForSequenceClassification: describeElectra,
   Gemma2ForSequenceClassification: scoreOn(describeGemma2),
+  Gemma3TextForSequenceClassification: scoreOn(describeGemma3),
+  GemmaForSequenceClassification: scoreOn(describeGemma),
   LlamaForSequenceClassification: scoreOn(describeLlama),
   MistralForSequenceClassification: scoreOn(describeMistral),
   ModernBertForSequenceClassification: describeModernBert,
