@@ -4,6 +4,7 @@ import {
   compete,
   type Measured,
   measured,
+  now,
   openOptionsOf,
   PLACE,
   PLACE_USAGE,
@@ -54,7 +55,7 @@ async function runOwn(folder: string, work: Work): Promise<Measured> {
   const pool = work.samples === 0 ? (['prompt'] as const) : (['prompt', 'continuation'] as const);
   const options = { layers: 'all', pool } as const;
   await capture(model, items.slice(0, work.rows), options);
-  const started = performance.now();
+  const started = now();
   const { residual } = await capture(model, items, options);
   const result = measured(started);
   await model.close();

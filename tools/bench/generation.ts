@@ -5,6 +5,7 @@ import {
   compete,
   type Measured,
   measured,
+  now,
   openOptionsOf,
   PLACE,
   PLACE_USAGE,
@@ -29,7 +30,7 @@ interface Work {
   readonly place: Place;
 }
 
-function makePrompts(count: number): string[] {
+export function makePrompts(count: number): string[] {
   return Array.from({ length: count }, (_, i) => {
     const stream = randomStream(0, `prompt/${i}`);
     return Array.from({ length: 8 + stream.below(17) }, () => String.fromCharCode(97 + stream.below(26))).join('');
@@ -40,7 +41,7 @@ async function runOwn(folder: string, { prompts, samples, tokens, place }: Work)
   const model = await openModel(folder, openOptionsOf(place));
   const items = prompts.map((text, i) => ({ id: String(i), rendered: text, spanStart: 0, spanEnd: text.length }));
   await forward(model, [1]);
-  const started = performance.now();
+  const started = now();
   const { continuations } = await generate(model, items, {
     num_return_sequences: samples,
     max_new_tokens: tokens,

@@ -11,6 +11,11 @@ export interface Measured {
   readonly peak_mb: number;
 }
 
+/** The same of Sonde's side, with the process's processor time, which other work on the machine changes less. */
+export interface MeasuredHere extends Measured {
+  readonly cpu_seconds: number;
+}
+
 export const SHAPES = 'pythia-14m,pythia-160m,smollm2-135m';
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/sonde-bench', import.meta.url));
@@ -51,7 +56,7 @@ export function placeArguments({ threads, device, compute }: Place): { own: stri
 }
 
 /** The folder of a random checkpoint in a known shape, made if it is not there. */
-function checkpoint(shape: string, python: string): string {
+export function checkpoint(shape: string, python: string): string {
   const folder = path.join(cache, shape);
   if (!existsSync(path.join(folder, 'tokenizer_config.json'))) {
     mkdirSync(folder, { recursive: true });
@@ -60,10 +65,28 @@ function checkpoint(shape: string, python: string): string {
   return folder;
 }
 
-/** Seconds since `started`, and this process's peak of resident memory. */
-export function measured(started: number): Measured {
+/** A benchmark's own part, in a process of its own. */
+export function ownRun(name: string, folder: string, args: readonly string[]): MeasuredHere {
+  const self = ['--import', 'tsx', program, name, '--own', folder, ...args];
+  return JSON.parse(call(process.execPath, self)) as MeasuredHere;
+}
+
+/** A moment of the clock and of the process's processor time. */
+export interface Moment {
+  readonly clock: number;
+  readonly cpu: NodeJS.CpuUsage;
+}
+
+export function now(): Moment {
+  return { clock: performance.now(), cpu: process.cpuUsage() };
+}
+
+/** Seconds since then, and this process's peak of resident memory. */
+export function measured({ clock, cpu }: Moment): MeasuredHere {
+  const { user, system } = process.cpuUsage(cpu);
   return {
-    seconds: (performance.now() - started) / 1000,
+    seconds: (performance.now() - clock) / 1000,
+    cpu_seconds: (user + system) / 1e6,
     peak_mb: process.resourceUsage().maxRSS / 1024,
   };
 }
@@ -95,8 +118,7 @@ export function compete({ name, shapes, python, rounds, own, peer, total, unit }
     const folder = checkpoint(shape, python);
     const [ours, theirs]: [Measured[], Measured[]] = [[], []];
     for (let round = 0; round < rounds; round++) {
-      const self = ['--import', 'tsx', program, name, '--own', folder, ...own];
-      ours.push(JSON.parse(call(process.execPath, self)) as Measured);
+      ours.push(ownRun(name, folder, own));
       theirs.push(JSON.parse(call(python, [script, command, folder, ...rest])) as Measured);
     }
     const [a, b] = [best(ours), best(theirs)];

@@ -10,6 +10,7 @@ import { describeDebertaV2 } from './deberta-v2.ts';
 import { describeDeepseekV2, describeDeepseekV3 } from './deepseek.ts';
 import { describeDistilBert } from './distilbert.ts';
 import { describeElectra } from './electra.ts';
+import { describeExaone4 } from './exaone4.ts';
 import { describeFalcon } from './falcon.ts';
 import { describeGemma } from './gemma.ts';
 import { describeGemma2 } from './gemma2.ts';
@@ -53,6 +54,7 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   CohereForCausalLM: describeCohere,
   DeepseekV2ForCausalLM: describeDeepseekV2,
   DeepseekV3ForCausalLM: describeDeepseekV3,
+  Exaone4ForCausalLM: describeExaone4,
   FalconForCausalLM: describeFalcon,
   Gemma2ForCausalLM: describeGemma2,
   Gemma3ForCausalLM: describeGemma3,
