@@ -55,7 +55,15 @@ export async function probeSection(section: ProbeSection, report: ReportModel): 
       : null
   }${choices('Target', items)}`;
   const summary = peakTable(section, context, report);
-  return { id: 'probes', title: 'What the layers encode', short: 'Probes', body, figures, summary: [summary] };
+  return {
+    id: 'probes',
+    title: 'What the layers encode',
+    short: 'Probes',
+    body,
+    figures,
+    said: section.notes ?? [],
+    summary: [summary],
+  };
 }
 
 function contextOf(section: ProbeSection, report: ReportModel): Context {
