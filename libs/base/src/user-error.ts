@@ -23,6 +23,7 @@ export const FAULTS = {
   corrupt: 'The store holds something that is not what its name says.',
   version: 'The store is of another version, or the folder is no store.',
   io: 'The disk or file system failed.',
+  cluster: 'The cluster refuses a job, its nodes do not see what they must, or its workers cannot start.',
   crash: 'The worker process ended before its task.',
   'out-of-memory': 'The worker process was ended for want of memory.',
   timeout: 'The task took longer than its `timeout`.',

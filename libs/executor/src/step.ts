@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
-import type { RunConfig, StepKindSpec } from '@sonde/pipeline';
+import type { Planned, RunConfig, StepKindSpec } from '@sonde/pipeline';
 
 import type { CostModule } from './estimate/cost.ts';
 
@@ -69,6 +69,8 @@ export interface CombineContext<Config = RunConfig> {
   /** For each shard in order: output name → path. */
   readonly parts: readonly Readonly<Record<string, string>>[];
   output(name: string): string;
+  /** What is to be said of the whole: a shard knows itself alone. */
+  log(level: 'info' | 'warning', message: string): void;
 }
 
 /** How a large step divides along rows in a stable order. */
@@ -95,8 +97,8 @@ export interface StepKind<Config = RunConfig, Range = JsonValue> extends StepKin
    * in `affinity` the config's artifacts have no usable `path` yet: only `digest`, `type`, `axes`, `ref`.
    */
   runtime?(config: Config, provider: Provider): JsonObject | undefined;
-  /** Whether it computes on the device that the run was given; every other kind computes on the CPU. */
-  readonly usesDevice?: boolean;
+  /** Whether it computes, with this config, on the device that the run was given; every other kind does on the CPU. */
+  usesDevice?(config: Planned<Config>): boolean;
   readonly division?: Division<Config, Range>;
   /** Which loaded thing (a model) this task needs: a worker that has it is preferred. */
   affinity?(config: Config): string | undefined;

@@ -1,3 +1,4 @@
+export { openCluster } from './cluster.ts';
 export { findProfile, PROFILE_NAME } from './find-profile.ts';
 export {
   type JobRequest,

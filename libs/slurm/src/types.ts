@@ -72,17 +72,19 @@ export interface Ensured {
 /** The workers of one scope (a store and a run) on a cluster. */
 export interface Cluster {
   /**
-   * Whether compute nodes see the folder and the program: a small job looks. Resolves when one has said yes; what an
-   * earlier one has said holds. Waits for the job's turn in the queue.
+   * Whether compute nodes see the folder and the program: a small job looks, one for shapes with GPUs and one for those
+   * without. Resolves when they have said yes; what earlier ones have said holds. Waits for their turn in the queue. Not
+   * to be called where the profile says `probe: false`.
    *
-   * @throws UserError `usage` where a node does not see them, or sbatch refuses the job, in its own words
+   * @throws UserError `cluster` where a node does not see them, or sbatch refuses the job, in its own words
    */
-  probe(signal?: AbortSignal): Promise<void>;
+  probe(shapes: readonly Shape[], signal?: AbortSignal): Promise<void>;
   /**
    * Sees to it that so many workers are queued or running, and submits what is missing: one array a shape, within the
    * limits. Never ends one. Gives what is there now and does not wait for more.
    *
-   * @throws UserError where sbatch refuses for good: unknown partition, account, more than any node has
+   * @throws UserError `cluster` where sbatch refuses for good (unknown partition or account, more than any node has), or
+   * ten workers in a row have failed
    */
   ensure(wanted: readonly Wanted[]): Promise<readonly Ensured[]>;
   /**

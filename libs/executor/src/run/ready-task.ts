@@ -6,9 +6,11 @@ import type { MissedDecision } from '../decide/decide.ts';
 import type { ResolvedInputs } from '../decide/inputs.ts';
 import { costOf, noteOf } from '../estimate/work.ts';
 import { type Failure, TaskFailure } from '../failure.ts';
-import { devicesOf } from '../provider.ts';
+import { devicesOf, wantsDevice } from '../provider.ts';
+import type { OrderInput } from '../spool/input.ts';
 import type { RunConfig, StepKind } from '../step.ts';
 import type { Emit } from './events.ts';
+import type { LocatedInputs } from './read-inputs.ts';
 import type { Unit } from './unit.ts';
 
 /** What all units of a task share. */
@@ -38,8 +40,7 @@ export interface ReadyOptions {
 
 export async function makeReady(
   task: TaskNode,
-  decision: MissedDecision,
-  config: RunConfig,
+  { decision, config, paths }: LocatedInputs,
   { kind, provider, rank, stallSeconds, emit, onFailure }: ReadyOptions,
 ): Promise<ReadyTask> {
   const { id, step, timeoutSeconds } = task;
@@ -65,6 +66,7 @@ export async function makeReady(
         rank,
         isBegun: () => started,
       },
+      light: isLight(task, kind),
       limits: { stallSeconds, ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }) },
       listener: {
         progress: (done, total, unit) => emit({ event: 'task.progress', task: id, step, done, total, unit }),
@@ -78,9 +80,24 @@ export async function makeReady(
       },
       onFailure,
       isPointless: () => false,
+      inputs: () => inputsOf(inputs, paths),
       checkInputs: () => checkInputs(inputs),
     },
   };
+}
+
+/** Whether nothing says that it is much work: no device, no request, no shards. */
+function isLight(task: TaskNode, kind: StepKind): boolean {
+  const { memoryBytes, cpus, timeSeconds } = task.resources;
+  if (kind.division !== undefined || wantsDevice(task, kind)) return false;
+  return memoryBytes === undefined && cpus === undefined && timeSeconds === undefined;
+}
+
+function inputsOf({ sources }: ResolvedInputs, paths: LocatedInputs['paths']): OrderInput[] {
+  return [...sources].map(([artifact, source]) => {
+    const path = paths.get(artifact)!;
+    return source.from === 'task' ? { path, stored: source.artifact } : { path, files: source.data.files() };
+  });
 }
 
 async function checkInputs({ sources }: ResolvedInputs): Promise<void> {

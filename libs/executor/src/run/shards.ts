@@ -3,6 +3,7 @@ import { BlobDamaged, keyOf, type ResultRecord } from '@sonde/store';
 import { fingerprintOf } from '../decide/fingerprint.ts';
 import { inputNotes } from '../decide/inputs.ts';
 import { type Failure, NotComputed } from '../failure.ts';
+import type { OrderInput } from '../spool/input.ts';
 import type { Shard } from '../step.ts';
 import type { Reader } from './reader.ts';
 import type { ReadyTask } from './ready-task.ts';
@@ -60,9 +61,16 @@ async function findParts(reader: Reader, ready: ReadyTask): Promise<Parts> {
   const shards = kind.division === undefined ? [] : await kind.division.divide(config);
   const progress = createShardProgress(shards, ready.unit.listener);
   let oneFailed = false;
+  const said = new Set<string>();
+  const log: Unit['listener']['log'] = (level, message) => {
+    // What every shard has to say is said once.
+    if (said.has(message)) return;
+    said.add(message);
+    ready.unit.listener.log(level, message);
+  };
   const find = async (shard: Shard, index: number): Promise<Part> => {
     const unit: Unit = {
-      ...shardUnit(ready, shard, index, progress),
+      ...shardUnit(ready, shard, index, progress, log),
       isPointless: () => oneFailed,
       onFailure: (failure: Failure) => {
         oneFailed = true;
@@ -98,7 +106,13 @@ async function computeMissing(
   return computed.map((result) => (result as PromiseFulfilledResult<UnitResult>).value);
 }
 
-function shardUnit(ready: ReadyTask, shard: Shard, index: number, progress: ShardProgress): Unit {
+function shardUnit(
+  ready: ReadyTask,
+  shard: Shard,
+  index: number,
+  progress: ShardProgress,
+  log: Unit['listener']['log'],
+): Unit {
   const { kind, config, unit } = ready;
   const fingerprint = fingerprintOf({ kind, config, provider: unit.needs.provider, shard: shard.identity });
   return {
@@ -109,7 +123,7 @@ function shardUnit(ready: ReadyTask, shard: Shard, index: number, progress: Shar
       unit.onStart(device, attempt);
       progress.begin();
     },
-    listener: { ...unit.listener, progress: (done, total, name) => progress.report(index, done, total, name) },
+    listener: { ...unit.listener, log, progress: (done, total, name) => progress.report(index, done, total, name) },
     secondsBefore: 0,
     notes: (): JsonObject => progress.notes(index),
     job: (place) => ({ type: 'run', kind: kind.kind, config, shard: shard.range, ...place }),
@@ -128,8 +142,18 @@ function joiningUnit(
     fingerprint: decision.fingerprint,
     secondsBefore: records.reduce((sum, record) => sum + record.seconds, 0),
     notes: () => ({ inputs: inputNotes(decision.inputs), shards: records.map((record) => record.key), ...work }),
+    inputs: () => [...unit.inputs(), ...partInputs(records, parts)],
     job: ({ out }) => ({ type: 'combine', kind: kind.kind, config, parts, out }),
   };
+}
+
+function partInputs(
+  records: readonly ResultRecord[],
+  parts: readonly Readonly<Record<string, string>>[],
+): OrderInput[] {
+  return records.flatMap(({ outputs }, index) =>
+    Object.entries(parts[index]!).map(([name, path]) => ({ path, stored: outputs[name]! })),
+  );
 }
 
 /** Output name → verified path. A shard whose bytes turn out damaged is computed again, once. */
