@@ -19,7 +19,7 @@ const ROUNDS = 5;
 /** What a GPU of a server has, about, where it cannot be asked. */
 const UNASKED = { flops: 1e13, traffic: 5e11 };
 /** Seconds that `script` takes on one core of a server of 2023. */
-const SCRIPT_SECONDS = 0.02;
+const SCRIPT_SECONDS = 0.0165;
 
 /** Measures a machine in less than a second: the medians of a few rounds. */
 export async function measureRates(provider: Provider, threads: number): Promise<MachineRates> {

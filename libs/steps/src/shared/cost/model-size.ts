@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRecord } from '@sonde/base';
+import { isRecord, UserError } from '@sonde/base';
 import { localFolder, openCheckpoint } from '@sonde/checkpoints';
 
 /** What of a model decides the cost of running it. */
@@ -66,9 +66,9 @@ async function checkpointIn(folder: string): Promise<Found> {
 async function readyModelIn(folder: string): Promise<Found> {
   const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as Config;
   const names = await readdir(folder, { recursive: true });
-  const sizes = await Promise.all(
-    names.filter((name) => /\.onnx(_data)?$|\.onnx\.data$/.test(name)).map((name) => stat(join(folder, name))),
-  );
+  const files = names.filter((name) => /\.onnx(_data)?$|\.onnx\.data$/.test(name));
+  if (files.length === 0) throw new UserError('model', `${folder} holds no weights.`);
+  const sizes = await Promise.all(files.map((name) => stat(join(folder, name))));
   return { config, weights: sizes.map(({ size }) => ['', size / 4] as const) };
 }
 
