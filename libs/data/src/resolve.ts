@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { memo, UserError } from '@sonde/base';
-import type { Store } from '@sonde/store';
+import type { Digest, Store } from '@sonde/store';
 import PQueue from 'p-queue';
 import { describeAddress } from './address.ts';
 import type { DataName } from './data-name.ts';
@@ -39,6 +39,7 @@ async function describePlace(place: Place, store: Store): Promise<OutsideData> {
     type: place.type,
     digest: content.digest,
     open: async () => place.path,
+    files: () => pathsOf(content),
     changedFile: () => changedFile(content, store),
   };
 }
@@ -61,6 +62,7 @@ async function describeRemote(
     };
   }
   let brought: Promise<Content> | undefined;
+  let here: Content | undefined;
   return {
     type,
     digest: digestOfFiles(files),
@@ -70,11 +72,16 @@ async function describeRemote(
       brought.catch(() => {
         brought = undefined;
       });
-      await brought;
+      here = await brought;
       return path;
     },
+    files: () => (here === undefined ? [] : pathsOf(here)),
     changedFile: async () => (brought === undefined ? undefined : changedFile(await brought, store)),
   };
+}
+
+function pathsOf({ files }: Content): { path: string; digest: Digest }[] {
+  return files.map(({ path, digest }) => ({ path, digest }));
 }
 
 /** Brings remote data here and checks that it is what its listing said. */

@@ -18,9 +18,13 @@ export { defineStep } from './define-step.ts';
 export type { Failure } from './failure.ts';
 export type { Accelerator } from './provider.ts';
 export { type RefusedProblem, RunRefused } from './refused.ts';
+export type { AwayOptions } from './run/away.ts';
 export type { Counts, RunEvent } from './run/events.ts';
 export type { RunHandle, RunResult } from './run/options.ts';
 export { type RunOptions, runGraph } from './run-graph.ts';
+export type { Demand, Launcher } from './spool/launcher.ts';
+export type { LiveState } from './spool/order.ts';
+export { readShape, type Shape as WorkerShape, shapeName } from './spool/shape.ts';
 export type {
   Ancestor,
   CombineContext,
@@ -37,3 +41,4 @@ export type {
   StepKind,
 } from './step.ts';
 export { isInputArtifact } from './step.ts';
+export { type OrderTold, type WorkOptions, type WorkResult, work } from './work/work.ts';

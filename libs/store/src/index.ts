@@ -24,5 +24,6 @@ export type { ContentHex, MakeValues, Memo, Memos, WorkOptions } from './memos/t
 export { digestsOf, recordInText, textOfRecord } from './results/record.ts';
 export type { FoundResult, LocalResults, ResultRecord, Results } from './results/types.ts';
 export type { RunDetail, RunFinish, RunLog, RunMeta, RunSummary, Runs } from './runs/types.ts';
+export type { OrderName, Spool } from './spool/types.ts';
 export { openStore } from './store.ts';
 export type { OpenOptions, Store } from './types.ts';

@@ -11,6 +11,7 @@ import { createMemos } from './memos/memos.ts';
 import { createResults } from './results/results.ts';
 import { createRuns } from './runs/runs.ts';
 import { createScratch } from './scratch.ts';
+import { createSpool } from './spool/spool.ts';
 import type { OpenOptions, Store } from './types.ts';
 
 /**
@@ -33,6 +34,7 @@ export async function openStore(folder: string, options: OpenOptions = {}): Prom
     results: safe(results),
     memos: safe(createMemos(context)),
     leases: safe(createLeases(context)),
+    spool: safe(createSpool(context)),
     runs: safe(createRuns(context)),
     care: safe(createCare(context, blobs, artifacts)),
     scratch: scratch.make,

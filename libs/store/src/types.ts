@@ -6,6 +6,7 @@ import type { Leases } from './leases/types.ts';
 import type { Memos } from './memos/types.ts';
 import type { LocalResults } from './results/types.ts';
 import type { Runs } from './runs/types.ts';
+import type { Spool } from './spool/types.ts';
 
 export interface OpenOptions {
   /** Nothing is ever written, not even the layout: for plan, explain and show. */
@@ -23,6 +24,7 @@ export interface Store {
   readonly results: LocalResults;
   readonly memos: Memos;
   readonly leases: Leases;
+  readonly spool: Spool;
   readonly runs: Runs;
   readonly care: Care;
   /** A fresh folder on the store's file system; removed by `removeScratch`, `close`, or after this process's death. */

@@ -83,6 +83,8 @@ export function lineOf(event: RunEvent, terminal: Terminal): string | undefined 
       return `${dim('cached')}    ${event.task}`;
     case 'task.started':
       return `started   ${event.task}  ${dim(reasonText(event.reason))}`;
+    case 'task.queued':
+      return `${dim('queued')}    ${event.task}  ${dim(`for a worker: ${event.shape}`)}`;
     case 'task.waiting':
       return `${yellow('waiting')}   ${event.task}: ${event.holder} is computing it`;
     case 'device.waiting':

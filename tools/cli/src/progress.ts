@@ -104,6 +104,7 @@ export function createProgress(tasksOfStep: ReadonlyMap<string, number>, now: ()
         settle(step);
         break;
       }
+      case 'task.queued':
       case 'task.waiting': {
         const task = taskOf(step, event.task);
         if (task.state === 'known') task.state = 'held';

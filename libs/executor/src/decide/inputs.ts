@@ -116,7 +116,11 @@ function nameOf({ ref, data }: InputSource & { readonly from: 'outside' }): stri
 }
 
 /** Whether a result is whole: it has the task's outputs, and their bytes are there. Names those that are not. */
-export async function damagedOutputs(task: TaskNode, record: ResultRecord, store: Store): Promise<string[]> {
+export async function damagedOutputs(
+  task: Pick<TaskNode, 'outputs'>,
+  record: ResultRecord,
+  store: Store,
+): Promise<string[]> {
   const names = Object.keys(task.outputs);
   const present = await Promise.all(
     names.map((name) => {

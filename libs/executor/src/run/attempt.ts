@@ -72,7 +72,8 @@ function timeoutAfter({ task }: Unit, failures: readonly Failure[]): Pick<TaskNo
   return timeoutSeconds === undefined ? {} : { timeoutSeconds };
 }
 
-function shortagesIn(failures: readonly Failure[]): Shortages {
+/** What was short in these attempts. */
+export function shortagesIn(failures: readonly Failure[]): Shortages {
   const count = (code: Failure['code']) => failures.filter((failure) => failure.code === code).length;
   return { memory: count('out-of-memory'), time: count('timeout') };
 }

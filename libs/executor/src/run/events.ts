@@ -42,6 +42,14 @@ export type RunEvent = { readonly time: string } & (
       readonly device: string;
       readonly attempt: number;
     }
+  /** Ready, and given to workers of this shape. */
+  | {
+      readonly event: 'task.queued';
+      readonly task: TaskId;
+      readonly step: string;
+      readonly key: string;
+      readonly shape: string;
+    }
   | {
       readonly event: 'task.waiting';
       readonly task: TaskId;

@@ -4,6 +4,7 @@ import type { ResultRecord } from '@sonde/store';
 import type { PlanOptions } from '../decide/options.ts';
 import type { Failure } from '../failure.ts';
 import type { Accelerator } from '../provider.ts';
+import type { AwayOptions } from './away.ts';
 import type { Counts, RunEvent } from './events.ts';
 
 /** How a run is to go, whoever does its work. */
@@ -25,6 +26,8 @@ export interface ScheduleOptions extends PlanOptions {
    * `run.finished`, and what is damaged is computed again; one that cannot be has no record in the result.
    */
   readonly exports?: readonly { readonly task: TaskId; readonly output: string }[];
+  /** Other processes do the work: workers on this host and others, which find it in the store. */
+  readonly away?: AwayOptions;
   /** Added to the run's metadata in the store: command, version of Sonde, … Never secrets. */
   readonly metadata?: JsonObject;
 }

@@ -15,6 +15,8 @@ export type ReadInputs = LocatedInputs | { readonly decision: Decision & { reado
 export interface LocatedInputs {
   readonly decision: MissedDecision;
   readonly config: RunConfig;
+  /** Where each input lies. */
+  readonly paths: ReadonlyMap<InputArtifact, string>;
 }
 
 export interface InputsOptions {
@@ -37,7 +39,7 @@ export async function readInputs(
   for (;;) {
     if (decision.state === 'cached') return { decision };
     const { paths, damaged } = await locateAll(options, decision, repaired);
-    if (damaged.size === 0) return { decision, config: withPaths(decision.inputs.config, paths) };
+    if (damaged.size === 0) return { decision, config: withPaths(decision.inputs.config, paths), paths };
     for (const producer of damaged) {
       repaired.add(producer);
       await options.repair(producer);

@@ -24,7 +24,11 @@ export function createReader(store: Store): Reader {
 }
 
 /** A whole result of the store, or none. */
-export async function wholeResult(store: Store, task: TaskNode, key: Key): Promise<ResultRecord | undefined> {
+export async function wholeResult(
+  store: Store,
+  task: Pick<TaskNode, 'outputs'>,
+  key: Key,
+): Promise<ResultRecord | undefined> {
   const record = await store.results.get(key);
   if (record === undefined) return undefined;
   return (await damagedOutputs(task, record, store)).length === 0 ? record : undefined;

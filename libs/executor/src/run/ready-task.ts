@@ -1,12 +1,14 @@
-import type { TaskNode } from '@sonde/pipeline';
+import type { Resources, TaskNode } from '@sonde/pipeline';
 import type { JobNeeds } from '../backends/backend.ts';
 import { runsCode } from '../decide/allowed.ts';
 import type { MissedDecision } from '../decide/decide.ts';
 import type { ResolvedInputs } from '../decide/inputs.ts';
 import { type Failure, TaskFailure } from '../failure.ts';
 import { devicesOf } from '../provider.ts';
+import type { OrderInput } from '../spool/input.ts';
 import type { RunConfig, StepKind } from '../step.ts';
 import type { Emit } from './events.ts';
+import type { LocatedInputs } from './read-inputs.ts';
 import type { Unit } from './unit.ts';
 
 /** What all units of a task share. */
@@ -34,11 +36,10 @@ export interface ReadyOptions {
 
 export function makeReady(
   task: TaskNode,
-  decision: MissedDecision,
-  config: RunConfig,
+  { decision, config, paths }: LocatedInputs,
   { kind, provider, rank, stallSeconds, emit, onFailure }: ReadyOptions,
 ): ReadyTask {
-  const { id, step, timeoutSeconds } = task;
+  const { id, step, timeoutSeconds, resources } = task;
   const { key, reason, inputs } = decision;
   let started = false;
   return {
@@ -58,6 +59,7 @@ export function makeReady(
         rank,
         isBegun: () => started,
       },
+      light: provider === 'cpu' && isLight(kind, resources),
       limits: { stallSeconds, ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }) },
       listener: {
         progress: (done, total, unit) => emit({ event: 'task.progress', task: id, step, done, total, unit }),
@@ -71,9 +73,23 @@ export function makeReady(
       },
       onFailure,
       isPointless: () => false,
+      inputs: () => inputsOf(inputs, paths),
       checkInputs: () => checkInputs(inputs),
     },
   };
+}
+
+/** Whether nothing says that it is much work: no device, no request, no shards. */
+function isLight(kind: StepKind, { device, memoryBytes, cpus, timeSeconds }: Resources): boolean {
+  if (kind.usesDevice === true || kind.division !== undefined || device === 'gpu') return false;
+  return memoryBytes === undefined && cpus === undefined && timeSeconds === undefined;
+}
+
+function inputsOf({ sources }: ResolvedInputs, paths: LocatedInputs['paths']): OrderInput[] {
+  return [...sources].map(([artifact, source]) => {
+    const path = paths.get(artifact)!;
+    return source.from === 'task' ? { path, stored: source.artifact } : { path, files: source.data.files() };
+  });
 }
 
 async function checkInputs({ sources }: ResolvedInputs): Promise<void> {

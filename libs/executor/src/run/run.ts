@@ -4,6 +4,7 @@ import type { Digest, RunMeta } from '@sonde/store';
 import type { Backend, DeviceHolder } from '../backends/backend.ts';
 import { refuseUnusable } from '../decide/allowed.ts';
 import { type Prepared, prepare } from '../decide/prepare.ts';
+import { createAway } from './away.ts';
 import { createEventStream } from './event-stream.ts';
 import type { RunEvent } from './events.ts';
 import { createLedger } from './ledger.ts';
@@ -46,13 +47,15 @@ async function conduct(
 
   const ledger = createLedger(emit);
   const stop = createStop();
+  const away = options.away === undefined ? undefined : createAway({ ...options.away, run, store, stop, emit });
   const backend = startBackend((device, holder) => emit({ event: 'device.waiting', device, holder }));
   const stopListening = listen(options, stop, backend);
   try {
-    const units = createUnits({ run, store, backend, stop, emit });
+    const units = createUnits({ run, store, backend, stop, emit, ...(away === undefined ? {} : { away }) });
     await runTasks({ run, prepared, ledger, units, reader: createReader(store), recorder, stop }, options);
   } finally {
     stopListening();
+    away?.close();
     backend.kill();
   }
   const { records, failures } = ledger;
@@ -74,7 +77,9 @@ async function prepareToRun(graph: Graph, options: ScheduleOptions, { emit }: Re
     },
   });
   const { tasks, context, decisions } = prepared;
-  await refuseUnusable(tasks, context, decisions, options.tryAccelerator);
+  // Devices of other machines cannot be tried here.
+  const { away, tryAccelerator } = options;
+  await refuseUnusable(tasks, context, decisions, away === undefined ? tryAccelerator : undefined);
   return prepared;
 }
 

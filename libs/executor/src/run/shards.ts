@@ -3,6 +3,7 @@ import { BlobDamaged, keyOf, type ResultRecord } from '@sonde/store';
 import { fingerprintOf } from '../decide/fingerprint.ts';
 import { inputNotes } from '../decide/inputs.ts';
 import { type Failure, NotComputed } from '../failure.ts';
+import type { OrderInput } from '../spool/input.ts';
 import type { Shard } from '../step.ts';
 import type { Reader } from './reader.ts';
 import type { ReadyTask } from './ready-task.ts';
@@ -128,8 +129,18 @@ function joiningUnit(
     fingerprint: decision.fingerprint,
     secondsBefore: records.reduce((sum, record) => sum + record.seconds, 0),
     notes: () => ({ inputs: inputNotes(decision.inputs), shards: records.map((record) => record.key) }),
+    inputs: () => [...unit.inputs(), ...partInputs(records, parts)],
     job: ({ out }) => ({ type: 'combine', kind: kind.kind, config, parts, out }),
   };
+}
+
+function partInputs(
+  records: readonly ResultRecord[],
+  parts: readonly Readonly<Record<string, string>>[],
+): OrderInput[] {
+  return records.flatMap(({ outputs }, index) =>
+    Object.entries(parts[index]!).map(([name, path]) => ({ path, stored: outputs[name]! })),
+  );
 }
 
 /** Output name → verified path. A shard whose bytes turn out damaged is computed again, once. */

@@ -121,11 +121,11 @@ function computingOf(
     units,
     shards: createShards(reader, units),
     readInputs: (task, decision) => readInputs({ reader, stop, emit, repair, decideNow }, task, decision),
-    makeReady(task, { decision, config }) {
+    makeReady(task, inputs) {
       const kind = kindOf(task, context.kinds);
       const provider = providerOf(task, kind, context.accelerators);
       const onFailure = (failure: Failure) => stopAfter(task.id, failure);
-      return makeReady(task, decision, config, {
+      return makeReady(task, inputs, {
         kind,
         provider,
         rank: rankOf.get(task.id)!,

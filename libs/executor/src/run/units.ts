@@ -3,6 +3,7 @@ import type { Key, Lease, ResultRecord, Store } from '@sonde/store';
 import type { Backend, Place } from '../backends/backend.ts';
 import { NotComputed, TaskFailure } from '../failure.ts';
 import { attempt } from './attempt.ts';
+import type { Away } from './away.ts';
 import type { Emit } from './events.ts';
 import { publish } from './publish.ts';
 import { wholeResult } from './reader.ts';
@@ -23,6 +24,8 @@ export interface UnitsOptions {
   readonly backend: Backend;
   readonly stop: Stop;
   readonly emit: Emit;
+  /** Has work done by other processes. */
+  readonly away?: Away;
 }
 
 export function createUnits(options: UnitsOptions): Units {
@@ -38,7 +41,7 @@ export function createUnits(options: UnitsOptions): Units {
           },
         );
       }
-      const result = compute(options, unit);
+      const result = options.away?.takes(unit) === true ? options.away.compute(unit) : compute(options, unit);
       units.set(unit.key, { result, inputs: inputsOf(unit) });
       result.catch(() => units.delete(unit.key));
       return result;
@@ -103,12 +106,28 @@ async function takeTurn(options: UnitsOptions, unit: Unit, place: Place, held: H
     const record = await storedMeanwhile(options, unit);
     if (record !== undefined) return { outcome: 'hit', record };
   }
+  return { outcome: 'done', done: await attemptTelling(options, unit, place, held.lease) };
+}
+
+async function attemptTelling(options: UnitsOptions, unit: Unit, place: Place, lease: Lease): Promise<Done> {
   try {
-    return { outcome: 'done', done: await attempt(options, unit, place, held.lease) };
+    return await attempt(options, unit, place, lease);
   } catch (error) {
     if (error instanceof TaskFailure) unit.onFailure(error.failure);
     throw error;
   }
+}
+
+/** Computes a unit whose lease is had already. Who has lost it meanwhile writes nothing: another does the work. */
+export async function computeHeld(options: UnitsOptions, unit: Unit, lease: Lease): Promise<UnitResult> {
+  const stored = await storedMeanwhile(options, unit);
+  if (stored !== undefined) return { record: stored, hit: true, seconds: 0 };
+  const done = await options.backend.lend(unit.needs, (place) => attemptTelling(options, unit, place, lease));
+  if (lease.lost.aborted) {
+    await options.store.removeScratch(done.folder);
+    throw new NotComputed();
+  }
+  return { record: await publish(options, unit, done), hit: false, seconds: done.seconds };
 }
 
 async function storedMeanwhile({ store }: UnitsOptions, { task, key, force }: Unit): Promise<ResultRecord | undefined> {

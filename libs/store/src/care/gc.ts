@@ -22,8 +22,8 @@ import type { GcOptions, GcReport } from './types.ts';
 const GC = digestOf('sonde gc');
 const DAY = 86_400_000;
 const QUARANTINE_DAYS = 30;
-/** A transfer that nobody has gone on with for so long is given up. */
-const INCOMING_DAYS = 2;
+/** A transfer that nobody has gone on with for so long is given up; how an order ended, nobody waits to hear. */
+const ENDED_DAYS = 2;
 
 /** What a collection needs to know of the moment: who lives, who died, what time it is for the file system. */
 interface Moment {
@@ -160,9 +160,9 @@ async function removeLeftovers(context: Context, { dead, now }: Moment, dryRun: 
     const found = await tolerate(['ENOENT'], stat(path));
     if (found !== undefined && found.ctimeMs < now - QUARANTINE_DAYS * DAY) old.push(path);
   }
-  for (const path of await pathsIn(layout.incoming)) {
+  for (const path of [...(await pathsIn(layout.incoming)), ...(await pathsIn(layout.ends))]) {
     const found = await tolerate(['ENOENT'], stat(path));
-    if (found !== undefined && found.ctimeMs < now - INCOMING_DAYS * DAY) old.push(path);
+    if (found !== undefined && found.ctimeMs < now - ENDED_DAYS * DAY) old.push(path);
   }
   let bytes = 0;
   for (const path of [...old, ...dead.map((id) => join(layout.tmp, id))]) bytes += await bytesBelow(path);

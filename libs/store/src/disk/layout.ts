@@ -12,6 +12,7 @@ export const NAMES: readonly string[] = [
   'trees',
   'memos',
   'leases',
+  'work',
   'runs',
   'tmp',
   'incoming',
@@ -28,6 +29,11 @@ export interface Layout {
   readonly memos: string;
   readonly leases: string;
   readonly holders: string;
+  /** Work that other processes are to do: orders by shape, what goes on, how it ended. */
+  readonly work: string;
+  readonly orders: string;
+  readonly live: string;
+  readonly ends: string;
   readonly runs: string;
   readonly tmp: string;
   /** Content that is on its way here. */
@@ -62,6 +68,10 @@ export function layoutOf(dir: string): Layout {
     memos: join(dir, 'memos'),
     leases: join(dir, 'leases'),
     holders: join(dir, 'leases', 'holders'),
+    work: join(dir, 'work'),
+    orders: join(dir, 'work', 'orders'),
+    live: join(dir, 'work', 'live'),
+    ends: join(dir, 'work', 'ends'),
     runs: join(dir, 'runs'),
     tmp: join(dir, 'tmp'),
     incoming: join(dir, 'incoming'),

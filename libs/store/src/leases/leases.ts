@@ -19,6 +19,20 @@ const ATTEMPTS = 10;
 export function createLeases(context: Context): Leases {
   return {
     acquire: async (key, options) => acquireLease(context.layout, await context.holder(), context.watch, key, options),
+    async tryAcquire(key, { holder }) {
+      const waits = new AbortController();
+      const options = { holder, signal: waits.signal, onWait: () => waits.abort() };
+      try {
+        return await acquireLease(context.layout, await context.holder(), context.watch, key, options);
+      } catch (error) {
+        if (waits.signal.aborted) return undefined;
+        throw error;
+      }
+    },
+    async held() {
+      const names = await namesIn(context.layout.leases);
+      return new Set(names.flatMap((name): Key[] => (/^[0-9a-f]{64}$/.test(name) ? [`sha256:${name}`] : [])));
+    },
   };
 }
 

@@ -20,4 +20,8 @@ export interface AcquireOptions {
 export interface Leases {
   /** Waits until no live process has the key's lease, then has it. Look for the result again once you have it. */
   acquire(key: Key, options: AcquireOptions): Promise<Lease>;
+  /** The key's lease, if no process has it that lives, or of which it is not yet known. */
+  tryAcquire(key: Key, options: Pick<AcquireOptions, 'holder'>): Promise<Lease | undefined>;
+  /** The keys whose lease somebody has, or has left behind: one look at a folder. */
+  held(): Promise<ReadonlySet<Key>>;
 }

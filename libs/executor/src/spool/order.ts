@@ -1,0 +1,111 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { JsonObject } from '@sonde/base';
+import type { Key, OrderName, ResultRecord } from '@sonde/store';
+import type { Job, JobLimits, JobNeeds } from '../backends/backend.ts';
+import type { Failure } from '../failure.ts';
+import type { Unit, UnitTask } from '../run/unit.ts';
+import type { OrderInput } from './input.ts';
+
+/** A unit as plain data: whoever has the store and the step kinds can do it. */
+export interface Order {
+  readonly sonde: 1;
+  /** Tells this order from an earlier one of the same key. */
+  readonly id: string;
+  /** The run that asked first. */
+  readonly run: string;
+  /** Where the store lies for whoever wrote this. */
+  readonly store: string;
+  readonly key: Key;
+  readonly fingerprint: JsonObject;
+  readonly task: UnitTask;
+  /** Its folders are empty names: each attempt has its own. */
+  readonly job: Job;
+  readonly inputs: readonly OrderInput[];
+  readonly needs: Pick<JobNeeds, 'provider' | 'affinity' | 'runsCode' | 'completes' | 'devices'>;
+  readonly limits: JobLimits;
+  readonly force: boolean;
+  readonly secondsBefore: number;
+  readonly notes: JsonObject;
+}
+
+/** A line that a step has said: numbered, so that it is told once. */
+export interface SaidLine {
+  readonly number: number;
+  readonly level: 'info' | 'warning';
+  readonly message: string;
+}
+
+/** What a worker says of the order that it is doing. */
+export interface LiveState {
+  readonly order: string;
+  readonly run: string;
+  readonly task: string;
+  readonly step: string;
+  readonly host: string;
+  readonly pid: number;
+  /** The job of the cluster that the worker is. */
+  readonly job?: string;
+  /** Absent before its first attempt. */
+  readonly device?: string;
+  readonly attempt: number;
+  /** How many workers were lost with it before. */
+  readonly losses: number;
+  readonly progress?: { readonly done: number; readonly total: number; readonly unit: string };
+  readonly said: readonly SaidLine[];
+}
+
+/** How an order ended: a failure, or a success of which there is more to say than its result does. */
+export interface OrderEnd {
+  readonly failure?: Failure;
+  readonly trace?: string;
+  readonly said: readonly SaidLine[];
+}
+
+/** @param limits after what was short before */
+export function orderOf(unit: Unit, limits: JobLimits, run: string, store: string): Order {
+  const { id, step, outputs, retries, resources, timeoutSeconds, onFailure } = unit.task;
+  const { provider, affinity, runsCode, completes, devices } = unit.needs;
+  const order: Order = {
+    sonde: 1,
+    id: randomUUID(),
+    run,
+    store,
+    key: unit.key,
+    fingerprint: unit.fingerprint,
+    task: {
+      id,
+      step,
+      outputs,
+      // What is to be had more of after a failure is another shape: whoever asked asks again.
+      retries: onFailure === undefined ? retries : 0,
+      resources,
+      ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    },
+    job: unit.job({ scratch: '', out: '', memory: { store: '', refresh: unit.force } }),
+    inputs: unit.inputs(),
+    needs: { provider, affinity, runsCode, completes, devices },
+    limits,
+    force: unit.force,
+    secondsBefore: unit.secondsBefore,
+    notes: unit.notes(),
+  };
+  // As whoever reads it will find it: without fields that are undefined.
+  return JSON.parse(JSON.stringify(order)) as Order;
+}
+
+/** What completes a task goes before everything else. */
+const COMPLETING = 500_000;
+
+export function orderNameOf({ key, needs }: Unit, shape: string): OrderName {
+  const affinity = needs.affinity === undefined ? '' : shortDigest(needs.affinity);
+  return { key, shape, rank: needs.rank + (needs.completes ? COMPLETING : 0), affinity };
+}
+
+function shortDigest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
+/** Whether a result is what the order asks for: of one that is to be computed anew, its own. */
+export function answers(record: ResultRecord, { force, id }: Pick<Order, 'force' | 'id'>): boolean {
+  return !force || record.notes?.order === id;
+}

@@ -1,0 +1,321 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Graph } from '@sonde/pipeline';
+import { openStore } from '@sonde/store';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { RunEvent } from '../src/index.ts';
+import { bundle, file, graphOf, out, type StepSpec } from './rig.ts';
+import { useRig } from './use-rig.ts';
+
+const rig = useRig();
+let folder: string;
+let programs: { readonly program: string; readonly host: string; readonly worker: string };
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sonde-workers-'));
+  const [program, host, worker] = await Promise.all([
+    bundle('program', folder),
+    bundle('worker-host', folder),
+    bundle('worker', folder),
+  ]);
+  programs = { program, host, worker };
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const children = new Set<ChildProcess>();
+afterEach(async () => {
+  for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  children.clear();
+});
+
+interface Process<Line> {
+  readonly child: ChildProcess;
+  readonly lines: Line[];
+  saw(matches: (line: Line) => boolean): Promise<void>;
+  readonly ended: Promise<number | NodeJS.Signals | null>;
+}
+
+function start<Line>(program: string, args: readonly string[]): Process<Line> {
+  const child = spawn(process.execPath, [program, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, TEST_FOLDER: rig().folder },
+  });
+  children.add(child);
+  const lines: Line[] = [];
+  let rest = '';
+  child.stdout!.on('data', (bytes: Buffer) => {
+    const parts = (rest + bytes.toString()).split('\n');
+    rest = parts.pop()!;
+    lines.push(...parts.map((line) => JSON.parse(line) as Line));
+    child.emit('lines');
+  });
+  return {
+    child,
+    lines,
+    async saw(matches) {
+      while (!lines.some(matches)) await once(child, 'lines');
+    },
+    ended: once(child, 'close').then(([code, signal]: (number | NodeJS.Signals | null)[]) => signal ?? code ?? null),
+  };
+}
+
+/** A run that gives all of its work away. */
+function startRun(graph: Graph, onInterrupt: 'leave' | 'cancel' = 'leave'): Process<RunEvent> {
+  const graphFile = join(rig().folder, `graph-${Math.random()}.json`);
+  writeFileSync(graphFile, JSON.stringify(graph));
+  return start(programs.program, [graphFile, rig().storeFolder, programs.worker, '1', onInterrupt]);
+}
+
+type Told = { readonly task?: string; readonly state?: string; readonly done?: number; readonly failed?: number };
+
+function startWorker({ jobs = 1, idle = 60, store = rig().storeFolder } = {}): Process<Told> {
+  return start(programs.host, [store, programs.worker, String(jobs), String(idle)]);
+}
+
+async function stopWorkers(...workers: readonly Process<Told>[]): Promise<void> {
+  for (const { child } of workers) child.kill('SIGTERM');
+  await Promise.all(workers.map(({ ended }) => ended));
+}
+
+const finished = (run: Process<RunEvent>): string[] =>
+  run.lines.flatMap((event) => (event.event === 'task.finished' ? [event.task] : []));
+const failureOf = (run: Process<RunEvent>, task: string) =>
+  run.lines.find((event) => event.event === 'task.failed' && event.task === task) as
+    | (RunEvent & { event: 'task.failed' })
+    | undefined;
+
+/** The names of the echo steps that a test can count in the journal. */
+function echoes(count: number): Record<string, StepSpec> {
+  const names = Array.from({ length: count }, (_, index) => `e${index}`);
+  return Object.fromEntries(names.map((name, value) => [name, { kind: 'echo', with: { value, name } }]));
+}
+
+function wide(count: number): Graph {
+  const steps = echoes(count);
+  return graphOf({
+    ...steps,
+    rows: { kind: 'count', with: { rows: file(rig().write('rows.txt', 'a\nb\nc\nd\ne\nf\ng'), ['table']) } },
+    sum: { kind: 'add', with: { values: Object.keys(steps).map((name) => out(name)), plus: 1, name: 'sum' } },
+    all: { kind: 'add', with: { values: [out('sum'), out('rows')], name: 'all' } },
+  });
+}
+
+async function outputsOf(folderOfStore: string): Promise<Record<string, string>> {
+  const store = await openStore(folderOfStore, { readOnly: true });
+  const found: Record<string, string> = {};
+  for await (const { key, outputs } of store.results.all()) found[key] = JSON.stringify(outputs);
+  await store.close();
+  return found;
+}
+
+async function ordersLeft(): Promise<number> {
+  let count = 0;
+  for (const shape of await rig().store.spool.shapes()) count += (await rig().store.spool.list(shape)).length;
+  return count;
+}
+
+describe('workers on one store', () => {
+  it('do what a run gives away, each key once, with the bytes of a run on one machine', async () => {
+    const graph = wide(12);
+    const workers = [startWorker(), startWorker({ jobs: 2 })];
+    const run = startRun(graph);
+    expect(await run.ended).toBe(0);
+    await stopWorkers(...workers);
+    const journal = rig().journal();
+    expect(journal.toSorted()).toEqual([...new Set(journal)].sort());
+    expect(journal).toHaveLength(12 + 4 + 1 + 2);
+    expect(finished(run).toSorted()).toEqual(graph.tasks.map(({ id }) => id).sort());
+    expect(run.lines.filter(({ event }) => event === 'task.started')).toHaveLength(graph.tasks.length);
+    expect(await ordersLeft()).toBe(0);
+    const here = await rig().run(graph, { store: await openStore(rig().path('other')) });
+    expect(here.status).toBe('succeeded');
+    expect(await outputsOf(rig().storeFolder)).toEqual(await outputsOf(rig().path('other')));
+  });
+
+  it('may be started before there is work, or after; they end when there was none for a while', async () => {
+    const run = startRun(graphOf(echoes(3)));
+    await run.saw(({ event }) => event === 'task.queued');
+    const worker = startWorker({ idle: 1 });
+    expect(await run.ended).toBe(0);
+    expect(await worker.ended).toBe(0);
+    expect(worker.lines.at(-1)).toEqual({ done: 3, failed: 0, strange: 0 });
+  });
+
+  it('may see the store under another path', async () => {
+    symlinkSync(rig().storeFolder, rig().path('elsewhere'));
+    const run = startRun(wide(2));
+    const worker = startWorker({ store: rig().path('elsewhere') });
+    expect(await run.ended).toBe(0);
+    await stopWorkers(worker);
+    const { notes } = (await rig().run(wide(2))).records.get('all')!;
+    expect(notes).toMatchObject({ inputs: { 'values.0': 'sum.out' }, device: 'cpu', host: expect.any(String) });
+  });
+
+  it('serve two runs of the same at once: nothing is done twice', async () => {
+    const [one, two] = [startRun(wide(8)), startRun(wide(8))];
+    const workers = [startWorker(), startWorker()];
+    expect(await Promise.all([one.ended, two.ended])).toEqual([0, 0]);
+    await stopWorkers(...workers);
+    const journal = rig().journal();
+    expect(journal.toSorted()).toEqual([...new Set(journal)].sort());
+    // Each did a part of what divides.
+    const counted = [...finished(one), ...finished(two)].filter((task) => task !== 'rows').sort();
+    expect(counted).toEqual([...new Set(counted)]);
+  });
+
+  it('say what a step says, and where it is', async () => {
+    const run = startRun(graphOf({ extra: { kind: 'extra' }, held: { kind: 'gate', with: { name: 'held' } } }));
+    const worker = startWorker({ jobs: 2 });
+    await run.saw((event) => event.event === 'task.started' && event.task === 'held');
+    rig().openGate('held');
+    expect(await run.ended).toBe(0);
+    await stopWorkers(worker);
+    expect(run.lines).toContainEqual(expect.objectContaining({ event: 'task.log', task: 'extra', level: 'warning' }));
+    expect(run.lines).toContainEqual(
+      expect.objectContaining({ event: 'task.started', task: 'held', device: expect.stringMatching(/^cpu on ./) }),
+    );
+  });
+});
+
+describe('a step that fails at a worker', () => {
+  it('is told in its words, with the last lines of its process', async () => {
+    const run = startRun(
+      graphOf({ crash: { kind: 'crash', with: { name: 'c', how: 'exit', until: 9, says: 'no more paper' } } }),
+    );
+    const worker = startWorker();
+    expect(await run.ended).toBe(1);
+    await stopWorkers(worker);
+    expect(failureOf(run, 'crash')!.failure).toEqual({
+      code: 'crash',
+      message: 'Its worker process ended with exit code 7 before the step was done.',
+      stderr: 'no more paper',
+    });
+    expect(await ordersLeft()).toBe(0);
+  });
+
+  it('is tried as often as its retries allow, and again by the next run', async () => {
+    const worker = startWorker();
+    const graph = graphOf({ fail: { kind: 'fail', with: { name: 'f', until: 3 }, retries: 1 } });
+    const first = startRun(graph);
+    expect(await first.ended).toBe(1);
+    expect(failureOf(first, 'fail')!.failure).toMatchObject({ code: 'step', message: 'f is wrong.' });
+    expect(first.lines).toContainEqual(expect.objectContaining({ event: 'task.log', level: 'warning' }));
+    const second = startRun(graph);
+    expect(await second.ended).toBe(0);
+    await stopWorkers(worker);
+    expect(rig().journal()).toHaveLength(4);
+  });
+
+  it('keeps nothing where a file from outside changes while it is read', async () => {
+    const path = rig().write('input.txt', 'before');
+    const run = startRun(graphOf({ read: { kind: 'read', with: { file: file(path), gate: 'reading' } } }));
+    const worker = startWorker();
+    await rig().started('reading');
+    rig().write('input.txt', 'after that');
+    rig().openGate('reading');
+    expect(await run.ended).toBe(1);
+    await stopWorkers(worker);
+    expect(failureOf(run, 'read')!.failure).toMatchObject({ code: 'input-changed' });
+    expect(await outputsOf(rig().storeFolder)).toEqual({});
+  });
+});
+
+describe('a run that is killed', () => {
+  it('leaves its work to the workers, and is taken up again', async () => {
+    const graph = graphOf({
+      ...echoes(5),
+      held: { kind: 'gate', with: { name: 'held', value: 7 } },
+      last: { kind: 'add', with: { values: [out('held'), out('e1')], name: 'last' } },
+    });
+    const worker = startWorker();
+    const killed = startRun(graph);
+    await rig().started('held');
+    killed.child.kill('SIGKILL');
+    expect(await killed.ended).toBe('SIGKILL');
+    const again = startRun(graph);
+    await again.saw((event) => event.event === 'task.waiting' && event.task === 'held');
+    rig().openGate('held');
+    expect(await again.ended).toBe(0);
+    await stopWorkers(worker);
+    const journal = rig().journal();
+    expect(journal.toSorted()).toEqual([...new Set(journal)].sort());
+    expect(journal).toHaveLength(7);
+  });
+});
+
+describe('a worker that is killed', () => {
+  it('is replaced by another; what it did is done once more', async () => {
+    const run = startRun(graphOf({ held: { kind: 'gate', with: { name: 'held' } } }));
+    const first = startWorker();
+    await rig().started('held');
+    const second = startWorker();
+    first.child.kill('SIGKILL');
+    await second.saw(({ task, state }) => task === 'held' && state === 'started');
+    rig().openGate('held');
+    expect(await run.ended).toBe(0);
+    await stopWorkers(second);
+    expect(finished(run)).toEqual(['held']);
+  });
+
+  it('three times with the same work is a failure of that work', async () => {
+    const run = startRun(graphOf({ held: { kind: 'gate', with: { name: 'held' } } }));
+    for (let death = 0; death < 3; death++) {
+      const worker = startWorker();
+      await worker.saw(({ state }) => state === 'started');
+      worker.child.kill('SIGKILL');
+      await worker.ended;
+    }
+    const last = startWorker();
+    expect(await run.ended).toBe(1);
+    await stopWorkers(last);
+    expect(failureOf(run, 'held')!.failure).toMatchObject({
+      code: 'crash',
+      message: expect.stringMatching(/^Each of the 3 workers that did it was lost.*process \d+ on /),
+    });
+  });
+
+  it('in order gives its work back, which counts as no loss', async () => {
+    const run = startRun(graphOf({ held: { kind: 'gate', with: { name: 'held' } } }));
+    for (let turn = 0; turn < 4; turn++) {
+      const worker = startWorker();
+      await worker.saw(({ state }) => state === 'started');
+      await stopWorkers(worker);
+      expect(worker.lines).toContainEqual({ task: 'held', state: 'stopped' });
+    }
+    rig().openGate('held');
+    const last = startWorker();
+    expect(await run.ended).toBe(0);
+    await stopWorkers(last);
+  });
+});
+
+describe('an interruption', () => {
+  const graph = () => graphOf({ held: { kind: 'gate', with: { name: 'held' } }, ...echoes(2) });
+
+  it('leaves the work, which workers go on with', async () => {
+    const run = startRun(graph(), 'leave');
+    const worker = startWorker();
+    await rig().started('held');
+    run.child.kill('SIGINT');
+    expect(await run.ended).toBe(130);
+    rig().openGate('held');
+    await worker.saw(({ task, state }) => task === 'held' && state === 'done');
+    for (const name of ['e0', 'e1']) await worker.saw(({ task, state }) => task === name && state === 'done');
+    await stopWorkers(worker);
+    const again = await rig().run(graph());
+    expect(again.counts).toEqual({ cached: 3, ran: 0, failed: 0, skipped: 0 });
+  });
+
+  it('or takes it back, also what is at work', async () => {
+    const run = startRun(graph(), 'cancel');
+    const worker = startWorker();
+    await rig().started('held');
+    run.child.kill('SIGINT');
+    expect(await run.ended).toBe(130);
+    await worker.saw(({ task, state }) => task === 'held' && state === 'stopped');
+    expect(await ordersLeft()).toBe(0);
+    await stopWorkers(worker);
+  });
+});
