@@ -51,16 +51,10 @@ export const PROFILE_SCHEMA = object({
     { default: {}, description: 'For jobs with GPUs, over what stands above.' },
   ),
   cpu: object({ ...request }, { default: {}, description: 'For jobs without a GPU, over what stands above.' }),
-  small_tasks: object(
-    {
-      run: words(['here', 'cluster'], {
-        default: 'cluster',
-        description: 'Where tasks that need no GPU run: on the cluster, many a job, or beside the command.',
-      }),
-      cpus: integer({ minimum: 1, maximum: 4096, default: 2, description: 'CPUs that they may use here.' }),
-    },
-    { default: {}, description: 'Tasks that need no GPU.' },
-  ),
+  small_tasks: words(['here', 'cluster'], {
+    default: 'here',
+    description: 'Where small tasks without a GPU run: beside the command, one at a time, or on the cluster.',
+  }),
   workers: object(
     {
       most: integer({ minimum: 1, maximum: 100_000, default: 16, description: 'Workers at once, of all shapes.' }),
@@ -126,7 +120,7 @@ export interface Profile {
   readonly cpu: JobRequest;
   /** `--gres=gpu:{n}`. */
   readonly gpuRequest: string;
-  readonly smallTasks: { readonly run: 'here' | 'cluster'; readonly cpus: number };
+  readonly smallTasks: 'here' | 'cluster';
   readonly workers: { readonly most: number; readonly idleSeconds: number };
   readonly limits: { readonly jobs?: number; readonly array?: number };
   readonly requeue: boolean;

@@ -76,6 +76,7 @@ describe('the name of jobs', () => {
       { gpus: 1, cpus: 8 },
       { gpus: 1, memoryBytes: 2 ** 30 },
       { gpus: 1, seconds: 60 },
+      { gpus: 1, work: 'b' },
     ];
     const names = shapes.flatMap((shape) => ['store a run 1', 'store a run 2'].map((scope) => jobName(scope, shape)));
     expect(new Set(names)).toHaveLength(names.length);

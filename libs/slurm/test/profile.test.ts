@@ -15,7 +15,7 @@ describe('a Slurm profile', () => {
     expect(plainProfile()).toMatchObject({
       gpuRequest: '--gres=gpu:{n}',
       gpu: { cpus: 1, sbatch: [], before: '' },
-      smallTasks: { run: 'cluster', cpus: 2 },
+      smallTasks: 'here',
       workers: { most: 16, idleSeconds: 60 },
       requeue: true,
       exclude: [],
@@ -72,7 +72,7 @@ scratch: /local/$USER
     expect(told('gpu:\n  memmory: 4GiB\n')).toContain(
       '/lab/slurm.yaml:2:3: error SND104: unknown key `memmory` in `gpu`',
     );
-    expect(told('small_tasks: { run: her }\n')).toContain('did you mean `here`?');
+    expect(told('small_tasks: her\n')).toContain('did you mean `here`?');
   });
 
   it.each([
