@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { type JsonObject, type JsonValue, UserError } from '@sonde/base';
 import { createDataSources, dataProblem, openLockFile } from '@sonde/data';
 import {
+  type AwayOptions,
   defineStep,
   explainTask,
   type Plan,
@@ -14,6 +15,9 @@ import {
   type RunHandle,
   runGraph,
   type StepKind,
+  type WorkOptions as WorkOnOptions,
+  type WorkResult,
+  work,
 } from '@sonde/executor';
 import { type Graph, type LoadResult, loadPipeline as loadPipelineFile } from '@sonde/pipeline';
 import { openRemote, type RemoteEvent, type RemoteSetting, type SharedStore, shareStore } from '@sonde/remote';
@@ -22,6 +26,7 @@ import { FOLDER_READERS, STEP_KINDS, textScoreWith } from '@sonde/steps';
 import { openStore, type Store } from '@sonde/store';
 import envPaths from 'env-paths';
 import { acceleratorsOf, tryAccelerator } from './devices.ts';
+import { devicesFor, type Executor } from './executors.ts';
 import { findUp, packageRoot, version } from './package.ts';
 import { remoteSecret } from './remotes.ts';
 
@@ -55,6 +60,8 @@ export interface StoreOptions extends LoadOptions {
   readonly onRemote?: (event: RemoteEvent) => void;
   /** Where models compute: `cpu`, `cuda`, `cuda:0,1`, `webgpu` or `auto` (the default): CUDA if it works, else the CPU. */
   readonly device?: string;
+  /** Who does the work: worker processes of this one (`local`, the default), or workers on hosts that see the store. */
+  readonly executor?: Executor;
 }
 
 export interface RunPipelineOptions extends StoreOptions {
@@ -64,6 +71,8 @@ export interface RunPipelineOptions extends StoreOptions {
   readonly signal?: AbortSignal;
   readonly killSignal?: AbortSignal;
   readonly metadata?: JsonObject;
+  /** How work is given away, where the executor is not `local`. */
+  readonly away?: Omit<AwayOptions, 'modules' | 'onNote'>;
   /** Told of what a person should know before the run starts. */
   readonly onNote?: (message: string) => void;
 }
@@ -75,6 +84,18 @@ export interface RunPipelineOptions extends StoreOptions {
 function freedAtOnce(): Record<string, string> {
   return {
     MALLOC_MMAP_THRESHOLD_: process.env.MALLOC_MMAP_THRESHOLD_ ?? String(2 ** 20),
+  };
+}
+
+/** The program of worker processes, and what they find in their environment. */
+function workerProcess(modules: readonly string[], offline: boolean) {
+  return {
+    workerEntry: path.join(packageRoot(), 'dist', 'worker.js'),
+    env: {
+      ...freedAtOnce(),
+      SONDE_MODULES: JSON.stringify(modules),
+      ...(offline ? { SONDE_OFFLINE: '1' } : {}),
+    },
   };
 }
 
@@ -193,14 +214,18 @@ function modulesOf(graph: Graph, { modules = [] }: LoadOptions): readonly string
   return [...new Set([...modules.map((file) => path.resolve(file)), ...graph.modules])];
 }
 
+async function digestOfModule(file: string): Promise<string> {
+  return `sha256:${createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex')}`;
+}
+
 /** Writes the contents of the modules that the file names into its lock, or holds them against what it says. */
 async function pinModules(graph: Graph, frozen: boolean, note: (message: string) => void): Promise<void> {
   const lock = openLockFile(lockOf(graph));
   for (const file of graph.modules) {
     const name = path.relative(path.dirname(lock.path), file).split(path.sep).join('/');
-    const digest = `sha256:${createHash('sha256')
-      .update(await readFile(file))
-      .digest('hex')}`;
+    const digest = await digestOfModule(file);
     const pinned = await lock.pinOf(name);
     if (pinned === digest) continue;
     if (frozen) {
@@ -246,7 +271,7 @@ async function planOptions(graph: Graph, options: StoreOptions, store: Store): P
       frozen: options.frozen === true,
       offline: options.offline === true,
     }),
-    accelerators: await acceleratorsOf(options.device),
+    accelerators: await devicesFor(options.executor ?? 'local', options.device),
     ...(options.targets === undefined ? {} : { targets: options.targets }),
     ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
   };
@@ -268,18 +293,17 @@ export async function explain(graph: Graph, task: string, options: StoreOptions 
  */
 export async function run(graph: Graph, options: RunPipelineOptions = {}): Promise<RunHandle> {
   const store = await sharedStore(options, { signal: options.signal });
-  const { jobs, keepGoing, allowCode, signal, killSignal } = options;
+  const { keepGoing, allowCode, signal, killSignal } = options;
+  const away = await awayOptions(graph, options);
+  // Beside what is given away the run itself does one small task at a time.
+  const jobs = options.jobs ?? (away === undefined ? undefined : 1);
   await pinModules(graph, options.frozen === true, options.onNote ?? (() => undefined));
   const handle = runGraph(graph, {
     ...(await planOptions(graph, options, store)),
     exports: Object.values(graph.outputs).flat(),
     tryAccelerator,
-    workerEntry: path.join(packageRoot(), 'dist', 'worker.js'),
-    env: {
-      ...freedAtOnce(),
-      SONDE_MODULES: JSON.stringify(modulesOf(graph, options)),
-      ...(options.offline === true ? { SONDE_OFFLINE: '1' } : {}),
-    },
+    ...workerProcess(modulesOf(graph, options), options.offline === true),
+    ...(away === undefined ? {} : { away }),
     metadata: { sonde: version(), ...options.metadata },
     ...(jobs === undefined ? {} : { jobs }),
     ...(keepGoing === undefined ? {} : { keepGoing }),
@@ -293,4 +317,41 @@ export async function run(graph: Graph, options: RunPipelineOptions = {}): Promi
   });
   result.catch(() => {});
   return { events: handle.events, result };
+}
+
+async function awayOptions(graph: Graph, options: RunPipelineOptions): Promise<AwayOptions | undefined> {
+  if (options.executor === undefined || options.executor === 'local') return undefined;
+  const modules = await Promise.all(modulesOf(graph, options).map(digestOfModule));
+  return { ...options.away, modules, ...(options.onNote === undefined ? {} : { onNote: options.onNote }) };
+}
+
+export interface WorkerOptions
+  extends Pick<
+    WorkOnOptions,
+    'shape' | 'jobs' | 'allowCode' | 'idleSeconds' | 'graceSeconds' | 'job' | 'signal' | 'killSignal' | 'onOrder'
+  > {
+  readonly store?: string;
+  /** The modules whose step kinds it knows: the very ones that the run was given. */
+  readonly modules?: readonly string[];
+  readonly device?: string;
+  readonly offline?: boolean;
+}
+
+/** Does what runs with another executor than `local` have left to workers in this store, until there is nothing for a while. */
+export async function workOn(options: WorkerOptions): Promise<WorkResult> {
+  const { store: folder, modules: named = [], device, offline = false, ...rest } = options;
+  const modules = named.map((file) => path.resolve(file));
+  const store = await openStore(storeFolder(folder));
+  try {
+    return await work({
+      ...rest,
+      ...workerProcess(modules, offline),
+      store,
+      kinds: await stepKinds(modules),
+      modules: await Promise.all(modules.map(digestOfModule)),
+      accelerators: rest.shape?.startsWith('cpu') === true ? [] : await acceleratorsOf(device),
+    });
+  } finally {
+    await store.close();
+  }
 }

@@ -55,6 +55,11 @@ function placeText(place: string): string {
   return relative.startsWith('..') ? place : relative;
 }
 
+/** Where a worker of another process is at work; nothing for this machine's own. */
+function hostText(device: string): string {
+  return device.includes(' on ') ? `${device}: ` : '';
+}
+
 const FROM = { lock: 'sonde.lock', cache: 'the cache; offline' } as const;
 
 /** Who has a device that a run waits for. */
@@ -82,7 +87,7 @@ export function lineOf(event: RunEvent, terminal: Terminal): string | undefined 
     case 'task.cached':
       return `${dim('cached')}    ${event.task}`;
     case 'task.started':
-      return `started   ${event.task}  ${dim(reasonText(event.reason))}`;
+      return `started   ${event.task}  ${dim(`${hostText(event.device)}${reasonText(event.reason)}`)}`;
     case 'task.queued':
       return `${dim('queued')}    ${event.task}  ${dim(`for a worker: ${event.shape}`)}`;
     case 'task.waiting':

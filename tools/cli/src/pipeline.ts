@@ -6,6 +6,7 @@ import { type Diagnostic, type Graph, parseSetValue, renderDiagnostic } from '@s
 import { loadPipeline } from './api.ts';
 import { isBundle, openForCommand } from './bundle-file.ts';
 import { EXIT } from './errors.ts';
+import { type AwayCommandOptions, executorOf } from './executors.ts';
 import { createRemoteNews, type RemoteOptions, remotesOf } from './remotes.ts';
 import { exitWith, openTerminal, printJson, type Terminal, type TerminalOptions } from './terminal.ts';
 
@@ -16,12 +17,11 @@ export interface CommonOptions extends TerminalOptions {
 }
 
 /** Options of the commands that read a pipeline file. */
-export interface PipelineOptions extends ModuleOptions, RemoteOptions {
+export interface PipelineOptions extends ModuleOptions, RemoteOptions, AwayCommandOptions {
   readonly set?: readonly string[];
   readonly params?: string;
   readonly refresh?: readonly string[];
   readonly device?: string;
-  readonly executor?: string;
   readonly frozen?: boolean;
   readonly offline?: boolean;
 }
@@ -102,7 +102,7 @@ export function consents(graph: Graph, allowCode: boolean | string | undefined):
 export async function readGraph(file: string, options: PipelineOptions): Promise<Graph> {
   const terminal = openTerminal(options);
   checkConsent(options);
-  checkMachine(options);
+  executorOf(options);
   const opened = isBundle(file) ? await openForCommand(file, options, terminal) : undefined;
   const params = options.params ?? opened?.params;
   const loaded = await loadPipeline(opened?.file ?? file, {
@@ -116,12 +116,6 @@ export async function readGraph(file: string, options: PipelineOptions): Promise
     printJson(terminal, { sonde: 1, pipeline: file, diagnostics: diagnostics.map(diagnosticJson) });
   else printDiagnostics(diagnostics, terminal);
   return loaded.ok ? loaded.graph : exitWith(EXIT.invalid);
-}
-
-function checkMachine({ executor }: PipelineOptions): void {
-  if (executor !== undefined && executor !== 'local') {
-    throw new UserError('usage', `--executor ${executor} is not available in this version`, 'Use local.');
-  }
 }
 
 function refusals({ problems }: RunRefused): Diagnostic[] {
@@ -155,6 +149,7 @@ export function storeOptions(options: PipelineOptions, targets?: readonly string
     ...(options.module === undefined ? {} : { modules: options.module }),
     ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
     ...(options.device === undefined ? {} : { device: options.device }),
+    executor: executorOf(options),
     frozen: options.frozen === true,
     offline: options.offline === true,
     remotes: remotesOf(options),

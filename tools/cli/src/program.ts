@@ -77,7 +77,10 @@ function planOptions(): Option[] {
     new Option('--frozen', 'refuse to resolve movable revisions anew'),
     new Option('--offline', 'refuse network access'),
     deviceOption(),
-    new Option('--executor <name>', 'local').default('local'),
+    new Option(
+      '--executor <name>',
+      'who does the work: local, or workers: `sonde work` on any host that sees the store',
+    ).default('local'),
     ...remoteOptions(),
   ];
 }
@@ -97,6 +100,13 @@ function runOptions(): Option[] {
   return [
     new Option('--jobs <n>', 'worker processes on the CPU at most (default: the cores)').argParser(positive('--jobs')),
     new Option('--keep-going', 'after a failure, go on with what does not depend on it'),
+    new Option('--here <tasks>', 'what a run that gives its work away does itself: small tasks of the CPU, or none')
+      .choices(['small', 'none'])
+      .default('small'),
+    new Option('--on-interrupt <what>', 'what becomes of work that is given away (default: asked, else leave)').choices(
+      ['leave', 'cancel'],
+    ),
+    new Option('--detach', 'go on in the background: `sonde logs last` tells of it'),
     new Option('--out <dir>', 'where to write the results (default: results/<name>)'),
   ];
 }
@@ -207,6 +217,18 @@ each text, as soon as it is scored; with --json an object a line: text, outcome,
     .action(async (scorer, file, _options, command) =>
       (await import('./commands/score.ts')).score(scorer, file ?? '-', command.optsWithGlobals()),
     );
+  withModules(
+    program
+      .command('work')
+      .description('do what runs with --executor workers have left in the store, until there is nothing for a while'),
+  )
+    .option('--shape <name>', 'work of this shape alone, as a run names it (default: all that this machine can do)')
+    .option('--jobs <n>', 'tasks of the CPU at a time (default: the cores)', positive('--jobs'))
+    .addOption(deviceOption())
+    .option('--idle <seconds>', 'end when there was nothing to do for so long', positive('--idle'), 60)
+    .option('--grace <seconds>', 'how long what is at work may go on after SIGTERM or Ctrl-C', positive('--grace'), 20)
+    .option('--offline', 'refuse network access')
+    .action(async (_options, command) => (await import('./commands/work.ts')).work(command.optsWithGlobals()));
   program
     .command('runs')
     .description('past runs')

@@ -7,7 +7,9 @@ import type { RemoteEvent } from '@sonde/remote';
 import { checkResultsFolder, type EarlierOutput, type WrittenResults, writeResults } from '@sonde/results';
 import { openStore } from '@sonde/store';
 import { run as runPipeline, storeFolder, storePlace } from '../api.ts';
+import { detach } from '../detach.ts';
 import { EXIT } from '../errors.ts';
+import { executorOf, interruptionOf } from '../executors.ts';
 import { count, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
 import { createLiveDisplay, type Display } from '../live.ts';
@@ -22,8 +24,8 @@ interface RunCommandOptions extends PipelineOptions {
   readonly out?: string;
 }
 
-/** First SIGINT or SIGTERM: stop cleanly; a second one: at once. */
-function stopSignals(): {
+/** First SIGINT or SIGTERM: stop cleanly, once it is known what is left behind; a second one: at once. */
+function stopSignals(ask: () => Promise<void>): {
   stop: AbortController;
   kill: AbortController;
   received: () => NodeJS.Signals | undefined;
@@ -35,7 +37,8 @@ function stopSignals(): {
     process.on(signal, () => {
       if (received !== undefined) kill.abort();
       received ??= signal;
-      stop.abort();
+      if (signal === 'SIGINT') ask().finally(() => stop.abort());
+      else stop.abort();
     });
   }
   return { stop, kill, received: () => received };
@@ -179,12 +182,19 @@ export async function run(file: string, steps: readonly string[], options: RunCo
   const folder = path.resolve(options.out ?? path.join('results', graph.name));
   await checkResultsFolder(folder);
   tellOfStore(options, terminal);
-  const { stop, kill, received } = stopSignals();
+  if (options.detach === true) return detach(options, terminal);
+  const interruption = interruptionOf(options);
+  const { stop, kill, received } = stopSignals(async () => {
+    if (executorOf(options) === 'local') return;
+    display?.close();
+    await interruption.ask();
+  });
   const display = options.json ? undefined : terminal.live ? liveDisplay(terminal, graph) : plainDisplay(terminal);
   const news = createRemoteNews(terminal, (event) => display && showTransfer(event, display));
   const handle = await runPipeline(graph, {
     ...storeOptions(options, steps),
     ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
+    away: { lightHere: options.here !== 'none', onInterrupt: interruption.mode },
     keepGoing: options.keepGoing === true,
     allowCode: consents(graph, options.allowCode),
     signal: stop.signal,

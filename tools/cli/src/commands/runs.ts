@@ -1,11 +1,11 @@
 import { UserError } from '@sonde/base';
-import type { RunEvent } from '@sonde/executor';
+import type { LiveState, RunEvent } from '@sonde/executor';
 import { openStore, type RunSummary, type Store } from '@sonde/store';
 import { storeFolder } from '../api.ts';
-import { formatSeconds } from '../format.ts';
+import { count, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
 import type { CommonOptions } from '../pipeline.ts';
-import { alignColumns, openTerminal, printJson } from '../terminal.ts';
+import { alignColumns, openTerminal, printJson, type Terminal } from '../terminal.ts';
 
 function open(options: CommonOptions): Promise<Store> {
   return openStore(storeFolder(options.store), { readOnly: true });
@@ -14,8 +14,10 @@ function open(options: CommonOptions): Promise<Store> {
 /** `sonde runs`. */
 export async function runs(options: CommonOptions): Promise<void> {
   const terminal = openTerminal(options);
-  const list = await (await open(options)).runs.list();
-  if (options.json) return printJson(terminal, { sonde: 1, runs: list });
+  const store = await open(options);
+  const list = await store.runs.list();
+  const { atWork, waiting } = await workIn(store);
+  if (options.json) return printJson(terminal, { sonde: 1, runs: list, waiting, work: atWork });
   if (list.length === 0) return terminal.note('no runs yet');
   const { green, red, yellow, dim } = terminal.colors;
   const paint: Readonly<Record<string, (text: string) => string>> = {
@@ -28,6 +30,34 @@ export async function runs(options: CommonOptions): Promise<void> {
     ...list.map((run) => [run.id, run.pipeline, (paint[run.status] ?? dim)(run.status), dim(describe(run))]),
   ]))
     terminal.out(line);
+  for (const { shape, orders } of waiting) {
+    terminal.out(dim(`for workers of shape ${shape}: ${count(orders, 'order')} not done yet`));
+  }
+  for (const line of liveLines(atWork, terminal)) terminal.out(line);
+}
+
+/** What runs have given away: orders by shape, and what workers say of those that they are doing. */
+async function workIn({ spool }: Store) {
+  const waiting: { shape: string; orders: number }[] = [];
+  for (const shape of await spool.shapes()) {
+    const { length: orders } = await spool.list(shape);
+    if (orders > 0) waiting.push({ shape, orders });
+  }
+  const states = await Promise.all([...(await spool.live())].map((key) => spool.readLive(key)));
+  const atWork = states.filter((state) => state !== undefined) as unknown as readonly LiveState[];
+  return { atWork, waiting };
+}
+
+/** Each task at work: how far, where, and its last line. */
+function liveLines(states: readonly LiveState[], { colors: { dim } }: Terminal): string[] {
+  return alignColumns(
+    states.map(({ task, progress, device, host, job, said }) => [
+      `at work   ${task}`,
+      progress === undefined ? '' : `${progress.done}/${progress.total} ${progress.unit}`,
+      `${device ?? 'begins'} on ${host}${job === undefined ? '' : ` (job ${job})`}`,
+      dim(said.at(-1)?.message ?? ''),
+    ]),
+  ).map((line) => line.trimEnd());
 }
 
 function describe({ counts, seconds }: RunSummary): string {
@@ -73,4 +103,10 @@ export async function logs(id: string, step: string | undefined, options: Common
     const line = options.json ? JSON.stringify(event) : lineOf(event, terminal);
     if (line !== undefined) terminal.out(options.json ? line : `${terminal.colors.dim(event.time)}  ${line}`);
   }
+  if (options.json) return;
+  const { atWork } = await workIn(store);
+  const own = atWork.filter(
+    (state) => state.run === name && (step === undefined || state.step === step || state.task === step),
+  );
+  for (const line of liveLines(own, terminal)) terminal.out(line);
 }
