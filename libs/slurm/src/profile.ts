@@ -82,13 +82,6 @@ export const PROFILE_SCHEMA = object({
     description: 'Whether Slurm starts a worker again after preemption or a failed node.',
   }),
   exclude: optional(list(text({ ...line, pattern: '^[^\\s,]+$' }), { description: 'Nodes to avoid: --exclude.' })),
-  scratch: optional(
-    text({
-      ...line,
-      pattern: '^[/$]',
-      description: 'A folder on each node for copies of models; shell variables of the node are taken: /local/$USER.',
-    }),
-  ),
   probe: boolean({
     default: true,
     description: 'Whether a small job looks first if compute nodes see the store and the program.',
@@ -125,8 +118,6 @@ export interface Profile {
   readonly limits: { readonly jobs?: number; readonly array?: number };
   readonly requeue: boolean;
   readonly exclude: readonly string[];
-  /** As written: a shell of the node expands its variables. */
-  readonly scratch: string | undefined;
   readonly probe: boolean;
 }
 
@@ -174,7 +165,7 @@ function unreadable({ workers, gpu, cpu, ...all }: Written): readonly ConfigProb
 }
 
 function profileOf(written: Written): Profile {
-  const { gpu, cpu, small_tasks, workers, limits, requeue, exclude, scratch, probe, ...all } = written;
+  const { gpu, cpu, small_tasks, workers, limits, requeue, exclude, probe, ...all } = written;
   const { request: gpuRequest, ...gpuOnly } = gpu;
   return {
     gpu: requestOf(all, gpuOnly),
@@ -185,7 +176,6 @@ function profileOf(written: Written): Profile {
     limits,
     requeue,
     exclude: exclude ?? [],
-    scratch,
     probe,
   };
 }

@@ -16,7 +16,6 @@ before: module load node/22
 gpu: { partition: a100, request: "--gpus-per-node=a100:{n}", cpus: 8, memory: 64GiB, time: 4h }
 cpu: { partition: main, time: 1h }
 exclude: [n7]
-scratch: /local/$USER/"$(rm -rf x)\`y\`
 `);
 
 describe('what sbatch is asked for', () => {
@@ -62,7 +61,6 @@ describe('the script of a worker', () => {
 #SBATCH --mail-type=FAIL
 module load node/22
 cd -- '/home/o'\\''neil' || exit 1
-export SONDE_NODE_SCRATCH="/local/$USER/\\"\\$(rm -rf x)\\\`y\\\`"
 exec '/bin/node' 'cli.js' 'a b'
 `);
   });

@@ -38,7 +38,6 @@ gpu:
   sbatch: [--exclusive=user]
   before: module load cuda/12
 limits: { jobs: 200, array: 50 }
-scratch: /local/$USER
 `,
       'slurm.yaml',
     );
@@ -57,7 +56,6 @@ scratch: /local/$USER
         },
         cpu: { partition: 'main', account: 'my-lab', cpus: 1, sbatch: ['--mail-type=FAIL'] },
         limits: { jobs: 200, array: 50 },
-        scratch: '/local/$USER',
       },
     });
   });

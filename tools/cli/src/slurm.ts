@@ -12,6 +12,7 @@ import {
   type Shape,
   type Wanted,
 } from '@sonde/slurm';
+import type { Store } from '@sonde/store';
 import { packageRoot } from './package.ts';
 import { settingsFile } from './remotes.ts';
 
@@ -41,29 +42,36 @@ export interface SlurmLauncherOptions {
   readonly profile: Profile;
   /** The absolute path of the pipeline file: with the store it names the jobs. */
   readonly pipeline: string;
-  readonly store: string;
+  readonly store: Store;
   /** In the store: for the logs of jobs. */
   readonly folder: string;
   /** More options of `sonde work`: `--module FILE`, `--allow-code`, `--offline`. */
   readonly workerOptions: readonly string[];
 }
 
+export interface SlurmLauncher extends Launcher {
+  /** The run is over: takes workers back that have not started, where the store has no work for them. */
+  end(): Promise<void>;
+}
+
 /** Starts workers as jobs of Slurm, as many as there is work for. */
-export function slurmLauncher(options: SlurmLauncherOptions): Launcher {
+export function slurmLauncher(options: SlurmLauncherOptions): SlurmLauncher {
   const { profile, store, folder, pipeline } = options;
   const cluster = openCluster({
     profile,
-    scope: `${store}\n${pipeline}`,
+    scope: `${store.dir}\n${pipeline}`,
     folder,
     cwd: process.cwd(),
     command: (shape) => workerCommand(options, shape),
   });
   let probing: Probing | undefined;
+  let asked = false;
 
   return {
     async want(demand) {
       const wanted = workersFor(demand, profile);
       if (wanted.length === 0) return [];
+      asked = true;
       if (profile.probe) {
         probing ??= probe(cluster, wanted);
         if (probing.error !== undefined) throw probing.error;
@@ -77,6 +85,15 @@ export function slurmLauncher(options: SlurmLauncherOptions): Launcher {
       ];
     },
     cancel: () => cluster.cancel(),
+
+    async end() {
+      if (!asked) return;
+      const shapes = await store.spool.shapes();
+      for (const shape of shapes) if ((await store.spool.list(shape)).length > 0) return;
+      // Who cannot be told now finds nothing to do, and ends by itself.
+      const queued = (await cluster.workers()).filter(({ state }) => state === 'queued');
+      if (queued.length > 0) await cluster.cancel(queued.map(({ id }) => id)).catch(() => undefined);
+    },
   };
 }
 
@@ -141,7 +158,7 @@ function workerCommand({ profile, store, workerOptions }: SlurmLauncherOptions, 
     process.execPath,
     path.join(packageRoot(), 'dist', 'cli.js'),
     'work',
-    `--store=${store}`,
+    `--store=${store.dir}`,
     `--shape=${name}`,
     `--idle=${profile.workers.idleSeconds}`,
     ...(shape.gpus > 0
