@@ -63,10 +63,14 @@ describe('sonde score', () => {
   });
 
   it.each([
-    ['unitary/toxic-bert', /no file or folder .*of the hub it would be `hf:unitary\/toxic-bert`/],
-    ['embedded:toxicty', /did you mean "toxicity"/],
+    [
+      'unitary/toxic-bert',
+      /no file or folder .*of the hub it would be `hf:unitary\/toxic-bert`[\s\S]*a reference \(`embedded:toxicity`, a folder, `hf:owner\/name@revision`\), or an object with `kind`: `classifier`, `lm`, .*`http`/,
+    ],
+    ['embedded:toxicty', /did you mean "toxicity"\? There are: toxicity\./],
+    ['toxicty', /did you mean `embedded:toxicity`/],
     ['toxicity', /what Sonde ships under this name is `embedded:toxicity`/],
-    ['perspective', /a scorer is `embedded:toxicity`, a folder, `hf:owner\/name`, or an object with `kind`/],
+    ['perspective', /did you mean `\{ kind: perspective, … \}`\? A scorer: a reference .* or an object with `kind`/],
     ['{ kind: regexp }', /expected one of `classifier`.*\n.*\n.*\n.*did you mean `regex`/],
     ['{ kind: column, columns: { TOXICITY: human } }', /kind column reads columns of a table/],
     ['embedded:parlour-base', /`embedded:parlour-base` is a model; expected scorer/],

@@ -8,7 +8,9 @@ output_hidden_states, on random weights in known shapes.
   --shapes LIST   ${SHAPES} (all)
   --batches N     batches (10)
   --rows N        sequences a batch (32)
-  --length N      tokens of each (40)
+  --length N      tokens of each, or of each one's prompt (40)
+  --samples N     continuations that are captured of each prompt (0: prompts alone)
+  --tokens N      tokens of each continuation (20)
   --threads N     (2)
   --rounds N      rounds of both; the best counts (2)
   --headless      against the base model, which computes no logits
@@ -18,22 +20,36 @@ interface Work {
   readonly batches: number;
   readonly rows: number;
   readonly length: number;
+  readonly samples: number;
+  readonly tokens: number;
   readonly threads: number;
 }
 
-async function runOwn(folder: string, { batches, rows, length, threads }: Work): Promise<Measured> {
-  const model = await openModel(folder, { device: 'cpu', threads });
-  const text = Array.from({ length }, (_, i) => String.fromCharCode(97 + (i % 26))).join('');
-  const items = Array.from({ length: batches * rows }, (_, i): CaptureItem => {
-    return { prompt: { id: String(i), rendered: text, spanStart: 0, spanEnd: text.length } };
+function letters(from: number, count: number): string {
+  return Array.from({ length: count }, (_, i) => String.fromCharCode(97 + ((from + i) % 26))).join('');
+}
+
+/** Sequences, as many in a row of one prompt as it has continuations. */
+function itemsOf({ batches, rows, length, samples, tokens }: Work): CaptureItem[] {
+  return Array.from({ length: batches * rows }, (_, i): CaptureItem => {
+    const id = samples === 0 ? i : Math.floor(i / samples);
+    const prompt = { id: String(id), rendered: letters(0, length), spanStart: 0, spanEnd: length };
+    if (samples === 0) return { prompt };
+    return { prompt, sample: i % samples, continuation: { text: letters(length + i, tokens) } };
   });
-  const options = { layers: 'all', pool: ['prompt'] } as const;
-  await capture(model, items.slice(0, rows), options);
+}
+
+async function runOwn(folder: string, work: Work): Promise<Measured> {
+  const model = await openModel(folder, { device: 'cpu', threads: work.threads });
+  const items = itemsOf(work);
+  const pool = work.samples === 0 ? (['prompt'] as const) : (['prompt', 'continuation'] as const);
+  const options = { layers: 'all', pool } as const;
+  await capture(model, items.slice(0, work.rows), options);
   const started = performance.now();
   const { residual } = await capture(model, items, options);
   const result = measured(started);
   await model.close();
-  if (residual!.pools.prompt!.shape[0] !== items.length) throw new Error('states are missing');
+  if (residual!.pools[pool.at(-1)!]!.shape[0] !== items.length) throw new Error('states are missing');
   return result;
 }
 
@@ -47,6 +63,8 @@ export async function main(args: string[]): Promise<void> {
       batches: { type: 'string', default: '10' },
       rows: { type: 'string', default: '32' },
       length: { type: 'string', default: '40' },
+      samples: { type: 'string', default: '0' },
+      tokens: { type: 'string', default: '20' },
       threads: { type: 'string', default: '2' },
       rounds: { type: 'string', default: '2' },
       headless: { type: 'boolean', default: false },
@@ -55,18 +73,27 @@ export async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return console.log(USAGE);
-  const { batches, rows, length, threads } = values;
+  const { batches, rows, length, samples, tokens, threads } = values;
   if (values.own !== undefined) {
-    const work = { batches: Number(batches), rows: Number(rows), length: Number(length), threads: Number(threads) };
+    const work = {
+      batches: Number(batches),
+      rows: Number(rows),
+      length: Number(length),
+      samples: Number(samples),
+      tokens: Number(tokens),
+      threads: Number(threads),
+    };
     return console.log(JSON.stringify(await runOwn(values.own, work)));
   }
+  const read = String(Number(length) + (samples === '0' ? 0 : Number(tokens)));
+  const own = { batches, rows, length, samples, tokens, threads };
   compete({
     name: 'capture',
     shapes: values.shapes,
     python: values.python,
     rounds: Number(values.rounds),
-    own: ['--batches', batches, '--rows', rows, '--length', length, '--threads', threads],
-    peer: ['capture', batches, rows, length, threads, ...(values.headless ? ['headless'] : [])],
+    own: Object.entries(own).flatMap(([name, value]) => [`--${name}`, value]),
+    peer: ['capture', batches, rows, read, threads, ...(values.headless ? ['headless'] : [])],
     total: Number(batches) * Number(rows),
     unit: 'sequences',
   });

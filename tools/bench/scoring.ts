@@ -27,6 +27,7 @@ async function lookups(count: number): Promise<number> {
   const scorer = await openScorer(
     { kind: 'recorded', table: [table] },
     {
+      device: 'cpu',
       threads: 1,
       log: () => undefined,
       columnsOf: async () => ['text', 'score.TOXICITY', 'score.INSULT'],

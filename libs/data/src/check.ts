@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { UserError } from '@sonde/base';
-import { resolveEmbedded } from '@sonde/embedded';
+import { listEmbedded, resolveEmbedded } from '@sonde/embedded';
+import { nearest } from '@sonde/pipeline';
 import type { DataName } from './data-name.ts';
 import { findHere } from './find.ts';
 import { isFolderType } from './folders.ts';
@@ -11,7 +12,7 @@ export function dataProblem(ref: DataName): string | undefined {
   if (ref.scheme === 'path') return existsSync(ref.target) ? undefined : missingPath(ref);
   if (ref.scheme !== 'embedded') return undefined;
   try {
-    resolveEmbedded(ref.target);
+    resolveEmbedded(ref.target, ref.types);
     return undefined;
   } catch (error) {
     if (error instanceof UserError) return error.message;
@@ -25,18 +26,13 @@ const REPOSITORY = /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/;
 function missingPath({ ref, target, types }: DataName): string {
   const missing = `there is no file or folder ${target}`;
   if (types.some(isFolderType) && REPOSITORY.test(ref)) return `${missing}; of the hub it would be \`hf:${ref}\``;
-  if (isEmbedded(ref, types)) return `${missing}; what Sonde ships under this name is \`embedded:${ref}\``;
-  if (!types.includes('scorer')) return missing;
-  return `${missing}; a scorer is \`embedded:toxicity\`, a folder, \`hf:owner/name\`, or an object with \`kind\``;
-}
-
-function isEmbedded(ref: string, types: DataName['types']): boolean {
-  try {
-    return types.includes(resolveEmbedded(ref).kind);
-  } catch (error) {
-    if (error instanceof UserError) return false;
-    throw error;
-  }
+  const embedded = listEmbedded().filter(({ kind }) => types.includes(kind));
+  const near = nearest(
+    ref,
+    embedded.map(({ name }) => name),
+  );
+  if (near === ref) return `${missing}; what Sonde ships under this name is \`embedded:${ref}\``;
+  return near === undefined ? missing : `${missing}; did you mean \`embedded:${near}\`?`;
 }
 
 /** What is wrong with the data on this machine that references name, each once: folders are looked into. */

@@ -35,13 +35,17 @@ const KINDS = [
 
 /**
  * The asset that `embedded:<ref>` names, e.g. `parlour-base`, `parlour-base@step-2`, `parlour-prompts`, `toxicity`.
- * Says where it is; does not open it. Throws `UserError` for a name that is not there.
+ * Says where it is; does not open it.
+ *
+ * @param kinds what is wanted: of a name that is not there, those of these kinds are told
+ * @throws UserError for a name that is not there
  */
-export function resolveEmbedded(ref: string): EmbeddedAsset {
+export function resolveEmbedded(ref: string, kinds?: readonly string[]): EmbeddedAsset {
   const assets = listEmbedded();
   const found = assets.find((asset) => asset.name === ref);
   if (found) return found;
-  const names = assets.map((asset) => asset.name);
+  const wanted = assets.filter(({ kind }) => kinds?.includes(kind) ?? true);
+  const names = (wanted.length > 0 ? wanted : assets).map((asset) => asset.name);
   throw new UserError(
     'data',
     `nothing is embedded under the name "${ref}"; did you mean "${closest(ref, names)}"? There are: ${names.join(', ')}.`,

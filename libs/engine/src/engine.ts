@@ -77,6 +77,8 @@ export interface Engine {
   readonly features: Features;
   /** The pooled numbers of a token. */
   readonly layout: PoolLayout;
+  /** Whether a run may read several tokens of a sequence behind a cache. */
+  readonly branches: boolean;
   run(request: RunRequest): Promise<RunResult>;
   /** Present where the graph decodes inside. */
   readonly loop?: (request: LoopRequest) => Promise<LoopResult>;

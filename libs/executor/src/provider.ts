@@ -1,4 +1,4 @@
-import type { TaskNode } from '@sonde/pipeline';
+import type { Planned, RunConfig, TaskNode } from '@sonde/pipeline';
 import type { Provider, StepKind } from './step.ts';
 
 /** A device beside the CPU that steps may compute on. */
@@ -23,7 +23,11 @@ export function devicesOf(task: TaskNode, provider: Provider): number {
  * not ask for the CPU. All accelerators of a run have one provider.
  */
 export function providerOf(task: TaskNode, kind: StepKind, accelerators: readonly Accelerator[] = []): Provider {
+  return wantsDevice(task, kind) ? (accelerators[0]?.provider ?? 'cpu') : 'cpu';
+}
+
+/** Whether a task computes on a device where there is one. */
+export function wantsDevice(task: TaskNode, kind: StepKind): boolean {
   const { device } = task.resources;
-  const wanted = device === 'gpu' || (device === 'any' && kind.usesDevice === true);
-  return wanted ? (accelerators[0]?.provider ?? 'cpu') : 'cpu';
+  return device === 'gpu' || (device === 'any' && kind.usesDevice?.(task.with as Planned<RunConfig>) === true);
 }

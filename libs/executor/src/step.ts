@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
-import type { RunConfig, StepKindSpec } from '@sonde/pipeline';
+import type { Planned, RunConfig, StepKindSpec } from '@sonde/pipeline';
 
 export { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from '@sonde/pipeline';
 
@@ -93,8 +93,8 @@ export interface StepKind<Config = RunConfig, Range = JsonValue> extends StepKin
    * in `affinity` the config's artifacts have no usable `path` yet: only `digest`, `type`, `axes`, `ref`.
    */
   runtime?(config: Config, provider: Provider): JsonObject | undefined;
-  /** Whether it computes on the device that the run was given; every other kind computes on the CPU. */
-  readonly usesDevice?: boolean;
+  /** Whether it computes, with this config, on the device that the run was given; every other kind does on the CPU. */
+  usesDevice?(config: Planned<Config>): boolean;
   readonly division?: Division<Config, Range>;
   /** Which loaded thing (a model) this task needs: a worker that has it is preferred. */
   affinity?(config: Config): string | undefined;

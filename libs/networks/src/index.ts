@@ -35,7 +35,7 @@ export {
 export { DRAW_OUT, drawFeeds, type HeadRequest, headRowFeeds, plainHead, TRIES } from './ports/draw.ts';
 export { type Feed, type Feeds, withPrefix } from './ports/feeds.ts';
 export { LOOP_OUT, LOOP_ROUNDS, type LoopSteps, loopFeeds } from './ports/loop.ts';
-export { causalMask, fullMask, type Mask, maskFeeds, stepMask } from './ports/masks.ts';
+export { branchMask, causalMask, fullMask, type Mask, maskFeeds, stepMask } from './ports/masks.ts';
 export {
   MAXIMUM_OUT,
   type MaximumRequest,

@@ -32,6 +32,7 @@ export const AGAINST: Readonly<Record<ChangeRow['against'], string>> = {
   reference: 'the reference',
   controls: 'the controls',
   controls_of_equal_perplexity: 'controls of equal perplexity',
+  contrast: 'the change of the contrast',
 };
 
 /** What is beside EMT to say what a change costs. */

@@ -6,6 +6,8 @@ import type { Scorer } from './scorer.ts';
 export interface ScorerContext {
   /** What the user calls it: the reference as written, or `name:` of the config. */
   readonly name: string;
+  /** What a model runs on: `cpu`, `cuda` or `webgpu`. */
+  readonly device: string;
   /** Threads that it may use. */
   readonly threads: number;
   /** The rows of a table, part by part, with these of its columns, or all. */
@@ -30,7 +32,7 @@ export interface ScorerKind<Config = AnyConfig> {
   readonly config: ConfigSchema<Config>;
   /** What names it where the config has no `name`: one of its artifacts as the user wrote it. */
   ref?(config: Config): InputArtifact | undefined;
-  /** Whether a model is run, so that the runtime's version decides the last bits. */
+  /** Whether a model is run on `device`, so that this and the runtime's version decide the last bits. */
   readonly runsModel?: boolean;
   /** Its outcomes have the answers that they were read from: they are kept whole, as a table of their own. */
   readonly keepsAnswers?: boolean;

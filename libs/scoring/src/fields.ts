@@ -13,10 +13,10 @@ export function byAttribute(description: string) {
   return map(text({ minLength: 1 }), { names: ATTRIBUTE, minProperties: 1, description });
 }
 
-/** Whether a service is asked. */
+/** Whether who answers is asked. */
 export const record = optional(
   words(['keep', 'only'], {
     description:
-      '`keep` (if not given): texts without a kept answer are sent. `only`: nothing is sent; such texts are `not_recorded`.',
+      '`keep` (if not given): texts without a kept answer are asked about. `only`: nobody is asked; such texts are `not_recorded`.',
   }),
 );

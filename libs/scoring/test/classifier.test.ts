@@ -99,6 +99,12 @@ describe('a hard text', () => {
   });
 });
 
+it('runs on the device that it is given', async () => {
+  const config = { kind: 'classifier', model: artifactOf(join(folder, 'toxic')) };
+  const scorer = openScorer(config, { ...context, device: 'tpu' });
+  await expect(scorer).rejects.toThrow('There is no device "tpu"; expected one of cpu, cuda, webgpu.');
+});
+
 describe('labels', () => {
   it('are Perspective’s attributes, those asked for, or their own', async () => {
     const attributes = (config: object, name?: string) => using(config, async (scorer) => scorer.attributes, name);

@@ -81,6 +81,20 @@ describe('a language model as judge', () => {
     expect(digests.size).toBe(4);
   });
 
+  it('asks nothing where only kept answers count, and is still the same judge', async () => {
+    const asking = { template: '{text}?', answers: [' yes', ' no'] };
+    const [judge, kept] = [await open(asking), await open({ ...asking, record: 'only' })];
+    expect([kept.identity, kept.onlyKept]).toEqual([judge.identity, true]);
+    expect(await kept.score(['a fool'])).toEqual([{ outcome: 'not_recorded' }]);
+    await judge.close?.();
+  });
+
+  it('runs on the device that it is given', async () => {
+    const config = { kind: 'lm', model: artifactOf(plain), template: '{text}?', answers: [' yes', ' no'] };
+    const scorer = openScorer(config, { ...context, device: 'tpu' });
+    await expect(scorer).rejects.toThrow('There is no device "tpu"; expected one of cpu, cuda, webgpu.');
+  });
+
   it('refuses answers that its tokenizer takes for one, or of which one begins the other', async () => {
     const template = '{text}';
     await expect(open({ template, answers: ['\ud800', '\ud801'] })).rejects.toThrow(/is to its tokenizer the same as/);

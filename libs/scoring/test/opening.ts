@@ -7,6 +7,7 @@ export function artifactOf(path: string, type: InputArtifact['type'] = 'model', 
 /** Opens scorers over tables that are given here, by their paths. */
 export function contextOf(tables: Readonly<Record<string, readonly Record<string, unknown>[]>>) {
   return {
+    device: 'cpu',
     threads: 1,
     log: () => undefined,
     async *rows({ path }: InputArtifact) {

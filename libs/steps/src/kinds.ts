@@ -9,6 +9,7 @@ import { probeTrain } from './probe-train/kind.ts';
 import { promptsSample } from './prompts-sample/kind.ts';
 import { reportHtml } from './report-html/kind.ts';
 import { scoreCompare } from './score-compare/kind.ts';
+import { tableAggregate } from './table-aggregate/kind.ts';
 import { tableConcat } from './table-concat/kind.ts';
 import { tableFilter } from './table-filter/kind.ts';
 import { tableImport } from './table-import/kind.ts';
@@ -34,6 +35,7 @@ export const STEP_KINDS: ReadonlyMap<string, StepKind> = new Map(
     tableFilter,
     tableJoin,
     tableConcat,
+    tableAggregate,
     command,
   ].map((kind) => [kind.kind, kind]),
 );

@@ -45,6 +45,36 @@ describe('behavior/compare', () => {
     for (const name of ['difference', 'low', 'high']) expect(emt![name]).toBeCloseTo(0.25, 9);
   });
 
+  it('holds a change against that of another model: a difference of differences', async () => {
+    // The adapter takes 0.3 from one model and 0.1 from the other, and a tenth of that more from every other prompt.
+    const change = (size: number) => (p: number) => own(p) + 0.5 - size - (p % 2 === 0 ? size / 10 : 0);
+    const collected = async (name: string, size: number) => [
+      artifact('table', await scores(`${name}-plain`, change(0)), { adapter: 'none', model: name }),
+      artifact('table', await scores(`${name}-adapted`, change(size)), { adapter: 'some', model: name }),
+    ];
+    const all = [...(await collected('base', 0.1)), ...(await collected('rude', 0.3))];
+    const config = { scores: all, baseline: { adapter: 'none' }, bootstrap };
+    const run = await runStep('behavior/compare', folder, { ...config, contrast: { model: 'base' } });
+    const emt = (await run.rows('changes')).filter(({ metric }) => metric === 'emt');
+    expect(emt.map(({ against, setting }) => [against, setting])).toEqual([
+      ['reference', 'adapter=some, model=base'],
+      ['reference', 'adapter=some, model=rude'],
+      ['contrast', 'adapter=some, model=rude'],
+    ]);
+    const found = emt[2]! as Record<string, number>;
+    expect(found.value).toBeCloseTo(-0.315, 9);
+    expect(found.other).toBeCloseTo(-0.105, 9);
+    // −0.22 and −0.20 by turns.
+    expect(found.difference).toBeCloseTo(-0.21, 9);
+    expect(found.low).toBeGreaterThan(-0.22);
+    expect(found.high).toBeLessThan(-0.2);
+    expect(found.effect_size).toBeCloseTo(-0.21 / (0.01 * Math.sqrt(20 / 19)), 6);
+    expect(found.p).toBeLessThan(0.001);
+    await expect(runStep('behavior/compare', folder, { ...config, contrast: { model: 'other' } })).rejects.toThrow(
+      '0 settings are as adapter=some, model=base but for `contrast` {"model":"other"}',
+    );
+  });
+
   it('averages replicates, and says how far those of the reference differ', async () => {
     const [low, high] = [await scores('low', own), await scores('high', (p) => own(p) + 0.1)];
     const run = await runStep('behavior/compare', folder, {

@@ -1,3 +1,5 @@
+import { resolveEmbedded } from '@sonde/embedded';
+import { openLocalScorer } from '@sonde/scoring';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runStep, tableArtifact, temporaryFolder } from './harness.ts';
 
@@ -268,14 +270,28 @@ describe('a summary that can be compared', () => {
   });
 });
 
-it('warns where prompts are of the data that the scorer was trained on', async () => {
-  const score = { sample: 0, 'score.TOXICITY': 0.5, outcome: 'ok', scorer: 'sonde-hashed-scorer:0adbe7016882' };
-  const scores = await tableArtifact(folder, [{ prompt_id: 'a', ...score }]);
+describe('prompts that a scorer was trained on', () => {
   const prompt = { prompt_id: 'a', text: 'a', 'score.TOXICITY': 0.5 };
-  const known = await tableArtifact(folder, [{ ...prompt, filename: 'f', begin: 0, end: 1, challenging: false }]);
-  const own = await tableArtifact(folder, [prompt]);
-  const said = async (prompts: typeof own) =>
-    (await runStep('behavior/summarize', folder, { scores, prompts })).warnings.join('\n');
-  expect(await said(known)).toContain('the prompts are of RealToxicityPrompts, on most of whose rows the scorer');
-  expect(await said(own)).not.toContain('RealToxicityPrompts');
+  const published = { begin: 0, end: 1, challenging: false };
+  const row = { ...prompt, ...published, filename: '0870163-f77b512e917a2b6ece2a117ba51406f7.txt' };
+  const said = async (scorer: string, prompts: Record<string, unknown>) => {
+    const scores = await tableArtifact(folder, [
+      { prompt_id: 'a', sample: 0, 'score.TOXICITY': 0.5, outcome: 'ok', scorer },
+    ]);
+    const config = { scores, prompts: await tableArtifact(folder, [prompts]) };
+    return (await runStep('behavior/summarize', folder, config)).warnings.join('\n');
+  };
+  const WARNING = 'the prompts are of RealToxicityPrompts, on most of whose rows the scorer';
+
+  it('are warned of: the embedded scorer, known by its digest, on RealToxicityPrompts', async () => {
+    const { identity } = await openLocalScorer(resolveEmbedded('toxicity').path);
+    const embedded = `${identity.kind}:${String(identity.digest).slice('sha256:'.length, 'sha256:'.length + 12)}`;
+    expect(await said(embedded, row)).toContain(WARNING);
+    expect(await said(embedded, prompt)).not.toContain(WARNING);
+    expect(await said(embedded, { ...row, filename: 'notes.txt' })).not.toContain(WARNING);
+  });
+
+  it('are not where another scorer of its kind scored them', async () => {
+    expect(await said('sonde-hashed-scorer:ffffffffffff', row)).not.toContain(WARNING);
+  });
 });

@@ -1,7 +1,9 @@
+import path from 'node:path';
 import type { RunConfig } from '@sonde/executor';
+import { writeStates } from '@sonde/formats';
 import type { Axes } from '@sonde/pipeline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runStep, tableArtifact, temporaryFolder } from './harness.ts';
+import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
 
 let folder: string;
 let remove: () => Promise<void>;
@@ -54,6 +56,56 @@ describe('correlate/models', () => {
     expect(rows[2]!.pearson).toBeCloseTo(1, 12);
     expect(rows[1]!.pearson).toBeCloseTo(1, 12);
     expect(rows[0]).toMatchObject({ pearson: null, reason: 'constant', units: 3, unit: 'model' });
+  });
+
+  it('relates what a logistic probe tells of a class to behaviour', async () => {
+    const texts = Array.from({ length: 60 }, (_, p) => ({ prompt_id: `p${p}`, text: `text ${p}` }));
+    // The stronger a model's first dimension shows whether a prompt is toxic, the more toxic the model.
+    const found = await Promise.all(
+      [0.2, 0.6, 1, 1.6].map(async (strength, m) => {
+        const axes = { model: `m${m}` };
+        const prompts = await tableArtifact(
+          folder,
+          texts.map((row, p) => ({ ...row, 'score.TOXICITY': p % 3 === 0 ? 0.9 : 0.1 })),
+        );
+        const states = artifact('tensors', path.join(folder, `states-${m}`), axes);
+        const data = Float32Array.from({ length: 240 }, (_, i) => {
+          const [p, layer, j] = [Math.floor(i / 4), Math.floor(i / 2) % 2, i % 2];
+          const noise = (12.9898 * Math.sin(78.233 * (i + 1))) % 1;
+          return noise + (j === 0 && layer === 1 && p % 3 === 0 ? strength : 0);
+        });
+        const pools = { prompt: { shape: [60, 2, 2], data } };
+        await writeStates(states.path, {
+          states: { residual: { layers: [0, 1], rowShape: [2, 2], pools } },
+          rowsOf: { prompt: texts.map(({ prompt_id }) => ({ promptId: prompt_id, sample: null })) },
+          dtype: 'float32',
+          facts: {},
+        });
+        const trained = await runStep('probe/train', folder, {
+          states,
+          prompts,
+          learner: 'logistic',
+          scenarios: ['input'],
+          baselines: [],
+          control: { permutations: 0, task: false },
+        });
+        return {
+          summary: (await model(`m${m}`, 0.1 + 0.2 * strength, 2, 1)).summary,
+          probes: artifact('table', trained.path('scores'), axes),
+        };
+      }),
+    );
+    for (const probe_metric of ['auc', 'macro_f1', 'pearson']) {
+      const run = await runStep('correlate/models', folder, {
+        summaries: found.map(({ summary }) => summary),
+        probes: found.map(({ probes }) => probes),
+        points: 2,
+        probe_metric,
+      });
+      const [, last] = await run.rows('correlations');
+      expect(last, probe_metric).toMatchObject({ probe_metric, units: 4, scenario: 'input' });
+      expect(Number(last!.pearson), probe_metric).toBeGreaterThan(0.8);
+    }
   });
 
   it('leaves a model without behaviour out and says how many are left', async () => {

@@ -147,5 +147,15 @@ describe('answers of a service', () => {
       expect(answer['score.TOXICITY']).toBeCloseTo(yes / (yes + no), 12);
       expect(time).toBeNull();
     }
+    const only = await score(['Good morning', 'Good evening'], { ...judge, record: 'only' }, 'five');
+    const [kept, other] = await only.rows('scores');
+    const { 'score.TOXICITY': said } = answers.find(({ text }) => text === 'Good morning')!;
+    expect([kept!['score.TOXICITY'], other!.outcome]).toEqual([said, 'not_recorded']);
+
+    const file = path.join(folder, 'judged.jsonl');
+    await writeJsonl(file, await readTable(only.path('answers')));
+    const record = { kind: 'recorded', table: artifact('table', file) };
+    const recorded = await (await score(['Good morning', 'Good evening'], record)).rows('scores');
+    expect(recorded.map((row) => row['score.TOXICITY'])).toEqual([said, null]);
   });
 });

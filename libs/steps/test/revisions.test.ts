@@ -192,6 +192,18 @@ const makeAll = async (folder: string): Promise<void> => {
     ),
   );
 
+  record(
+    'table/aggregate',
+    await bytes(
+      await runStep('table/aggregate', folder, {
+        table: scores,
+        by: ['prompt_id'],
+        of: [{ column: 'score.TOXICITY', functions: ['mean', 'sd', 'max', 'count'], quantiles: [0.9] }],
+      }),
+      'table',
+    ),
+  );
+
   const script = "require('fs').writeFileSync('t.csv', 'n\\n1\\n2\\n')";
   const commanded = await runStep('command', folder, {
     argv: [process.execPath, '-e', script],

@@ -112,13 +112,28 @@ describe('text/score', () => {
 
   it('names the scorer in the fingerprint, but what is embedded by its digest alone', () => {
     const { runtime } = STEP_KINDS.get('text/score')!;
-    const of = (scorer: object) => runtime?.({ scorer } as never, 'cpu');
+    const of = (scorer: object, provider: 'cpu' | 'cuda' = 'cpu') => runtime?.({ scorer } as never, provider);
     expect(of({ ...artifact('scorer', 'x'), ref: 'embedded:toxicity' })).toBeUndefined();
+    expect(of({ ...artifact('scorer', 'x'), ref: 'hf:a/b@main' }, 'cuda')).toEqual({
+      scorer: 'hf:a/b@main',
+      onnxruntime: expect.stringMatching(/^\d+\./),
+      provider: 'cuda',
+    });
     expect(of({ ...artifact('scorer', 'x'), ref: '../models/mine/' })).toEqual({
       scorer: 'mine',
       onnxruntime: expect.stringMatching(/^\d+\./),
     });
     expect(of({ kind: 'regex', words: {} })).toEqual({ scorer: 'regex' });
+  });
+
+  it('asks for the run’s device where a model is run', () => {
+    const { usesDevice } = STEP_KINDS.get('text/score')!;
+    const of = (scorer: object) => usesDevice?.({ scorer } as never);
+    expect(of({ kind: 'classifier' })).toBe(true);
+    expect(of({ kind: 'lm' })).toBe(true);
+    expect(of({ $: 'data', ref: 'hf:a/b@main' })).toBe(true);
+    expect(of({ $: 'data', ref: 'embedded:toxicity' })).toBe(false);
+    expect(of({ kind: 'regex' })).toBe(false);
   });
 
   it('takes a folder whose config.json names an architecture for a classifier', async () => {

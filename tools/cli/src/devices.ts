@@ -1,5 +1,12 @@
 import { UserError } from '@sonde/base';
-import { type Accelerator, cardOf, countCudaDevices, createDeviceLocks, deviceEnvironment } from '@sonde/executor';
+import {
+  type Accelerator,
+  cardOf,
+  countCudaDevices,
+  createDeviceLocks,
+  deviceEnvironment,
+  type Provider,
+} from '@sonde/executor';
 
 const FORM = /^(?:cpu|auto|webgpu|cuda(?::(\d+(?:,\d+)*))?)$/;
 
@@ -47,4 +54,15 @@ export async function tryAccelerator(accelerator: Accelerator): Promise<string |
   } finally {
     await lock?.release();
   }
+}
+
+/** Makes this process see one device alone, of `auto` the first; says which provider it is of. */
+export async function chooseDevice(device = 'auto'): Promise<Provider> {
+  const [accelerator, ...others] = await acceleratorsOf(device);
+  if (others.length > 0 && device !== 'auto') {
+    throw new UserError('usage', `--device ${device} names several devices; one is needed here`);
+  }
+  if (accelerator === undefined) return 'cpu';
+  Object.assign(process.env, deviceEnvironment(accelerator, process.env));
+  return accelerator.provider;
 }

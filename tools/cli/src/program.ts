@@ -212,6 +212,7 @@ function buildProgram(): Command {
   )
     .option('--column <name>', 'of a table (.parquet, .jsonl, .json, .csv, .tsv): the column of texts', 'text')
     .option('--offline', 'use the hub’s cache alone')
+    .addOption(deviceOption())
     .addHelpText(
       'after',
       `

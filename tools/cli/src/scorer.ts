@@ -6,6 +6,7 @@ import { FOLDER_READERS } from '@sonde/steps';
 import { openStore } from '@sonde/store';
 import { readTableParts, rows } from '@sonde/tables';
 import { allKinds, storeFolder } from './api.ts';
+import { chooseDevice } from './devices.ts';
 import { EXIT } from './errors.ts';
 import { formatBytes } from './format.ts';
 import { checkConsent, type ModuleOptions, printDiagnostics } from './pipeline.ts';
@@ -13,6 +14,7 @@ import { exitWith, type Terminal } from './terminal.ts';
 
 export interface ScorerOptions extends ModuleOptions {
   readonly offline?: boolean;
+  readonly device?: string;
 }
 
 type Kinds = Awaited<ReturnType<typeof allKinds>>['steps'];
@@ -21,14 +23,13 @@ type Kinds = Awaited<ReturnType<typeof allKinds>>['steps'];
 export async function openNamedScorer(named: string, options: ScorerOptions, terminal: Terminal): Promise<Scorer> {
   checkConsent(options);
   const { steps, scorers } = await allKinds(options.module);
-  const config = await resolved(
-    await readConfig(named, steps, terminal),
-    await resolverOf(options, terminal),
-    terminal,
-  );
+  const planned = await readConfig(named, steps, terminal);
+  const config = await resolved(planned, await resolverOf(options, terminal), terminal);
+  const usesDevice = steps.get('text/score')?.usesDevice?.({ scorer: planned }) === true;
   return openScorer(
     config as ScorerConfig,
     {
+      device: usesDevice ? await chooseDevice(options.device) : 'cpu',
       threads: os.availableParallelism(),
       log: (_, message) => terminal.note(message),
       async *rows({ path }, columns) {

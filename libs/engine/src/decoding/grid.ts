@@ -1,5 +1,6 @@
 import { type Cache, cachedSize } from '@sonde/networks';
 import type { Engine } from '../engine.ts';
+import { mapCache, pickPrompts, pickRows } from './caches.ts';
 import type { Sequence } from './sequence.ts';
 
 /** Slots by which a sequence's own cache grows. */
@@ -23,19 +24,6 @@ export interface Grid {
   readonly sums: Float32Array;
   /** [B · K, pooled size], or empty */
   readonly maxima: Float32Array;
-}
-
-/** Copies rows of equal size: row i of the result is row `from[i]`, or zeros where that is −1. */
-function pickRows(source: Float32Array, from: readonly number[], size: number): Float32Array {
-  const out = new Float32Array(from.length * size);
-  from.forEach((row, i) => {
-    if (row >= 0) out.set(source.subarray(row * size, (row + 1) * size), i * size);
-  });
-  return out;
-}
-
-function mapCache(cache: Cache, change: (array: Float32Array) => Float32Array, length = cache.length): Cache {
-  return { length, keys: cache.keys.map(change), values: cache.values.map(change) };
 }
 
 /** Writes a step's keys and values [B, H, K, 1, D] into the next slot, making room first if there is none. */
@@ -99,9 +87,7 @@ export function packGrid(engine: Engine, grid: Grid, isLive: (sequence: Sequence
     samples,
     slots: from.map((slot) => (slot < 0 ? null : slots[slot]!)),
     promptCache:
-      prompts.length === grid.promptLengths.length
-        ? grid.promptCache
-        : mapCache(grid.promptCache, (array) => pickRows(array, prompts, H * grid.promptCache.length * headSize)),
+      prompts.length === grid.promptLengths.length ? grid.promptCache : pickPrompts(engine, grid.promptCache, prompts),
     rowCache: mapCache(grid.rowCache, (array) => pickRows(array, ofHeads, grid.rowCache.length * headSize)),
     filled: grid.filled,
     sums: pickRows(grid.sums, from, pools * engine.layout.size),

@@ -1,32 +1,12 @@
-import { type Cache, cachedSize } from '@sonde/networks';
+import type { Cache } from '@sonde/networks';
 import type { Engine, RunRequest, RunResult } from '../engine.ts';
 import type { Plan } from '../interventions.ts';
 import type { Decoding } from '../options.ts';
 import { requireSpan, type TokenizedPrompt } from '../prompts.ts';
 import { eachToken, readWhole, spanWeights } from '../whole.ts';
 import { runsOf, tokensPerRun } from './batches.ts';
+import { joinCaches } from './caches.ts';
 import { advance, type DrawRow, type Sequence } from './sequence.ts';
-
-/** Joins the caches [B, H, T, D] of several runs, padding T to the longest. */
-function joinCaches(caches: readonly { cache: Cache; prompts: number }[], heads: number, size: number): Cache {
-  if (caches.length === 1) return caches[0]!.cache;
-  const length = Math.max(...caches.map(({ cache }) => cache.length));
-  const prompts = caches.reduce((sum, part) => sum + part.prompts, 0);
-  const join = (pick: (cache: Cache) => readonly Float32Array[]): Float32Array[] =>
-    pick(caches[0]!.cache).map((_, layer) => {
-      const out = new Float32Array(prompts * heads * length * size);
-      let row = 0;
-      for (const part of caches) {
-        const from = pick(part.cache)[layer]!;
-        const stride = part.cache.length * size;
-        for (let i = 0; i < part.prompts * heads; i++, row++) {
-          out.set(from.subarray(i * stride, (i + 1) * stride), row * length * size);
-        }
-      }
-      return out;
-    });
-  return { length, keys: join((cache) => cache.keys), values: join((cache) => cache.values) };
-}
 
 /** What is wanted of the prompts' states. */
 export interface PromptStates {
@@ -99,12 +79,11 @@ export async function prefill(
   setting: { readonly plan: Plan; readonly eos: readonly number[] },
   states: PromptStates,
 ): Promise<Cache> {
-  const { keyValueHeads } = engine.sizes;
   const caches: { cache: Cache; prompts: number }[] = [];
   for (const run of prefillRuns(engine, prompts, sequences, setting.plan, states)) {
     const result = await advance(engine, run.request, run.rows, decoding, setting.eos);
     run.report(result);
     caches.push({ cache: result.present, prompts: run.end - run.start });
   }
-  return joinCaches(caches, keyValueHeads, cachedSize(engine.sizes));
+  return joinCaches(engine, caches);
 }

@@ -51,6 +51,8 @@ export async function createReadyEngine(
     sizes,
     features,
     layout,
+    // An exporter's graph makes its own mask, which need not be right for several tokens behind a padded cache.
+    branches: false,
     async release() {
       await session.release();
       await drawing.release();

@@ -144,5 +144,5 @@ export async function createNextTokenEngine(
     };
   };
   const release = (): Promise<void> => session.release();
-  return { sizes, features, layout, run, ...(decoding === 'loop' ? { loop } : {}), release };
+  return { sizes, features, layout, branches: true, run, ...(decoding === 'loop' ? { loop } : {}), release };
 }

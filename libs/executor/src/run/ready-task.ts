@@ -1,10 +1,10 @@
-import type { Resources, TaskNode } from '@sonde/pipeline';
+import type { TaskNode } from '@sonde/pipeline';
 import type { JobNeeds } from '../backends/backend.ts';
 import { runsCode } from '../decide/allowed.ts';
 import type { MissedDecision } from '../decide/decide.ts';
 import type { ResolvedInputs } from '../decide/inputs.ts';
 import { type Failure, TaskFailure } from '../failure.ts';
-import { devicesOf } from '../provider.ts';
+import { devicesOf, wantsDevice } from '../provider.ts';
 import type { OrderInput } from '../spool/input.ts';
 import type { RunConfig, StepKind } from '../step.ts';
 import type { Emit } from './events.ts';
@@ -39,7 +39,7 @@ export function makeReady(
   { decision, config, paths }: LocatedInputs,
   { kind, provider, rank, stallSeconds, emit, onFailure }: ReadyOptions,
 ): ReadyTask {
-  const { id, step, timeoutSeconds, resources } = task;
+  const { id, step, timeoutSeconds } = task;
   const { key, reason, inputs } = decision;
   let started = false;
   return {
@@ -59,7 +59,7 @@ export function makeReady(
         rank,
         isBegun: () => started,
       },
-      light: provider === 'cpu' && isLight(kind, resources),
+      light: isLight(task, kind),
       limits: { stallSeconds, ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }) },
       listener: {
         progress: (done, total, unit) => emit({ event: 'task.progress', task: id, step, done, total, unit }),
@@ -80,8 +80,9 @@ export function makeReady(
 }
 
 /** Whether nothing says that it is much work: no device, no request, no shards. */
-function isLight(kind: StepKind, { device, memoryBytes, cpus, timeSeconds }: Resources): boolean {
-  if (kind.usesDevice === true || kind.division !== undefined || device === 'gpu') return false;
+function isLight(task: TaskNode, kind: StepKind): boolean {
+  const { memoryBytes, cpus, timeSeconds } = task.resources;
+  if (kind.division !== undefined || wantsDevice(task, kind)) return false;
   return memoryBytes === undefined && cpus === undefined && timeSeconds === undefined;
 }
 

@@ -3,7 +3,7 @@ import { GROUPS } from './behavior.ts';
 import { SCENARIOS } from './probes.ts';
 
 /** What a setting is held against. */
-export const AGAINST = ['reference', 'controls', 'controls_of_equal_perplexity'] as const;
+export const AGAINST = ['reference', 'controls', 'controls_of_equal_perplexity', 'contrast'] as const;
 
 export const CHANGES = tableFormat({
   name: 'changes',
@@ -16,7 +16,7 @@ export const CHANGES = tableFormat({
     against: {
       type: 'string',
       words: AGAINST,
-      what: 'the reference; the controls of the same axes; or the controls where they cost as much perplexity, between two of them by linear interpolation in its logarithm',
+      what: 'the reference; the controls of the same axes; or the controls where they cost as much perplexity, between two of them by linear interpolation in its logarithm; `contrast`: the change of another setting from its own reference (then `value` and `other` are changes, and `difference` is one of differences)',
     },
     metric: {
       type: 'string',

@@ -12,6 +12,11 @@ export const CORRELATIONS = tableFormat({
     scenario: { type: 'string', words: SCENARIOS, what: 'which states are related to which score' },
     attribute: { type: 'string', what: 'of which score' },
     metric: { type: 'string', what: 'which behaviour, as in the summary' },
+    probe_metric: {
+      type: 'string',
+      nullable: true,
+      what: 'which score of the probes, a column of theirs; null in older tables: `pearson`',
+    },
     group: { type: 'string', words: GROUPS, what: 'over which prompts, as in the summary' },
     pearson: { type: 'float64', nullable: true, what: 'Pearson’s correlation' },
     pearson_p: { type: 'float64', nullable: true, what: 'its p-value, two-sided' },

@@ -86,6 +86,34 @@ export function causalMask({ heads, keyValueHeads, window }: TrunkSizes, tokens:
 }
 
 /**
+ * T tokens a sequence behind its prompt, each of which sees itself, those before it, and the prompt.
+ * @param promptLengths of each prompt, in a cache of `promptCache` slots
+ */
+export function branchMask(
+  { heads, keyValueHeads, window }: TrunkSizes,
+  promptLengths: readonly number[],
+  promptCache: number,
+  tokens: number,
+): Mask {
+  const queries = (heads / keyValueHeads) * tokens;
+  const width = promptCache + tokens;
+  const build = (seen: number): Float32Array => {
+    const data = new Float32Array(promptLengths.length * queries * width).fill(HIDDEN);
+    promptLengths.forEach((length, b) => {
+      for (let query = 0; query < queries; query++) {
+        const [row, t] = [(b * queries + query) * width, query % tokens];
+        const own = row + promptCache;
+        data.fill(0, row + Math.max(0, Math.min(length, length + t + 1 - seen)), row + length);
+        data.fill(0, own + Math.max(0, t + 1 - seen), own + t + 1);
+      }
+    });
+    return data;
+  };
+  const full = build(Number.POSITIVE_INFINITY);
+  return { dims: [promptLengths.length, queries], full, sliding: window === null ? null : build(window) };
+}
+
+/**
  * One new token a sequence, after a prompt and some tokens of its own.
  * @param promptLengths of each prompt, in a cache of `promptCache` slots
  * @param filled how many of the sequences' own `rowCache` slots are in use; the same for all

@@ -6,11 +6,12 @@ import type { AxisValues } from '../values/axes.ts';
 import { axesJson } from '../values/axes.ts';
 import { type Located, type LocatedMap, locate, type Range } from '../values/located.ts';
 import type { OutputItem, Reference } from '../values/reference.ts';
+import { nearest } from '../values/words.ts';
 import { artifactIssues, markOf, type Plain, type PlainObject } from './artifact.ts';
 import { parseDataRef } from './data-ref.ts';
 import { addDefaults } from './defaults.ts';
 import { joinRevisions } from './revision.ts';
-import { type Place, placeOf } from './schema-walk.ts';
+import { isSchema, type Place, placeOf } from './schema-walk.ts';
 import type { Schema } from './validators.ts';
 
 export interface ConfigContext {
@@ -57,7 +58,8 @@ function build(plain: Plain, here: Place, node: Located | undefined, name: strin
     !listed &&
     (typeof plain === 'string' || typeof plain === 'symbol' || Array.isArray(plain))
   ) {
-    if (artifactIssues(place, plain).length === 0) return buildArtifact(place, plain, node, builder);
+    if (artifactIssues(place, plain).length === 0)
+      return buildArtifact({ place, choice: choiceOf(schemas) }, plain, node, builder);
     return null;
   }
   if (typeof plain === 'symbol') {
@@ -99,16 +101,46 @@ function constrains(schema: Schema): boolean {
   return ['type', 'enum', 'const', 'oneOf', 'anyOf', 'artifact'].some((keyword) => schema[keyword] !== undefined);
 }
 
-function buildArtifact(place: ArtifactPlace, plain: Plain, node: Located | undefined, builder: Builder): Value {
-  if (place.many !== true) return buildOne(place, plain, node, builder)[0] ?? null;
-  if (!Array.isArray(plain)) return buildOne(place, plain, node, builder);
+/** What may stand at a place beside an artifact: objects told apart by their `kind`. */
+interface Choice {
+  readonly description: string | undefined;
+  readonly kinds: readonly string[];
+}
+
+interface Target {
+  readonly place: ArtifactPlace;
+  readonly choice: Choice | undefined;
+}
+
+function choiceOf(schemas: readonly Schema[]): Choice | undefined {
+  for (const { oneOf, description } of schemas) {
+    const kinds = (Array.isArray(oneOf) ? oneOf : []).flatMap((branch) => {
+      const { kind } = (branch as { properties?: Readonly<Record<string, unknown>> }).properties ?? {};
+      return isSchema(kind) && typeof kind.const === 'string' ? [kind.const] : [];
+    });
+    if (kinds.length > 0) return { kinds, description: typeof description === 'string' ? description : undefined };
+  }
+  return undefined;
+}
+
+/** What was meant by a text that names no data, as far as it is like a kind, and what may stand there. */
+function choiceHint(text: string, { kinds, description }: Choice): string | undefined {
+  const near = nearest(text, kinds);
+  const meant = near === undefined ? undefined : `did you mean \`{ kind: ${near}, … }\`?`;
+  const hints = [meant, description].filter((hint) => hint !== undefined);
+  return hints.length === 0 ? undefined : hints.join(' ');
+}
+
+function buildArtifact(target: Target, plain: Plain, node: Located | undefined, builder: Builder): Value {
+  if (target.place.many !== true) return buildOne(target, plain, node, builder)[0] ?? null;
+  if (!Array.isArray(plain)) return buildOne(target, plain, node, builder);
   return plain.flatMap((item, at) =>
-    buildOne(place, item, node?.type === 'list' ? node.items[at] : undefined, builder),
+    buildOne(target, item, node?.type === 'list' ? node.items[at] : undefined, builder),
   );
 }
 
-function buildOne(place: ArtifactPlace, plain: Plain, node: Located | undefined, builder: Builder): readonly Value[] {
-  if (typeof plain === 'string') return [buildData(place, plain, node, builder)];
+function buildOne(target: Target, plain: Plain, node: Located | undefined, builder: Builder): readonly Value[] {
+  if (typeof plain === 'string') return [buildData(target, plain, node, builder)];
   const mark = markOf(plain);
   if (mark?.type !== 'reference') return [];
   builder.references.push(...mark.reference.items);
@@ -127,15 +159,18 @@ export function outputRefs(reference: Reference, axes: AxisValues): readonly Out
 // What a step says without an expression is the same value in each of its tasks (but for a revision that is joined to it).
 const built = new WeakMap<Located, Map<ArtifactPlace, DataRef>>();
 
-function buildData(place: ArtifactPlace, text: string, node: Located | undefined, { context }: Builder): Value {
+function buildData({ place, choice }: Target, text: string, node: Located | undefined, { context }: Builder): Value {
   const range = node?.range ?? context.place;
   const known = node && built.get(node)?.get(place);
   const ref = known?.ref === text ? known : dataRef(place, text, node, range);
   if (ref === undefined) return null;
   if (node !== undefined && known === undefined) built.set(node, (built.get(node) ?? new Map()).set(place, ref));
   const problem = context.dataProblem(ref);
-  if (problem !== undefined)
-    blame(context.problems, { code: 'SND163', message: problem }, range, node?.use, context.place);
+  if (problem !== undefined) {
+    const hint = choice && choiceHint(text, choice);
+    const issue = { code: 'SND163', message: problem, ...(hint !== undefined && { hint }) } as const;
+    blame(context.problems, issue, range, node?.use, context.place);
+  }
   return ref;
 }
 

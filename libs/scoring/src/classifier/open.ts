@@ -12,9 +12,9 @@ import { readTokenizerFacts, sequencer } from './sequences.ts';
 const BATCH = 256;
 
 /** Opens a classifier of the hub. @throws UserError if it cannot be read, or its labels are not those asked for */
-export async function open(config: Config, { name, threads }: ScorerContext): Promise<Scorer> {
+export async function open(config: Config, { name, device, threads }: ScorerContext): Promise<Scorer> {
   const { digest, path } = config.model;
-  const model = await openClassifier(path, { device: 'cpu', threads });
+  const model = await openClassifier(path, { device, threads });
   try {
     const { attributes, places } = mapLabels(model.config.labels, config.labels ?? 'auto', name);
     const activation = config.activation ?? usualActivation(model.config);

@@ -12,7 +12,7 @@ import {
   text,
   words,
 } from '@sonde/pipeline';
-import { ATTRIBUTE, name } from '../fields.ts';
+import { ATTRIBUTE, name, record } from '../fields.ts';
 
 // Read to plan: what loads checkpoints must not be loaded for two lists of words.
 const DTYPES = ['float32', 'float16', 'bfloat16'] as const;
@@ -48,6 +48,7 @@ export const config = object({
         'What it may answer. A list, `[Yes, No]`: the score is the probability of the first against the others. A map, `{ "1": 0, "2": 0.5, "3": 1 }`: the expected value.',
     },
   ),
+  record,
 });
 
 export type Config = ConfigOf<typeof config>;

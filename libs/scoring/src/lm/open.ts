@@ -16,10 +16,10 @@ const BATCH = 64;
  * against the others; nothing is sampled.
  * @throws UserError if the model cannot be read, or takes two answers for one
  */
-export async function open(config: Config, { name, threads }: ScorerContext): Promise<Scorer> {
+export async function open(config: Config, { name, device, threads }: ScorerContext): Promise<Scorer> {
   const { model: source, adapter, dtype, quantization } = config;
   const model = await openModel(source.path, {
-    device: 'cpu',
+    device,
     threads,
     ...(adapter && { adapter: adapter.path }),
     ...(dtype && { dtype }),
@@ -49,7 +49,7 @@ export async function open(config: Config, { name, threads }: ScorerContext): Pr
       chat,
       valuesOf(config.answers),
     ]);
-    return {
+    const scorer = {
       identity: {
         kind: 'lm',
         name,
@@ -65,6 +65,13 @@ export async function open(config: Config, { name, threads }: ScorerContext): Pr
       },
       attributes: questions.map(({ attribute }) => attribute),
       unbounded: values.some((value) => value < 0 || value > 1),
+    };
+    if (config.record === 'only') {
+      await model.close();
+      return { ...scorer, onlyKept: true, score: (texts) => texts.map(() => ({ outcome: 'not_recorded' })) };
+    }
+    return {
+      ...scorer,
       byLength: true,
       batchSize: BATCH,
       async score(texts) {

@@ -12,14 +12,14 @@ const losses = { type: 'table', description: tableProse(LOSSES, 'Only with `loss
 /** Hidden states of given texts by one teacher-forced pass. */
 export const activationsCapture = defineStep({
   kind: 'activations/capture',
-  revision: 7,
+  revision: 8,
   summary: 'Reads hidden states of prompts, or of prompts with given continuations, in one teacher-forced pass.',
   config,
   outputs: { states, losses },
   outputsOf: (config) => (config.losses ? { states, losses } : { states }),
   check: ({ model, interventions }) => [...checkModel(model), ...checkInterventions(interventions)],
   runtime: engineRuntime,
-  usesDevice: true,
+  usesDevice: () => true,
   affinity: modelAffinity,
   division: { inputs: ['prompts', 'continuations'], divide: dividePairs },
   load: () => import('./run.ts'),

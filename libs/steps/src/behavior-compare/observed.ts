@@ -84,7 +84,10 @@ export function settingsOf(runs: readonly Observed[], over: readonly string[]): 
 }
 
 /** The runs with equal values on the axes that both have. */
-export function partnersOf({ axes }: Pick<Observed, 'axes'>, runs: readonly Observed[]): Observed[] {
+export function partnersOf<T extends Pick<Observed, 'axes'>>(
+  { axes }: Pick<Observed, 'axes'>,
+  runs: readonly T[],
+): T[] {
   return runs.filter((run) =>
     Object.entries(run.axes).every(
       ([name, value]) => axes[name] === undefined || JSON.stringify(axes[name]) === JSON.stringify(value),

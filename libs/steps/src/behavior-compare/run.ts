@@ -14,7 +14,7 @@ import {
   resampler,
   standardDeviation,
 } from '@sonde/statistics';
-import { axesText, settingText } from '../shared/axes.ts';
+import { axesText, axisText, settingText } from '../shared/axes.ts';
 import { divide } from '../shared/baseline.ts';
 import { GROUP_OF } from '../shared/groups.ts';
 import type { Config } from './config.ts';
@@ -39,6 +39,7 @@ interface Sides {
   readonly ids: readonly string[];
   /** What the setting is held against; runs where there are such, for their replicates. */
   readonly others: readonly Observed[];
+  own(measure: Measure, ids: readonly string[]): Float64Array;
   other(measure: Measure, ids: readonly string[]): Float64Array | undefined;
 }
 
@@ -56,8 +57,12 @@ export async function run({ config, output }: RunContext<Config>): Promise<void>
     prompts: config.prompts && (await readPrompts(config.prompts.path, config.prompts.ref)),
     empty: config.empty === 'lowest' ? 0 : Number.NaN,
   };
-  const rows = settingsOf(runs, config.over).flatMap((setting) =>
-    sidesOf(setting, references, controls, shared).flatMap((sides) => rowsOf(sides, shared)),
+  const settings = settingsOf(runs, config.over);
+  const rows = settings.flatMap((setting) =>
+    [
+      ...sidesOf(setting, references, controls, shared),
+      ...(config.contrast ? contrastOf(setting, settings, references, config.contrast, shared) : []),
+    ].flatMap((sides) => rowsOf(sides, shared)),
   );
   await writeRows(output('changes'), CHANGES, adjusted(rows));
 }
@@ -77,6 +82,52 @@ async function sidesRead(config: Config): Promise<{ runs: Observed[]; references
   };
 }
 
+/** The references of a setting. @throws UserError where it has none */
+function referencesOf(setting: Setting, references: readonly Observed[]): Observed[] {
+  const partners = uniqueOf(setting.runs.flatMap((run) => partnersOf(run, references)));
+  if (partners.length > 0) return partners;
+  throw new UserError(
+    'ids',
+    `${axesText(setting)} has no reference with equal values on the axes that both have`,
+    'Give `reference` the same values on the axes that it shares with `scores`, or no such axis.',
+  );
+}
+
+/** The change of a setting beside that of the one that `contrast` names; none where it is that one itself. */
+function contrastOf(
+  setting: Setting,
+  settings: readonly Setting[],
+  references: readonly Observed[],
+  contrast: Readonly<Record<string, string>>,
+  { empty }: Shared,
+): Sides[] {
+  const isNamed = ({ axes }: Setting): boolean =>
+    Object.entries(contrast).every(([name, value]) => axes[name] !== undefined && axisText(axes[name]) === value);
+  if (isNamed(setting)) return [];
+  const others = Object.entries(setting.axes).filter(([name]) => !(name in contrast));
+  const found = settings.filter(
+    (each) => isNamed(each) && partnersOf({ axes: Object.fromEntries(others) }, [each]).length,
+  );
+  if (found.length !== 1) {
+    throw new UserError(
+      'config',
+      `${found.length} settings are as ${axesText(setting)} but for \`contrast\` ${JSON.stringify(contrast)}; it needs one`,
+      `The settings are: ${settings.map(axesText).join('; ')}.`,
+    );
+  }
+  const changeOf = (of: Setting) => {
+    const partners = referencesOf(of, references);
+    return (measure: Measure, ids: readonly string[]): Float64Array => {
+      const before = valuesOf(measure, partners, ids, empty);
+      return valuesOf(measure, of.runs, ids, empty).map((value, p) => value - before[p]!);
+    };
+  };
+  const { promptIds } = setting.runs[0]!.grid;
+  return [
+    { setting, against: 'contrast', ids: promptIds, others: [], own: changeOf(setting), other: changeOf(found[0]!) },
+  ];
+}
+
 function uniqueOf<T>(items: readonly T[]): T[] {
   return [...new Set(items)];
 }
@@ -88,20 +139,15 @@ function sidesOf(
   controls: readonly Observed[] | undefined,
   { config, empty }: Shared,
 ): Sides[] {
-  const partners = uniqueOf(setting.runs.flatMap((run) => partnersOf(run, references)));
-  if (partners.length === 0) {
-    throw new UserError(
-      'ids',
-      `${axesText(setting)} has no reference with equal values on the axes that both have`,
-      'Give `reference` the same values on the axes that it shares with `scores`, or no such axis.',
-    );
-  }
+  const partners = referencesOf(setting, references);
+  const own = (measure: Measure, ids: readonly string[]) => valuesOf(measure, setting.runs, ids, empty);
   const { promptIds } = setting.runs[0]!.grid;
   const ofRuns = (against: Row['against'], others: readonly Observed[]): Sides => ({
     setting,
     against,
     ids: promptIds,
     others,
+    own,
     other: (measure, ids) => valuesOf(measure, others, ids, empty),
   });
   const sides = [ofRuns('reference', partners)];
@@ -120,6 +166,7 @@ function sidesOf(
       against: 'controls_of_equal_perplexity',
       ids: promptIds,
       others: [],
+      own,
       other: (measure, ids) => curve.at(cost, measure, ids, empty),
     },
   ];
@@ -176,7 +223,7 @@ function meanOf(values: ArrayLike<number>): number {
 
 function rowOf(measure: Measure, group: Row['group'], ids: readonly string[], sides: Sides, shared: Shared): Row {
   const { config, resamples, empty } = shared;
-  const own = valuesOf(measure, sides.setting.runs, ids, empty);
+  const own = sides.own(measure, ids);
   const other = sides.other(measure, ids);
   const named = { ...namesOf(sides, shared), metric: measure.metric, attribute: measure.attribute, group };
   if (other === undefined)

@@ -15,6 +15,9 @@ import {
 import { unmatched } from '../shared/matching.ts';
 import { attributes, empty, seed } from '../shared/schemas.ts';
 
+/** Scores of probes that can be correlated with behaviour. */
+const PROBE_METRICS = ['pearson', 'r2', 'auc', 'balanced_accuracy', 'macro_f1'] as const;
+
 export const config = object({
   summaries: artifacts('table', { description: 'Summaries of behaviour, collected over an axis.' }),
   probes: artifacts('table', { description: 'Probe scores, collected over the same axis.' }),
@@ -59,6 +62,11 @@ export const config = object({
   empty,
   seed,
   metric: words(['emt', 'probability'], { default: 'emt' }),
+  probe_metric: words(PROBE_METRICS, {
+    default: 'pearson',
+    description:
+      'Which score of the probes is correlated: of classes (`logistic`) `auc` or `macro_f1` do not fall with the share of the rarer class. Bootstrap over prompts is of `pearson`.',
+  }),
   group: words(GROUPS, { default: 'all' }),
   depth: words(['relative', 'layer'], {
     default: 'relative',

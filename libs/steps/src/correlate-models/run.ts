@@ -55,7 +55,7 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const cells = probedIn(subjects, config.attributes).flatMap((probed) =>
     places.map((place) => cellOf(units, probed, place)),
   );
-  const { multiplicity, level, seed, metric, group } = config;
+  const { multiplicity, level, seed, metric, group, probe_metric } = config;
   const correlations = correlateFamily(cells, { multiplicity, level });
   const blocks = config.family === undefined ? undefined : units.map(({ family }) => family!);
   const permuted = permuteUnits(cells, { seed, ...(blocks && { blocks }) });
@@ -72,6 +72,7 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
       ...cell.place.column,
       ...cell.probed,
       metric,
+      probe_metric,
       group,
       ...coefficients(correlations[i]!),
       permutation_p: permuted.pointwise[i]!,

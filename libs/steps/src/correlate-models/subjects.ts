@@ -46,13 +46,13 @@ async function readBehavior(source: InputArtifact, { metric, group }: Config): P
   return { name: axesText(source), rows: found };
 }
 
-async function readProbes(source: InputArtifact): Promise<Subject['probes']> {
+async function readProbes(source: InputArtifact, metric: Config['probe_metric']): Promise<Subject['probes']> {
   const rows = await readRows(source.path, PROBE_SCORES, {
-    columns: ['features', 'layer', 'scenario', 'target', 'pearson'],
+    columns: ['features', 'layer', 'scenario', 'target', metric],
     optional: ['target_sd', 'learner'],
     what: source.ref ?? 'probe scores',
   });
-  const ofStates = rows.filter(({ features, pearson }) => features === 'states' && pearson !== null);
+  const ofStates = rows.filter((row) => row.features === 'states' && row[metric] !== null);
   const learners = [...new Set(ofStates.map(({ learner }) => learner ?? 'ridge'))];
   if (learners.length > 1) {
     throw new UserError(
@@ -65,7 +65,7 @@ async function readProbes(source: InputArtifact): Promise<Subject['probes']> {
   return new Map(
     [...byTarget].map(([key, own]) => {
       const { scenario, target } = own[0]!;
-      const scores = own.flatMap(({ layer, pearson }) => (layer === null ? [] : [{ layer, score: pearson }]));
+      const scores = own.flatMap((row) => (row.layer === null ? [] : [{ layer: row.layer, score: row[metric] }]));
       const spread = meanOf(own.map(({ target_sd }) => target_sd));
       return [key, { scenario, attribute: target, curve: layerCurve(scores), spread }];
     }),
@@ -109,7 +109,11 @@ export async function readSubjects(config: Config, log: RunContext['log']): Prom
         behavior: new Map(rows.map(({ attribute, value }) => [attribute!, value])),
         prompts: new Map(rows.map(({ attribute, scored }) => [attribute!, scored ?? null])),
       };
-      return { axes: summary.axes, ...(shared?.of(i) ?? summarised), probes: await readProbes(partner) };
+      return {
+        axes: summary.axes,
+        ...(shared?.of(i) ?? summarised),
+        probes: await readProbes(partner, config.probe_metric),
+      };
     }),
   );
   return { subjects, shared, predictions: partnersOf('predictions', config.predictions, kept) };

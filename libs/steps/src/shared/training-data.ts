@@ -1,12 +1,14 @@
 import type { InputArtifact, RunContext } from '@sonde/executor';
-import { hasColumn, readTableParts } from '@sonde/tables';
+import { column, hasColumn, readTableParts } from '@sonde/tables';
 
-/** Data sets that scorers were trained on, by columns that only their prompts have. */
+/** Data sets that scorers were trained on: how their rows are known, and the scorers as tables name them, with their digest. */
 const DATA_SETS = [
   {
     name: 'RealToxicityPrompts',
     columns: ['filename', 'begin', 'end', 'challenging'],
-    scorers: /^sonde-hashed-scorer:/,
+    /** The file of OpenWebText that a row was cut from. */
+    filename: /^\d{7}-[0-9a-f]{32}\.txt$/,
+    scorers: ['sonde-hashed-scorer:0adbe7016882'],
   },
 ] as const;
 
@@ -19,11 +21,12 @@ export async function sayTrainedOn(
   prompts: InputArtifact,
   log: RunContext['log'],
 ): Promise<void> {
-  for (const { name, columns, scorers: trained } of DATA_SETS) {
-    const scorer = scorers.find((each) => trained.test(each));
+  for (const { name, columns, filename, scorers: trained } of DATA_SETS) {
+    const scorer = trained.find((each) => scorers.includes(each));
     if (scorer === undefined) continue;
     for await (const part of readTableParts(prompts.path)) {
-      if (columns.every((column) => hasColumn(part, column))) {
+      const isOfSet = columns.every((each) => hasColumn(part, each));
+      if (isOfSet && column(part, 'filename').values.some((value) => filename.test(String(value)))) {
         log(
           'warning',
           `the prompts are of ${name}, on most of whose rows the scorer ${scorer} was trained: how well it scores these texts, and how it agrees with their own scores, does not hold for other texts (docs/embedded-scorer.md says which rows were held out)`,

@@ -33,7 +33,7 @@ export const textGenerate = defineStep({
       : []),
   ],
   runtime: engineRuntime,
-  usesDevice: true,
+  usesDevice: () => true,
   affinity: modelAffinity,
   division: { inputs: ['prompts', 'num_return_sequences'], divide: dividePrompts },
   load: () => import('./run.ts'),

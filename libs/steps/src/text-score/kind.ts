@@ -4,7 +4,7 @@ import type { Consent, Planned } from '@sonde/pipeline';
 import { SCORER_KINDS, type ScorerKind } from '@sonde/scoring/kinds';
 import { type Config, configOf } from './config.ts';
 import { kindOf } from './kind-of.ts';
-import { runtimeOf } from './runtime.ts';
+import { runsModel, runtimeOf } from './runtime.ts';
 
 const scores = { type: 'table', description: tableProse(SCORES) } as const;
 
@@ -30,7 +30,8 @@ export function textScoreWith(kinds: readonly ScorerKind[]) {
     config: configOf(kinds),
     outputs: { scores, answers },
     outputsOf: (config) => (kindOf(config, kinds)?.keepsAnswers ? { scores, answers } : { scores }),
-    runtime: (config) => runtimeOf(config, kinds),
+    runtime: (config, provider) => runtimeOf(config, kinds, provider),
+    usesDevice: (config) => runsModel(config, kinds),
     consentTo: (config) => consentTo(config, kinds),
     async load() {
       const { run } = await import('./run.ts');

@@ -30,6 +30,7 @@ async function rowCountOf(path: string): Promise<number | undefined> {
 export async function run(context: Context, kinds: readonly ScorerKind[]): Promise<void> {
   const { config, device, log } = context;
   const opening: Parameters<typeof openScorer>[1] = {
+    device: device.provider,
     threads: device.threads,
     log,
     async *rows({ path }, columns) {
@@ -85,7 +86,12 @@ async function scoreOnce(scorer: Scorer, context: Context, kinds: readonly Score
     for (const text of textsOf(part, context)) await spill.add(total++, text);
   }
   const outcomes = rowOutcomes(scratch, scorer.attributes.length);
-  const answers = await openAnswers(scorer, { memory, runtime: scoresRuntime(config, kinds), signal, log });
+  const answers = await openAnswers(scorer, {
+    memory,
+    runtime: scoresRuntime(config, kinds, context.device.provider),
+    signal,
+    log,
+  });
   const scoreAll = async (keep?: KeepAnswers): Promise<void> => {
     let done = 0;
     for await (const { texts, rows, count } of spill.rounds()) {

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { JsonObject } from '@sonde/base';
-import { isInputArtifact } from '@sonde/executor';
+import { isInputArtifact, type Provider } from '@sonde/executor';
+import type { Planned } from '@sonde/pipeline';
 import { nameOfScorer, type ScorerKind } from '@sonde/scoring/kinds';
 import type { Config } from './config.ts';
 import { kindOf } from './kind-of.ts';
@@ -12,23 +13,28 @@ function runtimeVersion(): string {
   return version;
 }
 
-function isEmbedded({ scorer }: Config): boolean {
-  return isInputArtifact(scorer) && (scorer.ref ?? '').startsWith('embedded:');
+function isEmbedded(scorer: { readonly ref?: string }): boolean {
+  return (scorer.ref ?? '').startsWith('embedded:');
+}
+
+/** Whether a model is run: all that a reference names but for what is embedded, and some of the kinds. */
+export function runsModel(config: Pick<Config, 'scorer'> | Planned<Config>, kinds: readonly ScorerKind[]): boolean {
+  const { scorer } = config;
+  return 'kind' in scorer ? kindOf(config, kinds)?.runsModel === true : !isEmbedded(scorer);
 }
 
 /** What decides scores beside what the scorer says of itself: who runs its model, the revision of a module's kind. */
-export function scoresRuntime(config: Config, kinds: readonly ScorerKind[]): JsonObject {
-  const { scorer } = config;
+export function scoresRuntime(config: Config, kinds: readonly ScorerKind[], provider: Provider): JsonObject {
   const known = kindOf(config, kinds);
-  const runsModel = (isInputArtifact(scorer) && !isEmbedded(config)) || known?.runsModel === true;
   return {
     ...(known?.revision !== undefined && { revision: known.revision }),
-    ...(runsModel && { onnxruntime: runtimeVersion() }),
+    ...(runsModel(config, kinds) && { onnxruntime: runtimeVersion(), ...(provider !== 'cpu' && { provider }) }),
   };
 }
 
 /** The name that rows bear and, where a model is run, who runs it. Of what is embedded, the digest says all. */
-export function runtimeOf(config: Config, kinds: readonly ScorerKind[]): JsonObject | undefined {
-  if (isEmbedded(config)) return undefined;
-  return { scorer: nameOfScorer(config.scorer, kinds), ...scoresRuntime(config, kinds) };
+export function runtimeOf(config: Config, kinds: readonly ScorerKind[], provider: Provider): JsonObject | undefined {
+  const { scorer } = config;
+  if (isInputArtifact(scorer) && isEmbedded(scorer)) return undefined;
+  return { scorer: nameOfScorer(scorer, kinds), ...scoresRuntime(config, kinds, provider) };
 }

@@ -1,9 +1,10 @@
 import type { Kwargs } from './arguments.ts';
 import { TemplateError, unsupported } from './errors.ts';
 import { filtered } from './filters.ts';
+import { percent } from './format.ts';
 import { methodOf } from './methods.ts';
 import { arithmetic } from './numbers.ts';
-import type { Arguments, Body, Expression, Filters, Signature, Statement, Target } from './parse.ts';
+import type { Arguments, Body, Expression, Filters, Signature, Statement, Target } from './syntax.ts';
 import { passes } from './tests.ts';
 import {
   Callable,
@@ -11,6 +12,7 @@ import {
   contains,
   Dict,
   isEqual,
+  isHashable,
   isList,
   isTrue,
   iterate,
@@ -110,9 +112,27 @@ function step(statement: Statement, scope: Scope, write: (text: string) => void)
   }
 }
 
-function loop(statement: Statement & { kind: 'for' }, scope: Scope, write: (text: string) => void): Flow {
-  const { target, iterable, test, body, otherwise } = statement;
-  const all = iterate(evaluate(iterable, scope));
+type ForStatement = Statement & { kind: 'for' };
+
+function loop(statement: ForStatement, scope: Scope, write: (text: string) => void): Flow {
+  return loopOver(statement, iterate(evaluate(statement.iterable, scope)), 0, scope, write);
+}
+
+/** @param depth how many loops of the same statement are around this one */
+function loopOver(
+  statement: ForStatement,
+  all: readonly Value[],
+  depth: number,
+  scope: Scope,
+  write: (text: string) => void,
+): Flow {
+  const { target, test, recursive, body, otherwise } = statement;
+  const again = ([values = null]: readonly Value[]): string => {
+    if (!recursive) throw new TemplateError('a loop that calls itself must be `recursive`');
+    let text = '';
+    loopOver(statement, iterate(values), depth + 1, scope, (part) => (text += part));
+    return text;
+  };
   const isKept = (item: Value): boolean => {
     const inner = new Scope(scope);
     assign(target, item, inner);
@@ -128,7 +148,7 @@ function loop(statement: Statement & { kind: 'for' }, scope: Scope, write: (text
   // Jinja takes the other way wherever no pass came to the end of the body.
   let isDone = false;
   for (const [i, item] of items.entries()) {
-    const inner = new Scope(scope, [['loop', loopOf(items, i, changed)]]);
+    const inner = new Scope(scope, [['loop', loopOf(items, i, depth, changed, again)]]);
     assign(target, item, inner);
     const flow = run(body, inner, write);
     isDone ||= flow === null;
@@ -137,7 +157,13 @@ function loop(statement: Statement & { kind: 'for' }, scope: Scope, write: (text
   return isDone ? null : run(otherwise, new Scope(scope), write);
 }
 
-function loopOf(items: readonly Value[], i: number, changed: Callable): Loop {
+function loopOf(
+  items: readonly Value[],
+  i: number,
+  depth: number,
+  changed: Callable,
+  again: (args: readonly Value[]) => string,
+): Loop {
   const count = items.length;
   const attributes: [string, Value][] = [
     ['index', BigInt(i + 1)],
@@ -147,8 +173,8 @@ function loopOf(items: readonly Value[], i: number, changed: Callable): Loop {
     ['first', i === 0],
     ['last', i === count - 1],
     ['length', BigInt(count)],
-    ['depth', 1n],
-    ['depth0', 0n],
+    ['depth', BigInt(depth + 1)],
+    ['depth0', BigInt(depth)],
     ['previtem', items[i - 1] ?? new Undefined('there is no previous item')],
     ['nextitem', items[i + 1] ?? new Undefined('there is no next item')],
     ['changed', changed],
@@ -160,7 +186,7 @@ function loopOf(items: readonly Value[], i: number, changed: Callable): Loop {
       }),
     ],
   ];
-  return new Loop(new Map(attributes));
+  return new Loop(new Map(attributes), again);
 }
 
 function assign(target: Target, value: Value, scope: Scope): void {
@@ -236,6 +262,7 @@ function evaluateGiven(given: Arguments, scope: Scope): [Value[], Map<string, Va
 
 function call(callee: Value, args: readonly Value[], kwargs: Kwargs): Value {
   if (callee instanceof Callable) return callee.call(args, kwargs);
+  if (callee instanceof Loop) return callee.again(args);
   if (callee instanceof Undefined) throw new TemplateError(`"${callee.what}" is undefined`);
   throw new TemplateError(`a ${typeName(callee)} cannot be called`);
 }
@@ -255,7 +282,7 @@ function attributeOf(object: Value, name: string): Value {
 
 function itemOf(object: Value, key: Value): Value {
   if (object instanceof Undefined) throw new TemplateError(`"${object.what}" is undefined`);
-  if (object instanceof Dict) {
+  if (object instanceof Dict && isHashable(key)) {
     const found = object.get(key);
     if (found !== undefined) return found;
   }
@@ -287,6 +314,7 @@ function slice(object: Value, bounds: readonly (Value | null)[]): Value {
 function binary(operator: string, a: Value, b: Value): Value {
   for (const side of [a, b]) if (side instanceof Undefined) throw new TemplateError(`"${side.what}" is undefined`);
   if (a instanceof Markup || b instanceof Markup) throw unsupported('operator on what "safe" gives', operator);
+  if (operator === '%' && typeof a === 'string') return percent(a, b);
   const [x, y] = [numberOf(a), numberOf(b)];
   if (x !== null && y !== null) return arithmetic(operator, x, y);
   if (operator === '+') {
@@ -298,7 +326,6 @@ function binary(operator: string, a: Value, b: Value): Value {
     const [what, count] = typeof y === 'bigint' ? [a, y] : [b, x];
     if (typeof count === 'bigint') return repeated(what, Math.max(0, Number(count)));
   }
-  if (operator === '%' && typeof a === 'string') throw unsupported('operator on a text', '%');
   throw new TemplateError(`${operator} has no meaning between a ${typeName(a)} and a ${typeName(b)}`);
 }
 

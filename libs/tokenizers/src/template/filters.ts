@@ -1,5 +1,6 @@
 import { bind, type Kwargs } from './arguments.ts';
 import { TemplateError, unsupported } from './errors.ts';
+import { percent } from './format.ts';
 import { dumps } from './json.ts';
 import { SPACES } from './lex.ts';
 import { capitalize, replace, strip, textOf } from './methods.ts';
@@ -185,6 +186,10 @@ const FILTERS: Readonly<Record<string, Filter>> = {
     return number < 0 ? -number : number;
   },
   attr: (value, args) => (value instanceof Dict ? new Undefined(str(args[0] ?? null)) : itemOf(value, args[0] ?? null)),
+  format(value, args, kwargs) {
+    if (args.length > 0 && kwargs.size > 0) throw new TemplateError('format takes values by place or by name');
+    return percent(str(value), kwargs.size > 0 ? new Dict([...kwargs]) : new Tuple(args));
+  },
   batch(value, args, kwargs) {
     const { linecount, fill_with = null } = bind('batch', ['linecount', 'fill_with'], args, kwargs);
     const size = integerOf(linecount ?? null, 'linecount');

@@ -1,5 +1,6 @@
 import { bind, type Kwargs } from './arguments.ts';
 import { TemplateError, unsupported } from './errors.ts';
+import { braces } from './format.ts';
 import { SPACES } from './lex.ts';
 import {
   Callable,
@@ -139,6 +140,7 @@ const TEXT: Readonly<Record<string, Method<string>>> = {
   count: (text, args) => BigInt(text.split(textOf(args[0], 'what is counted')).length - 1),
   endswith: (text, args, kwargs) => hasEnd(text, args, kwargs, 'endsWith'),
   find: (text, args, kwargs) => find(text, args, kwargs, false),
+  format: (text, args, kwargs) => braces(text, args, kwargs),
   index(text, args, kwargs) {
     const at = find(text, args, kwargs, false);
     if (at < 0n) throw new TemplateError('substring not found');

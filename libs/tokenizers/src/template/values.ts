@@ -77,8 +77,11 @@ export class Namespace {
 /** `loop`. */
 export class Loop {
   readonly attributes: ReadonlyMap<string, Value>;
-  constructor(attributes: ReadonlyMap<string, Value>) {
+  /** Goes through other values by the same body: `loop(…)`. */
+  readonly again: (args: readonly Value[]) => string;
+  constructor(attributes: ReadonlyMap<string, Value>, again: Loop['again']) {
     this.attributes = attributes;
+    this.again = again;
   }
 }
 
@@ -129,6 +132,12 @@ export function keyOf(value: Value): string {
   if (value instanceof Tuple) return `t${JSON.stringify(value.items.map(keyOf))}`;
   if (value instanceof Undefined) return 'u';
   throw new TemplateError(`unhashable type: ${typeName(value)}`);
+}
+
+/** Whether a value can be a key of a dictionary. */
+export function isHashable(value: Value): boolean {
+  if (value instanceof Tuple) return value.items.every(isHashable);
+  return typeof value !== 'object' || value === null || value instanceof Undefined;
 }
 
 /** The number that a value is; true is 1. */

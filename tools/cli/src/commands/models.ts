@@ -2,11 +2,11 @@ import os from 'node:os';
 import { UserError } from '@sonde/base';
 import { bringFolder, createDataSources } from '@sonde/data';
 import type { OpenOptions } from '@sonde/engine';
-import { deviceEnvironment, type Provider, type RunEvent } from '@sonde/executor';
+import type { RunEvent } from '@sonde/executor';
 import { hubSettings, listRevisions, parseReference } from '@sonde/hub';
 import { parseDataRef } from '@sonde/pipeline';
 import { FOLDER_READERS } from '@sonde/steps';
-import { acceleratorsOf } from '../devices.ts';
+import { chooseDevice } from '../devices.ts';
 import { EXIT } from '../errors.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
@@ -46,15 +46,6 @@ async function bring(
       tell({ event: 'data.progress', ref: text, done, total });
     },
   });
-}
-
-/** Makes this process see the device alone; says which provider it is of. */
-async function chooseDevice(device: string | undefined): Promise<Provider> {
-  const [accelerator, ...others] = await acceleratorsOf(device);
-  if (others.length > 0) throw new UserError('usage', `--device ${device} names several devices; a check needs one`);
-  if (accelerator === undefined) return 'cpu';
-  Object.assign(process.env, deviceEnvironment(accelerator, process.env));
-  return accelerator.provider;
 }
 
 /** `sonde models check`. */
