@@ -140,7 +140,8 @@ describe.skipIf(!hasSlurm)('sonde run --executor slurm (skipped where Slurm is n
     expect(new Set(jobs).size).toBeGreaterThan(0);
     await untilNoJob();
     await hold(folder);
-    expect(await slurm.calls('sbatch')).toHaveLength(2);
+    // One array for what is ready at first; one more for the sum if no worker is left by then.
+    expect((await slurm.calls('sbatch')).length).toBeLessThanOrEqual(2);
   });
 
   it('looks first whether nodes see the store', async () => {

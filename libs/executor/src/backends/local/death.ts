@@ -1,3 +1,4 @@
+import { systemFailure } from '@sonde/base';
 import type { Failure } from '../../failure.ts';
 import { memoryKills } from './memory.ts';
 
@@ -19,6 +20,14 @@ export function describeDeath(
   killsBefore: number | undefined,
 ): Failure {
   const tail = stderr === '' ? {} : { stderr };
+  if (systemFailure(startError)?.kind === 'too-many-files' || /\bE[MN]FILE\b/.test(stderr)) {
+    return {
+      code: 'too-many-files',
+      message: 'Its worker process could not begin: too many files are open.',
+      hint: 'Close other programs, use fewer `--jobs`, or raise the limit (`ulimit -n`).',
+      ...tail,
+    };
+  }
   if (exit === undefined) {
     return { code: 'crash', message: `Its worker process could not be started: ${startError?.message ?? 'unknown'}.` };
   }
