@@ -8,9 +8,11 @@ const CHARACTERS = 4;
 /** Of a worker process with ONNX Runtime and a tokenizer, in bytes and seconds. */
 const PROCESS = { memory: 250e6, seconds: 0.2 };
 /** Around each run of the graph, and for each of its blocks, in seconds. */
-const RUN = { seconds: 3e-4, secondsPerBlock: 1.5e-4 };
+const RUN = { seconds: 5e-4, secondsPerBlock: 2.4e-4 };
+/** For each weight that is read in, in seconds: half of what it takes, for the next task of a worker finds it loaded. */
+const LOAD = 7e-9;
 /** For each token that a sequence is given or continued by, and for each number of its logits that is drawn from, in seconds. */
-const TOKEN = { seconds: 8e-6, secondsPerLogit: 6e-9 };
+const TOKEN = { seconds: 1.3e-5, secondsPerLogit: 1e-8 };
 /** Most tokens of a run over whole sequences, and most sequences decoded together. */
 const TOKENS_PER_RUN = 2048;
 const ROWS_PER_BATCH = 400;
@@ -62,6 +64,7 @@ export function readingCost(
     traffic: runs * held + held,
     other:
       PROCESS.seconds +
+      size.parameters * LOAD +
       runs * (RUN.seconds + size.layers * RUN.secondsPerBlock) +
       (read + written) * TOKEN.seconds +
       written * size.vocabulary * TOKEN.secondsPerLogit,
