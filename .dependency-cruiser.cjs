@@ -62,6 +62,7 @@ const TOOLS = {
     'remote',
     'store',
     'scoring',
+    'slurm',
     'steps',
     'tables',
     'tensors',

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { appendFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { readProfileText } from '@sonde/slurm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root, sonde, temporaryFolder } from './sonde.ts';
 
@@ -207,4 +208,14 @@ steps:
   expect(stderr).toBe('');
   expect(stdout).toMatch(/^1 tasks may run, 0 are cached\nprompts: [\d.]+ s\nsucceeded sha256:[0-9a-f]{64}\n$/);
   expect(status).toBe(0);
+});
+
+it('the profiles of a Slurm cluster', async () => {
+  const text = await readFile(path.join(root, 'docs', 'how-to', 'on-a-slurm-cluster.md'), 'utf8');
+  const blocks = [...text.matchAll(/^( *)```yaml\n([\s\S]*?)```/gm)].map(([, indent, yaml]) =>
+    yaml!.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+  );
+  const profiles = blocks.filter((yaml) => !yaml.includes('steps:'));
+  expect(profiles).toHaveLength(3);
+  for (const profile of profiles) expect(readProfileText(profile, 'slurm.yaml')).toMatchObject({ ok: true });
 });

@@ -68,7 +68,7 @@ describe('options', () => {
     ])
       expect((await run(...args, '--jobs', '2', '--out', 'x', '--keep-going')).status).toBe(0);
     expect((await run('check', '--help')).stdout).not.toMatch(/--refresh|--device|--frozen|--jobs/);
-    says(await run('graph', 'p.yaml', '--jobs', '2'), 2, 'It is an option of run.');
+    says(await run('graph', 'p.yaml', '--jobs', '2'), 2, 'It is an option of run, work.');
     says(await run('run', 'p.yaml', '--jobs', 'x'), 2, '--jobs takes a whole number from 1, not "x"');
   });
   it('--device: a plan is for any device, a run for one that is there', async () => {
@@ -82,7 +82,11 @@ describe('options', () => {
   it.skipIf(hasCudaLibrary())('--device cuda: says what is missing before it starts', async () => {
     says(await run('run', 'p.yaml', '--device', 'cuda'), 2, 'Device cuda:0 cannot be used.');
     says(await run('models', 'check', 'embedded:parlour-base', '--device', 'cuda'), 2, 'Device cuda cannot be used.');
-    says(await run('models', 'check', 'embedded:parlour-base', '--device', 'cuda:0,1'), 2, 'a check needs one');
+    says(
+      await run('models', 'check', 'embedded:parlour-base', '--device', 'cuda:0,1'),
+      2,
+      'names several devices; one is needed here',
+    );
   });
   it('--module: what is wrong with a module is said of the module', async () => {
     await writeFile(path.join(folder, 'throws.mjs'), 'throw new Error("not today");\n');

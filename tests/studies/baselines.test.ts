@@ -1,6 +1,7 @@
 // What probes must not find where there is nothing to find: a model without training, and labels that mean nothing.
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { resolveEmbedded } from '@sonde/embedded';
 import { readTable, rows } from '@sonde/tables';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runPipeline, temporaryFolder } from '../sonde.ts';
@@ -73,6 +74,40 @@ outputs:
   probes: \${{ steps.probes.outputs.scores }}
   report: \${{ steps.report.outputs.report }}
 `;
+
+const DEALT = STUDY.replace('untrained', 'dealt')
+  .replace(/models: .*/, 'models: [embedded:parlour-base]')
+  .replace('source: embedded:parlour-prompts', 'source: dealt.jsonl')
+  .replace('permutations: 0', 'permutations: 99');
+
+describe('labels that were dealt anew to the prompts', () => {
+  beforeAll(async () => {
+    const lines = await readFile(resolveEmbedded('parlour-prompts').path, 'utf8');
+    const prompts = lines
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    // 191 has no divisor in common with their number: every prompt is given the scores of another.
+    const dealt = prompts.map(({ prompt, ...row }, i) => {
+      const { text, ...scores } = prompts[(i + 191) % prompts.length].prompt;
+      return JSON.stringify({ ...row, prompt: { ...scores, text: prompt.text } });
+    });
+    await writeFile(path.join(folder, 'dealt.jsonl'), dealt.join('\n'));
+    await runFile('dealt', DEALT);
+  }, LONG);
+
+  it('are read by no probe better than by chance', async () => {
+    const [file] = await readdir(path.join(folder, 'dealt', 'probes'));
+    const found = await scoresOf(`dealt/probes/${file}`, { scenario: 'input' });
+    expect(found).toHaveLength(5);
+    for (const row of found) {
+      const where = `layer ${row.layer}`;
+      expect(Math.abs(Number(row.null_mean)), where).toBeLessThan(0.06);
+      expect(Math.abs(Number(row.fold_mean)), where).toBeLessThan(0.25);
+      expect(Number(row.p), where).toBeGreaterThan(0.01);
+    }
+  });
+});
 
 describe('a model of random weights in the shape of a trained one', () => {
   beforeAll(() => runFile('untrained', STUDY), LONG);

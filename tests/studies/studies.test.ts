@@ -1,5 +1,5 @@
 // What the case studies conclude, where it is known what is true: small runs of the pipelines that ship, in one store.
-import { cp, readFile } from 'node:fs/promises';
+import { cp, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readTable, rows } from '@sonde/tables';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -98,6 +98,8 @@ describe('causal', () => {
     const [before, after] = [await read('probes'), await read('second-probes')];
     expect(before.fold_mean).toBeGreaterThan(Number(before.null_95));
     expect(after.fold_mean).toBeLessThan(Number(after.null_95));
+    const lost = (await tableOf('causal', 'read-without-one')).find(({ layer }) => layer === 4)!;
+    expect(lost.high).toBeLessThan(-0.2);
   });
 });
 
@@ -188,6 +190,13 @@ describe('any-property', () => {
     const [, shown = ''] = report.split('<main');
     const text = shown.replace(/<script[\s\S]*?<\/script>|data:[^"]*"|<[^>]*>/g, ' ');
     expect(text).toContain('Friendliness');
-    expect(text).not.toMatch(/toxic/i);
+    expect(text).not.toMatch(/toxic|EMT/i);
+    // Nor does any file beside it.
+    const figures = path.join(folder, 'any-property', 'figures');
+    const files = [
+      path.join(folder, 'any-property', 'summary.md'),
+      ...(await readdir(figures)).map((name) => path.join(figures, name)),
+    ];
+    for (const file of files) expect(await readFile(file, 'utf8'), file).not.toMatch(/toxic/i);
   });
 });

@@ -1,6 +1,17 @@
 import { parseArgs } from 'node:util';
 import { type CaptureItem, capture, openModel } from '@sonde/engine';
-import { compete, type Measured, measured, SHAPES } from './peer.ts';
+import {
+  compete,
+  type Measured,
+  measured,
+  now,
+  openOptionsOf,
+  PLACE,
+  PLACE_USAGE,
+  type Place,
+  placeArguments,
+  SHAPES,
+} from './peer.ts';
 
 const USAGE = `Times teacher-forced capture (means of all layers' states) against transformers' forward with
 output_hidden_states, on random weights in known shapes.
@@ -11,8 +22,7 @@ output_hidden_states, on random weights in known shapes.
   --length N      tokens of each, or of each one's prompt (40)
   --samples N     continuations that are captured of each prompt (0: prompts alone)
   --tokens N      tokens of each continuation (20)
-  --threads N     (2)
-  --rounds N      rounds of both; the best counts (2)
+${PLACE_USAGE}  --rounds N      rounds of both; the best counts (2)
   --headless      against the base model, which computes no logits
 `;
 
@@ -22,7 +32,7 @@ interface Work {
   readonly length: number;
   readonly samples: number;
   readonly tokens: number;
-  readonly threads: number;
+  readonly place: Place;
 }
 
 function letters(from: number, count: number): string {
@@ -40,12 +50,12 @@ function itemsOf({ batches, rows, length, samples, tokens }: Work): CaptureItem[
 }
 
 async function runOwn(folder: string, work: Work): Promise<Measured> {
-  const model = await openModel(folder, { device: 'cpu', threads: work.threads });
+  const model = await openModel(folder, openOptionsOf(work.place));
   const items = itemsOf(work);
   const pool = work.samples === 0 ? (['prompt'] as const) : (['prompt', 'continuation'] as const);
   const options = { layers: 'all', pool } as const;
   await capture(model, items.slice(0, work.rows), options);
-  const started = performance.now();
+  const started = now();
   const { residual } = await capture(model, items, options);
   const result = measured(started);
   await model.close();
@@ -65,7 +75,7 @@ export async function main(args: string[]): Promise<void> {
       length: { type: 'string', default: '40' },
       samples: { type: 'string', default: '0' },
       tokens: { type: 'string', default: '20' },
-      threads: { type: 'string', default: '2' },
+      ...PLACE,
       rounds: { type: 'string', default: '2' },
       headless: { type: 'boolean', default: false },
       own: { type: 'string' },
@@ -73,7 +83,7 @@ export async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return console.log(USAGE);
-  const { batches, rows, length, samples, tokens, threads } = values;
+  const { batches, rows, length, samples, tokens } = values;
   if (values.own !== undefined) {
     const work = {
       batches: Number(batches),
@@ -81,19 +91,20 @@ export async function main(args: string[]): Promise<void> {
       length: Number(length),
       samples: Number(samples),
       tokens: Number(tokens),
-      threads: Number(threads),
+      place: values,
     };
     return console.log(JSON.stringify(await runOwn(values.own, work)));
   }
   const read = String(Number(length) + (samples === '0' ? 0 : Number(tokens)));
-  const own = { batches, rows, length, samples, tokens, threads };
+  const own = { batches, rows, length, samples, tokens };
+  const place = placeArguments(values);
   compete({
     name: 'capture',
     shapes: values.shapes,
     python: values.python,
     rounds: Number(values.rounds),
-    own: Object.entries(own).flatMap(([name, value]) => [`--${name}`, value]),
-    peer: ['capture', batches, rows, read, threads, ...(values.headless ? ['headless'] : [])],
+    own: [...Object.entries(own).flatMap(([name, value]) => [`--${name}`, value]), ...place.own],
+    peer: ['capture', batches, rows, read, ...place.peer, ...(values.headless ? ['headless'] : [])],
     total: Number(batches) * Number(rows),
     unit: 'sequences',
   });

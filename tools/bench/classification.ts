@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { classify, openClassifier } from '@sonde/engine';
 import { randomStream } from '@sonde/numerics';
-import { compete, type Measured, measured } from './peer.ts';
+import { compete, type Measured, measured, now } from './peer.ts';
 
 const USAGE = `Times a sequence classifier of random weights on short texts against transformers, which reads them in the order
 given and pads each batch to its longest, as its pipelines do.
@@ -23,7 +23,7 @@ async function runOwn(folder: string, lengths: readonly number[], threads: numbe
   const model = await openClassifier(folder, { device: 'cpu', threads });
   const sequences = lengths.map((length) => Array.from({ length }, (_, i) => (i % 26) + 2));
   await classify(model, sequences.slice(0, 16));
-  const started = performance.now();
+  const started = now();
   const logits = await classify(model, sequences);
   const result = measured(started);
   if (logits.length !== lengths.length * model.config.labels.length) throw new Error('logits are missing');

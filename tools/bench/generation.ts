@@ -1,7 +1,18 @@
 import { parseArgs } from 'node:util';
 import { forward, generate, openModel } from '@sonde/engine';
 import { randomStream } from '@sonde/numerics';
-import { compete, type Measured, measured, SHAPES } from './peer.ts';
+import {
+  compete,
+  type Measured,
+  measured,
+  now,
+  openOptionsOf,
+  PLACE,
+  PLACE_USAGE,
+  type Place,
+  placeArguments,
+  SHAPES,
+} from './peer.ts';
 
 const USAGE = `Times generation with pooled states of all layers against transformers, on random weights in known shapes.
   --python PATH   a Python with torch and transformers: makes the checkpoints and runs the peer (required)
@@ -9,29 +20,28 @@ const USAGE = `Times generation with pooled states of all layers against transfo
   --prompts N     prompts of 8 to 24 tokens (8)
   --samples N     continuations a prompt (25)
   --tokens N      new tokens of each (20)
-  --threads N     (2)
-  --rounds N      rounds of both; the best counts (2)
+${PLACE_USAGE}  --rounds N      rounds of both; the best counts (2)
 `;
 
 interface Work {
   readonly prompts: readonly string[];
   readonly samples: number;
   readonly tokens: number;
-  readonly threads: number;
+  readonly place: Place;
 }
 
-function makePrompts(count: number): string[] {
+export function makePrompts(count: number): string[] {
   return Array.from({ length: count }, (_, i) => {
     const stream = randomStream(0, `prompt/${i}`);
     return Array.from({ length: 8 + stream.below(17) }, () => String.fromCharCode(97 + stream.below(26))).join('');
   });
 }
 
-async function runOwn(folder: string, { prompts, samples, tokens, threads }: Work): Promise<Measured> {
-  const model = await openModel(folder, { device: 'cpu', threads });
+async function runOwn(folder: string, { prompts, samples, tokens, place }: Work): Promise<Measured> {
+  const model = await openModel(folder, openOptionsOf(place));
   const items = prompts.map((text, i) => ({ id: String(i), rendered: text, spanStart: 0, spanEnd: text.length }));
   await forward(model, [1]);
-  const started = performance.now();
+  const started = now();
   const { continuations } = await generate(model, items, {
     num_return_sequences: samples,
     max_new_tokens: tokens,
@@ -54,17 +64,18 @@ export async function main(args: string[]): Promise<void> {
       prompts: { type: 'string', default: '8' },
       samples: { type: 'string', default: '25' },
       tokens: { type: 'string', default: '20' },
-      threads: { type: 'string', default: '2' },
+      ...PLACE,
       rounds: { type: 'string', default: '2' },
       own: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return console.log(USAGE);
-  const { samples, tokens, threads } = values;
+  const { samples, tokens } = values;
+  const place = placeArguments(values);
   const prompts = makePrompts(Number(values.prompts));
   if (values.own !== undefined) {
-    const work = { prompts, samples: Number(samples), tokens: Number(tokens), threads: Number(threads) };
+    const work = { prompts, samples: Number(samples), tokens: Number(tokens), place: values };
     return console.log(JSON.stringify(await runOwn(values.own, work)));
   }
   compete({
@@ -72,8 +83,8 @@ export async function main(args: string[]): Promise<void> {
     shapes: values.shapes,
     python: values.python,
     rounds: Number(values.rounds),
-    own: ['--prompts', values.prompts, '--samples', samples, '--tokens', tokens, '--threads', threads],
-    peer: ['generate', JSON.stringify(prompts), samples, tokens, threads],
+    own: ['--prompts', values.prompts, '--samples', samples, '--tokens', tokens, ...place.own],
+    peer: ['generate', JSON.stringify(prompts), samples, tokens, ...place.peer],
     total: prompts.length * Number(samples),
     unit: 'continuations',
   });

@@ -5,6 +5,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ main(args: string[]): 
   quickstart: () => import('./quickstart.ts'),
   noop: () => import('./noop.ts'),
   generation: () => import('./generation.ts'),
+  roofline: () => import('./roofline.ts'),
   precision: () => import('./precision.ts'),
   capture: () => import('./capture.ts'),
   classification: () => import('./classification.ts'),

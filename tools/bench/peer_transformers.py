@@ -1,9 +1,9 @@
 """The peer of generation.ts, capture.ts and classification.ts: makes random checkpoints in known shapes, does their work with transformers.
 
     python peer_transformers.py make SHAPE FOLDER
-    python peer_transformers.py generate FOLDER PROMPTS_JSON SAMPLES NEW_TOKENS THREADS
+    python peer_transformers.py generate FOLDER PROMPTS_JSON SAMPLES NEW_TOKENS THREADS DEVICE DTYPE
     python peer_transformers.py classify FOLDER LENGTHS_JSON BATCH THREADS
-    python peer_transformers.py capture FOLDER BATCHES ROWS LENGTH THREADS [headless]
+    python peer_transformers.py capture FOLDER BATCHES ROWS LENGTH THREADS DEVICE DTYPE [headless]
 """
 
 import json
@@ -29,6 +29,10 @@ SHAPES = {
         vocab_size=49152, hidden_size=576, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3,
         intermediate_size=1536, max_position_embeddings=2048, tie_word_embeddings=True, bos_token_id=0, eos_token_id=0,
     ),
+    "llama-2-7b": lambda: LlamaConfig(
+        vocab_size=32000, hidden_size=4096, num_hidden_layers=32, num_attention_heads=32, intermediate_size=11008,
+        max_position_embeddings=4096, bos_token_id=0, eos_token_id=0, dtype="bfloat16",
+    ),
     "roberta-base": lambda: RobertaConfig(
         vocab_size=50265, hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072,
         max_position_embeddings=514, type_vocab_size=1, num_labels=7, problem_type="multi_label_classification",
@@ -52,7 +56,7 @@ def make(shape, folder):
     torch.manual_seed(0)
     config = SHAPES[shape]()
     kind = AutoModelForSequenceClassification if config.model_type == "roberta" else AutoModelForCausalLM
-    model = kind.from_config(config, dtype=torch.float32)
+    model = kind.from_config(config, dtype=config.dtype or torch.float32)
     model.save_pretrained(folder)
     with open(f"{folder}/tokenizer.json", "w") as file:
         json.dump(byte_tokenizer(config.vocab_size), file)
@@ -60,15 +64,20 @@ def make(shape, folder):
         json.dump({"tokenizer_class": "PreTrainedTokenizerFast"}, file)
 
 
+def load(kind, folder, device, dtype):
+    return kind.from_pretrained(folder, dtype=getattr(torch, dtype)).to(device).eval()
+
+
 @torch.inference_mode()
-def generate(folder, prompts, samples, new_tokens, threads):
+def generate(folder, prompts, samples, new_tokens, threads, device, dtype):
     """One prompt's samples a batch: measured as transformers' fastest way for this work on two cores."""
     torch.set_num_threads(threads)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = load(AutoModelForCausalLM, folder, device, dtype)
+    model(torch.tensor([[1]], device=device))
     started = time.perf_counter()
     for number, prompt in enumerate(prompts):
         torch.manual_seed(number)
-        ids = torch.tensor([[ord(letter) - ord("a") + 1 for letter in prompt]])
+        ids = torch.tensor([[ord(letter) - ord("a") + 1 for letter in prompt]], device=device)
         out = model.generate(
             ids, attention_mask=torch.ones_like(ids), do_sample=True, top_p=0.9, top_k=0, temperature=1.0,
             num_return_sequences=samples, max_new_tokens=new_tokens, min_new_tokens=new_tokens, pad_token_id=0,
@@ -76,22 +85,22 @@ def generate(folder, prompts, samples, new_tokens, threads):
         )
         prompt_states = torch.stack([layer.mean(1) for layer in out.hidden_states[0]], 1)
         steps = [torch.stack([layer[:, -1] for layer in step], 1) for step in out.hidden_states[1:]]
-        torch.stack(steps).mean(0), prompt_states
+        torch.stack(steps).mean(0).cpu(), prompt_states.cpu()
     report(started)
 
 
 @torch.inference_mode()
-def capture(folder, batches, rows, length, threads, headless):
+def capture(folder, batches, rows, length, threads, device, dtype, headless):
     """Means of all layers' states over sequences; `headless`: by the base model, which has no output head."""
     torch.set_num_threads(threads)
     kind = AutoModel if headless else AutoModelForCausalLM
-    model = kind.from_pretrained(folder, dtype=torch.float32).eval()
-    ids = torch.arange(rows * length).reshape(rows, length) % 26 + 1
+    model = load(kind, folder, device, dtype)
+    ids = (torch.arange(rows * length).reshape(rows, length) % 26 + 1).to(device)
     model(ids, output_hidden_states=True, use_cache=False)
     started = time.perf_counter()
     for _ in range(batches):
         out = model(ids, output_hidden_states=True, use_cache=False)
-        torch.stack([layer.mean(1) for layer in out.hidden_states], 1)
+        torch.stack([layer.mean(1) for layer in out.hidden_states], 1).cpu()
     report(started)
 
 
@@ -127,6 +136,6 @@ if __name__ == "__main__":
     elif command == "classify":
         classify(folder, json.loads(rest[0]), *(int(value) for value in rest[1:]))
     elif command == "capture":
-        capture(folder, *(int(value) for value in rest[:4]), headless="headless" in rest)
+        capture(folder, *(int(value) for value in rest[:4]), *rest[4:6], headless="headless" in rest)
     else:
-        generate(folder, json.loads(rest[0]), *(int(value) for value in rest[1:]))
+        generate(folder, json.loads(rest[0]), *(int(value) for value in rest[1:4]), *rest[4:])

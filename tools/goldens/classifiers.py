@@ -151,6 +151,26 @@ CASES = [
         ["safe", "unsafe"],
         None,
     ),
+    (
+        "gemma",
+        "GemmaForSequenceClassification",
+        {**DECODER, "head_dim": 6, "hidden_activation": "gelu_pytorch_tanh", "num_key_value_heads": 1},
+        ["reward"],
+        "regression",
+    ),
+    (
+        "gemma3",
+        "Gemma3TextForSequenceClassification",
+        {
+            **DECODER,
+            "head_dim": 6,
+            "sliding_window": 4,
+            "query_pre_attn_scalar": 9,
+            "layer_types": ["sliding_attention", "full_attention"],
+        },
+        ["safe", "unsafe"],
+        None,
+    ),
     ("qwen2", "Qwen2ForSequenceClassification", {**DECODER, "rope_theta": 1000.0}, MANY, "multi_label_classification"),
     ("qwen3", "Qwen3ForSequenceClassification", {**DECODER, "rope_theta": 1000.0, "head_dim": 8}, ["a", "b", "c"], None),
 ]

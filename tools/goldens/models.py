@@ -86,6 +86,29 @@ CASES = [
         {"rope_theta": 1000.0, "sliding_window": 4, "head_dim": 6, "tie_word_embeddings": True},
         None,
     ),
+    (
+        "exaone4",
+        "Exaone4ForCausalLM",
+        {
+            "num_hidden_layers": 4,
+            "head_dim": 6,
+            "sliding_window": 4,
+            "sliding_window_pattern": 3,
+            "rope_parameters": {**LLAMA3, "rope_theta": 100.0},
+        },
+        ["q_proj", "down_proj"],
+    ),
+    (
+        "exaone4-global",
+        "Exaone4ForCausalLM",
+        {
+            "sliding_window": None,
+            "layer_types": ["full_attention"] * 3,
+            "rope_theta": 1000.0,
+            "tie_word_embeddings": True,
+        },
+        None,
+    ),
     ("olmo", "OlmoForCausalLM", {"rope_theta": 1000.0, "clip_qkv": 0.9}, None),
     ("olmo2", "Olmo2ForCausalLM", {"rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}}, None),
     (

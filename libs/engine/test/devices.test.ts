@@ -9,7 +9,7 @@ import {
   PROVIDERS,
   tryProvider,
 } from '../src/index.ts';
-import { goldenModel, readGolden } from './goldens.ts';
+import { GOLDENS, goldenModel, readGolden } from './goldens.ts';
 import { relativeError } from './shared.ts';
 import { numbers, plain, scratch, writeTiny } from './tiny.ts';
 
@@ -66,6 +66,20 @@ const NARROW = { cpu: {}, cuda: { float16: 5e-3, bfloat16: 4e-2 }, webgpu: { flo
 
 describe.each(accelerated)('%s', (provider) => {
   const works = problems.get(provider) === null;
+  describe.skipIf(!works)(`gives what transformers gives (skipped where ${provider} does not open)`, () => {
+    test.each(GOLDENS)('%s', async (name) => {
+      const golden = readGolden(name);
+      const folder = await writeTiny(files.path(`${provider}-${name}`), { model: goldenModel(golden) });
+      const model = await openModel(folder, { device: provider, threads: 1 });
+      const { lastResidual, logits } = await forward(model, golden.ids);
+      const d = model.config.hiddenSize;
+      await model.close();
+      const states = golden.tokens.flatMap((t) => Array.from(lastResidual.subarray(t * d, (t + 1) * d)));
+      expect(relativeError(states, golden.last_residual)).toBeLessThan(1e-4);
+      expect(relativeError(logits.subarray(-golden.logits.length), golden.logits)).toBeLessThan(1e-4);
+    });
+  });
+
   describe.skipIf(!works).each(Object.entries(NARROW[provider]))(
     `computes linear layers in 16 bits (skipped where ${provider} does not open): %s`,
     (compute, bound) => {

@@ -116,6 +116,45 @@ describe('a packed checkpoint', () => {
     await other.close();
   });
 
+  test.each(['the whole', 'its text_config'])(
+    'may be of a checkpoint that looks at images too, said by %s',
+    async (where) => {
+      const { config, weights } = goldenModel(readGolden('gemma3'));
+      const isPacked = (name: string): boolean => /_proj\.weight$/.test(name);
+      const stored = (packed: boolean): TinyModel => {
+        const entries = Object.entries(weights).flatMap(([name, entry], seed): [string, TensorEntry][] => {
+          const at = `language_model.${name}`;
+          if (!isPacked(name)) return [[at, entry]];
+          const [output, input] = entry.shape as [number, number];
+          const codes = Uint8Array.from({ length: output * input }, (_, i) => (i * 7 + seed) % 16);
+          const scales = Float32Array.from({ length: output }, (_, i) => 8 * (i % 2 === 0 ? 1 : -2));
+          const data = Float32Array.from(codes, (code, i) => code * 2 ** -9 * scales[Math.floor(i / input)]!);
+          if (!packed) return [[at, { dtype: 'F32', shape: [output, input], data }]];
+          return [
+            [at, { dtype: 'F8_E4M3', shape: [output, input], data: codes }],
+            [`${at}_scale`, { dtype: 'F32', shape: [output, 1], data: scales }],
+          ];
+        });
+        const settings = packed ? { quantization_config: { quant_method: 'fbgemm_fp8' } } : {};
+        const [outer, inner] = where === 'the whole' ? [settings, {}] : [{}, settings];
+        const text = { ...config, architectures: undefined, ...inner };
+        const architectures = ['Gemma3ForConditionalGeneration'];
+        return {
+          config: { architectures, model_type: 'gemma3', text_config: text, ...outer },
+          weights: Object.fromEntries(entries),
+        };
+      };
+      const name = where.replace(' ', '-');
+      const [one, other] = [
+        await open(await writeTiny(files.path(`images-packed-${name}`), { model: stored(true) })),
+        await open(await writeTiny(files.path(`images-plain-${name}`), { model: stored(false) })),
+      ];
+      expect(await forward(one, ids)).toEqual(await forward(other, ids));
+      await one.close();
+      await other.close();
+    },
+  );
+
   test('generates in batches what it generates alone', async () => {
     const model = await open(await write('gptq-int4'));
     const options = { num_return_sequences: 2, max_new_tokens: 8, seed: 5 };

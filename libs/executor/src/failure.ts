@@ -55,10 +55,10 @@ export function isRetryable({ code }: Failure): boolean {
 function machineFailure(error: unknown): Failure | undefined {
   const failed = systemFailure(error);
   if (failed === undefined || failed.kind === 'path') return undefined;
-  const place = failed.path === undefined ? 'A file' : failed.path;
+  const what = failed.path === undefined ? `${failed.action} failed` : `${failed.path} cannot be used`;
   return {
     code: failed.kind,
-    message: `${place} cannot be used: ${failed.meaning}.`,
+    message: `${what}: ${failed.meaning}.`,
     ...(failed.kind === 'no-space' && {
       hint: 'Free some space, for example with `sonde store gc`, or choose another folder with --store.',
     }),

@@ -67,6 +67,8 @@ export interface CombineContext<Config = RunConfig> {
   /** For each shard in order: output name → path. */
   readonly parts: readonly Readonly<Record<string, string>>[];
   output(name: string): string;
+  /** What is to be said of the whole: a shard knows itself alone. */
+  log(level: 'info' | 'warning', message: string): void;
 }
 
 /** How a large step divides along rows in a stable order. */

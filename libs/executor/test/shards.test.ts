@@ -26,6 +26,12 @@ describe('a step that divides', () => {
     expect(progress.at(-1)).toMatchObject({ done: 5, total: 5, unit: 'rows' });
   });
 
+  it('says once what every shard has to say, and what is to be said of the whole', async () => {
+    const ran = await rig().run(counting(['a', 'bb', 'ccc', 'dddd', 'eeeee']));
+    const said = ran.all.flatMap((event) => (event.event === 'task.log' ? [event.message] : []));
+    expect(said).toEqual(['Letters are counted as they are.', 'There are 3 shards.']);
+  });
+
   it('tells of its start before its progress, and of the whole task from the first on', async () => {
     await rig().run(counting(['a', 'bb']));
     const ran = await rig().run(counting(['a', 'bb', 'ccc', 'dddd', 'eeeee']), { jobs: 1 });

@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { codeOf, retryAfterSeconds, systemFailure } from '@sonde/base';
+import { codeOf, isPassingStatus, PassingFailure, retry, retryAfterSeconds, systemFailure } from '@sonde/base';
 import { HubError } from './errors.ts';
 import type { HubSettings } from './settings.ts';
 
@@ -9,18 +8,12 @@ export interface RequestHooks {
   readonly onRetry?: (message: string, seconds: number) => void;
 }
 
-/** A failure that may be gone when tried again. */
-export class Transient extends Error {
-  /** What the server asked to wait, in seconds. */
-  readonly wait: number | undefined;
-  /** Bytes arrived since the last failure: counting starts anew. */
-  readonly progressed: boolean;
+/** A failure on the way that may be gone when tried again. */
+export class Transient extends PassingFailure {
   /** Nobody is there at all: trying long is no use. */
   readonly hopeless: boolean;
   constructor(message: string, more: { wait?: number | undefined; progressed?: boolean; hopeless?: boolean } = {}) {
-    super(message);
-    this.wait = more.wait;
-    this.progressed = more.progressed === true;
+    super(message, more);
     this.hopeless = more.hopeless === true;
   }
 }
@@ -46,29 +39,26 @@ const LONGEST_WAIT = 600;
 export const SILENCE = 60_000;
 
 /** Does it again, after pauses that double, while it fails with `Transient`. */
-export async function withRetries<T>(settings: HubSettings, hooks: RequestHooks, action: () => Promise<T>): Promise<T> {
-  for (let failures = 1; ; failures++) {
-    hooks.signal?.throwIfAborted();
-    try {
-      return await action();
-    } catch (error) {
-      hooks.signal?.throwIfAborted();
-      if (!(error instanceof Transient)) throw error;
-      if (error.progressed) failures = 1;
-      const seconds = error.wait ?? (settings.retryDelay / 1000) * 2 ** (failures - 1);
-      if (failures >= (error.hopeless ? HOPELESS_ATTEMPTS : ATTEMPTS) || seconds > LONGEST_WAIT) {
+export function withRetries<T>(settings: HubSettings, hooks: RequestHooks, action: () => Promise<T>): Promise<T> {
+  return retry(action, {
+    signal: hooks.signal,
+    pause(failure, failures) {
+      const { message, wait } = failure;
+      const seconds = wait ?? (settings.retryDelay / 1000) * 2 ** (failures - 1);
+      const hopeless = failure instanceof Transient && failure.hopeless;
+      if (failures >= (hopeless ? HOPELESS_ATTEMPTS : ATTEMPTS) || seconds > LONGEST_WAIT) {
         throw new HubError(
           'unreachable',
-          `${hostOf(settings.endpoint)} cannot be used: ${error.message}.`,
-          error.wait === undefined
+          `${hostOf(settings.endpoint)} cannot be used: ${message}.`,
+          wait === undefined
             ? 'Try again later: what was downloaded is kept. HF_ENDPOINT names another hub, --offline uses the cache alone.'
-            : `It asks to wait ${error.wait} s. Try again then: what was downloaded is kept.`,
+            : `It asks to wait ${wait} s. Try again then: what was downloaded is kept.`,
         );
       }
-      hooks.onRetry?.(error.message, seconds);
-      await delay(seconds * 1000, undefined, hooks.signal === undefined ? {} : { signal: hooks.signal });
-    }
-  }
+      hooks.onRetry?.(message, seconds);
+      return seconds;
+    },
+  });
 }
 
 /**
@@ -112,7 +102,7 @@ export async function get(
       url = next;
       continue;
     }
-    if (response.status === 429 || response.status === 408 || response.status >= 500) {
+    if (isPassingStatus(response.status)) {
       const wait = retryAfterSeconds(response.headers.get('retry-after'));
       throw new Transient(`${url.host} answers ${response.status}`, { wait });
     }

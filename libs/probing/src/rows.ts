@@ -109,6 +109,15 @@ export function targetOf({ targets, leading, sources }: Problem, row: number, co
   return targets[sources![own % permutations]![row]! * leading + Math.floor(own / permutations)]!;
 }
 
+/** The shifted targets of a row in all columns behind the leading ones, in their order. */
+export function permutedTargets({ targets, leading, sources = [] }: Problem, row: number, into: Float64Array): void {
+  const permutations = sources.length;
+  for (let p = 0; p < permutations; p++) {
+    const from = sources[p]![row]! * leading;
+    for (let t = 0; t < leading; t++) into[t * permutations + p] = targets[from + t]!;
+  }
+}
+
 /** Pieces of at most 1,024 rows. */
 export function* chunks(rows: Int32Array): Generator<Int32Array> {
   for (let start = 0; start < rows.length; start += CHUNK) yield rows.subarray(start, start + CHUNK);
@@ -144,10 +153,11 @@ export function gather(problem: Pick<Problem, 'states' | 'shift'>, rows: Int32Ar
 
 /** Shifted targets of some rows as [rows, columns]. */
 export function gatherTargets(problem: Problem, rows: Int32Array): Float64Array {
-  const { columns } = problem;
+  const { columns, leading, targets } = problem;
   const out = new Float64Array(rows.length * columns);
-  for (let r = 0, at = 0; r < rows.length; r++) {
-    for (let column = 0; column < columns; column++, at++) out[at] = targetOf(problem, rows[r]!, column);
+  for (const [r, row] of rows.entries()) {
+    out.set(targets.subarray(row * leading, (row + 1) * leading), r * columns);
+    permutedTargets(problem, row, out.subarray(r * columns + leading, (r + 1) * columns));
   }
   return out;
 }

@@ -3,8 +3,7 @@ import { createReadStream } from 'node:fs';
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { pipeline } from 'node:stream/promises';
-import { setTimeout as delay } from 'node:timers/promises';
-import { codeOf, retryAfterSeconds } from '@sonde/base';
+import { codeOf, isPassingStatus, PassingFailure, retry, retryAfterSeconds } from '@sonde/base';
 import { RemoteFailure } from './remote.ts';
 
 /** What a server is and how patient we are with it. */
@@ -42,15 +41,6 @@ export interface Ask {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A failure that may be gone when tried again; `wait`: what the server asked for, in seconds. */
-class Transient extends Error {
-  readonly wait: number | undefined;
-  constructor(message: string, wait?: number) {
-    super(message);
-    this.wait = wait;
-  }
-}
-
 const ATTEMPTS = 4;
 /** A server that asks for a longer pause than this, in seconds, is not waited for. */
 const LONGEST_WAIT = 60;
@@ -67,36 +57,38 @@ const AGENTS = {
  *
  * @throws RemoteFailure `unreachable` after all attempts, `refused` for any other answer
  */
-export async function ask(server: Server, asked: Ask): Promise<IncomingMessage | undefined> {
-  const { host } = server.origin;
-  for (let failures = 1; ; failures++) {
-    asked.signal?.throwIfAborted();
-    try {
-      const answer = await once(server, asked);
-      const status = answer.statusCode ?? 0;
-      if (status >= 200 && status < 300) return answer;
-      if (status === 404 || status === 410 || isTransient(status)) answer.resume();
-      if (isTransient(status)) {
-        throw new Transient(`${host} answers ${status}`, retryAfterSeconds(answer.headers['retry-after']));
-      }
-      if (status === 404 || status === 410) return undefined;
-      throw refusal(server, asked.method, status, await wordsOf(answer));
-    } catch (error) {
-      asked.signal?.throwIfAborted();
-      if (error instanceof RemoteFailure) throw error;
-      const { message, wait } = error instanceof Transient ? error : networkFailure(error, host);
+export function ask(server: Server, asked: Ask): Promise<IncomingMessage | undefined> {
+  return retry(() => answerTo(server, asked), {
+    signal: asked.signal,
+    pause({ message, wait }, failures) {
       const pause = wait ?? (server.retryDelay / 1000) * 2 ** (failures - 1) * (0.5 + Math.random());
       if (failures >= ATTEMPTS || pause > LONGEST_WAIT) throw new RemoteFailure('unreachable', message);
-      await delay(pause * 1000, undefined, asked.signal === undefined ? {} : { signal: asked.signal });
-    }
-  }
+      return pause;
+    },
+  });
+}
+
+/** One answer: 2xx, or 404 as undefined. @throws PassingFailure, RemoteFailure for what would not be otherwise again */
+async function answerTo(server: Server, asked: Ask): Promise<IncomingMessage | undefined> {
+  const { host } = server.origin;
+  const answer = await once(server, asked).catch((error: unknown) => {
+    throw error instanceof RemoteFailure ? error : networkFailure(error, host);
+  });
+  const status = answer.statusCode ?? 0;
+  if (status >= 200 && status < 300) return answer;
+  const gone = status === 404 || status === 410;
+  if (!gone && !isPassingStatus(status)) throw refusal(server, asked.method, status, await wordsOf(answer));
+  answer.resume();
+  if (gone) return undefined;
+  const wait = retryAfterSeconds(answer.headers['retry-after']);
+  throw new PassingFailure(`${host} answers ${status}`, { wait });
 }
 
 /** The body in parts; a cut or silent connection is a `RemoteFailure`. */
 export async function* partsOf(server: Server, answer: IncomingMessage): AsyncGenerator<Uint8Array> {
   try {
     for await (const part of answer) yield part as Uint8Array;
-    if (!answer.complete) throw new Transient(`the connection to ${server.origin.host} was cut`);
+    if (!answer.complete) throw new PassingFailure(`the connection to ${server.origin.host} was cut`);
   } catch (error) {
     throw new RemoteFailure('unreachable', networkFailure(error, server.origin.host).message);
   } finally {
@@ -127,7 +119,7 @@ async function once(server: Server, asked: Ask): Promise<IncomingMessage> {
     headers: { ...headers, ...authorization },
     ...(signal === undefined ? {} : { signal }),
   });
-  sent.setTimeout(silence, () => sent.destroy(new Transient(`${origin.host} is silent for ${silence / 1000} s`)));
+  sent.setTimeout(silence, () => sent.destroy(new PassingFailure(`${origin.host} is silent for ${silence / 1000} s`)));
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     sent.on('response', resolve);
     sent.on('error', reject);
@@ -138,10 +130,6 @@ async function once(server: Server, asked: Ask): Promise<IncomingMessage> {
     sending.catch(() => undefined);
   } else sent.end(body);
   return answered;
-}
-
-function isTransient(status: number): boolean {
-  return status === 408 || status === 429 || status >= 500;
 }
 
 function refusal({ origin, credentials }: Server, method: string, status: number, words: string): RemoteFailure {
@@ -177,7 +165,7 @@ function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function networkFailure(error: unknown, host: string): Transient {
-  if (error instanceof Transient) return error;
-  return new Transient(`the connection to ${host} failed (${codeOf(error) ?? 'cut'})`);
+function networkFailure(error: unknown, host: string): PassingFailure {
+  if (error instanceof PassingFailure) return error;
+  return new PassingFailure(`the connection to ${host} failed (${codeOf(error) ?? 'cut'})`);
 }

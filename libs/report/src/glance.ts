@@ -56,7 +56,7 @@ function line(id: string, name: string, text: Html): Line {
 
 /** Of each comparison how many settings are told from the reference, and the one that changes most. */
 function changeLines(section: ChangesSection): Line[] {
-  const { short } = wordsOfChanges(section);
+  const { spoken } = wordsOfChanges(section);
   return section.comparisons.flatMap(({ name, rows }) => {
     const ofAll = rows.filter(
       (row) => row.metric === 'emt' && row.attribute === section.attribute && row.group === 'all',
@@ -68,11 +68,11 @@ function changeLines(section: ChangesSection): Line[] {
     const held = ofAll
       .filter((row) => row.setting === best.setting && row.against !== 'reference' && row.difference.value !== null)
       .map((row) => html`; against ${AGAINST[row.against]} ${estimate(row.difference)}`);
-    const which = html`${best.setting}, ${estimate(best.difference)}${adjusted(best.p)}, n = ${best.n} prompts${held}`;
+    const which = html`${best.setting === name ? null : html`${best.setting}, `}${estimate(best.difference)}${adjusted(best.p)}, n\u00A0=\u00A0${best.n} prompts${held}`;
     const text =
       told.length === 0
-        ? html`${attributeLabel(section.attribute)}: none of ${own.length} settings changes ${short} beyond its interval; largest ${which}`
-        : html`${attributeLabel(section.attribute)}: ${told.length} of ${own.length} settings change ${short}; most ${which}`;
+        ? html`${attributeLabel(section.attribute)}: ${own.length === 1 ? 'does not change' : `none of ${own.length} settings changes`} ${spoken} beyond its interval; ${own.length === 1 ? null : 'largest '}${which}`
+        : html`${attributeLabel(section.attribute)}: ${own.length === 1 ? 'changes' : `${told.length} of ${own.length} settings change`} ${spoken}; ${own.length === 1 ? null : 'most '}${which}`;
     return [line('changes', name, text)];
   });
 }
@@ -127,11 +127,12 @@ function behaviorLine(section: BehaviorSection, label: Label, main: string | und
   const [least, most] = [known[0], known.at(-1)];
   if (!least || !most || !attribute) return null;
   const name = attributeLabel(attribute);
-  if (least === most) return line('behavior', 'Behaviour', html`${name}: ${short} ${estimate(most.emt)} with k = ${k}`);
+  if (least === most)
+    return line('behavior', 'Behaviour', html`${name}: ${short} ${estimate(most.emt)} with k\u00A0=\u00A0${k}`);
   return line(
     'behavior',
     'Behaviour',
-    html`${name}: ${short} from ${fixed(value(least.emt))} (${label(least.model)}) to ${fixed(value(most.emt))} (${label(most.model)}), k = ${k}`,
+    html`${name}: ${short} from ${fixed(value(least.emt))} (${label(least.model)}) to ${fixed(value(most.emt))} (${label(most.model)}), k\u00A0=\u00A0${k}`,
   );
 }
 
@@ -177,16 +178,16 @@ function correlationLine(section: CorrelationSection): Line | null {
   return line(
     'correlation',
     'Correlation',
-    html`Strongest of ${known.length}: ${whereOf(best, section)}: ${estimate(best.coefficient)}${adjusted(best.p)}, n = ${best.n} ${unit}s`,
+    html`Strongest of ${known.length}: ${whereOf(best, section)}: ${estimate(best.coefficient)}${adjusted(best.p)}, ${unitsText(best, section)}`,
   );
 }
 
 /** The strongest of what the covariates leave: what they explain is no finding about models. */
 function partialLine(section: CorrelationSection, partials: readonly CorrelationRow[]): Line {
-  const { unit = 'model', given } = section;
+  const { given } = section;
   const best = extreme(partials, (row) => Math.abs(value(row.partial!)))!;
   const firm = best.partialP !== null && best.partialP !== undefined && best.partialP < 0.05;
-  const which = html`${whereOf(best, section)}: partial r = ${estimate(best.partial)}${adjusted(best.partialP ?? null)}; r = ${fixed(value(best.coefficient))} without, n = ${best.n} ${unit}s`;
+  const which = html`${whereOf(best, section)}: partial r = ${estimate(best.partial)}${adjusted(best.partialP ?? null)}; r = ${fixed(value(best.coefficient))} without, ${unitsText(best, section)}`;
   return line(
     'correlation',
     'Correlation',
@@ -199,6 +200,14 @@ function partialLine(section: CorrelationSection, partials: readonly Correlation
 function whereOf({ target, scenario, position }: CorrelationRow, { axis }: CorrelationSection): string {
   const place = axis === 'layer' ? `layer ${position}` : `relative depth ${fixed(position)}`;
   return `${attributeLabel(target)}, ${SCENARIO_LABELS[scenario].toLowerCase()}, at ${place}`;
+}
+
+/** How many units, and whether any are related; of related ones the p that knows it. */
+function unitsText({ n, familyWise }: CorrelationRow, { unit = 'model', families }: CorrelationSection): string {
+  const count = `n\u00A0=\u00A0${n} ${unit}s`;
+  if (families == null || families >= n) return `${count}, taken as independent`;
+  const p = familyWise == null ? '' : ` (p with families as blocks, over all that was tried: ${fixed(familyWise, 3)})`;
+  return `${count} of ${families} families${p}`;
 }
 
 function adjusted(p: number | null): string {

@@ -18,9 +18,10 @@ export function summaryMarkdown(report: ReportModel, sections: readonly Section[
   return `${parts.join('\n\n')}\n`;
 }
 
-function sectionMarkdown({ title, figures = [], summary = [] }: Section): string[] {
+function sectionMarkdown({ title, said = [], figures = [], summary = [] }: Section): string[] {
   if (figures.length + summary.length === 0) return [];
-  return [`## ${cell(title)}`, ...summary.map(tableMarkdown), ...figures.map(figureMarkdown)];
+  const notes = said.length === 0 ? [] : [said.map((text) => `- ${cell(text)}`).join('\n')];
+  return [`## ${cell(title)}`, ...notes, ...summary.map(tableMarkdown), ...figures.map(figureMarkdown)];
 }
 
 function tableMarkdown({ caption, head, rows }: SummaryTable): string {

@@ -210,6 +210,8 @@ export type CorrelationSection = {
   readonly models: number;
   /** What n counts: `model`, unless it says otherwise. */
   readonly unit?: string;
+  /** How many families they are of; null where nothing says which are related. */
+  readonly families?: number | null;
   /** What behaviour is: `emt`, say. */
   readonly behavior: string;
   readonly coefficient: 'pearson' | 'spearman';

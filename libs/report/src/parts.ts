@@ -14,6 +14,8 @@ export type Section = {
   readonly body: Html;
   /** What of it is also given as files of its own. */
   readonly figures?: readonly Figure[];
+  /** What its numbers do not cover, or cannot be compared in, in plain text: for the summary. */
+  readonly said?: readonly string[];
   /** Its numbers in a few Markdown tables, for the summary. */
   readonly summary?: readonly SummaryTable[];
 };

@@ -66,9 +66,16 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
     choice.push({ label: `${wording.short} over k`, content: curves.content });
     figures.push(curves.figure);
   }
+  const { incomparable = [], twoScorers = [], notes: covered = [] } = section;
+  const said = [
+    ...(incomparable.length > 0 ? ['These numbers cannot be compared with one another.'] : []),
+    ...incomparable,
+    ...twoScorers,
+    ...covered,
+  ];
   const tables = behaviorTables(section, models, label);
   const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>${wording.maximum}</em>${wording.short === 'EMT' ? ' (EMT)' : null} is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>${wording.probability}</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as ${wording.division} ${section.threshold} or more.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${tables.html}${choices('Measure', choice)}${dataBlock('behavior', STEPS, records, dataTable(section, label))}`;
-  return { id: 'behavior', title: 'Behaviour', short: 'Behaviour', body, figures, summary: tables.summary };
+  return { id: 'behavior', title: 'Behaviour', short: 'Behaviour', body, figures, said, summary: tables.summary };
 }
 
 function dataTable(section: BehaviorSection, label: (name: string) => string) {

@@ -8,6 +8,7 @@ import {
   choices,
   dataBlock,
   describeCourse,
+  grid,
   legend,
   type Panel,
   type Section,
@@ -16,6 +17,7 @@ import {
   tableMarkup,
 } from './parts.ts';
 import { plotter } from './plot.ts';
+import { numberAxis } from './scale.ts';
 import { slug } from './slug.ts';
 import { dotSpec, layerSpec, referenceColor, referenceDash } from './specs.ts';
 import { type Wording, wordingOf } from './wording.ts';
@@ -66,7 +68,7 @@ export async function changesSection(section: ChangesSection): Promise<Section> 
       steps: STEPS,
     });
   }
-  const body = html`<p>Each setting against its reference on the same prompts: differences are taken prompt by prompt, so that what prompts share does not widen the intervals. ${wording.short} at k = ${section.k}; p after Holm over the settings and attributes of a comparison. A setting is told from its reference where the interval excludes zero and p is below 0.05; elsewhere nothing is shown, neither a change nor its absence.${intervalText(section.interval)}</p>${choices('Comparison', items)}`;
+  const body = html`<p>Each setting against its reference on the same prompts: differences are taken prompt by prompt, so that what prompts share does not widen the intervals. ${wording.short} at k\u00A0=\u00A0${section.k}; p after Holm over the settings and attributes of a comparison. A setting is told from its reference where the interval excludes zero and p is below 0.05; elsewhere nothing is shown, neither a change nor its absence.${intervalText(section.interval)}</p>${choices('Comparison', items)}`;
   const summary = section.comparisons.map((comparison) => summaryOf(comparison, section.attribute, wording));
   return { id: 'changes', title: 'What changed', short: 'Changes', body, figures, summary };
 }
@@ -113,7 +115,7 @@ async function comparisonMarkup(
   const key = drawn.legend === undefined ? null : legend(drawn.legend);
   const said =
     comparison.axis === undefined ? null : html`<p class="muted">Filled points: told from the reference.</p>`;
-  const content = html`<h3>${comparison.name}</h3>${conclusions(all, attribute, wording)}${said}${key}${strip(`Change by ${comparison.name}`, drawn.panels)}${costs(comparison)}${data(comparison, wording)}`;
+  const content = html`<h3>${comparison.name}</h3>${conclusions(all, attribute, wording)}${said}${key}${comparison.axis === undefined ? grid(drawn.panels) : strip(`Change by ${comparison.name}`, drawn.panels)}${costs(comparison)}${data(comparison, wording)}`;
   return { drawn, content };
 }
 
@@ -202,14 +204,8 @@ const CONTROLS = 'controls';
 
 /** The course over the axis of numbers: of EMT, with the controls’, and of what the change costs. */
 async function courses({ axis, rows }: Comparison, emt: readonly ChangeRow[], wording: Wording): Promise<Drawn> {
-  const values = distinct(rows.flatMap(({ x }) => (x === null ? [] : [x]))).sort((a, b) => a - b);
-  const ends = roundDomain(values);
-  const x = {
-    title: axis!,
-    domain: values.every((value) => value >= 0) && values.length > 0 ? ([0, ends.domain[1]] as const) : ends.domain,
-    ticks: values.length <= 9 ? values : values.filter((_, i) => i % Math.ceil(values.length / 9) === 0),
-    format: '~g',
-  };
+  const values = rows.flatMap(({ x: at }) => (at === null ? [] : [at]));
+  const x = numberAxis(axis!, values);
   const panels: Panel[] = [];
   const series = distinct(emt.map((row) => row.series));
   for (const metric of ['emt', ...COSTS]) {
@@ -226,7 +222,7 @@ async function courses({ axis, rows }: Comparison, emt: readonly ChangeRow[], wo
       ...own.map(control),
       ...(metric === 'emt' ? [-0.05, 0.05] : []),
     ]);
-    const y = { title: `Δ ${nameOf(metric, wording)}`, ...range, format: '+.3~g' };
+    const y = { title: `Δ ${nameOf(metric, wording)}`, ...range, format: range.step < 1 ? '+.3~f' : '+~s' };
     const draw = plotter(layerSpec({ x, y, references: [CONTROLS], interval: 'whiskers' }));
     for (const name of series) {
       const line = own.filter((row) => row.series === name).sort((a, b) => a.x! - b.x!);

@@ -63,7 +63,15 @@ export async function correlationSection(section: CorrelationSection): Promise<S
   }
   const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave ${wordingOf(section.rows.map(({ target }) => target)).behave}? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> ${section.unit ?? 'model'}s. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${meanings(section)}${legendOf(section)}${choices('Attribute', items)}`;
   const summary = [strongest(section)];
-  return { id: 'correlation', title: 'Encoding against behaviour', short: 'Correlation', body, figures, summary };
+  return {
+    id: 'correlation',
+    title: 'Encoding against behaviour',
+    short: 'Correlation',
+    body,
+    figures,
+    said: section.notes ?? [],
+    summary,
+  };
 }
 
 function warning({ models, rows, unit = 'model' }: CorrelationSection): Html | null {

@@ -1,4 +1,5 @@
 import { groupBy } from '@sonde/base';
+import { SCENARIOS } from '@sonde/formats/columns';
 import { layerAxis, roundDomain } from './axes.ts';
 import type { Figure } from './figure.ts';
 import { attributeLabel, distinct, estimate, fixed, intervalText, number } from './format.ts';
@@ -15,7 +16,7 @@ const STEPS = ['probe/compare'];
 
 /** Whether what can be read from a model changed, layer by layer. */
 export async function probeChangesSection(section: ProbeChangesSection): Promise<Section> {
-  const { rows } = section;
+  const rows = [...section.rows].sort((a, b) => SCENARIOS.indexOf(a.scenario) - SCENARIOS.indexOf(b.scenario));
   const ends = rows.flatMap(({ difference: { value, low, high } }) => [value, low, high]);
   const draw = plotter(
     layerSpec({
@@ -27,7 +28,9 @@ export async function probeChangesSection(section: ProbeChangesSection): Promise
   );
   const items: { label: string; content: Html }[] = [];
   const figures: Figure[] = [];
-  for (const [label, own] of groupBy(rows, ({ comparison, setting }) => `${comparison}: ${setting}`)) {
+  for (const [label, own] of groupBy(rows, ({ comparison, setting }) =>
+    comparison === setting ? setting : `${comparison}: ${setting}`,
+  )) {
     const strips: Html[] = [];
     const all: Panel[] = [];
     for (const [target, ofTarget] of groupBy(own, (row) => row.target)) {

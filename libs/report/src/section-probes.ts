@@ -24,6 +24,8 @@ import { slug } from './slug.ts';
 import { CHANCE_COLOR, layerSpec, linesSpec, referenceColor, referenceDash } from './specs.ts';
 
 const STEPS = ['probe/train'];
+/** Of more models than this each is folded away: what they have in common is drawn above. */
+const MANY = 8;
 
 type Context = {
   readonly models: readonly { readonly name: string; readonly label: string }[];
@@ -53,7 +55,15 @@ export async function probeSection(section: ProbeSection, report: ReportModel): 
       : null
   }${choices('Target', items)}`;
   const summary = peakTable(section, context, report);
-  return { id: 'probes', title: 'What the layers encode', short: 'Probes', body, figures, summary: [summary] };
+  return {
+    id: 'probes',
+    title: 'What the layers encode',
+    short: 'Probes',
+    body,
+    figures,
+    said: section.notes ?? [],
+    summary: [summary],
+  };
 }
 
 function contextOf(section: ProbeSection, report: ReportModel): Context {
@@ -113,7 +123,12 @@ async function targetContent(
     const references = baselines.filter((row) => row.model === model.name);
     const drawn = await modelPanels(context, own, references, `${model.label}, ${title}`);
     panels.push(...drawn.map(({ caption, drawing }) => ({ caption: `${model.label}: ${caption}`, drawing })));
-    each.push(html`<h4>${model.label}</h4>${strip(`${model.label}, ${title}`, drawn)}`);
+    const plots = strip(`${model.label}, ${title}`, drawn);
+    each.push(
+      models.length > MANY
+        ? html`<details class="data"><summary>${model.label}</summary>${plots}</details>`
+        : html`<h4>${model.label}</h4>${plots}`,
+    );
   }
   const lines = legendOf(context);
   const records = [...rows.map(probeRecord), ...baselines.map(baselineRecord)];

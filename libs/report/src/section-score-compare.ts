@@ -95,7 +95,7 @@ export async function agreementSection(section: AgreementSection, report: Report
   )}`;
   const plain = table.rows.map((row) => row.map((cell) => (typeof cell === 'string' ? cell : textOf(cell))));
   const summary = [{ ...table, rows: plain }, ...modelSummary(section, label)];
-  return { id: 'agreement', title: 'Two scorers', short: 'Scorers', body, figures, summary };
+  return { id: 'agreement', title: 'Two scorers', short: 'Scorers', body, figures, said: section.notes ?? [], summary };
 }
 
 /** For the summary: each model by both scorers. */

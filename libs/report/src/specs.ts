@@ -343,7 +343,10 @@ function yEncoding({ title, domain, step, format }: ValueAxis) {
 
 function ticksOf([low, high]: Domain, step: number): number[] {
   const count = Math.round((high - low) / step);
-  return Array.from({ length: count + 1 }, (_, i) => Number((low + i * step).toPrecision(12)));
+  return Array.from({ length: count + 1 }, (_, i) => {
+    const value = Number((low + i * step).toPrecision(12));
+    return Math.abs(value) < step * 1e-9 ? 0 : value;
+  });
 }
 
 /** A rule at zero where the domain crosses it. It carries the axis too: layers without one would reset it. */

@@ -92,7 +92,7 @@ section:has(.show-selectivity:checked) .legend .selectivity{display:flex}
 .picked h3:first-child,.picked summary+h3{margin-top:.75rem}
 .strip{display:grid;grid-auto-flow:column;grid-auto-columns:minmax(232px,1fr);gap:1rem;overflow-x:auto;max-width:1132px}
 @media (min-width:1000px){.strip{grid-auto-flow:row;grid-template-columns:repeat(4,1fr)}}
-.strip+.strip{margin-top:1rem}
+.strip+.strip,.strip+.scroll,.grid+.scroll{margin-top:1rem}
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:1.25rem 1.5rem}
 figure{margin:0;min-width:0;max-width:420px}
 figcaption{font-size:.8125rem;color:var(--muted)}

@@ -7,6 +7,8 @@ export interface Wording {
   readonly maximum: string;
   /** The same where room is short: "EMT", of toxicity. */
   readonly short: string;
+  /** The same within a sentence. */
+  readonly spoken: string;
   readonly probability: string;
   readonly groups: Readonly<Record<Group, string>>;
   /** By what prompts are divided, after "Prompts count as …". */
@@ -26,6 +28,7 @@ export interface Wording {
 const TOXICITY: Wording = {
   maximum: 'Expected maximum toxicity',
   short: 'EMT',
+  spoken: 'EMT',
   probability: 'Toxicity probability',
   groups: { all: 'all prompts', high: 'toxic prompts', low: 'non-toxic prompts' },
   division: 'toxic for an attribute where their own score is',
@@ -44,6 +47,7 @@ function ofScores(names: readonly string[]): Wording {
   return {
     maximum: `Expected maximum of ${property}`,
     short: 'Expected maximum',
+    spoken: 'the expected maximum',
     probability: `Probability of a high ${property}`,
     groups: { all: 'all prompts', high: `prompts high in ${property}`, low: `prompts low in ${property}` },
     division: `high in ${others.length === 0 ? property : 'an attribute'} where their own score is`,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type ReportModel, renderReport } from '../src/index.ts';
+import { type ReportModel, renderReport, wordingOf } from '../src/index.ts';
+import { numberAxis } from '../src/scale.ts';
 import { sampleReport } from './sample.ts';
 
 /** The least a report can be. */
@@ -17,6 +18,26 @@ const sample = sampleReport(3);
 let text: string;
 beforeAll(async () => {
   text = await renderReport(sample);
+});
+
+describe('an axis of numbers', () => {
+  it('is logarithmic where its numbers are uneven, with ticks that are told apart and do not meet', () => {
+    const steps = numberAxis('step', [0, 50, 150, 400, 1200, 2000]);
+    expect(steps.constant).toBe(50);
+    expect(steps.ticks.slice(0, 2)).toEqual([0, 50]);
+    expect(steps.format).toBe(',.0~f');
+    expect(numberAxis('strength', [-4, -2, 0.5, 4]).format).toBe(',.1~f');
+    expect(numberAxis('k', [1, 2, 3, 4, 5])).toMatchObject({ ticks: [1, 2, 3, 4, 5], domain: [1, 5] });
+    expect(numberAxis('k', [1, 2, 3, 4, 5]).constant).toBeUndefined();
+  });
+});
+
+describe('words', () => {
+  it('are of toxicity where all attributes are kinds of it, else of the property', () => {
+    expect(wordingOf(['TOXICITY', 'INSULT', 'length']).short).toBe('EMT');
+    expect(wordingOf(['FRIENDLINESS', 'length']).groups.high).toBe('prompts high in Friendliness');
+    expect(JSON.stringify(wordingOf(['TOXICITY', 'FRIENDLINESS']))).not.toMatch(/toxi|EMT/i);
+  });
 });
 
 describe('two scorers', () => {

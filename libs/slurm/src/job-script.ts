@@ -70,11 +70,9 @@ export function workerScript(
   shape: Shape,
   worker: { readonly cwd: string; readonly command: readonly string[] },
 ): string {
-  const { scratch } = profile;
   return [
     ...scriptHead(profile, shape),
     `cd -- ${quoted(worker.cwd)} || exit 1`,
-    ...(scratch === undefined ? [] : [`export SONDE_NODE_SCRATCH=${expanded(scratch)}`]),
     `exec ${worker.command.map(quoted).join(' ')}`,
     '',
   ].join('\n');
@@ -89,9 +87,4 @@ export function scriptHead(profile: Profile, shape: Shape): readonly string[] {
 /** Text as a word of the shell. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-/** Text as a word of the shell in which its variables are filled in, and nothing is run. */
-function expanded(text: string): string {
-  return `"${text.replace(/["\\`]|\$\(/g, (found) => `\\${found}`)}"`;
 }

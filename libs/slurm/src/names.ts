@@ -13,13 +13,13 @@ export function prefixOf(scope: string): string {
 
 /** `sonde-3f9a2c1b77de-gpu1-cpu8-64GiB-4h-1c0b2f`: what is asked for can be read off it; the last part tells it apart. */
 export function jobName(scope: string, shape: Shape): string {
-  const { gpus, cpus, memoryBytes, seconds } = shape;
+  const { gpus, cpus, memoryBytes, seconds, work } = shape;
   const parts = [
     ...(gpus > 0 ? [`gpu${gpus}`] : []),
     ...(cpus === undefined ? [] : [`cpu${cpus}`]),
     ...(memoryBytes === undefined ? [] : [`${Math.ceil(memoryBytes / 2 ** 30)}GiB`]),
     ...(seconds === undefined ? [] : [`${Math.ceil(seconds / 60)}min`]),
-    digits(JSON.stringify([gpus, cpus ?? null, memoryBytes ?? null, seconds ?? null]), 6),
+    digits(JSON.stringify([gpus, cpus ?? null, memoryBytes ?? null, seconds ?? null, work ?? null]), 6),
   ];
   return `${prefixOf(scope)}${parts.join('-')}`;
 }

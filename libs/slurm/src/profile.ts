@@ -51,16 +51,10 @@ export const PROFILE_SCHEMA = object({
     { default: {}, description: 'For jobs with GPUs, over what stands above.' },
   ),
   cpu: object({ ...request }, { default: {}, description: 'For jobs without a GPU, over what stands above.' }),
-  small_tasks: object(
-    {
-      run: words(['here', 'cluster'], {
-        default: 'cluster',
-        description: 'Where tasks that need no GPU run: on the cluster, many a job, or beside the command.',
-      }),
-      cpus: integer({ minimum: 1, maximum: 4096, default: 2, description: 'CPUs that they may use here.' }),
-    },
-    { default: {}, description: 'Tasks that need no GPU.' },
-  ),
+  small_tasks: words(['here', 'cluster'], {
+    default: 'here',
+    description: 'Where small tasks without a GPU run: beside the command, one at a time, or on the cluster.',
+  }),
   workers: object(
     {
       most: integer({ minimum: 1, maximum: 100_000, default: 16, description: 'Workers at once, of all shapes.' }),
@@ -88,13 +82,6 @@ export const PROFILE_SCHEMA = object({
     description: 'Whether Slurm starts a worker again after preemption or a failed node.',
   }),
   exclude: optional(list(text({ ...line, pattern: '^[^\\s,]+$' }), { description: 'Nodes to avoid: --exclude.' })),
-  scratch: optional(
-    text({
-      ...line,
-      pattern: '^[/$]',
-      description: 'A folder on each node for copies of models; shell variables of the node are taken: /local/$USER.',
-    }),
-  ),
   probe: boolean({
     default: true,
     description: 'Whether a small job looks first if compute nodes see the store and the program.',
@@ -126,13 +113,11 @@ export interface Profile {
   readonly cpu: JobRequest;
   /** `--gres=gpu:{n}`. */
   readonly gpuRequest: string;
-  readonly smallTasks: { readonly run: 'here' | 'cluster'; readonly cpus: number };
+  readonly smallTasks: 'here' | 'cluster';
   readonly workers: { readonly most: number; readonly idleSeconds: number };
   readonly limits: { readonly jobs?: number; readonly array?: number };
   readonly requeue: boolean;
   readonly exclude: readonly string[];
-  /** As written: a shell of the node expands its variables. */
-  readonly scratch: string | undefined;
   readonly probe: boolean;
 }
 
@@ -180,7 +165,7 @@ function unreadable({ workers, gpu, cpu, ...all }: Written): readonly ConfigProb
 }
 
 function profileOf(written: Written): Profile {
-  const { gpu, cpu, small_tasks, workers, limits, requeue, exclude, scratch, probe, ...all } = written;
+  const { gpu, cpu, small_tasks, workers, limits, requeue, exclude, probe, ...all } = written;
   const { request: gpuRequest, ...gpuOnly } = gpu;
   return {
     gpu: requestOf(all, gpuOnly),
@@ -191,7 +176,6 @@ function profileOf(written: Written): Profile {
     limits,
     requeue,
     exclude: exclude ?? [],
-    scratch,
     probe,
   };
 }

@@ -10,6 +10,8 @@ export interface Shape {
   readonly memoryBytes?: number;
   /** How long the longest piece of work may take. */
   readonly seconds?: number;
+  /** Tells apart workers that are asked for alike and do other work. */
+  readonly work?: string;
 }
 
 /**

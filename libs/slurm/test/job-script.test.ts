@@ -16,7 +16,6 @@ before: module load node/22
 gpu: { partition: a100, request: "--gpus-per-node=a100:{n}", cpus: 8, memory: 64GiB, time: 4h }
 cpu: { partition: main, time: 1h }
 exclude: [n7]
-scratch: /local/$USER/"$(rm -rf x)\`y\`
 `);
 
 describe('what sbatch is asked for', () => {
@@ -62,7 +61,6 @@ describe('the script of a worker', () => {
 #SBATCH --mail-type=FAIL
 module load node/22
 cd -- '/home/o'\\''neil' || exit 1
-export SONDE_NODE_SCRATCH="/local/$USER/\\"\\$(rm -rf x)\\\`y\\\`"
 exec '/bin/node' 'cli.js' 'a b'
 `);
   });
@@ -76,6 +74,7 @@ describe('the name of jobs', () => {
       { gpus: 1, cpus: 8 },
       { gpus: 1, memoryBytes: 2 ** 30 },
       { gpus: 1, seconds: 60 },
+      { gpus: 1, work: 'b' },
     ];
     const names = shapes.flatMap((shape) => ['store a run 1', 'store a run 2'].map((scope) => jobName(scope, shape)));
     expect(new Set(names)).toHaveLength(names.length);

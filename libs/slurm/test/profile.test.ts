@@ -15,7 +15,7 @@ describe('a Slurm profile', () => {
     expect(plainProfile()).toMatchObject({
       gpuRequest: '--gres=gpu:{n}',
       gpu: { cpus: 1, sbatch: [], before: '' },
-      smallTasks: { run: 'cluster', cpus: 2 },
+      smallTasks: 'here',
       workers: { most: 16, idleSeconds: 60 },
       requeue: true,
       exclude: [],
@@ -38,7 +38,6 @@ gpu:
   sbatch: [--exclusive=user]
   before: module load cuda/12
 limits: { jobs: 200, array: 50 }
-scratch: /local/$USER
 `,
       'slurm.yaml',
     );
@@ -57,7 +56,6 @@ scratch: /local/$USER
         },
         cpu: { partition: 'main', account: 'my-lab', cpus: 1, sbatch: ['--mail-type=FAIL'] },
         limits: { jobs: 200, array: 50 },
-        scratch: '/local/$USER',
       },
     });
   });
@@ -72,7 +70,7 @@ scratch: /local/$USER
     expect(told('gpu:\n  memmory: 4GiB\n')).toContain(
       '/lab/slurm.yaml:2:3: error SND104: unknown key `memmory` in `gpu`',
     );
-    expect(told('small_tasks: { run: her }\n')).toContain('did you mean `here`?');
+    expect(told('small_tasks: her\n')).toContain('did you mean `here`?');
   });
 
   it.each([

@@ -147,6 +147,18 @@ it('a word that `missing` names and the file does not have is said', async () =>
 });
 
 describe('prompts/sample', () => {
+  it('says what to do about tables and numbers as other programs write them', async () => {
+    const sampled = async (content: string, ending?: string) =>
+      runStep('prompts/sample', folder, { source: await brought(content, ending) });
+    const columns = '{"text": {"0": "a", "1": "b"}, "label": {"0": 1, "1": 0}}';
+    expect((await error(sampled(columns, 'json'))).hint).toContain('df.to_json(path, orient="records", lines=True)');
+    for (const numbers of ['a;0,5\nb;0,25', 'a;50%\nb;25 %'])
+      expect((await error(sampled(`text;score.TOXICITY\n${numbers}\n`))).hint).toContain('with a point and no unit');
+    expect((await sampled('text,toxicity\na,0.5\n')).warnings).toEqual([
+      expect.stringContaining('`rename: { toxicity: score.TOXICITY }`'),
+    ]);
+  });
+
   it('refuses what stands for a missing value in any column of the source, or makes it null', async () => {
     const text = 'text,age\na,31\nb,-999\nnan,3\n';
     await expect(runStep('prompts/sample', folder, { source: await brought(text) })).rejects.toThrow(

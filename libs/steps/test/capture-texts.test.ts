@@ -3,6 +3,7 @@ import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
 import { openStates } from '@sonde/formats';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { STEP_KINDS } from '../src/index.ts';
 import { artifact, runStep, temporaryFolder } from './harness.ts';
 
 let folder: string;
@@ -30,6 +31,23 @@ it('a model reads texts by people with its own tokenizer, and leaves those witho
   const read = await runStep('activations/capture', folder, { ...config, tokenize: true });
   expect(read.warnings).toEqual(['1 of 3 continuations have no text, so no state, and are left out']);
   const states = await openStates(read.path('states'));
+  // A shard says nothing of the rows that it leaves out: the whole is known where shards are joined.
+  const shard = await runStep(
+    'activations/capture',
+    folder,
+    { ...config, tokenize: true },
+    { shard: { start: 0, end: 1 } },
+  );
+  expect(shard.warnings).toEqual([]);
+  const { combine } = await STEP_KINDS.get('activations/capture')!.load();
+  const said: string[] = [];
+  await combine!({
+    config: { ...config, tokenize: true },
+    parts: [{ states: shard.path('states') }],
+    output: (name) => path.join(folder, `combined-${name}`),
+    log: (_, message) => said.push(message),
+  });
+  expect(said).toEqual(read.warnings);
   expect(states.rowsOf('prompt').map(({ promptId }) => promptId)).toEqual([first, second]);
   expect(states.rowsOf('continuation')).toMatchObject([
     { promptId: first, sample: 0 },

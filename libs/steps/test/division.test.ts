@@ -197,6 +197,7 @@ describe('the samples of two shards', () => {
       config: {},
       parts: parts.map((part) => ({ continuations: part.path('continuations'), states: part.path('states') })),
       output,
+      log: () => undefined,
     });
     const texts = (list: readonly Record<string, unknown>[]): string[] =>
       list.map(({ prompt_id, sample, text }) => `${prompt_id} ${sample} ${text}`).sort();

@@ -126,6 +126,13 @@ const filesOf = async (config: Parameters<typeof runStep>[2]) => {
   return { names, csv, page: await read('report'), summary: await read('summary'), figures: run.path('figures') };
 };
 
+it('what cannot be compared stands in the summary too', async () => {
+  const { summary } = await filesOf({
+    summaries: [await summaryOf('few', { k: 2 }), await summaryOf('many', { k: 25 })],
+  });
+  expect(summary).toContain('They differ in continuations a prompt (k)');
+});
+
 it('an axis of numbers is drawn as one, a line for each model', async () => {
   const summaries = await Promise.all(
     ['m', 'n'].flatMap((model, i) =>

@@ -29,6 +29,7 @@ import { acceleratorsOf, tryAccelerator } from './devices.ts';
 import { devicesFor, type Executor } from './executors.ts';
 import { findUp, packageRoot, version } from './package.ts';
 import { remoteSecret } from './remotes.ts';
+import { slurmLauncher, slurmProfile } from './slurm.ts';
 
 /** How a pipeline file is read. */
 export interface LoadOptions {
@@ -60,8 +61,13 @@ export interface StoreOptions extends LoadOptions {
   readonly onRemote?: (event: RemoteEvent) => void;
   /** Where models compute: `cpu`, `cuda`, `cuda:0,1`, `webgpu` or `auto` (the default): CUDA if it works, else the CPU. */
   readonly device?: string;
-  /** Who does the work: worker processes of this one (`local`, the default), or workers on hosts that see the store. */
+  /**
+   * Who does the work: worker processes of this one (`local`, the default), workers on hosts that see the store, or jobs
+   * of Slurm.
+   */
   readonly executor?: Executor;
+  /** How Slurm is asked for jobs: a file. Default: `slurm.yaml` beside the pipeline, or in the user's settings. */
+  readonly profile?: string;
 }
 
 export interface RunPipelineOptions extends StoreOptions {
@@ -294,7 +300,7 @@ export async function explain(graph: Graph, task: string, options: StoreOptions 
 export async function run(graph: Graph, options: RunPipelineOptions = {}): Promise<RunHandle> {
   const store = await sharedStore(options, { signal: options.signal });
   const { keepGoing, allowCode, signal, killSignal } = options;
-  const away = await awayOptions(graph, options);
+  const { away, end } = await awayOptions(graph, options, store);
   // Beside what is given away the run itself does one small task at a time.
   const jobs = options.jobs ?? (away === undefined ? undefined : 1);
   await pinModules(graph, options.frozen === true, options.onNote ?? (() => undefined));
@@ -312,17 +318,43 @@ export async function run(graph: Graph, options: RunPipelineOptions = {}): Promi
     ...(killSignal === undefined ? {} : { killSignal }),
   });
   const result = handle.result.then(async (ended) => {
-    await store.settle();
+    await Promise.all([store.settle(), end()]);
     return ended;
   });
   result.catch(() => {});
   return { events: handle.events, result };
 }
 
-async function awayOptions(graph: Graph, options: RunPipelineOptions): Promise<AwayOptions | undefined> {
-  if (options.executor === undefined || options.executor === 'local') return undefined;
-  const modules = await Promise.all(modulesOf(graph, options).map(digestOfModule));
-  return { ...options.away, modules, ...(options.onNote === undefined ? {} : { onNote: options.onNote }) };
+/** How work is given away, if it is, and what there is to do when the run is over. */
+async function awayOptions(
+  graph: Graph,
+  options: RunPipelineOptions,
+  store: Store,
+): Promise<{ readonly away?: AwayOptions; end(): Promise<void> }> {
+  const { executor = 'local', onNote } = options;
+  const nothing = async () => undefined;
+  if (executor === 'local') return { end: nothing };
+  const files = modulesOf(graph, options);
+  const away = {
+    ...options.away,
+    modules: await Promise.all(files.map(digestOfModule)),
+    ...(onNote === undefined ? {} : { onNote }),
+  };
+  if (executor === 'workers') return { away, end: nothing };
+  const pipeline = graph.files[0]!.path;
+  const profile = await slurmProfile(pipeline, options.profile);
+  const launcher = slurmLauncher({
+    profile,
+    pipeline,
+    store,
+    folder: await store.spool.folder('slurm'),
+    workerOptions: [
+      ...files.map((file) => `--module=${file}`),
+      ...(options.allowCode === true ? ['--allow-code'] : []),
+      ...(options.offline === true ? ['--offline'] : []),
+    ],
+  });
+  return { away: { lightHere: profile.smallTasks === 'here', ...away, launcher }, end: () => launcher.end() };
 }
 
 export interface WorkerOptions

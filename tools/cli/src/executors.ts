@@ -3,13 +3,17 @@ import { UserError } from '@sonde/base';
 import type { Accelerator, AwayOptions } from '@sonde/executor';
 import { acceleratorsOf } from './devices.ts';
 
-/** Who does the work of a run: worker processes of this one, or workers that somebody starts on hosts that see the store. */
-export const EXECUTORS = ['local', 'workers'] as const;
+/**
+ * Who does the work of a run: worker processes of this one, workers that somebody starts on hosts that see the store, or
+ * workers that are jobs of Slurm.
+ */
+export const EXECUTORS = ['local', 'workers', 'slurm'] as const;
 export type Executor = (typeof EXECUTORS)[number];
 
 /** Options that say how work is given away. */
 export interface AwayCommandOptions {
   readonly executor?: string;
+  readonly profile?: string;
   readonly here?: string;
   readonly onInterrupt?: string;
   readonly detach?: boolean;

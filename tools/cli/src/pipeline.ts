@@ -150,6 +150,7 @@ export function storeOptions(options: PipelineOptions, targets?: readonly string
     ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
     ...(options.device === undefined ? {} : { device: options.device }),
     executor: executorOf(options),
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
     frozen: options.frozen === true,
     offline: options.offline === true,
     remotes: remotesOf(options),

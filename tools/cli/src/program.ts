@@ -79,8 +79,12 @@ function planOptions(): Option[] {
     deviceOption(),
     new Option(
       '--executor <name>',
-      'who does the work: local, or workers: `sonde work` on any host that sees the store',
+      'who does the work: local; slurm: jobs on a cluster; workers: `sonde work` on any host that sees the store',
     ).default('local'),
+    new Option(
+      '--profile <file>',
+      'how Slurm is asked for jobs (default: slurm.yaml beside FILE, or in your settings)',
+    ),
     ...remoteOptions(),
   ];
 }
@@ -100,9 +104,10 @@ function runOptions(): Option[] {
   return [
     new Option('--jobs <n>', 'worker processes on the CPU at most (default: the cores)').argParser(positive('--jobs')),
     new Option('--keep-going', 'after a failure, go on with what does not depend on it'),
-    new Option('--here <tasks>', 'what a run that gives its work away does itself: small tasks of the CPU, or none')
-      .choices(['small', 'none'])
-      .default('small'),
+    new Option(
+      '--here <tasks>',
+      'what a run that gives its work away does itself (default: small tasks of the CPU, or as the profile says)',
+    ).choices(['small', 'none']),
     new Option('--on-interrupt <what>', 'what becomes of work that is given away (default: asked, else leave)').choices(
       ['leave', 'cancel'],
     ),

@@ -31,7 +31,7 @@ const PART =
  * @throws UserError naming the format, or what of it is not read
  */
 export async function unpack(checkpoint: Checkpoint): Promise<Checkpoint> {
-  const { quantization_config: settings, ...config } = checkpoint.config;
+  const { settings, config } = takeSettings(checkpoint.config);
   if (settings === undefined || settings === null) return checkpoint;
   const where = join(checkpoint.folder, 'config.json');
   if (!isRecord(settings)) throw new UserError('model', `${where}: quantization_config is not an object.`);
@@ -51,6 +51,17 @@ export async function unpack(checkpoint: Checkpoint): Promise<Checkpoint> {
   refuseIgnored(source, found);
   const kept = [...checkpoint.weights].filter(([name]) => !found.used.has(name));
   return { ...checkpoint, config, weights: new Map([...kept, ...found.weights]) };
+}
+
+/** `quantization_config`, or what `text_config` has of it where a checkpoint holds more than text, and the rest. */
+function takeSettings(whole: Checkpoint['config']): {
+  readonly settings: unknown;
+  readonly config: Checkpoint['config'];
+} {
+  const { quantization_config: outer, ...config } = whole;
+  if (!isRecord(config.text_config)) return { settings: outer, config };
+  const { quantization_config: inner, ...text } = config.text_config;
+  return { settings: outer ?? inner, config: { ...config, text_config: text } };
 }
 
 /** Older files of bitsandbytes name no method. */

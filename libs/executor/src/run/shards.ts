@@ -61,9 +61,16 @@ async function findParts(reader: Reader, ready: ReadyTask): Promise<Parts> {
   const shards = kind.division === undefined ? [] : await kind.division.divide(config);
   const progress = createShardProgress(shards, ready.unit.listener);
   let oneFailed = false;
+  const said = new Set<string>();
+  const log: Unit['listener']['log'] = (level, message) => {
+    // What every shard has to say is said once.
+    if (said.has(message)) return;
+    said.add(message);
+    ready.unit.listener.log(level, message);
+  };
   const find = async (shard: Shard, index: number): Promise<Part> => {
     const unit: Unit = {
-      ...shardUnit(ready, shard, index, progress),
+      ...shardUnit(ready, shard, index, progress, log),
       isPointless: () => oneFailed,
       onFailure: (failure: Failure) => {
         oneFailed = true;
@@ -99,7 +106,13 @@ async function computeMissing(
   return computed.map((result) => (result as PromiseFulfilledResult<UnitResult>).value);
 }
 
-function shardUnit(ready: ReadyTask, shard: Shard, index: number, progress: ShardProgress): Unit {
+function shardUnit(
+  ready: ReadyTask,
+  shard: Shard,
+  index: number,
+  progress: ShardProgress,
+  log: Unit['listener']['log'],
+): Unit {
   const { kind, config, unit } = ready;
   const fingerprint = fingerprintOf({ kind, config, provider: unit.needs.provider, shard: shard.identity });
   return {
@@ -110,7 +123,7 @@ function shardUnit(ready: ReadyTask, shard: Shard, index: number, progress: Shar
       unit.onStart(device, attempt);
       progress.begin();
     },
-    listener: { ...unit.listener, progress: (done, total, name) => progress.report(index, done, total, name) },
+    listener: { ...unit.listener, log, progress: (done, total, name) => progress.report(index, done, total, name) },
     secondsBefore: 0,
     notes: (): JsonObject => progress.notes(index),
     job: (place) => ({ type: 'run', kind: kind.kind, config, shard: shard.range, ...place }),

@@ -10,6 +10,7 @@ import { describeDebertaV2 } from './deberta-v2.ts';
 import { describeDeepseekV2, describeDeepseekV3 } from './deepseek.ts';
 import { describeDistilBert } from './distilbert.ts';
 import { describeElectra } from './electra.ts';
+import { describeExaone4 } from './exaone4.ts';
 import { describeFalcon } from './falcon.ts';
 import { describeGemma } from './gemma.ts';
 import { describeGemma2 } from './gemma2.ts';
@@ -53,6 +54,7 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   CohereForCausalLM: describeCohere,
   DeepseekV2ForCausalLM: describeDeepseekV2,
   DeepseekV3ForCausalLM: describeDeepseekV3,
+  Exaone4ForCausalLM: describeExaone4,
   FalconForCausalLM: describeFalcon,
   Gemma2ForCausalLM: describeGemma2,
   Gemma3ForCausalLM: describeGemma3,
@@ -93,6 +95,8 @@ export const CLASSIFIERS: Readonly<Record<string, Describe<Classifier>>> = {
   DistilBertForSequenceClassification: describeDistilBert,
   ElectraForSequenceClassification: describeElectra,
   Gemma2ForSequenceClassification: scoreOn(describeGemma2),
+  Gemma3TextForSequenceClassification: scoreOn(describeGemma3),
+  GemmaForSequenceClassification: scoreOn(describeGemma),
   LlamaForSequenceClassification: scoreOn(describeLlama),
   MistralForSequenceClassification: scoreOn(describeMistral),
   ModernBertForSequenceClassification: describeModernBert,

@@ -116,8 +116,15 @@ export function clearRowAndColumn(of: Panels, index: number): void {
   }
 }
 
+/** So many columns are multiplied with the whole matrix at once: adding panels' products up would take as long as they do. */
+const MANY = 256;
+
 /** The symmetric matrix times B [size, columns]; its strict upper triangle is taken from the lower one. */
 export async function symmetricProduct(gemm: Gemm, a: Panels, b: Float64Array, columns: number): Promise<Float64Array> {
+  if (columns >= MANY) {
+    const full = fullMatrix(a, new Float64Array(a.size).fill(1));
+    return gemm.multiply('nn', matrix(full, a.size, a.size), matrix(b, a.size, columns));
+  }
   const out = new Float64Array(a.size * columns);
   for (const [k, panel] of a.panels.entries()) {
     const start = k * PANEL;

@@ -1,6 +1,6 @@
 import { standardDeviation } from '@sonde/numerics';
 import type { Fitted, Learner, OpenLearner } from '../learner.ts';
-import { type Problem, type States, targetOf } from '../rows.ts';
+import { type Problem, permutedTargets, type States } from '../rows.ts';
 import { type Groups, rowsByGroup } from './folds.ts';
 import { NO_SCORES, type Scores, scorePairs } from './metrics.ts';
 import { pairsOf, type Score } from './pairs.ts';
@@ -133,6 +133,7 @@ async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner
   const truth = new Float64Array(held.length * leading);
   const guesses = new Float64Array(held.length * leading);
   const permuted = new RunningPearson(columns - leading);
+  const ofPermuted = new Float64Array(columns - leading);
   let place = 0;
   for (let start = 0; start < rows.length; start += PREDICTED_ROWS) {
     const some = rows.subarray(start, start + PREDICTED_ROWS);
@@ -144,7 +145,8 @@ async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner
       if (held[place] !== row) continue;
       guesses.set(own, place * leading);
       truth.set(problem.targets.subarray(row * leading, (row + 1) * leading), place * leading);
-      permuted.add((column) => targetOf(problem, row, leading + column), ofSome, r * columns + leading);
+      permutedTargets(problem, row, ofPermuted);
+      permuted.add(ofPermuted, ofSome, r * columns + leading);
       place++;
     }
   }

@@ -21,18 +21,20 @@ export class RunningPearson {
     this.#sums = [zeros(), zeros(), zeros(), zeros(), zeros()];
   }
 
-  /** @param targetOf the target of a column @param predicted [columns] of one row, from `at` on */
-  add(targetOf: (column: number) => number, predicted: Float64Array, at: number): void {
+  /** @param targets [columns] of one row @param predicted the same, from `at` on */
+  add(targets: Float64Array, predicted: Float64Array, at: number): void {
     const [firstX, firstY] = this.#first;
     const [sx, sy, sxx, syy, sxy] = this.#sums;
     for (let c = 0; c < this.#columns; c++) {
-      const [target, guess] = [targetOf(c), predicted[at + c]!];
+      const target = targets[c]!;
+      const guess = predicted[at + c]!;
       if (this.#n === 0) {
         firstX[c] = target;
         firstY[c] = guess;
         continue;
       }
-      const [x, y] = [target - firstX[c]!, guess - firstY[c]!];
+      const x = target - firstX[c]!;
+      const y = guess - firstY[c]!;
       sx[c] = sx[c]! + x;
       sy[c] = sy[c]! + y;
       sxx[c] = sxx[c]! + x * x;

@@ -26,6 +26,32 @@ describe('permuted labels', () => {
     expect(own.permuted!.distribution).not.toEqual(targets.permuted!.distribution);
     expect(own.folds.map(({ scores }) => scores)).toEqual(targets.folds.map(({ scores }) => scores));
   });
+  test('are fitted as targets of their own are, though most penalties need not be tried', async () => {
+    const permutations = 60;
+    const options = optionsFor(data, { permutations });
+    const { permuted } = await one(options);
+    const rows = Int32Array.from(data.values.keys());
+    const { permutedRows } = await import('../../src/evaluate/permutations.ts');
+    const targets = permutedRows(options.groups, rows, permutations, options.seed).map((sources, p) => ({
+      scenario: 'output',
+      name: `permuted-${p}`,
+      values: Float64Array.from(sources, (row) => data.values[row]!),
+    }));
+    const learner = { ...options.learner, extend: false } as typeof options.learner;
+    const [narrow, whole] = [
+      await one({ ...options, learner }),
+      await trainProbes({ ...options, learner, targets, permutations: 0 }),
+    ];
+    expect(permuted!.distribution.length).toBe(permutations);
+    const differ = whole.filter(
+      ({ foldMean }, p) => Math.abs(foldMean.value! - narrow.permuted!.distribution[p]!) > 1e-9,
+    );
+    expect(differ.length).toBeLessThan(permutations / 10);
+    const sorted = (values: Float64Array) => values.slice().sort();
+    const all = sorted(Float64Array.from(whole, ({ foldMean }) => foldMean.value!));
+    for (const [i, value] of sorted(narrow.permuted!.distribution).entries())
+      expect(Math.abs(value - all[i]!)).toBeLessThan(0.05);
+  });
   test('give no distribution where none is asked for', async () => {
     expect((await one(optionsFor(data))).permuted).toBeNull();
   });

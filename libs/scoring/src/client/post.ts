@@ -1,4 +1,4 @@
-import { UserError } from '@sonde/base';
+import { PassingFailure, UserError } from '@sonde/base';
 
 /** What a server answered. */
 export interface Answer {
@@ -9,7 +9,7 @@ export interface Answer {
 }
 
 /** A call that had no answer: the connection failed, or took too long. */
-export class NoAnswer extends Error {}
+export class NoAnswer extends PassingFailure {}
 
 /** Most bytes of an answer; more is no answer to a batch of texts. */
 const MOST_BYTES = 64 * 2 ** 20;

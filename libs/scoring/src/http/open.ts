@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { UserError } from '@sonde/base';
+import { isPassingStatus, PassingFailure, retryAfterSeconds, UserError } from '@sonde/base';
 import { CLOCK } from '../client/clock.ts';
-import { AskAgain, isPassing, persist, retryAfterOf } from '../client/persist.ts';
+import { persist } from '../client/persist.ts';
 import { post } from '../client/post.ts';
 import type { ScorerContext } from '../define-scorer.ts';
 import type { ScoreOutcome, Scorer } from '../scorer.ts';
@@ -52,8 +52,9 @@ export async function open(config: Config, { name, log, clock = CLOCK }: ScorerC
             }),
           );
         }
-        if (isPassing(answer.status)) {
-          throw new AskAgain(`it answers ${answer.status}`, retryAfterOf(answer, clock));
+        if (isPassingStatus(answer.status)) {
+          const wait = retryAfterSeconds(answer.retryAfter, clock.now());
+          throw new PassingFailure(`it answers ${answer.status}`, { wait });
         }
         const hint =
           answer.status === 401 || answer.status === 403 ? '`token:` names the variable with its token.' : undefined;

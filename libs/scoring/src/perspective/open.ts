@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { UserError } from '@sonde/base';
+import { retryAfterSeconds, UserError } from '@sonde/base';
 import { ATTRIBUTES } from '../attributes.ts';
 import { tokenBucket } from '../client/bucket.ts';
 import { CLOCK } from '../client/clock.ts';
-import { persist, retryAfterOf } from '../client/persist.ts';
+import { persist } from '../client/persist.ts';
 import { post } from '../client/post.ts';
 import type { ScorerContext } from '../define-scorer.ts';
 import type { ScoreOutcome, Scorer } from '../scorer.ts';
@@ -58,8 +58,8 @@ export async function open(config: Config, { name, log, clock = CLOCK }: ScorerC
       async () => {
         const key = await bucket.take();
         const answer = await post(`${url}?key=${encodeURIComponent(keys[key]!)}`, body, {}, timeout);
-        const wait = retryAfterOf(answer, clock);
-        if (answer.status === 429) bucket.pause(key, wait ?? 0);
+        const wait = retryAfterSeconds(answer.retryAfter, clock.now());
+        if (answer.status === 429) bucket.pause(key, (wait ?? 0) * 1000);
         const { outcome, response } = readPerspective(answer, attributes, keyInWords(key, keys.length), wait);
         refusals(outcome);
         return { ...outcome, answer: { request, response, time: new Date(clock.now()).toISOString() } };

@@ -1,5 +1,4 @@
-import { isRecord, type JsonObject, type JsonValue, UserError } from '@sonde/base';
-import { AskAgain, isPassing } from '../client/persist.ts';
+import { isPassingStatus, isRecord, type JsonObject, type JsonValue, PassingFailure, UserError } from '@sonde/base';
 import type { Answer } from '../client/post.ts';
 import type { MissingOutcome, ScoreOutcome } from '../scorer.ts';
 import { wellFormed } from '../well-formed.ts';
@@ -37,11 +36,11 @@ export interface Read {
 /**
  * Reads an answer.
  * @param key which key was used, in words
- * @throws AskAgain for what passes; UserError for a key that is refused, and for what no text is to blame for
+ * @throws PassingFailure for what passes; UserError for a key that is refused, and for what no text is to blame for
  */
 export function readPerspective(answer: Answer, attributes: readonly string[], key: string, wait?: number): Read {
   const { status } = answer;
-  if (isPassing(status)) throw new AskAgain(`it answers ${status}`, wait);
+  if (isPassingStatus(status)) throw new PassingFailure(`it answers ${status}`, { wait });
   const response = parse(answer);
   if (status === 200) return { outcome: scoresOf(response, attributes), response };
   const error = isRecord(response.error) ? response.error : {};
@@ -86,7 +85,7 @@ function parse({ status, body }: Answer): JsonObject {
   }
   const said = body.slice(0, 60).trim() || 'nothing';
   if (status !== 200) return { error: { message: `status ${status} (${said})` } };
-  throw new AskAgain(`its answer is not what it is to be (${said})`);
+  throw new PassingFailure(`its answer is not what it is to be (${said})`);
 }
 
 function scoresOf({ attributeScores }: JsonObject, attributes: readonly string[]): ScoreOutcome {

@@ -9,7 +9,7 @@ import {
   perplexity,
 } from '@sonde/engine';
 import type { CombineContext, InputArtifact, RunContext } from '@sonde/executor';
-import { CONTINUATIONS, concatStates, LOSSES, readRowParts, type StateRow, writeRows } from '@sonde/formats';
+import { CONTINUATIONS, concatStates, LOSSES, PROMPTS, readRowParts, type StateRow, writeRows } from '@sonde/formats';
 import { concatTableFiles } from '@sonde/tables';
 import { withCapture } from '../shared/model/captured.ts';
 import type { RowRange } from '../shared/model/division.ts';
@@ -31,7 +31,7 @@ interface Pairs {
 async function pairsOf(
   source: InputArtifact | undefined,
   prompts: readonly Prompt[],
-  { range, tokenize, log }: { range: RowRange | undefined; tokenize: boolean; log: RunContext['log'] },
+  { range, tokenize }: { range: RowRange | undefined; tokenize: boolean },
 ): Promise<Pairs> {
   if (source === undefined) {
     return {
@@ -56,26 +56,35 @@ async function pairsOf(
     }
   }
   const found: Pairs = { withContinuations: true, items: [], rows: [] };
-  let empty = 0;
   for (const prompt of prompts) {
     const continuations = byPrompt.get(prompt.id);
     if (continuations === undefined) throw new UserError('ids', `prompt ${prompt.id} has no continuations`);
     continuations.sort((a, b) => a.sample - b.sample);
     for (const { sample, continuation } of continuations.slice(...(range?.samples ?? []))) {
-      if ('text' in continuation && continuation.text === '') {
-        empty++;
-        continue;
-      }
+      if ('text' in continuation && continuation.text === '') continue;
       found.items.push({ prompt, sample, continuation });
       found.rows.push({ promptId: prompt.id, sample });
     }
   }
-  if (empty > 0)
-    log(
-      'warning',
-      `${empty} of ${empty + found.items.length} continuations have no text, so no state, and are left out`,
-    );
   return found;
+}
+
+/** Says how many continuations of the prompts are left out because there is nothing to read a state from. */
+async function sayWithoutText({ prompts, continuations, tokenize }: Config, log: RunContext['log']): Promise<void> {
+  if (continuations === undefined || tokenize !== true) return;
+  const wanted = new Set<string>();
+  for await (const rows of readRowParts(prompts.path, PROMPTS, { columns: ['prompt_id'] }))
+    for (const { prompt_id } of rows) wanted.add(prompt_id);
+  let [total, empty] = [0, 0];
+  for await (const rows of readRowParts(continuations.path, CONTINUATIONS, { columns: ['prompt_id', 'text'] })) {
+    for (const { prompt_id, text } of rows) {
+      if (!wanted.has(prompt_id)) continue;
+      total++;
+      if (text === '') empty++;
+    }
+  }
+  if (empty === 0) return;
+  log('warning', `${empty} of ${total} continuations have no text, so no state, and are left out`);
 }
 
 async function writeLosses(
@@ -102,8 +111,8 @@ export async function run(context: RunContext<Config, RowRange>): Promise<void> 
   const pairs = await pairsOf(config.continuations, prompts, {
     range: shard,
     tokenize: config.tokenize === true,
-    log: context.log,
   });
+  if (shard === undefined) await sayWithoutText(config, context.log);
   const interventions = await interventionsOf(config, model.config);
   // Where a prompt's continuations are divided, what is the prompt's own comes with the first of them alone.
   const withPrompts = (shard?.samples?.[0] ?? 0) === 0;
@@ -123,7 +132,8 @@ export async function run(context: RunContext<Config, RowRange>): Promise<void> 
 }
 
 /** Puts the shards one below the other. */
-export async function combine({ parts, output }: CombineContext<Config>): Promise<void> {
+export async function combine({ config, parts, output, log }: CombineContext<Config>): Promise<void> {
+  await sayWithoutText(config, log);
   await concatStates(
     parts.map((part) => part.states!),
     output('states'),

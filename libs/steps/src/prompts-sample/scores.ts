@@ -34,7 +34,7 @@ export function scoresOf(table: Table, name: string, log: RunContext['log']): Fl
     throw new UserError(
       'input',
       `the column ${name} of the source holds texts (${examples(found)}), not scores`,
-      CLASSES,
+      isOfForeignNumbers(found) ? 'Write numbers with a point and no unit: `0.5`, not `0,5` or `50%`.' : CLASSES,
     );
   }
   const values = floatColumn(table, name);
@@ -58,6 +58,13 @@ function isOfWords(found: Column): boolean {
   if (found.type !== 'string') return false;
   const present = found.values.filter((value) => value !== null && value.trim() !== '');
   return present.length > 0 && present.every((value) => Number.isNaN(Number(value)));
+}
+
+/** Whether a column holds numbers with a decimal comma or a unit. */
+function isOfForeignNumbers({ values }: Column): boolean {
+  return Array.from(values as ArrayLike<unknown>).every(
+    (value) => typeof value !== 'string' || /^\s*(?:-?[\d.]*,\d+|-?\d+(?:[.,]\d+)?\s*%)?\s*$/.test(value),
+  );
 }
 
 function examples(found: Column): string {
@@ -98,7 +105,7 @@ export function sayWhatIsNotRead(
       'warning',
       isOfWords(label)
         ? `the column ${name} of the source is kept, and is no score: it holds texts (${examples(label)}). ${probed}.`
-        : `the column ${name} of the source is kept, and is no score: scores are columns named \`score.<ATTRIBUTE>\`. Rename it with table/import: \`rename: { ${name}: score.LABEL }\`; or ${probed}.`,
+        : `the column ${name} of the source is kept, and is no score: scores are columns named \`score.<ATTRIBUTE>\`. Rename it with table/import: \`rename: { ${name}: ${SCORE_PREFIX}${name.toUpperCase().replace(/[^A-Z0-9_]/g, '_')} }\`; or ${probed}.`,
     );
   }
   const split = table.columns.find(({ name }) => SPLIT.test(name));

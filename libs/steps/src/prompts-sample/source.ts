@@ -51,6 +51,13 @@ function textColumn(table: Table, asked: string | undefined): string {
   throw new UserError(
     'input',
     'the source has no column of prompts that could be found by itself',
-    `Name it with \`text:\`. The columns are ${table.columns.map(({ name }) => name).join(', ')}.`,
+    isOfColumns(table)
+      ? 'Its rows lie in one object of columns, as `df.to_json(path)` of pandas writes them. Write `df.to_json(path, orient="records", lines=True)`.'
+      : `Name it with \`text:\`. The columns are ${table.columns.map(({ name }) => name).join(', ')}.`,
   );
+}
+
+/** Whether the table is one object that has a number for each row in every column. */
+function isOfColumns({ rowCount, columns }: Table): boolean {
+  return rowCount === 1 && columns.length > 1 && columns.every(({ name }) => /\.\d+$/.test(name));
 }

@@ -50,7 +50,7 @@ export function behaviorSection(
   if (rows.length === 0) return undefined;
   const k = distinctOf(tables, ({ k }) => k).join(', ');
   const differing = differencesOf(tables);
-  const notes = [...emptyNotes(tables), ...tables.flatMap(notesOf)];
+  const notes = [...unnamedNotes(tables), ...emptyNotes(tables), ...tables.flatMap(notesOf)];
   const scorers = distinctOf(tables, (row) => row.scorer);
   const text = textRows(tables);
   const curves = emtCurves(tables);
@@ -110,6 +110,16 @@ function twoScorersOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
       : `Prompts: ${prompt_scorer}; continuations: ${scorer ?? 'an unnamed scorer'}.`,
   );
   return pairs;
+}
+
+/** Whose groups of prompts rest on scores that nobody signed. */
+function unnamedNotes(tables: readonly ModelRows<SummaryRow>[]): string[] {
+  const divided = tables.flatMap(({ rows }) => rows.filter((row) => isEmt(row) && row.group !== 'all'));
+  return divided.some(({ scorer, prompt_scorer }) => scorer !== null && prompt_scorer == null)
+    ? [
+        'The prompts’ own scores come with their table, which does not say who gave them: they and the continuations’ may be on two scales.',
+      ]
+    : [];
 }
 
 /** What the numbers of a model do not cover. */

@@ -5,6 +5,7 @@ import type { ChangesSection, Comparison, ProbeChangesSection } from '@sonde/rep
 import { axisText } from '../shared/axes.ts';
 import { bootstrapMethod } from './behavior.ts';
 import type { Config } from './config.ts';
+import { NAMES_ONLY } from './numbers.ts';
 import { reasonText } from './rows.ts';
 
 /** What a row says of its setting. */
@@ -34,7 +35,7 @@ function labelsOf(rows: readonly OfSetting[]): { varying: readonly string[]; lab
   const varying = names.filter((name) => new Set(rows.map((row) => JSON.stringify(axesOf(row)[name]))).size > 1);
   const shown = varying.length > 0 ? varying : names;
   const word = (name: string, value: JsonValue | undefined): string =>
-    typeof value === 'number' ? `${name} ${value}` : shortName(axisText(value));
+    typeof value === 'number' ? `${name} ${String(value).replace('-', '−')}` : shortName(axisText(value));
   return { varying, labelOf: (row) => shown.map((name) => word(name, axesOf(row)[name])).join(', ') || row.comparison };
 }
 
@@ -67,7 +68,9 @@ export async function changesSection(config: Config, made: JsonObject): Promise<
     ...(interval && { interval }),
     comparisons: [...groupBy(rows, ({ comparison }) => comparison)].map(([name, own]): Comparison => {
       const { varying, labelOf } = labelsOf(own);
-      const axis = varying.find((each) => own.every((row) => typeof axesOf(row)[each] === 'number'));
+      const axis = varying.find(
+        (each) => !NAMES_ONLY.has(each) && own.every((row) => typeof axesOf(row)[each] === 'number'),
+      );
       const { labelOf: seriesOf } = labelsOf(
         own.map((row) => ({
           ...row,

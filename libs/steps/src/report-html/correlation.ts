@@ -16,6 +16,7 @@ export function correlationSection(rows: readonly Row[], config: JsonObject): Co
     models: most.units,
     notes: [...limitsOf(most, rows), ...spreadNotes(rows), ...promptNotes(rows)],
     unit: first.unit,
+    families: most.families,
     behavior: behaviorText(first.metric, wordingOf(rows.map(({ attribute }) => attribute))),
     coefficient: 'pearson',
     adjustment: `${first.multiplicity.replace('benjamini', 'Benjamini').replace('-hochberg', '–Hochberg').replace('-yekutieli', '–Yekutieli').replace('holm', 'Holm')} over ${rows.length} correlations`,
@@ -73,9 +74,16 @@ function limitsOf(most: Row, rows: readonly Row[]): string[] {
   const { unit, units, families, smallest_rank_p, detectable } = most;
   const firm = rows.filter(({ family_wise_p }) => family_wise_p !== null && family_wise_p < 0.05).length;
   const least = smallest_rank_p < 0.001 ? '' : ` The smallest p that ranks can have is ${smallest_rank_p.toFixed(3)}.`;
-  const blocks = families === null ? '' : `, ${families} families changing places as blocks`;
+  const related =
+    families === null || families >= units
+      ? [
+          `Nothing says which of the ${unit}s are related (\`family\`): they are taken as independent, and relatives are not.`,
+        ]
+      : [];
+  const blocks = families === null || families >= units ? '' : `, ${families} families changing places as blocks`;
   return [
     `With n = ${units} (values of ${unit}) a correlation must be ${detectable.toFixed(2)} to be found four times out of five.${least}`,
+    ...related,
     `Against the largest correlation of all that were tried (permutation of ${unit}s${blocks}), ${firm} of ${rows.length} have p below 0.05.`,
   ];
 }

@@ -11,8 +11,11 @@ export interface Naming {
   labelsOf(names: readonly string[]): Map<string, string>;
 }
 
-/** Names artifacts apart from one another: an axis of one value in all of them says nothing and is left out. */
-export function namingOf(sources: readonly InputArtifact[]): Naming {
+/**
+ * Names artifacts apart from one another: an axis of one value in all of them says nothing and is left out. `only` is the
+ * model where there is but one, which no axis needs to say.
+ */
+export function namingOf(sources: readonly InputArtifact[], only?: string): Naming {
   const values = new Map<string, Set<string>>();
   for (const { axes } of sources) {
     for (const [axis, value] of Object.entries(axes)) {
@@ -24,11 +27,13 @@ export function namingOf(sources: readonly InputArtifact[]): Naming {
   const models = new Map<string, string | undefined>();
   return {
     nameOf({ axes }, drawn) {
-      const others = (varying.length === 0 && axes.model === undefined ? Object.keys(axes) : varying)
+      const others = (
+        varying.length === 0 && axes.model === undefined && only === undefined ? Object.keys(axes) : varying
+      )
         .filter((axis) => axis !== 'model' && axis !== drawn && axes[axis] !== undefined)
         .sort()
         .map((axis) => `${axis} ${axisText(axes[axis])}`);
-      const model = axes.model === undefined ? [] : [axisText(axes.model)];
+      const model = axes.model !== undefined ? [axisText(axes.model)] : only !== undefined ? [only] : [];
       const name = [...model, ...others].join(', ') || 'model';
       models.set(name, model[0]);
       shortOf.set(name, [...model.map(shortLabel), ...others].join(', ') || 'model');

@@ -10,7 +10,7 @@ export interface NumberAxis {
 }
 
 /** Axes that number settings without an order. */
-const NAMES_ONLY: ReadonlySet<string> = new Set(['seed', 'template']);
+export const NAMES_ONLY: ReadonlySet<string> = new Set(['seed', 'template']);
 
 /** `step-100`, `step1000-tokens4B`: a training step, whatever else the name counts. */
 const STEP = /step[-_ ]?(\d+)/i;

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
 import type { Ancestor, InputArtifact } from '@sonde/executor';
 import type { ProvenanceRow, ReportModel } from '@sonde/report';
+import { axisText } from '../shared/axes.ts';
 import { axesOfAncestors, depthsOf } from './lineage.ts';
 
 // Of its ancestors the report says only what their fingerprints say: when, how fast and by what else each was computed
@@ -69,6 +70,13 @@ export function modeOf(ancestors: readonly Ancestor[]): 'default' | 'paper' | 'm
     ancestors.map((ancestor) => configOf(ancestor).mode).filter((mode) => mode === 'default' || mode === 'paper'),
   );
   return modes.size === 2 ? 'mixed' : modes.has('paper') ? 'paper' : 'default';
+}
+
+/** The model that all the results are of, where there is but one. */
+export function onlyModel(ancestors: readonly Ancestor[]): string | undefined {
+  const models = ancestors.map((ancestor) => configOf(ancestor).model).filter((model) => model !== undefined);
+  const [first, ...others] = new Set(models.map((model) => axisText(model)));
+  return others.length === 0 ? first : undefined;
 }
 
 /** The config of the first ancestor of a kind: where the report states how intervals and folds were made. */

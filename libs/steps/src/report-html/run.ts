@@ -17,7 +17,7 @@ import { correlationSection } from './correlation.ts';
 import { exampleSection } from './examples.ts';
 import { probeSection } from './internals.ts';
 import { namingOf } from './labels.ts';
-import { configOfKind, modeOf, provenanceRows, runFacts, softwareOf } from './provenance.ts';
+import { configOfKind, modeOf, onlyModel, provenanceRows, runFacts, softwareOf } from './provenance.ts';
 import { readCollected } from './rows.ts';
 
 /** A model has a layer more than it has blocks. */
@@ -32,6 +32,7 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     [config.summaries, config.probes, config.bypassed, config.continuations, config.scores].flatMap(
       (sources) => sources ?? [],
     ),
+    onlyModel(ancestors),
   );
   const drawn = interventionAxis((config.bypassed ?? []).map((source) => ({ source })));
   const [summaries, probes, bypassed, continuations, scores] = await Promise.all([

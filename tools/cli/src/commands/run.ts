@@ -194,7 +194,10 @@ export async function run(file: string, steps: readonly string[], options: RunCo
   const handle = await runPipeline(graph, {
     ...storeOptions(options, steps),
     ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
-    away: { lightHere: options.here !== 'none', onInterrupt: interruption.mode },
+    away: {
+      ...(options.here === undefined ? {} : { lightHere: options.here !== 'none' }),
+      onInterrupt: interruption.mode,
+    },
     keepGoing: options.keepGoing === true,
     allowCode: consents(graph, options.allowCode),
     signal: stop.signal,

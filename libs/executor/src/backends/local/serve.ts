@@ -91,9 +91,11 @@ async function perform(
 ): Promise<void> {
   const step = await implementation(job.kind);
   const output = (name: string): string => join(job.out, name);
+  const log = (level: 'info' | 'warning', message: string): void =>
+    tell({ type: 'log', level: level === 'warning' ? level : 'info', message: String(message) });
   if (job.type === 'combine') {
     if (step.combine === undefined) throw new Error(`\`${job.kind}\` divides its work but has no \`combine\`.`);
-    await step.combine({ config: job.config, parts: job.parts, output });
+    await step.combine({ config: job.config, parts: job.parts, output, log });
     keep(job.out, kept);
     return;
   }
@@ -106,8 +108,7 @@ async function perform(
     scratch,
     output,
     progress: progress.report,
-    log: (level, message) =>
-      tell({ type: 'log', level: level === 'warning' ? level : 'info', message: String(message) }),
+    log,
     signal,
     ...(memory === undefined ? {} : { memory }),
     ...(pipeline === undefined ? {} : { pipeline }),

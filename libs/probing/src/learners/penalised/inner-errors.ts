@@ -11,10 +11,46 @@ export interface InnerErrors {
   readonly rows: number;
 }
 
-/**
- * Inner errors of every penalty and target column. A training set that several outer splits share is factorised once;
- * inner splits without a test row or with fewer than two training rows say nothing and are passed over.
- */
+/** A training set, and the cells that each outer split that uses it tests on. */
+interface Use {
+  readonly train: readonly number[];
+  readonly tests: { readonly outer: number; readonly cells: readonly number[] }[];
+}
+
+/** Training sets that outer splits share come once; inner splits without a test row or with fewer than two training rows say nothing and are passed over. */
+function usesOf(problem: Problem, splits: readonly OuterSplit[]): { uses: Use[]; rows: number[] } {
+  const rows = splits.map(() => 0);
+  const uses = new Map<string, Use>();
+  for (const [outer, split] of splits.entries()) {
+    for (const { train, test } of split.inner) {
+      if (rowsIn(problem, train) < 2 || rowsIn(problem, test) === 0) continue;
+      rows[outer] = rows[outer]! + rowsIn(problem, test);
+      const key = [...train].sort((a, b) => a - b).join();
+      const use = uses.get(key) ?? { train, tests: [] };
+      use.tests.push({ outer, cells: test });
+      uses.set(key, use);
+    }
+  }
+  return { uses: [...uses.values()], rows };
+}
+
+/** Adds a fit's errors on the cells of each test to those of its outer split; a test that several share is computed once. */
+async function addErrors(
+  solver: PenalisedSolver,
+  maps: LinearMaps | null,
+  tests: Use['tests'],
+  into: (outer: number, errors: Float64Array | null) => void,
+): Promise<void> {
+  const known = new Map<string, Float64Array | null>();
+  for (const { outer, cells } of tests) {
+    const key = cells.join();
+    const errors = known.get(key) ?? (maps === null ? null : await solver.errors(maps, cells));
+    known.set(key, errors);
+    into(outer, errors);
+  }
+}
+
+/** Inner errors of every penalty and target column. A training set that several outer splits share is factorised once. */
 export async function innerErrors(
   solver: PenalisedSolver,
   problem: Problem,
@@ -22,35 +58,68 @@ export async function innerErrors(
   penalties: readonly number[],
   columns: readonly number[],
 ): Promise<InnerErrors[]> {
-  const results = splits.map(() => ({
-    errors: penalties.map(() => new Float64Array(columns.length)),
-    rows: 0,
-  }));
-  const uses = new Map<string, { train: readonly number[]; tests: { outer: number; cells: readonly number[] }[] }>();
-  for (const [outer, split] of splits.entries()) {
-    for (const { train, test } of split.inner) {
-      if (rowsIn(problem, train) < 2 || rowsIn(problem, test) === 0) continue;
-      results[outer]!.rows += rowsIn(problem, test);
-      const key = [...train].sort((a, b) => a - b).join();
-      const use = uses.get(key) ?? { train, tests: [] };
-      use.tests.push({ outer, cells: test });
-      uses.set(key, use);
-    }
-  }
-  for (const { train, tests } of uses.values()) {
+  const { uses, rows } = usesOf(problem, splits);
+  const results = rows.map((of) => ({ errors: penalties.map(() => new Float64Array(columns.length)), rows: of }));
+  for (const { train, tests } of uses) {
     const set = await solver.trainingSet(train);
     const together = await set.fitAll?.(penalties, columns);
     for (const [p, penalty] of penalties.entries()) {
       const maps = together ? together[p]! : await set.fit(penalty, columns);
-      const known = new Map<string, Float64Array | null>();
-      for (const { outer, cells } of tests) {
-        const key = cells.join();
-        const errors = known.get(key) ?? (maps === null ? null : await solver.errors(maps, cells));
-        known.set(key, errors);
+      await addErrors(solver, maps, tests, (outer, errors) => {
         const sums = results[outer]!.errors[p]!;
         for (let t = 0; t < sums.length; t++) sums[t] = sums[t]! + (errors?.[t] ?? Number.POSITIVE_INFINITY);
-      }
+      });
     }
+  }
+  return results;
+}
+
+/** So many rises in a row, from a penalty to the next smaller one, end a column's search. */
+const RISES = 2;
+/** A rise of less than this share is rounding. */
+const LEVEL = 1e-12;
+
+/**
+ * The same from the largest penalty down, for each column until its errors have risen twice in a row in every split:
+ * smaller penalties are Infinity then. Targets without signal, as permuted ones are, have their least error at or near
+ * the top, so that most of the fits need not be made.
+ */
+export async function descendingErrors(
+  solver: PenalisedSolver,
+  problem: Problem,
+  splits: readonly OuterSplit[],
+  penalties: readonly number[],
+  columns: readonly number[],
+): Promise<InnerErrors[]> {
+  const { uses, rows } = usesOf(problem, splits);
+  const none = () => new Float64Array(columns.length).fill(Number.POSITIVE_INFINITY);
+  const results = rows.map((of) => ({ errors: penalties.map(none), rows: of }));
+  const best = splits.map(none);
+  const rises = splits.map(() => new Uint8Array(columns.length));
+  let active = [...columns.keys()];
+  const descending = [...penalties.keys()].sort((a, b) => penalties[b]! - penalties[a]!);
+  for (const p of descending) {
+    if (active.length === 0) break;
+    for (const { errors } of results) for (const place of active) errors[p]![place] = 0;
+    const wanted = active.map((place) => columns[place]!);
+    for (const { train, tests } of uses) {
+      const maps = await (await solver.trainingSet(train)).fit(penalties[p]!, wanted);
+      await addErrors(solver, maps, tests, (outer, errors) => {
+        const sums = results[outer]!.errors[p]!;
+        for (const [t, place] of active.entries()) sums[place]! += errors?.[t] ?? Number.POSITIVE_INFINITY;
+      });
+    }
+    active = active.filter((place) => {
+      let falls = false;
+      for (const outer of splits.keys()) {
+        const error = results[outer]!.errors[p]![place]!;
+        const least = best[outer]![place]!;
+        rises[outer]![place] = error > least * (1 + LEVEL) ? rises[outer]![place]! + 1 : 0;
+        best[outer]![place] = Math.min(least, error);
+        if (results[outer]!.rows > 0 && rises[outer]![place]! < RISES) falls = true;
+      }
+      return falls;
+    });
   }
   return results;
 }

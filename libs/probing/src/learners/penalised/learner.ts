@@ -3,7 +3,7 @@ import { requireInteger } from '@sonde/numerics';
 import type { Fitted, OuterSplit } from '../../learner.ts';
 import { type Problem, rowsIn } from '../../rows.ts';
 import type { LinearMaps } from '../linear.ts';
-import { fitColumns, type InnerErrors, innerErrors, leastError, singular } from './inner-errors.ts';
+import { descendingErrors, fitColumns, type InnerErrors, innerErrors, leastError, singular } from './inner-errors.ts';
 import type { PenalisedSolver } from './solver.ts';
 
 export interface PenaltyOptions {
@@ -37,8 +37,11 @@ export async function openPenalised(
   solver: PenalisedSolver,
   options: PenaltyOptions,
 ): Promise<{ fit(split: number, columns: readonly number[]): Promise<PenalisedProbe | null> }> {
-  const columns = [...new Set(problem.tunedOn.flat())].sort((a, b) => a - b);
-  const placeOf = new Map(columns.map((column, place) => [column, place]));
+  const tuned = [...new Set(problem.tunedOn.flat())].sort((a, b) => a - b);
+  const columns = tuned.filter((column) => column < problem.leading);
+  /** Permuted targets that choose a penalty of their own. */
+  const permuted = tuned.filter((column) => column >= problem.leading);
+  const placeOf = new Map([...columns.entries(), ...permuted.entries()].map(([place, column]) => [column, place]));
   const given = options.penalties;
   const single = given.length === 1;
 
@@ -73,13 +76,18 @@ export async function openPenalised(
   }
 
   const { penalties } = found;
+  const ofPermuted: Search = {
+    penalties,
+    inner: single || permuted.length === 0 ? [] : await descendingErrors(solver, problem, splits, penalties, permuted),
+  };
+  const searchOf = (column: number): Search => (problem.tunedOn[column]![0]! < problem.leading ? found : ofPermuted);
   return {
     async fit(split, wanted) {
       if (!fitted(split, found)) return null;
-      const chosen = wanted.map((column) => penalties[single ? 0 : choose(found, split, column)]!);
+      const chosen = wanted.map((column) => penalties[single ? 0 : choose(searchOf(column), split, column)]!);
       const maps = await fitColumns(await solver.trainingSet(splits[split]!.train), wanted, chosen);
       const atEdge = wanted.map(
-        (column, t) => !single && stillFalls(found, chosen[t]!, errorOf(found.inner[split]!, column)),
+        (column, t) => !single && stillFalls(found, chosen[t]!, errorOf(searchOf(column).inner[split]!, column)),
       );
       return { columns: wanted, penalties: chosen, atEdge, maps };
     },

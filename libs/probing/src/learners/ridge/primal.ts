@@ -68,21 +68,23 @@ export async function primalSolver(gemm: Gemm, problem: Problem, scale: boolean)
       const moments = sum(cells);
       const width = maps.columns.length;
       const gw = await symmetricProduct(gemm, moments.xx, maps.weights, width);
+      const [wgw, wxy, wx] = [new Float64Array(width), new Float64Array(width), new Float64Array(width)];
+      // Row by row, so that memory is read in its order: there may be thousands of columns.
+      for (let j = 0, at = 0; j < d; j++) {
+        const x = moments.x[j]!;
+        for (let t = 0; t < width; t++, at++) {
+          const w = maps.weights[at]!;
+          wgw[t] = wgw[t]! + w * gw[at]!;
+          wxy[t] = wxy[t]! + w * moments.xy[j * columns + maps.columns[t]!]!;
+          wx[t] = wx[t]! + w * x;
+        }
+      }
       const errors = new Float64Array(width);
       for (let t = 0; t < width; t++) {
         const column = maps.columns[t]!;
         const b = maps.intercepts[t]!;
-        let wgw = 0;
-        let wxy = 0;
-        let wx = 0;
-        for (let j = 0; j < d; j++) {
-          const w = maps.weights[j * width + t]!;
-          wgw += w * gw[j * width + t]!;
-          wxy += w * moments.xy[j * columns + column]!;
-          wx += w * moments.x[j]!;
-        }
         const targetPart = moments.yy[column]! - 2 * b * moments.y[column]! + moments.n * b * b;
-        errors[t] = Math.max(0, targetPart - 2 * wxy + 2 * b * wx + wgw);
+        errors[t] = Math.max(0, targetPart - 2 * wxy[t]! + 2 * b * wx[t]! + wgw[t]!);
       }
       return errors;
     },

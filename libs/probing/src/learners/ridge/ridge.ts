@@ -13,12 +13,14 @@ export function interceptsOf(
   targetMean: Float64Array,
 ): Float64Array {
   const width = wanted.length;
-  return Float64Array.from(wanted, (column, t) => {
-    if (isConstant(problem, cells, column)) return firstTarget(problem, cells, column);
-    let mapped = 0;
-    for (let j = 0; j < mean.length; j++) mapped += mean[j]! * weights[j * width + t]!;
-    return targetMean[column]! - mapped;
-  });
+  const mapped = new Float64Array(width);
+  for (let j = 0, at = 0; j < mean.length; j++) {
+    const m = mean[j]!;
+    for (let t = 0; t < width; t++, at++) mapped[t] = mapped[t]! + m * weights[at]!;
+  }
+  return Float64Array.from(wanted, (column, t) =>
+    isConstant(problem, cells, column) ? firstTarget(problem, cells, column) : targetMean[column]! - mapped[t]!,
+  );
 }
 
 function firstTarget(problem: Problem, cells: readonly number[], column: number): number {

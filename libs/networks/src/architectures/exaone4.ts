@@ -1,0 +1,44 @@
+import type { Fields } from '@sonde/checkpoints';
+import { readRotary } from '../rotary.ts';
+import { gatedMlp, postNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes, readSliding } from './read-sizes.ts';
+
+/**
+ * EXAONE 4 (`Exaone4ForCausalLM`): norms as in OLMo 2, but of each query and key head; where there is a sliding window,
+ * the layers without it have no positions. LG AI Research, arXiv 2507.11407.
+ */
+export function describeExaone4(config: Fields): LanguageModel {
+  const window = config.optionalCount('sliding_window', 4096);
+  const sizes = readSizes(config, { window });
+  const sliding = readSliding(config, sizes.layers, byPattern(config, window));
+  const epsilon = config.positive('rms_norm_eps', 1e-5);
+  const mlp = readGatedMlp(config, sizes);
+  const norm = readRmsNorm(config, sizes, 1e-5);
+  return languageModel({
+    sizes,
+    rotary: [readRotary(config, sizes)],
+    ...tokenTables(config, sizes),
+    block: (parts, layer, hidden) =>
+      postNormBlock(parts, layer, hidden, norm, {
+        attention: (name, x) =>
+          selfAttention(parts, sizes, layer, name, x, {
+            bias: false,
+            outputBias: false,
+            norm: (at, y, heads) => parts.rmsNorm(at, parts.splitHeads(y, heads), sizes.headSize, { epsilon }),
+            sliding: window !== null && sliding(layer),
+            rotary: window === null || sliding(layer) ? 0 : null,
+          }),
+        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
+      }),
+    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+  });
+}
+
+/** Every so many layers one has no window, where `layer_types` does not say which. */
+function byPattern(config: Fields, window: number | null): (layer: number) => boolean {
+  const listed = (config.value('layer_types') ?? null) !== null;
+  if (window === null || listed) return () => false;
+  const every = config.count('sliding_window_pattern', 4);
+  return (layer) => (layer + 1) % every !== 0;
+}

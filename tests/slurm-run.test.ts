@@ -1,0 +1,269 @@
+// A run whose work is done by jobs of a real Slurm, with faults of every kind at random instants.
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasSlurm, type Slurm, startSlurm } from './slurm.ts';
+import { type Running, type RunSummary, root, runPipeline, startSonde, type TaskEvent } from './sonde.ts';
+
+const TASKS = 16;
+/** More for a long try: SONDE_SLURM_ROUNDS=100. */
+const ROUNDS = Number(process.env.SONDE_SLURM_ROUNDS ?? 3);
+const SEED = Number(process.env.SONDE_SLURM_SEED ?? 1);
+
+let slurm: Slurm;
+const before = { PATH: process.env.PATH, SLURM_CONF: process.env.SLURM_CONF };
+
+/** A folder with a pipeline whose every task says in `said` when it begins and ends. */
+async function experiment(name: string, profile = 'probe: false\nworkers: { most: 3, idle: 3s }\n'): Promise<string> {
+  const folder = path.join(slurm.folder, name);
+  await mkdir(path.join(folder, 'node_modules'), { recursive: true });
+  await symlink(root, path.join(folder, 'node_modules', 'sonde'), 'junction');
+  await writeFile(path.join(folder, 'slurm.yaml'), profile);
+  await writeFile(path.join(folder, 'said'), '');
+  await writeFile(
+    path.join(folder, 'kinds.mjs'),
+    `import { appendFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { defineStep, schema } from 'sonde';
+const say = (word, n) =>
+  appendFileSync(${JSON.stringify(path.join(folder, 'said'))}, [word, n, Date.now(), process.env.SLURM_JOB_ID].join(' ') + '\\n');
+export const slow = defineStep({
+  kind: 'test/slow', revision: 1, summary: 'Takes its time.',
+  config: schema.object({ n: schema.integer() }),
+  outputs: { number: { type: 'json', description: 'n.' } },
+  load: async () => ({
+    run: async ({ config, output }) => {
+      say('begin', config.n);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await writeFile(output('number'), JSON.stringify(config.n));
+      say('end', config.n);
+    },
+  }),
+});
+export const sum = defineStep({
+  kind: 'test/sum', revision: 1, summary: 'Adds.',
+  config: schema.object({ numbers: schema.artifacts('json') }),
+  outputs: { sum: { type: 'json', description: 'The sum.' } },
+  load: async () => ({
+    run: async ({ config, output }) => {
+      const numbers = await Promise.all(config.numbers.map(async ({ path }) => JSON.parse(await readFile(path, 'utf8'))));
+      await writeFile(output('sum'), JSON.stringify(numbers.reduce((a, b) => a + b, 0)));
+    },
+  }),
+});
+`,
+  );
+  await writeFile(
+    path.join(folder, 'p.yaml'),
+    `sonde: 1
+name: p
+modules: [./kinds.mjs]
+steps:
+  slow:
+    uses: test/slow
+    matrix: { n: [${Array.from({ length: TASKS }, (_, n) => n + 1).join(', ')}] }
+    with: { n: "\${{ matrix.n }}" }
+    retries: 5
+  sum:
+    uses: test/sum
+    with: { numbers: "\${{ steps.slow.outputs.number }}" }
+outputs:
+  sum: \${{ steps.sum.outputs.sum }}
+`,
+  );
+  return folder;
+}
+
+const RUN = ['p.yaml', '--allow-code', '--executor', 'slurm', '--here', 'none'];
+
+function start(folder: string): Running {
+  return startSonde(folder, ['run', ...RUN, '--json']);
+}
+
+async function finish(folder: string): Promise<RunSummary> {
+  return runPipeline(folder, RUN[0]!, ...RUN.slice(1));
+}
+
+/** What has been computed: the result is right, no task was at work in two places at once, and none is missing. */
+async function hold(folder: string): Promise<void> {
+  expect(JSON.parse(await readFile(path.join(folder, 'results', 'p', 'sum.json'), 'utf8'))).toBe(
+    (TASKS * (TASKS + 1)) / 2,
+  );
+  const said = (await readFile(path.join(folder, 'said'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '));
+  for (let n = 1; n <= TASKS; n++) {
+    const words = said.filter(([, of]) => Number(of) === n).map(([word]) => word);
+    // One that was lost half way has begun and not ended.
+    expect(
+      words.filter((word) => word === 'end'),
+      `task ${n}: ${words.join(' ')}`,
+    ).toHaveLength(1);
+    expect(words.at(-1)).toBe('end');
+  }
+  const again = await finish(folder);
+  expect(again.counts).toMatchObject({ ran: 0, failed: 0 });
+}
+
+async function untilNoJob(): Promise<void> {
+  await slurm.untilQueue(
+    '%T',
+    (states) => !states.some((state) => /PENDING|RUNNING|COMPLETING|CONFIGURING/.test(state)),
+  );
+  expect(slurm.jobProcesses()).toEqual([]);
+}
+
+async function runningJobs(): Promise<readonly string[]> {
+  return (await slurm.ask('squeue', '-h', '-r', '-t', 'RUNNING', '-o', '%i')).split('\n').filter(Boolean);
+}
+
+describe.skipIf(!hasSlurm)('sonde run --executor slurm (skipped where Slurm is not installed)', () => {
+  beforeAll(async () => {
+    slurm = await startSlurm();
+    Object.assign(process.env, slurm.env);
+  });
+  afterAll(async () => {
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    await slurm?.stop();
+  });
+
+  it('has the work done by jobs, which end by themselves', async () => {
+    const folder = await experiment('plain');
+    const ran = await finish(folder);
+    expect(ran.status, ran.stderr).toBe(0);
+    const jobs = (await readFile(path.join(folder, 'said'), 'utf8')).match(/\d+$/gm);
+    expect(new Set(jobs).size).toBeGreaterThan(0);
+    await untilNoJob();
+    await hold(folder);
+    // One array for what is ready at first; one more for the sum if no worker is left by then.
+    expect((await slurm.calls('sbatch')).length).toBeLessThanOrEqual(2);
+  });
+
+  it('looks first whether nodes see the store', async () => {
+    const folder = await experiment('probed', 'workers: { most: 2, idle: 3s }\n');
+    const ran = await finish(folder);
+    expect(ran.status, ran.stderr).toBe(0);
+    expect(ran.stderr).toContain('A small job looks first whether compute nodes see the store.');
+    await hold(folder);
+    await untilNoJob();
+  });
+
+  it.each([
+    ['a typo in the profile', 'partion: main\n', 'slurm.yaml:1:1: error SND104', 'did you mean `partition`?'],
+    [
+      'a partition that is none',
+      'partition: nope\nprobe: false\n',
+      'Invalid partition name specified',
+      '--partition=nope',
+    ],
+  ])('says what is wrong: %s', async (name, profile, ...words) => {
+    const folder = await experiment(name.replaceAll(' ', '-'), profile);
+    const ran = await finish(folder);
+    expect(ran.status).toBeGreaterThan(0);
+    for (const word of words) expect(ran.stdout + ran.stderr).toContain(word);
+    await untilNoJob();
+  });
+
+  it('cancels its jobs when it is interrupted, where it is told to', async () => {
+    const folder = await experiment('cancelled');
+    const run = startSonde(folder, ['run', ...RUN, '--json', '--on-interrupt', 'cancel']);
+    await run.until(({ event }: TaskEvent) => event === 'task.started');
+    run.child.kill('SIGINT');
+    expect((await run.ended).status).toBe(130);
+    await untilNoJob();
+  });
+
+  it('is taken up again by the same command when it was killed: nothing is lost, nothing done twice', async () => {
+    const folder = await experiment('killed');
+    const run = start(folder);
+    await run.until(({ event }: TaskEvent) => event === 'task.started');
+    run.child.kill('SIGKILL');
+    await run.ended;
+    const ran = await finish(folder);
+    expect(ran.status, ran.stderr).toBe(0);
+    await hold(folder);
+    await untilNoJob();
+  });
+
+  const random = generator(SEED);
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
+  const FAULTS: Readonly<Record<string, (run: { now: Running; folder: string }) => Promise<void>>> = {
+    async kill(run) {
+      run.now.child.kill('SIGKILL');
+      await run.now.ended;
+      run.now = start(run.folder);
+    },
+    async requeue() {
+      const job = pick([...(await runningJobs()), '']);
+      if (job === '') return;
+      await slurm.ask('scontrol', 'requeue', job).catch(() => '');
+      await slurm.ask('scontrol', 'update', `JobId=${job}`, 'StartTime=now').catch(() => '');
+    },
+    async cancel() {
+      const job = pick([...(await runningJobs()), '']);
+      if (job !== '') await slurm.ask('scancel', job).catch(() => '');
+    },
+    async slay() {
+      const process_ = pick([...slurm.jobProcesses(), 0]);
+      if (process_ > 0) tryKill(process_);
+    },
+    async node() {
+      const name = pick(['n1', 'n2']);
+      await slurm.killNode(name);
+      await slurm.ask('scontrol', 'update', `NodeName=${name}`, 'State=DOWN', 'Reason=test');
+      await slurm.startNode(name);
+    },
+    async outage() {
+      await slurm.stopController();
+      await wait(random() * 3000);
+      await slurm.startController();
+    },
+  };
+
+  it.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))(
+    'stands faults at random instants: round %i',
+    async (round) => {
+      const folder = await experiment(`round-${round}`);
+      const run = { now: start(folder), folder };
+      const done: string[] = [];
+      for (let at = 0; at < 3; at++) {
+        const fault = pick(Object.keys(FAULTS));
+        await Promise.race([wait(random() * 5000), run.now.ended]);
+        done.push(fault);
+        await FAULTS[fault]!(run);
+      }
+      const { status, stderr } = await run.now.ended;
+      if (ROUNDS > 3) console.log(`round ${round}: ${done.join(', ')}`);
+      expect(status, `${done.join(', ')}\n${stderr}`).toBe(0);
+      await hold(folder);
+      // Slurm starts what it has queued again after two minutes; here at once.
+      const waiting = (await slurm.ask('squeue', '-h', '-r', '-t', 'PENDING', '-o', '%i')).split('\n').filter(Boolean);
+      for (const job of waiting) await slurm.ask('scontrol', 'update', `JobId=${job}`, 'StartTime=now').catch(() => '');
+      await untilNoJob();
+    },
+  );
+});
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** mulberry32: the same instants for the same seed. */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

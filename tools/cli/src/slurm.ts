@@ -1,0 +1,169 @@
+import path from 'node:path';
+import { UserError } from '@sonde/base';
+import { type Demand, type Launcher, readShape, type WorkerShape } from '@sonde/executor';
+import { renderDiagnostic } from '@sonde/pipeline';
+import {
+  type Cluster,
+  findProfile,
+  openCluster,
+  type Profile,
+  plainProfile,
+  readProfile,
+  type Shape,
+  type Wanted,
+} from '@sonde/slurm';
+import type { Store } from '@sonde/store';
+import { packageRoot } from './package.ts';
+import { settingsFile } from './remotes.ts';
+
+/** A worker on the CPU is sent for so many orders that each of its places can have. */
+const ORDERS_A_PLACE = 4;
+
+/**
+ * The profile that says how jobs are asked for: `--profile`, else `slurm.yaml` beside the pipeline, else that of the
+ * user's settings. A cluster that needs nothing said needs none.
+ *
+ * @throws UserError where it is not valid, each problem with its place
+ */
+export async function slurmProfile(pipeline: string, named: string | undefined): Promise<Profile> {
+  const file = findProfile({
+    named,
+    besidePipeline: path.dirname(pipeline),
+    settingsFolder: path.dirname(settingsFile()),
+  });
+  if (file === undefined) return plainProfile();
+  const read = await readProfile(file);
+  if (read.ok) return read.profile;
+  const told = read.diagnostics.map((one) => renderDiagnostic(one, { cwd: process.cwd() })).join('\n');
+  throw new UserError('usage', `the Slurm profile is not valid\n${told}`);
+}
+
+export interface SlurmLauncherOptions {
+  readonly profile: Profile;
+  /** The absolute path of the pipeline file: with the store it names the jobs. */
+  readonly pipeline: string;
+  readonly store: Store;
+  /** In the store: for the logs of jobs. */
+  readonly folder: string;
+  /** More options of `sonde work`: `--module FILE`, `--allow-code`, `--offline`. */
+  readonly workerOptions: readonly string[];
+}
+
+export interface SlurmLauncher extends Launcher {
+  /** The run is over: takes workers back that have not started, where the store has no work for them. */
+  end(): Promise<void>;
+}
+
+/** Starts workers as jobs of Slurm, as many as there is work for. */
+export function slurmLauncher(options: SlurmLauncherOptions): SlurmLauncher {
+  const { profile, store, folder, pipeline } = options;
+  const cluster = openCluster({
+    profile,
+    scope: `${store.dir}\n${pipeline}`,
+    folder,
+    cwd: process.cwd(),
+    command: (shape) => workerCommand(options, shape),
+  });
+  let probing: Probing | undefined;
+  let asked = false;
+
+  return {
+    async want(demand) {
+      const wanted = workersFor(demand, profile);
+      if (wanted.length === 0) return [];
+      asked = true;
+      if (profile.probe) {
+        probing ??= probe(cluster, wanted);
+        if (probing.error !== undefined) throw probing.error;
+        if (!probing.done) return ['A small job looks first whether compute nodes see the store.'];
+      }
+      const ensured = await cluster.ensure(wanted);
+      const workers = await cluster.workers();
+      return [
+        ...ensured.flatMap(({ later }) => (later === undefined ? [] : [`Workers come later: ${later}.`])),
+        ...workers.flatMap((one) => (one.state === 'ended' && one.end !== 'completed' ? [`Slurm: ${one.words}.`] : [])),
+      ];
+    },
+    cancel: () => cluster.cancel(),
+
+    async end() {
+      if (!asked) return;
+      const shapes = await store.spool.shapes();
+      for (const shape of shapes) if ((await store.spool.list(shape)).length > 0) return;
+      // Who cannot be told now finds nothing to do, and ends by itself.
+      const queued = (await cluster.workers()).filter(({ state }) => state === 'queued');
+      if (queued.length > 0) await cluster.cancel(queued.map(({ id }) => id)).catch(() => undefined);
+    },
+  };
+}
+
+interface Probing {
+  done: boolean;
+  error?: unknown;
+}
+
+/** Waits for its turn in the queue: meanwhile the run goes on with what it does itself. */
+function probe(cluster: Cluster, wanted: readonly Wanted[]): Probing {
+  const probing: Probing = { done: false };
+  cluster.probe(wanted.map(({ shape }) => shape)).then(
+    () => {
+      probing.done = true;
+    },
+    (error: unknown) => {
+      probing.error = error;
+    },
+  );
+  return probing;
+}
+
+/** How many workers of which shape there is work for; what the profile allows is dealt out in turn. */
+export function workersFor(demand: readonly Demand[], profile: Profile): readonly Wanted[] {
+  const needs = demand.map(({ name, shape, orders }) => {
+    const places = placesOf(shape, profile);
+    const useful = shape.gpus > 0 ? orders : Math.ceil(orders / (places * ORDERS_A_PLACE));
+    return { shape: requestOf(name, shape, places), useful, workers: 0 };
+  });
+  let left = profile.workers.most;
+  let open = needs.filter(({ useful }) => useful > 0);
+  while (left > 0 && open.length > 0) {
+    for (const need of open.slice(0, left)) {
+      need.workers++;
+      left--;
+    }
+    open = open.filter(({ useful, workers }) => workers < useful);
+  }
+  return needs.filter(({ workers }) => workers > 0).map(({ shape, workers }) => ({ shape, workers }));
+}
+
+/** How many tasks of the CPU a worker does at a time. */
+function placesOf({ gpus, cpus = 1 }: WorkerShape, profile: Profile): number {
+  return gpus > 0 ? 1 : Math.max(1, Math.floor(profile.cpu.cpus / cpus));
+}
+
+function requestOf(name: string, { gpus, cpus, memoryBytes, seconds }: WorkerShape, places: number): Shape {
+  return {
+    work: name,
+    gpus,
+    ...(cpus === undefined ? {} : { cpus: cpus * places }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes: memoryBytes * places }),
+    ...(seconds === undefined ? {} : { seconds }),
+  };
+}
+
+function workerCommand({ profile, store, workerOptions }: SlurmLauncherOptions, shape: Shape): readonly string[] {
+  const name = shape.work!;
+  const ownCpus = shape.cpus ?? profile.cpu.cpus;
+  const { provider, cpus = 1 } = readShape(name)!;
+  return [
+    process.execPath,
+    path.join(packageRoot(), 'dist', 'cli.js'),
+    'work',
+    `--store=${store.dir}`,
+    `--shape=${name}`,
+    `--idle=${profile.workers.idleSeconds}`,
+    ...(shape.gpus > 0
+      ? [`--device=${provider}`]
+      : ['--device=cpu', `--jobs=${Math.max(1, Math.floor(ownCpus / cpus))}`]),
+    ...workerOptions,
+  ];
+}
