@@ -222,6 +222,44 @@ describe('a step that fails at a worker', () => {
   });
 });
 
+describe('what a step asks for', () => {
+  it('is the shape of its worker, and more of it after a failure for want of it', async () => {
+    const says = 'JavaScript heap out of memory';
+    const run = startRun(
+      graphOf({
+        crash: {
+          kind: 'crash',
+          with: { name: 'c', how: 'exit', until: 1, says },
+          resources: { device: 'any', memoryBytes: 1000, cpus: 2 },
+          retries: 1,
+          onFailure: { memory: 2 },
+        },
+      }),
+    );
+    const worker = startWorker();
+    expect(await run.ended).toBe(0);
+    await stopWorkers(worker);
+    const shapes = run.lines.flatMap((event) => (event.event === 'task.queued' ? [event.shape] : []));
+    expect(shapes).toEqual(['cpu.c2.m1000', 'cpu.c2.m2000']);
+    expect(run.lines).toContainEqual(expect.objectContaining({ event: 'task.retrying', attempt: 2 }));
+  });
+
+  it('was not enough time where its worker has to end when it is nearly over', async () => {
+    const run = startRun(
+      graphOf({ held: { kind: 'gate', with: { name: 'held' }, resources: { device: 'any', timeSeconds: 1 } } }),
+    );
+    const worker = startWorker();
+    // What a worker says is written after a second.
+    await run.saw(({ event }) => event === 'task.started');
+    await stopWorkers(worker);
+    expect(await run.ended).toBe(1);
+    expect(failureOf(run, 'held')!.failure).toMatchObject({
+      code: 'timeout',
+      message: expect.stringContaining('the 1 s'),
+    });
+  });
+});
+
 describe('a run that is killed', () => {
   it('leaves its work to the workers, and is taken up again', async () => {
     const graph = graphOf({

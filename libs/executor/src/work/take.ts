@@ -1,15 +1,18 @@
 import type { OrderName, Store } from '@sonde/store';
 import type { Backend } from '../backends/backend.ts';
-import { asTaskFailure, NotComputed, TaskFailure } from '../failure.ts';
+import { asTaskFailure, type Failure, NotComputed } from '../failure.ts';
 import { wholeResult } from '../run/reader.ts';
 import { createStop } from '../run/stop.ts';
 import { computeHeld } from '../run/units.ts';
 import { answers, type LiveState, type Order, type OrderEnd } from '../spool/order.ts';
+import { readShape } from '../spool/shape.ts';
 import { type Saying, startSaying } from './saying.ts';
 import { unitOf } from './unit-of-order.ts';
 
 /** How many workers may be lost with an order before it counts as failed. */
 const LOSSES = 3;
+/** A worker is told to end a little before its time is over. */
+const MOST_OF_TIME = 0.8;
 /** How long a step that was told to stop may take to finish, in milliseconds. */
 const GRACE = 2000;
 
@@ -52,7 +55,7 @@ export async function take(options: TakeOptions, name: OrderName): Promise<Taken
     const before = (await spool.readLive(name.key)) as LiveState | undefined;
     const losses = before !== undefined && before.order === order.id ? before.losses + 1 : 0;
     if (losses >= LOSSES) {
-      await close(options, name, { ...lostTooOften(before!), said: before!.said });
+      await close(options, name, { failure: lostTooOften(before!), said: before!.said });
       return 'failed';
     }
     return await perform(options, name, order, lease, losses);
@@ -86,6 +89,7 @@ async function perform(
     onUnwanted: halt,
   });
   options.onTaken?.(order);
+  const began = performance.now();
   try {
     if (options.signal.aborted) throw new NotComputed();
     const unit = await unitOf(order, store, saying, job);
@@ -98,6 +102,11 @@ async function perform(
   } catch (error) {
     await saying.stop();
     if (error instanceof NotComputed) {
+      const failure = options.signal.aborted ? outOfTime(name, (performance.now() - began) / 1000) : undefined;
+      if (failure !== undefined && !lease.lost.aborted) {
+        await close(options, name, { failure, said: saying.said() });
+        return 'failed';
+      }
       // Another worker goes on with it. If the lease is lost, what is said of it is another's.
       if (!lease.lost.aborted) await store.spool.writeLive(name.key, undefined);
       return 'stopped';
@@ -125,12 +134,25 @@ async function close({ store: { spool } }: TakeOptions, name: OrderName, end: Or
   await spool.writeLive(name.key, undefined);
 }
 
-function lostTooOften({ host, job, pid, device }: LiveState): Pick<OrderEnd, 'failure'> {
+/**
+ * A worker that is told to end gives its work back. Had the work nearly all the time that its step asks for, it would not
+ * be done by the next one either.
+ */
+function outOfTime({ shape }: OrderName, spent: number): Failure | undefined {
+  const seconds = readShape(shape)?.seconds;
+  if (seconds === undefined || spent < MOST_OF_TIME * seconds) return undefined;
+  return {
+    code: 'timeout',
+    message: `It was not done when the ${seconds} s that its step asks for were nearly over and its worker had to end.`,
+    hint: 'Raise `time:` in the resources of the step, or say `on_failure: { time: x2 }`.',
+  };
+}
+
+function lostTooOften({ host, job, pid, device }: LiveState): Failure {
   const last = job === undefined ? `process ${pid} on ${host}` : `job ${job} on ${host}`;
-  const { failure } = new TaskFailure({
+  return {
     code: 'crash',
     message: `Each of the ${LOSSES} workers that did it was lost before it was done; the last was ${last}${device === undefined ? '' : ` (${device})`}.`,
     hint: 'A machine short of memory ends whole workers: ask for more with `memory:` in the resources of its step, or look into the log of that job.',
-  });
-  return { failure };
+  };
 }
