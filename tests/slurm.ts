@@ -15,12 +15,9 @@ function program(name: string): string | undefined {
     .find(existsSync);
 }
 
-/** Debian's packages slurmctld, slurmd, slurm-client and munge. */
-export const hasSlurm = ['slurmctld', 'slurmd', 'sbatch', 'squeue', 'munged'].every(
-  (name) => program(name) !== undefined,
-);
-/** And slurmdbd with mariadb-server, for an accounting. */
-export const hasAccounting = hasSlurm && ['slurmdbd', 'mariadbd'].every((name) => program(name) !== undefined);
+function has(...names: readonly string[]): boolean {
+  return names.every((name) => program(name) !== undefined);
+}
 
 const CLIENTS = ['sbatch', 'squeue', 'sacct', 'scancel', 'scontrol'];
 
@@ -34,6 +31,8 @@ export interface SlurmSettings {
   /** For how many seconds the queue shows a job that has ended. */
   readonly remembers?: number;
   readonly accounting?: boolean;
+  /** For how many milliseconds something is waited for that should come about: only what hangs ends so. */
+  readonly patience?: number;
 }
 
 export interface Slurm {
@@ -61,7 +60,7 @@ export interface Slurm {
 
 /** A Slurm of its own on this machine: munged, slurmctld and several slurmd, all that they write under one folder. */
 export async function startSlurm(settings: SlurmSettings = {}): Promise<Slurm> {
-  const { nodes = 2, array = 50, jobs = 10_000, remembers = 300, accounting = false } = settings;
+  const { nodes = 2, array = 50, jobs = 10_000, remembers = 300, accounting = false, patience = 600_000 } = settings;
   const folder = await mkdtemp(path.join(tmpdir(), 'sonde-slurm-'));
   await chmod(folder, 0o711);
   for (const name of ['state', 'spool', 'log', 'bin', 'db', 'calls']) await mkdir(path.join(folder, name));
@@ -166,7 +165,7 @@ StorageLoc=sonde
   }
 
   async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const last = Date.now() + 90_000;
+    const last = Date.now() + patience;
     while (!(await holds().catch(() => false))) {
       if (Date.now() > last) throw new Error(`${what} did not come about:\n${lastLines(path.join(folder, 'log'))}`);
       await wait(100);
@@ -331,3 +330,19 @@ async function freePorts(many: number): Promise<number[]> {
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
 }
+
+/** Whether it starts: a system can have the programs and not let them run, a container without their capabilities, say. */
+async function starts(settings: SlurmSettings): Promise<boolean> {
+  try {
+    await (await startSlurm({ ...settings, nodes: 1, patience: 60_000 })).stop();
+    return true;
+  } catch (error) {
+    console.warn(`Slurm is installed and does not start here: its tests are skipped\n${(error as Error).message}`);
+    return false;
+  }
+}
+
+/** Debian's packages slurmctld, slurmd, slurm-client and munge, and they run. */
+export const hasSlurm = has('slurmctld', 'slurmd', 'sbatch', 'squeue', 'munged') && (await starts({}));
+/** And slurmdbd with mariadb-server, for an accounting. */
+export const hasAccounting = hasSlurm && has('slurmdbd', 'mariadbd', 'mariadb-install-db');
