@@ -10,9 +10,9 @@ import { collectStates } from './states.ts';
 import type { CapturedStates, CaptureItem, CaptureOptions, Intervention, RunHooks } from './types.ts';
 
 /**
- * Pooled hidden states of given texts, by one teacher-forced pass, in which a prompt is read once for all of its continuations
- * where that saves much: for a prompt and the continuation that `generate`
- * gave, the same states as it captured.
+ * Pooled hidden states of given texts, by one teacher-forced pass, in which a prompt is read once for all of its
+ * continuations where that saves much: for a prompt and the continuation that `generate` gave, the same states as it
+ * captured.
  * @returns tensors with a row for each item, in their order; in the pool `prompt`, a row for each prompt, in the order
  * in which they first come
  * @throws UserError for an item that cannot be read, or a state that is not finite

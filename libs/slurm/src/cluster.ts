@@ -1,13 +1,14 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '@sonde/base';
+import PQueue from 'p-queue';
 import { openAccounting } from './accounting.ts';
 import { noAnswer, runProgram, wordsOf } from './commands.ts';
 import { arrayOptions, resourceOptions, workerScript } from './job-script.ts';
 import { endOf, type Sighting } from './job-states.ts';
 import { createArrayLimit } from './limits.ts';
 import { jobName, prefixOf } from './names.ts';
-import { createPace, createTurns } from './pace.ts';
+import { createPace } from './pace.ts';
 import { probeNodes } from './probe.ts';
 import { type Look, lookAtQueue } from './queue.ts';
 import { type Submitted, submit } from './submit.ts';
@@ -29,7 +30,8 @@ export function openCluster(options: ClusterOptions): Cluster {
   const arrayLimit = createArrayLimit(profile.limits.array);
   const submitTurn = createPace(pace.submit);
   // Looks and submissions take turns: what a look does not show was not there.
-  const oneByOne = createTurns();
+  const turns = new PQueue({ concurrency: 1 });
+  const oneByOne = <T>(work: () => Promise<T>): Promise<T> => turns.add(work);
   let last: { readonly look: Look; readonly at: number } | undefined;
   /** Names whose last submission nobody answered: a look must tell first. */
   const unsure = new Set<string>();

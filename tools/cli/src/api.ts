@@ -34,7 +34,6 @@ import { acceleratorsOf, tryAccelerator } from './devices.ts';
 import { devicesFor, type Executor } from './executors.ts';
 import { findUp, packageRoot, version } from './package.ts';
 import { remoteSecret } from './remotes.ts';
-import { slurmLauncher, slurmProfile } from './slurm.ts';
 
 /** How a pipeline file is read. */
 export interface LoadOptions {
@@ -365,6 +364,7 @@ async function awayOptions(
     ...(onNote === undefined ? {} : { onNote }),
   };
   if (executor === 'workers') return { away, end: nothing };
+  const { slurmLauncher, slurmProfile } = await import('./slurm.ts');
   const pipeline = graph.files[0]!.path;
   const profile = await slurmProfile(pipeline, options.profile);
   const launcher = slurmLauncher({

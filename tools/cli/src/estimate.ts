@@ -1,5 +1,6 @@
 import type { Estimate, Grounds, TaskEstimate } from '@sonde/executor';
 import { count, formatBytes, formatSeconds } from './format.ts';
+import { plannedJson } from './lines.ts';
 import { alignColumns, type Terminal } from './terminal.ts';
 
 interface StepEstimate {
@@ -154,9 +155,9 @@ export function estimateJson(estimate: Estimate) {
   const byTask = new Map(estimate.estimates.map((each) => [each.task, each]));
   const total = sumOf('', estimate.estimates, estimate.summary.cached);
   return {
-    tasks: estimate.tasks.map(({ task, step, key, state, reason }) => {
-      const found = byTask.get(task);
-      return { task, step, ...(key && { key }), state, reason, ...(found && { estimate: numbersOf(found) }) };
+    tasks: estimate.tasks.map((task) => {
+      const found = byTask.get(task.task);
+      return { ...plannedJson(task), ...(found && { estimate: numbersOf(found) }) };
     }),
     summary: estimate.summary,
     estimate: {

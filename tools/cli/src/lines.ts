@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { isRecord, type JsonValue } from '@sonde/base';
-import type { DeviceHolder, FieldChange, Reason, RunEvent } from '@sonde/executor';
+import type { DeviceHolder, FieldChange, PlannedTask, Reason, RunEvent } from '@sonde/executor';
 import { count, formatBytes, formatSeconds, shortJson } from './format.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -53,6 +53,11 @@ function placeText(place: string): string {
   if (!path.isAbsolute(place)) return place;
   const relative = path.relative(process.cwd(), place);
   return relative.startsWith('..') ? place : relative;
+}
+
+/** A planned task as `plan --json` prints it. */
+export function plannedJson({ task, step, key, state, reason }: PlannedTask) {
+  return { task, step, ...(key && { key }), state, reason };
 }
 
 /** Where a worker of another process is at work; nothing for this machine's own. */

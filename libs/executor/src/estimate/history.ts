@@ -1,3 +1,4 @@
+import { memo } from '@sonde/base';
 import type { ResultRecord, Store } from '@sonde/store';
 import type { Provider } from '../step.ts';
 import { NOMINAL, secondsOf, type Work } from './cost.ts';
@@ -34,10 +35,7 @@ interface Past {
 export function createPastWork(store: Store): PastWork {
   const known = new Map<string, Promise<readonly Past[]>>();
   function pastOf(kind: string, provider: Provider): Promise<readonly Past[]> {
-    const name = `${kind} ${provider}`;
-    const reading = known.get(name) ?? readPast(store, kind, provider);
-    known.set(name, reading);
-    return reading;
+    return memo(known, `${kind} ${provider}`, () => readPast(store, kind, provider));
   }
   return {
     async plain(kind, provider) {

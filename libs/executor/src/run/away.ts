@@ -109,7 +109,7 @@ export function createAway(context: AwayContext): Away {
     }
     const name = orderNameOf(unit, shape);
     const order = orderOf(unit, { ...unit.limits, ...timeout }, run, store.dir);
-    await spool.put(name, JSON.parse(JSON.stringify(order)));
+    await spool.put(name, order);
     emit({ event: 'task.queued', task: unit.task.id, step: unit.task.step, key: unit.key, shape });
     return { name, order: { id: order.id, run, force: unit.force } };
   }

@@ -11,12 +11,9 @@ import { createLedger } from './ledger.ts';
 import type { RunHandle, RunResult, ScheduleOptions } from './options.ts';
 import { createReader } from './reader.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
-import { createStop, type Stop } from './stop.ts';
+import { createStop, GRACE, type Stop } from './stop.ts';
 import { runTasks } from './tasks.ts';
 import { createUnits } from './units.ts';
-
-/** How long a step that was told to stop may take to finish, in milliseconds. */
-const GRACE = 2000;
 
 /** @param onHeld a device is waited for that another process has */
 type StartBackend = (onHeld: (device: string, holder: DeviceHolder) => void) => Backend;

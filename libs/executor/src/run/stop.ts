@@ -1,5 +1,8 @@
 import type { TaskId } from '@sonde/pipeline';
 
+/** How long a step that was told to stop may take to finish, in milliseconds. */
+export const GRACE = 2000;
+
 /** Why no new work is started. `store`: the store or the disk is at fault, and going on would only fail again. */
 export type StopReason = 'failure' | 'interrupted' | 'store';
 

@@ -1,10 +1,12 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '@sonde/base';
 import type { Key, OrderName, ResultRecord } from '@sonde/store';
 import type { Job, JobLimits, JobNeeds } from '../backends/backend.ts';
 import type { Failure } from '../failure.ts';
 import type { Unit, UnitTask } from '../run/unit.ts';
 import type { OrderInput } from './input.ts';
+import { plain } from './plain.ts';
+import { shortDigest } from './shape.ts';
 
 /** A unit as plain data: whoever has the store and the step kinds can do it. */
 export interface Order {
@@ -62,10 +64,10 @@ export interface OrderEnd {
 }
 
 /** @param limits after what was short before */
-export function orderOf(unit: Unit, limits: JobLimits, run: string, store: string): Order {
+export function orderOf(unit: Unit, limits: JobLimits, run: string, store: string): Order & JsonObject {
   const { id, step, outputs, retries, resources, timeoutSeconds, onFailure } = unit.task;
   const { provider, affinity, runsCode, completes, devices } = unit.needs;
-  const order: Order = {
+  return plain<Order>({
     sonde: 1,
     id: randomUUID(),
     run,
@@ -88,9 +90,7 @@ export function orderOf(unit: Unit, limits: JobLimits, run: string, store: strin
     force: unit.force,
     secondsBefore: unit.secondsBefore,
     notes: unit.notes(),
-  };
-  // As whoever reads it will find it: without fields that are undefined.
-  return JSON.parse(JSON.stringify(order)) as Order;
+  });
 }
 
 /** What completes a task goes before everything else. */
@@ -99,10 +99,6 @@ const COMPLETING = 500_000;
 export function orderNameOf({ key, needs }: Unit, shape: string): OrderName {
   const affinity = needs.affinity === undefined ? '' : shortDigest(needs.affinity);
   return { key, shape, rank: needs.rank + (needs.completes ? COMPLETING : 0), affinity };
-}
-
-function shortDigest(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
 /** Whether a result is what the order asks for: of one that is to be computed anew, its own. */

@@ -34,10 +34,12 @@ export function shapeOf(
 
 /** Modules by their contents' digests, whatever they are called and in whatever order they are given. */
 export function modulesName(digests: readonly string[]): string {
-  return createHash('sha256')
-    .update([...digests].sort().join('\n'))
-    .digest('hex')
-    .slice(0, 12);
+  return shortDigest([...digests].sort().join('\n'));
+}
+
+/** For names: the first digits of a text's SHA-256. */
+export function shortDigest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
 /** `cuda.g1.c4.m68719476736.t3600`: from the name alone a worker sees whether it can do the work. */

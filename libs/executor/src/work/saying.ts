@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Key, Spool } from '@sonde/store';
 import type { JobListener } from '../backends/backend.ts';
 import type { LiveState, Order, SaidLine } from '../spool/order.ts';
+import { plain } from '../spool/plain.ts';
 
 /** What is said of an order is written at most so often, in milliseconds. */
 const EVERY = 1000;
@@ -46,7 +47,7 @@ export async function startSaying(options: SayingOptions): Promise<Saying> {
     losses,
     said: [],
   };
-  const write = () => spool.writeLive(key, JSON.parse(JSON.stringify({ ...state, said: lines.slice(-LINES) })));
+  const write = () => spool.writeLive(key, plain({ ...state, said: lines.slice(-LINES) }));
   // Before anything is done: whoever finds it left behind knows that a worker was lost.
   await write();
   let changed = false;

@@ -2,9 +2,10 @@ import type { OrderName, Store } from '@sonde/store';
 import type { Backend } from '../backends/backend.ts';
 import { asTaskFailure, type Failure, NotComputed } from '../failure.ts';
 import { wholeResult } from '../run/reader.ts';
-import { createStop } from '../run/stop.ts';
+import { createStop, GRACE } from '../run/stop.ts';
 import { computeHeld } from '../run/units.ts';
 import { answers, type LiveState, type Order, type OrderEnd } from '../spool/order.ts';
+import { plain } from '../spool/plain.ts';
 import { readShape } from '../spool/shape.ts';
 import { type Saying, startSaying } from './saying.ts';
 import { unitOf } from './unit-of-order.ts';
@@ -13,8 +14,6 @@ import { unitOf } from './unit-of-order.ts';
 const LOSSES = 3;
 /** A worker is told to end a little before its time is over. */
 const MOST_OF_TIME = 0.8;
-/** How long a step that was told to stop may take to finish, in milliseconds. */
-const GRACE = 2000;
 
 /**
  * What became of an order: `held` by another worker, `gone` (done, or no longer wanted), `strange` to this worker, which
@@ -129,7 +128,7 @@ function retell(saying: Saying, event: Told): void {
 
 /** Says how it ended, where there is more to say than the result does; then the order goes. */
 async function close({ store: { spool } }: TakeOptions, name: OrderName, end: OrderEnd | undefined): Promise<void> {
-  if (end !== undefined) await spool.writeEnd(name.key, JSON.parse(JSON.stringify(end)));
+  if (end !== undefined) await spool.writeEnd(name.key, plain(end));
   await spool.remove(name);
   await spool.writeLive(name.key, undefined);
 }

@@ -24,7 +24,6 @@ export async function unitOf(order: Order, store: Store, saying: Saying, job: st
     fingerprint,
     needs: {
       ...needs,
-      affinity: needs.affinity,
       rank: 0,
       isBegun: () => true,
     },

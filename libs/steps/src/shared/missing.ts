@@ -63,7 +63,7 @@ function isDecided(asked: Missing | undefined, name: string): boolean {
 /**
  * Refuses what is likely to stand for a missing value and was not said to, and warns of words for one among texts.
  *
- * @param remedy where the words can be said: `\`missing: ["NA"]\`` goes before it
+ * @param where the step that takes `missing`, if it is another than this one: ` with table/import`
  * @throws UserError with file, line, column and value
  */
 export function refuseSuspects(

@@ -3,7 +3,7 @@ import { estimate, plan as planPipeline } from '../api.ts';
 import { EXIT } from '../errors.ts';
 import { estimateJson, estimateLines } from '../estimate.ts';
 import { shortKey } from '../format.ts';
-import { reasonText } from '../lines.ts';
+import { plannedJson, reasonText } from '../lines.ts';
 import { type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
 import { alignColumns, exitWith, openTerminal, printJson } from '../terminal.ts';
 
@@ -31,14 +31,7 @@ export async function plan(file: string, steps: readonly string[], options: Plan
   const plan = await planPipeline(graph, common);
   const { tasks, summary } = plan;
   if (options.json) {
-    const rows = tasks.map(({ task, step, key, state, reason }) => ({
-      task,
-      step,
-      ...(key && { key }),
-      state,
-      reason,
-    }));
-    printJson(terminal, { sonde: 1, pipeline: graph.name, tasks: rows, summary });
+    printJson(terminal, { sonde: 1, pipeline: graph.name, tasks: tasks.map(plannedJson), summary });
   } else {
     const { dim, green, yellow } = terminal.colors;
     const paint = { cached: dim, run: green, unknown: yellow };

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord, UserError } from '@sonde/base';
 import { localFolder, openCheckpoint } from '@sonde/checkpoints';
+import { elementCount } from '@sonde/tensors';
 
 /** What of a model decides the cost of running it. */
 export interface ModelSize {
@@ -58,7 +59,7 @@ async function checkpointIn(folder: string): Promise<Found> {
   const { config, weights } = await openCheckpoint(await localFolder(folder));
   return {
     config,
-    weights: [...weights].map(([name, { info }]) => [name, info.shape.reduce((a, b) => a * b, 1)] as const),
+    weights: [...weights].map(([name, { info }]) => [name, elementCount(info.shape)] as const),
   };
 }
 

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CostContext, InputArtifact, Shape } from '@sonde/executor';
 import { detectFormat, readParquetInfo, readTableParts, type Table } from '@sonde/tables';
-import { openSafetensors } from '@sonde/tensors';
+import { elementCount, openSafetensors } from '@sonde/tensors';
 
 /** The columns that hold a row's text, the first that is there. */
 const TEXTS = ['rendered', 'text', 'prompt.text', 'prompt'];
@@ -48,5 +48,5 @@ async function shapeOfStates(folder: string): Promise<Shape> {
   const first = [...tensors.values()].find(({ shape }) => shape.length >= 3);
   if (first === undefined) return {};
   const [rows, layers, ...rest] = first.shape as [number, number, ...number[]];
-  return { rows, layers, width: rest.reduce((a, b) => a * b, 1), bytes: (await stat(path)).size };
+  return { rows, layers, width: elementCount(rest), bytes: (await stat(path)).size };
 }
