@@ -32,7 +32,9 @@ it('does an experiment once more with another scorer, and generates nothing', as
   const { started, cached } = tasksOf(second.stdout);
   expect(started.filter((task) => task.includes('continuations'))).toEqual([]);
   expect(cached.filter((task) => task.startsWith('after/continuations'))).toHaveLength(3);
-  expect(started.filter((task) => task.startsWith('after/scores'))).toHaveLength(3);
+  // As above, one may be had from a step that scored the same texts before it.
+  expect([...started, ...cached].filter((task) => task.startsWith('after/scores'))).toHaveLength(3);
+  expect(started.filter((task) => task.startsWith('after/scores')).length).toBeGreaterThanOrEqual(2);
   expect(started.filter((task) => task.startsWith('before/') && !task.includes('report'))).toEqual([]);
 
   // Each scorer's scores are kept by text, whichever steps had it.

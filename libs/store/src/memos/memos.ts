@@ -8,6 +8,7 @@ import { asStoreError } from '../disk/errors.ts';
 import { publish, tolerate, writeFlushed } from '../disk/files.ts';
 import { canonicalJson, keyOf } from '../disk/json.ts';
 import { acquireLease } from '../leases/leases.ts';
+import type { Lease } from '../leases/types.ts';
 import { type Claim, claim, contentsClaimed } from './claims.ts';
 import { agreementOf, type Entry, overlaps, readSegment, type Segment, segmentsIn, writeSegment } from './segments.ts';
 import type { ContentHex, MakeValues, Memo, Memos, WorkOptions } from './types.ts';
@@ -139,16 +140,18 @@ function rangeOf(wanted: readonly ContentHex[]): [ContentHex, ContentHex] {
   return [first, last];
 }
 
-/** Reads the segments that were not there before. */
+/** Reads the segments that were not there before; again, as long as some came meanwhile in the place of others. */
 async function readNew(work: Work): Promise<void> {
   const { context, maker, read, missing, values, range, options } = work;
   const wanted = new Set(work.wanted);
-  for (const segment of await segmentsIn(context.layout.memo(maker))) {
-    if (read.has(segment.name)) continue;
-    read.add(segment.name);
-    if (!overlaps(segment, ...range)) continue;
-    options.signal?.throwIfAborted();
-    await readSegment(context, maker, segment, wanted, values);
+  const unread = async () => (await segmentsIn(context.layout.memo(maker))).filter(({ name }) => !read.has(name));
+  for (let segments = await unread(); segments.length > 0; segments = await unread()) {
+    for (const segment of segments) {
+      read.add(segment.name);
+      if (!overlaps(segment, ...range)) continue;
+      options.signal?.throwIfAborted();
+      await readSegment(context, maker, segment, wanted, values);
+    }
   }
   for (const content of values.keys()) missing.delete(content);
   options.onKnown?.(values.size);
@@ -157,10 +160,7 @@ async function readNew(work: Work): Promise<void> {
 /** Agrees with everybody else on what to make next; nothing where others make all that is missing. */
 async function takeOn(work: Work): Promise<Claim | undefined> {
   const { context, maker, missing, wanted, options } = work;
-  const lease = await acquireLease(context.layout, await context.holder(), context.watch, agreementOf(maker), {
-    holder: options.holder,
-    ...(options.signal && { signal: options.signal }),
-  });
+  const lease = await agree(work);
   try {
     if (options.refresh) return await claim(context, maker, inOrder(wanted, missing, new Set()));
     // In this order: what is claimed no more was written before.
@@ -171,6 +171,14 @@ async function takeOn(work: Work): Promise<Claim | undefined> {
   } finally {
     await lease.release();
   }
+}
+
+/** Until it is released, nobody else takes anything on, nor joins segments. */
+async function agree({ context, maker, options }: Work): Promise<Lease> {
+  return acquireLease(context.layout, await context.holder(), context.watch, agreementOf(maker), {
+    holder: options.holder,
+    ...(options.signal && { signal: options.signal }),
+  });
 }
 
 function inOrder(
@@ -187,12 +195,14 @@ function inOrder(
 }
 
 /** Makes one segment of those that were written in this work, so that their number does not grow with batches. */
-async function joinWritten(
-  { context, maker }: Work,
-  written: readonly Segment[],
-  made: readonly Entry[],
-): Promise<void> {
+async function joinWritten(work: Work, written: readonly Segment[], made: readonly Entry[]): Promise<void> {
   if (written.length < 2) return;
-  await writeSegment(context, maker, made);
-  for (const { path } of written) await tolerate(['ENOENT'], unlink(path));
+  // Whoever looks meanwhile for what to make would find these segments neither apart nor joined.
+  const lease = await agree(work);
+  try {
+    await writeSegment(work.context, work.maker, made);
+    for (const { path } of written) await tolerate(['ENOENT'], unlink(path));
+  } finally {
+    await lease.release();
+  }
 }
