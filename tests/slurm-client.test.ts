@@ -359,7 +359,11 @@ describe.skipIf(!hasSlurm)('many workers (skipped where Slurm is not installed)'
 
   it('one that Slurm has forgotten is unknown, neither success nor failure, and another takes its place', async () => {
     const { cluster, release } = await site('{}', { look: 300 });
-    await cluster.ensure([{ shape: CPU, workers: 1 }]);
+    // The controller has no room until it has forgotten the jobs of before: what it takes later is asked for again.
+    await until(
+      () => cluster.ensure([{ shape: CPU, workers: 1 }]),
+      ([one]) => one!.there === 1,
+    );
     const [worker] = await untilAll(cluster, 'running');
     await release();
     // Nobody looks while it ends and is forgotten.
