@@ -8,7 +8,7 @@ export { readJson, readJsonIfThere } from './json.ts';
 export { planUnpackedFile, type UnpackedFile } from './packed/file.ts';
 export { unpack } from './packed/unpack.ts';
 export { mxfp4 } from './quantization/blockwise.ts';
-export { planQuantizedFile, type QuantizedFile } from './quantization/file.ts';
+export { type KeepFile, planQuantizedFile, type QuantizedFile } from './quantization/file.ts';
 export type { Format, LinearShape } from './quantization/format.ts';
 export { checkPrecision, findNonFinite, type Precision, type PrecisionOptions } from './quantization/precision.ts';
 export { floatRows, MX_BLOCK, mxfp4Rows, type StoredRows } from './quantization/rows.ts';

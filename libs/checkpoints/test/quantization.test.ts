@@ -1,9 +1,13 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildGraph, encodeModel } from '@sonde/onnx';
 import { openSafetensors, readFloat32, readTensor } from '@sonde/tensors';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { BLOCK, int4, int8 } from '../src/quantization/blockwise.ts';
+import { planQuantizedFile } from '../src/quantization/file.ts';
 import type { Codes, Format } from '../src/quantization/format.ts';
 import { NF4_BLOCK, NF4_VALUES, nf4 } from '../src/quantization/nf4.ts';
 import { fixtures, hasShared, numbers, relativeError } from './shared.ts';
@@ -135,6 +139,40 @@ describe.each(FORMATS)('%s', (name, format, dequantise, tolerance) => {
       const nearest = Math.min(...units.map((unit) => Math.abs(unit * scale - value)));
       expect(Math.abs(values[i]! - value) - nearest).toBeLessThan(1e-6);
     }
+  });
+});
+
+describe('a file of quantised weights', () => {
+  const [rows, columns] = [5, 70] as const;
+  const plan = (format: 'nf4' | 'int8' | 'int4', transposed = false) => {
+    const file = planQuantizedFile('quantized.bin', format, 'bfloat16');
+    const stored = uneven(8, rows * columns);
+    const read = async function* () {
+      yield stored;
+    };
+    const weight = { name: 'w', shape: [rows, columns] as const, rows: { path: 'x', layout: { transposed }, read } };
+    file.place(weight, file.format!);
+    return file;
+  };
+
+  // Files are kept by what `content` says: where these change, the file's revision is raised.
+  test.each([
+    ['nf4', 1, 'b91a5e625a61492e'],
+    ['int8', 1, '79efd2dc4cd0931f'],
+    ['int4', 1, '3603a3755b725886'],
+  ] as const)('in %s has in revision %i the bytes that it had', async (format, revision, digest) => {
+    const folder = await mkdtemp(join(tmpdir(), 'sonde-quantized-'));
+    const file = plan(format);
+    await file.write(join(folder, 'file'));
+    const bytes = await readFile(join(folder, 'file'));
+    await rm(folder, { recursive: true });
+    expect(file.content()).toMatchObject({ revision, quantization: format, dtype: 'bfloat16' });
+    expect(createHash('sha256').update(bytes).digest('hex').slice(0, 16)).toBe(digest);
+  });
+
+  test('is another where a weight is read in another way', () => {
+    expect(plan('nf4', true).content()).not.toEqual(plan('nf4').content());
+    expect(plan('nf4').content()).toEqual(plan('nf4').content());
   });
 });
 

@@ -78,7 +78,8 @@ interface Opened {
 
 async function openCheckpointFolder(folder: LocalFolder, options: OpenOptions): Promise<Opened> {
   const placement = placementOf(options);
-  const opened = await openWeights(folder, options.adapter, checkPrecision(options), describeClassifier);
+  const wanted = { precision: checkPrecision(options), adapter: options.adapter, random: null };
+  const opened = await openWeights(folder, wanted, describeClassifier);
   const { network, architecture, weights } = opened;
   const { product } = graphFormOf(placement);
   const plan = (features: Features) =>

@@ -26,7 +26,7 @@ import { createNextTokenEngine } from './session/next-token.ts';
 import { graphFormOf, type Placement, placementOf, refuseCompute } from './session/providers.ts';
 import { planSession } from './session/session.ts';
 import type { ModelConfig, OpenOptions } from './types.ts';
-import { countByType, openWeights } from './weights.ts';
+import { countByType, openWeights, type Wanted } from './weights.ts';
 
 /** A loaded checkpoint. Use it from one task at a time. */
 export interface Model {
@@ -78,20 +78,8 @@ interface Opened {
   build(features: Features): Promise<Engine>;
 }
 
-async function openLanguageModel(
-  folder: LocalFolder,
-  adapterFolder: string | undefined,
-  precision: Precision,
-  placement: Placement,
-  random: number | null,
-): Promise<Opened> {
-  const { network, architecture, weights, dtypes } = await openWeights(
-    folder,
-    adapterFolder,
-    precision,
-    describeLanguageModel,
-    random,
-  );
+async function openLanguageModel(folder: LocalFolder, wanted: Wanted, placement: Placement): Promise<Opened> {
+  const { network, architecture, weights, dtypes } = await openWeights(folder, wanted, describeLanguageModel);
   const plan = (features: Features) =>
     planSession(weights, (source) => nextTokenGraph(network, source, features, graphFormOf(placement)), placement);
   return {
@@ -107,23 +95,18 @@ async function openLanguageModel(
   };
 }
 
-async function openFolder(
-  folder: string,
-  adapterFolder: string | undefined,
-  precision: Precision,
-  placement: Placement,
-  random: number | null,
-): Promise<Opened> {
+async function openFolder(folder: string, wanted: Wanted, placement: Placement): Promise<Opened> {
+  const { precision, adapter, random } = wanted;
   const local = await localFolder(folder);
   const ready = hasWeights(local) ? null : await openReady(local);
-  if (!ready) return openLanguageModel(local, adapterFolder, precision, placement, random);
+  if (!ready) return openLanguageModel(local, wanted, placement);
   if (random !== null) {
     throw new UserError(
       'model',
       `${folder} holds a ready graph, whose weights run as they are in it; random weights need the model's safetensors checkpoint.`,
     );
   }
-  if (adapterFolder !== undefined) {
+  if (adapter !== undefined) {
     throw new UserError(
       'model',
       `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
@@ -168,7 +151,8 @@ export async function openModelAs(folder: string, options: OpenOptions, form?: D
   if (random !== null && options.adapter !== undefined) {
     throw new UserError('model', `An adapter was trained for the weights of ${folder}; it cannot go with random ones.`);
   }
-  const opened = await openFolder(folder, options.adapter, precision, placement, random);
+  const wanted = { precision, adapter: options.adapter, random, keep: options.keepQuantized };
+  const opened = await openFolder(folder, wanted, placement);
   const { architecture, checkpoint, adapter, sizes } = opened;
   const tokenizer = await openTokenizer(folder);
   const { generationConfig, config } = checkpoint;

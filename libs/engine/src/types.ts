@@ -1,4 +1,4 @@
-import type { PrecisionOptions } from '@sonde/checkpoints';
+import type { KeepFile, PrecisionOptions } from '@sonde/checkpoints';
 import type { CaptureSite, Site } from '@sonde/networks';
 import type { RenderedPrompt } from '@sonde/tokenizers';
 
@@ -24,6 +24,8 @@ export interface OpenOptions extends PrecisionOptions {
   readonly adapter?: string;
   /** Weights drawn from a seed as the model's class begins, in place of those stored: the shape without the training. */
   readonly randomWeights?: { readonly seed: number };
+  /** Keeps the file of quantised weights; without it they are quantised at each loading. Random weights are not kept. */
+  readonly keepQuantized?: KeepFile;
   /** Threads of the session; results do not depend on it. */
   readonly threads: number;
   /** `cpu`, `cuda` or `webgpu`: the execution provider. A CUDA device is chosen by the process's `CUDA_VISIBLE_DEVICES`. */

@@ -4,6 +4,7 @@ import {
   type Checkpoint,
   EMBEDDING,
   equalWeights,
+  type KeepFile,
   type LocalFolder,
   openAdapter,
   openCheckpoint,
@@ -24,20 +25,28 @@ export interface OpenedWeights<Head> {
   readonly dtypes: Readonly<Record<string, number>>;
 }
 
+/** Which weights a checkpoint is opened with. */
+export interface Wanted {
+  readonly precision: Precision;
+  /** The folder of an adapter. */
+  readonly adapter?: string | undefined;
+  /** The seed of weights that are drawn in place of those stored; null: those stored. */
+  readonly random: number | null;
+  /** Keeps the file of quantised weights that are stored. */
+  readonly keep?: KeepFile | undefined;
+}
+
 /**
  * @param describe what to make of config.json
- * @param random the seed of weights that are drawn in place of those stored; null: those stored
  * @throws UserError if something is missing or not supported
  */
 export async function openWeights<Head>(
   folder: LocalFolder,
-  adapterFolder: string | undefined,
-  precision: Precision,
+  { precision, adapter: adapterFolder, random, keep }: Wanted,
   describe: (
     folder: string,
     config: Readonly<Record<string, unknown>>,
   ) => { readonly architecture: string; readonly network: Network<Head> },
-  random: number | null = null,
 ): Promise<OpenedWeights<Head>> {
   const whole = await unpack(await openCheckpoint(folder));
   const part = textPart(whole.config, join(folder.path, 'config.json'));
@@ -49,7 +58,8 @@ export async function openWeights<Head>(
   const types = [...checkpoint.weights.values()].map(
     ({ info, packed }) => [packed?.format ?? info.dtype, elementCount(info.shape)] as const,
   );
-  return { architecture, network, weights: { checkpoint, adapter, precision }, dtypes: countByType(types) };
+  const weights = { checkpoint, adapter, precision, keep: random === null ? keep : undefined };
+  return { architecture, network, weights, dtypes: countByType(types) };
 }
 
 /** What is of the part, by its names there. @param keep whether what is not of it keeps its name */

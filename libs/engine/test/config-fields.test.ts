@@ -131,8 +131,10 @@ describe.each(PAGES)('%s', (called) => {
       },
     };
     const local = await localFolder(await write({}));
-    const { network, weights } = await openWeights(local, undefined, checkPrecision({}), (path, config) =>
-      describeLanguageModel(path, new Proxy({ ...config }, watch)),
+    const { network, weights } = await openWeights(
+      local,
+      { precision: checkPrecision({}), random: null },
+      (path, config) => describeLanguageModel(path, new Proxy({ ...config }, watch)),
     );
     const placement = placementOf(cpu);
     expect(

@@ -1,3 +1,4 @@
+import type { KeepFile } from '@sonde/checkpoints';
 import type { ConfigOf, ConfigSchema, InputArtifact } from '@sonde/pipeline';
 import type { Clock } from './client/clock.ts';
 import type { Scorer } from './scorer.ts';
@@ -15,6 +16,8 @@ export interface ScorerContext {
   /** The columns of a table. */
   columnsOf(table: InputArtifact): Promise<readonly string[]>;
   log(level: 'info' | 'warning', message: string): void;
+  /** Keeps the quantised weights of a checkpoint from one loading to the next; they are made at each if not given. */
+  keepQuantized?(checkpoint: InputArtifact): KeepFile;
   /** Time and chance of those that wait; this machine's if not given. */
   readonly clock?: Clock;
 }

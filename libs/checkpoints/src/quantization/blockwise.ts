@@ -87,6 +87,7 @@ function attributes([output, input]: LinearShape, bits: number, level: number) {
  * result is a matter of the row alone.
  */
 export const int8: Format = {
+  name: 'int8',
   ...dimensions(8),
   quantize: (rows, columns) => quantizeBlocks(rows, columns, 8, (extreme) => Math.abs(extreme) / 127),
   multiply: (graph, x, codes, scales, shape) =>
@@ -97,6 +98,7 @@ export const int8: Format = {
 
 /** 4-bit weights; inputs in float32. The value of greatest magnitude has the code at the end that reaches further. */
 export const int4: Format = {
+  name: 'int4',
   ...dimensions(4),
   quantize: (rows, columns) => quantizeBlocks(rows, columns, 4, (extreme) => extreme / -8),
   multiply: (graph, x, codes, scales, shape) =>
@@ -109,6 +111,7 @@ export const int4: Format = {
  * What MXFP4 stores, without loss: a block's numbers are multiples, up to 12, of a power of two. Inputs in float32.
  */
 export const mxfp4: Format = {
+  name: 'mxfp4',
   ...dimensions(8),
   quantize: (rows, columns) =>
     quantizeBlocks(rows, columns, 8, (extreme) => 2 ** (Math.floor(Math.log2(Math.abs(extreme))) - 3)),

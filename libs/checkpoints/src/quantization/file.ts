@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { UserError } from '@sonde/base';
+import { type JsonObject, UserError } from '@sonde/base';
 import type { ExternalData } from '@sonde/onnx';
 import { writeAt } from '../write-at.ts';
 import { int4, int8 } from './blockwise.ts';
@@ -11,6 +12,9 @@ import type { Quantization, WeightDtype } from './words.ts';
 
 const FORMATS: Readonly<Record<Quantization, Format>> = { nf4, int8, int4 };
 
+/** Raised when the same checkpoint gives a file with other bytes, so that none which is kept is taken for it. */
+const REVISION = 1;
+
 const ALIGNMENT = 64;
 
 /** A weight to quantise. */
@@ -21,6 +25,14 @@ export interface QuantizedWeight {
   readonly rows: StoredRows;
 }
 
+/**
+ * Keeps a file from one loading to the next.
+ * @param content all that its bytes depend on, beside the checkpoint
+ * @param write writes it at a path
+ * @returns where it lies, not to be written to; null where it cannot be kept
+ */
+export type KeepFile = (content: JsonObject, write: (path: string) => Promise<void>) => Promise<string | null>;
+
 /** A file of quantised weights: first all are given a place, while the graph is built; then it is written. */
 export interface QuantizedFile {
   /** Its name beside the graph. */
@@ -30,6 +42,8 @@ export interface QuantizedFile {
   place(weight: QuantizedWeight, format: Format): { codes: ExternalData; scales: ExternalData };
   /** What was placed so far: how many numbers, and in how many bytes. */
   placed(): { readonly numbers: number; readonly bytes: number };
+  /** All that the file's bytes depend on, beside the checkpoint. */
+  content(): JsonObject;
   /** Quantises the weights that were placed, a part at a time. @throws UserError if one holds what is not finite */
   write(path: string): Promise<void>;
 }
@@ -59,6 +73,11 @@ export function planQuantizedFile(
       return { codes, scales };
     },
     placed: () => ({ numbers: plan.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0), bytes: end }),
+    content() {
+      const layout = plan.map(({ name, shape, format, rows }) => [name, shape, format.name, rows.layout.transposed]);
+      const digest = createHash('sha256').update(JSON.stringify(layout)).digest('hex');
+      return { revision: REVISION, quantization, dtype, layout: `sha256:${digest}` };
+    },
     async write(path) {
       if (plan.length === 0) return;
       const handle = await open(path, 'w');

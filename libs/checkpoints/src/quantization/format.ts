@@ -11,6 +11,7 @@ export interface Codes {
 
 /** A way to quantise the weight W [out, in] of a linear layer. */
 export interface Format {
+  readonly name: string;
   /** Dimensions of the codes, as bytes. */
   codes(shape: LinearShape): readonly number[];
   /** Dimensions of the scales, in float32. */

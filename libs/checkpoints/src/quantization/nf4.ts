@@ -60,6 +60,7 @@ function gcd(a: number, b: number): number {
  * its greatest magnitude; two codes a byte, the first in the upper half.
  */
 export const nf4: Format = {
+  name: 'nf4',
   codes: ([output, input]) => [Math.ceil((output * input) / 2)],
   scales: ([output, input]) => [Math.ceil((output * input) / NF4_BLOCK)],
   rowStep: (columns) => NF4_BLOCK / gcd(NF4_BLOCK, columns),

@@ -7,6 +7,7 @@ import type { LinearShape } from './format.ts';
 export interface StoredRows {
   /** The file, for messages. */
   readonly path: string;
+  readonly layout: Layout;
   /** Rows in their order, a multiple of `step` at a time but for the last. */
   read(step: number): AsyncIterable<Float32Array>;
 }
@@ -24,6 +25,7 @@ export function floatRows(weight: Weight, [rows, columns]: LinearShape, layout: 
   const { transposed = false, part } = layout;
   return {
     path: weight.file.path,
+    layout,
     async *read(step) {
       const stored = await openWeight(weight);
       const read = async (from: number, to: number): Promise<Float32Array> => {
@@ -52,6 +54,7 @@ export const MX_BLOCK = 32;
 export function mxfp4Rows(blocks: Weight, scales: Weight, [rows, columns]: LinearShape, part: number): StoredRows {
   return {
     path: blocks.file.path,
+    layout: { part },
     async *read(step) {
       const range = [part, part + 1] as const;
       const codes = bytesOf(await readTensor(blocks.file, weightName(blocks), range));

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import {
   type Adapter,
   type Checkpoint,
+  type KeepFile,
   type Precision,
   planQuantizedFile,
   planUnpackedFile,
@@ -51,6 +52,8 @@ export interface ModelWeights {
   readonly checkpoint: Checkpoint;
   readonly adapter: Adapter | null;
   readonly precision: Precision;
+  /** Keeps the file of quantised weights from one session to the next. */
+  readonly keep?: KeepFile | undefined;
 }
 
 /** A session to be: its graph is built, its weights are not loaded. */
@@ -62,13 +65,13 @@ export interface PlannedSession {
 
 /**
  * Plans the session of a graph over its checkpoint's own weight files. ONNX Runtime wants external data in the graph's
- * folder, so both meet in a temporary one, where quantised weights are written too. It is deleted again before the
+ * folder, so both meet in a temporary one, where quantised weights are written too, or linked where they are kept. It is deleted again before the
  * session is given, for the files stay mapped; a system that cannot delete mapped files keeps it until it clears its
  * temporary files.
  * @throws UserError if the weights are not those that the graph needs
  */
 export function planSession(
-  { checkpoint, adapter, precision }: ModelWeights,
+  { checkpoint, adapter, precision, keep }: ModelWeights,
   build: (source: WeightSource) => WeighedGraph,
   placement: Pick<Placement, 'provider' | 'threads'>,
 ): PlannedSession {
@@ -94,10 +97,12 @@ export function planSession(
   };
   const create = async (): Promise<InferenceSession> => {
     if (placement.provider === 'cpu') requireMemory(checkpoint.folder, quantization, bytesAs);
+    const kept = quantized.placed().bytes > 0 ? await keep?.(quantized.content(), quantized.write) : null;
     const folder = await folderFor(files.keys().next().value);
     try {
       for (const [path, name] of files) await placeFile(path, join(folder, name));
-      await quantized.write(join(folder, quantized.location));
+      const quantizedAt = join(folder, quantized.location);
+      await (kept ? placeFile(kept, quantizedAt) : quantized.write(quantizedAt));
       await unpacked.write(join(folder, unpacked.location));
       const path = join(folder, 'model.onnx');
       await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));

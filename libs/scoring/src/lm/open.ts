@@ -16,7 +16,7 @@ const BATCH = 64;
  * against the others; nothing is sampled.
  * @throws UserError if the model cannot be read, or takes two answers for one
  */
-export async function open(config: Config, { name, device, threads }: ScorerContext): Promise<Scorer> {
+export async function open(config: Config, { name, device, threads, keepQuantized }: ScorerContext): Promise<Scorer> {
   const { model: source, adapter, dtype, quantization } = config;
   const model = await openModel(source.path, {
     device,
@@ -24,6 +24,7 @@ export async function open(config: Config, { name, device, threads }: ScorerCont
     ...(adapter && { adapter: adapter.path }),
     ...(dtype && { dtype }),
     ...(quantization && { quantization }),
+    ...(keepQuantized && { keepQuantized: keepQuantized(source) }),
   });
   try {
     const chat = config.chat ?? model.tokenizer.hasChatTemplate;

@@ -9,6 +9,7 @@ import {
   type Table,
   writeParquetParts,
 } from '@sonde/tables';
+import { keepQuantized } from '../shared/model/kept-weights.ts';
 import { oneTextARow } from '../shared/texts.ts';
 import { openAnswers } from './answers.ts';
 import { type KeepAnswers, writeAnswers } from './answers-table.ts';
@@ -33,6 +34,7 @@ export async function run(context: Context, kinds: readonly ScorerKind[]): Promi
     device: device.provider,
     threads: device.threads,
     log,
+    keepQuantized: (checkpoint) => keepQuantized(() => context, checkpoint),
     async *rows({ path }, columns) {
       for await (const part of readTableParts(path, columns ? { columns } : {})) yield [...rows(part)];
     },
