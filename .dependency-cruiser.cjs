@@ -90,7 +90,7 @@ const packages = (name, allowed) => ({
   from: { path: `^libs/${name}/src/` },
   to: {
     dependencyTypes: ['npm', 'npm-dev', 'npm-no-pkg', 'npm-unknown', 'npm-optional', 'npm-peer'],
-    ...(allowed.length ? { pathNot: `^node_modules/${anyOf(allowed)}/` } : {}),
+    ...(allowed.length ? { pathNot: `(^|/)node_modules/${anyOf(allowed)}/` } : {}),
   },
 });
 
