@@ -1,7 +1,8 @@
 // A run whose work is done by jobs of a real Slurm, with faults of every kind at random instants.
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { openStore } from '@sonde/store';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasSlurm, type Slurm, startSlurm } from './slurm.ts';
 import { type Running, type RunSummary, root, runPipeline, startSonde, type TaskEvent } from './sonde.ts';
@@ -104,6 +105,15 @@ async function hold(folder: string): Promise<void> {
   expect(again.counts).toMatchObject({ ran: 0, failed: 0 });
 }
 
+/** The outputs of every key. */
+async function resultsOf(dir: string): Promise<Record<string, unknown>> {
+  const store = await openStore(dir, { readOnly: true });
+  const found: Record<string, unknown> = {};
+  for await (const { key, outputs } of store.results.all()) found[key] = outputs;
+  await store.close();
+  return found;
+}
+
 async function untilNoJob(): Promise<void> {
   await slurm.untilQueue(
     '%T',
@@ -147,6 +157,92 @@ describe.skipIf(!hasSlurm)('sonde run --executor slurm (skipped where Slurm is n
     expect(ran.status, ran.stderr).toBe(0);
     expect(ran.stderr).toContain('A small job looks first whether compute nodes see the store.');
     await hold(folder);
+    await untilNoJob();
+  });
+
+  /** Reads models: the tasks of two kinds, on both of two models; says where each lies. */
+  async function models(name: string, scratch: string): Promise<string> {
+    const folder = await experiment(name, `probe: false\nworkers: { most: 2, idle: 3s }\n${scratch}\n`);
+    await writeFile(
+      path.join(folder, 'kinds.mjs'),
+      `import { appendFileSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { defineStep, schema } from 'sonde';
+export const look = defineStep({
+  kind: 'test/look', revision: 1, summary: 'Says where a model lies.',
+  config: schema.object({ model: schema.artifact('model'), n: schema.integer() }),
+  outputs: { number: { type: 'json', description: 'n.' } },
+  load: async () => ({
+    run: async ({ config, output }) => {
+      appendFileSync(${JSON.stringify(path.join(folder, 'said'))}, config.model.path + '\\n');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await writeFile(output('number'), String(statSync(config.model.path + '/config.json').size + config.n));
+    },
+  }),
+});
+`,
+    );
+    await writeFile(
+      path.join(folder, 'p.yaml'),
+      `sonde: 1
+name: p
+modules: [./kinds.mjs]
+steps:
+  prompts: { uses: prompts/sample, with: { source: embedded:parlour-prompts, count: 4, seed: 0 } }
+  looks:
+    uses: test/look
+    matrix: { model: [embedded:parlour-base, embedded:parlour-rude], n: [1, 2, 3] }
+    with: { model: "\${{ matrix.model }}", n: "\${{ matrix.n }}" }
+  states:
+    uses: activations/capture
+    matrix: { model: [embedded:parlour-base, embedded:parlour-rude] }
+    with: { model: "\${{ matrix.model }}", prompts: "\${{ steps.prompts.outputs.prompts }}" }
+outputs:
+  looks: \${{ steps.looks.outputs.number }}
+  states: \${{ steps.states.outputs.states }}
+`,
+    );
+    return folder;
+  }
+
+  const placesOf = async (folder: string) => (await readFile(path.join(folder, 'said'), 'utf8')).trim().split('\n');
+
+  it("keeps copies of models on a node's own disk: each once, shared by its jobs, removed when they are no longer kept", async () => {
+    const local = path.join(slurm.folder, 'local-$SLURMD_NODENAME');
+    const folder = await models('scratch', `scratch: { folder: ${JSON.stringify(local)}, keep: 0s }`);
+    const ran = await finish(folder);
+    expect(ran.status, ran.stderr).toBe(0);
+    const said = ran.events.flatMap((event) => (event.event === 'task.log' ? [String(event.message)] : []));
+    const copied = said.flatMap((line) => /^Copied (\S+) to (\S+):/.exec(line)?.slice(1, 3).join(' ') ?? []);
+    expect(copied.length).toBeGreaterThanOrEqual(2);
+    expect(new Set(copied).size, copied.join('\n')).toBe(copied.length);
+    for (const place of await placesOf(folder)) expect(place).toMatch(/\/local-n\d\/copies\/[0-9a-f]{64}\/files$/);
+    await untilNoJob();
+    for (const node of new Set((await placesOf(folder)).map((place) => /local-n\d/.exec(place)![0])))
+      expect(await readdir(path.join(slurm.folder, node, 'copies'))).toEqual([]);
+    // The same keys and the same bytes as where every model is read where it lies.
+    const results = await resultsOf(path.join(folder, 'store'));
+    const elsewhere = path.join(folder, 'elsewhere');
+    const here = await runPipeline(folder, 'p.yaml', '--allow-code', '--store', elsewhere);
+    expect(here.status, here.stderr).toBe(0);
+    expect(await resultsOf(elsewhere)).toEqual(results);
+  });
+
+  it.each([
+    [
+      'cannot be written',
+      'scratch: { folder: /etc/hostname/none }',
+      /No copy on this machine's own disk.*\/etc\/hostname/,
+    ],
+    ['is too small', 'scratch: { folder: $HERE/local, size: 1kB }', /there is no room in .* for embedded:parlour-/],
+    ['names a variable that is none', 'scratch: { folder: /local/$NO_SUCH_NAME }', /\$NO_SUCH_NAME .*is not set/],
+  ])('reads models where they lie, and says why, when the scratch %s', async (name, scratch, why) => {
+    const folder = await models(name.replaceAll(' ', '-'), scratch.replace('$HERE', slurm.folder));
+    const ran = await finish(folder);
+    expect(ran.status, ran.stderr).toBe(0);
+    const said = ran.events.flatMap((event) => (event.event === 'task.log' ? [String(event.message)] : []));
+    expect(said.join('\n')).toMatch(why);
+    for (const place of await placesOf(folder)) expect(place).not.toContain('/copies/');
     await untilNoJob();
   });
 

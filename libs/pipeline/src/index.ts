@@ -30,7 +30,7 @@ export { type Place, placeOf } from './config/schema-walk.ts';
 export { CODES, type Code } from './diagnostics/codes.ts';
 export type { Diagnostic } from './diagnostics/diagnostic.ts';
 export { parseSetValue } from './expand/params.ts';
-export { parseDuration, parseMemory } from './expand/settings.ts';
+export { parseDuration, parseMemory, parseSpan } from './expand/settings.ts';
 export type {
   Axes,
   DataRef,

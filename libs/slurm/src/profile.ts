@@ -9,6 +9,7 @@ import {
   optional,
   parseDuration,
   parseMemory,
+  parseSpan,
   readSettings,
   readSettingsText,
   type SettingsForm,
@@ -61,6 +62,22 @@ export const PROFILE_SCHEMA = object({
       idle: text({ default: '60s', description: 'A worker with nothing to do ends after so long.' }),
     },
     { default: {}, description: 'The jobs that do the work: each does many tasks.' },
+  ),
+  scratch: optional(
+    object(
+      {
+        folder: text({
+          ...line,
+          description: "A folder on a node's own disk; may name variables of the job: /local/$USER, $TMPDIR.",
+        }),
+        size: text({ default: '200GiB', description: 'All copies of a node together take no more.' }),
+        keep: text({
+          default: '1d',
+          description: 'A worker that ends removes the copies that nobody has read for so long; 0s: at once.',
+        }),
+      },
+      { description: 'Checkpoints are copied there once a node and shared by its jobs.' },
+    ),
   ),
   limits: object(
     {
@@ -115,6 +132,8 @@ export interface Profile {
   readonly gpuRequest: string;
   readonly smallTasks: 'here' | 'cluster';
   readonly workers: { readonly most: number; readonly idleSeconds: number };
+  /** Absent: checkpoints are read where they lie. */
+  readonly scratch?: { readonly folder: string; readonly bytes: number; readonly keepSeconds: number };
   readonly limits: { readonly jobs?: number; readonly array?: number };
   readonly requeue: boolean;
   readonly exclude: readonly string[];
@@ -146,7 +165,7 @@ export function plainProfile(): Profile {
   return read.profile;
 }
 
-function unreadable({ workers, gpu, cpu, ...all }: Written): readonly ConfigProblem[] {
+function unreadable({ workers, scratch, gpu, cpu, ...all }: Written): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const hold = (path: readonly string[], value: string | undefined, parse: typeof parseMemory, like: string): void => {
     if (value !== undefined && parse(value) === undefined)
@@ -161,11 +180,13 @@ function unreadable({ workers, gpu, cpu, ...all }: Written): readonly ConfigProb
     hold([...at, 'time'], part.time, parseDuration, 'a duration such as 30m or 4h');
   }
   hold(['workers', 'idle'], workers.idle, parseDuration, 'a duration such as 60s');
+  hold(['scratch', 'size'], scratch?.size, parseMemory, 'a size such as 200GiB');
+  hold(['scratch', 'keep'], scratch?.keep, parseSpan, 'a duration such as 12h');
   return problems;
 }
 
 function profileOf(written: Written): Profile {
-  const { gpu, cpu, small_tasks, workers, limits, requeue, exclude, probe, ...all } = written;
+  const { gpu, cpu, small_tasks, workers, scratch, limits, requeue, exclude, probe, ...all } = written;
   const { request: gpuRequest, ...gpuOnly } = gpu;
   return {
     gpu: requestOf(all, gpuOnly),
@@ -173,6 +194,13 @@ function profileOf(written: Written): Profile {
     gpuRequest,
     smallTasks: small_tasks,
     workers: { most: workers.most, idleSeconds: parseDuration(workers.idle)! },
+    ...(scratch !== undefined && {
+      scratch: {
+        folder: scratch.folder,
+        bytes: parseMemory(scratch.size)!,
+        keepSeconds: parseSpan(scratch.keep)!,
+      },
+    }),
     limits,
     requeue,
     exclude: exclude ?? [],

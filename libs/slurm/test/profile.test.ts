@@ -37,6 +37,7 @@ gpu:
   time: 4h
   sbatch: [--exclusive=user]
   before: module load cuda/12
+scratch: { folder: /local/$USER, size: 80GB, keep: 0s }
 limits: { jobs: 200, array: 50 }
 `,
       'slurm.yaml',
@@ -55,6 +56,7 @@ limits: { jobs: 200, array: 50 }
           before: 'module load node/22\nmodule load cuda/12',
         },
         cpu: { partition: 'main', account: 'my-lab', cpus: 1, sbatch: ['--mail-type=FAIL'] },
+        scratch: { folder: '/local/$USER', bytes: 80e9, keepSeconds: 0 },
         limits: { jobs: 200, array: 50 },
       },
     });

@@ -14,6 +14,7 @@ export type {
   VerifyProgress,
   VerifyReport,
 } from './care/types.ts';
+export type { Copies, Copy, CopySource, LendOptions } from './copies/types.ts';
 export { type BlobInfo, type Digest, digestOf, type Key } from './disk/digest.ts';
 export { asStoreError, BlobDamaged, StoreError, type StoreErrorCode } from './disk/errors.ts';
 export { canonicalJson, keyOf } from './disk/json.ts';

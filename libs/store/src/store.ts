@@ -3,6 +3,7 @@ import { createArtifacts } from './artifacts/artifacts.ts';
 import { createBlobs } from './blobs/folder.ts';
 import { createCare } from './care/care.ts';
 import { createContext } from './context.ts';
+import { createCopies } from './copies/copies.ts';
 import { guarded } from './disk/guarded.ts';
 import { checkLayout } from './disk/marker.ts';
 import { digestOfFile } from './file-digests.ts';
@@ -33,6 +34,7 @@ export async function openStore(folder: string, options: OpenOptions = {}): Prom
     artifacts: safe(artifacts),
     results: safe(results),
     memos: safe(createMemos(context)),
+    copies: safe(createCopies(context)),
     leases: safe(createLeases(context)),
     spool: safe(createSpool(context)),
     runs: safe(createRuns(context)),

@@ -1,6 +1,7 @@
 import type { Artifacts } from './artifacts/types.ts';
 import type { LocalBlobs } from './blobs/types.ts';
 import type { Care } from './care/types.ts';
+import type { Copies } from './copies/types.ts';
 import type { BlobInfo } from './disk/digest.ts';
 import type { Leases } from './leases/types.ts';
 import type { Memos } from './memos/types.ts';
@@ -23,6 +24,7 @@ export interface Store {
   readonly artifacts: Artifacts;
   readonly results: LocalResults;
   readonly memos: Memos;
+  readonly copies: Copies;
   readonly leases: Leases;
   readonly spool: Spool;
   readonly runs: Runs;

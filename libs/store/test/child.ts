@@ -2,7 +2,16 @@ import { appendFileSync, openSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Digest, digestOf, keyOf, openStore, type ResultRecord, type Store, StoreError } from '../src/index.ts';
+import {
+  type CopySource,
+  type Digest,
+  digestOf,
+  keyOf,
+  openStore,
+  type ResultRecord,
+  type Store,
+  StoreError,
+} from '../src/index.ts';
 
 const [command = '', dir = '', ...rest] = process.argv.slice(2);
 
@@ -101,6 +110,11 @@ try {
   if (command === 'leave') {
     await store.leases.acquire(digestOf('a key'), { holder: 'the child' });
     await store.scratch();
+  }
+  if (command === 'lend') {
+    await store.copies.lend(JSON.parse(rest[0] ?? '') as CopySource, { maxBytes: 1e9, holder: 'the child' });
+    console.log('lent');
+    await delay(60_000);
   }
   if (command === 'hold') {
     await store.leases.acquire(digestOf(rest[0] ?? ''), { holder: 'the child' });

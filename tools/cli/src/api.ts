@@ -384,7 +384,16 @@ async function awayOptions(
 export interface WorkerOptions
   extends Pick<
     WorkOnOptions,
-    'shape' | 'jobs' | 'allowCode' | 'idleSeconds' | 'graceSeconds' | 'job' | 'signal' | 'killSignal' | 'onOrder'
+    | 'shape'
+    | 'jobs'
+    | 'allowCode'
+    | 'idleSeconds'
+    | 'graceSeconds'
+    | 'job'
+    | 'scratch'
+    | 'signal'
+    | 'killSignal'
+    | 'onOrder'
   > {
   readonly store?: string;
   /** The modules whose step kinds it knows: the very ones that the run was given. */

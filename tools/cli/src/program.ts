@@ -1,6 +1,6 @@
 import { isMachineFault, UserError } from '@sonde/base';
 import { RunRefused } from '@sonde/executor';
-import { nearest } from '@sonde/pipeline';
+import { nearest, parseMemory, parseSpan } from '@sonde/pipeline';
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT, Exit, systemFailure } from './errors.ts';
 import { version } from './package.ts';
@@ -16,6 +16,15 @@ function positive(option: string) {
     const n = Number(value);
     if (!Number.isInteger(n) || n < 1)
       throw new UserError('usage', `${option} takes a whole number from 1, not "${value}"`);
+    return n;
+  };
+}
+
+/** A size or a duration, as a number. */
+function measured(option: string, parse: (text: string) => number | undefined, like: string) {
+  return (value: string): number => {
+    const n = parse(value);
+    if (n === undefined) throw new UserError('usage', `${option} takes ${like}, not "${value}"`);
     return n;
   };
 }
@@ -234,6 +243,22 @@ each text, as soon as it is scored; with --json an object a line: text, outcome,
     .addOption(deviceOption())
     .option('--idle <seconds>', 'end when there was nothing to do for so long', positive('--idle'), 60)
     .option('--grace <seconds>', 'how long what is at work may go on after SIGTERM or Ctrl-C', positive('--grace'), 20)
+    .option(
+      '--scratch <folder>',
+      "keep copies of checkpoints on this machine's own disk; may name variables: /local/$USER",
+    )
+    .option(
+      '--scratch-size <size>',
+      'all copies together take no more',
+      measured('--scratch-size', parseMemory, 'a size such as 200GiB'),
+      200 * 2 ** 30,
+    )
+    .option(
+      '--scratch-keep <time>',
+      'a worker that ends removes copies that nobody has read for so long',
+      measured('--scratch-keep', parseSpan, 'a duration such as 12h'),
+      86_400,
+    )
     .option('--offline', 'refuse network access')
     .action(async (_options, command) => (await import('./commands/work.ts')).work(command.optsWithGlobals()));
   program

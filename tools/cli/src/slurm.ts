@@ -164,6 +164,14 @@ function workerCommand({ profile, store, workerOptions }: SlurmLauncherOptions, 
     ...(shape.gpus > 0
       ? [`--device=${provider}`]
       : ['--device=cpu', `--jobs=${Math.max(1, Math.floor(ownCpus / cpus))}`]),
+    ...scratchOptions(profile),
     ...workerOptions,
   ];
+}
+
+function scratchOptions({ scratch }: Profile): readonly string[] {
+  if (scratch === undefined) return [];
+  const { folder, bytes, keepSeconds } = scratch;
+  // The node fills in variables: the shell of the job does not see them.
+  return [`--scratch=${folder}`, `--scratch-size=${bytes}B`, `--scratch-keep=${keepSeconds}s`];
 }

@@ -7,6 +7,8 @@ import { computeHeld } from '../run/units.ts';
 import { answers, type LiveState, type Order, type OrderEnd } from '../spool/order.ts';
 import { plain } from '../spool/plain.ts';
 import { readShape } from '../spool/shape.ts';
+import { type LocatedInputs, locateInputs } from './inputs-of-order.ts';
+import type { NodeCopies } from './node-copies.ts';
 import { type Saying, startSaying } from './saying.ts';
 import { unitOf } from './unit-of-order.ts';
 
@@ -26,6 +28,8 @@ export interface TakeOptions {
   readonly backend: Backend;
   /** The job of the cluster that this worker is. */
   readonly job?: string;
+  /** Of checkpoints, on this machine's own disk. */
+  readonly copies?: NodeCopies;
   /** Aborted: what is at work is told to stop. */
   readonly signal: AbortSignal;
   /** Whether this worker can do it as it was meant. */
@@ -70,7 +74,7 @@ async function perform(
   lease: Parameters<typeof computeHeld>[2],
   losses: number,
 ): Promise<Taken> {
-  const { store, job } = options;
+  const { store, job, copies } = options;
   const stop = createStop();
   let ending: NodeJS.Timeout | undefined;
   const halt = () => {
@@ -89,9 +93,11 @@ async function perform(
   });
   options.onTaken?.(order);
   const began = performance.now();
+  let inputs: LocatedInputs | undefined;
   try {
     if (options.signal.aborted) throw new NotComputed();
-    const unit = await unitOf(order, store, saying, job);
+    inputs = await locateInputs(order, { store, copies, listener: saying.listener, signal: stop.signal });
+    const unit = unitOf(order, inputs, saying, job);
     const run = { run: order.run, store, backend: options.backend, stop, emit: (event: Told) => retell(saying, event) };
     await computeHeld(run, unit, lease);
     await saying.stop();
@@ -114,6 +120,7 @@ async function perform(
     await close(options, name, { failure, ...(trace === undefined ? {} : { trace }), said: saying.said() });
     return 'failed';
   } finally {
+    await inputs?.release();
     options.signal.removeEventListener('abort', halt);
     clearTimeout(ending);
   }

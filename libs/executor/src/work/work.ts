@@ -7,6 +7,7 @@ import type { Accelerator } from '../provider.ts';
 import type { Order } from '../spool/order.ts';
 import { modulesName, readShape } from '../spool/shape.ts';
 import type { StepKind } from '../step.ts';
+import { createNodeCopies, type ScratchOptions } from './node-copies.ts';
 import { createOrderList, type OrderList } from './orders.ts';
 import { type Taken, take } from './take.ts';
 
@@ -26,6 +27,8 @@ export interface WorkOptions extends LocalOptions {
   readonly idleSeconds: number;
   /** The job of a cluster that this process is. */
   readonly job?: string;
+  /** Where copies of checkpoints are kept for the workers of this machine; absent: they are read where they lie. */
+  readonly scratch?: ScratchOptions;
   /** Aborted: nothing new is taken; what is at work gets `graceSeconds`, then is told to stop. */
   readonly signal?: AbortSignal;
   readonly graceSeconds?: number;
@@ -60,6 +63,8 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
   const counts = { done: 0, failed: 0, strange: 0 };
   const halt = new AbortController();
   const slots = slotsOf(options);
+  const holder = options.job === undefined ? 'a worker' : `the worker of job ${options.job}`;
+  const copies = options.scratch && createNodeCopies(options.scratch, options.store, holder);
   const over = new AbortController();
   const listen = (signal: AbortSignal | undefined, action: () => void) => {
     if (signal?.aborted === true) action();
@@ -81,6 +86,7 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
   } finally {
     over.abort();
     for (const { backend } of slots) backend.kill();
+    await copies?.close();
   }
   return counts;
 
@@ -117,6 +123,7 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
         store: options.store,
         backend: slot.backend,
         ...(options.job === undefined ? {} : { job: options.job }),
+        ...(copies === undefined ? {} : { copies }),
         signal: halt.signal,
         accepts: (one) => accepts(options, one),
         onTaken(one) {

@@ -44,6 +44,11 @@ export function parseDuration(text: string): number | undefined {
   return seconds > 0 && seconds <= 366 * 86_400 ? seconds : undefined;
 }
 
+/** As `parseDuration`, and `0s`. */
+export function parseSpan(text: string): number | undefined {
+  return text.trim() === '0s' ? 0 : parseDuration(text);
+}
+
 function refuse(problems: Problems, node: Located, message: string, hint?: string): void {
   blame(
     problems,

@@ -10,6 +10,7 @@ export const NAMES: readonly string[] = [
   'blobs',
   'results',
   'trees',
+  'copies',
   'memos',
   'leases',
   'work',
@@ -26,6 +27,8 @@ export interface Layout {
   readonly blobs: string;
   readonly results: string;
   readonly trees: string;
+  /** Folders from elsewhere, copied to this disk. */
+  readonly copies: string;
   readonly memos: string;
   readonly leases: string;
   readonly holders: string;
@@ -46,6 +49,7 @@ export interface Layout {
   blob(digest: Digest): string;
   result(key: Digest): string;
   tree(digest: Digest): string;
+  copy(digest: Digest): string;
   memo(maker: Digest): string;
   lease(key: Digest): string;
   arriving(digest: Digest): string;
@@ -65,6 +69,7 @@ export function layoutOf(dir: string): Layout {
     blobs: join(dir, 'blobs'),
     results: join(dir, 'results'),
     trees: join(dir, 'trees'),
+    copies: join(dir, 'copies'),
     memos: join(dir, 'memos'),
     leases: join(dir, 'leases'),
     holders: join(dir, 'leases', 'holders'),
@@ -82,6 +87,7 @@ export function layoutOf(dir: string): Layout {
     blob: (digest) => sharded('blobs', digest, ''),
     result: (key) => sharded('results', key, '.json'),
     tree: (digest) => join(dir, 'trees', hexOf(digest)),
+    copy: (digest) => join(dir, 'copies', hexOf(digest)),
     memo: (maker) => join(dir, 'memos', hexOf(maker)),
     arriving: (digest) => join(dir, 'incoming', hexOf(digest)),
     lease: (key) => join(dir, 'leases', hexOf(key)),

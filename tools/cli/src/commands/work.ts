@@ -13,6 +13,9 @@ interface WorkCommandOptions extends ModuleOptions {
   readonly idle: number;
   readonly grace: number;
   readonly offline?: boolean;
+  readonly scratch?: string;
+  readonly scratchSize: number;
+  readonly scratchKeep: number;
 }
 
 /** Slurm's name of this job, as `squeue` shows it. */
@@ -24,7 +27,7 @@ function jobName({ SLURM_ARRAY_JOB_ID, SLURM_ARRAY_TASK_ID, SLURM_JOB_ID }: Node
 export async function work(options: WorkCommandOptions): Promise<void> {
   const terminal = openTerminal(options);
   checkConsent(options);
-  const { shape, store, module, jobs, device } = options;
+  const { shape, store, module, jobs, device, scratch, scratchSize, scratchKeep } = options;
   if (shape !== undefined && readShape(shape) === undefined) {
     throw new UserError('usage', `--shape ${shape} is no shape`, 'A run names them: cpu, cuda.g1, cpu.c4.m8589934592.');
   }
@@ -47,6 +50,7 @@ export async function work(options: WorkCommandOptions): Promise<void> {
     ...(jobs === undefined ? {} : { jobs }),
     ...(device === undefined ? {} : { device }),
     ...(job === undefined ? {} : { job }),
+    ...(scratch === undefined ? {} : { scratch: { folder: scratch, maxBytes: scratchSize, keepSeconds: scratchKeep } }),
     offline: options.offline === true,
     allowCode: options.allowCode !== undefined,
     idleSeconds: options.idle,
