@@ -61,11 +61,22 @@ describe('detox', () => {
 
   it('shows that what probes read hardly changes', async () => {
     const table = (await tableOf('detox', 'probe-changes')).filter(({ target }) => target === 'TOXICITY');
-    const input = table.filter(({ scenario }) => scenario === 'input' || scenario === 'output');
-    expect(input).toHaveLength(10);
-    for (const { difference } of input) expect(Math.abs(difference)).toBeLessThan(0.1);
+    // The mean over layers has an interval, which says how large a change would have been seen.
+    const means = table.filter(({ layer, scenario }) => layer === null && scenario !== 'forward');
+    expect(means).toHaveLength(3);
+    for (const { difference, low, high } of means) {
+      expect(Math.abs(difference)).toBeLessThan(0.1);
+      expect(low).toBeLessThanOrEqual(difference);
+      expect(high).toBeGreaterThanOrEqual(difference);
+    }
     // Both read the same texts.
     for (const row of table) expect(row.target_sd_ratio).toBeCloseTo(1, 9);
+  });
+
+  it('answers its question first: behaviour changes, and whether what probes read does', async () => {
+    const summary = await readFile(path.join(folder, 'detox', 'summary.md'), 'utf8');
+    const [, first = ''] = /^- \*\*detoxification: answer\*\* (.*)$/m.exec(summary) ?? [];
+    expect(first).toMatch(/^behaviour changes/);
   });
 });
 
@@ -119,7 +130,7 @@ describe('pretraining', () => {
   it('shows that random weights forward less of the prompt’s score', async () => {
     const forward = (await tableOf('pretraining', 'probe-changes')).filter(
       (row) =>
-        row.scenario === 'forward' && row.target === 'TOXICITY' && row.setting === 'step=2000' && row.layer !== 0,
+        row.scenario === 'forward' && row.target === 'TOXICITY' && row.setting === 'step=2000' && Number(row.layer) > 0,
     );
     const mean = forward.reduce((sum, { difference }) => sum + difference / forward.length, 0);
     expect(mean).toBeGreaterThan(0);

@@ -3,7 +3,12 @@ export { depthPoints, type FoldScores, type LayerCurve, layerCurve, overFolds, s
 
 export { meanDifference, randomOfEqualLength, unitDirection } from './directions.ts';
 export { type ClassScores, classScores, oneAgainstRest } from './evaluate/class-scores.ts';
-export { compareProbes, type ProbeComparison } from './evaluate/compare.ts';
+export {
+  combineSamples,
+  type ProbeSample,
+  type ProbeSamples,
+  sampleProbes,
+} from './evaluate/compare.ts';
 
 export { controlTask } from './evaluate/control-task.ts';
 export {

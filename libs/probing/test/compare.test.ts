@@ -1,5 +1,12 @@
+import { quantile } from '@sonde/numerics';
 import { expect, it } from 'vitest';
-import { compareProbes, type HeldOutPredictions, probeIntervals } from '../src/index.ts';
+import {
+  combineSamples,
+  type HeldOutPredictions,
+  type ProbeSample,
+  probeIntervals,
+  sampleProbes,
+} from '../src/index.ts';
 
 const GROUPS = 40;
 const FOLDS = 4;
@@ -25,19 +32,35 @@ function resamples(groups: number) {
   return { count, indices };
 }
 
+function intervalOf({ score, resampled }: ProbeSample) {
+  const sorted = resampled.slice().sort();
+  return { estimate: score.value!, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
+}
+
+/** How much better the second predicts than the first. */
+function difference(a: HeldOutPredictions, b: HeldOutPredictions) {
+  const { groups, samples } = sampleProbes([a, b], resamples);
+  const sample = combineSamples([
+    { sample: samples[1]!, weight: 1 },
+    { sample: samples[0]!, weight: -1 },
+  ]);
+  return { groups: groups.length, sample, ...intervalOf(sample) };
+}
+
 it('is the difference of the two scores, with an interval around it', () => {
   const [a, b] = [held(1), held(0.2)];
-  const { groups, difference } = compareProbes(a, b, resamples);
+  const { groups, estimate, low, high } = difference(a, b);
   const scoreOf = (one: HeldOutPredictions) => probeIntervals(one, resamples).foldMean.estimate!;
   expect(groups).toBe(GROUPS);
-  expect(difference.estimate).toBeCloseTo(scoreOf(b) - scoreOf(a), 12);
-  expect(difference.low).toBeGreaterThan(0);
-  expect(difference.high).toBeGreaterThan(difference.low!);
+  expect(estimate).toBeCloseTo(scoreOf(b) - scoreOf(a), 12);
+  expect(low).toBeGreaterThan(0);
+  expect(high).toBeGreaterThan(low);
 });
 
 it('is nothing, without any width, between a probe and itself', () => {
-  const { difference } = compareProbes(held(1), held(1), resamples);
-  expect(difference).toMatchObject({ estimate: 0, low: 0, high: 0 });
+  const { sample, ...found } = difference(held(1), held(1));
+  expect(found).toMatchObject({ estimate: 0, low: 0, high: 0 });
+  expect(sample.contributions.every((value) => value === 0)).toBe(true);
 });
 
 it('is over the groups that both have', () => {
@@ -49,20 +72,55 @@ it('is over the groups that both have', () => {
     groups: whole.groups.slice(0, rows),
     folds: whole.folds.subarray(0, rows),
   };
-  const { groups, difference } = compareProbes(whole, part, resamples);
+  const { groups, estimate } = difference(whole, part);
   expect(groups).toBe(30);
-  expect(difference.estimate).toBeCloseTo(0, 12);
+  expect(estimate).toBeCloseTo(0, 12);
 });
 
-it('has no interval of fewer than ten groups', () => {
+it('resamples no fewer than ten groups', () => {
   const few = (one: HeldOutPredictions): HeldOutPredictions => ({
     target: one.target.subarray(0, 16),
     predicted: one.predicted.subarray(0, 16),
     groups: one.groups.slice(0, 16),
     folds: one.folds.subarray(0, 16).map(() => 0),
   });
-  expect(compareProbes(few(held(1)), few(held(0.2)), resamples).difference).toMatchObject({
-    low: null,
-    reason: 'too_few_groups',
-  });
+  const { groups, samples } = sampleProbes([few(held(1)), few(held(0.2))], resamples);
+  expect(groups).toHaveLength(8);
+  for (const { score, resampled } of samples) {
+    expect(score.value).not.toBeNull();
+    expect(resampled).toHaveLength(0);
+  }
+});
+
+it('says what each group adds: the score anew without it, weighed by their number', () => {
+  const whole = held(1);
+  const { groups, samples } = sampleProbes([whole], resamples);
+  const [{ score, contributions }] = samples as [(typeof samples)[0]];
+  for (const left of [0, 7, 39]) {
+    const rows = [...whole.groups.keys()].filter((row) => whole.groups[row] !== groups[left]);
+    const rest = {
+      target: Float64Array.from(rows, (row) => whole.target[row]!),
+      predicted: Float64Array.from(rows, (row) => whole.predicted[row]!),
+      groups: rows.map((row) => whole.groups[row]!),
+      folds: Int32Array.from(rows, (row) => whole.folds[row]!),
+    };
+    const without = probeIntervals(rest, resamples).foldMean.estimate!;
+    expect(contributions[left]).toBeCloseTo(GROUPS * score.value! - (GROUPS - 1) * without, 9);
+  }
+});
+
+it('counts a group once that several seeds held out', () => {
+  const [one, other] = [held(1), held(0.8)];
+  const seeds: HeldOutPredictions = {
+    target: Float64Array.of(...one.target, ...other.target),
+    predicted: Float64Array.of(...one.predicted, ...other.predicted),
+    groups: [...one.groups, ...other.groups],
+    folds: Int32Array.of(...one.folds, ...other.folds.map((fold) => FOLDS + fold)),
+  };
+  const { groups, samples } = sampleProbes([seeds, one, other], resamples);
+  const [both, first, second] = samples.map((sample) => intervalOf(sample));
+  expect(groups).toHaveLength(GROUPS);
+  expect(both!.estimate).toBeCloseTo((first!.estimate + second!.estimate) / 2, 12);
+  // Another seed on the same prompts says little more about other prompts.
+  expect(both!.high - both!.low).toBeGreaterThan(0.8 * (second!.high - second!.low));
 });

@@ -1,3 +1,4 @@
+import { groupBy } from '@sonde/base';
 import { attributeLabel, decimalsFor, estimate, fixed, labeller, mainOf } from './format.ts';
 import { type Html, html, textOf } from './html.ts';
 import type {
@@ -7,12 +8,14 @@ import type {
   CorrelationRow,
   CorrelationSection,
   Estimate,
+  ProbeChangeRow,
   ProbeChangesSection,
   ProbeSection,
   ReportModel,
 } from './model.ts';
 import { SCENARIO_LABELS } from './scenarios.ts';
 import { AGAINST, toldApart, wordsOfChanges } from './section-changes.ts';
+import { readSameLabels } from './section-probe-changes.ts';
 import { wordingOf } from './wording.ts';
 
 /** The extremes of each section in a sentence, each with the number of values it was picked from. */
@@ -39,8 +42,9 @@ function linesOf(report: ReportModel): Line[] {
   const label = labeller(report.models);
   const { attribute, changes, probeChanges, behavior, probes, correlation, bypass } = report;
   return [
+    ...(changes && probeChanges ? answerLines(changes, probeChanges, attribute) : []),
     ...(changes ? changeLines(changes) : []),
-    probeChanges ? probeChangeLine(probeChanges, attribute) : null,
+    ...(probeChanges ? probeChangeLines(probeChanges, attribute) : []),
     behavior ? behaviorLine(behavior, label, attribute) : null,
     probes ? probeLine(probes, label, attribute) : null,
     correlation ? correlationLine(correlation) : null,
@@ -77,38 +81,89 @@ function changeLines(section: ChangesSection): Line[] {
   });
 }
 
-/** Ratios of spread nearer to 1 than this are those of the same labels. */
-const SAME_SPREAD = 0.01;
-
-/** At how many places probes tell settings apart: of equal labels only, for others differ before anything is encoded. */
-function probeChangeLine({ rows }: ProbeChangesSection, main: string | undefined): Line | null {
+/** The mean over layers of what probes read: of equal labels only, for others differ before anything is encoded. */
+function answersOf({ rows }: ProbeChangesSection, main: string | undefined): ProbeChangeRow[] {
   const target = mainOf(
     rows.map((row) => row.target),
     main,
   );
-  const known = rows.filter((row) => row.target === target && row.difference.value !== null);
-  const equal = known.filter(
-    ({ targetSdRatio }) => targetSdRatio === null || Math.abs(targetSdRatio - 1) <= SAME_SPREAD,
+  return rows.filter(
+    (row) =>
+      row.target === target && row.layer === null && row.against === 'reference' && row.difference.value !== null,
   );
-  if (known.length === 0) return null;
-  if (equal.length === 0) {
-    return line(
-      'probe-changes',
-      'Probe changes',
-      html`read labels of different spread, so that no change is one of encoding`,
+}
+
+/** Of each comparison whether what probes read changes, on average over layers. */
+function probeChangeLines(section: ProbeChangesSection, main: string | undefined): Line[] {
+  return [...groupBy(answersOf(section, main), (row) => row.comparison)].map(([name, all]) => {
+    const own = all.filter(readSameLabels);
+    const said = (text: Html): Line => line('probe-changes', `${name}, probes`, text);
+    if (own.length === 0) return said(html`read labels of different spread, so that no change is one of encoding`);
+    const told = own.filter(toldApart);
+    const best = extreme(told.length > 0 ? told : own, (row) => Math.abs(value(row.difference)))!;
+    const settings = new Set(own.map(({ setting }) => setting)).size;
+    const where = `${settings === 1 ? '' : `${best.setting}, `}${SCENARIO_LABELS[best.scenario].toLowerCase()}`;
+    return said(
+      html`${attributeLabel(best.target)}: r, averaged over layers, is told apart in ${told.length} of ${own.length} ${settings === 1 ? 'scenarios' : 'settings and scenarios'}; ${told.length === 0 ? 'largest' : 'most'} ${where}, ${estimate(best.difference, 3)}${adjusted(best.p)}, n\u00A0=\u00A0${best.n} prompts`,
     );
+  });
+}
+
+/** Whether behaviour changes, what probes read, or both: of each comparison for which both are known. */
+function answerLines(changes: ChangesSection, probeChanges: ProbeChangesSection, main: string | undefined): Line[] {
+  const read = answersOf(probeChanges, main).filter(readSameLabels);
+  return changes.comparisons.flatMap(({ name, rows }) => {
+    const done = rows.filter(
+      (row) =>
+        row.metric === 'emt' &&
+        row.attribute === changes.attribute &&
+        row.group === 'all' &&
+        row.against === 'reference' &&
+        row.difference.value !== null,
+    );
+    const settings = done.flatMap((row) => {
+      const probed = read.filter(({ comparison, setting }) => comparison === name && setting === row.setting);
+      return probed.length === 0 ? [] : [{ behaves: toldApart(row), probed }];
+    });
+    if (settings.length === 0) return [];
+    return [
+      line('probe-changes', `${name}: answer`, settings.length === 1 ? answerOf(settings[0]!) : answers(settings)),
+    ];
+  });
+}
+
+interface Answer {
+  readonly behaves: boolean;
+  readonly probed: readonly ProbeChangeRow[];
+}
+
+/** Of one setting, with how far what probes read changes, or could have without being seen. */
+function answerOf({ behaves, probed }: Answer): Html {
+  const told = probed.filter(toldApart);
+  if (told.length > 0) {
+    const most = extreme(told, (row) => Math.abs(value(row.difference)))!;
+    const { scenario, other, value: after } = most;
+    const size = html`r of ${told.length} of ${probed.length} scenarios, averaged over layers, at most from ${fixed(other ?? 0, 3)} to ${fixed(after ?? 0, 3)} (${SCENARIO_LABELS[scenario].toLowerCase()})`;
+    return behaves
+      ? html`behaviour changes, and what probes read does: ${size}`
+      : html`no change of behaviour is shown; what probes read changes: ${size}`;
   }
-  const told = equal.filter(toldApart);
-  const best = extreme(told, (row) => Math.abs(value(row.difference)));
-  const most =
-    best === undefined
-      ? null
-      : html`; most at layer ${best.layer}, ${SCENARIO_LABELS[best.scenario].toLowerCase()} (${best.setting}): ${estimate(best.difference)}`;
-  return line(
-    'probe-changes',
-    'Probe changes',
-    html`${attributeLabel(target!)}: r differs beyond its interval at ${told.length} of ${equal.length} places (by chance ${fixed(equal.length * 0.05, 0)} would)${most}`,
-  );
+  const ends = probed.flatMap(({ difference: { low, high } }) => [Math.abs(low ?? 1), Math.abs(high ?? 1)]);
+  const unseen = html`no change of what probes read is shown: no interval of r, averaged over layers, reaches beyond ±${fixed(Math.max(...ends))}`;
+  return behaves ? html`behaviour changes; ${unseen}` : html`no change of behaviour is shown, and ${unseen}`;
+}
+
+function answers(settings: readonly Answer[]): Html {
+  const parts = [
+    { behaves: true, reads: true, text: 'both behaviour and what probes read change' },
+    { behaves: true, reads: false, text: 'behaviour changes and no change of what probes read is shown' },
+    { behaves: false, reads: true, text: 'what probes read changes and no change of behaviour is shown' },
+    { behaves: false, reads: false, text: 'a change of neither is shown' },
+  ].flatMap(({ behaves, reads, text }) => {
+    const { length } = settings.filter((each) => each.behaves === behaves && each.probed.some(toldApart) === reads);
+    return length === 0 ? [] : [`in ${length} of ${settings.length} settings ${text}`];
+  });
+  return html`${parts.join('; ')}`;
 }
 
 function behaviorLine(section: BehaviorSection, label: Label, main: string | undefined): Line | null {

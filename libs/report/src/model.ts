@@ -341,12 +341,16 @@ export type ProbeChangesSection = {
 export type ProbeChangeRow = {
   readonly comparison: string;
   readonly setting: string;
+  readonly against: 'reference' | 'contrast';
   readonly scenario: Scenario;
   readonly target: string;
-  readonly layer: number;
+  /** Null of the mean over layers. */
+  readonly layer: number | null;
   readonly value: number | null;
   readonly other: number | null;
   readonly difference: Estimate;
+  /** Adjusted for multiplicity. */
+  readonly p: number | null;
   /** Spread of the labels over that of the reference’s labels. */
   readonly targetSdRatio: number | null;
   readonly n: number;

@@ -65,7 +65,7 @@ export async function renderReport(report: ReportModel): Promise<string> {
 
 async function sectionsOf(report: ReportModel): Promise<Section[]> {
   const { behavior, probes, correlation, bypass, changes, probeChanges, axes = [], agreement, examples } = report;
-  const sections: Section[] = [runSection(report)];
+  const sections: Section[] = [];
   if (changes && changes.comparisons.length > 0) sections.push(await changesSection(changes));
   if (probeChanges && probeChanges.rows.length > 0) sections.push(await probeChangesSection(probeChanges));
   if (behavior && behavior.rows.length > 0) sections.push(await behaviorSection(behavior, report));
@@ -75,5 +75,5 @@ async function sectionsOf(report: ReportModel): Promise<Section[]> {
   if (bypass && bypass.rows.length + bypass.harm.length > 0) sections.push(await bypassSection(bypass, report));
   if (agreement && agreement.rows.length > 0) sections.push(await agreementSection(agreement, report));
   if (examples && examples.prompts.length > 0) sections.push(exampleSection(examples, report));
-  return sections;
+  return [...sections, runSection(report)];
 }

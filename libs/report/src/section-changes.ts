@@ -85,10 +85,17 @@ function summaryOf({ name, rows }: Comparison, attribute: string, { short }: Wor
       plain(row.other),
       plain(row.value),
       plainEstimate(row.difference),
-      row.p !== null && row.p < 0.001 ? '< 0.001' : plain(row.p),
+      pText(row.p),
       String(row.n),
     ]),
   };
+}
+
+/** p as a reader has it: by itself, or with its sign for a sentence. */
+export function pText(p: number | null, sentence = false): string {
+  if (p === null) return sentence ? 'not known' : '–';
+  if (p < 0.001) return '< 0.001';
+  return `${sentence ? '= ' : ''}${fixed(p, 3)}`;
 }
 
 function plain(value: number | null | undefined): string {
@@ -158,7 +165,7 @@ function sentence(setting: string, rows: readonly ChangeRow[], attribute: string
   const of = (against: ChangeRow['against']) => rows.find((row) => row.against === against);
   const [own, equal, matched] = [of('reference'), of('controls'), of('controls_of_equal_perplexity')];
   if (own === undefined) return html``;
-  const p = own.p === null ? '' : `, p ${own.p < 0.001 ? '< 0.001' : `= ${fixed(own.p, 3)}`}`;
+  const p = own.p === null ? '' : `, p ${pText(own.p, true)}`;
   const noise =
     own.noiseSd === null
       ? null

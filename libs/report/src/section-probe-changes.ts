@@ -2,13 +2,13 @@ import { groupBy } from '@sonde/base';
 import { SCENARIOS } from '@sonde/formats/columns';
 import { layerAxis, roundDomain } from './axes.ts';
 import type { Figure } from './figure.ts';
-import { attributeLabel, distinct, estimate, fixed, intervalText, number } from './format.ts';
+import { attributeLabel, distinct, estimate, intervalText, number } from './format.ts';
 import { type Html, html, textOf } from './html.ts';
 import type { ProbeChangeRow, ProbeChangesSection } from './model.ts';
 import { choices, dataBlock, describeCourse, type Panel, type Section, type SummaryTable, strip } from './parts.ts';
 import { plotter } from './plot.ts';
 import { SCENARIO_LABELS, scenarioKey } from './scenarios.ts';
-import { differenceRecords, toldApart, verdict } from './section-changes.ts';
+import { AGAINST, differenceRecords, pText, toldApart, verdict } from './section-changes.ts';
 import { slug } from './slug.ts';
 import { layerSpec } from './specs.ts';
 
@@ -17,10 +17,11 @@ const STEPS = ['probe/compare'];
 /** Whether what can be read from a model changed, layer by layer. */
 export async function probeChangesSection(section: ProbeChangesSection): Promise<Section> {
   const rows = [...section.rows].sort((a, b) => SCENARIOS.indexOf(a.scenario) - SCENARIOS.indexOf(b.scenario));
-  const ends = rows.flatMap(({ difference: { value, low, high } }) => [value, low, high]);
+  const drawn = rows.filter(isOfLayer).filter(({ against }) => against === 'reference');
+  const ends = drawn.flatMap(({ difference: { value, low, high } }) => [value, low, high]);
   const draw = plotter(
     layerSpec({
-      x: layerAxis(Math.max(1, ...rows.map(({ layer }) => layer))),
+      x: layerAxis(Math.max(1, ...drawn.map(({ layer }) => layer))),
       y: { title: 'Δ r', ...roundDomain([...ends, -0.1, 0.1]), format: '+.2~f' },
       references: [],
       interval: 'band',
@@ -33,7 +34,10 @@ export async function probeChangesSection(section: ProbeChangesSection): Promise
   )) {
     const strips: Html[] = [];
     const all: Panel[] = [];
-    for (const [target, ofTarget] of groupBy(own, (row) => row.target)) {
+    for (const [target, ofTarget] of groupBy(
+      drawn.filter((row) => own.includes(row)),
+      (row) => row.target,
+    )) {
       const panels: Panel[] = [];
       for (const [scenario, course] of groupBy(ofTarget, (row) => row.scenario)) {
         const sorted = [...course].sort((a, b) => a.layer - b.layer);
@@ -62,77 +66,105 @@ export async function probeChangesSection(section: ProbeChangesSection): Promise
     });
     items.push({ label, content: html`<h3>${label}</h3>${conclusions(own)}${strips}${data(label, own)}` });
   }
-  const spread = rows.some(({ targetSdRatio }) => targetSdRatio !== null && Math.abs(targetSdRatio - 1) > 0.01);
-  const body = html`<p>How much better (above zero) or worse a probe reads the changed model than its reference, at the same layer: the difference of held-out correlations, over the same prompts. A probe is fitted to each model anew, so no change here means that what is encoded can still be read, not that the model uses it alike. Filled points have an interval that excludes zero; there are many layers, so one of them alone says little.${intervalText(section.interval)}</p>${spread ? html`<p class="warning">Some settings were probed on labels of another spread than the reference’s (see the table): a correlation grows with the spread of its labels, so such a difference is no difference of encoding yet.</p>` : null}${scenarioKey(distinct(rows.map((row) => row.scenario)))}${choices('Setting', items)}`;
+  const body = html`<p>How much better (above zero) or worse a probe reads the changed model than its reference: the difference of held-out correlations at the same layer, over the same prompts. A probe is fitted to each model anew, so no change here means that what is encoded can still be read, not that the model uses it alike. The mean over layers answers for all of them; its p is after Holm over settings, scenarios and targets, that of a layer over the layers of its course. Told apart, and filled in the plots, is what has an interval without zero and p below 0.05.${intervalText(section.interval)}</p>${spreadWarning(rows)}${scenarioKey(distinct(rows.map((row) => row.scenario)))}${choices('Setting', items)}`;
   const summary = [summaryOf(rows)];
   return { id: 'probe-changes', title: 'What probes read from it', short: 'Probe changes', body, figures, summary };
 }
 
+type LayerRow = ProbeChangeRow & { readonly layer: number };
+
+function isOfLayer(row: ProbeChangeRow): row is LayerRow {
+  return row.layer !== null;
+}
+
+function spreadWarning(rows: readonly ProbeChangeRow[]): Html | null {
+  if (rows.every(readSameLabels)) return null;
+  return html`<p class="warning">Some settings were probed on labels of another spread than the reference’s (see the table): a correlation grows with the spread of its labels, so such a difference is no difference of encoding yet.</p>`;
+}
+
+/** Ratios of spread nearer to 1 than this are those of the same labels. */
+const SAME_SPREAD = 0.01;
+
+/** Whether both sides read labels of one spread: others differ in correlation before they differ in anything encoded. */
+export function readSameLabels({ targetSdRatio }: ProbeChangeRow): boolean {
+  return targetSdRatio === null || Math.abs(targetSdRatio - 1) <= SAME_SPREAD;
+}
+
+const COURSE = ({ comparison, setting, against, scenario, target }: ProbeChangeRow): string =>
+  JSON.stringify([comparison, setting, against, scenario, target]);
+
 /** For the summary: of each setting, scenario and target, the change over layers and at the last. */
 function summaryOf(rows: readonly ProbeChangeRow[]): SummaryTable {
-  const groups = groupBy(rows, ({ comparison, setting, scenario, target }) =>
-    JSON.stringify([comparison, setting, scenario, target]),
-  );
   return {
     caption:
-      'Change of held-out r against the reference: at the last layer, with its interval, and at how many layers the interval excludes zero',
+      'Change of held-out r: the mean over layers with its interval and p, the last layer, and at how many layers it is told apart',
     head: [
       'Comparison',
       'Setting',
+      'Against',
       'Scenario',
       'Target',
       'From',
       'To',
-      'Difference at the last layer',
+      'Difference, mean over layers',
+      'p',
+      'At the last layer',
       'Layers told apart',
       'n',
     ],
-    rows: [...groups.values()].map((own) => {
-      const last = own.reduce((deepest, row) => (row.layer > deepest.layer ? row : deepest));
-      const told = own.filter(toldApart).length;
+    rows: [...groupBy(rows, COURSE).values()].flatMap((own) => {
+      const mean = own.find(({ layer }) => layer === null);
+      const layers = own.filter(isOfLayer);
+      if (mean === undefined || layers.length === 0) return [];
+      const last = layers.reduce((deepest, row) => (row.layer > deepest.layer ? row : deepest));
       return [
-        last.comparison,
-        last.setting,
-        SCENARIO_LABELS[last.scenario],
-        attributeLabel(last.target),
-        textOf(number(last.other, 3)),
-        textOf(number(last.value, 3)),
-        textOf(estimate(last.difference, 3)),
-        `${told} of ${own.length}`,
-        String(last.n),
+        [
+          mean.comparison,
+          mean.setting,
+          AGAINST[mean.against],
+          SCENARIO_LABELS[mean.scenario],
+          attributeLabel(mean.target),
+          textOf(number(mean.other, 3)),
+          textOf(number(mean.value, 3)),
+          textOf(estimate(mean.difference, 3)),
+          pText(mean.p),
+          textOf(estimate(last.difference, 3)),
+          `${layers.filter(toldApart).length} of ${layers.length}`,
+          String(mean.n),
+        ],
       ];
     }),
   };
 }
 
-/** For each scenario and target: at how many layers probes tell the two apart. */
+/** For each scenario and target: whether the mean over layers changes, and how many layers are told apart. */
 function conclusions(rows: readonly ProbeChangeRow[]): Html {
-  const groups = [
-    ...groupBy(rows, ({ scenario, target }) => `${SCENARIO_LABELS[scenario]}, ${attributeLabel(target)}`),
-  ];
-  return html`<ul class="conclusions">${groups.map(([name, own]) => {
-    const [up, down] = (['rises', 'falls'] as const).map(
-      (way) => own.filter((row) => verdict(row.difference) === way).length,
-    );
-    const known = own.flatMap(({ difference: { value } }) => (value === null ? [] : [value]));
-    if (known.length === 0) return html`<li>${name}: not known.</li>`;
-    const mean = known.reduce((sum, value) => sum + value / known.length, 0);
-    return html`<li><strong>${name}</strong>: r changes by ${fixed(mean, 3)} on average over ${own.length} layers; it rises at ${up} and falls at ${down} of them beyond their intervals.</li>`;
+  return html`<ul class="conclusions">${[...groupBy(rows, COURSE).values()].map((own) => {
+    const mean = own.find(({ layer }) => layer === null);
+    if (mean === undefined) return null;
+    const { against, scenario, target, difference, other, value, p, n } = mean;
+    const layers = own.filter(isOfLayer);
+    const beside = against === 'reference' ? null : html`, against ${AGAINST[against]}`;
+    const name = html`<strong>${SCENARIO_LABELS[scenario]}, ${attributeLabel(target)}</strong>${beside}`;
+    if (difference.value === null) return html`<li>${name}: ${difference.reason ?? 'not known'}.</li>`;
+    return html`<li>${name}: r ${verdict(difference, p)}, ${estimate(difference, 3)} on average over ${layers.length} layers (from ${number(other, 3)} to ${number(value, 3)}, p ${pText(p, true)}, n = ${n} prompts); ${layers.filter(toldApart).length} of them told apart.</li>`;
   })}</ul>`;
 }
 
 function data(label: string, rows: readonly ProbeChangeRow[]): Html {
   return dataBlock(slug(`probe-changes-${label}`), STEPS, differenceRecords(rows), {
     caption: `${label}: every difference`,
-    head: ['Scenario', 'Target', 'Layer', 'r', 'Reference', 'Difference', 'Spread of labels', 'n'],
-    headers: 3,
+    head: ['Against', 'Scenario', 'Target', 'Layer', 'r', 'Other', 'Difference', 'p', 'Spread of labels', 'n'],
+    headers: 4,
     rows: rows.map((row) => [
+      AGAINST[row.against],
       SCENARIO_LABELS[row.scenario],
       attributeLabel(row.target),
-      String(row.layer),
+      row.layer === null ? 'mean' : String(row.layer),
       number(row.value, 3),
       number(row.other, 3),
       estimate(row.difference, 3),
+      number(row.p, 3),
       number(row.targetSdRatio, 2),
       String(row.n),
     ]),

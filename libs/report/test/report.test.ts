@@ -92,13 +92,13 @@ describe('the page', () => {
     expect([...page.matchAll(/<section id="(\w+)"/g)].map(([, id]) => id)).toEqual(['run']);
     expect(page).toContain('paper: the published procedure');
     expect([...text.matchAll(/<section id="(\w+)"/g)].map(([, id]) => id)).toEqual([
-      'run',
       'behavior',
       'probes',
       'correlation',
       'bypass',
       'agreement',
       'examples',
+      'run',
     ]);
   });
 

@@ -107,6 +107,12 @@ export function bootstrapInterval(
   return { low: 2 * estimate - high, high: 2 * estimate - low, ...common };
 }
 
+/** A statistic with each unit left out, from what each adds to it (pseudo-values, or values whose mean it is): [n]. */
+export function leftOut(statistic: number, contributions: ArrayLike<number>): Float64Array {
+  const n = contributions.length;
+  return Float64Array.from(contributions, (own) => (n * statistic - own) / (n - 1));
+}
+
 function correctedLevels(
   sorted: Float64Array,
   estimate: number,

@@ -31,6 +31,7 @@ export {
   bootstrapMeans,
   bootstrapStatistic,
   type IntervalMethod,
+  leftOut,
   type ResampleProvider,
   type Resamples,
   resampler,
@@ -64,7 +65,7 @@ export { type LeftOut, leaveGroupsOut, withinGroups } from './leave-out.ts';
 export { expectedMaximum, probabilityOfReaching } from './maximum.ts';
 export { type PooledCorrelation, poolCorrelations } from './meta-analysis.ts';
 export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
-export { comparePaired, type PairedComparison, type PairedOptions } from './paired.ts';
+export { comparePaired, type PairedComparison, type PairedOptions, type SignFlips, signFlips } from './paired.ts';
 export { type PartialOptions, partialCorrelation } from './partial.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
 export { detectableCorrelation } from './power.ts';

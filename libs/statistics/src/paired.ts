@@ -1,6 +1,13 @@
 import { UserError } from '@sonde/base';
 import { INTERVAL_UNITS, randomStream } from '@sonde/numerics';
-import { type BootstrapInterval, bootstrapInterval, bootstrapMeans, type Resamples } from './bootstrap.ts';
+import {
+  type BootstrapInterval,
+  bootstrapInterval,
+  bootstrapMeans,
+  type IntervalMethod,
+  leftOut,
+  type Resamples,
+} from './bootstrap.ts';
 
 export type PairedComparison = {
   /** Pairs used: units (prompts) that have a value under both. */
@@ -23,6 +30,8 @@ export type PairedComparison = {
 
 export interface PairedOptions {
   readonly level?: number;
+  /** `percentile` by default. */
+  readonly method?: IntervalMethod;
   /** Of n units: what the interval is taken over. */
   readonly resamples: (units: number) => Resamples;
   /** Of the sign flips. */
@@ -61,7 +70,11 @@ export function comparePaired(
   const interval =
     n < INTERVAL_UNITS
       ? null
-      : bootstrapInterval(bootstrapMeans(differences, options.resamples(n)), mean, { level: options.level ?? 0.95 });
+      : bootstrapInterval(bootstrapMeans(differences, options.resamples(n)), mean, {
+          level: options.level ?? 0.95,
+          method: options.method ?? 'percentile',
+          jackknife: leftOut(mean, differences),
+        });
   return {
     n,
     missing,
@@ -90,28 +103,66 @@ const EXACT_SIGNS = 14;
 
 /** Two-sided p of differences symmetric about 0: all signs for up to 14 that are not 0, else random flips. */
 export function signFlipP(differences: ArrayLike<number>, seed: number, flips = 9999): number {
-  const values = Array.from(differences).filter((value) => value !== 0);
-  const observed = Math.abs(values.reduce((sum, value) => sum + value, 0));
-  const threshold = observed * (1 - 1e-12);
-  if (values.length <= EXACT_SIGNS) {
-    let extreme = 0;
-    const all = 2 ** values.length;
-    for (let signs = 0; signs < all; signs++) {
+  return signFlips([differences], seed, flips).pointwise[0]!;
+}
+
+export interface SignFlips {
+  /** Of each list by itself. */
+  readonly pointwise: number[];
+  /** Against the largest statistic of all lists under the same signs: controls the family-wise error. */
+  readonly family_wise: number[];
+}
+
+/**
+ * The same of several lists of differences of the same units, whose signs are flipped together, so that what the lists
+ * share stays as it is. Of lists of different spread the largest is the one of most |sum| over its root mean square.
+ *
+ * Source: Westfall & Young, "Resampling-Based Multiple Testing", 1993 (single-step maximum statistic).
+ * @param lists of one length, without NaN
+ */
+export function signFlips(lists: readonly ArrayLike<number>[], seed: number, flips = 9999): SignFlips {
+  const places = [...Array(lists[0]?.length ?? 0).keys()].filter((i) => lists.some((list) => list[i] !== 0));
+  const values = lists.map((list) => Float64Array.from(places, (i) => list[i]!));
+  const lengths = values.map((list) => Math.sqrt(list.reduce((sum, value) => sum + value * value, 0)));
+  // Equal sums added up in another order must count as ties.
+  const thresholds = values.map((list) => Math.abs(list.reduce((sum, value) => sum + value, 0)) * (1 - 1e-12));
+  const alone = new Array<number>(lists.length).fill(0);
+  const largest = new Array<number>(lists.length).fill(0);
+  let count = 0;
+  for (const signs of signsOf(places.length, seed, flips)) {
+    count++;
+    let most = 0;
+    for (const [j, list] of values.entries()) {
       let sum = 0;
-      for (let i = 0; i < values.length; i++) sum += (signs >> i) & 1 ? values[i]! : -values[i]!;
-      if (Math.abs(sum) >= threshold) extreme++;
+      for (let i = 0; i < list.length; i++) sum += signs[i]! * list[i]!;
+      if (Math.abs(sum) >= thresholds[j]!) alone[j]!++;
+      if (lengths[j]! > 0) most = Math.max(most, Math.abs(sum) / lengths[j]!);
     }
-    return extreme / all;
+    for (const [j, threshold] of thresholds.entries()) {
+      if (lengths[j] === 0 || most >= threshold / lengths[j]!) largest[j]!++;
+    }
   }
-  const stream = randomStream(seed, `sign flips/${values.length}`);
-  let extreme = 1;
+  const share = (counted: number): number => counted / count;
+  return { pointwise: alone.map(share), family_wise: largest.map(share) };
+}
+
+/** Every list of n signs for few, else that of the data and random ones; the same array each time. */
+function* signsOf(n: number, seed: number, flips: number): Generator<Int8Array> {
+  const signs = new Int8Array(n).fill(1);
+  if (n <= EXACT_SIGNS) {
+    for (let all = 0; all < 2 ** n; all++) {
+      for (let i = 0; i < n; i++) signs[i] = (all >> i) & 1 ? 1 : -1;
+      yield signs;
+    }
+    return;
+  }
+  const stream = randomStream(seed, `sign flips/${n}`);
+  yield signs;
   for (let flip = 0; flip < flips; flip++) {
-    let sum = 0;
-    for (let i = 0, bits = 0; i < values.length; i++) {
+    for (let i = 0, bits = 0; i < n; i++) {
       if (i % 32 === 0) bits = stream.word();
-      sum += (bits >>> (i % 32)) & 1 ? values[i]! : -values[i]!;
+      signs[i] = (bits >>> (i % 32)) & 1 ? 1 : -1;
     }
-    if (Math.abs(sum) >= threshold) extreme++;
+    yield signs;
   }
-  return extreme / (flips + 1);
 }

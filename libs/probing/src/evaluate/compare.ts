@@ -1,71 +1,134 @@
 import { INTERVAL_UNITS } from '@sonde/numerics';
+import { rankGroups } from './folds.ts';
 import {
+  correlation,
   type GroupResamples,
   type HeldOutPredictions,
-  intervalOf,
   meanOverFolds,
-  type ScoreInterval,
   SUMS,
   sumsOfGroups,
 } from './intervals.ts';
 import type { Score } from './pairs.ts';
 
-export interface ProbeComparison {
-  /** Groups (prompts) that both have. */
-  readonly groups: number;
-  /** Mean over folds of Pearson's correlation, over these groups. */
-  readonly a: Score;
-  readonly b: Score;
-  /** b less a. */
-  readonly difference: ScoreInterval;
+/** A probe's score with what it needs to be compared. Differences and means of samples over the same groups are samples. */
+export interface ProbeSample {
+  /** Mean over folds of Pearson's correlation. */
+  readonly score: Score;
+  /** The same in each resample of the groups: [B], NaN where it is undefined; empty where there are too few groups. */
+  readonly resampled: Float64Array;
+  /** What each group adds to the score, its jackknife pseudo-value: [groups]. Their mean is the score less its bias. */
+  readonly contributions: Float64Array;
+}
+
+/** The groups that all of some predictions have, and each one's sample over these. */
+export interface ProbeSamples {
+  readonly groups: readonly string[];
+  readonly samples: readonly ProbeSample[];
 }
 
 /**
- * How much better b predicts its targets than a: the difference of their mean correlations over folds, with a percentile
- * bootstrap interval over the groups that both have. Each resample draws the same groups for both, so that what they
- * share does not widen it. Probes are not fitted anew.
+ * Scores probes on the groups (prompts) that all of them have. Each resample draws the same groups for all, so that what
+ * they share does not widen the interval of a difference. Probes are not fitted anew. A group that was held out several
+ * times (by several seeds) is still one.
+ *
+ * Source: Miller, "The jackknife: a review", Biometrika 61(1), 1974.
  */
-export function compareProbes(
-  a: HeldOutPredictions,
-  b: HeldOutPredictions,
-  resamples: GroupResamples,
-  level = 0.95,
-): ProbeComparison {
-  const [first, second] = [sumsOfGroups(a), sumsOfGroups(b)];
-  const places = new Map(second.names.map((name, unit) => [name, unit]));
-  const shared = [...first.names.keys()].filter((unit) => places.has(first.names[unit]!));
-  const partners = shared.map((unit) => places.get(first.names[unit]!)!);
-  const score = ({ sums, foldOf, folds }: typeof first, units: readonly number[], drawn?: Uint32Array): Score => {
-    const byFold = new Float64Array(folds * SUMS);
-    for (let i = 0; i < units.length; i++) {
-      const unit = units[drawn?.[i] ?? i]!;
-      const at = foldOf[unit]! * SUMS;
-      for (let s = 0; s < SUMS; s++) byFold[at + s]! += sums[unit * SUMS + s]!;
-    }
-    return meanOverFolds(byFold);
-  };
-  const [ofA, ofB] = [score(first, shared), score(second, partners)];
-  const groups = shared.length;
-  const none = (difference: Score): ProbeComparison => ({
+export function sampleProbes(all: readonly HeldOutPredictions[], resamples: GroupResamples): ProbeSamples {
+  const probes = all.map(partsOfGroups);
+  const [first, ...others] = probes;
+  const shared = [...(first?.parts.keys() ?? [])].filter((group) => others.every(({ parts }) => parts.has(group)));
+  const groups = rankGroups(shared, 0);
+  const drawn = groups.length < INTERVAL_UNITS ? undefined : resamples(groups.length);
+  return {
     groups,
-    a: ofA,
-    b: ofB,
-    difference: {
-      estimate: difference.value,
-      low: null,
-      high: null,
-      reason: difference.value === null ? difference.reason : 'too_few_groups',
+    samples: probes.map((probe): ProbeSample => {
+      const units = groups.map((group) => probe.parts.get(group)!);
+      const byFold = new Float64Array(probe.folds * SUMS);
+      const own = scoreOf(units, byFold);
+      return {
+        score: own,
+        resampled: Float64Array.from({ length: drawn?.count ?? 0 }, (_, b) => {
+          const draw = drawn!.indices.subarray(b * units.length, (b + 1) * units.length);
+          return scoreOf(units, byFold.slice().fill(0), draw).value ?? Number.NaN;
+        }),
+        contributions: contributionsOf(units, byFold, own.value ?? Number.NaN),
+      };
+    }),
+  };
+}
+
+/** Σ weight · sample, over the same groups and resamples; undefined where one of them is. */
+export function combineSamples(
+  terms: readonly { readonly sample: ProbeSample; readonly weight: number }[],
+): ProbeSample {
+  const sum = (read: (sample: ProbeSample) => Float64Array): Float64Array =>
+    read(terms[0]!.sample).map((_, i) =>
+      terms.reduce((total, { sample, weight }) => total + weight * read(sample)[i]!, 0),
+    );
+  const undefinedOne = terms.find(({ sample }) => sample.score.value === null);
+  return {
+    score: undefinedOne?.sample.score ?? {
+      value: terms.reduce((total, { sample, weight }) => total + weight * sample.score.value!, 0),
     },
+    resampled: sum(({ resampled }) => resampled),
+    contributions: sum(({ contributions }) => contributions),
+  };
+}
+
+/** Sums of a group's rows in one fold. */
+interface Part {
+  readonly fold: number;
+  /** [SUMS] */
+  readonly sums: Float64Array;
+}
+
+interface Parts {
+  readonly parts: ReadonlyMap<string, readonly Part[]>;
+  readonly folds: number;
+}
+
+/** Sums of each group's rows by fold. */
+function partsOfGroups(held: HeldOutPredictions): Parts {
+  const { names, sums, foldOf, folds } = sumsOfGroups({
+    ...held,
+    groups: held.groups.map((group, row) => JSON.stringify([group, held.folds[row]])),
   });
-  if (ofA.value === null) return none(ofA);
-  if (ofB.value === null) return none(ofB);
-  const difference: Score = { value: ofB.value - ofA.value };
-  if (groups < INTERVAL_UNITS) return none(difference);
-  const { count, indices } = resamples(groups);
-  const distribution = Float64Array.from({ length: count }, (_, r) => {
-    const drawn = indices.subarray(r * groups, (r + 1) * groups);
-    const [before, after] = [score(first, shared, drawn), score(second, partners, drawn)];
-    return (after.value ?? Number.NaN) - (before.value ?? Number.NaN);
+  const parts = new Map<string, Part[]>();
+  for (const [i, name] of names.entries()) {
+    const [group] = JSON.parse(name) as [string];
+    const part = { fold: foldOf[i]!, sums: sums.subarray(i * SUMS, (i + 1) * SUMS) };
+    parts.set(
+      group,
+      [...(parts.get(group) ?? []), part].sort((a, b) => a.fold - b.fold),
+    );
+  }
+  return { parts, folds };
+}
+
+/** The score over groups, or over those drawn; `byFold` [folds · SUMS] is given zero and then holds what was summed. */
+function scoreOf(units: readonly (readonly Part[])[], byFold: Float64Array, drawn?: Uint32Array): Score {
+  for (let i = 0; i < units.length; i++) {
+    for (const { fold, sums } of units[drawn?.[i] ?? i]!) {
+      const at = fold * SUMS;
+      for (let s = 0; s < SUMS; s++) byFold[at + s] = byFold[at + s]! + sums[s]!;
+    }
+  }
+  return meanOverFolds(byFold);
+}
+
+function contributionsOf(units: readonly (readonly Part[])[], byFold: Float64Array, score: number): Float64Array {
+  const folds = Array.from({ length: byFold.length / SUMS }, (_, fold) =>
+    byFold.subarray(fold * SUMS, (fold + 1) * SUMS),
+  );
+  const scores = folds.map((sums) => correlation(sums).value);
+  const defined = scores.filter((value) => value !== null).length;
+  return Float64Array.from(units, (parts) => {
+    let without = 0;
+    for (const { fold, sums } of parts) {
+      const rest = correlation(folds[fold]!.map((value, s) => value - sums[s]!)).value;
+      // Where a fold has no score without the group, the group is not made to answer for that.
+      if (rest !== null && scores[fold] !== null) without += (rest - scores[fold]!) / defined;
+    }
+    return score - (units.length - 1) * without;
   });
-  return { groups, a: ofA, b: ofB, difference: intervalOf(difference, distribution, level) };
 }

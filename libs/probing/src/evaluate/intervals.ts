@@ -136,7 +136,8 @@ export function meanOverFolds(byFold: Float64Array): Score {
   return defined === 0 ? { value: null, reason } : { value: sum / defined };
 }
 
-function correlation(sums: Float64Array): Score {
+/** Pearson's correlation from the sums of some rows: [SUMS]. */
+export function correlation(sums: Float64Array): Score {
   const [n, x, y, xx, yy, xy] = sums as unknown as [number, number, number, number, number, number];
   if (n < 3) return { value: null, reason: 'too_few_rows' };
   const [varX, varY] = [xx - (x * x) / n, yy - (y * y) / n];

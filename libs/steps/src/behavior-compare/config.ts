@@ -1,5 +1,6 @@
-import { artifact, artifacts, type ConfigOf, list, map, object, optional, text } from '@sonde/pipeline';
+import { artifact, artifacts, type ConfigOf, list, object, optional, text } from '@sonde/pipeline';
 import { baseline } from '../shared/baseline.ts';
+import { contrast } from '../shared/contrast.ts';
 import { attributes, bootstrap, empty } from '../shared/schemas.ts';
 
 const scores = { description: 'Scores of continuations, collected over the axes that are compared.' };
@@ -31,13 +32,7 @@ export const config = object({
       description: `Of \`controls\`, ${losses}. With \`losses\` and \`reference_losses\` settings are also held against controls of equal perplexity.`,
     }),
   ),
-  contrast: optional(
-    map(text({ minLength: 1 }), {
-      minProperties: 1,
-      description:
-        'Axis → the value (its name, where it is a map) of a setting whose change the changes of all others are held against, for example `{ model: embedded:parlour-base }`: a difference of differences, prompt by prompt, among settings that are equal on all other axes.',
-    }),
-  ),
+  contrast,
   over: list(text({ minLength: 1 }), {
     uniqueItems: true,
     default: [],

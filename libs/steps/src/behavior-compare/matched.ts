@@ -1,4 +1,4 @@
-import { logPerplexity, type Measure, valuesOf } from './measures.ts';
+import { logPerplexity, lossSums, type Measure, valuesOf } from './measures.ts';
 import type { Setting } from './observed.ts';
 
 /** Controls by what they cost. */
@@ -14,7 +14,7 @@ export interface ControlCurve {
 export function controlCurve(settings: readonly Setting[], ids: readonly string[]): ControlCurve {
   const points = settings
     .flatMap(({ runs }) => {
-      const cost = logPerplexity(runs, ids);
+      const cost = logPerplexity(lossSums(runs, ids));
       return cost === null ? [] : [{ runs, cost }];
     })
     .sort((a, b) => a.cost - b.cost);

@@ -47,16 +47,39 @@ export function valuesOf(
   return sums;
 }
 
-/** The logarithm of the perplexity of these prompts (numbers of them), over runs; null where nothing was predicted. */
-export function logPerplexity(runs: readonly Observed[], ids: readonly string[], drawn?: Uint32Array): number | null {
-  let [nll, tokens] = [0, 0];
-  for (const run of runs) {
-    for (let i = 0; i < ids.length; i++) {
-      const loss = run.losses?.get(ids[drawn?.[i] ?? i]!);
+/** Each prompt's negative log-likelihood and predicted tokens, summed over runs. */
+export interface LossSums {
+  readonly nll: Float64Array;
+  readonly tokens: Float64Array;
+}
+
+export function lossSums(runs: readonly Observed[], ids: readonly string[]): LossSums {
+  const [nll, tokens] = [new Float64Array(ids.length), new Float64Array(ids.length)];
+  for (const { losses } of runs) {
+    for (const [p, id] of ids.entries()) {
+      const loss = losses?.get(id);
       if (loss === undefined || loss.nll === null) continue;
-      nll += loss.nll;
-      tokens += loss.tokens;
+      nll[p] = nll[p]! + loss.nll;
+      tokens[p] = tokens[p]! + loss.tokens;
     }
   }
-  return tokens === 0 ? null : nll / tokens;
+  return { nll, tokens };
+}
+
+/** The logarithm of the perplexity of these prompts, or of those drawn; null where nothing was predicted. */
+export function logPerplexity({ nll, tokens }: LossSums, drawn?: Uint32Array): number | null {
+  let [sum, predicted] = [0, 0];
+  for (let i = 0; i < nll.length; i++) {
+    const p = drawn?.[i] ?? i;
+    sum += nll[p]!;
+    predicted += tokens[p]!;
+  }
+  return predicted === 0 ? null : sum / predicted;
+}
+
+/** Perplexity with each prompt left out: [prompts]. */
+export function perplexitiesWithout({ nll, tokens }: LossSums): Float64Array {
+  const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0);
+  const [sum, predicted] = [total(nll), total(tokens)];
+  return nll.map((own, p) => Math.exp((sum - own) / (predicted - tokens[p]!)));
 }

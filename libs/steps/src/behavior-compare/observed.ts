@@ -83,18 +83,6 @@ export function settingsOf(runs: readonly Observed[], over: readonly string[]): 
   return [...groups.values()].map((group) => ({ axes: without(group[0]!), runs: group }));
 }
 
-/** The runs with equal values on the axes that both have. */
-export function partnersOf<T extends Pick<Observed, 'axes'>>(
-  { axes }: Pick<Observed, 'axes'>,
-  runs: readonly T[],
-): T[] {
-  return runs.filter((run) =>
-    Object.entries(run.axes).every(
-      ([name, value]) => axes[name] === undefined || JSON.stringify(axes[name]) === JSON.stringify(value),
-    ),
-  );
-}
-
 /** Refuses what cannot be compared: EMT grows with k, and another scorer gives other numbers. */
 export function requireAlike(runs: readonly Observed[]): void {
   const [first] = runs;

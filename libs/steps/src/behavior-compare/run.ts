@@ -14,13 +14,14 @@ import {
   resampler,
   standardDeviation,
 } from '@sonde/statistics';
-import { axesText, axisText, settingText } from '../shared/axes.ts';
+import { axesText, partnersOf, settingText } from '../shared/axes.ts';
 import { divide } from '../shared/baseline.ts';
+import { contrastOf } from '../shared/contrast.ts';
 import { GROUP_OF } from '../shared/groups.ts';
 import type { Config } from './config.ts';
 import { type ControlCurve, controlCurve } from './matched.ts';
-import { logPerplexity, type Measure, valuesOf } from './measures.ts';
-import { type Observed, observe, partnersOf, requireAlike, type Setting, settingsOf } from './observed.ts';
+import { type LossSums, logPerplexity, lossSums, type Measure, perplexitiesWithout, valuesOf } from './measures.ts';
+import { type Observed, observe, requireAlike, type Setting, settingsOf } from './observed.ts';
 
 type Row = RowOf<typeof CHANGES>;
 
@@ -61,7 +62,7 @@ export async function run({ config, output }: RunContext<Config>): Promise<void>
   const rows = settings.flatMap((setting) =>
     [
       ...sidesOf(setting, references, controls, shared),
-      ...(config.contrast ? contrastOf(setting, settings, references, config.contrast, shared) : []),
+      ...contrastSides(setting, settings, references, shared),
     ].flatMap((sides) => rowsOf(sides, shared)),
   );
   await writeRows(output('changes'), CHANGES, adjusted(rows));
@@ -94,27 +95,14 @@ function referencesOf(setting: Setting, references: readonly Observed[]): Observ
 }
 
 /** The change of a setting beside that of the one that `contrast` names; none where it is that one itself. */
-function contrastOf(
+function contrastSides(
   setting: Setting,
   settings: readonly Setting[],
   references: readonly Observed[],
-  contrast: Readonly<Record<string, string>>,
-  { empty }: Shared,
+  { config, empty }: Shared,
 ): Sides[] {
-  const isNamed = ({ axes }: Setting): boolean =>
-    Object.entries(contrast).every(([name, value]) => axes[name] !== undefined && axisText(axes[name]) === value);
-  if (isNamed(setting)) return [];
-  const others = Object.entries(setting.axes).filter(([name]) => !(name in contrast));
-  const found = settings.filter(
-    (each) => isNamed(each) && partnersOf({ axes: Object.fromEntries(others) }, [each]).length,
-  );
-  if (found.length !== 1) {
-    throw new UserError(
-      'config',
-      `${found.length} settings are as ${axesText(setting)} but for \`contrast\` ${JSON.stringify(contrast)}; it needs one`,
-      `The settings are: ${settings.map(axesText).join('; ')}.`,
-    );
-  }
+  const named = config.contrast && contrastOf(setting, settings, config.contrast);
+  if (named === undefined) return [];
   const changeOf = (of: Setting) => {
     const partners = referencesOf(of, references);
     return (measure: Measure, ids: readonly string[]): Float64Array => {
@@ -123,9 +111,7 @@ function contrastOf(
     };
   };
   const { promptIds } = setting.runs[0]!.grid;
-  return [
-    { setting, against: 'contrast', ids: promptIds, others: [], own: changeOf(setting), other: changeOf(found[0]!) },
-  ];
+  return [{ setting, against: 'contrast', ids: promptIds, others: [], own: changeOf(setting), other: changeOf(named) }];
 }
 
 function uniqueOf<T>(items: readonly T[]): T[] {
@@ -153,7 +139,7 @@ function sidesOf(
   const sides = [ofRuns('reference', partners)];
   const equals = partnersOf(setting, controls ?? []);
   if (equals.length > 0) sides.push(ofRuns('controls', equals));
-  const cost = logPerplexity(setting.runs, promptIds);
+  const cost = logPerplexity(lossSums(setting.runs, promptIds));
   if (controls === undefined || config.control_losses === undefined || cost === null) return sides;
   const curve: ControlCurve = controlCurve(
     [{ axes: {}, runs: partners }, ...settingsOf(relatedTo(setting, controls), config.over)],
@@ -230,6 +216,7 @@ function rowOf(measure: Measure, group: Row['group'], ids: readonly string[], si
     return { ...named, ...NOTHING, n: 0, missing: ids.length, reason: 'no_control_costs_as_much' };
   const { n, missing, difference, interval, effect_size, p } = comparePaired(other, own, {
     level: config.bootstrap.level,
+    method: config.bootstrap.method,
     resamples,
     seed: config.bootstrap.seed,
   });
@@ -299,23 +286,29 @@ function perplexityRow(sides: Sides, shared: Shared): Row {
   const known = ids.filter((id) => [...setting.runs, ...others].every(({ losses }) => losses?.get(id)?.nll != null));
   const named = { ...namesOf(sides, shared), metric: PERPLEXITY, attribute: null, group: 'all' } as const;
   const missing = ids.length - known.length;
-  const perplexity = (runs: readonly Observed[], drawn?: Uint32Array): number | null => {
-    const log = logPerplexity(runs, known, drawn);
+  const [own, theirs] = [lossSums(setting.runs, known), lossSums(others, known)];
+  const perplexity = (sums: LossSums, drawn?: Uint32Array): number | null => {
+    const log = logPerplexity(sums, drawn);
     return log === null ? null : Math.exp(log);
   };
-  const [value, other] = [perplexity(setting.runs), perplexity(others)];
+  const [value, other] = [perplexity(own), perplexity(theirs)];
   if (value === null || other === null) return { ...named, ...NOTHING, n: 0, missing, reason: 'no_tokens' };
   const difference = value - other;
+  const without = perplexitiesWithout(theirs);
   const interval =
     known.length < INTERVAL_UNITS
       ? null
       : bootstrapInterval(
           bootstrapStatistic((drawn) => {
-            const [after, before] = [perplexity(setting.runs, drawn), perplexity(others, drawn)];
+            const [after, before] = [perplexity(own, drawn), perplexity(theirs, drawn)];
             return after === null || before === null ? null : after - before;
           }, resamples(known.length)),
           difference,
-          { level: config.bootstrap.level },
+          {
+            level: config.bootstrap.level,
+            method: config.bootstrap.method,
+            jackknife: perplexitiesWithout(own).map((left, p) => left - without[p]!),
+          },
         );
   const ends = { low: interval?.low ?? null, high: interval?.high ?? null };
   return { ...named, ...NOTHING, value, other, difference, ...ends, n: known.length, missing, reason: null };

@@ -1,6 +1,7 @@
 import { SCENARIOS } from '@sonde/formats/columns';
 import { artifacts, type ConfigOf, list, object, optional, text, words } from '@sonde/pipeline';
 import { baseline } from '../shared/baseline.ts';
+import { contrast } from '../shared/contrast.ts';
 import { bootstrap } from '../shared/schemas.ts';
 
 export const config = object({
@@ -16,6 +17,7 @@ export const config = object({
         'Predictions that they are compared with: those with equal values on the axes that both have. A layer is compared with the same layer.',
     }),
   ),
+  contrast,
   scenarios: optional(list(words(SCENARIOS), { minItems: 1, uniqueItems: true })),
   targets: optional(
     list(text({ minLength: 1 }), { minItems: 1, uniqueItems: true, description: 'All that both have by default.' }),

@@ -5,8 +5,9 @@ import { config } from './config.ts';
 /** Whether a change to a model changes what can be read from it. */
 export const probeCompare = defineStep({
   kind: 'probe/compare',
-  revision: 1,
-  summary: 'Compares probe scores of settings with a reference, layer by layer, on the same held-out prompts.',
+  revision: 2,
+  summary:
+    'Compares probe scores of settings with a reference on the same held-out prompts: differences by layer, with intervals and p.',
   config,
   outputs: { changes: { type: 'table', description: tableProse(PROBE_CHANGES) } },
   check: ({ baseline, reference }) =>

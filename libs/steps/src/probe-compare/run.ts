@@ -1,53 +1,53 @@
 import { groupBy, UserError } from '@sonde/base';
-import type { InputArtifact, RunContext } from '@sonde/executor';
-import { PREDICTIONS, PROBE_CHANGES, type RowOf, readRows, writeRows } from '@sonde/formats';
-import { compareProbes, type HeldOutPredictions } from '@sonde/probing';
-import { resampler, standardDeviation } from '@sonde/statistics';
-import { axesText, settingText } from '../shared/axes.ts';
+import type { RunContext } from '@sonde/executor';
+import { PROBE_CHANGES, type RowOf, writeRows } from '@sonde/formats';
+import {
+  combineSamples,
+  type GroupResamples,
+  type HeldOutPredictions,
+  type ProbeSample,
+  sampleProbes,
+} from '@sonde/probing';
+import {
+  adjustPValues,
+  bootstrapInterval,
+  INTERVAL_UNITS,
+  leftOut,
+  resampler,
+  signFlips,
+  standardDeviation,
+} from '@sonde/statistics';
+import { axesText, partnersOf, settingText } from '../shared/axes.ts';
 import { divide } from '../shared/baseline.ts';
+import { contrastOf } from '../shared/contrast.ts';
 import type { Config } from './config.ts';
+import { type Probed, type Probes, readProbed } from './predictions.ts';
 
-type Prediction = RowOf<typeof PREDICTIONS>;
+type Row = RowOf<typeof PROBE_CHANGES>;
 
-/** The predictions of one probe: of a layer, a scenario and a target. */
-interface Probe extends Pick<Prediction, 'scenario' | 'target' | 'layer'> {
-  readonly held: HeldOutPredictions;
-}
-
-interface Probed {
-  readonly source: InputArtifact;
-  /** By what was probed. */
-  readonly probes: ReadonlyMap<string, Probe>;
-}
-
-async function read(source: InputArtifact, { scenarios, targets }: Config): Promise<Probed> {
-  const rows = await readRows(source.path, PREDICTIONS, { what: source.ref ?? 'the predictions' });
-  const wanted = rows.filter(
-    ({ scenario, target }) => (scenarios?.includes(scenario) ?? true) && (targets?.includes(target) ?? true),
+/** `probe/compare`. */
+export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
+  const sources = config.baseline
+    ? divide(config.predictions, config.baseline)
+    : { settings: config.predictions, references: config.reference ?? [] };
+  const [settings, references] = await Promise.all(
+    [sources.settings, sources.references].map((all) => Promise.all(all.map((each) => readProbed(each, config)))),
   );
-  const groups = groupBy(wanted, ({ scenario, target, layer }) => JSON.stringify([scenario, target, layer]));
-  const probes = [...groups].map(([key, own]): [string, Probe] => {
-    const { scenario, target, layer } = own[0]!;
-    // In `paper` each seed predicts every row: all of them are held out, and count as one fold each.
-    const seeds = [...new Set(own.map(({ seed }) => seed))];
-    const folds = 1 + Math.max(...own.map(({ fold }) => fold));
-    const held = {
-      target: Float64Array.from(own, ({ truth }) => truth),
-      predicted: Float64Array.from(own, ({ prediction }) => prediction),
-      groups: own.map(({ prompt_id, seed }) => (seeds.length === 1 ? prompt_id : `${seed} ${prompt_id}`)),
-      folds: Int32Array.from(own, ({ fold, seed }) => seeds.indexOf(seed) * folds + fold),
-    };
-    return [key, { scenario, target, layer, held }];
+  const resamples = resampler(config.bootstrap.seed, 'prompts', config.bootstrap.resamples);
+  const rows = settings!.flatMap((setting) => {
+    const reference = referenceOf(setting, references!);
+    sayAlone(setting, reference, log);
+    const other = config.contrast && contrastOf(setting, settings!, config.contrast);
+    return [
+      ...compare(config, resamples, setting, reference),
+      ...(other ? compare(config, resamples, setting, reference, [other, referenceOf(other, references!)]) : []),
+    ];
   });
-  return { source, probes: new Map(probes) };
+  await writeRows(output('changes'), PROBE_CHANGES, adjusted(rows));
 }
 
-function referenceOf({ axes }: InputArtifact, references: readonly Probed[]): Probed {
-  const found = references.filter(({ source }) =>
-    Object.entries(source.axes).every(
-      ([name, value]) => axes[name] === undefined || JSON.stringify(axes[name]) === JSON.stringify(value),
-    ),
-  );
+function referenceOf({ axes }: Probed, references: readonly Probed[]): Probed {
+  const found = partnersOf({ axes }, references);
   if (found.length === 1) return found[0]!;
   throw new UserError(
     'ids',
@@ -56,40 +56,152 @@ function referenceOf({ axes }: InputArtifact, references: readonly Probed[]): Pr
   );
 }
 
-/** `probe/compare`. */
-export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
-  const { settings, references: sources } = config.baseline
-    ? divide(config.predictions, config.baseline)
-    : { settings: config.predictions, references: config.reference ?? [] };
-  const references = await Promise.all(sources.map((source) => read(source, config)));
-  const { level, seed, resamples } = config.bootstrap;
-  const draw = resampler(seed, 'prompts', resamples);
-  const rows: RowOf<typeof PROBE_CHANGES>[] = [];
-  for (const source of settings) {
-    const { probes } = await read(source, config);
-    const reference = referenceOf(source, references);
-    const alone = [...probes.keys()].filter((key) => !reference.probes.has(key)).length;
-    if (alone > 0) log('warning', `${axesText(source)}: ${alone} of ${probes.size} probes have none to compare with`);
-    for (const [key, { held, ...probed }] of probes) {
-      const other = reference.probes.get(key);
-      if (other === undefined) continue;
-      const { groups, a, b, difference } = compareProbes(other.held, held, draw, level);
-      const [spread, before] = [standardDeviation(held.target), standardDeviation(other.held.target)];
-      rows.push({
-        comparison: config.name,
-        setting: settingText(source),
-        axes: source.axes,
-        ...probed,
-        value: b.value,
-        other: a.value,
-        difference: difference.estimate,
-        low: difference.low,
-        high: difference.high,
-        target_sd_ratio: spread === null || !before ? null : spread / before,
-        n: groups,
-        reason: difference.reason ?? null,
-      });
-    }
+function sayAlone(setting: Probed, reference: Probed, log: RunContext['log']): void {
+  const places = ({ probes }: Probed): string[] =>
+    [...probes].flatMap(([key, { layers }]) => [...layers.keys()].map((layer) => `${key} ${layer}`));
+  const [own, others] = [places(setting), new Set(places(reference))];
+  const alone = own.filter((place) => !others.has(place)).length;
+  if (alone > 0) log('warning', `${axesText(setting)}: ${alone} of ${own.length} probes have none to compare with`);
+}
+
+/** What is compared at one layer, and how each counts: the setting, its reference, and both of the contrast with signs turned. */
+const WEIGHTS = [1, -1, -1, 1];
+
+/** A setting against its reference, or its change against that of the contrast: all scenarios and targets, by layer. */
+function compare(
+  config: Config,
+  resamples: GroupResamples,
+  setting: Probed,
+  reference: Probed,
+  contrast: readonly Probed[] = [],
+): Row[] {
+  const named = {
+    comparison: config.name,
+    setting: settingText(setting),
+    axes: setting.axes,
+    against: contrast.length === 0 ? ('reference' as const) : ('contrast' as const),
+  };
+  return [...setting.probes].flatMap(([key, probes]) => {
+    const sides = [probes, ...[reference, ...contrast].map((each) => each.probes.get(key))];
+    if (!sides.every((side) => side !== undefined)) return [];
+    return rowsOf(sides, resamples, config).map((row) => ({ ...named, ...row }));
+  });
+}
+
+/** A difference of probes at one place: its sample with both its sides'. */
+interface Difference {
+  readonly layer: number | null;
+  readonly sample: ProbeSample;
+  readonly value: ProbeSample;
+  readonly other: ProbeSample;
+  readonly targetSdRatio: number | null;
+}
+
+function rowsOf(
+  sides: readonly Probes[],
+  resamples: GroupResamples,
+  { bootstrap }: Config,
+): Omit<Row, 'comparison' | 'setting' | 'axes' | 'against'>[] {
+  const [{ scenario, target, layers }, ...others] = sides as [Probes, ...Probes[]];
+  const both = [...layers.keys()].filter((layer) => others.every((other) => other.layers.has(layer)));
+  if (both.length === 0) return [];
+  const held = both.map((layer) => sides.map((side) => side.layers.get(layer)!));
+  const { groups, samples } = sampleProbes(held.flat(), resamples);
+  const byLayer = both.map((layer, i) =>
+    differenceOf(layer, held[i]!, samples.slice(i * sides.length, (i + 1) * sides.length)),
+  );
+  const p = flipsOf(byLayer, groups.length, bootstrap.seed);
+  const overall = meanOf(byLayer);
+  const all = [...byLayer, overall];
+  const ofMean = flipsOf([overall], groups.length, bootstrap.seed)[0]!;
+  return all.map(({ layer, sample, value, other, targetSdRatio }, i) => {
+    return {
+      scenario,
+      target,
+      layer,
+      value: value.score.value,
+      other: other.score.value,
+      ...estimateOf(sample, bootstrap),
+      p: (p[i] ?? ofMean).pointwise,
+      p_adjusted: (p[i] ?? ofMean).family_wise,
+      target_sd_ratio: targetSdRatio,
+      n: groups.length,
+    };
+  });
+}
+
+function estimateOf(
+  { score, resampled, contributions }: ProbeSample,
+  { level, method }: Config['bootstrap'],
+): Pick<Row, 'difference' | 'low' | 'high' | 'reason'> {
+  const { value } = score;
+  if (value === null) return { difference: null, low: null, high: null, reason: score.reason };
+  const found = bootstrapInterval(resampled, value, { level, method, jackknife: leftOut(value, contributions) });
+  return found === null
+    ? { difference: value, low: null, high: null, reason: 'too_few_groups' }
+    : { difference: value, low: found.low, high: found.high, reason: null };
+}
+
+function differenceOf(layer: number, held: readonly HeldOutPredictions[], samples: readonly ProbeSample[]): Difference {
+  const terms = samples.map((sample, i) => ({ sample, weight: WEIGHTS[i]! }));
+  const changeOf = (pair: readonly ProbeSample[]): ProbeSample =>
+    combineSamples(pair.map((sample, i) => ({ sample, weight: WEIGHTS[i]! })));
+  const [own, reference, ...contrast] = samples as [ProbeSample, ProbeSample, ...ProbeSample[]];
+  const spreads = [held[0]!, held[held.length === 2 ? 1 : 2]!].map(({ target }) => standardDeviation(target));
+  const [spread, before] = spreads as [number | null, number | null];
+  return {
+    layer,
+    sample: combineSamples(terms),
+    ...(contrast.length === 0
+      ? { value: own, other: reference }
+      : { value: changeOf([own, reference]), other: changeOf(contrast) }),
+    targetSdRatio: spread === null || !before ? null : spread / before,
+  };
+}
+
+/** Over the layers at which there is a difference; that of the first where there is none at all. */
+function meanOf(byLayer: readonly Difference[]): Difference {
+  const defined = byLayer.filter(({ sample }) => sample.score.value !== null);
+  const all = defined.length === 0 ? byLayer.slice(0, 1) : defined;
+  const mean = (read: (difference: Difference) => ProbeSample): ProbeSample =>
+    combineSamples(all.map((difference) => ({ sample: read(difference), weight: 1 / all.length })));
+  return {
+    layer: null,
+    sample: mean(({ sample }) => sample),
+    value: mean(({ value }) => value),
+    other: mean(({ other }) => other),
+    targetSdRatio: all[0]!.targetSdRatio,
+  };
+}
+
+interface P {
+  readonly pointwise: number | null;
+  readonly family_wise: number | null;
+}
+
+/** p of each, and over all of them; null where there is no difference or too few prompts. */
+function flipsOf(differences: readonly Difference[], groups: number, seed: number): P[] {
+  const tested = differences.filter(({ sample }) => sample.score.value !== null && groups >= INTERVAL_UNITS);
+  const { pointwise, family_wise } = signFlips(
+    tested.map(({ sample }) => sample.contributions),
+    seed,
+  );
+  return differences.map((difference) => {
+    const i = tested.indexOf(difference);
+    return { pointwise: pointwise[i] ?? null, family_wise: family_wise[i] ?? null };
+  });
+}
+
+/** Corrects p of the means over layers for how many settings, scenarios and targets there are. */
+function adjusted(rows: readonly Row[]): Row[] {
+  const found = [...rows];
+  const means = [...rows.keys()].filter((i) => rows[i]!.layer === null);
+  for (const family of groupBy(means, (i) => rows[i]!.against).values()) {
+    const corrected = adjustPValues(
+      family.map((i) => rows[i]!.p),
+      'holm',
+    );
+    for (const [place, i] of family.entries()) found[i] = { ...rows[i]!, p_adjusted: corrected[place]! };
   }
-  await writeRows(output('changes'), PROBE_CHANGES, rows);
+  return found;
 }

@@ -109,9 +109,9 @@ export async function probeChangesSection(config: Config, made: JsonObject): Pro
     rows: [...groupBy(rows, ({ comparison }) => comparison).values()].flatMap((own) => {
       const { labelOf } = labelsOf(own);
       return own.map((row) => {
-        const { comparison, scenario, target, layer, value, other, n } = row;
-        const named = { comparison, setting: labelOf(row), scenario, target, layer, value, other, n };
-        return { ...named, difference: estimateOf(row), targetSdRatio: row.target_sd_ratio };
+        const { comparison, against, scenario, target, layer, value, other, n } = row;
+        const named = { comparison, setting: labelOf(row), against, scenario, target, layer, value, other, n };
+        return { ...named, difference: estimateOf(row), p: row.p_adjusted, targetSdRatio: row.target_sd_ratio };
       });
     }),
   };

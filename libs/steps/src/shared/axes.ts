@@ -23,3 +23,15 @@ export function settingText({ axes }: Pick<InputArtifact, 'axes'>): string {
   const sorted = Object.entries(axes).sort(([a], [b]) => (a < b ? -1 : 1));
   return sorted.length === 0 ? 'without axes' : sorted.map(([name, value]) => `${name}=${axisText(value)}`).join(', ');
 }
+
+/** Those with equal values on the axes that both have. */
+export function partnersOf<T extends Pick<InputArtifact, 'axes'>>(
+  { axes }: Pick<InputArtifact, 'axes'>,
+  all: readonly T[],
+): T[] {
+  return all.filter((each) =>
+    Object.entries(each.axes).every(
+      ([name, value]) => axes[name] === undefined || JSON.stringify(axes[name]) === JSON.stringify(value),
+    ),
+  );
+}
