@@ -98,6 +98,28 @@ describe('an edit', () => {
     await store.close();
   });
 
+  it('that adds a value to a matrix is told as that, and an edit of its step as one', async () => {
+    const on = (...values: number[]) =>
+      graphOf(
+        Object.fromEntries(
+          values.map((x) => [`e[x=${x}]`, { kind: 'echo', step: 'e', axes: { x }, with: { value: x } }]),
+        ),
+      );
+    await rig().run(on(1, 2));
+    const plan = await rig().plan(on(1, 2, 3));
+    expect(plan.tasks.map(({ reason }) => reason)).toEqual([
+      { code: 'hit' },
+      { code: 'hit' },
+      { code: 'new', axes: { x: 3 } },
+    ]);
+    await rig().run(on(3));
+    const edited = graphOf({ 'e[x=3]': { kind: 'echo', step: 'e', axes: { x: 3 }, with: { value: 4 } } });
+    expect((await rig().plan(edited)).tasks[0]?.reason).toMatchObject({
+      code: 'changed',
+      fields: [{ was: 3, now: 4 }],
+    });
+  });
+
   it('of a revision or of the runtime runs what it concerns', async () => {
     const graph = graphOf({ r: { kind: 'runtime' }, e: { kind: 'echo', with: { value: 1 } } });
     await rig().run(graph);

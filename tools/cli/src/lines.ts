@@ -10,7 +10,9 @@ export function reasonText(reason: Reason): string {
     case 'hit':
       return 'cached';
     case 'new':
-      return 'nothing like it was computed before';
+      return reason.axes === undefined
+        ? 'nothing like it was computed before'
+        : `new in the matrix: ${Object.entries(reason.axes).map(axisText).join(', ')}`;
     case 'refresh':
       return 'asked for by --refresh';
     case 'damaged':
@@ -28,6 +30,10 @@ export function reasonText(reason: Reason): string {
       return `${changeText(first)}${more}`;
     }
   }
+}
+
+function axisText([name, value]: readonly [string, JsonValue]): string {
+  return `${name}=${typeof value === 'string' ? value : shortJson(value, 40)}`;
 }
 
 function changeText(change: FieldChange): string {

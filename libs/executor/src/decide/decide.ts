@@ -64,7 +64,9 @@ export async function decide(task: TaskNode, recordOf: RecordOf, context: Decide
 }
 
 async function whyNew(task: TaskNode, known: Fingerprinted, context: DecideContext): Promise<Reason> {
-  const nearest = await context.history.nearest(task, known);
+  const { history } = context;
+  const [nearest, axes] = await Promise.all([history.nearest(task, known), history.addedAxes(task)]);
+  if (axes !== undefined) return { code: 'new', axes };
   return nearest === undefined ? { code: 'new' } : { code: 'changed', fields: nearest.changes };
 }
 

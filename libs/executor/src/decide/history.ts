@@ -1,6 +1,7 @@
 import { isRecord, type JsonObject } from '@sonde/base';
-import type { TaskNode } from '@sonde/pipeline';
+import type { Axes, TaskNode } from '@sonde/pipeline';
 import type { Key, ResultRecord, RunDetail, Store } from '@sonde/store';
+import { type AddedAxes, createAddedAxes } from './added-axes.ts';
 import { differences } from './differences.ts';
 import { inputNotes, type ResolvedInputs } from './inputs.ts';
 import type { FieldChange } from './reason.ts';
@@ -17,6 +18,11 @@ export interface Nearest {
 export interface History {
   /** The earlier result that is nearest to a fingerprint: fewest differing fields, then newest. */
   nearest(task: TaskNode, known: Fingerprinted): Promise<Nearest | undefined>;
+  /**
+   * The axis values of a task that no recent run of the pipeline had, although it had others of the same step on the
+   * same axes: all of the task's where only their combination is new. Undefined where a run had them, or not the step.
+   */
+  addedAxes(task: TaskNode): Promise<Axes | undefined>;
 }
 
 /** A task as far as it is decided. */
@@ -33,11 +39,15 @@ export interface Fingerprinted {
  */
 export function createHistory(store: Store, pipeline: string): History {
   let earlierKeys: Promise<Map<string, Key[]>> | undefined;
+  let added: Promise<AddedAxes> | undefined;
   const ofKind = new Map<string, Promise<ResultRecord[]>>();
 
-  const ofTask = async (task: TaskNode): Promise<ResultRecord[]> => {
+  const earlier = (): Promise<Map<string, Key[]>> => {
     earlierKeys ??= keysOfEarlierRuns(store, pipeline);
-    const keys = (await earlierKeys).get(task.id) ?? [];
+    return earlierKeys;
+  };
+  const ofTask = async (task: TaskNode): Promise<ResultRecord[]> => {
+    const keys = (await earlier()).get(task.id) ?? [];
     const records = await Promise.all(keys.map((key) => store.results.get(key)));
     return records.filter((record) => record !== undefined && record.fingerprint.kind === task.kind) as ResultRecord[];
   };
@@ -64,6 +74,10 @@ export function createHistory(store: Store, pipeline: string): History {
         if (best === undefined || changes.length < best.changes.length) best = { record, changes };
       }
       return best && { ...best, changes: withOrigins(best.changes, best.record, inputs) };
+    },
+    async addedAxes(task) {
+      added ??= earlier().then((keys) => createAddedAxes(new Set(keys.keys())));
+      return (await added)(task);
     },
   };
 }

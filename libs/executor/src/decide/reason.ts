@@ -1,12 +1,15 @@
 import type { JsonValue } from '@sonde/base';
-import type { TaskId } from '@sonde/pipeline';
+import type { Axes, TaskId } from '@sonde/pipeline';
 
 /** Why a task runs, or does not: the same answer in `plan`, `run` and `explain`. */
 export type Reason =
   /** Its result is in the store. */
   | { readonly code: 'hit' }
-  /** Nothing like it was ever computed here. */
-  | { readonly code: 'new' }
+  /**
+   * Nothing like it was ever computed here; or, with `axes`, these values of the matrix (or their combination) are new to
+   * the last runs of the pipeline.
+   */
+  | { readonly code: 'new'; readonly axes?: Axes }
   /** The nearest earlier result differs in these fields of the fingerprint. */
   | { readonly code: 'changed'; readonly fields: readonly FieldChange[] }
   /** `--refresh` asked for it. */
