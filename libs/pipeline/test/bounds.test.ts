@@ -113,6 +113,20 @@ describe('work that a small file could ask for without end', () => {
   });
 });
 
+it('a fault is told where it is, also where the parser cannot go on after it', async () => {
+  const entries = Array.from({ length: 3000 }, (_, at) => `      {a: ${at}}`);
+  const [found] = await problems(step(`a: [1], exclude: [\n{a: 0},\n${entries.join(',\n')}]`));
+  expect(found).toMatchObject({ code: 'SND101', message: expect.stringContaining('sufficiently indented') });
+  const deep = Array.from({ length: 2000 }, (_, at) => `${' '.repeat(at)}a:`);
+  expect(await problems(`${deep.join('\n')}\n`)).toMatchObject([{ code: 'SND102' }]);
+});
+
+it('a message is a line that can be read, whatever it quotes', async () => {
+  const [found] = await problems(`steps:\n  s: { uses: ${'k'.repeat(100_000)} }\n`);
+  expect(found).toMatchObject({ code: 'SND140', message: expect.stringMatching(/^unknown step kind `k{900,}…$/) });
+  expect(found?.message.length).toBe(1000);
+});
+
 describe('problems of one kind', () => {
   it('are told fifty times, and how many more there are', async () => {
     const texts = Array.from({ length: 1000 }, (_, at) => `t${at}`).join(',');

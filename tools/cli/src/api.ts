@@ -192,9 +192,11 @@ export async function stepKinds(modules: readonly string[] = []): Promise<Readon
 
 function consented(named: readonly string[], allowed: boolean): readonly string[] {
   if (named.length === 0 || allowed) return named;
+  const files = named.slice(0, 5).map((file) => path.relative('.', file));
+  const more = named.length > files.length ? ` and ${named.length - files.length} more` : '';
   throw new UserError(
     'usage',
-    `the pipeline names ${named.length === 1 ? 'the module' : 'the modules'} ${named.map((file) => path.relative('.', file)).join(', ')}, whose code has to run before its step kinds are known`,
+    `the pipeline names ${named.length === 1 ? 'the module' : 'the modules'} ${files.join(', ')}${more}, whose code has to run before its step kinds are known`,
     'Read it, and if you trust it, add --allow-code.',
   );
 }

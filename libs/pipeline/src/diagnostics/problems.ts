@@ -1,4 +1,5 @@
 import type { SourceFile, SourceRange } from '../values/source.ts';
+import { shorten } from '../values/words.ts';
 import type { Code } from './codes.ts';
 import type { Diagnostic } from './diagnostic.ts';
 
@@ -21,6 +22,12 @@ export interface Problems {
 /** So many problems of one code are told: who has mended these knows the rest. */
 export const MAX_TOLD = 50;
 
+/** Problems, equal ones among them, after which no more files and tasks are looked at. */
+export const MAX_PROBLEMS = 10_000;
+
+/** Characters of a message, or of a hint: what they quote from a file can be as long as the file. */
+const MAX_MESSAGE = 1000;
+
 interface Told {
   readonly diagnostic: Diagnostic;
   times: number;
@@ -35,7 +42,7 @@ export function createProblems(): Problems {
     severity: Diagnostic['severity'],
     code: Code,
     range: SourceRange | undefined,
-    message: string,
+    whole: string,
     hint?: Hint,
   ): void {
     if (severity === 'error') errors++;
@@ -43,6 +50,7 @@ export function createProblems(): Problems {
     if (file !== undefined && !files.has(file)) files.set(file, files.size);
     const place = range === undefined ? '' : `${files.get(range.file)}:${range.start}:${range.end}`;
     // The place of use is in the hint and may differ; the problem is still one.
+    const message = shorten(whole, MAX_MESSAGE);
     const id = `${code} ${place} ${message}`;
     const known = found.get(id);
     if (known !== undefined) {
@@ -62,7 +70,7 @@ export function createProblems(): Problems {
       severity,
       message,
       ...(range === undefined ? {} : { range }),
-      ...(said === undefined ? {} : { hint: said }),
+      ...(said === undefined ? {} : { hint: shorten(said, MAX_MESSAGE) }),
     };
     found.set(id, { diagnostic, times: 1 });
   }

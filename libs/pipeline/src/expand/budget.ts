@@ -11,7 +11,7 @@ export const MAX_TEXT = 1024 * 1024;
 /** What a value counts beside its characters. */
 const PER_VALUE = 32;
 /** What a task counts that another waits for or takes an output of. */
-const PER_NEED = 64;
+const PER_NEED = 256;
 
 export interface Budget {
   /** Takes so much; false, and reported once, where more has been taken than there is. */

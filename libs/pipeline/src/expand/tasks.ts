@@ -2,7 +2,7 @@ import type { OutputSpec } from '../artifact-type.ts';
 import { outputRefs } from '../config/artifact-places.ts';
 import { checkConfig, refuseReferences } from '../config/check.ts';
 import type { Planned, RunConfig } from '../config/input-artifact.ts';
-import type { Problems } from '../diagnostics/problems.ts';
+import { MAX_PROBLEMS, type Problems } from '../diagnostics/problems.ts';
 import type { DataRef, OutputRef, TaskId, TaskNode } from '../graph.ts';
 import type { StepDecl } from '../read/document.ts';
 import { allFiles, type LoadedFile } from '../read/files.ts';
@@ -43,9 +43,6 @@ export interface Expansion {
   /** A step is not all there: then there is an error that says why. */
   readonly broken: boolean;
 }
-
-/** Problems, equal ones among them, after which no more tasks are looked at. */
-const MAX_PROBLEMS = 10_000;
 
 /** Uses of pipeline files, however nested: as many as tasks, and those between. */
 const MAX_INSTANCES = 2 * MAX_TASKS + 64;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { systemFailure } from '@sonde/base';
-import type { Problems } from '../diagnostics/problems.ts';
+import { MAX_PROBLEMS, type Problems } from '../diagnostics/problems.ts';
 import type { StepKinds } from '../step-kind.ts';
 import type { Range, Source } from '../values/located.ts';
 import { type PipelineFile, readPipelineFile } from './document.ts';
@@ -83,6 +83,7 @@ export async function loadFiles(source: Source, kinds: StepKinds, problems: Prob
     const chain = [...above, { identity, path: from.path }];
     for (const step of file?.steps.values() ?? []) {
       if (step.uses?.type !== 'file') continue;
+      if (problems.errorCount() >= MAX_PROBLEMS) break;
       const path = resolve(from.folder, step.uses.path);
       const same = await realpath(path).catch(() => path);
       const cycleStart = chain.findIndex((entry) => entry.identity === same);

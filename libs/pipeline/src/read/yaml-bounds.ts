@@ -1,14 +1,26 @@
 const MAX_BRACKETS = 1000;
 const MAX_RUN = 64;
 const MAX_QUOTED = 1000;
+const MAX_INDENTS = 500;
 
 /**
  * Whether a text is one on which the YAML parser would recurse without end or take time by the square of its length:
- * brackets nested a thousand deep, or long runs of anchors, dashes, quotes or closing brackets. Linear in the text;
- * texts that people write pass.
+ * brackets nested a thousand deep, lines indented ever further, or long runs of anchors, dashes, quotes or closing
+ * brackets. Linear in the text; texts that people write pass.
  */
 export function wearsOutParser(text: string): boolean {
-  return bracketsRun(text) || markersRun(text);
+  return bracketsRun(text) || indentsRun(text) || markersRun(text);
+}
+
+/** Whether lines are indented below one another, each further, too often. */
+function indentsRun(text: string): boolean {
+  const open: number[] = [];
+  for (const [{ length: indent }] of text.matchAll(/^ *(?=[^ \r\n])/gm)) {
+    while (open.length > 0 && open.at(-1)! >= indent) open.pop();
+    open.push(indent);
+    if (open.length > MAX_INDENTS) return true;
+  }
+  return false;
 }
 
 function bracketsRun(text: string): boolean {
@@ -61,7 +73,7 @@ function markersRun(text: string): boolean {
 const MAX_VALUES = 2_000_000;
 /** Beyond so many, each must have so many characters on average: parsed, a digit and its comma take a kilobyte. */
 const DENSE_VALUES = 100_000;
-const CHARACTERS_A_VALUE = 3.1;
+const CHARACTERS_A_VALUE = 3.3;
 
 /** What is wrong with a text that can hold more values than are parsed within bounds, by the marks that stand between values. */
 export function tooManyValues(text: string): string | undefined {
@@ -76,5 +88,5 @@ export function tooManyValues(text: string): string | undefined {
     if (marks > MAX_VALUES) return `the file has more than ${MAX_VALUES} values`;
   }
   if (marks <= DENSE_VALUES || marks * CHARACTERS_A_VALUE <= text.length) return undefined;
-  return `the file has ${marks} values in ${text.length} characters: of so many, each has more than 3`;
+  return `the file has ${marks} values in ${text.length} characters: of so many, each has at least ${CHARACTERS_A_VALUE} on average`;
 }

@@ -12,6 +12,8 @@ const MAX_ALIASED_VALUES = 100_000;
 /** Characters of text that aliases bring. */
 const MAX_ALIASED_TEXT = 64 * 1024 * 1024;
 const MAX_SYNTAX_ERRORS = 20;
+/** Lines that are looked at where the whole text cannot be parsed. */
+const EARLY_LINES = 100;
 
 /**
  * Reads YAML 1.2 (core schema) into located values. Undefined where the text is no YAML or is empty; whatever is wrong
@@ -42,9 +44,25 @@ export function readYaml(source: Source, problems: Problems, offset = 0): Locate
   }
   // A value given on the command line is parsed in place, so that its ranges point into the whole text.
   const text = offset === 0 ? source.text : ' '.repeat(offset) + source.text.slice(offset);
-  let document: ReturnType<typeof parseDocument>;
+  const document = parse(text);
+  const faults = document === undefined ? earlyFaults(text) : faultsOf(document);
+  report(faults, source, problems);
+  if (document === undefined && faults.length === 0)
+    problems.error('SND102', whole, `the file nests deeper than ${MAX_DEPTH} levels`);
+  if (document === undefined || faults.length > 0 || document.contents === null) return undefined;
+  return convert(document.contents as ParsedNode, range, problems);
+}
+
+type Parsed = ReturnType<typeof parseDocument>;
+type Fault = Parsed['errors'][number] | Parsed['warnings'][number];
+
+/** Undefined where the parser recurses without end: in text that nests too deeply, or is indented wrongly for long. */
+function parse(text: string): Parsed | undefined {
+  const { stackTraceLimit } = Error;
+  // The parser makes an error for every token that it does not expect: with a stack each, that is most of the time.
+  Error.stackTraceLimit = 0;
   try {
-    document = parseDocument(text, {
+    return parseDocument(text, {
       version: '1.2',
       schema: 'core',
       merge: false,
@@ -54,35 +72,38 @@ export function readYaml(source: Source, problems: Problems, offset = 0): Locate
       logLevel: 'error',
     });
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    problems.error('SND102', whole, `the file nests deeper than ${MAX_DEPTH} levels`);
-    return undefined;
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
-  const faults = [...document.errors, ...document.warnings.filter((warning) => warning.code === 'TAG_RESOLVE_FAILED')];
+}
+
+function faultsOf({ errors, warnings }: Parsed): readonly Fault[] {
+  return [...errors, ...warnings.filter((warning) => warning.code === 'TAG_RESOLVE_FAILED')];
+}
+
+/** What is wrong in the first lines of a text that cannot be parsed whole. */
+function earlyFaults(text: string): readonly Fault[] {
+  const lines = text.split('\n', EARLY_LINES).join('\n');
+  const document = parse(lines);
+  // What is open where the lines are cut off is no fault.
+  return document === undefined ? [] : faultsOf(document).filter(({ pos }) => pos[0] < lines.length);
+}
+
+function report(faults: readonly Fault[], file: Source, problems: Problems): void {
   const lines = new Set<number>();
-  for (const fault of faults.sort((a, b) => a.pos[0] - b.pos[0])) {
-    const [start, end] = fault.pos;
-    const { line, lineStart } = lineOf(source, Math.min(start, source.text.length));
+  for (const { pos, code, message } of faults.toSorted((a, b) => a.pos[0] - b.pos[0])) {
+    const start = Math.min(pos[0], file.text.length);
+    const { line, lineStart } = lineOf(file, start);
     if (lines.has(line) || lines.size >= MAX_SYNTAX_ERRORS) continue;
     lines.add(line);
-    const here = range(Math.min(start, source.text.length), Math.min(end, source.text.length));
-    if (fault.message.includes('call stack')) {
-      problems.error('SND102', whole, `the file nests deeper than ${MAX_DEPTH} levels`);
-      continue;
-    }
-    if (fault.code === 'TAG_RESOLVE_FAILED') {
-      problems.error('SND111', here, 'YAML tags are not taken');
-      continue;
-    }
-    problems.error(
-      'SND101',
-      here,
-      syntaxMessage(fault.code, fault.message),
-      syntaxHint(source.text, lineStart, fault.code),
-    );
+    const here: Range = { file, start, end: Math.max(start, Math.min(pos[1], file.text.length)) };
+    if (message.includes('call stack'))
+      problems.error('SND102', here, `the file nests deeper than ${MAX_DEPTH} levels`);
+    else if (code === 'TAG_RESOLVE_FAILED') problems.error('SND111', here, 'YAML tags are not taken');
+    else problems.error('SND101', here, syntaxMessage(code, message), syntaxHint(file.text, lineStart, code));
   }
-  if (faults.length > 0 || document.contents === null) return undefined;
-  return convert(document.contents as ParsedNode, range, problems);
 }
 
 function syntaxMessage(code: string, message: string): string {

@@ -43,6 +43,7 @@ export function listed(names: readonly string[], most = 12): string {
 }
 
 export function shorten(text: string, most = 60): string {
+  if (text.length <= most) return text;
   const points = [...text.slice(0, most * 2 + 2)];
   return points.length <= most ? text : `${points.slice(0, most - 1).join('')}…`;
 }
