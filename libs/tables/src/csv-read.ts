@@ -13,8 +13,8 @@ import { type Column, isInt32, type Table, tableFromColumns } from './table.ts';
  * the header has a space after each comma, values lose it too. Spaces between a comma and a quote are never part of a
  * value.
  *
- * @throws UserError with file and line for a row of another length than the header, a broken quote or a
- *   header that names a column twice.
+ * @throws UserError with file and line for a row of another length than the header, a broken quote, a header that names a
+ *   column twice or whose fields are separated otherwise.
  */
 export async function readCsv(path: string, separator: ',' | '\t' = ',', isMissing?: IsMissing): Promise<Table> {
   const style = styleOf(await firstLine(path), separator);
@@ -63,6 +63,7 @@ async function readRecords(
   for await (const record of parser as AsyncIterable<(string | null)[]>) {
     if (!names) {
       names = record.map((name, index) => name?.trim() || `column_${index + 1}`);
+      checkHeader(path, names);
       fields.push(...names.map(() => []));
       continue;
     }
@@ -74,6 +75,20 @@ async function readRecords(
   if (!names) throw new UserError('table', `${path} is empty; a header line was expected.`);
   const columns = names.map((name, index) => typedColumn(name, fields[index] as (string | null)[]));
   return { ...tableFromColumns(columns), placeOf: (row) => `${path}:${lines[row + 1]}` };
+}
+
+function checkHeader(path: string, names: readonly string[]): void {
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined)
+    throw new UserError('table', `${path}:1: two columns are named "${twice}"; names must be unique.`);
+  const [only = ''] = names;
+  const between = names.length === 1 ? /[\t|]/.exec(only)?.[0] : undefined;
+  if (between === undefined) return;
+  throw new UserError(
+    'table',
+    `${path}:1: one column is named ${JSON.stringify(only)}: its fields seem to be separated by ${between === '|' ? '`|`' : 'tabs'}.`,
+    between === '|' ? 'Separate them by commas, semicolons or tabs.' : 'Name the file .tsv.',
+  );
 }
 
 function newlines(text: string): number {

@@ -69,9 +69,20 @@ function parseRow(path: string, text: string, line: number): unknown {
     throw new UserError(
       'table',
       `${path}:${line}: not JSON: ${word === undefined ? said : `${word} is no value of JSON`}.`,
-      word === undefined ? undefined : 'Write null for a missing value, and leave out a row whose value is infinite.',
+      word === undefined
+        ? hintFor(text)
+        : 'Write null for a missing value, and leave out a row whose value is infinite.',
     );
   }
+}
+
+/** What a row that is no JSON may be. */
+function hintFor(text: string): string | undefined {
+  if (/^\{\s*'/.test(text)) return 'It looks like a Python dictionary: `json.dumps(row)` writes one as JSON.';
+  if (/^\{[^}]*$/.test(text)) return 'A row stands on one line: one that takes several, or was cut off, is not read.';
+  if (/^\{.*\}\s*\{/s.test(text)) return 'Each row stands on a line of its own.';
+  if (/,\s*[}\]]/.test(text)) return 'JSON has no comma after the last value.';
+  return undefined;
 }
 
 function exactNumber(text: string): number | bigint {

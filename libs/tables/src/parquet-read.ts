@@ -201,16 +201,29 @@ async function openParquet(
       return bytes.buffer;
     };
     const file = { byteLength, slice };
-    return {
-      file,
-      metadata: await guarded(path, 'its footer is not one of a Parquet file', () => parquetMetadataAsync(file)),
-      close,
-    };
+    const metadata = await guarded(path, 'its footer is not one of a Parquet file', () => parquetMetadataAsync(file));
+    refuseNamedRange(path, metadata);
+    return { file, metadata, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
+
+/** pandas writes an index of consecutive numbers as a note alone: its name says that somebody reads it as a column. */
+function refuseNamedRange(path: string, { key_value_metadata = [] }: FileMetaData): void {
+  const note = key_value_metadata.find(({ key }) => key === 'pandas')?.value;
+  const name = /"kind": ?"range", ?"name": ?"((?:[^"\\]|\\.)*)"/.exec(note ?? '')?.[1];
+  if (name === undefined) return;
+  throw new UserError(
+    'table',
+    `${path} has the index "${name}" of pandas, which is written as a note and is no column of the file.`,
+    'Write it as one: `df.reset_index().to_parquet(…)`; or drop its name: `df.rename_axis(None)`.',
+  );
+}
+
+/** What is said here, and what the reader says of a file that is whole. Else it stumbled over bytes. */
+const SAYS_WHAT = /^(?:column "|it ends too early$)|unsupported|encrypt/;
 
 /** `damage` says what is the matter where the reader stumbles over the bytes and can say nothing itself. */
 async function guarded<T>(path: string, damage: string, work: () => Promise<T>): Promise<T> {
@@ -227,8 +240,7 @@ async function guarded<T>(path: string, damage: string, work: () => Promise<T>):
         'Write it with another codec: zstd, snappy, gzip, brotli, lz4, or none.',
       );
     }
-    const stumbled = error instanceof TypeError || error instanceof RangeError || /^invalid |DataView/.test(said);
-    const reason = stumbled ? `${damage}; the file is damaged` : said.replace(/\.$/, '');
+    const reason = SAYS_WHAT.test(said) ? said.replace(/\.$/, '') : `${damage}; the file is damaged`;
     throw new UserError('table', `${path} cannot be read as Parquet: ${reason}.`, undefined, { cause: error });
   }
 }

@@ -236,11 +236,22 @@ describe('a Parquet file of another writer (pyarrow)', () => {
     ]);
   });
 
+  it('whose ids are an index of pandas that is no column is refused', async () => {
+    const path = join(folder, 'index.parquet');
+    const note = (name: string) =>
+      `{"index_columns": [{"kind": "range", "name": ${name}, "start": 0, "stop": 2, "step": 1}], "columns": []}`;
+    const table = tableFromColumns([{ name: 'text', type: 'string', values: ['a', 'b'] }]);
+    await writeParquet(path, table, { pandas: note('null') });
+    expect((await readTable(path)).rowCount).toBe(2);
+    await writeParquet(path, table, { pandas: note('"prompt_id"') });
+    await expect(readTable(path)).rejects.toThrow(/index\.parquet has the index "prompt_id" of pandas/);
+  });
+
   it('that is cut short is an error in one sentence', async () => {
     const path = join(folder, 'cut.parquet');
     await writeFile(path, await readFile(join(import.meta.dirname, 'foreign.parquet')));
     await truncate(path, 500);
-    await expect(readTable(path)).rejects.toThrow(/cut\.parquet cannot be read as Parquet: .+\.$/);
+    await expect(readTable(path)).rejects.toThrow(/cut\.parquet cannot be read as Parquet: .+; the file is damaged\.$/);
     await writeFile(path, 'PAR1');
     await expect(readTable(path)).rejects.toThrow(/cut\.parquet cannot be read as Parquet/);
   });

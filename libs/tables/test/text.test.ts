@@ -220,7 +220,12 @@ describe('CSV and TSV', () => {
 
   it('names the line of a row of another length', async () => {
     await expect(readText('short.csv', 'a,b\n1,2\n3\n')).rejects.toThrow(/short\.csv:3: not CSV: /);
-    await expect(readText('twice.csv', 'a,a\n1,2\n')).rejects.toThrow('Two columns are named "a"');
+    await expect(readText('twice.csv', 'a,a\n1,2\n')).rejects.toThrow('twice.csv:1: two columns are named "a"');
+  });
+
+  it('does not take a line for one column whose name holds all others', async () => {
+    await expect(readText('bars.csv', 'id|text\n1|x\n')).rejects.toThrow(/bars\.csv:1: .*separated by `\|`/);
+    await expect(readText('tabs.csv', 'id\ttext\n1\tx\n')).rejects.toThrow(/tabs\.csv:1: .*separated by tabs/);
   });
 });
 

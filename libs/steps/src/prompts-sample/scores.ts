@@ -1,7 +1,7 @@
 import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import { SCORE_PREFIX } from '@sonde/formats';
-import { type Column, column, floatColumn, type Table } from '@sonde/tables';
+import { type Column, column, floatColumn, isMissingWord, type Table } from '@sonde/tables';
 
 /** RealToxicityPrompts nests a prompt's Perspective scores, in lower case, under `prompt`. */
 const NESTED_SCORE =
@@ -34,7 +34,11 @@ export function scoresOf(table: Table, name: string, log: RunContext['log']): Fl
     throw new UserError(
       'input',
       `the column ${name} of the source holds texts (${examples(found)}), not scores`,
-      isOfForeignNumbers(found) ? 'Write numbers with a point and no unit: `0.5`, not `0,5` or `50%`.' : CLASSES,
+      isOfForeignNumbers(found)
+        ? 'Write numbers with a point and no unit: `0.5`, not `0,5` or `50%`.'
+        : isOfMissingWords(found)
+          ? 'Words for a missing value are named: `missing: [NA]` makes them null.'
+          : CLASSES,
     );
   }
   const values = floatColumn(table, name);
@@ -64,6 +68,12 @@ function isOfWords(found: Column): boolean {
 function isOfForeignNumbers({ values }: Column): boolean {
   return Array.from(values as ArrayLike<unknown>).every(
     (value) => typeof value !== 'string' || /^\s*(?:-?[\d.]*,\d+|-?\d+(?:[.,]\d+)?\s*%)?\s*$/.test(value),
+  );
+}
+
+function isOfMissingWords({ values }: Column): boolean {
+  return Array.from(values as ArrayLike<unknown>).every(
+    (value) => typeof value !== 'string' || value.trim() === '' || isMissingWord(value.trim()),
   );
 }
 
