@@ -30,12 +30,12 @@ interface Process {
 }
 
 /** A run in a process of its own. */
-function start(graph: Graph, jobs = 1): Process {
+function start(graph: Graph, jobs = 1, environment: NodeJS.ProcessEnv = {}): Process {
   const graphFile = join(rig().folder, `graph-${Math.random()}.json`);
   writeFileSync(graphFile, JSON.stringify(graph));
   const child = spawn(process.execPath, [program, graphFile, rig().storeFolder, worker, String(jobs)], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, TEST_FOLDER: rig().folder },
+    env: { ...process.env, TEST_FOLDER: rig().folder, ...environment },
   });
   const events: RunEvent[] = [];
   let rest = '';
@@ -141,7 +141,7 @@ describe('an interruption', () => {
     });
 
   it('stops what runs, keeps what is complete, leaves no lease, and says so', async () => {
-    const run = start(graph(), 2);
+    const run = start(graph(), 2, { TEST_GRACE: '600' });
     await Promise.all([rig().started('held'), rig().started('stubborn')]);
     run.child.kill('SIGINT');
     expect(await run.ended).toBe(130);

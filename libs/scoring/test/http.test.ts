@@ -13,10 +13,9 @@ const scored = ({ body }: Seen) => ({
   results: body.texts.map(({ id }: { id: string }) => ({ id, scores: { A: 0.5 } })),
 });
 
-async function open(answer: Answering, config: object = {}) {
+async function open(answer: Answering, config: object = {}, clock = fakeClock()) {
   const server = await serve(answer);
   close = server.close;
-  const clock = fakeClock();
   const scorer = await openScorer(
     { kind: 'http', url: server.url, attributes: ['A'], ...config },
     { ...context, clock },
@@ -40,15 +39,17 @@ describe('a service as scorer', () => {
   });
 
   it('is asked again while it is busy, cuts connections or is slow', async () => {
-    const { scorer, clock } = await open(
+    const clock = fakeClock();
+    const { scorer } = await open(
       (seen, response, count) => {
         if (count === 1) sendJson(response, 503, {});
         else if (count === 2) response.destroy();
-        else if (count === 3) response.writeHead(200, { 'content-length': 100 }).write('{"results"');
+        else if (count === 3) response.writeHead(200, { 'content-length': 100 }).write('{"results"', clock.timeOut);
         else if (count === 4) sendJson(response, 429, {}, { 'retry-after': '90' });
         else sendJson(response, 200, scored(seen));
       },
-      { timeout: 0.2 },
+      {},
+      clock,
     );
     expect(await scorer.score(['x'])).toMatchObject([{ outcome: 'ok', scores: [0.5] }]);
     expect(clock.slept).toEqual([750, 1500, 3000, 90_000]);

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openScorer, scoreTexts } from '../src/index.ts';
 import { context } from './opening.ts';
-import { type Answering, fakeClock, type Seen, sendJson, serve } from './server.ts';
+import { type Answering, type FakeClock, fakeClock, type Seen, sendJson, serve } from './server.ts';
 
 let close: (() => Promise<void>) | undefined;
 beforeEach(() => {
@@ -27,10 +27,9 @@ function refusal(message: string, details: object = {}, code = 400, status = 'IN
   return { error: { code, message, status, details: [details] } };
 }
 
-async function open(answer: Answering, config: object = {}) {
+async function open(answer: Answering, config: object = {}, clock = fakeClock()) {
   const server = await serve(answer);
   close = server.close;
-  const clock = fakeClock();
   const logs: string[] = [];
   const scorer = await openScorer(
     { kind: 'perspective', url: server.url, attributes: ['TOXICITY', 'INSULT'], ...config },
@@ -155,19 +154,24 @@ describe('the Perspective API', () => {
     expect(quick.clock.now() - from).toBeLessThan(2100);
   });
 
-  const faults: [string, (response: ServerResponse) => void][] = [
+  const faults: [string, (response: ServerResponse, clock: FakeClock) => void][] = [
     ['drops the connection', (response) => response.destroy()],
-    ['does not answer in time', () => undefined],
-    ['gives half a body', (response) => response.writeHead(200, { 'content-length': 500 }).write('{"attributeSc')],
+    ['does not answer in time', (_response, clock) => clock.timeOut()],
+    [
+      'gives half a body',
+      (response, clock) => response.writeHead(200, { 'content-length': 500 }).write('{"attributeSc', clock.timeOut),
+    ],
     ['drops it within the body', (response) => response.writeHead(200).write('{"attr', () => response.destroy())],
     ['gives what is no JSON', (response) => response.writeHead(200).end('<html>Log in to the network</html>')],
     ['gives JSON of another form', (response) => sendJson(response, 200, [1])],
     ['is overloaded', (response) => sendJson(response, 503, refusal('overloaded', {}, 503))],
   ];
   it.each(faults)('that %s is asked again', async (_, fault) => {
-    const { scorer, clock } = await open(
-      (seen, response, count) => (count <= 2 ? fault(response) : fine(seen, response, count)),
-      { timeout: 0.2, rate: 1000 },
+    const clock = fakeClock();
+    const { scorer } = await open(
+      (seen, response, count) => (count <= 2 ? fault(response, clock) : fine(seen, response, count)),
+      { rate: 1000 },
+      clock,
     );
     expect(await scorer.score(['x'])).toMatchObject([{ outcome: 'ok', scores: [0.25, 0.25] }]);
     expect(clock.slept).toEqual([750, 1500]);

@@ -47,12 +47,24 @@ export function sendJson(
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 }
 
+export interface FakeClock extends Clock {
+  readonly slept: number[];
+  /** All that is waited for takes too long. */
+  timeOut(): void;
+}
+
 /** A clock whose hours pass at once, and that says how long was slept. */
-export function fakeClock(): Clock & { readonly slept: number[] } {
+export function fakeClock(): FakeClock {
   let now = Date.UTC(2026, 0, 1);
   const slept: number[] = [];
+  let waiting = new AbortController();
   return {
     slept,
+    timeout: () => waiting.signal,
+    timeOut() {
+      waiting.abort(new DOMException('It took too long.', 'TimeoutError'));
+      waiting = new AbortController();
+    },
     now: () => now,
     random: () => 0.5,
     async sleep(milliseconds) {

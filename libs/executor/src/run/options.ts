@@ -15,8 +15,10 @@ export interface ScheduleOptions extends PlanOptions {
   readonly keepGoing?: boolean;
   /** Consent to step kinds that run code which the pipeline brings. */
   readonly allowCode?: boolean;
-  /** Aborted: nothing new starts, running steps are told to stop and get two seconds to finish. */
+  /** Aborted: nothing new starts, running steps are told to stop and get `graceSeconds` to finish. */
   readonly signal?: AbortSignal;
+  /** Default: 2. */
+  readonly graceSeconds?: number;
   /** Aborted (a second Ctrl-C): workers are killed at once. */
   readonly killSignal?: AbortSignal;
   /** A task without `timeout:` whose worker says nothing for so long has stalled. Default: 1800. */

@@ -99,12 +99,12 @@ function digestOf(sha256: string): Digest {
 }
 
 /** Turns the caller's signals into an orderly stop: told, then after the grace period killed; or killed at once. */
-function listen({ signal, killSignal }: ScheduleOptions, stop: Stop, backend: Backend): () => void {
+function listen({ signal, killSignal, graceSeconds }: ScheduleOptions, stop: Stop, backend: Backend): () => void {
   const over = new AbortController();
   const onAbort = () => {
     stop.set('interrupted');
     backend.abort();
-    delay(GRACE, undefined, { signal: over.signal }).then(
+    delay(graceSeconds === undefined ? GRACE : graceSeconds * 1000, undefined, { signal: over.signal }).then(
       () => backend.kill(),
       () => {},
     );

@@ -5,6 +5,8 @@ export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
   sleep(milliseconds: number): Promise<void>;
+  /** Aborted, as `AbortSignal.timeout` is, after so long. */
+  timeout(milliseconds: number): AbortSignal;
   /** From 0 to 1. */
   random(): number;
 }
@@ -13,5 +15,6 @@ export interface Clock {
 export const CLOCK: Clock = {
   now: Date.now,
   sleep: (milliseconds) => delay(milliseconds),
+  timeout: (milliseconds) => AbortSignal.timeout(milliseconds),
   random: Math.random,
 };

@@ -1,4 +1,5 @@
 import { PassingFailure, UserError } from '@sonde/base';
+import type { Clock } from './clock.ts';
 
 /** What a server answered. */
 export interface Answer {
@@ -40,6 +41,7 @@ export async function post(
   body: string,
   headers: Readonly<Record<string, string>>,
   seconds: number,
+  clock: Clock,
 ): Promise<Answer> {
   requireAllowed(url);
   try {
@@ -49,7 +51,7 @@ export async function post(
       body,
       // Another address is not the one that was consented to.
       redirect: 'manual',
-      signal: AbortSignal.timeout(Math.ceil(seconds * 1000)),
+      signal: clock.timeout(Math.ceil(seconds * 1000)),
     });
     return {
       status: response.status,

@@ -42,7 +42,7 @@ export async function open(config: Config, { name, log, clock = CLOCK }: ScorerC
       const batch = next(texts);
       const body = requestOf(service, batch);
       return persist(async () => {
-        const answer = await post(url, body, token, config.timeout ?? USUAL_TIMEOUT);
+        const answer = await post(url, body, token, config.timeout ?? USUAL_TIMEOUT, clock);
         if (answer.status === 200) {
           const time = new Date(clock.now()).toISOString();
           return readAnswer(service, batch, answer.body).map(

@@ -57,7 +57,7 @@ export async function open(config: Config, { name, log, clock = CLOCK }: ScorerC
     return persist(
       async () => {
         const key = await bucket.take();
-        const answer = await post(`${url}?key=${encodeURIComponent(keys[key]!)}`, body, {}, timeout);
+        const answer = await post(`${url}?key=${encodeURIComponent(keys[key]!)}`, body, {}, timeout, clock);
         const wait = retryAfterSeconds(answer.retryAfter, clock.now());
         if (answer.status === 429) bucket.pause(key, (wait ?? 0) * 1000);
         const { outcome, response } = readPerspective(answer, attributes, keyInWords(key, keys.length), wait);
