@@ -16,7 +16,10 @@ function before(text: string, at: number): string {
   return text.slice(Math.max(0, at - 2), at);
 }
 
-/** Finds added tokens: the longest at the first place where one is, then on from its end. */
+/**
+ * Finds added tokens: the longest at the first place where one is, then on from its end. As in Hugging Face's tokenizers,
+ * one that stands in the white space that the last one takes is found as well, and what follows it begins at its end.
+ */
 export class Splitter {
   readonly #byFirst = new Map<number, (readonly [string, AddedToken])[]>();
 
@@ -45,12 +48,14 @@ export class Splitter {
       at = to;
       if (token.single_word && (WORD_BEFORE.test(before(text, from)) || WORD_AFTER.test(text.slice(to, to + 2))))
         continue;
-      if (token.lstrip) while (from > start && SPACE.test(text[from - 1]!)) from--;
+      if (token.lstrip) {
+        while (from > 0 && SPACE.test(text[from - 1]!)) from--;
+        from = Math.max(from, start);
+      }
       if (token.rstrip) while (to < text.length && SPACE.test(text[to]!)) to++;
       if (from > start) sections.push({ from: start, to: from, token: null });
-      sections.push({ from, to, token });
+      if (from < to) sections.push({ from, to, token });
       start = to;
-      at = Math.max(at, to);
     }
     if (start < text.length) sections.push({ from: start, to: text.length, token: null });
     return sections;

@@ -24,16 +24,3 @@ export function joinByteTokens(tokens: readonly string[]): string[] {
   out.push(...textOfRun(run));
   return out;
 }
-
-/** A tokenizer's decoder, or one of a sequence of them, as transformers.js makes it of tokenizer.json. */
-interface Decoder {
-  readonly config?: { readonly type?: string };
-  readonly decoders?: readonly Decoder[];
-  decode_chain(tokens: string[]): string[];
-}
-
-/** Makes a tokenizer decode invalid runs of byte tokens as Hugging Face's tokenizers do. */
-export function decodeStrictBytes(decoder: unknown): void {
-  const { decoders = [decoder as Decoder] } = (decoder ?? {}) as Decoder;
-  for (const each of decoders) if (each?.config?.type === 'ByteFallback') each.decode_chain = joinByteTokens;
-}

@@ -1,3 +1,4 @@
+import { isRecord } from '@sonde/base';
 import { Splitter } from './added-tokens.ts';
 import type { AddedToken, LoadedTokenizer } from './as-loaded.ts';
 import { type AlignedText, aligned, normalizeAligned } from './normalize.ts';
@@ -9,7 +10,7 @@ export interface HubParts {
   readonly pre_tokenizer: HubPreTokenizer | null;
   readonly model: ((words: readonly string[]) => string[]) & {
     readonly vocab: string[];
-    readonly tokens_to_ids: ReadonlyMap<string, number>;
+    readonly tokens_to_ids: Map<string, number>;
     readonly unk_token_id?: number;
   };
   readonly post_processor: ((tokens: string[], pair: null, special: boolean) => { readonly tokens: string[] }) | null;
@@ -48,11 +49,10 @@ export class Encoder {
     this.#normalizer = json.normalizer;
     this.#splits = json.pre_tokenizer;
     this.#parts = parts;
-    const later = (token: AddedToken): boolean => token.normalized && parts.normalizer !== null;
     const tokens = json.added_tokens;
-    this.#plain = new Splitter(tokens.filter((token) => !later(token)).map((token) => [token.content, token]));
+    this.#plain = new Splitter(tokens.filter(({ normalized }) => !normalized).map((token) => [token.content, token]));
     const normalized = tokens
-      .filter(later)
+      .filter((token) => token.normalized)
       .map((token) => [this.#normalize(aligned(token.content)).plain, token] as const);
     this.#normalized = new Splitter(normalized);
     // Hugging Face's tokenizers know such a token by its normalised text alone.
@@ -60,14 +60,17 @@ export class Encoder {
     const around = parts.post_processor?.([TEXT], null, true).tokens ?? [TEXT];
     const at = around.indexOf(TEXT);
     this.special = { before: this.#ids(around.slice(0, at)), after: this.#ids(around.slice(at + 1)) };
+    // transformers.js has entered them into the model, whose words they are not: only a splitter finds them.
+    const words = wordsOf(json.model);
+    for (const { content } of tokens) if (!words.has(content)) parts.model.tokens_to_ids.delete(content);
   }
 
   stretches(text: string): Stretch[] {
-    let at = 0;
+    const pointAt = pointCounter(text);
     return this.#plain.split(text).flatMap(({ from, to, token }): Stretch[] => {
-      const inner = aligned(text.slice(from, to), at);
-      const start = at;
-      at += inner.points.length;
+      const start = pointAt(from);
+      const inner = aligned(text.slice(from, to), start);
+      const at = start + inner.points.length;
       return token ? [{ token, from: start, to: at, written: text.slice(from, to) }] : this.#between(inner);
     });
   }
@@ -75,11 +78,11 @@ export class Encoder {
   /** Text between added tokens that are looked for before normalisation. */
   #between(before: AlignedText): Stretch[] {
     const { plain, text } = this.#normalize(before);
-    let point = 0;
+    const pointAt = pointCounter(plain);
     return this.#normalized.split(plain).map(({ from, to, token }): Stretch => {
       const section = plain.slice(from, to);
-      const start = point;
-      point += [...section].length;
+      const start = pointAt(from);
+      const point = pointAt(to);
       const part = text && {
         points: text.points.slice(start, point),
         from: text.from.slice(start, point),
@@ -106,6 +109,24 @@ export class Encoder {
   #ids(tokens: readonly string[]): number[] {
     return tokens.flatMap((token) => this.#id(token) ?? []);
   }
+}
+
+/** Code points before a place in UTF-16 units, asked for here and there but mostly onwards. */
+function pointCounter(text: string): (at: number) => number {
+  let [place, points] = [0, 0];
+  return (at) => {
+    const between = [...text.slice(Math.min(place, at), Math.max(place, at))].length;
+    points += at < place ? -between : between;
+    place = at;
+    return points;
+  };
+}
+
+function wordsOf(model: unknown): ReadonlySet<string> {
+  const vocab = isRecord(model) ? model.vocab : undefined;
+  if (Array.isArray(vocab))
+    return new Set(vocab.map((entry: unknown) => String(Array.isArray(entry) ? entry[0] : entry)));
+  return new Set(isRecord(vocab) ? Object.keys(vocab) : []);
 }
 
 export function idsOf(stretches: readonly Stretch[]): number[] {

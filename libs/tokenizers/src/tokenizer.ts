@@ -4,8 +4,8 @@ import type { PreTrainedTokenizer } from '@huggingface/transformers';
 import { isRecord, UserError } from '@sonde/base';
 import { readJson, readJsonIfThere } from '@sonde/checkpoints';
 import { asLoaded } from './as-loaded.ts';
-import { decodeStrictBytes } from './byte-fallback.ts';
 import { checkTokenizerJson } from './check.ts';
+import { decodeAsHuggingFace } from './decoders.ts';
 import { Encoder, type HubParts, idsOf, type Stretch } from './encode.ts';
 import { alignAdded, alignTokens, describeSurface, type Surface } from './spans.ts';
 import { strftime, USUAL_DATE } from './strftime.ts';
@@ -74,7 +74,7 @@ export async function openTokenizer(folder: string, today: string = USUAL_DATE):
   } catch (error) {
     throw new UserError('model', `${path} is not a tokenizer that can be read: ${reason(error)}`);
   }
-  decodeStrictBytes(hub._tokenizer.decoder);
+  decodeAsHuggingFace(hub._tokenizer.decoder);
   const encoder = new Encoder(loaded, hub._tokenizer as unknown as HubParts);
   const surface = describeSurface(loaded.json);
   const source = await readTemplate(folder, config);
