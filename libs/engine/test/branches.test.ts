@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { branchesOf, sharePrompts } from '../src/capture/branches.ts';
-import { rowsOf } from '../src/capture/rows.ts';
+import { type Row, rowsOf } from '../src/capture/rows.ts';
 import { type CaptureItem, capture, type Model, openModel } from '../src/index.ts';
 import { internalsOf } from '../src/model.ts';
 import { checkCapture } from '../src/options.ts';
@@ -75,4 +76,32 @@ describe.each(['mistral', 'gpt2', 'bloom', 'deepseek-v2', 'mixtral'])('%s', (nam
     for (const run of branchesOf(shared, 40))
       expect(run.prompts.length * run.samples * run.tokens).toBeLessThanOrEqual(40);
   });
+});
+
+// What is read together decides the last bits of states: who changes it raises the revision of `activations/capture`.
+test('reads together what it read together before', () => {
+  const rows: Row[] = [];
+  for (let p = 0; p < 60; p++) {
+    const promptTokens = 1 + ((p * 37) % 90);
+    for (let sample = 0; sample <= (p * 7) % 26; sample++) {
+      const ids = new Array<number>(promptTokens + ((p * 5 + sample * 11) % 24)).fill(1);
+      const prompt = { id: `${p}`, ids: ids.slice(0, promptTokens), span: () => null };
+      const tail = [promptTokens, ids.length] as const;
+      const promptRow = sample === 0 ? p : null;
+      rows.push({ place: rows.length, id: prompt.id, ids, sample, prompt, promptTokens, promptRow, own: null, tail });
+    }
+  }
+  const { shared, alone } = sharePrompts(rows);
+  const placesOf = (some: readonly Row[]): number[] => some.map(({ place }) => place);
+  const plan = [64, 400, 2048].map((limit) =>
+    branchesOf(shared, limit).map(({ prompts: of, samples, tokens }) => [
+      samples,
+      tokens,
+      of.map(({ prompt, rows: items }) => [prompt, placesOf(items)]),
+    ]),
+  );
+  const digest = createHash('sha256')
+    .update(JSON.stringify([placesOf(alone), plan]))
+    .digest('hex');
+  expect(digest.slice(0, 16)).toBe('843536516901eb2e');
 });
