@@ -70,8 +70,9 @@ function startRun(graph: Graph, onInterrupt: 'leave' | 'cancel' = 'leave'): Proc
 
 type Told = { readonly task?: string; readonly state?: string; readonly done?: number; readonly failed?: number };
 
-function startWorker({ jobs = 1, idle = 60, store = rig().storeFolder } = {}): Process<Told> {
-  return start(programs.host, [store, programs.worker, String(jobs), String(idle)]);
+function startWorker({ jobs = 1, idle = 60, store = rig().storeFolder, lives = '' } = {}): Process<Told> {
+  const life = lives === '' ? [] : [lives];
+  return start(programs.host, [store, programs.worker, String(jobs), String(idle), ...life]);
 }
 
 async function stopWorkers(...workers: readonly Process<Told>[]): Promise<void> {
@@ -256,6 +257,31 @@ describe('what a step asks for', () => {
     expect(failureOf(run, 'held')!.failure).toMatchObject({
       code: 'timeout',
       message: expect.stringContaining('the 1 s'),
+    });
+  });
+});
+
+describe('work that outlasts every worker', () => {
+  it('is given back as long as one may yet get it done, then fails with what to do', async () => {
+    const run = startRun(graphOf({ held: { kind: 'gate', with: { name: 'held' } } }));
+    let over = false;
+    const ended = run.ended.then((status) => {
+      over = true;
+      return status;
+    });
+    const states: (string | undefined)[] = [];
+    while (!over) {
+      const worker = startWorker({ lives: '2' });
+      await Promise.race([ended, worker.saw(({ state }) => state === 'started')]);
+      await stopWorkers(worker);
+      states.push(...worker.lines.flatMap(({ state }) => (state === 'started' ? [] : [state])));
+    }
+    expect(await ended).toBe(1);
+    expect(states.filter((state) => state !== undefined).at(-1)).toBe('failed');
+    expect(failureOf(run, 'held')!.failure).toMatchObject({
+      code: 'timeout',
+      message: expect.stringMatching(/^The time of \d+ workers was over before it was done: .*a worker lives 2 s\.$/),
+      hint: expect.stringMatching(/`resources: \{ time: … \}`.*`time:` in slurm.yaml/),
     });
   });
 });

@@ -1,5 +1,6 @@
 export { openCluster } from './cluster.ts';
 export { findProfile, PROFILE_NAME } from './find-profile.ts';
+export { type JobTime, jobTimeIn, timeOfOwnJob } from './own-job.ts';
 export {
   type JobRequest,
   PROFILE_SCHEMA,

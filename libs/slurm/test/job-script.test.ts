@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readProfileText } from '../src/index.ts';
+import { jobTimeIn, readProfileText } from '../src/index.ts';
 import { arrayOptions, resourceOptions, workerScript } from '../src/job-script.ts';
 import { jobName, prefixOf } from '../src/names.ts';
 import type { Profile } from '../src/profile.ts';
@@ -83,5 +83,16 @@ describe('the name of jobs', () => {
       /^sonde-[0-9a-f]{12}-gpu1-cpu8-64GiB-60min-[0-9a-f]{6}$/,
     );
     expect(names[0]!.startsWith(prefixOf('store a run 1'))).toBe(true);
+  });
+});
+
+describe('the time of a job', () => {
+  it.each([
+    ['JobId=7 RunTime=00:01:10 TimeLimit=00:02:00 TimeMin=N/A', { ran: 70, limit: 120 }],
+    ['RunTime=1-01:00:00 TimeLimit=2-00:00:00', { ran: 90_000, limit: 172_800 }],
+    ['RunTime=00:01:10 TimeLimit=UNLIMITED', undefined],
+    ['slurm_load_jobs error: Invalid job id specified', undefined],
+  ])('is what Slurm says: %s', (text, time) => {
+    expect(jobTimeIn(text)).toEqual(time);
   });
 });

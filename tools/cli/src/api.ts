@@ -393,6 +393,7 @@ export interface WorkerOptions
     | 'graceSeconds'
     | 'job'
     | 'scratch'
+    | 'lifetime'
     | 'signal'
     | 'killSignal'
     | 'onOrder'

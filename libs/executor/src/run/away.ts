@@ -238,7 +238,11 @@ export function createAway(context: AwayContext): Away {
   /** Takes an order of this run back that nobody has begun. */
   async function giveUp(each: Waiting): Promise<void> {
     if (!waiting.delete(each.unit.key)) return;
-    if (each.order.run === run) await spool.remove(each.name);
+    if (each.order.run === run) {
+      await spool.remove(each.name);
+      // What the last worker left for the next one; a worker that is at it removes its own.
+      await spool.writeLive(each.unit.key, undefined);
+    }
     each.reject(new NotComputed());
   }
 

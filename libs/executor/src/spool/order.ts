@@ -52,8 +52,18 @@ export interface LiveState {
   readonly attempt: number;
   /** How many workers were lost with it before. */
   readonly losses: number;
+  /** Workers whose time was over before it was done. */
+  readonly handedBack?: HandedBack;
+  /** Nobody is at work on it: what is kept of it is for the next worker. */
+  readonly idle?: boolean;
   readonly progress?: { readonly done: number; readonly total: number; readonly unit: string };
   readonly said: readonly SaidLine[];
+}
+
+/** How often an order was given back because its worker's time was over, and what it had of their time, in seconds. */
+export interface HandedBack {
+  readonly workers: number;
+  readonly seconds: number;
 }
 
 /** How an order ended: a failure, or a success of which there is more to say than its result does. */

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Key, Spool } from '@sonde/store';
 import type { JobListener } from '../backends/backend.ts';
-import type { LiveState, Order, SaidLine } from '../spool/order.ts';
+import type { HandedBack, LiveState, Order, SaidLine } from '../spool/order.ts';
 import { plain } from '../spool/plain.ts';
 
 /** What is said of an order is written at most so often, in milliseconds. */
@@ -18,12 +18,15 @@ export interface Saying {
   said(): readonly SaidLine[];
   /** Nothing more is written; what was is left to the caller. */
   stop(): Promise<void>;
+  /** Leaves word for the next worker, after `stop`. */
+  handBack(handedBack: HandedBack): Promise<void>;
 }
 
 export interface SayingOptions {
   readonly spool: Spool;
   readonly order: Order;
   readonly losses: number;
+  readonly handedBack: HandedBack | undefined;
   readonly job?: string;
   /** Whether the order is still wanted: asked now and then. */
   readonly stillWanted: () => Promise<boolean>;
@@ -31,7 +34,7 @@ export interface SayingOptions {
 }
 
 export async function startSaying(options: SayingOptions): Promise<Saying> {
-  const { spool, order, losses, job } = options;
+  const { spool, order, losses, handedBack, job } = options;
   const key: Key = order.key;
   const lines: SaidLine[] = [];
   let number = 0;
@@ -45,6 +48,7 @@ export async function startSaying(options: SayingOptions): Promise<Saying> {
     ...(job === undefined ? {} : { job }),
     attempt: 0,
     losses,
+    ...(handedBack === undefined ? {} : { handedBack }),
     said: [],
   };
   const write = () => spool.writeLive(key, plain({ ...state, said: lines.slice(-LINES) }));
@@ -88,6 +92,11 @@ export async function startSaying(options: SayingOptions): Promise<Saying> {
     async stop() {
       clearInterval(timer);
       await writing;
+    },
+    handBack(since) {
+      const { device: _, progress: __, ...rest } = state;
+      state = { ...rest, handedBack: since, idle: true };
+      return write();
     },
   };
 }

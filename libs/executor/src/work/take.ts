@@ -4,18 +4,20 @@ import { asTaskFailure, type Failure, NotComputed } from '../failure.ts';
 import { wholeResult } from '../run/reader.ts';
 import { createStop, GRACE } from '../run/stop.ts';
 import { computeHeld } from '../run/units.ts';
-import { answers, type LiveState, type Order, type OrderEnd } from '../spool/order.ts';
+import { answers, type HandedBack, type LiveState, type Order, type OrderEnd } from '../spool/order.ts';
 import { plain } from '../spool/plain.ts';
 import { readShape } from '../spool/shape.ts';
 import { type LocatedInputs, locateInputs } from './inputs-of-order.ts';
 import type { NodeCopies } from './node-copies.ts';
-import { type Saying, startSaying } from './saying.ts';
+import { type Saying, type SayingOptions, startSaying } from './saying.ts';
 import { unitOf } from './unit-of-order.ts';
 
 /** How many workers may be lost with an order before it counts as failed. */
 const LOSSES = 3;
 /** A worker is told to end a little before its time is over. */
 const MOST_OF_TIME = 0.8;
+/** What has had as much time as so many workers live would not be done by the next one either. */
+const LIVES = 2;
 
 /**
  * What became of an order: `held` by another worker, `gone` (done, or no longer wanted), `strange` to this worker, which
@@ -28,6 +30,8 @@ export interface TakeOptions {
   readonly backend: Backend;
   /** The job of the cluster that this worker is. */
   readonly job?: string;
+  /** For how many seconds this worker may live, where it is told to end because they are over. */
+  readonly timeIsOver?: () => Promise<number | undefined>;
   /** Of checkpoints, on this machine's own disk. */
   readonly copies?: NodeCopies;
   /** Aborted: what is at work is told to stop. */
@@ -56,12 +60,13 @@ export async function take(options: TakeOptions, name: OrderName): Promise<Taken
       return 'gone';
     }
     const before = (await spool.readLive(name.key)) as LiveState | undefined;
-    const losses = before !== undefined && before.order === order.id ? before.losses + 1 : 0;
+    const own = before?.order === order.id ? before : undefined;
+    const losses = own === undefined ? 0 : own.losses + (own.idle === true ? 0 : 1);
     if (losses >= LOSSES) {
-      await close(options, name, { failure: lostTooOften(before!), said: before!.said });
+      await close(options, name, { failure: lostTooOften(own!), said: own!.said });
       return 'failed';
     }
-    return await perform(options, name, order, lease, losses);
+    return await perform(options, name, order, lease, { losses, handedBack: own?.handedBack });
   } finally {
     await lease.release();
   }
@@ -72,7 +77,7 @@ async function perform(
   name: OrderName,
   order: Order,
   lease: Parameters<typeof computeHeld>[2],
-  losses: number,
+  before: Pick<SayingOptions, 'losses' | 'handedBack'>,
 ): Promise<Taken> {
   const { store, job, copies } = options;
   const stop = createStop();
@@ -86,7 +91,7 @@ async function perform(
   const saying = await startSaying({
     spool: store.spool,
     order,
-    losses,
+    ...before,
     ...(job === undefined ? {} : { job }),
     stillWanted: () => store.spool.has(name),
     onUnwanted: halt,
@@ -107,14 +112,10 @@ async function perform(
   } catch (error) {
     await saying.stop();
     if (error instanceof NotComputed) {
-      const failure = options.signal.aborted ? outOfTime(name, (performance.now() - began) / 1000) : undefined;
-      if (failure !== undefined && !lease.lost.aborted) {
-        await close(options, name, { failure, said: saying.said() });
-        return 'failed';
-      }
-      // Another worker goes on with it. If the lease is lost, what is said of it is another's.
-      if (!lease.lost.aborted) await store.spool.writeLive(name.key, undefined);
-      return 'stopped';
+      // If the lease is lost, what is said of it is another's.
+      if (lease.lost.aborted) return 'stopped';
+      const spent = (performance.now() - began) / 1000;
+      return options.signal.aborted ? giveBack(options, name, saying, { spent, ...before }) : forget(options, name);
     }
     const { failure, trace } = asTaskFailure(error);
     await close(options, name, { failure, ...(trace === undefined ? {} : { trace }), said: saying.said() });
@@ -140,10 +141,46 @@ async function close({ store: { spool } }: TakeOptions, name: OrderName, end: Or
   await spool.writeLive(name.key, undefined);
 }
 
-/**
- * A worker that is told to end gives its work back. Had the work nearly all the time that its step asks for, it would not
- * be done by the next one either.
- */
+/** It was taken back by who had asked. */
+async function forget({ store }: TakeOptions, { key }: OrderName): Promise<Taken> {
+  await store.spool.writeLive(key, undefined);
+  return 'stopped';
+}
+
+/** A worker that is told to end gives its work back, if there is hope that another one gets it done. */
+async function giveBack(
+  options: TakeOptions,
+  name: OrderName,
+  saying: Saying,
+  { spent, handedBack }: { readonly spent: number; readonly handedBack: HandedBack | undefined },
+): Promise<Taken> {
+  const life = await options.timeIsOver?.();
+  const since =
+    life === undefined
+      ? handedBack
+      : { workers: (handedBack?.workers ?? 0) + 1, seconds: (handedBack?.seconds ?? 0) + spent };
+  const failure =
+    outOfTime(name, spent) ?? (life === undefined || since === undefined ? undefined : outlivesWorkers(since, life));
+  if (failure !== undefined) {
+    await close(options, name, { failure, said: saying.said() });
+    return 'failed';
+  }
+  if (since === undefined) return forget(options, name);
+  await saying.handBack(since);
+  return 'stopped';
+}
+
+/** Where no step says how long its work takes, the time of workers is all that bounds it. */
+function outlivesWorkers({ workers, seconds }: HandedBack, life: number): Failure | undefined {
+  if (seconds < LIVES * life * MOST_OF_TIME) return undefined;
+  return {
+    code: 'timeout',
+    message: `The time of ${workers} workers was over before it was done: it had ${Math.round(seconds)} s in all, and a worker lives ${Math.round(life)} s.`,
+    hint: 'Say how long it takes with `resources: { time: … }` in its step, or let workers live longer with `time:` in slurm.yaml.',
+  };
+}
+
+/** Had the work nearly all the time that its step asks for, it would not be done by the next worker either. */
 function outOfTime({ shape }: OrderName, spent: number): Failure | undefined {
   const seconds = readShape(shape)?.seconds;
   if (seconds === undefined || spent < MOST_OF_TIME * seconds) return undefined;

@@ -27,6 +27,8 @@ export interface WorkOptions extends LocalOptions {
   readonly idleSeconds: number;
   /** The job of a cluster that this process is. */
   readonly job?: string;
+  /** For how many seconds this worker has lived and may live, where something ends it; asked when it is told to end. */
+  lifetime?(): Promise<{ readonly ran: number; readonly limit: number } | undefined>;
   /** Where copies of checkpoints are kept for the workers of this machine; absent: they are read where they lie. */
   readonly scratch?: ScratchOptions;
   /** Aborted: nothing new is taken; what is at work gets `graceSeconds`, then is told to stop. */
@@ -124,6 +126,7 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
         backend: slot.backend,
         ...(options.job === undefined ? {} : { job: options.job }),
         ...(copies === undefined ? {} : { copies }),
+        timeIsOver: () => lifeOver(options),
         signal: halt.signal,
         accepts: (one) => accepts(options, one),
         onTaken(one) {
@@ -150,6 +153,15 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
   function tell({ task, run }: Order, state: OrderTold['state']): void {
     options.onOrder?.({ task: task.id, run, state });
   }
+}
+
+/** Slurm tells a job to end so many seconds before its time is over, or up to a minute sooner, and looks twice a minute. */
+const NOTICE = 180;
+
+/** The seconds of its life, where a worker that is told to end has come to the end of them. */
+async function lifeOver({ lifetime }: WorkOptions): Promise<number | undefined> {
+  const time = await lifetime?.();
+  return time === undefined || time.ran < time.limit - NOTICE ? undefined : time.limit;
 }
 
 /** One for each accelerator (or as many as the shape asks for at once), and as many as there are to be jobs on the CPU. */

@@ -44,7 +44,8 @@ async function workIn({ spool }: Store) {
     if (orders > 0) waiting.push({ shape, orders });
   }
   const states = await Promise.all([...(await spool.live())].map((key) => spool.readLive(key)));
-  const atWork = states.filter((state) => state !== undefined) as unknown as readonly LiveState[];
+  const known = states.filter((state) => state !== undefined) as unknown as readonly LiveState[];
+  const atWork = known.filter(({ idle }) => idle !== true);
   return { atWork, waiting };
 }
 
