@@ -46,6 +46,8 @@ export interface ShareOptions {
 export interface SharedStore extends Store {
   /** Brings all of a result that a remote was found to have. Names the outputs that could not be brought. */
   bringResult(record: ResultRecord): Promise<readonly string[]>;
+  /** Gives a result that another process has put into the store to the remotes that take results and have not got it. */
+  give(record: ResultRecord): void;
   /** Waits until what was to be given is given, or has failed. */
   settle(): Promise<void>;
 }
@@ -62,7 +64,7 @@ const QUESTIONS = 16;
 export function shareStore(store: Store, options: ShareOptions): SharedStore {
   // Nothing stands between a store without remotes and who asks it: a plan asks for every task.
   if (options.remotes.length === 0) {
-    return { ...store, bringResult: async () => [], settle: async () => undefined };
+    return { ...store, bringResult: async () => [], give: () => undefined, settle: async () => undefined };
   }
   const { onEvent = () => undefined, secret, signal } = options;
   const transfers = new PQueue({ concurrency: AT_ONCE });
@@ -76,6 +78,7 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
   /** Results of others of which not all is here yet. */
   const foreign = new Map<Key, ResultRecord>();
   const sizes = new Map<Digest, number>();
+  const given = new Set<Key>();
 
   /** A remote's failure is a warning and no answer. One that cannot be reached, or refuses, is not asked again. */
   async function attempt<T>(remote: Remote, work: () => Promise<T>): Promise<T | undefined> {
@@ -242,16 +245,24 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
       foreign.delete(record.key);
       entries.delete(record.key);
       for (const digest of digestsOf(record)) places.delete(digest);
-      // A shard is in the whole result as well, which is what others ask for.
-      if (record.fingerprint.shard !== undefined) return;
-      for (const remote of options.remotes.filter(({ writes }) => writes)) {
-        void giving.add(async () => {
-          const bytes = await attempt(remote, () => giveResult(remote, store, record, { secret, signal }));
-          if (bytes !== undefined) onEvent({ event: 'given', key: record.key, to: remote.name, bytes });
-        });
-      }
+      giveTo(record, async () => true);
     },
   };
+
+  /** In the background, where it is wanted. */
+  function giveTo(record: ResultRecord, isWanted: (remote: Remote) => Promise<boolean>): void {
+    // A shard is in the whole result as well, which is what others ask for.
+    if (record.fingerprint.shard !== undefined) return;
+    given.add(record.key);
+    for (const remote of options.remotes.filter(({ writes }) => writes)) {
+      void giving.add(async () => {
+        const bytes = await attempt(remote, async () =>
+          (await isWanted(remote)) ? giveResult(remote, store, record, { secret, signal }) : undefined,
+        );
+        if (bytes !== undefined) onEvent({ event: 'given', key: record.key, to: remote.name, bytes });
+      });
+    }
+  }
 
   return {
     ...store,
@@ -281,6 +292,10 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
       );
       await adopt(record);
       return outputs.flatMap(([name], at) => (brought[at] ? [] : [name]));
+    },
+    give(record) {
+      if (given.has(record.key) || record.notes?.remote !== undefined) return;
+      giveTo(record, async (remote) => (await remote.entry(record.key, MAX_ENTRY)) === undefined);
     },
     async settle() {
       await giving.onIdle();

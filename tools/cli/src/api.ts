@@ -82,7 +82,7 @@ export interface RunPipelineOptions extends StoreOptions {
   readonly killSignal?: AbortSignal;
   readonly metadata?: JsonObject;
   /** How work is given away, where the executor is not `local`. */
-  readonly away?: Omit<AwayOptions, 'modules' | 'onNote'>;
+  readonly away?: Omit<AwayOptions, 'modules' | 'onNote' | 'onResult'>;
   /** Told of what a person should know before the run starts. */
   readonly onNote?: (message: string) => void;
 }
@@ -343,6 +343,8 @@ export async function run(graph: Graph, options: RunPipelineOptions = {}): Promi
     ...(killSignal === undefined ? {} : { killSignal }),
   });
   const result = handle.result.then(async (ended) => {
+    // What workers did for an earlier run, which did not see its end, was given by nobody.
+    if (away !== undefined) for (const record of ended.records.values()) store.give(record);
     await Promise.all([store.settle(), end()]);
     return ended;
   });
@@ -354,7 +356,7 @@ export async function run(graph: Graph, options: RunPipelineOptions = {}): Promi
 async function awayOptions(
   graph: Graph,
   options: RunPipelineOptions,
-  store: Store,
+  store: SharedStore,
 ): Promise<{ readonly away?: AwayOptions; end(): Promise<void> }> {
   const { executor = 'local', onNote } = options;
   const nothing = async () => undefined;
@@ -363,6 +365,7 @@ async function awayOptions(
   const away = {
     ...options.away,
     modules: await Promise.all(files.map(digestOfModule)),
+    onResult: store.give,
     ...(onNote === undefined ? {} : { onNote }),
   };
   if (executor === 'workers') return { away, end: nothing };

@@ -31,6 +31,8 @@ export interface AwayOptions {
   readonly lightHere?: boolean;
   /** What becomes of the work when the run is interrupted: it goes on, or its orders are taken back. Default: `leave`. */
   readonly onInterrupt?: () => 'leave' | 'cancel';
+  /** Told of each result that others have put into the store. */
+  readonly onResult?: (record: ResultRecord) => void;
   /** Told of what a person should know. */
   readonly onNote?: (message: string) => void;
   /**
@@ -205,6 +207,7 @@ export function createAway(context: AwayContext): Away {
     }
     if (record !== undefined && answers(record, order)) {
       waiting.delete(key);
+      context.onResult?.(record);
       each.resolve(resultOf(each, record));
       return;
     }
