@@ -73,6 +73,48 @@ describe('sonde run --executor workers', () => {
     expect(await seen()).toMatchObject({ runs: [{ id: run, status: 'succeeded' }], waiting: [], work: [] });
   });
 
+  it('is brought to its end by nobody when the one in the background is killed, which `sonde runs` says; the same command takes it up', async () => {
+    const store = path.join(folder, 'unattended');
+    const away = ['p.yaml', '--store', store, '--executor', 'workers', '--here', 'none'];
+    const work = ['work', '--store', store, '--jobs', '1', '--device', 'cpu', '--idle'];
+    const detached = await sonde(folder, ['run', ...away, '--detach', '--json']);
+    const { run, pid } = JSON.parse(detached.stdout) as { run: string; pid: number };
+    const runs = async () => JSON.parse((await sonde(folder, ['runs', '--store', store, '--json'])).stdout);
+    while ((await runs()).waiting.length === 0);
+    expect(await runs()).toMatchObject({ stopped: [] });
+    process.kill(pid, 'SIGKILL');
+    while (existsSync(`/proc/${pid}`));
+    // What is ready is done, and what would be ready then is asked for by nobody.
+    const worker = await sonde(folder, [...work, '1']);
+    expect(worker.stderr).toContain('1 order done');
+    expect(await runs()).toMatchObject({ runs: [{ id: run, status: 'died' }], waiting: [], stopped: [run] });
+    const told = (await sonde(folder, ['runs', '--store', store])).stdout;
+    expect(told).toContain('its controller is gone');
+    expect(told).toContain('sonde run p.yaml takes it up');
+    const other = startSonde(folder, [...work, '600']);
+    const again = await runPipeline(folder, away[0]!, ...away.slice(1));
+    other.child.kill('SIGTERM');
+    expect(again.counts).toMatchObject({ cached: 1, ran: 2, failed: 0 });
+    expect(await runs()).toMatchObject({ stopped: [] });
+    await other.ended;
+  });
+
+  it('gives what workers have done to another store, also what an earlier run did not see the end of', async () => {
+    const [store, remote] = [path.join(folder, 'giving'), path.join(folder, 'given')];
+    const away = ['p.yaml', '--store', store, '--executor', 'workers', '--here', 'none'];
+    const worker = startSonde(folder, ['work', '--store', store, '--jobs', '1', '--device', 'cpu', '--idle', '600']);
+    const first = startSonde(folder, ['run', ...away, '--json']);
+    await first.until(({ event, step }) => event === 'task.finished' && step === 'prompts');
+    first.child.kill('SIGKILL');
+    await first.ended;
+    const second = await runPipeline(folder, away[0]!, ...away.slice(1), '--remote', remote, '--remote-write');
+    worker.child.kill('SIGTERM');
+    await worker.ended;
+    expect(second.status, second.stderr).toBe(0);
+    const elsewhere = await runPipeline(folder, 'p.yaml', '--store', path.join(folder, 'fresh'), '--remote', remote);
+    expect(elsewhere.counts).toEqual({ cached: 3, ran: 0, failed: 0, skipped: 0 });
+  });
+
   it('says of a run that cannot start why, also with --detach', async () => {
     const { status, stderr } = await sonde(folder, ['run', 'p.yaml', 'nothing', '--executor', 'workers', '--detach']);
     expect(stderr).toContain('The pipeline has no step `nothing`.');

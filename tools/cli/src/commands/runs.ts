@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { UserError } from '@sonde/base';
 import type { LiveState, RunEvent } from '@sonde/executor';
 import { openStore, type RunSummary, type Store } from '@sonde/store';
@@ -17,7 +18,14 @@ export async function runs(options: CommonOptions): Promise<void> {
   const store = await open(options);
   const list = await store.runs.list();
   const { atWork, waiting } = await workIn(store);
-  if (options.json) return printJson(terminal, { sonde: 1, runs: list, waiting, work: atWork });
+  if (options.json)
+    return printJson(terminal, {
+      sonde: 1,
+      runs: list,
+      waiting,
+      work: atWork,
+      stopped: unattended(list).map(({ id }) => id),
+    });
   if (list.length === 0) return terminal.note('no runs yet');
   const { green, red, yellow, dim } = terminal.colors;
   const paint: Readonly<Record<string, (text: string) => string>> = {
@@ -34,6 +42,24 @@ export async function runs(options: CommonOptions): Promise<void> {
     terminal.out(dim(`for workers of shape ${shape}: ${count(orders, 'order')} not done yet`));
   }
   for (const line of liveLines(atWork, terminal)) terminal.out(line);
+  for (const { id, file, status } of unattended(list)) {
+    const why =
+      status === 'died' ? 'its controller is gone' : 'its controller is silent, on a host that cannot be asked';
+    terminal.out(`${yellow('stopped')}   run ${id}: ${why}. Workers do what is ready; no more is given to them.`);
+    terminal.out(
+      `          sonde run ${path.relative(process.cwd(), file)} takes it up, with the options that it had.`,
+    );
+  }
+}
+
+/** Runs that nobody brings to their end: the newest of their file, whose process did not live to tell. */
+function unattended(list: readonly RunSummary[]): (RunSummary & { readonly file: string })[] {
+  const seen = new Set<string>();
+  return list.filter((run): run is RunSummary & { readonly file: string } => {
+    if (run.file === undefined || seen.has(run.file)) return false;
+    seen.add(run.file);
+    return run.status === 'died' || run.status === 'unknown';
+  });
 }
 
 /** What runs have given away: orders by shape, and what workers say of those that they are doing. */
