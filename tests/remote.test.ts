@@ -113,7 +113,7 @@ describe('the settings of other stores', () => {
     await writeFile(settings, 'remotes: [{ uri: x }]\n');
     expect(await sonde(place, ['plan', 'p.yaml'], env)).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('remotes[0] has no `uri`'),
+      stderr: expect.stringMatching(/config\.yaml:1:13: error SND104: .*`uri`[\s\S]*did you mean `url`\?/),
     });
     const address = await sonde(place, ['plan', 'p.yaml', '--remote', 'https://me:secret@example.org/x']);
     expect(address.status).toBe(2);

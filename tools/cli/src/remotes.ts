@@ -1,9 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { isRecord, UserError } from '@sonde/base';
+import { UserError } from '@sonde/base';
+import {
+  boolean,
+  type ConfigOf,
+  list,
+  object,
+  optional,
+  readSettingsText,
+  renderDiagnostic,
+  type SettingsForm,
+  text,
+} from '@sonde/pipeline';
 import type { RemoteEvent, RemoteSetting } from '@sonde/remote';
 import envPaths from 'env-paths';
-import { parse } from 'yaml';
 import { count, formatBytes } from './format.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -40,45 +50,35 @@ function named(option: readonly string[] | undefined): readonly RemoteSetting[] 
   return url === undefined || url === '' ? undefined : [{ url }];
 }
 
-const TEXTS = ['token_env', 'endpoint', 'region'] as const;
-const KEYS = ['url', 'write', ...TEXTS];
+const optionalText = (description: string) => optional(text({ minLength: 1, description }));
+
+const SETTINGS = object({
+  remotes: list(
+    object({
+      url: text({ minLength: 1, description: 'https://…, s3://bucket/…, or a folder.' }),
+      write: boolean({ default: false, description: 'Whether results of this machine are given to it.' }),
+      token_env: optionalText('The environment variable that holds its token.'),
+      endpoint: optionalText("Of an object store: the service's address."),
+      region: optionalText('Of an object store.'),
+    }),
+    { default: [], description: 'Stores of other places, in the order in which they are asked.' },
+  ),
+});
+const FORM: SettingsForm<ConfigOf<typeof SETTINGS>> = { what: 'settings file', schema: SETTINGS };
 
 function remotesInSettings(file: string): readonly RemoteSetting[] {
   if (!existsSync(file)) return [];
-  const wrong = (problem: string): UserError =>
-    new UserError(
-      'usage',
-      `the settings ${file}: ${problem}`,
-      'remotes: [{ url: https://…, write: true, token_env: NAME }]',
-    );
-  let settings: unknown;
-  try {
-    settings = parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw wrong(`not YAML: ${(error as Error).message.split('\n')[0]}`);
+  const read = readSettingsText(readFileSync(file, 'utf8'), file, FORM);
+  if (!read.ok) {
+    // Nothing but comments.
+    if (read.diagnostics.every(({ code }) => code === 'SND112')) return [];
+    const told = read.diagnostics.map((one) => renderDiagnostic(one, { cwd: process.cwd() })).join('\n');
+    throw new UserError('usage', `the settings are not valid\n${told}`);
   }
-  if (settings === null) return [];
-  if (!isRecord(settings)) throw wrong('a map was expected');
-  const strange = Object.keys(settings).find((key) => key !== 'remotes');
-  if (strange !== undefined) throw wrong(`there is no setting \`${strange}\``);
-  const list = settings.remotes ?? [];
-  if (!Array.isArray(list)) throw wrong('`remotes` is a list');
-  return list.map((item: unknown, at) => {
-    const place = `remotes[${at}]`;
-    if (!isRecord(item)) throw wrong(`${place} is a map`);
-    const unknown = Object.keys(item).find((key) => !KEYS.includes(key));
-    if (unknown !== undefined) throw wrong(`${place} has no \`${unknown}\`; it takes ${KEYS.join(', ')}`);
-    const { url, write = false } = item;
-    if (typeof url !== 'string') throw wrong(`${place} needs \`url\``);
-    if (typeof write !== 'boolean') throw wrong(`${place}: \`write\` is true or false`);
-    const texts = TEXTS.flatMap((key) => {
-      const value = item[key];
-      if (value === undefined) return [];
-      if (typeof value !== 'string') throw wrong(`${place}: \`${key}\` is a text`);
-      return [[key === 'token_env' ? 'tokenEnv' : key, value]];
-    });
-    return { url, write, ...Object.fromEntries(texts) };
-  });
+  return read.value.remotes.map(({ token_env: tokenEnv, ...setting }) => ({
+    ...setting,
+    ...(tokenEnv === undefined ? {} : { tokenEnv }),
+  }));
 }
 
 /** What signs results for other stores, and what must have signed theirs: SONDE_REMOTE_SECRET. */
