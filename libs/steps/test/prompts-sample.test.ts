@@ -198,6 +198,21 @@ describe('prompts/sample', () => {
     ).rejects.toThrow('the column responses of the source holds lists; a row for each text is needed');
   });
 
+  it('says what conversations and words for a missing score are', async () => {
+    const file = path.join(folder, 'chats.jsonl');
+    await writeFile(file, JSON.stringify({ id: 'a', messages: [{ role: 'user', content: 'Hi' }] }));
+    await expect(runStep('prompts/sample', folder, { source: artifact('table', file) })).rejects.toMatchObject({
+      hint: expect.stringContaining('The column messages holds conversations'),
+    });
+    const missing = await tableArtifact(folder, [
+      { text: 'a', 'score.TOXICITY': 'NA' },
+      { text: 'b', 'score.TOXICITY': 'nan' },
+    ]);
+    await expect(runStep('prompts/sample', folder, { source: missing })).rejects.toMatchObject({
+      hint: expect.stringContaining('`missing: [NA]` makes them null'),
+    });
+  });
+
   it('refuses a source without any prompt, and a count beyond the source', async () => {
     const empty = await tableArtifact(folder, [{ text: null }]);
     await expect(runStep('prompts/sample', folder, { source: empty })).rejects.toThrow('the source has no prompts');

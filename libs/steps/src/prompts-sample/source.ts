@@ -1,6 +1,6 @@
-import { UserError } from '@sonde/base';
+import { isRecord, UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
-import { hasColumn, type Table } from '@sonde/tables';
+import { type Column, hasColumn, type Table } from '@sonde/tables';
 import { readBrought } from '../shared/brought.ts';
 import { oneTextARow } from '../shared/texts.ts';
 import type { Config } from './config.ts';
@@ -51,10 +51,25 @@ function textColumn(table: Table, asked: string | undefined): string {
   throw new UserError(
     'input',
     'the source has no column of prompts that could be found by itself',
-    isOfColumns(table)
-      ? 'Its rows lie in one object of columns, as `df.to_json(path)` of pandas writes them. Write `df.to_json(path, orient="records", lines=True)`.'
-      : `Name it with \`text:\`. The columns are ${table.columns.map(({ name }) => name).join(', ')}.`,
+    hintForColumns(table),
   );
+}
+
+function hintForColumns(table: Table): string {
+  if (isOfColumns(table))
+    return 'Its rows lie in one object of columns, as `df.to_json(path)` of pandas writes them. Write `df.to_json(path, orient="records", lines=True)`.';
+  const chat = table.columns.find(isOfChats);
+  if (chat !== undefined)
+    return `The column ${chat.name} holds conversations, which are no prompts: write the text to go on from into a column of its own, \`df["text"] = df["${chat.name}"].map(lambda chat: chat[-1]["content"])\`. A template for chats comes with \`chat:\`.`;
+  return `Name it with \`text:\`. The columns are ${table.columns.map(({ name }) => name).join(', ')}.`;
+}
+
+/** Whether a column holds lists of messages, as chat models are given them. */
+function isOfChats({ type, values }: Column): boolean {
+  if (type !== 'json') return false;
+  const [first] = Array.from(values as ArrayLike<unknown>).filter((value) => value !== null);
+  const [message] = Array.isArray(first) ? (first as unknown[]) : [];
+  return isRecord(message) && ('content' in message || 'value' in message);
 }
 
 /** Whether the table is one object that has a number for each row in every column. */
