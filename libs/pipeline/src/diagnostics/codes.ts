@@ -7,7 +7,7 @@ export const CODES = {
   SND101: ['YAML syntax', 'The text is not YAML 1.2. Expressions inside `{ }` or `[ ]` must be quoted.'],
   SND102: [
     'file beyond bounds',
-    'A file may have 64 MiB, 2,000,000 values (of more than 100,000, each with at least 3.3 characters on average), 64 levels, 100,000 values brought by aliases, and 32 files nested by `uses:`; a text with expressions 1 MiB; the configs of all tasks together 256 MiB, where each value counts 32 bytes and each task that is waited for 256. After 10,000 problems, equal ones among them, no more tasks are looked at.',
+    'A file may have 64 MiB, 1,000,000 values (of more than 100,000, each with at least 3.3 characters on average), 64 levels, 100,000 values brought by aliases, and 32 files nested by `uses:`; a text with expressions 1 MiB; the configs of all tasks together 256 MiB, where each value counts 32 bytes and each task that is waited for 256. After 10,000 problems, equal ones among them, no more tasks are looked at.',
   ],
   SND103: ['not UTF-8', 'Pipeline files are UTF-8 text.'],
   SND104: ['unknown key', 'The key has no meaning here.'],

@@ -70,7 +70,7 @@ function markersRun(text: string): boolean {
 }
 
 /** Values of any file. */
-const MAX_VALUES = 2_000_000;
+const MAX_VALUES = 1_000_000;
 /** Beyond so many, each must have so many characters on average: parsed, a digit and its comma take a kilobyte. */
 const DENSE_VALUES = 100_000;
 const CHARACTERS_A_VALUE = 3.3;
