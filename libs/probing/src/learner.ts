@@ -1,3 +1,4 @@
+import type { Score } from './evaluate/pairs.ts';
 import type { LinearMaps } from './learners/linear.ts';
 import type { Problem } from './rows.ts';
 
@@ -32,8 +33,13 @@ export interface Fitted {
 export interface Learner<Probe extends Fitted = Fitted> {
   /** Fits the given columns on split number `split`; null where there are too few rows. */
   fit(split: number, columns: readonly number[]): Promise<Probe | null>;
-  /** Predictions of shifted targets: [rows, probe.columns.length]. */
-  predict(probe: Probe, rows: Int32Array): Promise<Float64Array>;
+  /** Predictions of shifted targets by the probe's first `count` columns: [rows, count]. */
+  predict(probe: Probe, rows: Int32Array, count: number): Promise<Float64Array>;
+  /**
+   * Pearson's correlation of predictions and targets over the split's test rows, for the probe's columns from place `first`
+   * on. Only where a learner has it for less than predicting the rows.
+   */
+  correlations?(probe: Probe, split: number, first: number): Promise<Score[]>;
 }
 
 /** Opens a learner on a problem and the splits that it will be asked for. */

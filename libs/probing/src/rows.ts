@@ -162,6 +162,33 @@ export function gatherTargets(problem: Problem, rows: Int32Array): Float64Array 
   return out;
 }
 
+/** Shifted targets of some rows in some columns as [columns, rows]. */
+export function gatherTargetsTransposed(problem: Problem, rows: Int32Array, columns: readonly number[]): Float64Array {
+  const { leading, targets, sources = [] } = problem;
+  const out = new Float64Array(columns.length * rows.length);
+  let at = 0;
+  for (const column of columns) {
+    const own = column - leading;
+    const target = own < 0 ? column : Math.floor(own / sources.length);
+    const source = own < 0 ? null : sources[own % sources.length]!;
+    for (let r = 0; r < rows.length; r++, at++) {
+      const row = rows[r]!;
+      out[at] = targets[(source === null ? row : source[row]!) * leading + target]!;
+    }
+  }
+  return out;
+}
+
+/** So many columns are worked on at once: their solutions stay in the processor's cache. */
+const COLUMNS = 512;
+
+/** Numbers 0 … columns − 1 in pieces of at most 512. */
+export function* columnBlocks(columns: number): Generator<number[]> {
+  for (let start = 0; start < columns; start += COLUMNS) {
+    yield Array.from({ length: Math.min(COLUMNS, columns - start) }, (_, i) => start + i);
+  }
+}
+
 /** Whether a target column has one value only in the given cells. */
 export function isConstant(problem: Problem, cells: readonly number[], column: number): boolean {
   let first: number | undefined;

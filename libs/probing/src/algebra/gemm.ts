@@ -1,21 +1,23 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import { type GemmForm, gemmModel } from './gemm-model.ts';
+import { type GemmForm, gemmModel, type Precision } from './gemm-model.ts';
 
 /** A matrix [rows, columns], row-major. */
-export interface Matrix {
-  readonly data: Float64Array;
+export interface Matrix<Data = Float64Array> {
+  readonly data: Data;
   readonly rows: number;
   readonly columns: number;
 }
 
-/** Float64 matrix products. */
+/** Matrix products, in float64 where it is not said otherwise. */
 export interface Gemm {
   multiply(form: GemmForm, a: Matrix, b: Matrix): Promise<Float64Array>;
+  /** A·B in float32, at about twice the speed. */
+  multiplySingle(form: GemmForm, a: Matrix<Float32Array>, b: Matrix<Float32Array>): Promise<Float32Array>;
   /** C − A·B; `c` has the product's shape and is not changed. */
   subtract(form: GemmForm, a: Matrix, b: Matrix, c: Float64Array): Promise<Float64Array>;
 }
 
-export function matrix(data: Float64Array, rows: number, columns: number): Matrix {
+export function matrix<Data>(data: Data, rows: number, columns: number): Matrix<Data> {
   return { data, rows, columns };
 }
 
@@ -25,8 +27,7 @@ const SMALL_PRODUCT = 16_384;
 const opened = new Map<number, Promise<Gemm>>();
 
 /**
- * Products on ONNX Runtime's CPU provider (`Gemm` in double precision) with the given number of threads; loaded when
- * first used. A product's bytes depend on its operands alone: threads divide rows and columns, never a sum.
+ * Products on ONNX Runtime's CPU provider (`Gemm`) with the given number of threads; loaded when first used. A product's bytes depend on its operands alone: threads divide rows and columns, never a sum.
  */
 export function openGemm(threads: number): Promise<Gemm> {
   let gemm = opened.get(threads);
@@ -45,37 +46,46 @@ async function createGemm(threads: number): Promise<Gemm> {
     interOpNumThreads: 1,
   };
   const sessions = new Map<string, InferenceSession>();
+  const open = async (form: GemmForm, subtract: boolean, precision: Precision) => {
+    const session = await ort.InferenceSession.create(gemmModel(form, subtract, precision), options);
+    sessions.set(`${form}${subtract}${precision}`, session);
+  };
   for (const form of ['nn', 'nt', 'tn'] as const) {
-    for (const subtract of [false, true]) {
-      const session = await ort.InferenceSession.create(gemmModel(form, subtract), options);
-      sessions.set(`${form}${subtract}`, session);
-    }
+    await open(form, false, 'float64');
+    await open(form, true, 'float64');
+    await open(form, false, 'float32');
   }
-  const tensor = (data: Float64Array, rows: number, columns: number) =>
-    new ort.Tensor('float64', data, [rows, columns]);
   const run = async (form: GemmForm, a: Matrix, b: Matrix, c: Float64Array | null): Promise<Float64Array> => {
-    const rows = form === 'tn' ? a.columns : a.rows;
-    const columns = form === 'nt' ? b.rows : b.columns;
-    const inner = form === 'tn' ? a.rows : a.columns;
+    const { rows, columns, inner } = shapeOf(form, a, b);
     if (rows * columns * inner <= SMALL_PRODUCT) return smallProduct(form, a, b, c);
     const feeds: Record<string, Tensor> = {
-      A: tensor(a.data, a.rows, a.columns),
-      B: tensor(b.data, b.rows, b.columns),
+      A: new ort.Tensor('float64', a.data, [a.rows, a.columns]),
+      B: new ort.Tensor('float64', b.data, [b.rows, b.columns]),
     };
-    if (c !== null) feeds.C = tensor(c, rows, columns);
-    const result = await sessions.get(`${form}${c !== null}`)!.run(feeds);
-    return result.Y!.data as Float64Array;
+    if (c !== null) feeds.C = new ort.Tensor('float64', c, [rows, columns]);
+    const { Y } = await sessions.get(`${form}${c !== null}float64`)!.run(feeds);
+    return Y!.data as Float64Array;
   };
   return {
     multiply: (form, a, b) => run(form, a, b, null),
     subtract: (form, a, b, c) => run(form, a, b, c),
+    async multiplySingle(form, a, b) {
+      const { Y } = await sessions.get(`${form}falsefloat32`)!.run({
+        A: new ort.Tensor('float32', a.data, [a.rows, a.columns]),
+        B: new ort.Tensor('float32', b.data, [b.rows, b.columns]),
+      });
+      return Y!.data as Float32Array;
+    },
   };
 }
 
+function shapeOf(form: GemmForm, a: Matrix, b: Matrix) {
+  const [rows, inner] = form === 'tn' ? [a.columns, a.rows] : [a.rows, a.columns];
+  return { rows, columns: form === 'nt' ? b.rows : b.columns, inner };
+}
+
 function smallProduct(form: GemmForm, a: Matrix, b: Matrix, c: Float64Array | null): Float64Array {
-  const rows = form === 'tn' ? a.columns : a.rows;
-  const columns = form === 'nt' ? b.rows : b.columns;
-  const inner = form === 'tn' ? a.rows : a.columns;
+  const { rows, columns, inner } = shapeOf(form, a, b);
   const [aRow, aInner] = form === 'tn' ? [1, a.columns] : [a.columns, 1];
   const [bInner, bColumn] = form === 'nt' ? [1, b.columns] : [b.columns, 1];
   const out = new Float64Array(rows * columns);

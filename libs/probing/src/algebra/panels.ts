@@ -2,7 +2,7 @@ import { type Gemm, matrix } from './gemm.ts';
 
 /**
  * A symmetric matrix [size, size] as the panels of its lower triangle: panel k holds rows k·128 … size − 1 of columns
- * k·128 … , row-major, so that the rows below any row of a panel are one contiguous piece.
+ * k·128 … , row-major, so that the rows below any row of a panel are one contiguous piece. Diagonal tiles are whole.
  */
 export interface Panels {
   readonly size: number;
@@ -30,8 +30,9 @@ export function addPanels(into: Panels, from: Panels): void {
   for (const [k, panel] of into.panels.entries()) addInto(panel, from.panels[k]!);
 }
 
+/** Adds to as many numbers as `from` has. */
 export function addInto(into: Float64Array, from: Float64Array): void {
-  for (let i = 0; i < into.length; i++) into[i] = into[i]! + from[i]!;
+  for (let i = 0; i < from.length; i++) into[i] = into[i]! + from[i]!;
 }
 
 /** Adds M·Mᵀ for M [size, inner]. */
@@ -116,29 +117,25 @@ export function clearRowAndColumn(of: Panels, index: number): void {
   }
 }
 
-/** So many columns are multiplied with the whole matrix at once: adding panels' products up would take as long as they do. */
-const MANY = 256;
-
-/** The symmetric matrix times B [size, columns]; its strict upper triangle is taken from the lower one. */
-export async function symmetricProduct(gemm: Gemm, a: Panels, b: Float64Array, columns: number): Promise<Float64Array> {
-  if (columns >= MANY) {
-    const full = fullMatrix(a, new Float64Array(a.size).fill(1));
-    return gemm.multiply('nn', matrix(full, a.size, a.size), matrix(b, a.size, columns));
-  }
-  const out = new Float64Array(a.size * columns);
+/** wᵀ·A·w for each column w of W [size, columns], by half the products of A·W. */
+export async function quadraticForms(gemm: Gemm, a: Panels, w: Float64Array, columns: number): Promise<Float64Array> {
+  const forms = new Float64Array(columns);
+  const addDots = (of: Float64Array, start: number, factor: number) => {
+    for (let i = 0, at = start * columns; i < of.length; ) {
+      for (let c = 0; c < columns; c++, i++, at++) forms[c] = forms[c]! + factor * w[at]! * of[i]!;
+    }
+  };
   for (const [k, panel] of a.panels.entries()) {
     const start = k * PANEL;
     const width = panelWidth(a.size, k);
-    const full = panel.slice();
-    for (let i = 0; i < width; i++) for (let j = i + 1; j < width; j++) full[i * width + j] = panel[j * width + i]!;
-    const head = matrix(b.subarray(start * columns, (start + width) * columns), width, columns);
-    const rows = a.size - start;
-    addInto(out.subarray(start * columns), await gemm.multiply('nn', matrix(full, rows, width), head));
-    if (rows > width) {
-      const below = matrix(panel.subarray(width * width), rows - width, width);
-      const tail = matrix(b.subarray((start + width) * columns), rows - width, columns);
-      addInto(out.subarray(start * columns, (start + width) * columns), await gemm.multiply('tn', below, tail));
-    }
+    const end = start + width;
+    const tile = matrix(panel.subarray(0, width * width), width, width);
+    const head = matrix(w.subarray(start * columns, end * columns), width, columns);
+    addDots(await gemm.multiply('nn', tile, head), start, 1);
+    if (end === a.size) continue;
+    const below = matrix(panel.subarray(width * width), a.size - end, width);
+    const tail = matrix(w.subarray(end * columns), a.size - end, columns);
+    addDots(await gemm.multiply('tn', below, tail), start, 2);
   }
-  return out;
+  return forms;
 }

@@ -79,7 +79,7 @@ export async function descriptionLength(options: DescriptionOptions): Promise<De
       onlineBlocks.push(byMean);
       continue;
     }
-    const predicted = await learner.predict(probe, problem.cells[split.test[0]!]!);
+    const predicted = await learner.predict(probe, problem.cells[split.test[0]!]!, 1);
     onlineBlocks.push(code(from, to, (row) => predicted[row - from]! + problem.targetShift[0]!));
   }
   const online = onlineBlocks.reduce((sum, block) => sum + block, 0);

@@ -129,6 +129,8 @@ async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner
   if (probe === null) return { fold, n: held.length, fitted: null };
   const rows = Int32Array.from(shared.folds.keys()).filter((row) => shared.folds[row] === fold);
   const { columns, leading } = problem;
+  const known = columns === leading ? [] : await learner.correlations?.(probe, split, leading);
+  const width = known === undefined ? columns : leading;
   const predicted = new Float64Array(rows.length * leading);
   const truth = new Float64Array(held.length * leading);
   const guesses = new Float64Array(held.length * leading);
@@ -137,21 +139,22 @@ async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner
   let place = 0;
   for (let start = 0; start < rows.length; start += PREDICTED_ROWS) {
     const some = rows.subarray(start, start + PREDICTED_ROWS);
-    const ofSome = await learner.predict(probe, some);
+    const ofSome = await learner.predict(probe, some, width);
     for (const [r, row] of some.entries()) {
-      const own = ofSome.subarray(r * columns, r * columns + leading);
+      const own = ofSome.subarray(r * width, r * width + leading);
       predicted.set(own, (start + r) * leading);
       // Both lists of rows ascend, and `held` is part of `rows`.
       if (held[place] !== row) continue;
       guesses.set(own, place * leading);
       truth.set(problem.targets.subarray(row * leading, (row + 1) * leading), place * leading);
-      permutedTargets(problem, row, ofPermuted);
-      permuted.add(ofPermuted, ofSome, r * columns + leading);
       place++;
+      if (known !== undefined) continue;
+      permutedTargets(problem, row, ofPermuted);
+      permuted.add(ofPermuted, ofSome, r * width + leading);
     }
   }
   const scores = scorePairs(pairsOf(truth, guesses, leading, groupNumbers(shared.groups, held)));
-  const pearson = [...scores.map((score) => score.pearson), ...permuted.scores()];
+  const pearson = [...scores.map((score) => score.pearson), ...(known ?? permuted.scores())];
   return { fold, n: held.length, fitted: { probe, rows, predicted, scores, pearson } };
 }
 

@@ -12,16 +12,20 @@ import type { NullDistribution } from './result.ts';
 export function permutedRows(groups: Groups, rows: Int32Array, permutations: number, seed: number): Int32Array[] {
   const members = rowsByGroup(Array.from(rows, (row) => groups[row]!));
   const ranked = rankGroups(members.keys(), seed);
+  const rowsOf = ranked.map((group) => Int32Array.from(members.get(group)!, (at) => rows[at]!));
   return Array.from({ length: permutations }, (_, p) => {
     const order = randomPermutation(digestStream(seed, `control/${p}`), ranked.length);
     const sources = new Int32Array(groups.length).fill(-1);
-    for (const [i, group] of ranked.entries()) {
-      const from = members.get(ranked[order[i]!]!)!;
-      for (const [place, at] of members.get(group)!.entries()) sources[rows[at]!] = rows[from[place % from.length]!]!;
+    for (let i = 0; i < rowsOf.length; i++) {
+      const [to, from] = [rowsOf[i]!, rowsOf[order[i]!]!];
+      for (let place = 0; place < to.length; place++) sources[to[place]!] = from[place % from.length]!;
     }
     return sources;
   });
 }
+
+/** A permuted score this near the probe's own reaches it: one that moves no label is equal but for rounding. */
+const EQUAL = 1e-9;
 
 /** @param means the permutations' scores; null where undefined */
 export function nullDistribution(means: readonly (number | null)[], own: number | null): NullDistribution {
@@ -30,6 +34,6 @@ export function nullDistribution(means: readonly (number | null)[], own: number 
   if (length === 0) return { distribution, mean: null, upper: null, p: null };
   const mean = distribution.reduce((sum, value) => sum + value, 0) / length;
   const upper = quantile(distribution.slice().sort(), 0.95);
-  const reached = own === null ? 0 : distribution.filter((value) => value >= own).length;
+  const reached = own === null ? 0 : distribution.filter((value) => value >= own - EQUAL).length;
   return { distribution, mean, upper, p: own === null ? null : (1 + reached) / (length + 1) };
 }

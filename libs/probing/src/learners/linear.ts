@@ -10,6 +10,27 @@ export interface LinearMaps {
   readonly intercepts: Float64Array;
 }
 
+/** The maps of the columns at some places, which ascend. */
+export function mapsAt(maps: LinearMaps, places: readonly number[]): LinearMaps {
+  const [width, count] = [maps.columns.length, places.length];
+  if (count === width) return maps;
+  const d = maps.weights.length / width;
+  const weights = new Float64Array(d * count);
+  for (let j = 0, at = 0; j < d; j++) {
+    for (let t = 0; t < count; t++, at++) weights[at] = maps.weights[j * width + places[t]!]!;
+  }
+  return {
+    columns: places.map((place) => maps.columns[place]!),
+    weights,
+    intercepts: Float64Array.from(places, (place) => maps.intercepts[place]!),
+  };
+}
+
+/** Places from, from + 1, … to − 1. */
+export function placesBetween(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
+}
+
 /** Predictions of shifted targets for some rows: [rows, maps.columns.length]. */
 export async function predictLinear(
   gemm: Gemm,

@@ -1,3 +1,4 @@
+import { randomPermutation, randomStream } from '@sonde/numerics';
 import { describe, expect, test } from 'vitest';
 import { openGemm } from '../../src/algebra/gemm.ts';
 import { scorePairs } from '../../src/evaluate/metrics.ts';
@@ -8,7 +9,7 @@ import { innerErrors } from '../../src/learners/penalised/inner-errors.ts';
 import { dualSolver } from '../../src/learners/ridge/dual.ts';
 import { openRidge } from '../../src/learners/ridge/learner.ts';
 import { primalSolver } from '../../src/learners/ridge/primal.ts';
-import { type Problem, rowCount, stateShift } from '../../src/rows.ts';
+import { type Problem, rowCount, stateShift, targetOf } from '../../src/rows.ts';
 import { cases, fixtureStates, fixtureTargets } from '../cases.ts';
 import { readNpy } from '../npy.ts';
 
@@ -68,6 +69,40 @@ describe.each(['primal', 'dual'] as const)('%s ridge', (form) => {
     const errors = await solver.errors(maps, [1]);
     const direct = squaredErrors(problem, maps, predicted, end);
     expect(largestDifference(errors, direct)).toBeLessThan(1e-9);
+  });
+});
+
+describe('columns by the hundred, as permuted targets are', () => {
+  const plain = problemOn('tall', [range(0, 120), range(120, 240), range(240, 360)]);
+  const random = randomStream(0, 'permuted');
+  const sources = Array.from({ length: 20 }, () => Int32Array.from(randomPermutation(random, 360)));
+  const columns = TARGETS * (1 + sources.length);
+  const targetShift = new Float64Array(columns);
+  const problem: Problem = { ...plain, columns, sources, targetShift };
+  const all = Array.from({ length: columns }, (_, column) => column);
+
+  test.each([true, false])('have the errors of each alone, to float32 (scaling %s)', async (scale) => {
+    const solver = await primalSolver(gemm, problem, scale);
+    for (const penalty of [1, 100, 1e4, 1e6]) {
+      const rough = (await solver.roughErrors!([0, 1], penalty, all, [[2], [1]]))!;
+      const maps = (await (await solver.trainingSet([0, 1])).fit(penalty, all))!;
+      for (const [i, cells] of [[2], [1]].entries()) {
+        expect(largestDifference(rough[i]!, await solver.errors(maps, cells))).toBeLessThan(1e-5);
+      }
+    }
+  });
+  test('have the correlations of their predictions', async () => {
+    const solver = await primalSolver(gemm, problem, true);
+    const maps = (await (await solver.trainingSet([0, 1])).fit(10, all))!;
+    const rows = problem.cells[2]!;
+    const predicted = await predictLinear(gemm, problem, maps, rows);
+    const target = Float64Array.from({ length: rows.length * columns }, (_, i) =>
+      targetOf(problem, rows[Math.floor(i / columns)]!, i % columns),
+    );
+    const want = scorePairs(pairsOf(target, predicted, columns, rows));
+    for (const [column, { value }] of (await solver.correlations!(maps, [2])).entries()) {
+      expect(value).toBeCloseTo(want[column]!.pearson.value!, 9);
+    }
   });
 });
 
@@ -138,7 +173,7 @@ describe('nested cross-validation with stored folds', () => {
       const probe = (await learner.fit(f, ALL))!;
       expect(probe.penalties).toEqual(want.chosen_alpha);
       const test = range(0, n).filter((row) => outer[row] === f);
-      const predicted = await learner.predict(probe, test);
+      const predicted = await learner.predict(probe, test, TARGETS);
       for (let t = 0; t < TARGETS; t++) {
         const guess = Float64Array.from(test, (_, r) => predicted[r * TARGETS + t]!);
         const stored = Float64Array.from(test, (row) => heldOut[row * TARGETS + t]!);

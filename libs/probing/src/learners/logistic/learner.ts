@@ -2,7 +2,7 @@ import { UserError } from '@sonde/base';
 import { openGemm } from '../../algebra/gemm.ts';
 import type { Fitted, Learner, OuterSplit } from '../../learner.ts';
 import { type Problem, targetOf } from '../../rows.ts';
-import { type LinearMaps, predictLinear } from '../linear.ts';
+import { type LinearMaps, mapsAt, placesBetween, predictLinear } from '../linear.ts';
 import { openPenalised, type PenaltyOptions } from '../penalised/learner.ts';
 import { sigmoid } from './log-loss.ts';
 import { type Classes, logisticSolver } from './solver.ts';
@@ -30,10 +30,10 @@ export async function openLogistic(
       const probe = await fit(split, columns);
       return probe === null ? null : { ...probe, logOdds: true };
     },
-    async predict({ columns, maps }, rows) {
-      const predicted = await predictLinear(gemm, problem, maps, rows);
+    async predict({ columns, maps }, rows, count) {
+      const predicted = await predictLinear(gemm, problem, mapsAt(maps, placesBetween(0, count)), rows);
       return predicted.map((logit, i) => {
-        const { low, high } = classes[columns[i % columns.length]!]!;
+        const { low, high } = classes[columns[i % count]!]!;
         return low + (high - low) * sigmoid(logit);
       });
     },

@@ -20,8 +20,8 @@ export async function openMean(problem: Problem, splits: readonly OuterSplit[]):
       const maps = { columns, weights: new Float64Array(problem.states.d * columns.length), intercepts: means };
       return { columns, penalties: null, atEdge: columns.map(() => false), maps, means };
     },
-    async predict({ columns, means }, rows) {
-      return Float64Array.from({ length: rows.length * columns.length }, (_, i) => means[i % columns.length]!);
+    async predict({ means }, rows, count) {
+      return Float64Array.from({ length: rows.length * count }, (_, i) => means[i % count]!);
     },
   };
 }

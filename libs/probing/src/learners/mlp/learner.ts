@@ -55,14 +55,16 @@ export async function openMlp(
       }
       return { columns, penalties: null, atEdge: columns.map(() => false), maps: null, nets };
     },
-    async predict({ columns, nets }, rows) {
-      const out = new Float64Array(rows.length * columns.length);
+    async predict({ nets }, rows, count) {
+      const out = new Float64Array(rows.length * count);
       let first = 0;
       for (const { net, layout } of nets) {
+        if (first >= count) break;
         const width = layout.columns.length;
+        const kept = Math.min(width, count - first);
         const predicted = await predictNet(gemm, problem, net, layout, rows);
         for (let r = 0; r < rows.length; r++) {
-          out.set(predicted.subarray(r * width, (r + 1) * width), r * columns.length + first);
+          out.set(predicted.subarray(r * width, r * width + kept), r * count + first);
         }
         first += width;
       }

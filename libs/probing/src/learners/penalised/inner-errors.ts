@@ -76,11 +76,19 @@ export async function innerErrors(
 
 /** So many rises in a row, from a penalty to the next smaller one, end a column's search. */
 const RISES = 2;
-/** A rise of less than this share is rounding. */
-const LEVEL = 1e-12;
+/** A rise of less than this share is rounding, of errors to float32's precision. */
+const LEVEL = 1e-6;
+
+/** What a split knows of its columns while penalties fall. */
+interface Descent {
+  /** Places among the columns that are still searched. */
+  active: number[];
+  readonly best: Float64Array;
+  readonly rises: Uint8Array;
+}
 
 /**
- * The same from the largest penalty down, for each column until its errors have risen twice in a row in every split:
+ * The same to float32's precision, from the largest penalty down, in each split for each column until its errors have risen twice in a row:
  * smaller penalties are Infinity then. Targets without signal, as permuted ones are, have their least error at or near
  * the top, so that most of the fits need not be made.
  */
@@ -94,34 +102,63 @@ export async function descendingErrors(
   const { uses, rows } = usesOf(problem, splits);
   const none = () => new Float64Array(columns.length).fill(Number.POSITIVE_INFINITY);
   const results = rows.map((of) => ({ errors: penalties.map(none), rows: of }));
-  const best = splits.map(none);
-  const rises = splits.map(() => new Uint8Array(columns.length));
-  let active = [...columns.keys()];
+  const descents = rows.map((of): Descent => {
+    return { active: of === 0 ? [] : [...columns.keys()], best: none(), rises: new Uint8Array(columns.length) };
+  });
   const descending = [...penalties.keys()].sort((a, b) => penalties[b]! - penalties[a]!);
   for (const p of descending) {
-    if (active.length === 0) break;
-    for (const { errors } of results) for (const place of active) errors[p]![place] = 0;
-    const wanted = active.map((place) => columns[place]!);
+    for (const [outer, { active }] of descents.entries()) for (const t of active) results[outer]!.errors[p]![t] = 0;
     for (const { train, tests } of uses) {
-      const maps = await (await solver.trainingSet(train)).fit(penalties[p]!, wanted);
-      await addErrors(solver, maps, tests, (outer, errors) => {
+      const searched = tests.filter(({ outer }) => descents[outer]!.active.length > 0);
+      const places = [...new Set(searched.flatMap(({ outer }) => descents[outer]!.active))].sort((a, b) => a - b);
+      if (places.length === 0) continue;
+      const wanted = places.map((place) => columns[place]!);
+      const errors = await errorsAt(solver, train, penalties[p]!, wanted, searched);
+      const at = new Map(places.map((place, t) => [place, t]));
+      for (const [i, { outer }] of searched.entries()) {
         const sums = results[outer]!.errors[p]!;
-        for (const [t, place] of active.entries()) sums[place]! += errors?.[t] ?? Number.POSITIVE_INFINITY;
-      });
-    }
-    active = active.filter((place) => {
-      let falls = false;
-      for (const outer of splits.keys()) {
-        const error = results[outer]!.errors[p]![place]!;
-        const least = best[outer]![place]!;
-        rises[outer]![place] = error > least * (1 + LEVEL) ? rises[outer]![place]! + 1 : 0;
-        best[outer]![place] = Math.min(least, error);
-        if (results[outer]!.rows > 0 && rises[outer]![place]! < RISES) falls = true;
+        for (const place of descents[outer]!.active) sums[place]! += errors[i]![at.get(place)!]!;
       }
-      return falls;
-    });
+    }
+    for (const [outer, descent] of descents.entries()) descend(descent, results[outer]!.errors[p]!);
   }
   return results;
+}
+
+/** Errors of columns fitted at one penalty, [tests][columns]; Infinity where the fit is singular. */
+async function errorsAt(
+  solver: PenalisedSolver,
+  train: readonly number[],
+  penalty: number,
+  columns: readonly number[],
+  tests: Use['tests'],
+): Promise<readonly Float64Array[]> {
+  const rough = await solver.roughErrors?.(
+    train,
+    penalty,
+    columns,
+    tests.map(({ cells }) => cells),
+  );
+  if (rough) return rough;
+  const maps = await (await solver.trainingSet(train)).fit(penalty, columns);
+  const errors: Float64Array[] = [];
+  for (const { cells } of tests) {
+    errors.push(
+      maps ? await solver.errors(maps, cells) : new Float64Array(columns.length).fill(Number.POSITIVE_INFINITY),
+    );
+  }
+  return errors;
+}
+
+/** Leaves out of the search the columns whose errors have now risen often enough. */
+function descend(descent: Descent, errors: Float64Array): void {
+  const { best, rises } = descent;
+  descent.active = descent.active.filter((place) => {
+    const error = errors[place]!;
+    rises[place] = error > best[place]! * (1 + LEVEL) ? rises[place]! + 1 : 0;
+    best[place] = Math.min(best[place]!, error);
+    return rises[place]! < RISES;
+  });
 }
 
 /** Index of the penalty with the smallest error; the first on ties; null where every penalty is singular. */
@@ -151,9 +188,9 @@ export async function fitColumns(
     if (maps === null) throw singular([penalty]);
     const d = maps.weights.length / wanted.length;
     if (weights.length === 0) weights = new Float64Array(d * count);
-    for (const [t, place] of places.entries()) {
-      intercepts[place] = maps.intercepts[t]!;
-      for (let j = 0; j < d; j++) weights[j * count + place] = maps.weights[j * wanted.length + t]!;
+    for (const [t, place] of places.entries()) intercepts[place] = maps.intercepts[t]!;
+    for (let j = 0, at = 0; j < d; j++) {
+      for (let t = 0; t < places.length; t++, at++) weights[j * count + places[t]!] = maps.weights[at]!;
     }
   }
   return { columns, weights, intercepts };

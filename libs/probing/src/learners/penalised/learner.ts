@@ -76,9 +76,11 @@ export async function openPenalised(
   }
 
   const { penalties } = found;
+  // Of what is never tested only the targets' own probes are kept.
+  const tested = splits.map((split) => (split.test.length > 0 ? split : { ...split, inner: [] }));
   const ofPermuted: Search = {
     penalties,
-    inner: single || permuted.length === 0 ? [] : await descendingErrors(solver, problem, splits, penalties, permuted),
+    inner: single || permuted.length === 0 ? [] : await descendingErrors(solver, problem, tested, penalties, permuted),
   };
   const searchOf = (column: number): Search => (problem.tunedOn[column]![0]! < problem.leading ? found : ofPermuted);
   return {

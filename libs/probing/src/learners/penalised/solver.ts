@@ -20,4 +20,14 @@ export interface PenalisedSolver {
   trainingSet(cells: readonly number[]): Promise<TrainingSet>;
   /** The loss over the rows of some cells, summed, for each of the maps' columns. */
   errors(maps: LinearMaps, cells: readonly number[]): Promise<Float64Array>;
+  /**
+   * Errors on each of some tests of columns fitted on a training set, [tests][columns], to float32's precision: to choose
+   * among penalties. Null where that is no faster, or not as precise; absent where it never is.
+   */
+  roughErrors?(
+    train: readonly number[],
+    penalty: number,
+    columns: readonly number[],
+    tests: readonly (readonly number[])[],
+  ): Promise<Float64Array[] | null>;
 }

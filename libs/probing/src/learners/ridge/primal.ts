@@ -1,122 +1,100 @@
-import { factorise, solve } from '../../algebra/cholesky.ts';
-import { type Gemm, matrix } from '../../algebra/gemm.ts';
+import { type Factor, factorise, solve } from '../../algebra/cholesky.ts';
+import type { Gemm } from '../../algebra/gemm.ts';
 import {
   addDiagonal,
-  addInto,
-  addPanels,
-  addSelfProduct,
   clearRowAndColumn,
   copyPanels,
   diagonal,
   fullMatrix,
   type Panels,
+  quadraticForms,
   subtractOuter,
-  symmetricProduct,
-  zeroPanels,
 } from '../../algebra/panels.ts';
 import { solveShifted } from '../../algebra/shifted-gradients.ts';
-import { chunks, gatherTargets, gatherTransposed, isConstant, type Problem } from '../../rows.ts';
+import type { Score } from '../../evaluate/pairs.ts';
+import { isConstant, type Problem } from '../../rows.ts';
 import type { LinearMaps } from '../linear.ts';
-import type { PenalisedSolver, TrainingSet } from '../penalised/solver.ts';
-import { CONSTANT_SHARE, interceptsOf } from './ridge.ts';
-
-/** Sums over rows of shifted states x and targets y. */
-interface Moments {
-  n: number;
-  /** Σx [d] */
-  readonly x: Float64Array;
-  /** Σy, Σy² [columns] */
-  readonly y: Float64Array;
-  readonly yy: Float64Array;
-  /** Σx·xᵀ */
-  readonly xx: Panels;
-  /** Σx·yᵀ [d, columns] */
-  readonly xy: Float64Array;
-}
+import { crossSums, type Moments, mappedSums, momentsOf, squaredErrors, sumsOver } from './moments.ts';
+import { CONSTANT_SHARE, interceptsOf, type RidgeSolver } from './ridge.ts';
+import { type CentredSet, type RoughTest, roughErrors } from './rough-errors.ts';
 
 /**
  * The solver for n ≥ d. One pass over the states gives each cell's moments; training sets add them up and correct the
  * means in float64; a factor serves every target.
  */
-export async function primalSolver(gemm: Gemm, problem: Problem, scale: boolean): Promise<PenalisedSolver> {
-  const { d } = problem.states;
-  const { columns } = problem;
+export async function primalSolver(gemm: Gemm, problem: Problem, scale: boolean): Promise<RidgeSolver> {
   const byCell: Moments[] = [];
   for (const rows of problem.cells) byCell.push(await momentsOf(gemm, problem, rows));
-
-  const sum = (cells: readonly number[]): Moments => {
-    if (cells.length === 1) return byCell[cells[0]!]!;
-    const total = zeroMoments(d, columns);
-    for (const cell of cells) {
-      const part = byCell[cell]!;
-      total.n += part.n;
-      addInto(total.x, part.x);
-      addInto(total.y, part.y);
-      addInto(total.yy, part.yy);
-      addPanels(total.xx, part.xx);
-      addInto(total.xy, part.xy);
-    }
-    return total;
+  const momentsIn = (cells: readonly number[]) => cells.map((cell) => byCell[cell]!);
+  const grams = new Map<string, Float32Array>();
+  const testOf = (cells: readonly number[]): RoughTest => {
+    const moments = momentsIn(cells);
+    const sums = sumsOver(moments);
+    const key = cells.join();
+    const ones = new Float64Array(problem.states.d).fill(1);
+    if (!grams.has(key)) grams.set(key, new Float32Array(fullMatrix(sums.xx, ones)));
+    return { moments, sums, gram: grams.get(key)! };
   };
-
   return {
-    async trainingSet(cells) {
-      const moments = sum(cells);
-      return centredSet(gemm, problem, cells, moments, scale);
+    trainingSet: async (cells) => centredSet(gemm, problem, cells, momentsIn(cells), scale),
+    async errors({ columns, weights, intercepts }, cells) {
+      const moments = momentsIn(cells);
+      const sums = sumsOver(moments);
+      const squares = await quadraticForms(gemm, sums.xx, weights, columns.length);
+      return squaredErrors(sums, columns, intercepts, { ...mappedSums(moments, columns, weights), squares });
     },
-    async errors(maps, cells) {
-      const moments = sum(cells);
-      const width = maps.columns.length;
-      const gw = await symmetricProduct(gemm, moments.xx, maps.weights, width);
-      const [wgw, wxy, wx] = [new Float64Array(width), new Float64Array(width), new Float64Array(width)];
-      // Row by row, so that memory is read in its order: there may be thousands of columns.
-      for (let j = 0, at = 0; j < d; j++) {
-        const x = moments.x[j]!;
-        for (let t = 0; t < width; t++, at++) {
-          const w = maps.weights[at]!;
-          wgw[t] = wgw[t]! + w * gw[at]!;
-          wxy[t] = wxy[t]! + w * moments.xy[j * columns + maps.columns[t]!]!;
-          wx[t] = wx[t]! + w * x;
-        }
-      }
-      const errors = new Float64Array(width);
-      for (let t = 0; t < width; t++) {
-        const column = maps.columns[t]!;
-        const b = maps.intercepts[t]!;
-        const targetPart = moments.yy[column]! - 2 * b * moments.y[column]! + moments.n * b * b;
-        errors[t] = Math.max(0, targetPart - 2 * wxy[t]! + 2 * b * wx[t]! + wgw[t]!);
-      }
-      return errors;
+    async roughErrors(train, penalty, columns, tests) {
+      if (columns.length < MANY * problem.states.d) return null;
+      return roughErrors(
+        gemm,
+        centredSet(gemm, problem, train, momentsIn(train), scale),
+        penalty,
+        columns,
+        tests.map(testOf),
+      );
+    },
+    async correlations({ columns, weights }, cells) {
+      const moments = momentsIn(cells);
+      const { n, xx, y, yy } = sumsOver(moments);
+      const squares = await quadraticForms(gemm, xx, weights, columns.length);
+      const { mapped, cross } = mappedSums(moments, columns, weights);
+      return columns.map((column, t): Score => {
+        if (n < 3) return { value: null, reason: 'too_few_rows' };
+        if (isConstant(problem, cells, column)) return { value: null, reason: 'constant_target' };
+        const variation = squares[t]! - mapped[t]! ** 2 / n;
+        if (!(variation > CONSTANT_SHARE * squares[t]!)) return { value: null, reason: 'constant_prediction' };
+        const ofTarget = yy[column]! - y[column]! ** 2 / n;
+        const r = (cross[t]! - (mapped[t]! * y[column]!) / n) / Math.sqrt(variation) / Math.sqrt(ofTarget);
+        return { value: Math.max(-1, Math.min(1, r)) };
+      });
     },
   };
 }
+
+/** For so many times d columns the inverse of a training set's matrix pays. */
+const MANY = 2;
 
 function centredSet(
   gemm: Gemm,
   problem: Problem,
   cells: readonly number[],
-  moments: Moments,
+  moments: readonly Moments[],
   scale: boolean,
-): TrainingSet {
+): CentredSet {
   const { d } = problem.states;
-  const { columns } = problem;
-  const { n } = moments;
-  const mean = moments.x.map((value) => value / n);
-  const targetMean = moments.y.map((value) => value / n);
-  const gram = copyPanels(moments.xx);
+  const sums = sumsOver(moments);
+  const { n } = sums;
+  const mean = sums.x.map((value) => value / n);
+  const targetMean = sums.y.map((value) => value / n);
+  const gram = copyPanels(sums.xx);
   subtractOuter(gram, mean, n);
-  const xy = moments.xy.slice();
-  for (let j = 0, at = 0; j < d; j++) {
-    for (let t = 0; t < columns; t++, at++) xy[at] = xy[at]! - n * mean[j]! * targetMean[t]!;
-  }
-  const raw = diagonal(moments.xx);
+  const raw = diagonal(sums.xx);
   const centred = diagonal(gram);
   const unit = new Float64Array(d);
   const ridge = new Float64Array(d);
   for (let j = 0; j < d; j++) {
     if (centred[j]! <= CONSTANT_SHARE * raw[j]!) {
       clearRowAndColumn(gram, j);
-      xy.fill(0, j * columns, (j + 1) * columns);
       unit[j] = 1;
     } else {
       ridge[j] = scale ? centred[j]! / n : 1;
@@ -124,28 +102,40 @@ function centredSet(
   }
   const rightSides = (wanted: readonly number[]): Float64Array => {
     const width = wanted.length;
-    const constant = wanted.map((column) => isConstant(problem, cells, column));
-    const right = new Float64Array(d * width);
-    for (let j = 0; j < d; j++) {
-      for (let t = 0; t < width; t++) if (!constant[t]) right[j * width + t] = xy[j * columns + wanted[t]!]!;
+    const varies = Float64Array.from(wanted, (column) => (isConstant(problem, cells, column) ? 0 : 1));
+    const centre = Float64Array.from(wanted, (column) => n * targetMean[column]!);
+    const right = crossSums(moments, wanted);
+    for (let j = 0, at = 0; j < d; j++) {
+      const [m, kept] = [mean[j]!, 1 - unit[j]!];
+      for (let t = 0; t < width; t++, at++) right[at] = kept * varies[t]! * (right[at]! - m * centre[t]!);
     }
     return right;
   };
   const mapsOf = (wanted: readonly number[], weights: Float64Array): LinearMaps => {
     return { columns: wanted, weights, intercepts: interceptsOf(problem, cells, weights, wanted, mean, targetMean) };
   };
-  const fit = async (penalty: number, wanted: readonly number[]): Promise<LinearMaps | null> => {
+  const factorAt = (penalty: number): Promise<Factor | null> => {
     const a = copyPanels(gram);
     addDiagonal(
       a,
       ridge.map((value, j) => penalty * value + unit[j]!),
     );
-    const factor = await factorise(gemm, a);
+    return factorise(gemm, a);
+  };
+  const fit = async (penalty: number, wanted: readonly number[]): Promise<LinearMaps | null> => {
+    const factor = await factorAt(penalty);
     return factor && mapsOf(wanted, await solve(gemm, factor, rightSides(wanted), wanted.length));
   };
   return {
     rows: n,
     fit,
+    mean,
+    targetMean,
+    largest: ridge.reduce((sum, value, j) => sum + (value === 0 ? 0 : centred[j]! / value), 0),
+    factorAt,
+    kept: unit.map((value) => 1 - value),
+    moments,
+    varies: (column) => !isConstant(problem, cells, column),
     async fitAll(penalties, wanted) {
       const fitted: (LinearMaps | null)[] = [];
       const positive = penalties.filter((penalty) => penalty > 0);
@@ -180,40 +170,4 @@ async function byGradients(
   const scaled = (values: Float64Array) => values.map((value, i) => value * over[Math.floor(i / width)]!);
   const solved = await solveShifted(gemm, fullMatrix(gram, over), size, penalties, scaled(right), width);
   return solved.map((weights) => weights && scaled(weights));
-}
-
-async function momentsOf(gemm: Gemm, problem: Problem, rows: Int32Array): Promise<Moments> {
-  const { d } = problem.states;
-  const { columns } = problem;
-  const moments = zeroMoments(d, columns);
-  moments.n = rows.length;
-  for (const chunk of chunks(rows)) {
-    const count = chunk.length;
-    const x = gatherTransposed(problem, chunk);
-    const y = gatherTargets(problem, chunk);
-    await addSelfProduct(gemm, moments.xx, x, count);
-    addInto(moments.xy, await gemm.multiply('nn', matrix(x, d, count), matrix(y, count, columns)));
-    for (let j = 0, at = 0; j < d; j++) {
-      let sum = 0;
-      for (let r = 0; r < count; r++, at++) sum += x[at]!;
-      moments.x[j] = moments.x[j]! + sum;
-    }
-    for (let i = 0; i < y.length; i++) {
-      const t = i % columns;
-      moments.y[t] = moments.y[t]! + y[i]!;
-      moments.yy[t] = moments.yy[t]! + y[i]! * y[i]!;
-    }
-  }
-  return moments;
-}
-
-function zeroMoments(d: number, columns: number): Moments {
-  return {
-    n: 0,
-    x: new Float64Array(d),
-    y: new Float64Array(columns),
-    yy: new Float64Array(columns),
-    xx: zeroPanels(d),
-    xy: new Float64Array(d * columns),
-  };
 }

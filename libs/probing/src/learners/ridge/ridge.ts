@@ -1,4 +1,15 @@
+import type { Score } from '../../evaluate/pairs.ts';
 import { isConstant, type Problem, targetOf } from '../../rows.ts';
+import type { LinearMaps } from '../linear.ts';
+import type { PenalisedSolver } from '../penalised/solver.ts';
+
+export interface RidgeSolver extends PenalisedSolver {
+  /**
+   * Pearson's correlation of predictions and targets over the rows of some cells, for each of the maps' columns. Absent
+   * where predicting the rows costs less.
+   */
+  correlations?(maps: LinearMaps, cells: readonly number[]): Promise<Score[]>;
+}
 
 /** Variation below this share of a column's second moment is rounding noise: the column counts as constant. */
 export const CONSTANT_SHARE = 1e-13;

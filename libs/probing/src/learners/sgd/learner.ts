@@ -3,7 +3,7 @@ import { randomPermutation, randomStream, requireInteger } from '@sonde/numerics
 import { openGemm } from '../../algebra/gemm.ts';
 import type { Fitted, Learner, OuterSplit } from '../../learner.ts';
 import { type Problem, rowCount, rowsIn, targetOf } from '../../rows.ts';
-import { type LinearMaps, predictLinear } from '../linear.ts';
+import { type LinearMaps, mapsAt, placesBetween, predictLinear } from '../linear.ts';
 import { PUBLISHED, type Recipe, train } from './train.ts';
 
 export interface SgdOptions {
@@ -66,7 +66,7 @@ export async function openSgd(
         maps: mapsOf(problem, columns, scales, weights, biases),
       };
     },
-    predict: ({ maps }, rows) => predictLinear(gemm, problem, maps, rows),
+    predict: ({ maps }, rows, count) => predictLinear(gemm, problem, mapsAt(maps, placesBetween(0, count)), rows),
   };
 }
 
