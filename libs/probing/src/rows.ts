@@ -32,6 +32,8 @@ export interface Problem {
   readonly targetShift: Float64Array;
   /** The first so many columns are targets; the rest are targets permuted. */
   readonly leading: number;
+  /** Columns that are the classes of one categorical target each, in one set; other columns are in none. */
+  readonly categories?: readonly (readonly number[])[];
   /** For each column, the columns whose inner errors choose its setting (a penalty, say): itself, or others. */
   readonly tunedOn: readonly (readonly number[])[];
 }

@@ -127,7 +127,7 @@ export const PREDICTIONS = tableFormat({
 export const PROBE_WEIGHTS: TensorsFormat = {
   name: 'weights',
   madeBy: ['probe/train'],
-  what: 'The probes of the states, fitted on all rows (with `split`, on those of `train`): score = intercept + state · weights, in raw units; of `logistic`, the log-odds of the class. Beside them directions of length 1, to add or erase.',
+  what: 'The probes of the states, fitted on all rows (with `split`, on those of `train`): score = intercept + state · weights, in raw units; of `logistic`, the log-odds of the class (of more than two, its logit in a softmax). Beside them directions of length 1, to add or erase.',
   tensors: [
     { name: '<scenario>.weights', shape: '[layers, targets, d]', what: 'float64; zero where no probe could be fitted' },
     { name: '<scenario>.intercepts', shape: '[layers, targets]', what: 'float64' },

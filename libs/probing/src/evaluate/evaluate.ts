@@ -1,3 +1,4 @@
+import { groupBy } from '@sonde/base';
 import { standardDeviation } from '@sonde/numerics';
 import type { Fitted, Learner, OpenLearner } from '../learner.ts';
 import { type Problem, permutedTargets, type States } from '../rows.ts';
@@ -91,7 +92,21 @@ function problemOf(shared: SharedTargets): Problem {
     }
   }
   const cells = Array.from({ length: foldCount }, (_, fold) => rows.filter((row) => folds[row] === fold));
-  return { states, shift, cells, targets: values, columns, sources, targetShift, leading, tunedOn };
+  const categories = categoriesOf(shared);
+  return { states, shift, cells, targets: values, columns, sources, targetShift, leading, tunedOn, categories };
+}
+
+/** The columns of each categorical target, and of each of its permutations: a permutation moves all its classes alike. */
+function categoriesOf(shared: SharedTargets): number[][] {
+  const labelled = [...shared.targets.entries()].filter(([, { label }]) => label !== undefined);
+  const sets = groupBy(labelled, ([, { scenario, label }]) => JSON.stringify([scenario, label]));
+  return [...sets.values()].flatMap((classes) => {
+    const own = classes.map(([t]) => t);
+    const permuted = Array.from({ length: shared.permutations }, (_, p) =>
+      own.map((t) => permutationColumn(shared, t, p)),
+    );
+    return [own, ...permuted];
+  });
 }
 
 function permutationColumn(shared: SharedTargets, target: number, permutation: number): number {

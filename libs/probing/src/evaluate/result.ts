@@ -6,6 +6,11 @@ export interface ProbeTarget {
   /** Which states are related to which score: `input`, `forward`, `output` or `backward`; kept as a label. */
   readonly scenario: string;
   readonly name: string;
+  /**
+   * Targets of one scenario and label are the classes of one categorical target: each is 1 in the rows of its class and 0
+   * in all others. A logistic probe fits them together.
+   */
+  readonly label?: string | undefined;
   /** [n]; NaN where the row has no score. */
   readonly values: Float64Array;
 }

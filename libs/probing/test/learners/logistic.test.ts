@@ -18,6 +18,11 @@ const golden = JSON.parse(readFileSync(new URL('../fixtures/logistic.json', impo
   }[];
   cv: { penalties: number[]; folds: { penalty: number; auc: number }[] };
   classes: { macro_f1: number; balanced: number; auc: number[] }[];
+  multinomial: {
+    penalty: number;
+    folds: { macro_f1: number; balanced: number; log_loss: number; auc: number[]; probabilities: number[][] }[];
+  }[];
+  multinomial_cv: { penalties: number[]; chosen: number[] };
 };
 
 describe('scikit-learn agrees on', () => {
@@ -28,14 +33,14 @@ describe('scikit-learn agrees on', () => {
   const groups = Array.from(readNpy('groups.npy').data, String);
   const column = (t: number) => Float64Array.from({ length: n }, (_, row) => targets[row * 6 + t]!);
   const two = column(0).map((value) => (value >= golden.median ? 1 : 0));
-  const probe = (values: readonly Float64Array[], penalties: readonly number[]) =>
+  const probe = (values: readonly Float64Array[], penalties: readonly number[], label?: string) =>
     trainProbes({
       states: states.values,
       d: states.d,
       groups,
       folds,
       seed: 0,
-      targets: values.map((each, i) => ({ scenario: 'input', name: `${i}`, values: each })),
+      targets: values.map((each, i) => ({ scenario: 'input', name: `${i}`, label, values: each })),
       learner: { name: 'logistic', penalties, extend: false },
     });
   test.each(golden.fixed)('two classes at penalty $penalty', async ({ penalty, folds: want }) => {
@@ -55,10 +60,30 @@ describe('scikit-learn agrees on', () => {
     expect(got!.folds.map(({ penalty }) => penalty)).toEqual(golden.cv.folds.map(({ penalty }) => penalty));
     for (const [f, { auc }] of golden.cv.folds.entries()) expect(got!.folds[f]!.scores.auc.value).toBeCloseTo(auc, 9);
   });
+  const [low, high] = golden.edges;
+  const classOf = column(1).map((value) => (value < low ? 0 : value < high ? 1 : 2));
+  const indicators = [0, 1, 2].map((c) => classOf.map((value) => (value === c ? 1 : 0)));
+  test.each(golden.multinomial)('three classes by softmax at penalty $penalty', async ({ penalty, folds: want }) => {
+    const got = await probe(indicators, [penalty], 'third');
+    const predicted = got.map(({ predictions }) => predictions!);
+    for (const [f, fold] of want.entries()) {
+      const rows = [...folds.keys()].filter((row) => folds[row] === f);
+      const scores = oneAgainstRest(indicators, predicted, rows);
+      expect(scores!.macroF1).toBeCloseTo(fold.macro_f1, 9);
+      expect(scores!.balancedAccuracy).toBeCloseTo(fold.balanced, 9);
+      const loss = rows.reduce((sum, row) => sum - Math.log(predicted[classOf[row]!]![row]!) / rows.length, 0);
+      expect(loss).toBeCloseTo(fold.log_loss, 6);
+      for (const [c, auc] of fold.auc.entries()) expect(got[c]!.folds[f]!.scores.auc.value).toBeCloseTo(auc, 9);
+      for (const [i, own] of fold.probabilities.entries()) {
+        for (const [c, p] of own.entries()) expect(predicted[c]![rows[i]!]).toBeCloseTo(p, 6);
+      }
+    }
+  });
+  test('the penalty of least inner cross-entropy, one for all classes', async () => {
+    const got = await probe(indicators, golden.multinomial_cv.penalties, 'third');
+    for (const { folds: of } of got) expect(of.map(({ penalty }) => penalty)).toEqual(golden.multinomial_cv.chosen);
+  });
   test('three classes, each against the rest', async () => {
-    const [low, high] = golden.edges;
-    const classOf = column(1).map((value) => (value < low ? 0 : value < high ? 1 : 2));
-    const indicators = [0, 1, 2].map((c) => classOf.map((value) => (value === c ? 1 : 0)));
     const got = await probe(indicators, [1]);
     for (const [f, want] of golden.classes.entries()) {
       const rows = [...folds.keys()].filter((row) => folds[row] === f);
@@ -136,6 +161,28 @@ describe('logistic probe', () => {
     const got = await one(optionsFor(data, { learner, targets }));
     for (const { scores } of got.folds) expect(scores.auc).toEqual({ value: null, reason: 'constant_target' });
     expect(got.predictions!.every((value) => value === 1)).toBe(true);
+  });
+  test('a class that a training set lacks is given next to nothing, and the others share the rest', async () => {
+    const folds = Int32Array.from({ length: data.n }, (_, row) => Math.floor(row / 2) % 4);
+    const classOf = data.values.map((value, row) => (folds[row] === 0 && value > 0 ? 2 : value > 0 ? 1 : 0));
+    const targets = [0, 1, 2].map((c) => ({
+      scenario: 'output',
+      name: `${c}`,
+      label: 'kind',
+      values: classOf.map((own) => (own === c ? 1 : 0)),
+    }));
+    const learner = { name: 'logistic', penalties: [1, 10] } as const;
+    const got = await trainProbes(optionsFor(data, { learner, targets, folds, permutations: 3 }));
+    const predicted = got.map(({ predictions }) => predictions!);
+    for (let row = 0; row < data.n; row++) {
+      expect(predicted.reduce((sum, of) => sum + of[row]!, 0)).toBeCloseTo(1, 12);
+      if (folds[row] === 0) expect(predicted[2]![row]).toBeLessThan(1e-9);
+    }
+  });
+  test('refuses rows of two classes of one target, or of none', async () => {
+    const targets = ['a', 'b', 'c'].map((name) => ({ scenario: 'output', name, label: 'kind', values: binary }));
+    const learner = { name: 'logistic', penalties: [1, 10] } as const;
+    await expect(trainProbes(optionsFor(data, { learner, targets }))).rejects.toThrow(/has [03] of the 3 classes/);
   });
   test('refuses a target of more values', async () => {
     await expect(trainProbes(optionsFor(data, { learner: { name: 'logistic', penalties: [1, 10] } }))).rejects.toThrow(

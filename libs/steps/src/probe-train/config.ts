@@ -49,7 +49,7 @@ export const config = object({
     uniqueItems: true,
     default: [],
     description:
-      'Columns of the prompts that hold classes (texts, truth values or numbers): targets of `input` and `forward`. More than two classes are told one from the rest each, as `<column>=<class>`.',
+      'Columns of the prompts that hold classes (texts, truth values or numbers): targets of `input` and `forward`. Of more than two each is a target, `<column>=<class>`: `logistic` fits them together (softmax), other learners tell each from the rest.',
   }),
   length: boolean({
     default: true,

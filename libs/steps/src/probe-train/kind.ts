@@ -11,7 +11,7 @@ const predictions = { type: 'table', description: tableProse(PREDICTIONS, 'Only 
 /** Probes from hidden states to scores, layer by layer. */
 export const probeTrain = defineStep({
   kind: 'probe/train',
-  revision: 8,
+  revision: 9,
   summary: 'Trains probes from hidden states to scores or classes: layer × scenario × target × fold, with baselines.',
   config,
   outputs: { scores, weights, predictions },

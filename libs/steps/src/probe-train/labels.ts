@@ -57,6 +57,7 @@ export function labelTargets(
       return value === undefined ? Number.NaN : value === index ? 1 : 0;
     }),
     ofClass,
+    label: told.length > 1 ? name : undefined,
     threshold: 0.5,
   });
   // Without any value there is no class, and one target that says so.

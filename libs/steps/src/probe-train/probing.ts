@@ -74,7 +74,8 @@ export function learnersOf(
 
 export function controlTasks({ control, seed }: Config, { texts, targets }: ProbeSet): StepTarget[] {
   if (!control.task || texts === undefined) return [];
-  return targets.map((target) => ({ ...target, values: controlTask(texts, target.values, seed) }));
+  // Of a control task no row has one class of several: each class is a task of its own.
+  return targets.map((target) => ({ ...target, label: undefined, values: controlTask(texts, target.values, seed) }));
 }
 
 /** Probes one matrix of features with one learner: for states with permutations, control task and description length. */

@@ -4,8 +4,8 @@ import type { Fitted, Learner, OuterSplit } from '../../learner.ts';
 import { type Problem, targetOf } from '../../rows.ts';
 import { type LinearMaps, mapsAt, placesBetween, predictLinear } from '../linear.ts';
 import { openPenalised, type PenaltyOptions } from '../penalised/learner.ts';
-import { sigmoid } from './log-loss.ts';
-import { type Classes, logisticSolver } from './solver.ts';
+import { sigmoid, softmax } from './log-loss.ts';
+import { type Classes, logisticSolver, targetsAmong } from './solver.ts';
 
 interface LogisticProbe extends Fitted {
   /** From a state to the log-odds of the higher value. */
@@ -13,8 +13,8 @@ interface LogisticProbe extends Fitted {
 }
 
 /**
- * Logistic regression with an L2 penalty, for targets of two values, by log loss. It predicts the value expected:
- * for targets 0 and 1 the probability of 1. A target of more categories is probed as one target a category.
+ * Logistic regression with an L2 penalty, by log loss: for targets of two values, of which it predicts the value expected
+ * (for 0 and 1 the probability of 1), and for categorical ones, whose classes are fitted together by softmax.
  */
 export async function openLogistic(
   problem: Problem,
@@ -22,7 +22,12 @@ export async function openLogistic(
   options: PenaltyOptions,
 ): Promise<Learner<LogisticProbe>> {
   const gemm = await openGemm(options.threads ?? 1);
-  const classes = Array.from({ length: problem.columns }, (_, column) => classesOf(problem, column));
+  const categorical = new Set(problem.categories?.flat());
+  const classes = Array.from({ length: problem.columns }, (_, column): Classes => {
+    const shift = problem.targetShift[column]!;
+    return categorical.has(column) ? { low: 0 - shift, high: 1 - shift } : classesOf(problem, column);
+  });
+  checkCategories(problem, classes);
   const solver = logisticSolver(gemm, problem, classes, options.scale ?? true);
   const { fit } = await openPenalised(problem, splits, solver, options);
   return {
@@ -31,11 +36,21 @@ export async function openLogistic(
       return probe === null ? null : { ...probe, logOdds: true };
     },
     async predict({ columns, maps }, rows, count) {
-      const predicted = await predictLinear(gemm, problem, mapsAt(maps, placesBetween(0, count)), rows);
-      return predicted.map((logit, i) => {
-        const { low, high } = classes[columns[i % count]!]!;
-        return low + (high - low) * sigmoid(logit);
-      });
+      const logits = await predictLinear(gemm, problem, mapsAt(maps, placesBetween(0, count)), rows);
+      const targets = targetsAmong(problem, columns.slice(0, count));
+      const predicted = new Float64Array(logits.length);
+      for (let start = 0; start < logits.length; start += count) {
+        for (const places of targets) {
+          const own = Float64Array.from(places, (t) => logits[start + t]!);
+          if (own.length === 1) own[0] = sigmoid(own[0]!);
+          else softmax(own);
+          for (const [k, t] of places.entries()) {
+            const { low, high } = classes[columns[t]!]!;
+            predicted[start + t] = low + (high - low) * own[k]!;
+          }
+        }
+      }
+      return predicted;
     },
   };
 }
@@ -55,4 +70,19 @@ function classesOf(problem: Problem, column: number): Classes {
   }
   const [low = 0, high = low] = [...found].sort((a, b) => a - b);
   return { low, high };
+}
+
+/** @throws UserError where a row has not one class of a categorical target */
+function checkCategories(problem: Problem, classes: readonly Classes[]): void {
+  for (const set of problem.categories ?? []) {
+    for (const row of problem.cells.flatMap((cell) => [...cell])) {
+      const own = set.filter((column) => targetOf(problem, row, column) === classes[column]!.high);
+      if (own.length !== 1) {
+        throw new UserError(
+          'argument',
+          `Row ${row} has ${own.length} of the ${set.length} classes of a target; give each row one, or each class a label of its own.`,
+        );
+      }
+    }
+  }
 }

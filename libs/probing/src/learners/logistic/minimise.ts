@@ -1,5 +1,5 @@
 import { type Gemm, type Matrix, matrix } from '../../algebra/gemm.ts';
-import { sigmoid } from './log-loss.ts';
+import { sigmoid, softmax } from './log-loss.ts';
 
 const MEMORY = 10;
 const ITERATIONS = 1000;
@@ -8,47 +8,63 @@ const TOLERANCE = 1e-9;
 /** The same for one that is near enough when iterations are spent. */
 const NEAR = 1e-5;
 
-/** One column's minimisation: its weights (the intercept last), their log-odds for every row, and what L-BFGS keeps. */
+/**
+ * One target's minimisation: its weights (of each class the intercept last), their logits for every row, and what L-BFGS
+ * keeps. A target of two values is one class, whose logits are its log-odds.
+ */
 interface Descent {
+  readonly classes: number;
+  /** [n, classes]: 1 in the row's class, else 0. */
   readonly labels: Float64Array;
+  /** [classes, d + 1] */
   readonly weights: Float64Array;
+  /** [n, classes] */
   readonly logits: Float64Array;
   gradient: Float64Array;
   readonly steps: { readonly s: Float64Array; readonly y: Float64Array; readonly rho: number }[];
   done: boolean;
 }
 
+/** The classes of a target for every row: [n, classes], 1 in the row's class, else 0; of two values one class is enough. */
+export interface Labels {
+  readonly classes: number;
+  readonly values: Float64Array;
+}
+
 /**
- * Minimises Σ log loss + penalty/2 · ‖w‖² for every column by L-BFGS (Liu and Nocedal 1989). All columns go forward
- * together, so that an iteration is two matrix products, whatever their number; a line search needs none, for the
- * log-odds are linear in the step.
+ * Minimises Σ log loss + penalty/2 · ‖w‖² for every target by L-BFGS (Liu and Nocedal 1989): of a sigmoid for two values,
+ * of softmax, which has weights for each class, for more. All targets go forward together, so that an iteration is two
+ * matrix products, whatever their number; a line search needs none, for the logits are linear in the step.
  *
  * @param x [n, d + 1], the last column 1
- * @param labels [n, columns], 0 or 1
- * @returns the weights [d + 1] of each column; null where some column is not near its minimum after 1,000 iterations
+ * @returns the weights [classes, d + 1] of each target; null where some target is not near its minimum after 1,000
+ * iterations
  */
 export async function minimise(
   gemm: Gemm,
   x: Matrix,
-  labels: Float64Array,
-  columns: number,
+  targets: readonly Labels[],
   penalty: number,
 ): Promise<Float64Array[] | null> {
   const { rows: n, columns: size } = x;
-  const all = Array.from({ length: columns }, (_, c): Descent => {
-    const own = Float64Array.from({ length: n }, (_, r) => labels[r * columns + c]!);
-    const start = { labels: own, weights: new Float64Array(size), logits: new Float64Array(n) };
-    return { ...start, gradient: new Float64Array(size), steps: [], done: false };
+  const all = targets.map(({ classes, values }): Descent => {
+    const start = {
+      classes,
+      labels: values,
+      weights: new Float64Array(classes * size),
+      logits: new Float64Array(n * classes),
+    };
+    return { ...start, gradient: new Float64Array(classes * size), steps: [], done: false };
   });
   for (const [c, gradient] of (await gradients(gemm, x, all, penalty)).entries()) all[c]!.gradient = gradient;
   for (let iteration = 0; iteration < ITERATIONS; iteration++) {
     for (const descent of all) descent.done ||= largest(descent.gradient) <= TOLERANCE * n;
     const active = all.filter(({ done }) => !done);
     if (active.length === 0) return all.map(({ weights }) => weights);
-    const directions = active.map((descent) => directionOf(descent, n, penalty));
-    const along = await products(gemm, x, directions);
+    const directions = active.map((descent) => directionOf(descent, x, penalty));
+    const along = await products(gemm, x, active, directions);
     const before = active.map(({ weights, gradient }) => ({ weights: weights.slice(), gradient }));
-    for (const [a, descent] of active.entries()) move(descent, directions[a]!, along[a]!, penalty);
+    for (const [a, descent] of active.entries()) move(descent, x, directions[a]!, along[a]!, penalty);
     const after = await gradients(gemm, x, active, penalty);
     for (const [a, descent] of active.entries()) {
       descent.gradient = after[a]!;
@@ -66,25 +82,24 @@ const TURNS = 50;
  * Goes along a direction to where the loss is nearly flat. The loss is convex, so its slope rises along the line and
  * Newton's method, kept inside the bracket, finds where it is 0; slopes keep their digits where losses no longer do.
  */
-function move(descent: Descent, direction: Float64Array, along: Float64Array, penalty: number): void {
-  const { weights, logits, gradient, labels } = descent;
+function move(descent: Descent, x: Matrix, direction: Float64Array, along: Float64Array, penalty: number): void {
+  const { weights, logits, gradient } = descent;
   const slope = inner(gradient, direction);
   if (!(slope < 0)) {
     descent.done = true;
     return;
   }
-  const free = direction.length - 1;
-  const pp = inner(direction, direction) - direction[free]! ** 2;
-  const wp = inner(weights, direction) - weights[free]! * direction[free]!;
+  let pp = inner(direction, direction);
+  let wp = inner(weights, direction);
+  for (let free = x.columns - 1; free < direction.length; free += x.columns) {
+    pp -= direction[free]! ** 2;
+    wp -= weights[free]! * direction[free]!;
+  }
   let [step, low, high] = [1, 0, Number.POSITIVE_INFINITY];
   for (let turn = 0; turn < TURNS; turn++) {
-    let first = penalty * (wp + step * pp);
-    let second = penalty * pp;
-    for (let r = 0; r < along.length; r++) {
-      const p = sigmoid(logits[r]! + step * along[r]!);
-      first += (p - labels[r]!) * along[r]!;
-      second += p * (1 - p) * along[r]! ** 2;
-    }
+    const ofLoss = (descent.classes === 1 ? slopesOfTwo : slopesOfMany)(descent, along, step);
+    const first = penalty * (wp + step * pp) + ofLoss.first;
+    const second = penalty * pp + ofLoss.second;
     if (Math.abs(first) <= FLAT * -slope) break;
     if (first < 0) low = step;
     else high = step;
@@ -96,7 +111,41 @@ function move(descent: Descent, direction: Float64Array, along: Float64Array, pe
   addScaled(logits, along, step);
 }
 
-function directionOf({ gradient, steps }: Descent, n: number, penalty: number): Float64Array {
+/** The loss's first and second derivative by the step, so far along a direction. */
+interface Slopes {
+  readonly first: number;
+  readonly second: number;
+}
+
+function slopesOfTwo({ logits, labels }: Descent, along: Float64Array, step: number): Slopes {
+  let [first, second] = [0, 0];
+  for (let r = 0; r < along.length; r++) {
+    const p = sigmoid(logits[r]! + step * along[r]!);
+    first += (p - labels[r]!) * along[r]!;
+    second += p * (1 - p) * along[r]! ** 2;
+  }
+  return { first, second };
+}
+
+function slopesOfMany({ classes, logits, labels }: Descent, along: Float64Array, step: number): Slopes {
+  let [first, second] = [0, 0];
+  const p = new Float64Array(classes);
+  for (let start = 0; start < along.length; start += classes) {
+    for (let k = 0; k < classes; k++) p[k] = logits[start + k]! + step * along[start + k]!;
+    softmax(p);
+    let [mean, square] = [0, 0];
+    for (let k = 0; k < classes; k++) {
+      const a = along[start + k]!;
+      first += (p[k]! - labels[start + k]!) * a;
+      mean += p[k]! * a;
+      square += p[k]! * a * a;
+    }
+    second += square - mean * mean;
+  }
+  return { first, second };
+}
+
+function directionOf({ gradient, steps }: Descent, { rows: n, columns: size }: Matrix, penalty: number): Float64Array {
   const q = gradient.map((value) => -value);
   const shares: number[] = [];
   for (const { s, y, rho } of [...steps].reverse()) {
@@ -107,10 +156,10 @@ function directionOf({ gradient, steps }: Descent, n: number, penalty: number): 
   const last = steps.at(-1);
   // The curvature of standardised columns is at most n/4, to which the penalty adds for all but the intercept.
   const share = 1 / (1 + (4 * penalty) / n);
-  const free = q.length - 1;
-  const scaled = (values: Float64Array) => values.map((value, j) => (j === free ? value : share * value));
+  const free = size - 1;
+  const scaled = (values: Float64Array) => values.map((value, j) => (j % size === free ? value : share * value));
   const curvature = last === undefined ? n / 4 : inner(last.y, scaled(last.y)) * last.rho;
-  for (let j = 0; j < q.length; j++) q[j] = ((j === free ? 1 : share) * q[j]!) / curvature;
+  for (let j = 0; j < q.length; j++) q[j] = ((j % size === free ? 1 : share) * q[j]!) / curvature;
   for (const { s, y, rho } of steps) addScaled(q, s, shares.pop()! - rho * inner(y, q));
   return q;
 }
@@ -126,22 +175,56 @@ function remember(descent: Descent, before: { weights: Float64Array; gradient: F
 
 async function gradients(gemm: Gemm, x: Matrix, of: readonly Descent[], penalty: number): Promise<Float64Array[]> {
   const { rows: n, columns: size } = x;
-  const residuals = new Float64Array(n * of.length);
-  for (const [c, { logits, labels }] of of.entries()) {
-    for (let r = 0; r < n; r++) residuals[r * of.length + c] = sigmoid(logits[r]!) - labels[r]!;
+  const { places, width } = placesOf(of);
+  const residuals = new Float64Array(n * width);
+  for (const [i, { classes, logits, labels }] of of.entries()) {
+    const p = new Float64Array(classes);
+    for (let r = 0; r < n; r++) {
+      for (let k = 0; k < classes; k++) p[k] = logits[r * classes + k]!;
+      if (classes === 1) p[0] = sigmoid(p[0]!);
+      else softmax(p);
+      for (let k = 0; k < classes; k++) residuals[r * width + places[i]! + k] = p[k]! - labels[r * classes + k]!;
+    }
   }
-  const product = of.length === 0 ? new Float64Array(0) : await gemm.multiply('tn', x, matrix(residuals, n, of.length));
-  return of.map(({ weights }, c) =>
-    Float64Array.from(weights, (weight, j) => product[j * of.length + c]! + (j < size - 1 ? penalty * weight : 0)),
+  const product = width === 0 ? new Float64Array(0) : await gemm.multiply('tn', x, matrix(residuals, n, width));
+  return of.map(({ weights }, i) =>
+    Float64Array.from(weights, (weight, at) => {
+      const [k, j] = [Math.floor(at / size), at % size];
+      return product[j * width + places[i]! + k]! + (j < size - 1 ? penalty * weight : 0);
+    }),
   );
 }
 
-async function products(gemm: Gemm, x: Matrix, vectors: readonly Float64Array[]): Promise<Float64Array[]> {
-  const width = vectors.length;
+/** X times a vector [classes, d + 1] of each target: [n, classes]. */
+async function products(
+  gemm: Gemm,
+  x: Matrix,
+  of: readonly Descent[],
+  vectors: readonly Float64Array[],
+): Promise<Float64Array[]> {
+  const { places, width } = placesOf(of);
   const packed = new Float64Array(x.columns * width);
-  for (const [c, vector] of vectors.entries()) for (const [j, value] of vector.entries()) packed[j * width + c] = value;
+  for (const [i, vector] of vectors.entries()) {
+    for (const [at, value] of vector.entries()) {
+      packed[(at % x.columns) * width + places[i]! + Math.floor(at / x.columns)] = value;
+    }
+  }
   const product = await gemm.multiply('nn', x, matrix(packed, x.columns, width));
-  return vectors.map((_, c) => Float64Array.from({ length: x.rows }, (_, r) => product[r * width + c]!));
+  return of.map(({ classes }, i) =>
+    Float64Array.from({ length: x.rows * classes }, (_, at) => {
+      return product[Math.floor(at / classes) * width + places[i]! + (at % classes)]!;
+    }),
+  );
+}
+
+/** Where each target's classes begin among all, and how many there are. */
+function placesOf(of: readonly Descent[]): { readonly places: readonly number[]; readonly width: number } {
+  let width = 0;
+  const places = of.map(({ classes }) => {
+    width += classes;
+    return width - classes;
+  });
+  return { places, width };
 }
 
 function largest(values: Float64Array): number {

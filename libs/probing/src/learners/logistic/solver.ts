@@ -3,8 +3,8 @@ import { gather, isConstant, type Problem, targetOf } from '../../rows.ts';
 import { type LinearMaps, predictLinear } from '../linear.ts';
 import type { PenalisedSolver, TrainingSet } from '../penalised/solver.ts';
 import { CONSTANT_SHARE } from '../ridge/ridge.ts';
-import { logLoss } from './log-loss.ts';
-import { minimise } from './minimise.ts';
+import { crossEntropy, logLoss } from './log-loss.ts';
+import { type Labels, minimise } from './minimise.ts';
 
 /** The two values of a target column. */
 export interface Classes {
@@ -12,7 +12,7 @@ export interface Classes {
   readonly high: number;
 }
 
-/** The log-odds of a training set of one class: as sure as an event that was not seen can be told. */
+/** The log-odds of a training set of one class, and less those of a class that is not in it: as sure as can be told. */
 const ONE_CLASS = 30;
 
 export function logisticSolver(
@@ -27,18 +27,31 @@ export function logisticSolver(
     async errors(maps, cells) {
       const width = maps.columns.length;
       const errors = new Float64Array(width);
+      const targets = targetsAmong(problem, maps.columns);
       for (const cell of cells) {
         const rows = problem.cells[cell]!;
         const predicted = await predictLinear(gemm, problem, maps, rows);
         for (const [r, row] of rows.entries()) {
-          for (const [t, column] of maps.columns.entries()) {
-            errors[t] = errors[t]! + logLoss(predicted[r * width + t]!, label(row, column));
+          for (const places of targets) {
+            const logits = Float64Array.from(places, (t) => predicted[r * width + t]!);
+            const truths = places.map((t) => label(row, maps.columns[t]!));
+            const loss =
+              places.length === 1 ? logLoss(logits[0]!, truths[0]!) : crossEntropy(logits, truths.indexOf(1));
+            for (const t of places) errors[t] = errors[t]! + loss;
           }
         }
       }
       return errors;
     },
   };
+}
+
+/** Places among some columns that are one target: the classes of a categorical one together, any other column alone. */
+export function targetsAmong({ categories = [] }: Problem, columns: readonly number[]): number[][] {
+  const placeOf = new Map(columns.map((column, place) => [column, place]));
+  const together = categories.filter(([first]) => placeOf.has(first!)).map((set) => set.map((c) => placeOf.get(c)!));
+  const grouped = new Set(together.flat());
+  return [...together, ...[...columns.keys()].filter((place) => !grouped.has(place)).map((place) => [place])];
 }
 
 function trainingSet(
@@ -56,26 +69,38 @@ function trainingSet(
     rows: n,
     async fit(penalty, wanted): Promise<LinearMaps | null> {
       const width = wanted.length;
-      const varying = wanted.flatMap((column, t) => (isConstant(problem, cells, column) ? [] : [t]));
-      const labels = new Float64Array(n * varying.length);
-      for (const [r, row] of rows.entries()) {
-        for (const [v, t] of varying.entries()) labels[r * varying.length + v] = label(row, wanted[t]!);
-      }
-      const solved = await minimise(gemm, matrix(inputs, n, d + 1), labels, varying.length, penalty);
+      const occurs = (column: number) => rows.some((row) => label(row, column) === 1);
+      // Of a categorical target the classes that occur are fitted, if there are two; of any other one that varies.
+      const fitted = targetsAmong(problem, wanted)
+        .map((places) => (places.length === 1 ? places : places.filter((t) => occurs(wanted[t]!))))
+        .filter(
+          ([first, second]) =>
+            second !== undefined || (first !== undefined && !isConstant(problem, cells, wanted[first]!)),
+        );
+      const labels = fitted.map((places): Labels => {
+        const values = new Float64Array(n * places.length);
+        for (let i = 0; i < values.length; i++) {
+          values[i] = label(rows[Math.floor(i / places.length)]!, wanted[places[i % places.length]!]!);
+        }
+        return { classes: places.length, values };
+      });
+      const solved = await minimise(gemm, matrix(inputs, n, d + 1), labels, penalty);
       if (solved === null) return null;
       const weights = new Float64Array(d * width);
       const intercepts = Float64Array.from(wanted, (column) =>
         label(rows[0]!, column) === 1 ? ONE_CLASS : -ONE_CLASS,
       );
-      for (const [v, t] of varying.entries()) {
-        const w = solved[v]!;
-        let intercept = w[d]!;
-        for (let j = 0; j < d; j++) {
-          const weight = w[j]! / scales[j]!;
-          weights[j * width + t] = weight;
-          intercept -= weight * mean[j]!;
+      for (const [i, places] of fitted.entries()) {
+        for (const [k, t] of places.entries()) {
+          const w = solved[i]!.subarray(k * (d + 1), (k + 1) * (d + 1));
+          let intercept = w[d]!;
+          for (let j = 0; j < d; j++) {
+            const weight = w[j]! / scales[j]!;
+            weights[j * width + t] = weight;
+            intercept -= weight * mean[j]!;
+          }
+          intercepts[t] = intercept;
         }
-        intercepts[t] = intercept;
       }
       return { columns: wanted, weights, intercepts };
     },
