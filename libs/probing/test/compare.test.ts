@@ -92,21 +92,24 @@ it('resamples no fewer than ten groups', () => {
   }
 });
 
-it('says what each group adds: the score anew without it, weighed by their number', () => {
+it('says what each group adds: what the score loses without it, and the score on average', () => {
   const whole = held(1);
   const { groups, samples } = sampleProbes([whole], resamples);
   const [{ score, contributions }] = samples as [(typeof samples)[0]];
-  for (const left of [0, 7, 39]) {
-    const rows = [...whole.groups.keys()].filter((row) => whole.groups[row] !== groups[left]);
+  const without = groups.map((left) => {
+    const rows = [...whole.groups.keys()].filter((row) => whole.groups[row] !== left);
     const rest = {
       target: Float64Array.from(rows, (row) => whole.target[row]!),
       predicted: Float64Array.from(rows, (row) => whole.predicted[row]!),
       groups: rows.map((row) => whole.groups[row]!),
       folds: Int32Array.from(rows, (row) => whole.folds[row]!),
     };
-    const without = probeIntervals(rest, resamples).foldMean.estimate!;
-    expect(contributions[left]).toBeCloseTo(GROUPS * score.value! - (GROUPS - 1) * without, 9);
+    return probeIntervals(rest, resamples).foldMean.estimate!;
+  });
+  for (const [i, own] of contributions.entries()) {
+    expect(own - contributions[0]!).toBeCloseTo((GROUPS - 1) * (without[0]! - without[i]!), 9);
   }
+  expect(contributions.reduce((sum, own) => sum + own / GROUPS, 0)).toBeCloseTo(score.value!, 12);
 });
 
 it('counts a group once that several seeds held out', () => {

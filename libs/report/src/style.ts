@@ -36,7 +36,7 @@ nav a:hover{color:var(--link);text-decoration:underline}
 h1{font-size:clamp(1.75rem,1.3rem + 2vw,2.5rem);line-height:1.15;letter-spacing:-.02em;font-weight:650;margin:.25rem 0 .75rem;text-wrap:balance;overflow-wrap:anywhere}
 .lead{font-size:1.125rem;color:var(--muted);max-width:62ch;margin:0}
 .glance{list-style:none;margin:1.75rem 0 0;padding:0;max-width:80ch;border-top:1px solid var(--rule)}
-.glance li{display:grid;grid-template-columns:6.5rem 1fr;gap:0 1rem;padding:.5rem 0;border-bottom:1px solid var(--rule)}
+.glance li{overflow-wrap:anywhere;display:grid;grid-template-columns:8.5rem minmax(0,1fr);gap:0 1rem;padding:.5rem 0;border-bottom:1px solid var(--rule)}
 .glance small{color:var(--muted);font-size:.875em}
 section{border-top:1px solid var(--rule);margin-top:3rem;padding-top:2rem}
 h2{font-size:1.5rem;line-height:1.25;letter-spacing:-.01em;font-weight:650;margin:0 0 .75rem}
@@ -117,7 +117,7 @@ blockquote{margin:.15rem 0 .35rem;white-space:pre-wrap;overflow-wrap:anywhere;un
 .fold>summary{color:var(--muted)}
 .scores{display:flex;flex-wrap:wrap;gap:.1rem 1rem;list-style:none;margin:0;padding:0;font-size:.8125rem;color:var(--muted)}
 .scores b{color:var(--ink);font-weight:600}
-@media (max-width:800px){main,.bar-top>div{padding-left:1rem;padding-right:1rem}.home{display:none}.title{padding-top:2rem}section{margin-top:2.25rem;padding-top:1.5rem}.strip{margin-right:-1rem;padding-right:1rem}.facts>div,.terms>div,.glance li{grid-template-columns:1fr;gap:0}.terms>div{margin-bottom:.4rem}.tasks .scroll{margin-left:0}}
+@media (max-width:800px){main,.bar-top>div{padding-left:1rem;padding-right:1rem}.home{display:none}.title{padding-top:2rem}section{margin-top:2.25rem;padding-top:1.5rem}.strip{margin-right:-1rem;padding-right:1rem}.facts>div,.terms>div,.glance li{grid-template-columns:minmax(0,1fr);gap:0}.terms>div{margin-bottom:.4rem}.tasks .scroll{margin-left:0}}
 @media (prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}
 @media print{body{font-size:10pt}.bar-top,.skip,.picker,.data,.toggle{display:none}.strip{grid-auto-flow:row;grid-template-columns:repeat(4,1fr);gap:.5rem}.grid{grid-template-columns:repeat(2,1fr)}.scroll{overflow:visible}section{break-before:auto}figure,tr,.example li{break-inside:avoid}h2,h3,h4{break-after:avoid}}
 `;

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import type { JsonObject } from '@sonde/base';
 import type { Ancestor, InputArtifact } from '@sonde/executor';
 import { type RowOf, SUMMARY, writeRows } from '@sonde/formats';
@@ -205,4 +205,25 @@ it('the summary and the figures stand by themselves', async () => {
   expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
   expect(svg).toContain('fill="#ffffff"');
   expect(svg).not.toContain('var(');
+});
+
+it('a report counts near-duplicates among the prompts', async () => {
+  const texts = ['It was a long day', ' it was  a LONG day', 'It was a long day at sea', 'It was a longish day', 'No'];
+  const prompts = `${folder}/prompts.jsonl`;
+  const lines = texts.map((text, i) => JSON.stringify({ prompt_id: `p${i}`, text, 'score.TOXICITY': 0 }));
+  await writeFile(prompts, lines.join('\n'));
+  const config = { summaries: [await summaryOf('a')], prompts: artifact('table', prompts) };
+  const run = await runStep('report/html', folder, config);
+  const said = '2 of 5: 1 repeat another but for case and white space, and share its fold; 1 begin with the whole';
+  for (const output of ['report', 'summary']) expect(await readFile(run.path(output), 'utf8')).toContain(said);
+});
+
+it('a report calls its only model by a short digest where nothing else names it', async () => {
+  const file = `${folder}/unnamed.parquet`;
+  await writeRows(file, SUMMARY, [summaryRow]);
+  const summary = artifact('table', file);
+  const model = { input: 'sha256:e76e5744cbc1e2509e0361a4189973882cbd7ec96af8baa4fbf933ad03ba03ec' };
+  const page = await reportWith([summary], [ancestor('1', 'text/generate', { model }, summary.digest)]);
+  const [, table = ''] = page.split('<caption>Models');
+  expect(table.split('</table>')[0]).toContain('>model e76e5744<');
 });

@@ -16,7 +16,7 @@ export interface ProbeSample {
   readonly score: Score;
   /** The same in each resample of the groups: [B], NaN where it is undefined; empty where there are too few groups. */
   readonly resampled: Float64Array;
-  /** What each group adds to the score, its jackknife pseudo-value: [groups]. Their mean is the score less its bias. */
+  /** What each group adds to the score: its jackknife pseudo-value, all shifted alike so that their mean is the score: [groups]. */
   readonly contributions: Float64Array;
 }
 
@@ -122,13 +122,15 @@ function contributionsOf(units: readonly (readonly Part[])[], byFold: Float64Arr
   );
   const scores = folds.map((sums) => correlation(sums).value);
   const defined = scores.filter((value) => value !== null).length;
-  return Float64Array.from(units, (parts) => {
+  const changes = Float64Array.from(units, (parts) => {
     let without = 0;
     for (const { fold, sums } of parts) {
       const rest = correlation(folds[fold]!.map((value, s) => value - sums[s]!)).value;
       // Where a fold has no score without the group, the group is not made to answer for that.
       if (rest !== null && scores[fold] !== null) without += (rest - scores[fold]!) / defined;
     }
-    return score - (units.length - 1) * without;
+    return without;
   });
+  const mean = changes.reduce((sum, change) => sum + change / units.length, 0);
+  return changes.map((change) => score - (units.length - 1) * (change - mean));
 }

@@ -1,12 +1,8 @@
 import type { RunContext } from '@sonde/executor';
 import type { Prompts } from '@sonde/formats';
+import { nearDuplicateKey } from '../shared/near-duplicates.ts';
 import type { Config } from './config.ts';
 import { columnValues } from './prompt-column.ts';
-
-/** A text as it is told from others: without regard to case, white space and forms of the same character. */
-export function nearDuplicateKey(text: string): string {
-  return text.normalize('NFKC').toLowerCase().trim().replace(/\s+/gu, ' ');
-}
 
 /**
  * What each prompt belongs to, by its id: prompts of one group share a fold, so that no probe is tested on a text that

@@ -18,7 +18,9 @@ export const config = object({
   comparison: optional(artifact('table', { description: 'Two scorers: `comparison` of `score/compare`.' })),
   calibration: optional(artifact('table', { description: 'With `comparison`: its `calibration`.' })),
   disagreements: optional(artifact('table', { description: 'With `comparison`: its `disagreements`.' })),
-  prompts: optional(artifact('table', { description: 'The prompts, for the examples.' })),
+  prompts: optional(
+    artifact('table', { description: 'The prompts: for the examples, and to count near-duplicates among them.' }),
+  ),
   continuations: optional(artifacts('table', { description: 'Continuations, for the examples.' })),
   scores: optional(artifacts('table', { description: 'Their scores, for the examples.' })),
   examples: integer({ minimum: 0, maximum: 200, default: 8, description: 'Examples a model.' }),

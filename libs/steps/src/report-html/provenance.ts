@@ -1,7 +1,9 @@
-import type { JsonObject, JsonValue } from '@sonde/base';
+import { isRecord, type JsonObject, type JsonValue } from '@sonde/base';
 import type { Ancestor, InputArtifact } from '@sonde/executor';
+import type { Prompts } from '@sonde/formats';
 import type { ProvenanceRow, ReportModel } from '@sonde/report';
 import { axisText } from '../shared/axes.ts';
+import { countNearDuplicates } from '../shared/near-duplicates.ts';
 import { axesOfAncestors, depthsOf } from './lineage.ts';
 
 // Of its ancestors the report says only what their fingerprints say: when, how fast and by what else each was computed
@@ -75,8 +77,18 @@ export function modeOf(ancestors: readonly Ancestor[]): 'default' | 'paper' | 'm
 /** The model that all the results are of, where there is but one. */
 export function onlyModel(ancestors: readonly Ancestor[]): string | undefined {
   const models = ancestors.map((ancestor) => configOf(ancestor).model).filter((model) => model !== undefined);
-  const [first, ...others] = new Set(models.map((model) => axisText(model)));
+  const [first, ...others] = new Set(models.map(modelText));
   return others.length === 0 ? first : undefined;
+}
+
+/** A model as a fingerprint has it: one that is an artifact is known by its digest alone. */
+function modelText(model: JsonValue): string {
+  const digestOf = (value: JsonValue | undefined): string | undefined =>
+    isRecord(value) && typeof value.input === 'string'
+      ? `model ${value.input.replace(/^sha256:/, '').slice(0, 8)}`
+      : undefined;
+  const ref = isRecord(model) ? digestOf(model.ref as JsonValue) : undefined;
+  return digestOf(model) ?? axisText(ref === undefined ? model : { ...(model as JsonObject), ref });
 }
 
 /** The config of the first ancestor of a kind: where the report states how intervals and folds were made. */
@@ -95,8 +107,19 @@ const FACTS: readonly (readonly [name: string, kind: string, key: string])[] = [
   ['Folds', 'probe/train', 'folds'],
 ];
 
-/** What ran, at a glance: sizes, decoding, seeds. */
-export function runFacts(ancestors: readonly Ancestor[]): { name: string; value: string }[] {
+/** Prompts that a probe may have seen much of in another fold. */
+function nearDuplicatesFact(prompts: Prompts): { name: string; value: string } {
+  const { texts, repeated, extended } = countNearDuplicates([...prompts.byId.values()].map(({ text }) => text));
+  const kinds = [
+    ...(repeated > 0 ? [`${repeated} repeat another but for case and white space, and share its fold`] : []),
+    ...(extended > 0 ? [`${extended} begin with the whole of another, and share its fold only with \`group\``] : []),
+  ];
+  const value = kinds.length === 0 ? `none of ${texts}` : `${repeated + extended} of ${texts}: ${kinds.join('; ')}`;
+  return { name: 'Near-duplicate prompts', value };
+}
+
+/** What ran, at a glance: sizes, decoding, seeds, and what of the prompts is not independent. */
+export function runFacts(ancestors: readonly Ancestor[], prompts?: Prompts): { name: string; value: string }[] {
   const valuesOf = (matches: (ancestor: Ancestor) => boolean, key: string): string => {
     const values = ancestors.filter(matches).map((ancestor) => configOf(ancestor)[key]);
     return [...new Set(values.filter((value) => value !== undefined).map((value) => String(value)))].sort().join(', ');
@@ -107,5 +130,6 @@ export function runFacts(ancestors: readonly Ancestor[]): { name: string; value:
       value: valuesOf(({ fingerprint }) => fingerprint.kind === kind, key),
     })),
     { name: 'Seeds', value: valuesOf(() => true, 'seed') },
+    ...(prompts === undefined ? [] : [nearDuplicatesFact(prompts)]),
   ].filter(({ value }) => value !== '');
 }

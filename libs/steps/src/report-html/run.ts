@@ -72,7 +72,7 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     ...(pipeline?.description && { description: pipeline.description }),
     attribute: config.attribute,
     mode: modeOf(ancestors),
-    facts: runFacts(ancestors),
+    facts: runFacts(ancestors, prompts),
     software: softwareOf(ancestors),
     models: names.map((name) => {
       const model = modelOf(name);
