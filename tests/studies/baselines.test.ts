@@ -49,7 +49,7 @@ params:
 steps:
   prompts:
     uses: prompts/sample
-    with: { source: embedded:parlour-prompts, count: 200, seed: 0 }
+    with: { source: embedded:parlour-prompts, count: 400, seed: 0 }
   texts:
     uses: text/generate
     with: { model: "\${{ params.trained }}", prompts: "\${{ steps.prompts.outputs.prompts }}", num_return_sequences: 2, top_p: 0.9, seed: 0 }
@@ -64,6 +64,7 @@ steps:
       states: \${{ steps.states.outputs.states }}
       prompts: \${{ steps.prompts.outputs.prompts }}
       attributes: [TOXICITY]
+      scenarios: [input, forward]
       unmatched: report
       control: { permutations: 0 }
   report:
@@ -124,6 +125,18 @@ describe('a model of random weights in the shape of a trained one', () => {
       expect(untrained, `layer ${layer}`).toBeLessThan(Number(fold_mean) - 0.02);
     }
     expect(random!.at(-1)!.fold_mean).toBeLessThan(Number(trained!.at(-1)!.fold_mean) - 0.2);
+  });
+
+  // Its attention is uniform: what it makes of a continuation holds the mean of all words before it.
+  it('passes on more of the prompt’s words than training leaves', async () => {
+    const [trained, random] = await Promise.all(
+      names.map((name) => scoresOf(`untrained/probes/${name}.parquet`, { scenario: 'forward' })),
+    );
+    const at = (table: typeof trained, layer: number) => Number(table!.find((row) => row.layer === layer)!.fold_mean);
+    const behind = (table: typeof trained) => [1, 2, 3].reduce((sum, layer) => sum + at(table, layer) / 3, 0);
+    expect(behind(random)).toBeGreaterThan(behind(trained) + 0.03);
+    // Before the first block a continuation's states are its own words.
+    expect(Math.abs(at(random, 0))).toBeLessThan(0.15);
   });
 
   it('tells the next token no better than chance', async () => {

@@ -126,15 +126,6 @@ describe('pretraining', () => {
     expect(last.low).toBeGreaterThan(0);
     expect(last.value).toBeGreaterThan(Number(last.other) + 0.3);
   });
-
-  it('shows that random weights forward less of the prompt’s score', async () => {
-    const forward = (await tableOf('pretraining', 'probe-changes')).filter(
-      (row) =>
-        row.scenario === 'forward' && row.target === 'TOXICITY' && row.setting === 'step=2000' && Number(row.layer) > 0,
-    );
-    const mean = forward.reduce((sum, { difference }) => sum + difference / forward.length, 0);
-    expect(mean).toBeGreaterThan(0);
-  });
 });
 
 describe('quantization', () => {
