@@ -84,6 +84,24 @@ CASES = [
         None,
     ),
     (
+        "deberta-v2-convolution",
+        "DebertaV2ForSequenceClassification",
+        {
+            **ENCODER,
+            "relative_attention": True,
+            "pos_att_type": ["c2p", "p2c"],
+            "position_biased_input": False,
+            "position_buckets": 8,
+            "share_att_key": True,
+            "norm_rel_ebd": "layer_norm",
+            "type_vocab_size": 0,
+            "conv_kernel_size": 3,
+            "conv_act": "gelu",
+        },
+        ["a", "b"],
+        None,
+    ),
+    (
         "deberta-v3",
         "DebertaV2ForSequenceClassification",
         {

@@ -1,5 +1,7 @@
 import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
+import type { Value } from '@sonde/onnx';
+import type { Parts } from '../graph/parts.ts';
 import { readActivation } from './blocks.ts';
 import { bertNames, encoderBlock, readEncoder } from './encoder.ts';
 import { readLabels } from './labels.ts';
@@ -8,12 +10,9 @@ import { readSizes } from './read-sizes.ts';
 
 /**
  * DeBERTa v2 and v3 (`DebertaV2ForSequenceClassification`): as BERT, with attention also to how far tokens are apart: from
- * what a token is to a distance, and from a distance to what a token is. He et al., arXiv 2006.03654 and 2111.09543.
+ * what a token is to a distance, and from a distance to what a token is; v2 with a convolution over tokens. He et al., arXiv 2006.03654 and 2111.09543.
  */
 export function describeDebertaV2(config: Fields): SequenceClassifier {
-  if (config.has('conv_kernel_size') && config.whole('conv_kernel_size', 0) > 0) {
-    throw new UserError('model', `${config.where}: conv_kernel_size is not supported; expected 0 or none.`);
-  }
   const sizes = readSizes(config, { equalHeads: true, maxPositions: 512 });
   const encoder = readEncoder(config, sizes, 1e-7);
   const { hiddenSize, vocabSize, maxPositions, headSize } = sizes;
@@ -21,6 +20,7 @@ export function describeDebertaV2(config: Fields): SequenceClassifier {
   const types = config.whole('type_vocab_size', 0);
   const absolute = config.flag('position_biased_input', true);
   const distances = readDistances(config, maxPositions);
+  const convolution = readConvolution(config, hiddenSize);
   const poolerActivation = readActivation(config, 'pooler_hidden_act', 'gelu');
   const labels = readLabels(config);
   const square = [hiddenSize, hiddenSize] as const;
@@ -43,24 +43,11 @@ export function describeDebertaV2(config: Fields): SequenceClassifier {
         return encoder.norm(parts, `${at}.LayerNorm`, sum);
       },
       block(parts, layer, hidden) {
-        const at = `deberta.encoder.layer.${layer}`;
-        const names = bertNames(at, (letter) => `${letter}_proj`);
-        if (!distances) return encoderBlock(parts, layer, hidden, sizes, encoder, names);
-        const { span, fromContent, fromDistance, shared, normed, rowOf } = distances;
-        const scale = 1 / Math.sqrt(headSize * (1 + Number(fromContent) + Number(fromDistance)));
-        const table = parts.table('deberta.encoder.rel_embeddings', [2 * span, hiddenSize]);
-        const rows = normed ? encoder.norm(parts, 'deberta.encoder.LayerNorm', table) : table;
-        const project = (own: string, same: string) =>
-          parts.linear(shared ? same : `${at}.attention.self.${own}`, rows, square, true);
-        const tables = {
-          keys: fromContent ? project('pos_key_proj', names.key) : null,
-          queries: fromDistance ? project('pos_query_proj', names.query) : null,
-          rowOf,
-        };
-        return encoderBlock(parts, layer, hidden, sizes, encoder, names, (projections) => {
-          const added = parts.distanceScores(projections, tables, scale);
-          return parts.attention(layer, projections, { scale, added });
-        });
+        const made = attending(parts, layer, hidden);
+        if (!convolution || layer > 0) return made;
+        const at = 'deberta.encoder.conv';
+        const near = parts.activation(convolution.activation, parts.convolution(`${at}.conv`, hidden, convolution));
+        return encoder.norm(parts, `${at}.LayerNorm`, parts.add(made, near));
       },
       finalNorm: (_parts, hidden) => hidden,
     },
@@ -73,6 +60,44 @@ export function describeDebertaV2(config: Fields): SequenceClassifier {
       },
     },
   };
+
+  function attending(parts: Parts, layer: number, hidden: Value): Value {
+    const at = `deberta.encoder.layer.${layer}`;
+    const names = bertNames(at, (letter) => `${letter}_proj`);
+    if (!distances) return encoderBlock(parts, layer, hidden, sizes, encoder, names);
+    const { span, fromContent, fromDistance, shared, normed, rowOf } = distances;
+    const scale = 1 / Math.sqrt(headSize * (1 + Number(fromContent) + Number(fromDistance)));
+    const table = parts.table('deberta.encoder.rel_embeddings', [2 * span, hiddenSize]);
+    const rows = normed ? encoder.norm(parts, 'deberta.encoder.LayerNorm', table) : table;
+    const project = (own: string, same: string) =>
+      parts.linear(shared ? same : `${at}.attention.self.${own}`, rows, square, true);
+    const tables = {
+      keys: fromContent ? project('pos_key_proj', names.key) : null,
+      queries: fromDistance ? project('pos_query_proj', names.query) : null,
+      rowOf,
+    };
+    return encoderBlock(parts, layer, hidden, sizes, encoder, names, (projections) => {
+      const added = parts.distanceScores(projections, tables, scale);
+      return parts.attention(layer, projections, { scale, added });
+    });
+  }
+}
+
+/** Of v2: a convolution over tokens, of what the first block is given, is added to what it gives. Null where there is none. */
+function readConvolution(config: Fields, size: number) {
+  const width = config.has('conv_kernel_size') ? config.whole('conv_kernel_size', 0) : 0;
+  if (width === 0) return null;
+  if (width % 2 === 0) {
+    throw new UserError(
+      'model',
+      `${config.where}: conv_kernel_size ${width} is even; a token is the middle of its own.`,
+    );
+  }
+  const groups = config.count('conv_groups', 1);
+  if (size % groups !== 0) {
+    throw new UserError('model', `${config.where}: conv_groups ${groups} do not divide hidden_size ${size}.`);
+  }
+  return { size, width, groups, activation: readActivation(config, 'conv_act', 'tanh') };
 }
 
 /** How distances enter attention. */

@@ -38,6 +38,15 @@ export interface Parts {
   router(name: string, x: Value, shape: readonly [number, number], bias: boolean): Value;
   /** The same with W stored as [in, out], always with a bias: GPT-2's `Conv1D`. `shape` is [out, in] all the same. */
   conv1d(name: string, x: Value, shape: readonly [number, number]): Value;
+  /**
+   * A convolution over the tokens of each sequence, with a bias: W [size, size / groups, width], zeros beyond the ends.
+   * Sequences that are read together must be of one length: what pads them would be read.
+   */
+  convolution(
+    name: string,
+    x: Value,
+    shape: { readonly size: number; readonly width: number; readonly groups: number },
+  ): Value;
   rmsNorm(name: string, x: Value, size: number, options: NormOptions): Value;
   /** With weight and bias (or `bias: false`), or with neither where `name` is null. */
   layerNorm(name: string | null, x: Value, size: number, options: NormOptions): Value;
@@ -186,6 +195,19 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     },
 
     conv1d: (name, x, shape) => lowRank(name, x, shape, product(name, x, shape, true, true)),
+
+    convolution(name, x, { size, width, groups }) {
+      const rows = graph.node('Reshape', [x, run.attention.shapes.rowShape]);
+      const channels = graph.node('Transpose', [rows], { perm: [0, 2, 1] });
+      const weight = weights.get(`${name}.weight`, [size, size / groups, width]);
+      const beyond = (width - 1) / 2;
+      const near = graph.node('Conv', [channels, weight, weights.get(`${name}.bias`, [size])], {
+        group: groups,
+        pads: [beyond, beyond],
+      });
+      const tokens = graph.node('Transpose', [near], { perm: [0, 2, 1] });
+      return graph.node('Reshape', [tokens, graph.constant([-1, size])]);
+    },
 
     rmsNorm(name, x, size, { epsilon, offset = 0 }) {
       return graph.node('RMSNormalization', [x, shifted(`${name}.weight`, size, offset)], {
