@@ -72,6 +72,12 @@ describe('columns of the table itself', () => {
     const outcomes = await scoreTexts(scorer, ['a', 'a'], {}, [{ tox: 0.1 }, { tox: 0.7 }]);
     expect(outcomes).toEqual([0.1, 0.7].map((score) => ({ outcome: 'ok', scores: [score] })));
   });
+
+  it.each([' ', '\t', '0x1', 'NaN', '1,5', true])('are not scores where they hold %j', async (tox) => {
+    const scorer = await openScorer({ kind: 'column', columns: { TOXICITY: 'tox' } }, context);
+    await expect(scoreTexts(scorer, ['a'], {}, [{ tox }])).rejects.toThrow('where a score from 0 to 1 was expected');
+    expect(await scoreTexts(scorer, ['a'], {}, [{ tox: ' .5e0 ' }])).toEqual([{ outcome: 'ok', scores: [0.5] }]);
+  });
 });
 
 it('an unknown kind is answered with those there are', async () => {
