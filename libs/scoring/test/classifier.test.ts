@@ -17,6 +17,7 @@ beforeAll(async () => {
     'insult',
     'identity_hate',
   ]);
+  await writeClassifier(join(folder, 'one'), ['reward']);
   await writeClassifier(join(folder, 'bare'), ['LABEL_0', 'LABEL_1'], false);
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -120,6 +121,15 @@ describe('labels', () => {
     expect(await attributes({}, 'bare')).toEqual(['LABEL_0', 'LABEL_1']);
     await expect(attributes({ labels: { toxic: 'TOXICITY' } }, 'bare')).rejects.toThrow(
       /names "toxic", which the classifier bare has not; it has LABEL_0, LABEL_1/,
+    );
+  });
+
+  it('of a model that has one are not scored by a softmax, which is 1 of every text', async () => {
+    const [sigmoid] = await scored(['a'], { activation: 'sigmoid' }, 'one');
+    const [logit] = await scored(['a'], { activation: 'none' }, 'one');
+    expectClose(scoresOf(sigmoid!), [1 / (1 + Math.exp(-scoresOf(logit!)[0]!))]);
+    await expect(scored(['a'], { activation: 'softmax' }, 'one')).rejects.toThrow(
+      'The classifier one has one label, reward; the softmax of one label is 1 of every text.',
     );
   });
 });

@@ -18,6 +18,7 @@ export async function open(config: Config, { name, device, threads }: ScorerCont
   try {
     const { attributes, places } = mapLabels(model.config.labels, config.labels ?? 'auto', name);
     const activation = config.activation ?? usualActivation(model.config);
+    if (activation === 'softmax' && model.config.labels.length === 1) throw oneLabel(name, model.config.labels[0]!);
     const facts = await readTokenizerFacts(model);
     const cut = readCut(config, Math.min(facts.maxLength, model.config.maxPositions), facts, name);
     const labels = places.map((place, i) => `${model.config.labels[place]}=${attributes[i]}`);
@@ -63,6 +64,15 @@ export async function open(config: Config, { name, device, threads }: ScorerCont
   }
 }
 
+/** A softmax of one logit is 1 of every text: no score. */
+function oneLabel(name: string, label: string): UserError {
+  return new UserError(
+    'scorer',
+    `The classifier ${name} has one label, ${label}; the softmax of one label is 1 of every text.`,
+    '`activation: sigmoid` makes its logit a score from 0 to 1, `activation: none` keeps it as it is.',
+  );
+}
+
 /** How texts are cut. @throws UserError where it cannot be as asked */
 function readCut(
   { max_length, long = 'truncate', overlap = 0 }: Config,
@@ -104,6 +114,6 @@ function pool(windows: readonly (readonly number[])[], mean: boolean): readonly 
   if (windows.length === 1) return windows[0]!;
   return windows[0]!.map((_, i) => {
     const column = windows.map((scores) => scores[i]!);
-    return mean ? column.reduce((a, b) => a + b, 0) / column.length : Math.max(...column);
+    return mean ? column.reduce((a, b) => a + b, 0) / column.length : column.reduce((a, b) => Math.max(a, b));
   });
 }
