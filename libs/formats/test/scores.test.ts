@@ -75,4 +75,6 @@ it('scores of two scorers, or of one that has no name, are not on one scale', ()
   expect(scorerMismatch(['a'], ['a'])).toBeUndefined();
   expect(scorerMismatch(['a'], ['b'])).toContain('scored by a, the continuations by b');
   expect(scorerMismatch([], ['b'])).toContain('an unnamed scorer');
+  expect(scorerMismatch(['one:0123456789ab'], ['other:0123456789ab'])).toBeUndefined();
+  expect(scorerMismatch(['one:0123456789ab'], ['one:0123456789ac'])).toContain('scored by one:0123456789ab');
 });

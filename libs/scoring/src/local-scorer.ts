@@ -14,9 +14,10 @@ export function listScorerFiles(folder: string): string[] {
  * Its scores are multiples of 1e-6 and the same on every machine. A text without any token is `empty`, one of more than
  * the scorer's `max_units` UTF-16 units is `too_long`.
  * @param folder with config.json and the scorer's safetensors files
+ * @param name what the user calls it
  * @throws UserError if a file is missing, damaged or of another format
  */
-export async function openLocalScorer(folder: string): Promise<Scorer> {
+export async function openLocalScorer(folder: string, name: string = FORMAT): Promise<Scorer> {
   const model = await readLocalModel(folder);
   const logitsOf = textLogits(model);
   const outcomeOf = (text: string): ScoreOutcome => {
@@ -27,7 +28,7 @@ export async function openLocalScorer(folder: string): Promise<Scorer> {
     return logits ? { outcome: 'ok', scores: Array.from(logits, sigmoid) } : { outcome: 'empty' };
   };
   return {
-    identity: { kind: FORMAT, digest: model.digest, attributes: model.attributes },
+    identity: { kind: FORMAT, name, digest: model.digest, attributes: model.attributes },
     attributes: model.attributes,
     score: (texts) => texts.map(outcomeOf),
   };

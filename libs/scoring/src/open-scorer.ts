@@ -27,7 +27,7 @@ export async function openScorer(
 ): Promise<Scorer> {
   const named = { ...context, name: nameOfScorer(config, kinds) };
   if (isInputArtifact(config)) {
-    if (!(await isClassifierFolder(config.path))) return openLocalScorer(config.path);
+    if (!(await isClassifierFolder(config.path))) return openLocalScorer(config.path, named.name);
     return (await classifier.load()).open({ kind: 'classifier', model: config }, named);
   }
   const kind = kinds.find(({ kind }) => kind === config.kind);

@@ -78,7 +78,7 @@ const inventedStates = async (folder: string, sampled: StepRun, generated: StepR
 const makeAll = async (folder: string): Promise<void> => {
   const source = artifact('table', resolveEmbedded('parlour-prompts').path);
   const model = artifact('model', resolveEmbedded('parlour-base').path);
-  const scorer = artifact('scorer', resolveEmbedded('toxicity').path);
+  const scorer = { ...artifact('scorer', resolveEmbedded('toxicity').path), ref: 'sonde-hashed-scorer' };
 
   const sampled = await runStep('prompts/sample', folder, {
     source,

@@ -1,14 +1,15 @@
 import type { InputArtifact, RunContext } from '@sonde/executor';
 import { column, hasColumn, readTableParts } from '@sonde/tables';
 
-/** Data sets that scorers were trained on: how their rows are known, and the scorers as tables name them, with their digest. */
+/** Data sets that scorers were trained on: how their rows are known, and the digests of the scorers as tables have them. */
 const DATA_SETS = [
   {
     name: 'RealToxicityPrompts',
     columns: ['filename', 'begin', 'end', 'challenging'],
     /** The file of OpenWebText that a row was cut from. */
     filename: /^\d{7}-[0-9a-f]{32}\.txt$/,
-    scorers: ['sonde-hashed-scorer:0adbe7016882'],
+    /** Whatever a person calls them. */
+    digests: ['0adbe7016882'],
   },
 ] as const;
 
@@ -21,8 +22,8 @@ export async function sayTrainedOn(
   prompts: InputArtifact,
   log: RunContext['log'],
 ): Promise<void> {
-  for (const { name, columns, filename, scorers: trained } of DATA_SETS) {
-    const scorer = trained.find((each) => scorers.includes(each));
+  for (const { name, columns, filename, digests } of DATA_SETS) {
+    const scorer = scorers.find((each) => digests.some((digest) => each.endsWith(`:${digest}`)));
     if (scorer === undefined) continue;
     for await (const part of readTableParts(prompts.path)) {
       const isOfSet = columns.every((each) => hasColumn(part, each));

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { JsonObject } from '@sonde/base';
-import { isInputArtifact, type Provider } from '@sonde/executor';
+import type { Provider } from '@sonde/executor';
 import type { Planned } from '@sonde/pipeline';
 import { nameOfScorer, type ScorerKind } from '@sonde/scoring/kinds';
 import type { Config } from './config.ts';
@@ -32,9 +32,7 @@ export function scoresRuntime(config: Config, kinds: readonly ScorerKind[], prov
   };
 }
 
-/** The name that rows bear and, where a model is run, who runs it. Of what is embedded, the digest says all. */
-export function runtimeOf(config: Config, kinds: readonly ScorerKind[], provider: Provider): JsonObject | undefined {
-  const { scorer } = config;
-  if (isInputArtifact(scorer) && isEmbedded(scorer)) return undefined;
-  return { scorer: nameOfScorer(scorer, kinds), ...scoresRuntime(config, kinds, provider) };
+/** The name that rows bear and, where a model is run, who runs it. */
+export function runtimeOf(config: Config, kinds: readonly ScorerKind[], provider: Provider): JsonObject {
+  return { scorer: nameOfScorer(config.scorer, kinds), ...scoresRuntime(config, kinds, provider) };
 }
