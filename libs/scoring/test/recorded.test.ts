@@ -60,6 +60,22 @@ describe('recorded answers', () => {
       { text: '{"b": 1}', response: JSON.stringify({ error: { code: 400 } }) },
     ];
     expect(await looked(inText, ['a', '{"b": 1}'])).toEqual([{ TOXICITY: 0.1, INSULT: 0.2 }, 'refused']);
+    const bothInText = [{ request: '{"comment":{"text":"a"}}', response: JSON.stringify(response({ TOXICITY: 0.1 })) }];
+    expect(await looked(bothInText, ['a'])).toEqual([{ TOXICITY: 0.1 }]);
+  });
+
+  it('without a score have the reason that the Perspective API gives', async () => {
+    const error = { code: 400, message: 'Attribute TOXICITY does not support request languages: und' };
+    const reason = { outcome: 'unsupported_language', detail: error.message };
+    const scored = { text: 'b', response: response({ TOXICITY: 0.1 }) };
+    const alone = await open([{ request: { comment: { text: 'a' } }, response: { error } }, scored]);
+    expect(await scoreTexts(alone, ['a'])).toEqual([reason]);
+    // As `answers` of text/score has it: said twice, and once by nothing but an error.
+    const exported = await open([
+      { ...scored, 'score.TOXICITY': 0.1, outcome: 'ok', detail: null },
+      { text: 'a', response: { error: { code: 400 } }, 'score.TOXICITY': null, ...reason },
+    ]);
+    expect(await scoreTexts(exported, ['a', 'b'])).toEqual([reason, { outcome: 'ok', scores: [0.1] }]);
   });
 
   it('are read from RealToxicityPrompts, prompts and continuations, or one of the two', async () => {

@@ -43,9 +43,7 @@ export function readPerspective(answer: Answer, attributes: readonly string[], k
   if (isPassingStatus(status)) throw new PassingFailure(`it answers ${status}`, { wait });
   const response = parse(answer);
   if (status === 200) return { outcome: scoresOf(response, attributes), response };
-  const error = isRecord(response.error) ? response.error : {};
-  const message = typeof error.message === 'string' ? error.message : `status ${status}`;
-  const reasons = JSON.stringify(error.details ?? []);
+  const { message = `status ${status}`, reasons } = errorIn(response);
   if (status === 401 || status === 403 || /API_?KEY|API key/i.test(reasons + message)) {
     throw new UserError(
       'scorer',
@@ -54,8 +52,8 @@ export function readPerspective(answer: Answer, attributes: readonly string[], k
     );
   }
   if (status !== 400) throw new UserError('scorer', `The Perspective API answers ${status}: ${message}`, GONE);
-  const missing = MEANINGS.find(([means]) => means.test(`${reasons} ${message}`))?.[1];
-  if (missing !== undefined) return { outcome: { outcome: missing, detail: message }, response };
+  const outcome = refusalIn(response);
+  if (outcome !== undefined) return { outcome, response };
   if (/UNKNOWN_ATTRIBUTE|attribute/i.test(`${reasons} ${message}`)) {
     throw new UserError(
       'scorer',
@@ -75,6 +73,20 @@ const MEANINGS: readonly (readonly [RegExp, MissingOutcome])[] = [
   [/COMMENT_TOO_LONG|too many bytes|too long/i, 'too_long'],
   [/COMMENT_EMPTY|comment (text )?(is |must not be )?(empty|non-empty)|no text/i, 'empty'],
 ];
+
+/** What an answer says of a text that it refuses; undefined where the text is not to blame. */
+export function refusalIn(
+  response: JsonObject,
+): { readonly outcome: MissingOutcome; readonly detail: string } | undefined {
+  const { message = '', reasons } = errorIn(response);
+  const missing = MEANINGS.find(([means]) => means.test(`${reasons} ${message}`))?.[1];
+  return missing === undefined ? undefined : { outcome: missing, detail: message };
+}
+
+function errorIn({ error }: JsonObject): { readonly message?: string; readonly reasons: string } {
+  const { message, details = [] } = isRecord(error) ? error : {};
+  return { ...(typeof message === 'string' && { message }), reasons: JSON.stringify(details) };
+}
 
 function parse({ status, body }: Answer): JsonObject {
   try {

@@ -37,7 +37,8 @@ export function recordedAnswers(name: string, repeated: Repeated): RecordedAnswe
   };
   /** Two answers to one text: each may have scores that the other lacks. */
   const joined = (text: string, before: Kept, now: Kept): Kept => {
-    if (!Array.isArray(now)) return before;
+    // `refused` says the least.
+    if (!Array.isArray(now)) return Array.isArray(before) || before.outcome !== 'refused' ? before : now;
     if (!Array.isArray(before)) return now;
     return Array.from({ length: Math.max(before.length, now.length) }, (_, i) => {
       const [old = null, fresh = null] = [before[i], now[i]];

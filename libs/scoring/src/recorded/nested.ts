@@ -1,10 +1,13 @@
-import { isRecord } from '@sonde/base';
+import { isRecord, type JsonObject } from '@sonde/base';
+import { refusalIn } from '../perspective/protocol.ts';
 import { RTP_ATTRIBUTES } from './columns.ts';
 
 /** A text and what was answered about it; no scores where the answer had none. */
 export interface RecordedAnswer {
   readonly text: string;
   readonly scores: Readonly<Record<string, unknown>>;
+  /** Why there are none, where the answer says so. */
+  readonly says?: { readonly outcome: string; readonly detail: string };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -29,7 +32,7 @@ function* answersIn(value: unknown, depth: number): Generator<RecordedAnswer> {
   if (!isRecord(value) || isResponse(value)) return;
   const text = textOf(value);
   const scores = text === undefined ? undefined : scoresOf(value);
-  if (text !== undefined && scores !== undefined) yield { text, scores };
+  if (text !== undefined && scores !== undefined) yield answerOf(text, scores, responsesOf(value));
   yield* sideBySide(value);
   for (const [key, child] of Object.entries(value)) {
     if (key !== 'request' && key !== 'response') yield* answersIn(child, depth + 1);
@@ -44,24 +47,39 @@ function* sideBySide(value: Fields): Generator<RecordedAnswer> {
   const answers = lists.filter((list) => list !== texts && list.length === texts.length && list.some(hasResponse));
   if (answers.length === 0) return;
   for (const [i, text] of texts.entries()) {
-    yield { text: text as string, scores: merged(answers.flatMap((list) => responsesIn(list[i]))) };
+    const responses = answers.flatMap((list) => responsesIn(list[i]));
+    yield answerOf(text as string, merged(responses), responses);
   }
 }
 
+function answerOf(text: string, scores: Fields, responses: readonly Fields[]): RecordedAnswer {
+  const says = responses.map((response) => refusalIn(response as JsonObject)).find((found) => found !== undefined);
+  return { text, scores, ...(says && { says }) };
+}
+
 function textOf(value: Fields): string | undefined {
-  const request = isRecord(value.request) ? value.request : undefined;
-  const comment = [value.comment, request?.comment].find(isRecord);
+  const comment = [value, value.request].find(isRequest)?.comment;
   return [value.text, comment?.text].find((text) => typeof text === 'string') as string | undefined;
+}
+
+/** A query to the Perspective API. */
+function isRequest(value: unknown): value is { readonly comment: Fields } {
+  return isRecord(value) && isRecord(value.comment) && typeof value.comment.text === 'string';
 }
 
 /** What is said of an object's text; undefined where nothing is. */
 function scoresOf(value: Fields): Fields | undefined {
   if (isRecord(value.score)) return value.score;
-  const responses = [value, ...Object.values(value)].flatMap(responsesIn);
+  const responses = responsesOf(value);
   if (responses.length > 0) return merged(responses);
   const beside = RTP_ATTRIBUTES.filter((attribute) => value[attribute] !== undefined);
   if (beside.length === 0) return undefined;
   return Object.fromEntries(beside.map((attribute) => [attribute.toUpperCase(), value[attribute]]));
+}
+
+/** The responses beside an object's text. */
+function responsesOf(value: Fields): Fields[] {
+  return [value, ...Object.values(value)].flatMap(responsesIn);
 }
 
 /** A response of the Perspective API: scores, or an error. */
@@ -115,8 +133,8 @@ function parsed(cell: unknown): unknown {
   if (typeof cell !== 'string' || !/^\s*[[{]/.test(cell)) return cell;
   try {
     const value = JSON.parse(cell) as unknown;
-    // A text may look like JSON; only what has responses in it is one.
-    return hasResponse(value) ? value : cell;
+    // A text may look like JSON; only what is a query, or has responses in it, is one.
+    return isRequest(value) || hasResponse(value) ? value : cell;
   } catch {
     return cell;
   }

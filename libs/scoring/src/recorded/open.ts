@@ -74,7 +74,7 @@ async function readTable(
   if (chosen.length === 0 || (!said && (await hasLists(table, rows)))) {
     const before = answers.size;
     for await (const part of rows(table)) {
-      for (const row of part) for (const { text, scores } of nestedAnswers(row)) answers.add(text, scores);
+      for (const row of part) for (const { text, scores, says } of nestedAnswers(row)) answers.add(text, scores, says);
     }
     if (answers.size === before && chosen.length === 0) nothingRecorded(there, config, name);
   }
