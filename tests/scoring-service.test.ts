@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { readTable, rows } from '@sonde/tables';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { sonde, temporaryFolder } from './sonde.ts';
 
@@ -74,6 +75,21 @@ it('a service is asked about a text once by two runs of two steps at once, and i
   const third = await run('third', { PERSPECTIVE_API_KEY: '' });
   expect(third.status).toBe(0);
   expect(asked).toHaveLength(120);
+
+  // What was not kept is looked for again once more is kept, and not before.
+  await writeFile(path.join(folder, 'texts-a.jsonl'), lines([...texts, { text_id: 'new', text: 'another text' }]));
+  const lookUp = async () => {
+    const { stdout } = await run('third', { PERSPECTIVE_API_KEY: '' });
+    const table = await readTable(path.join(folder, 'results', 'third', 'a.parquet'));
+    const cached = stdout.split('\n').filter((line) => line.includes('"task.cached"')).length;
+    return { cached, last: [...rows(table)].at(-1)!.outcome };
+  };
+  expect(await lookUp()).toEqual({ cached: 1, last: 'not_recorded' });
+  expect(await lookUp()).toEqual({ cached: 2, last: 'not_recorded' });
+  expect((await run('first', env)).status).toBe(0);
+  expect(asked).toHaveLength(121);
+  expect(await lookUp()).toEqual({ cached: 0, last: 'ok' });
+  expect(await lookUp()).toEqual({ cached: 2, last: 'ok' });
 
   const written = [...runs, third].map(({ stdout, stderr }) => stdout + stderr);
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {

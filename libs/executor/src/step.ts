@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
 import type { Planned, RunConfig, StepKindSpec } from '@sonde/pipeline';
+import type { Store } from '@sonde/store';
 
 import type { CostModule } from './estimate/cost.ts';
 
@@ -99,6 +100,11 @@ export interface StepKind<Config = RunConfig, Range = JsonValue> extends StepKin
   runtime?(config: Config, provider: Provider): JsonObject | undefined;
   /** Whether it computes, with this config, on the device that the run was given; every other kind does on the CPU. */
   usesDevice?(config: Planned<Config>): boolean;
+  /**
+   * Of a kind that reads what the store keeps beside results: whether what was computed at that time (milliseconds since
+   * 1970) may be other now. Such a result is computed again.
+   */
+  outdated?(config: Config, store: Store, time: number): Promise<boolean>;
   readonly division?: Division<Config, Range>;
   /** Which loaded thing (a model) this task needs: a worker that has it is preferred. */
   affinity?(config: Config): string | undefined;

@@ -15,6 +15,8 @@ export function reasonText(reason: Reason): string {
         : `new in the matrix: ${Object.entries(reason.axes).map(axisText).join(', ')}`;
     case 'refresh':
       return 'asked for by --refresh';
+    case 'outdated':
+      return 'the store keeps more answers than when it was computed';
     case 'damaged':
       return reason.outputs.length > 0
         ? `cached, but damaged: ${reason.outputs.join(', ')}`

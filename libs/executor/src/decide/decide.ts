@@ -60,7 +60,15 @@ export async function decide(task: TaskNode, recordOf: RecordOf, context: Decide
   const { record } = found;
   const outputs = await damagedOutputs(task, record, context.store);
   if (outputs.length > 0) return { ...known, state: 'run', reason: { code: 'damaged', outputs } };
+  if (await kind.outdated?.(inputs.config, context.store, beganAt(record))) {
+    return { ...known, state: 'run', reason: { code: 'outdated' } };
+  }
   return { ...known, state: 'cached', reason: { code: 'hit' }, record };
+}
+
+/** When its computation began, in milliseconds since 1970. */
+function beganAt({ notes, created }: ResultRecord): number {
+  return Date.parse(typeof notes?.began === 'string' ? notes.began : created);
 }
 
 async function whyNew(task: TaskNode, known: Fingerprinted, context: DecideContext): Promise<Reason> {

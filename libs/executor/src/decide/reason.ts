@@ -14,6 +14,8 @@ export type Reason =
   | { readonly code: 'changed'; readonly fields: readonly FieldChange[] }
   /** `--refresh` asked for it. */
   | { readonly code: 'refresh' }
+  /** There is a result, of what the store kept when it was computed; it keeps more by now. */
+  | { readonly code: 'outdated' }
   /** There was a result, but bytes of these outputs, or (where none is named) the record itself, are lost. */
   | { readonly code: 'damaged'; readonly outputs: readonly string[]; readonly problem?: string }
   /** Not known before these tasks have run. */

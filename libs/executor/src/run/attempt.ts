@@ -50,6 +50,7 @@ async function attemptOnce(
   await Promise.all([mkdir(paths.scratch), mkdir(paths.out)]);
   if (isInterrupted(stop)) throw new NotComputed();
   unit.onStart(place.device, number);
+  const began = new Date().toISOString();
   const started = performance.now();
   const outcome = await place.perform(
     unit.job({ ...paths, memory: { store: store.dir, refresh: unit.force } }),
@@ -57,7 +58,7 @@ async function attemptOnce(
     unit.listener,
   );
   const seconds = Math.round(performance.now() - started) / 1000;
-  if (outcome.ok) return { folder, out: outcome.out, seconds, device: place.device };
+  if (outcome.ok) return { folder, out: outcome.out, began, seconds, device: place.device };
 
   await store.removeScratch(folder);
   if (isInterrupted(stop)) throw new NotComputed();

@@ -8,7 +8,7 @@ import type { Done, Unit } from './unit.ts';
 export async function publish(
   { store, run }: { readonly store: Store; readonly run: string },
   unit: Unit,
-  { folder, out, seconds, device }: Done,
+  { folder, out, began, seconds, device }: Done,
 ): Promise<ResultRecord> {
   try {
     const names = await writtenOutputs(unit, out);
@@ -21,7 +21,7 @@ export async function publish(
       created: new Date().toISOString(),
       seconds: Math.round((unit.secondsBefore + seconds) * 1000) / 1000,
       run,
-      notes: { ...unit.notes(), device },
+      notes: { ...unit.notes(), device, began },
     };
     await store.results.put(record);
     return record;

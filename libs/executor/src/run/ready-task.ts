@@ -72,7 +72,7 @@ export async function makeReady(
         progress: (done, total, unit) => emit({ event: 'task.progress', task: id, step, done, total, unit }),
         log: (level, message) => emit({ event: 'task.log', task: id, step, level, message }),
       },
-      force: reason.code === 'refresh',
+      force: reason.code === 'refresh' || reason.code === 'outdated',
       onStart(device, attempt) {
         if (started) return;
         started = true;

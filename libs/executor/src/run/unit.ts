@@ -54,5 +54,7 @@ export interface Done {
   /** The folder in it that holds the outputs. */
   readonly out: string;
   readonly device: string;
+  /** ISO 8601, UTC. */
+  readonly began: string;
   readonly seconds: number;
 }

@@ -1,3 +1,4 @@
+import { isRecord } from '@sonde/base';
 import { defineStep } from '@sonde/executor';
 import { ANSWERS, SCORES, tableProse } from '@sonde/formats/columns';
 import type { Consent, Planned } from '@sonde/pipeline';
@@ -33,6 +34,10 @@ export function textScoreWith(kinds: readonly ScorerKind[]) {
     runtime: (config, provider) => runtimeOf(config, kinds, provider),
     usesDevice: (config) => runsModel(config, kinds),
     consentTo: (config) => consentTo(config, kinds),
+    outdated: async ({ scorer }, { memos }, time) =>
+      'record' in scorer &&
+      scorer.record === 'only' &&
+      memos.writtenSince(time, ({ scorer: maker }) => isRecord(maker) && maker.kind === scorer.kind),
     async load() {
       const { run } = await import('./run.ts');
       return { run: (context) => run(context, kinds) };

@@ -1,7 +1,7 @@
-import { stat, unlink } from 'node:fs/promises';
+import { readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { JsonObject, JsonValue } from '@sonde/base';
+import { isRecord, type JsonObject, type JsonValue } from '@sonde/base';
 import type { Context } from '../context.ts';
 import type { Digest } from '../disk/digest.ts';
 import { asStoreError } from '../disk/errors.ts';
@@ -10,7 +10,16 @@ import { canonicalJson, keyOf } from '../disk/json.ts';
 import { acquireLease } from '../leases/leases.ts';
 import type { Lease } from '../leases/types.ts';
 import { type Claim, claim, contentsClaimed } from './claims.ts';
-import { agreementOf, type Entry, overlaps, readSegment, type Segment, segmentsIn, writeSegment } from './segments.ts';
+import {
+  agreementOf,
+  type Entry,
+  makersIn,
+  overlaps,
+  readSegment,
+  type Segment,
+  segmentsIn,
+  writeSegment,
+} from './segments.ts';
 import type { ContentHex, MakeValues, Memo, Memos, WorkOptions } from './types.ts';
 
 /** Contents that a process takes on at once: what others wait for where they want the same. */
@@ -20,6 +29,15 @@ const LONGEST_WAIT = 1000;
 
 export function createMemos(context: Context): Memos {
   return {
+    async writtenSince(time, isMaker) {
+      for (const key of await makersIn(context)) {
+        const segments = await segmentsIn(context.layout.memo(key));
+        if (!segments.some(({ when }) => Number.parseInt(when, 16) >= time)) continue;
+        const maker = await readMaker(context, key);
+        if (maker !== undefined && isMaker(maker)) return true;
+      }
+      return false;
+    },
     of: (maker): Memo => ({
       async kept(wanted, signal) {
         if (wanted.length === 0) return new Map();
@@ -51,9 +69,24 @@ export function createMemos(context: Context): Memos {
   };
 }
 
-/** Says beside the values, for a person, who made them. */
+function makerFile(context: Context, key: Digest): string {
+  return join(context.layout.memo(key), 'maker.json');
+}
+
+/** Who made a folder's values; undefined where that is not, or no longer, written there. */
+async function readMaker(context: Context, key: Digest): Promise<JsonObject | undefined> {
+  const text = await tolerate(['ENOENT'], readFile(makerFile(context, key), 'utf8'));
+  try {
+    const maker: JsonValue | undefined = text && JSON.parse(text);
+    return isRecord(maker) ? (maker as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Says beside the values who made them. */
 async function describeMaker(context: Context, key: Digest, maker: JsonObject): Promise<void> {
-  const path = join(context.layout.memo(key), 'maker.json');
+  const path = makerFile(context, key);
   if ((await tolerate(['ENOENT'], stat(path))) !== undefined) return;
   const beside = (await context.holder()).temporary();
   await writeFlushed(beside, `${canonicalJson(maker)}\n`);

@@ -35,4 +35,6 @@ export interface Memo {
 export interface Memos {
   /** `maker`: all that its values depend on beside the content. */
   of(maker: JsonObject): Memo;
+  /** Whether values by such makers were written since that time (milliseconds since 1970), it included. */
+  writtenSince(time: number, isMaker: (maker: JsonObject) => boolean): Promise<boolean>;
 }
