@@ -11,6 +11,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ main(args: string[]): 
   capture: () => import('./capture.ts'),
   classification: () => import('./classification.ts'),
   probing: () => import('./probing.ts'),
+  logistic: () => import('./logistic.ts'),
   'probing-scale': () => import('./probing-scale.ts'),
   scoring: () => import('./scoring.ts'),
   million: () => import('./million.ts'),

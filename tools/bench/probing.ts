@@ -145,7 +145,13 @@ function runPeer(python: string, dtype: string, folds: number, data: Data, foldO
 }
 
 /** Runs a peer's script on the data, one thread. */
-function runScript<Printed>(python: string, name: string, args: string[], data: Data, foldOf: Int32Array): Printed {
+export function runScript<Printed>(
+  python: string,
+  name: string,
+  args: string[],
+  data: Data,
+  foldOf: Int32Array,
+): Printed {
   const folder = mkdtempSync(join(tmpdir(), 'sonde-bench-'));
   try {
     writeFileSync(join(folder, 'states.f32'), data.states);
@@ -153,7 +159,8 @@ function runScript<Printed>(python: string, name: string, args: string[], data: 
     for (const [t, target] of data.targets.entries()) writeFileSync(join(folder, `target-${t}.f64`), target);
     const argv = [fileURLToPath(new URL(name, import.meta.url)), folder, ...args];
     const threads = { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MKL_NUM_THREADS: '1' };
-    const child = spawnSync(python, argv, { encoding: 'utf8', env: { ...process.env, ...threads } });
+    const env = { ...process.env, ...threads };
+    const child = spawnSync(python, argv, { encoding: 'utf8', env, maxBuffer: 2 ** 28 });
     if (child.status !== 0) throw new Error(`${python} failed: ${child.error?.message ?? child.stderr}`);
     return JSON.parse(child.stdout.trimEnd().split('\n').at(-1)!) as Printed;
   } finally {
