@@ -66,7 +66,7 @@ export { expectedMaximum, probabilityOfReaching } from './maximum.ts';
 export { type PooledCorrelation, poolCorrelations } from './meta-analysis.ts';
 export { benjaminiHochberg, benjaminiYekutieli, holm, type PValues } from './multiplicity.ts';
 export { comparePaired, type PairedComparison, type PairedOptions, type SignFlips, signFlips } from './paired.ts';
-export { type PartialOptions, partialCorrelation } from './partial.ts';
+export { type PartialOptions, partialCorrelation, partialKendall } from './partial.ts';
 export { type PermutationP, permutationPValues, permutations } from './permutation.ts';
 export { detectableCorrelation } from './power.ts';
 export { type ProportionMethod, proportionInterval } from './proportion.ts';

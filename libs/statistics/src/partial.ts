@@ -1,6 +1,7 @@
 import { UserError } from '@sonde/base';
 import { midRanks } from '@sonde/numerics';
 import { type Correlation, fisherInterval, type Values } from './correlation.ts';
+import { kendall } from './kendall.ts';
 import { incompleteBeta } from './special.ts';
 
 export interface PartialOptions {
@@ -43,6 +44,35 @@ export function partialCorrelation(
   r = Math.max(-1, Math.min(1, r));
   const p = incompleteBeta(df / 2, 0.5, Math.min(1, less * more), Math.min(1, r * r));
   return { n, missing, r, p, interval: fisherInterval(df + 2, r, less, more, level) };
+}
+
+/** The fewest units, beside one for each covariate. */
+const LEAST = 3;
+
+/**
+ * Partial rank correlation by Kendall's tau-b given covariates, from the taus of all pairs. Null where one of them is
+ * undefined, a covariate orders the units as a side does, or too few units are left of the covariates. No p: its
+ * distribution is not known for few units.
+ *
+ * Source: Kendall, "Partial rank correlation", Biometrika 32(3/4), 1942.
+ * @param covariates one list [n] each
+ * @throws UserError where lengths differ or a value is infinite
+ */
+export function partialKendall(x: Values, y: Values, covariates: readonly Values[]): number | null {
+  const columns = completeRows([x, y, ...covariates]);
+  if (columns[0]!.length < covariates.length + LEAST) return null;
+  const taus = columns.map((a) => columns.map((b) => kendall(a, b).r ?? Number.NaN));
+  const given = (i: number, j: number, [k, ...others]: readonly number[]): number => {
+    if (k === undefined) return taus[i]![j]!;
+    const [own, left, right] = [given(i, j, others), given(i, k, others), given(j, k, others)];
+    return (own - left * right) / Math.sqrt((1 - left ** 2) * (1 - right ** 2));
+  };
+  const found = given(
+    0,
+    1,
+    covariates.map((_, c) => c + 2),
+  );
+  return Number.isFinite(found) ? Math.max(-1, Math.min(1, found)) : null;
 }
 
 function completeRows(columns: readonly Values[]): Float64Array[] {

@@ -7,6 +7,7 @@ import {
   independentCorrelationsTest,
   kendall,
   partialCorrelation,
+  partialKendall,
   poolCorrelations,
   probabilityOfReaching,
   proportionInterval,
@@ -70,6 +71,22 @@ describe.each(cases.partial_correlation)('partial correlation given $name', (c) 
     expect(twice.r).toBeCloseTo(c.r, 11);
     expect(twice.p).toBeCloseTo(c.p, 11);
   });
+});
+
+// −Ω₀₁ / √(Ω₀₀ Ω₁₁) of the inverse Ω of the matrix of SciPy's kendalltau.
+test.each([
+  ['log_parameters', -0.5469386813303934],
+  ['log_parameters_and_tuning', -0.4870761879835881],
+])('Kendall’s partial tau given %s agrees with the inverse of all taus', (name, expected) => {
+  const { x, y, covariates } = cases.partial_correlation.find((one) => one.name === name)!;
+  const given = covariates[0]!.map((_, j) => covariates.map((row) => row[j]!));
+  expect(partialKendall(x, y, given)).toBeCloseTo(expected, 12);
+});
+
+test('Kendall’s partial tau is undefined where a covariate orders as a side does, or too few units are left', () => {
+  expect(partialKendall([1, 2, 3, 4, 5], [2, 1, 4, 3, 5], [[2, 4, 6, 8, 10]])).toBeNull();
+  expect(partialKendall([1, 2, 3], [2, 1, 3], [[1, 0, 1]])).toBeNull();
+  expect(partialKendall([1, 1, 1, 1], [2, 1, 3, 4], [])).toBeNull();
 });
 
 test('a side that its covariate explains has no partial correlation', () => {

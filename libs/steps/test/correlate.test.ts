@@ -3,6 +3,7 @@ import type { RunConfig } from '@sonde/executor';
 import { writeStates } from '@sonde/formats';
 import type { Axes } from '@sonde/pipeline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { correlateModels } from '../src/correlate-models/kind.ts';
 import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
 
 let folder: string;
@@ -308,6 +309,8 @@ describe('what else may explain a correlation', () => {
     const size = Object.fromEntries([3, 1, 4, 1, 5, 9].map((value, i) => [`m${i}`, value]));
     const [, last] = await (await correlate(models, { covariates: { size } })).rows('correlations');
     expect(last!.partial_given).toBe('target_sd, size');
+    expect(Math.abs(last!.partial_spearman as number)).toBeLessThanOrEqual(1);
+    expect(Math.abs(last!.partial_kendall as number)).toBeLessThanOrEqual(1);
     await expect(correlate(models, { covariates: { size: { m0: 1 } } })).rejects.toThrow(
       'the covariate size has no number for m1',
     );
@@ -418,6 +421,23 @@ describe('with the scores of all models', () => {
     const units = await scored(12);
     const [alone] = await (await correlate(units, { scores: units.map(({ scores }) => scores) })).rows('correlations');
     expect(alone!.bootstrap_over).toBe('units');
+  });
+
+  it('corrects an interval over units for bias and skewness where it is asked to', async () => {
+    const units = await rising([...'abcdefghijkl']);
+    const lastRow = async (interval: string) =>
+      (await (await correlate(units, { interval })).rows('correlations')).at(-1);
+    const [plain, corrected] = [await lastRow('percentile'), await lastRow('bca')];
+    expect(corrected!.bootstrap_over).toBe('units');
+    expect(corrected!.bootstrap_low).not.toBe(plain!.bootstrap_low);
+    for (const { bootstrap_low: low, bootstrap_high: high, pearson } of [plain!, corrected!]) {
+      expect(low as number).toBeLessThan(pearson as number);
+      expect(high as number).toBeGreaterThan(pearson as number);
+    }
+    const { check } = correlateModels;
+    expect(check!({ summaries: [], probes: [], predictions: [], interval: 'bca' } as never)).toContainEqual(
+      expect.objectContaining({ path: ['interval'] }),
+    );
   });
 
   it('a model without scores is named', async () => {

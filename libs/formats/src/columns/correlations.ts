@@ -54,6 +54,16 @@ export const CORRELATIONS = tableFormat({
     partial_p_adjusted: { type: 'float64', nullable: true, what: 'adjusted over all correlations of the table' },
     partial_low: { type: 'float64', nullable: true, what: 'lower end of its interval, by Fisher’s z' },
     partial_high: { type: 'float64', nullable: true, what: 'upper end of its interval' },
+    partial_spearman: {
+      type: 'float64',
+      nullable: true,
+      what: 'the same of ranks: of what the ranks of `partial_given` leave of both sides’; without p, which few units do not give',
+    },
+    partial_kendall: {
+      type: 'float64',
+      nullable: true,
+      what: 'Kendall’s partial tau-b given the same, without p likewise',
+    },
     partial_given: { type: 'string', nullable: true, what: '`target_sd` and the covariates' },
     corrected: {
       type: 'float64',

@@ -5,6 +5,8 @@ import {
   bootstrapCorrelations,
   bootstrapInterval,
   INTERVAL_UNITS,
+  leaveGroupsOut,
+  pearson,
   type ResampledValues,
   type Resamples,
   resampler,
@@ -45,9 +47,18 @@ export async function bootstrapCells(
   return cells.map((cell) => {
     const { x, y } = ofPrompts === undefined ? asItIs(cell) : ofPrompts(cell, units);
     const found = bootstrapCorrelations(x, y, { ...(ofUnits && { units: ofUnits }), blocks });
-    const interval = bootstrapInterval(found, 0, { level });
+    const interval =
+      config.interval === 'bca' ? corrected(found, cell, blocks, level) : bootstrapInterval(found, 0, { level });
     return interval && { low: interval.low, high: interval.high, over };
   });
+}
+
+/** BCa, with each block of units left out in turn; null where that leaves no correlation. */
+function corrected(found: Float64Array, { x, y }: Cell, blocks: readonly string[], level: number) {
+  const { r } = pearson(x, y);
+  const jackknife = leaveGroupsOut(x, y, blocks).map((left) => left.r ?? Number.NaN);
+  if (r === null || jackknife.some(Number.isNaN)) return null;
+  return bootstrapInterval(found, r, { level, method: 'bca', jackknife });
 }
 
 interface Sides {

@@ -85,6 +85,11 @@ export const config = object({
   }),
   level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 }),
   resamples: integer({ minimum: 100, maximum: 100_000, default: 1000, description: 'Of the bootstrap intervals.' }),
+  interval: words(['percentile', 'bca'], {
+    default: 'percentile',
+    description:
+      'Of the bootstrap over units: `bca` corrects for bias and skewness, which few units have most of. It is defined where one kind of thing is resampled, so not with `predictions`.',
+  }),
 });
 
 export type Config = ConfigOf<typeof config>;

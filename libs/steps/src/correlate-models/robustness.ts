@@ -3,6 +3,7 @@ import type { CORRELATIONS, RowOf } from '@sonde/formats';
 import {
   leaveGroupsOut,
   partialCorrelation,
+  partialKendall,
   pearson,
   poolCorrelations,
   steigerTest,
@@ -25,6 +26,8 @@ export type Robustness = Pick<
   | 'partial_p'
   | 'partial_low'
   | 'partial_high'
+  | 'partial_spearman'
+  | 'partial_kendall'
   | 'partial_given'
   | 'corrected'
   | 'corrected_low'
@@ -46,7 +49,8 @@ export function robustnessOf(cell: Cell, first: Cell, units: readonly Unit<Subje
   const families = units.map(({ family, name }) => family ?? name);
   const covariates = covariatesOf(units, config);
   const spreads = spread.every((value) => value === null) ? [] : [spread];
-  const partial = partialCorrelation(x, y, [...spreads, ...covariates.map(({ values }) => values)], { level });
+  const given = [...spreads, ...covariates.map(({ values }) => values)];
+  const partial = partialCorrelation(x, y, given, { level });
   const atOneSpread = pearson(corrected, y, { level });
   const without = leaveGroupsOut(x, y, families).map(({ r }) => r);
   return {
@@ -56,6 +60,8 @@ export function robustnessOf(cell: Cell, first: Cell, units: readonly Unit<Subje
     partial_p: partial.p,
     partial_low: partial.interval?.[0] ?? null,
     partial_high: partial.interval?.[1] ?? null,
+    partial_spearman: partialCorrelation(x, y, given, { of: 'rank' }).r,
+    partial_kendall: partialKendall(x, y, given),
     partial_given: [...spreads.map(() => 'target_sd'), ...covariates.map(({ name }) => name)].join(', ') || null,
     corrected: atOneSpread.r,
     corrected_low: atOneSpread.interval?.[0] ?? null,
