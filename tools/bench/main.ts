@@ -18,6 +18,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ main(args: string[]): 
   experiment: () => import('./experiment.ts'),
   estimate: () => import('./estimate.ts'),
   transfer: () => import('./transfer.ts'),
+  orders: () => import('./orders.ts'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -1,5 +1,6 @@
 import { isMachineFault } from '@sonde/base';
 import type { TaskId, TaskNode } from '@sonde/pipeline';
+import PQueue from 'p-queue';
 import { type Decision, decide, kindOf } from '../decide/decide.ts';
 import type { Prepared } from '../decide/prepare.ts';
 import { ranks } from '../decide/select.ts';
@@ -100,6 +101,9 @@ export async function runTasks(
   await healing.finish(wishes.exports ?? []);
 }
 
+/** Tasks that become ready at a time: what their work will be is read from their inputs. */
+const READY_AT_ONCE = 4;
+
 /** How a task of this run is computed. */
 function computingOf(
   { prepared, ledger, units, reader, recorder, stop }: TasksOptions,
@@ -117,6 +121,7 @@ function computingOf(
   const { emit } = recorder;
   const byId = new Map(tasks.map((task) => [task.id, task]));
   const rankOf = ranks(tasks);
+  const gettingReady = new PQueue({ concurrency: READY_AT_ONCE });
   return {
     units,
     shards: createShards(reader, units),
@@ -125,14 +130,8 @@ function computingOf(
       const kind = kindOf(task, context.kinds);
       const provider = providerOf(task, kind, context.accelerators);
       const onFailure = (failure: Failure) => stopAfter(task.id, failure);
-      return makeReady(task, inputs, {
-        kind,
-        provider,
-        rank: rankOf.get(task.id)!,
-        stallSeconds,
-        emit,
-        onFailure,
-      });
+      const rank = rankOf.get(task.id)!;
+      return gettingReady.add(() => makeReady(task, inputs, { kind, provider, rank, stallSeconds, emit, onFailure }));
     },
     describe: (task) => ({ pipeline: context.pipeline, ancestors: ancestorsOf(task, byId, ledger.recordOf) }),
   };

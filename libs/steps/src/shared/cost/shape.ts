@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { memo } from '@sonde/base';
 import type { CostContext, InputArtifact, Shape } from '@sonde/executor';
 import { detectFormat, readParquetInfo, readTableParts, type Table } from '@sonde/tables';
 import { elementCount, openSafetensors } from '@sonde/tensors';
@@ -8,6 +9,9 @@ import { elementCount, openSafetensors } from '@sonde/tensors';
 const TEXTS = ['rendered', 'text', 'prompt.text', 'prompt'];
 /** So many rows tell the mean length of a text. */
 const ROWS = 1000;
+
+/** What was read, by content: many tasks read the same. */
+const known = new Map<string, Promise<Shape>>();
 
 /** What is known of an input: read from its content where that is here, and else expected. */
 export async function shapeOf<Config>(
@@ -18,7 +22,10 @@ export async function shapeOf<Config>(
   const guess = expected(artifact) ?? {};
   if (artifact.path === '') return guess;
   const read = artifact.type === 'table' ? shapeOfTable : artifact.type === 'tensors' ? shapeOfStates : undefined;
-  return { ...guess, ...(await read?.(artifact.path).catch(() => undefined)) };
+  if (read === undefined) return guess;
+  const { path, digest } = artifact;
+  const found = memo(known, `${digest} ${path}`, () => read(path).catch((): Shape => ({})));
+  return { ...guess, ...(await found) };
 }
 
 async function shapeOfTable(path: string): Promise<Shape> {
