@@ -216,6 +216,6 @@ it('the profiles of a Slurm cluster', async () => {
     yaml!.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
   );
   const profiles = blocks.filter((yaml) => !yaml.includes('steps:'));
-  expect(profiles).toHaveLength(3);
+  expect(profiles).toHaveLength(4);
   for (const profile of profiles) expect(readProfileText(profile, 'slurm.yaml')).toMatchObject({ ok: true });
 });
