@@ -19,16 +19,15 @@ export function chooseAttributes(
  * Undefined where they were.
  */
 export function scorerMismatch(prompts: readonly string[], continuations: readonly string[]): string | undefined {
-  const [one, other] = [prompts, continuations].map((scorers) =>
-    scorers.length === 1 ? madeOf(scorers[0]!) : undefined,
-  );
-  if (one !== undefined && one === other) return undefined;
+  if (prompts.length === 1 && continuations.length === 1 && isSameScorer(prompts[0]!, continuations[0]!))
+    return undefined;
   const name = (scorers: readonly string[]): string =>
     scorers.length === 0 ? 'an unnamed scorer' : scorers.join(' and ');
   return `the prompts were scored by ${name(prompts)}, the continuations by ${name(continuations)}: their scores may not be on one scale`;
 }
 
-/** What makes a scorer: the digest in its label, whatever it is called; the label where it has none. */
-function madeOf(label: string): string {
-  return /:[0-9a-f]{12}$/.exec(label)?.[0] ?? label;
+/** Whether two labels name one scorer: that has the same digest in them, whatever it is called; else the same label. */
+export function isSameScorer(one: string, other: string): boolean {
+  const madeOf = (label: string): string => /:[0-9a-f]{12}$/.exec(label)?.[0] ?? label;
+  return madeOf(one) === madeOf(other);
 }

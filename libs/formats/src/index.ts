@@ -1,4 +1,4 @@
-export { chooseAttributes, scorerMismatch } from './attributes.ts';
+export { chooseAttributes, isSameScorer, scorerMismatch } from './attributes.ts';
 export * from './columns.ts';
 export {
   type FittedProbe,

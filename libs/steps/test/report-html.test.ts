@@ -85,6 +85,8 @@ it('a report says what its numbers do not cover', async () => {
 it('a report warns loudly where prompts and continuations were scored by two scorers', async () => {
   const same = await summaryOf('m', { scorer: 'a:1', prompt_scorer: 'a:1' });
   expect(await reportWith([same], [])).not.toContain('not scored by one scorer');
+  const renamed = await summaryOf('m', { scorer: 'new:0123456789ab', prompt_scorer: 'old:0123456789ab' });
+  expect(await reportWith([renamed], [])).not.toContain('not scored by one scorer');
   const other = await summaryOf('m', { scorer: 'a:1', prompt_scorer: 'old:2' });
   const page = await reportWith([other], []);
   expect(page).toContain(

@@ -1,5 +1,5 @@
 import { groupBy, type JsonObject } from '@sonde/base';
-import type { RowOf, SUMMARY } from '@sonde/formats';
+import { isSameScorer, type RowOf, type SUMMARY } from '@sonde/formats';
 import {
   attributeLabel,
   type BehaviorSection,
@@ -105,7 +105,7 @@ function differencesOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
 /** Which scorers' scores of prompts and of continuations are brought together, each pair once. */
 function twoScorersOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
   const pairs = distinctOf(tables, ({ scorer, prompt_scorer }) =>
-    prompt_scorer === null || prompt_scorer === undefined || prompt_scorer === scorer
+    prompt_scorer === null || prompt_scorer === undefined || isSameScorer(prompt_scorer, scorer ?? '')
       ? null
       : `Prompts: ${prompt_scorer}; continuations: ${scorer ?? 'an unnamed scorer'}.`,
   );
