@@ -25,17 +25,27 @@ export function kendall(x: Values, y: Values): KendallCorrelation {
   const { missing } = pairs;
   const n = pairs.x.length;
   if (n < 2) return { n, missing, r: null, p: null, reason: 'too_few' };
-  let concordant = 0;
-  for (let i = 1; i < n; i++) for (let j = 0; j < i; j++) concordant += agreement(pairs.x, pairs.y, i, j);
-  const all = (n * (n - 1)) / 2;
-  const ties = { x: tiesOf(pairs.x), y: tiesOf(pairs.y) };
-  const scale = Math.sqrt((all - ties.x.pairs) * (all - ties.y.pairs));
-  if (scale === 0) return { n, missing, r: null, p: null, reason: 'constant' };
-  const r = Math.max(-1, Math.min(1, concordant / scale));
+  const { concordant, ties, r } = orderOf(pairs.x, pairs.y);
+  if (r === null) return { n, missing, r: null, p: null, reason: 'constant' };
   const tied = ties.x.pairs > 0 || ties.y.pairs > 0;
   if (n <= EXACT_PAIRS) return { n, missing, r, p: countedP(pairs.x, pairs.y, concordant), exact: true };
   if (!tied && n <= EXACT_INVERSIONS) return { n, missing, r, p: inversionsP(n, concordant), exact: true };
   return { n, missing, r, p: twoSidedNormal(concordant / Math.sqrt(variance(n, ties.x, ties.y))), exact: false };
+}
+
+/** Tau-b alone, of n pairs without missing values; null where a side is constant. */
+export function kendallTau(x: Float64Array, y: Float64Array): number | null {
+  return orderOf(x, y).r;
+}
+
+function orderOf(x: Float64Array, y: Float64Array) {
+  const n = x.length;
+  let concordant = 0;
+  for (let i = 1; i < n; i++) for (let j = 0; j < i; j++) concordant += agreement(x, y, i, j);
+  const all = (n * (n - 1)) / 2;
+  const ties = { x: tiesOf(x), y: tiesOf(y) };
+  const scale = Math.sqrt((all - ties.x.pairs) * (all - ties.y.pairs));
+  return { concordant, ties, r: scale === 0 ? null : Math.max(-1, Math.min(1, concordant / scale)) };
 }
 
 function agreement(x: ArrayLike<number>, y: ArrayLike<number>, i: number, j: number): number {

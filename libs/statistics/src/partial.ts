@@ -1,7 +1,7 @@
 import { UserError } from '@sonde/base';
 import { midRanks } from '@sonde/numerics';
 import { type Correlation, fisherInterval, type Values } from './correlation.ts';
-import { kendall } from './kendall.ts';
+import { kendallTau } from './kendall.ts';
 import { incompleteBeta } from './special.ts';
 
 export interface PartialOptions {
@@ -61,9 +61,8 @@ const LEAST = 3;
 export function partialKendall(x: Values, y: Values, covariates: readonly Values[]): number | null {
   const columns = completeRows([x, y, ...covariates]);
   if (columns[0]!.length < covariates.length + LEAST) return null;
-  const taus = columns.map((a) => columns.map((b) => kendall(a, b).r ?? Number.NaN));
   const given = (i: number, j: number, [k, ...others]: readonly number[]): number => {
-    if (k === undefined) return taus[i]![j]!;
+    if (k === undefined) return kendallTau(columns[i]!, columns[j]!) ?? Number.NaN;
     const [own, left, right] = [given(i, j, others), given(i, k, others), given(j, k, others)];
     return (own - left * right) / Math.sqrt((1 - left ** 2) * (1 - right ** 2));
   };
