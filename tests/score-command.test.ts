@@ -41,23 +41,23 @@ describe('sonde score', () => {
   });
 
   it('shows a table, whatever a text would do to a terminal', async () => {
-    await writeFile(path.join(folder, 'texts.txt'), 'You \u001b[31mfool\u0000\nhello\n');
+    await writeFile(path.join(folder, 'texts.txt'), 'You \u001b[31mfool\u0000\n\u202eolleh\n');
     const scored = await sonde(folder, ['score', '{ kind: regex, words: { INSULT: [fool] } }', 'texts.txt']);
     expect(scored.stdout.split('\n')).toEqual([
       'INSULT  outcome    text',
-      ' 0.000  ok         You  [31mfool ',
-      ' 0.000  ok         hello',
+      ' 0.000  ok         You \\u{1b}[31mfool\\u{0}',
+      ' 0.000  ok         \\u{202e}olleh',
       '',
     ]);
     expect(scored.stderr).toMatch(/^2 texts by regex:[0-9a-f]{12}\n$/);
   });
 
   it('scores a column of a table', async () => {
-    await writeFile(path.join(folder, 'texts.jsonl'), '{"said":"You idiot"}\n{"said":null}\n');
+    await writeFile(path.join(folder, 'texts.jsonl'), '{"said":"You idiot"}\n{"said":null}\n{"said":""}\n');
     const args = ['score', 'embedded:toxicity', 'texts.jsonl', '--column', 'said', '--json'];
     const { stdout } = await sonde(folder, args);
     const rows = stdout.trim().split('\n');
-    expect(rows.map((row) => JSON.parse(row).outcome)).toEqual(['ok', 'empty']);
+    expect(rows.map((row) => JSON.parse(row).outcome)).toEqual(['ok', 'no_text', 'empty']);
     const without = await sonde(folder, ['score', 'embedded:toxicity', 'texts.jsonl']);
     expect(without).toMatchObject({ status: 2, stderr: expect.stringContaining('no column "text"') });
   });

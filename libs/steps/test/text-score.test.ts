@@ -42,6 +42,33 @@ describe('text/score', () => {
     ]);
   });
 
+  it('takes no text for another thing than an empty one, and asks no scorer about it', async () => {
+    const file = path.join(folder, 'none.jsonl');
+    await writeFile(
+      file,
+      '{"text":null,"human":0.5}\n{"text":"","human":0.5}\n{"text":"You fool","human":1}\n{"human":0}\n',
+    );
+    const texts = artifact('table', file);
+    const scored = async (scorer: object) =>
+      (await runStep('text/score', folder, { scorer, texts } as never)).rows('scores');
+    const words = await scored({ kind: 'regex', words: { INSULT: ['fool'] } });
+    expect(words.map((row) => [row.text_id, row.outcome, row['score.INSULT']])).toEqual([
+      ['no_text', 'no_text', null],
+      ['e3b0c44298fc1c14', 'ok', 0],
+      [expect.stringMatching(/^[0-9a-f]{16}$/), 'ok', 1],
+      ['no_text', 'no_text', null],
+    ]);
+    const column = await scored({ kind: 'column', columns: { INSULT: 'human' } });
+    expect(column.map((row) => [row.outcome, row['score.INSULT']])).toEqual([
+      ['no_text', null],
+      ['ok', 0.5],
+      ['ok', 1],
+      ['no_text', null],
+    ]);
+    const embedded = await scored(artifact('scorer', resolveEmbedded('toxicity').path));
+    expect(embedded.map(({ outcome }) => outcome)).toEqual(['no_text', 'empty', 'ok', 'no_text']);
+  });
+
   it('scores a text once in a store, whoever asks, and writes the same bytes as without one', async () => {
     const scorer = artifact('scorer', resolveEmbedded('toxicity').path);
     const rows = (names: string[]) => names.map((name, i) => ({ text_id: String(i), text: `text ${name}, you fool` }));

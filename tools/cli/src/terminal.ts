@@ -48,9 +48,26 @@ export function endOnClosedPipe(): void {
   });
 }
 
+/** What a terminal obeys or does not show: control characters, marks of direction, halves of surrogate pairs. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** A text on one line as a terminal may show it: what it would obey stands there as code points. */
+export function visible(text: string): string {
+  return text.replace(UNSEEN, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
+}
+
 /** Prints one JSON object, the whole answer of a `--json` command. */
 export function printJson(terminal: Terminal, value: unknown): void {
-  terminal.out(JSON.stringify(value, null, 2));
+  terminal.out(jsonText(value, 2));
+}
+
+/** JSON; on its way to a terminal, what that would obey is escaped, which is the same JSON. */
+export function jsonText(value: unknown, indent?: number): string {
+  const text = JSON.stringify(value, null, indent);
+  if (process.stdout.isTTY !== true) return text;
+  const escaped = (c: string): string =>
+    Array.from(c, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, '0')}`).join('');
+  return text.replace(UNSEEN, (c) => (c === '\n' ? c : escaped(c)));
 }
 
 /** Lines up columns by their width on the screen; the last column is not padded. */

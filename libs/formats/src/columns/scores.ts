@@ -9,7 +9,7 @@ export const SCORES = tableFormat({
     sample: { type: 'int32', nullable: true, what: 'as in the scored table', only: 'where the scored table has it' },
     text_id: {
       type: 'string',
-      what: 'as in the scored table, or made: first 16 hex digits of the SHA-256 of the text',
+      what: 'as in the scored table, or made: first 16 hex digits of the SHA-256 of the text, `no_text` where there is none',
       only: 'where there is no `prompt_id`',
     },
     'score.<ATTRIBUTE>': {
@@ -19,9 +19,9 @@ export const SCORES = tableFormat({
     },
     outcome: {
       type: 'string',
-      words: ['ok', 'truncated', 'empty', 'too_long', 'unsupported_language', 'refused', 'not_recorded'],
+      words: ['ok', 'truncated', 'no_text', 'empty', 'too_long', 'unsupported_language', 'refused', 'not_recorded'],
       open: true,
-      what: 'whether the text was scored (`truncated`: its beginning), or why not',
+      what: 'whether the text was scored (`truncated`: its beginning), or why not (`no_text`: the cell is null)',
     },
     scorer: { type: 'string', nullable: true, what: 'which scorer it was, in which version' },
   },

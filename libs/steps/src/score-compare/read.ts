@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
 import type { InputArtifact } from '@sonde/executor';
 import { floatColumn, hasColumn, idColumn, readTableParts, stringColumn, type Table } from '@sonde/tables';
 import { pairId } from '../shared/matching.ts';
-import { oneTextARow } from '../shared/texts.ts';
+import { oneTextARow, textId } from '../shared/texts.ts';
 
 /** A table's scores by attribute, NaN where there is none, with what tells its rows. */
 export interface Scores {
@@ -87,12 +86,7 @@ function idsOf(part: Table, column: string, what: string): string[] {
       `${what}: there is neither \`prompt_id\` nor \`text_id\` nor a column of texts \`${column}\``,
     );
   }
-  return oneTextARow(part, column, what).map((text) =>
-    createHash('sha256')
-      .update(text ?? '')
-      .digest('hex')
-      .slice(0, 16),
-  );
+  return oneTextARow(part, column, what).map(textId);
 }
 
 /** Texts by id. */
@@ -101,7 +95,9 @@ export async function readTexts({ path, ref }: InputArtifact, column: string): P
   const what = ref ?? '`texts`';
   for await (const part of readTableParts(path, { columns: [column], optional: IDS })) {
     const ids = idsOf(part, column, what);
-    for (const [row, text] of oneTextARow(part, column, what).entries()) texts.set(ids[row]!, text ?? '');
+    for (const [row, text] of oneTextARow(part, column, what).entries()) {
+      if (text !== null) texts.set(ids[row]!, text);
+    }
   }
   return texts;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import { column, stringColumn, type Table } from '@sonde/tables';
@@ -26,6 +27,11 @@ export function oneTextARow(table: Table, name: string, what: string): readonly 
     );
   }
   return texts;
+}
+
+/** The id of a text of a table that has none: the beginning of its digest. */
+export function textId(text: string | null): string {
+  return text === null ? 'no_text' : createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 /** Says which columns hold Python's lists or dictionaries, which nothing can read. */

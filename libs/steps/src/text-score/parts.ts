@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { SCORES, tableOf } from '@sonde/formats';
 import { type Column, column, hasColumn, readTableParts, sliceRows, type Table } from '@sonde/tables';
+import { textId } from '../shared/texts.ts';
 import type { RowOutcome } from './row-outcomes.ts';
 
 export const ID_COLUMNS = ['prompt_id', 'sample', 'text_id'];
@@ -21,17 +21,16 @@ export async function* partsOf(
 }
 
 /** What names the texts: the table's own ids, else a hash of each text. */
-function idColumns(table: Table, texts: readonly string[]): Column[] {
+function idColumns(table: Table, texts: readonly (string | null)[]): Column[] {
   const own = ID_COLUMNS.filter((name) => hasColumn(table, name));
   if (own.includes('prompt_id') || own.includes('text_id')) return own.map((name) => column(table, name));
-  const ids = texts.map((value) => createHash('sha256').update(value).digest('hex').slice(0, 16));
-  return [{ name: 'text_id', type: 'string', values: ids }];
+  return [{ name: 'text_id', type: 'string', values: texts.map(textId) }];
 }
 
 /** The rows of a part with their scores. */
 export function scoredPart(
   part: Table,
-  texts: readonly string[],
+  texts: readonly (string | null)[],
   outcomes: readonly RowOutcome[],
   attributes: readonly string[],
   scorer: string,

@@ -1,6 +1,5 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ScoreOutcome } from '@sonde/scoring';
 
 /** Rows whose outcomes are read together. */
 const ROWS = 131_072;
@@ -13,9 +12,15 @@ export interface RowOutcome {
   readonly scores: readonly (number | null)[];
 }
 
+/** A scorer's outcome, or why none was asked. */
+interface Said {
+  readonly outcome: string;
+  readonly scores?: readonly (number | null)[];
+}
+
 /** The outcomes of a table's rows, which come in any order, on the disk. */
 export interface RowOutcomes {
-  put(row: number, outcome: ScoreOutcome): Promise<void>;
+  put(row: number, said: Said): Promise<void>;
   /** Outcomes of the rows [start, end), in their order. */
   get(start: number, end: number): Promise<RowOutcome[]>;
 }
@@ -51,17 +56,17 @@ export function rowOutcomes(folder: string, attributes: number): RowOutcomes {
   }
 
   return {
-    async put(row, outcome) {
+    async put(row, { outcome, scores }) {
       const at = Math.floor(row / ROWS);
       const bucket = buckets.get(at) ?? { path: join(folder, `outcomes-${at}`), pending: [], bytes: 0 };
       buckets.set(at, bucket);
-      let word = words.indexOf(outcome.outcome);
-      if (word < 0) word = words.push(outcome.outcome) - 1;
+      let word = words.indexOf(outcome);
+      if (word < 0) word = words.push(outcome) - 1;
       const record = Buffer.allocUnsafe(size);
       record.writeUInt32LE(row % ROWS, 0);
       record.writeUInt32LE(word, 4);
       for (let i = 0; i < attributes; i++) {
-        record.writeDoubleLE('scores' in outcome ? (outcome.scores[i] ?? Number.NaN) : Number.NaN, 8 + 8 * i);
+        record.writeDoubleLE(scores?.[i] ?? Number.NaN, 8 + 8 * i);
       }
       bucket.pending.push(record);
       bucket.bytes += size;

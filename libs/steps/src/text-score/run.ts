@@ -16,7 +16,7 @@ import { type KeepAnswers, writeAnswers } from './answers-table.ts';
 import type { Config } from './config.ts';
 import { kindOf } from './kind-of.ts';
 import { ID_COLUMNS, partsOf, scoredPart } from './parts.ts';
-import { rowOutcomes } from './row-outcomes.ts';
+import { type RowOutcome, rowOutcomes } from './row-outcomes.ts';
 import { scoresRuntime } from './runtime.ts';
 import { textSpill } from './spill.ts';
 
@@ -52,8 +52,11 @@ export async function run(context: Context, kinds: readonly ScorerKind[]): Promi
   }
 }
 
-function textsOf(part: Table, { config }: Context): string[] {
-  return oneTextARow(part, config.column, config.texts.ref ?? '`texts`').map((value) => value ?? '');
+/** What is said of a row without a text, which no scorer is asked about: none is another thing than an empty one. */
+const NO_TEXT: RowOutcome = { outcome: 'no_text', scores: [] };
+
+function textsOf(part: Table, { config }: Context): readonly (string | null)[] {
+  return oneTextARow(part, config.column, config.texts.ref ?? '`texts`');
 }
 
 /** Each row for itself, by a scorer that reads other columns too. */
@@ -65,11 +68,17 @@ async function scoreRows(scorer: Scorer, columns: readonly string[], context: Co
   await writeParquetParts(output('scores'), async (append) => {
     for await (const part of partsOf(config.texts.path, own, ID_COLUMNS)) {
       const texts = textsOf(part, context);
-      const besides = [...rows(selectColumns(part, [...columns]))] as TextRow[];
-      const outcomes = [];
-      for await (const batch of scoreBatches(scorer, texts, { rows: besides, signal })) {
-        for (const item of batch) outcomes.push({ outcome: item.outcome, scores: 'scores' in item ? item.scores : [] });
-        progress(done + outcomes.length, total ?? done + texts.length, 'texts');
+      const there = [...texts.keys()].filter((row) => texts[row] !== null);
+      const all = [...rows(selectColumns(part, [...columns]))] as TextRow[];
+      const asked = there.map((row) => texts[row]!);
+      const besides = there.map((row) => all[row]!);
+      const outcomes: RowOutcome[] = texts.map(() => NO_TEXT);
+      let at = 0;
+      for await (const batch of scoreBatches(scorer, asked, { rows: besides, signal })) {
+        for (const said of batch) {
+          outcomes[there[at++]!] = { outcome: said.outcome, scores: 'scores' in said ? said.scores : [] };
+        }
+        progress(done + at, total ?? done + texts.length, 'texts');
       }
       done += texts.length;
       await append(scoredPart(part, texts, outcomes, scorer.attributes, scorerLabel(scorer.identity)));
@@ -82,12 +91,19 @@ async function scoreOnce(scorer: Scorer, context: Context, kinds: readonly Score
   const { config, scratch, output, progress, log, signal, memory } = context;
   const { path } = config.texts;
   const spill = textSpill(scratch);
-  let total = 0;
+  const outcomes = rowOutcomes(scratch, scorer.attributes.length);
+  let [total, missing] = [0, 0];
   for await (const part of partsOf(path, [config.column], [])) {
     signal.throwIfAborted();
-    for (const text of textsOf(part, context)) await spill.add(total++, text);
+    for (const text of textsOf(part, context)) {
+      const row = total++;
+      if (text !== null) await spill.add(row, text);
+      else {
+        await outcomes.put(row, NO_TEXT);
+        missing++;
+      }
+    }
   }
-  const outcomes = rowOutcomes(scratch, scorer.attributes.length);
   const answers = await openAnswers(scorer, {
     memory,
     runtime: scoresRuntime(config, kinds, context.device.provider),
@@ -95,7 +111,7 @@ async function scoreOnce(scorer: Scorer, context: Context, kinds: readonly Score
     log,
   });
   const scoreAll = async (keep?: KeepAnswers): Promise<void> => {
-    let done = 0;
+    let done = missing;
     for await (const { texts, rows, count } of spill.rounds()) {
       // What of a round's distinct texts is done stands for as much of its rows.
       const found = await answers.of(texts, (known) =>

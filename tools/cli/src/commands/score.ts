@@ -4,11 +4,14 @@ import { type ScoreOutcome, type Scorer, scoreBatches, scorerLabel } from '@sond
 import { readTableParts, stringColumn } from '@sonde/tables';
 import { count } from '../format.ts';
 import { openNamedScorer, type ScorerOptions } from '../scorer.ts';
-import { openTerminal, type Terminal } from '../terminal.ts';
+import { jsonText, openTerminal, type Terminal, visible } from '../terminal.ts';
 
 interface ScoreOptions extends ScorerOptions {
   readonly column: string;
 }
+
+/** What is said of a text, or of its absence. */
+type Said = ScoreOutcome | { readonly outcome: 'no_text' };
 
 const TABLE = /\.(parquet|jsonl|ndjson|json|csv|tsv)$/i;
 
@@ -24,15 +27,24 @@ export async function score(named: string, file: string, options: ScoreOptions):
     const show = options.json ? jsonLine(scorer, terminal) : tableRow(scorer, terminal);
     const counts = { texts: 0, scored: 0 };
     if (file === '-' && process.stdin.isTTY) terminal.note('One text a line; Ctrl-D ends.');
+    const say = (text: string | null, said: Said): void => {
+      show(text, said);
+      counts.texts += 1;
+      counts.scored += 'scores' in said ? 1 : 0;
+    };
     for await (const texts of textsOf(file, options.column)) {
       let at = 0;
-      for await (const outcomes of scoreBatches(scorer, texts)) {
+      const sayMissing = (): void => {
+        for (; texts[at] === null; at++) say(null, { outcome: 'no_text' });
+      };
+      const there = texts.filter((text) => text !== null);
+      for await (const outcomes of scoreBatches(scorer, there)) {
         for (const outcome of outcomes) {
-          show(texts[at++]!, outcome);
-          counts.texts += 1;
-          counts.scored += 'scores' in outcome ? 1 : 0;
+          sayMissing();
+          say(texts[at++]!, outcome);
         }
       }
+      sayMissing();
     }
     const missing = counts.texts - counts.scored;
     terminal.note(
@@ -43,12 +55,12 @@ export async function score(named: string, file: string, options: ScoreOptions):
   }
 }
 
-/** Texts as they come: what has arrived of a pipe is scored before more is asked for. */
-async function* textsOf(file: string, column: string): AsyncGenerator<readonly string[]> {
+/** Texts as they come, null where a table has none: what has arrived of a pipe is scored before more is asked for. */
+async function* textsOf(file: string, column: string): AsyncGenerator<readonly (string | null)[]> {
   if (file === '-') yield* linesOf(process.stdin);
   else if (TABLE.test(file)) {
     for await (const part of readTableParts(file, { columns: [column] })) {
-      yield stringColumn(part, column).map((text) => text ?? '');
+      yield stringColumn(part, column);
     }
   } else yield* linesOf(createReadStream(file));
 }
@@ -70,18 +82,18 @@ function withoutReturn(line: string): string {
 }
 
 function jsonLine({ attributes }: Scorer, terminal: Terminal) {
-  return (text: string, item: ScoreOutcome): void => {
+  return (text: string | null, item: Said): void => {
     const scores = 'scores' in item ? item.scores : undefined;
     const detail = 'detail' in item && item.detail !== undefined ? { detail: item.detail } : {};
     const named = scores && Object.fromEntries(attributes.map((attribute, i) => [attribute, scores[i] ?? null]));
-    terminal.out(JSON.stringify({ text, outcome: item.outcome, scores: named ?? null, ...detail }));
+    terminal.out(jsonText({ text, outcome: item.outcome, scores: named ?? null, ...detail }));
   };
 }
 
 function tableRow({ attributes }: Scorer, terminal: Terminal) {
   const widths = attributes.map((attribute) => Math.max(attribute.length, 5));
   let headed = false;
-  return (text: string, item: ScoreOutcome): void => {
+  return (text: string | null, item: Said): void => {
     if (!headed)
       terminal.out([...attributes.map((name, i) => name.padStart(widths[i]!)), 'outcome  ', 'text'].join('  '));
     headed = true;
@@ -89,7 +101,7 @@ function tableRow({ attributes }: Scorer, terminal: Terminal) {
       const value = 'scores' in item ? item.scores[i] : null;
       return (value === null || value === undefined ? '–' : value.toFixed(3)).padStart(widths[i]!);
     });
-    terminal.out([...cells, item.outcome.padEnd(9), shown(text)].join('  '));
+    terminal.out([...cells, item.outcome.padEnd(9), text === null ? '–' : shown(text)].join('  '));
   };
 }
 
@@ -98,5 +110,5 @@ const LONGEST = 200;
 /** A text on one line, without what a terminal would obey. */
 function shown(text: string): string {
   const cut = text.length > LONGEST ? `${text.slice(0, LONGEST).replace(/\p{Surrogate}$/u, '')}…` : text;
-  return cut.replace(/\p{Cc}/gu, ' ');
+  return visible(cut);
 }

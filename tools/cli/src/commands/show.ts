@@ -11,7 +11,7 @@ import { plan, storeFolder } from '../api.ts';
 import { EXIT } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
-import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '../terminal.ts';
+import { alignColumns, exitWith, openTerminal, printJson, type Terminal, visible } from '../terminal.ts';
 import { exportArtifact, memberOf } from './export.ts';
 
 interface ShowOptions extends PipelineOptions {
@@ -76,11 +76,6 @@ function chooseOutputs(graph: Graph, name: string): { task: string; output: stri
     );
   }
   return tasks.map((task) => ({ task: task.id, output }));
-}
-
-/** Control characters and marks of direction would reach the terminal as commands: they are shown as code points. */
-function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
 }
 
 function cellText(value: unknown): string {
@@ -158,7 +153,7 @@ async function show1(
       await showTensors(await file(memberOf(artifact, '.safetensors')), terminal);
       break;
     case 'json':
-      terminal.out(JSON.stringify(JSON.parse(await readFile(await file(), 'utf8')), null, 2));
+      printJson(terminal, JSON.parse(await readFile(await file(), 'utf8')));
       break;
     default:
       terminal.out((await placeOf(artifact, store)) ?? 'a folder that is not laid out: the store cannot be written to');
