@@ -54,6 +54,33 @@ describe('exports', () => {
   });
 });
 
+describe('a Slurm profile', () => {
+  it('with a typo is told by every command that would read it, with its place and what was meant', async () => {
+    const place = path.join(folder, 'cluster');
+    await mkdir(place, { recursive: true });
+    await writeFile(path.join(place, 'p.yaml'), await readFile(path.join(folder, 'p.yaml')));
+    await writeFile(path.join(place, 'slurm.yaml'), 'gpu:\n  tim: 4h\n');
+    await writeFile(path.join(place, 'named.yaml'), 'partion: main\n');
+    const typo = /slurm\.yaml:2:3: error SND104: unknown key `tim` in `gpu`[\s\S]*did you mean `time`\?/;
+    for (const args of [['check'], ['plan', '--executor', 'slurm'], ['run', '--executor', 'slurm', '--detach']])
+      says(await run(args[0]!, 'cluster/p.yaml', ...args.slice(1)), 2, typo);
+    says(await run('plan', 'cluster/p.yaml', '--profile', 'cluster/named.yaml'), 2, /named\.yaml:1:1.*`partion`/);
+    expect((await run('plan', 'cluster/p.yaml')).status).toBe(0);
+    const { diagnostics } = JSON.parse((await run('check', 'cluster/p.yaml', '--json')).stdout);
+    expect(diagnostics).toMatchObject([{ code: 'SND104', line: 2, column: 3, hint: 'did you mean `time`?' }]);
+  });
+  it.each([[], ['--detach']])(
+    'without the programs of Slurm is of no use: a run says so before it begins (%j)',
+    async (...more) => {
+      const empty = path.join(folder, 'empty');
+      await mkdir(empty, { recursive: true });
+      const ended = await sonde(folder, ['run', 'p.yaml', '--executor', 'slurm', '--json', ...more], { PATH: empty });
+      says(ended, 2, 'there is no `sbatch`, `squeue`, `scancel`, `scontrol` on the PATH');
+      expect(ended.stdout).toBe('');
+    },
+  );
+});
+
 describe('options', () => {
   it('--allow-code takes a digest only after =', async () => {
     expect((await run('plan', '--allow-code', 'p.yaml')).status).toBe(0);

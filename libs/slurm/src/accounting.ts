@@ -1,4 +1,5 @@
-import { runProgram } from './commands.ts';
+import { UserError } from '@sonde/base';
+import { runProgram, type Said } from './commands.ts';
 import { meaningOf, type Sighting } from './job-states.ts';
 import { exitCodeOf, named } from './queue.ts';
 
@@ -27,10 +28,10 @@ export function openAccounting(prefix: string): Accounting {
           '--delimiter=|',
           `--format=${fields.join(',')}`,
         ];
-        let said = await runProgram('sacct', args());
+        let said = await askSacct(args());
         if (said.status !== 0 && /invalid field/i.test(said.stderr) && fields === FIELDS) {
           fields = OLD_FIELDS;
-          said = await runProgram('sacct', args());
+          said = await askSacct(args());
         }
         if (said.status !== 0) return found;
         for (const line of said.stdout.split('\n')) {
@@ -55,4 +56,12 @@ export function openAccounting(prefix: string): Accounting {
       return found;
     },
   };
+}
+
+/** Not every cluster has an accounting: where its program is missing too, that is no answer. */
+function askSacct(args: readonly string[]): Promise<Said> {
+  return runProgram('sacct', args).catch((error: unknown) => {
+    if (error instanceof UserError) return { status: undefined, stdout: '', stderr: error.message };
+    throw error;
+  });
 }

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import path from 'node:path';
 import { UserError } from '@sonde/base';
 
 /** What one of Slurm's programs said. `status` undefined: it was ended, because it took too long. */
@@ -56,10 +58,33 @@ export function runProgram(name: string, args: readonly string[], input = ''): P
   });
 }
 
-function missing(name: string): UserError {
+/** Those without which there are no workers: where `sacct` is missing, nothing is known of jobs that the queue has forgotten. */
+const NEEDED = ['sbatch', 'squeue', 'scancel', 'scontrol'];
+
+/**
+ * Whether Slurm can be asked from here. Asks it nothing.
+ *
+ * @throws UserError that names each program which is not on the PATH
+ */
+export function requirePrograms(): void {
+  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== '');
+  const absent = NEEDED.filter((name) => !folders.some((folder) => isProgram(path.join(folder, name))));
+  if (absent.length > 0) throw missing(...absent);
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function missing(...names: readonly string[]): UserError {
   return new UserError(
     'cluster',
-    `there is no \`${name}\` on the PATH`,
+    `there is no ${names.map((name) => `\`${name}\``).join(', ')} on the PATH`,
     'Run this on a login node of the cluster, or load the module that brings Slurm; `--executor local` needs none.',
   );
 }

@@ -1,4 +1,5 @@
 export { openCluster } from './cluster.ts';
+export { requirePrograms } from './commands.ts';
 export { findProfile, PROFILE_NAME } from './find-profile.ts';
 export { type JobTime, jobTimeIn, timeOfOwnJob } from './own-job.ts';
 export {

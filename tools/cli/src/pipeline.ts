@@ -111,11 +111,21 @@ export async function readGraph(file: string, options: PipelineOptions): Promise
     ...(options.module === undefined ? {} : { modules: options.module }),
     allowModules: options.allowCode === true,
   });
-  const diagnostics = loaded.ok ? loaded.warnings : loaded.diagnostics;
-  if (!loaded.ok && options.json)
+  const ofProfile = await profileProblems(opened?.file ?? file, options);
+  const diagnostics = [...(loaded.ok ? loaded.warnings : loaded.diagnostics), ...ofProfile];
+  const isValid = loaded.ok && ofProfile.length === 0;
+  if (!isValid && options.json)
     printJson(terminal, { sonde: 1, pipeline: file, diagnostics: diagnostics.map(diagnosticJson) });
   else printDiagnostics(diagnostics, terminal);
-  return loaded.ok ? loaded.graph : exitWith(EXIT.invalid);
+  return isValid ? loaded.graph : exitWith(EXIT.invalid);
+}
+
+/** What is wrong with the file that says how Slurm is asked for jobs, where the command would read one. */
+async function profileProblems(pipeline: string, options: PipelineOptions): Promise<readonly Diagnostic[]> {
+  if (options.profile === undefined && executorOf(options) !== 'slurm') return [];
+  const { readSlurmProfile } = await import('./slurm.ts');
+  const read = await readSlurmProfile(pipeline, options.profile);
+  return read.ok ? [] : read.diagnostics;
 }
 
 function refusals({ problems }: RunRefused): Diagnostic[] {

@@ -7,8 +7,10 @@ import {
   findProfile,
   openCluster,
   type Profile,
+  type ProfileResult,
   plainProfile,
   readProfile,
+  requirePrograms,
   type Shape,
   type Wanted,
 } from '@sonde/slurm';
@@ -23,16 +25,20 @@ const ORDERS_A_PLACE = 4;
  * The profile that says how jobs are asked for: `--profile`, else `slurm.yaml` beside the pipeline, else that of the
  * user's settings. A cluster that needs nothing said needs none.
  *
- * @throws UserError where it is not valid, each problem with its place
+ * @throws UserError where the file that is named is not there
  */
-export async function slurmProfile(pipeline: string, named: string | undefined): Promise<Profile> {
+export async function readSlurmProfile(pipeline: string, named: string | undefined): Promise<ProfileResult> {
   const file = findProfile({
     named,
     besidePipeline: path.dirname(pipeline),
     settingsFolder: path.dirname(settingsFile()),
   });
-  if (file === undefined) return plainProfile();
-  const read = await readProfile(file);
+  return file === undefined ? { ok: true, profile: plainProfile() } : readProfile(file);
+}
+
+/** As `readSlurmProfile`. @throws UserError where it is not valid, each problem with its place */
+export async function slurmProfile(pipeline: string, named: string | undefined): Promise<Profile> {
+  const read = await readSlurmProfile(pipeline, named);
   if (read.ok) return read.profile;
   const told = read.diagnostics.map((one) => renderDiagnostic(one, { cwd: process.cwd() })).join('\n');
   throw new UserError('usage', `the Slurm profile is not valid\n${told}`);
@@ -54,8 +60,13 @@ export interface SlurmLauncher extends Launcher {
   end(): Promise<void>;
 }
 
-/** Starts workers as jobs of Slurm, as many as there is work for. */
+/**
+ * Starts workers as jobs of Slurm, as many as there is work for.
+ *
+ * @throws UserError where Slurm cannot be asked from here
+ */
 export function slurmLauncher(options: SlurmLauncherOptions): SlurmLauncher {
+  requirePrograms();
   const { profile, store, folder, pipeline } = options;
   const cluster = openCluster({
     profile,

@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { dataProblems } from '@sonde/data';
 import { type DataRef, isDataRef, type Value } from '@sonde/pipeline';
+import { PROFILE_NAME } from '@sonde/slurm';
 import { FOLDER_READERS } from '@sonde/steps';
 import { EXIT } from '../errors.ts';
 import { count } from '../format.ts';
@@ -12,10 +15,12 @@ function* dataRefs(value: Value): Generator<DataRef> {
   else for (const item of Object.values(value)) yield* dataRefs(item as Value);
 }
 
-/** `sonde check`: the file's diagnostics, and whether the folders it names hold what they should. */
+/** `sonde check`: the file's diagnostics and those of the Slurm profile beside it, and whether the folders it names hold what they should. */
 export async function check(file: string, options: PipelineOptions): Promise<void> {
   const terminal = openTerminal(options);
-  const graph = await readGraph(file, options);
+  const beside = path.join(path.dirname(file), PROFILE_NAME);
+  const profile = options.profile ?? (existsSync(beside) ? beside : undefined);
+  const graph = await readGraph(file, { ...options, ...(profile === undefined ? {} : { profile }) });
   const refs = graph.tasks.flatMap((task) => [...dataRefs(task.with)]);
   const problems = await dataProblems(refs, { folders: FOLDER_READERS });
   const diagnostics = problems.map(({ ref, problem: { message, hint } }) => ({
