@@ -52,6 +52,11 @@ describe('sonde score', () => {
     expect(scored.stderr).toMatch(/^2 texts by regex:[0-9a-f]{12}\n$/);
   });
 
+  it('shows no terminal what it would obey in an error', async () => {
+    const { status, stderr } = await sonde(folder, ['score', 'embedded:toxicity', 'no\u001b[31m\u202efile']);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('no\\u{1b}[31m\\u{202e}file')]);
+  });
+
   it('scores a column of a table', async () => {
     await writeFile(path.join(folder, 'texts.jsonl'), '{"said":"You idiot"}\n{"said":null}\n{"said":""}\n');
     const args = ['score', 'embedded:toxicity', 'texts.jsonl', '--column', 'said', '--json'];

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { isRecord, type JsonValue } from '@sonde/base';
 import type { DeviceHolder, FieldChange, PlannedTask, Reason, RunEvent } from '@sonde/executor';
 import { count, formatBytes, formatSeconds, shortJson } from './format.ts';
-import type { Terminal } from './terminal.ts';
+import { message, type Terminal } from './terminal.ts';
 
 /** Why a task runs, in words. */
 export function reasonText(reason: Reason): string {
@@ -94,7 +94,7 @@ export function lineOf(event: RunEvent, terminal: Terminal): string | undefined 
     case 'data.progress':
       return `${dim('download')}  ${event.ref}  ${formatBytes(event.done)} of ${formatBytes(event.total)}`;
     case 'data.retrying':
-      return `${yellow('waiting')}   ${event.ref}: ${event.message}; again in ${formatSeconds(event.seconds)}`;
+      return `${yellow('waiting')}   ${event.ref}: ${message(event.message)}; again in ${formatSeconds(event.seconds)}`;
     case 'data.fetched':
       return `${green('fetched')}   ${event.ref}  ${formatBytes(event.bytes)} in ${formatSeconds(event.seconds)}`;
     case 'task.cached':
@@ -111,14 +111,14 @@ export function lineOf(event: RunEvent, terminal: Terminal): string | undefined 
       return `          ${event.task}  ${event.done}/${event.total} ${event.unit}`;
     case 'task.log':
       return event.level === 'warning' || terminal.verbose
-        ? `${event.level === 'warning' ? yellow('warning') : dim('note')}   ${event.task}: ${event.message}`
+        ? `${event.level === 'warning' ? yellow('warning') : dim('note')}   ${event.task}: ${message(event.message)}`
         : undefined;
     case 'task.retrying':
-      return `${yellow('retrying')}  ${event.task} (attempt ${event.attempt}): ${event.failure.message}`;
+      return `${yellow('retrying')}  ${event.task} (attempt ${event.attempt}): ${message(event.failure.message)}`;
     case 'task.finished':
       return `${green('finished')}  ${event.task}  ${formatSeconds(event.seconds)}`;
     case 'task.failed':
-      return `${red('failed')}    ${event.task}: ${event.failure.message}`;
+      return `${red('failed')}    ${event.task}: ${message(event.failure.message)}`;
     case 'task.skipped':
       return `${yellow('skipped')}   ${event.task}: ${event.because.join(', ')} did not succeed`;
     case 'run.finished':

@@ -5,7 +5,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { EXIT, Exit, systemFailure } from './errors.ts';
 import { version } from './package.ts';
 import { type CommonOptions, printRefusal, refusalJson } from './pipeline.ts';
-import { endOnClosedPipe, openTerminal, printJson } from './terminal.ts';
+import { endOnClosedPipe, message, openTerminal, printJson } from './terminal.ts';
 
 function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];
@@ -423,9 +423,9 @@ function statusOf(error: unknown, argv: readonly string[], command: Command | un
   if (error instanceof Exit) return error.status;
   const terminal = openTerminal({ color: !argv.includes('--no-color') });
   const { red, dim } = terminal.colors;
-  const say = (message: string, hint?: string): void => {
-    terminal.error(`${red('error:')} ${message}`);
-    if (hint !== undefined) terminal.error(dim(hint));
+  const say = (what: string, hint?: string): void => {
+    terminal.error(`${red('error:')} ${message(what)}`);
+    if (hint !== undefined) terminal.error(dim(message(hint)));
   };
   if (error instanceof CommanderError) {
     const owners = error.code === 'commander.unknownOption' ? commandsWith(error.message) : [];

@@ -56,6 +56,14 @@ export function visible(text: string): string {
   return text.replace(UNSEEN, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
 }
 
+/** A message as a terminal may show it: in it may be words of a service, a program or a file. */
+export function message(text: string): string {
+  return text
+    .split(/([\n\t])/)
+    .map((part) => (part === '\n' || part === '\t' ? part : visible(part)))
+    .join('');
+}
+
 /** Prints one JSON object, the whole answer of a `--json` command. */
 export function printJson(terminal: Terminal, value: unknown): void {
   terminal.out(jsonText(value, 2));

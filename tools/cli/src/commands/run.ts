@@ -16,7 +16,7 @@ import { createLiveDisplay, type Display } from '../live.ts';
 import { version } from '../package.ts';
 import { consents, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
 import { createRemoteNews } from '../remotes.ts';
-import { alignColumns, exitWith, openTerminal, type Terminal } from '../terminal.ts';
+import { alignColumns, exitWith, message, openTerminal, type Terminal } from '../terminal.ts';
 
 interface RunCommandOptions extends PipelineOptions {
   readonly jobs?: number;
@@ -203,7 +203,7 @@ export async function run(file: string, steps: readonly string[], options: RunCo
     signal: stop.signal,
     killSignal: kill.signal,
     metadata: { file: path.resolve(file) },
-    onNote: (message) => terminal.note(message),
+    onNote: (text) => terminal.note(text),
     onRemote: news.tell,
   });
   const events: RunEvent[] = [];
@@ -250,10 +250,12 @@ export async function run(file: string, steps: readonly string[], options: RunCo
   );
   if (result.status === 'interrupted') terminal.note('What was complete is kept; the same command goes on from here.');
   for (const [task, failure] of result.failures) {
-    terminal.error(`\n${terminal.colors.red('failed:')} ${task}\n  ${failure.message.replaceAll('\n', '\n  ')}`);
+    terminal.error(
+      `\n${terminal.colors.red('failed:')} ${task}\n  ${message(failure.message).replaceAll('\n', '\n  ')}`,
+    );
     if (failure.stderr !== undefined)
-      terminal.error(terminal.colors.dim(failure.stderr.trimEnd().replace(/^/gm, '  | ')));
-    if (failure.hint !== undefined) terminal.error(terminal.colors.dim(`  ${failure.hint}`));
+      terminal.error(terminal.colors.dim(message(failure.stderr).trimEnd().replace(/^/gm, '  | ')));
+    if (failure.hint !== undefined) terminal.error(terminal.colors.dim(`  ${message(failure.hint)}`));
   }
   const shown = written.filter((name) => name.endsWith('.html'));
   for (const name of shown) terminal.out(path.relative(process.cwd(), name));

@@ -6,7 +6,7 @@ import { storeFolder } from '../api.ts';
 import { count, formatSeconds } from '../format.ts';
 import { lineOf } from '../lines.ts';
 import type { CommonOptions } from '../pipeline.ts';
-import { alignColumns, openTerminal, printJson, type Terminal } from '../terminal.ts';
+import { alignColumns, openTerminal, printJson, type Terminal, visible } from '../terminal.ts';
 
 function open(options: CommonOptions): Promise<Store> {
   return openStore(storeFolder(options.store), { readOnly: true });
@@ -82,7 +82,7 @@ function liveLines(states: readonly LiveState[], { colors: { dim } }: Terminal):
       `at work   ${task}`,
       progress === undefined ? '' : `${progress.done}/${progress.total} ${progress.unit}`,
       `${device ?? 'begins'} on ${host}${job === undefined ? '' : ` (job ${job})`}`,
-      dim(said.at(-1)?.message ?? ''),
+      dim(visible(said.at(-1)?.message ?? '')),
     ]),
   ).map((line) => line.trimEnd());
 }
