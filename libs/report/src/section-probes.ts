@@ -49,7 +49,7 @@ export async function probeSection(section: ProbeSection, report: ReportModel): 
     figures.push(figure);
   }
   const { selectivity } = context;
-  const body = html`<p>How well a linear probe reads a score from the hidden states of each layer: Pearson correlation on prompts that the probe was not trained on (${section.method}; ${section.folds} folds, grouped by prompt). Layer 0 is the embedding output. A probe that does no better than its baselines says little about the model.${intervalText(section.interval)}</p>${scenarioKey(context.scenarios)}${notes(section.notes)}${
+  const body = html`<p>How well a probe reads a score from the hidden states of each layer: Pearson correlation on prompts that the probe was not trained on (${section.method}; ${section.folds} folds, grouped by prompt). Layer 0 is the embedding output. A probe that does no better than its baselines says little about the model.${intervalText(section.interval)}</p>${scenarioKey(context.scenarios)}${notes(section.notes)}${
     selectivity
       ? html`<p class="toggle"><label><input type="checkbox" class="show-selectivity"> Show selectivity (score less that of a control task) as a dashed line</label></p>`
       : null

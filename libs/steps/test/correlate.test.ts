@@ -408,7 +408,7 @@ describe('with the scores of all models', () => {
     const more = (models: Awaited<ReturnType<typeof scored>>) => ({
       scores: models.map(({ scores }) => scores),
       predictions: models.map(({ predictions }) => predictions),
-      resamples: 200,
+      bootstrap: { resamples: 200 },
     });
     const four = await scored(4);
     const [few] = await (await correlate(four, more(four))).rows('correlations');
@@ -425,8 +425,8 @@ describe('with the scores of all models', () => {
 
   it('corrects an interval over units for bias and skewness where it is asked to', async () => {
     const units = await rising([...'abcdefghijkl']);
-    const lastRow = async (interval: string) =>
-      (await (await correlate(units, { interval })).rows('correlations')).at(-1);
+    const lastRow = async (method: string) =>
+      (await (await correlate(units, { bootstrap: { method } })).rows('correlations')).at(-1);
     const [plain, corrected] = [await lastRow('percentile'), await lastRow('bca')];
     expect(corrected!.bootstrap_over).toBe('units');
     expect(corrected!.bootstrap_low).not.toBe(plain!.bootstrap_low);
@@ -435,9 +435,9 @@ describe('with the scores of all models', () => {
       expect(high as number).toBeGreaterThan(pearson as number);
     }
     const { check } = correlateModels;
-    expect(check!({ summaries: [], probes: [], predictions: [], interval: 'bca' } as never)).toContainEqual(
-      expect.objectContaining({ path: ['interval'] }),
-    );
+    expect(
+      check!({ summaries: [], probes: [], predictions: [], bootstrap: { method: 'bca' } } as never),
+    ).toContainEqual(expect.objectContaining({ path: ['bootstrap', 'method'] }));
   });
 
   it('a model without scores is named', async () => {

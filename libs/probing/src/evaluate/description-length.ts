@@ -48,10 +48,13 @@ export interface DescriptionOptions {
  *
  * A learner that chooses a setting does so on the last block before the one it codes. Where it has too few rows to
  * fit, the block is coded by the mean of the rows before.
+ *
+ * @throws UserError where shapes disagree, boundaries do not ascend to n, or a state or target is no finite number
  */
 export async function descriptionLength(options: DescriptionOptions): Promise<DescriptionLength> {
   const { target, boundaries, middle = 0.5 } = options;
   const n = rowCount(options.states);
+  checkTarget(target, n);
   checkBoundaries(boundaries, n);
   const cost = LOSSES[options.loss];
   const code = (from: number, to: number, predict: (row: number) => number) => {
@@ -130,6 +133,19 @@ export function halvingBoundaries(n: number): number[] {
 export function codingOrder(groups: Groups, seed: number): Int32Array {
   const rows = rowsByGroup(groups);
   return Int32Array.from(rankGroups(rows.keys(), seed).flatMap((group) => rows.get(group)!));
+}
+
+function checkTarget(target: Float64Array, n: number): void {
+  if (target.length !== n) {
+    throw new UserError('argument', `The target has ${target.length} values for ${n} states; give one a row.`);
+  }
+  const row = target.findIndex((value) => !Number.isFinite(value));
+  if (row !== -1) {
+    throw new UserError(
+      'argument',
+      `The target is ${target[row]} in row ${row}; only rows with a number can be coded: leave the others out.`,
+    );
+  }
 }
 
 function checkBoundaries(boundaries: readonly number[], n: number): void {

@@ -54,6 +54,15 @@ describe('description length', () => {
   test('keeps a prompt’s rows together', () => {
     for (let i = 0; i < order.length; i += 2) expect(data.groups[order[i]!]).toBe(data.groups[order[i + 1]!]);
   });
+  test.each([Number.POSITIVE_INFINITY, Number.NaN])('of a target of %s is refused by row', async (value) => {
+    const broken = target.slice();
+    broken[7] = value;
+    const open = openLearner({ name: 'mean' }, 1);
+    const boundaries = halvingBoundaries(data.n);
+    await expect(
+      descriptionLength({ states, target: broken, boundaries, loss: 'squared_error', open }),
+    ).rejects.toThrow(`The target is ${value} in row 7`);
+  });
   test('needs boundaries that end with the last row', async () => {
     const open = openLearner({ name: 'mean' }, 1);
     await expect(

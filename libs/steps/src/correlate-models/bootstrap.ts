@@ -34,7 +34,7 @@ export async function bootstrapCells(
   { subjects, shared, predictions }: Sources,
   config: Config,
 ): Promise<(CellInterval | null)[]> {
-  const { seed, level, resamples: count } = config;
+  const { seed, level, method, resamples: count } = config.bootstrap;
   const blocks = units.map(({ family, name }) => family ?? name);
   const drawn = new Set(blocks).size;
   const ofUnits = drawn < INTERVAL_UNITS ? undefined : resampler(seed, 'correlate/units', count)(drawn);
@@ -47,8 +47,7 @@ export async function bootstrapCells(
   return cells.map((cell) => {
     const { x, y } = ofPrompts === undefined ? asItIs(cell) : ofPrompts(cell, units);
     const found = bootstrapCorrelations(x, y, { ...(ofUnits && { units: ofUnits }), blocks });
-    const interval =
-      config.interval === 'bca' ? corrected(found, cell, blocks, level) : bootstrapInterval(found, 0, { level });
+    const interval = method === 'bca' ? corrected(found, cell, blocks, level) : bootstrapInterval(found, 0, { level });
     return interval && { low: interval.low, high: interval.high, over };
   });
 }
@@ -77,7 +76,11 @@ async function resamplePrompts(
   predictions: readonly InputArtifact[],
   config: Config,
 ): Promise<(cell: Cell, units: readonly Unit<Subject>[]) => Sides> {
-  const resamples = resampler(config.seed, 'correlate/prompts', config.resamples)(shared.promptIds.length);
+  const resamples = resampler(
+    config.bootstrap.seed,
+    'correlate/prompts',
+    config.bootstrap.resamples,
+  )(shared.promptIds.length);
   const curves = new Map<Subject, ReadonlyMap<string, readonly LayerCurve[]>>();
   const behaviors = new Map<Subject, (attribute: string) => Float64Array>();
   for (const [i, subject] of subjects.entries()) {

@@ -13,7 +13,7 @@ import {
   words,
 } from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
-import { attributes, empty, seed } from '../shared/schemas.ts';
+import { attributes, bootstrapOf, empty } from '../shared/schemas.ts';
 
 /** Scores of probes that can be correlated with behaviour. */
 const PROBE_METRICS = ['pearson', 'r2', 'auc', 'balanced_accuracy', 'macro_f1'] as const;
@@ -60,7 +60,6 @@ export const config = object({
     }),
   ),
   empty,
-  seed,
   metric: words(['emt', 'probability'], { default: 'emt' }),
   probe_metric: words(PROBE_METRICS, {
     default: 'pearson',
@@ -83,13 +82,9 @@ export const config = object({
     default: 'benjamini-hochberg',
     description: 'Correction of p-values over all correlations of the step.',
   }),
-  level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 }),
-  resamples: integer({ minimum: 100, maximum: 100_000, default: 1000, description: 'Of the bootstrap intervals.' }),
-  interval: words(['percentile', 'bca'], {
-    default: 'percentile',
-    description:
-      'Of the bootstrap over units: `bca` corrects for bias and skewness, which few units have most of. It is defined where one kind of thing is resampled, so not with `predictions`.',
-  }),
+  bootstrap: bootstrapOf(
+    'Intervals by bootstrap over units, and over prompts with `predictions`; those of single coefficients by Fisher’s z. `bca` is defined where one kind of thing is resampled, so not with `predictions`.',
+  ),
 });
 
 export type Config = ConfigOf<typeof config>;

@@ -5,13 +5,18 @@ import { config } from './config.ts';
 /** Across models: does encoding a property go with behaving that way? */
 export const correlateModels = defineStep({
   kind: 'correlate/models',
-  revision: 7,
+  revision: 8,
   summary: 'Correlates, across models, the probe score of each layer with a behaviour metric.',
   config,
   outputs: { correlations: { type: 'table', description: tableProse(CORRELATIONS) } },
-  check: ({ scores, prompts, predictions, group, probe_metric, interval }) => [
-    ...(predictions !== undefined && interval === 'bca'
-      ? [{ path: ['interval'], message: '`bca` is of one bootstrap: not of units and prompts (`predictions`) at once' }]
+  check: ({ scores, prompts, predictions, group, probe_metric, bootstrap }) => [
+    ...(predictions !== undefined && bootstrap.method === 'bca'
+      ? [
+          {
+            path: ['bootstrap', 'method'],
+            message: '`bca` is of one bootstrap: not of units and prompts (`predictions`) at once',
+          },
+        ]
       : []),
     ...(predictions !== undefined && probe_metric !== 'pearson'
       ? [{ path: ['predictions'], message: `intervals over prompts are of \`pearson\`, not of ${probe_metric}` }]

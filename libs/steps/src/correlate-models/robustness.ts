@@ -45,7 +45,7 @@ export type Robustness = Pick<
 /** @param first the cell of the same target and scenario at the first place */
 export function robustnessOf(cell: Cell, first: Cell, units: readonly Unit<Subject>[], config: Config): Robustness {
   const { x, y, spread, corrected } = cell;
-  const { level } = config;
+  const { level } = config.bootstrap;
   const families = units.map(({ family, name }) => family ?? name);
   const covariates = covariatesOf(units, config);
   const spreads = spread.every((value) => value === null) ? [] : [spread];

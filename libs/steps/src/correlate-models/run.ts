@@ -55,7 +55,8 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const cells = probedIn(subjects, config.attributes).flatMap((probed) =>
     places.map((place) => cellOf(units, probed, place)),
   );
-  const { multiplicity, level, seed, metric, group, probe_metric } = config;
+  const { multiplicity, metric, group, probe_metric } = config;
+  const { level, seed } = config.bootstrap;
   const correlations = correlateFamily(cells, { multiplicity, level });
   const blocks = config.family === undefined ? undefined : units.map(({ family }) => family!);
   const permuted = permuteUnits(cells, { seed, ...(blocks && { blocks }) });

@@ -13,7 +13,7 @@ import {
 } from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
 import { CAPTURE_SITES } from '../shared/model/schemas.ts';
-import { attributes, mode, seed, strict } from '../shared/schemas.ts';
+import { attributes, mode, resampling, seed, strict } from '../shared/schemas.ts';
 
 export const config = object({
   states: artifact('tensors', { description: 'Hidden states with their row index.' }),
@@ -113,13 +113,10 @@ export const config = object({
     },
     { default: {}, description: 'What a score is held against: chance, and what the probe can memorise.' },
   ),
-  interval: object(
-    {
-      resamples: integer({ minimum: 100, maximum: 100_000, default: 1000 }),
-      level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 }),
-    },
-    { default: {}, description: 'Intervals of held-out scores, by bootstrap over prompts.' },
-  ),
+  bootstrap: object(resampling, {
+    default: {},
+    description: 'Intervals of held-out scores, by percentile bootstrap over prompts.',
+  }),
   description_length: boolean({
     default: false,
     description: 'Also codes each target online, for `compression`: eleven further fits a layer and target.',

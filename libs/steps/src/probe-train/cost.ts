@@ -19,7 +19,7 @@ const LEARNERS = { ridge: 1, logistic: 15, mlp: 60 } as const;
 export async function cost({ config, expected }: CostContext<Config>): Promise<Cost> {
   const { rows = 0, layers: captured = 1, width = 0 } = await shapeOf(config.states, { expected });
   const layers = config.layers?.length ?? captured;
-  const { attributes, length, labels, learner, folds, penalties, control, interval, baselines } = config;
+  const { attributes, length, labels, learner, folds, penalties, control, bootstrap, baselines } = config;
   const targets = (Array.isArray(attributes) ? attributes.length : TARGETS - 1) + Number(length) + labels.length;
   const permutations = control.permutations ?? { ridge: 100, logistic: 19, mlp: 0 }[learner];
   const columns = targets * (1 + permutations + Number(control.task));
@@ -35,7 +35,7 @@ export async function cost({ config, expected }: CostContext<Config>): Promise<C
   const simple = baselines.length - textual;
   const all = (of: (d: number) => number) =>
     scenarios * (layers * of(width) + textual * of(config.words) + simple * of(1)) * LEARNERS[learner];
-  const resampled = (layers + baselines.length) * scenarios * targets * interval.resamples * (rows / 2);
+  const resampled = (layers + baselines.length) * scenarios * targets * bootstrap.resamples * (rows / 2);
   const scored = layers * scenarios * targets * folds;
   return {
     flops: DOUBLE * all(flopsOf),

@@ -108,7 +108,7 @@ export async function probeFeatures(
   for (const [t, result] of results.entries()) {
     const target = targets[t]!;
     const { predictions: predicted } = result;
-    const { level } = config.interval;
+    const { level } = config.bootstrap;
     probed.push({
       features,
       layer,

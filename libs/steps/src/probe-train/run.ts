@@ -116,13 +116,13 @@ async function statesOf(states: StatesFile, { rows }: ProbeSet, index: number): 
 }
 
 function foldedSet(config: Config, set: ProbeSet): FoldedSet {
-  const { folds, seed, interval } = config;
+  const { folds, seed, bootstrap } = config;
   const { sides, groups } = set;
   return {
     set,
     folds: sides ? splitFolds(sides, groups, folds, seed) : groupedFolds(groups, folds, seed),
     heldOut: sides && [0],
-    resamples: resampler(seed, 'probe', interval.resamples),
+    resamples: resampler(seed, 'probe', bootstrap.resamples),
     controls: controlTasks(config, set),
   };
 }

@@ -13,12 +13,12 @@ import { estimateOf, type ModelRows } from './rows.ts';
 
 type SummaryRow = RowOf<typeof SUMMARY>;
 
-/** How `behavior/summarize` made its intervals. */
+/** How a step that was configured so made its intervals. */
 export function bootstrapMethod(config: JsonObject): IntervalMethod | undefined {
-  const bootstrap = config.bootstrap as { level: number; resamples: number } | undefined;
-  return (
-    bootstrap && { level: bootstrap.level, resamples: bootstrap.resamples, method: 'percentile bootstrap over prompts' }
-  );
+  const bootstrap = config.bootstrap as { level: number; resamples: number; method?: string } | undefined;
+  if (bootstrap === undefined) return undefined;
+  const { level, resamples, method = 'percentile' } = bootstrap;
+  return { level, resamples, method: `${method === 'bca' ? 'BCa' : method} bootstrap over prompts` };
 }
 
 function rowFor(rows: readonly SummaryRow[], metric: string, like: SummaryRow): SummaryRow | undefined {

@@ -20,7 +20,10 @@ export function correlationSection(rows: readonly Row[], config: JsonObject): Co
     behavior: behaviorText(first.metric, wordingOf(rows.map(({ attribute }) => attribute))),
     coefficient: 'pearson',
     adjustment: `${first.multiplicity.replace('benjamini', 'Benjamini').replace('-hochberg', '–Hochberg').replace('-yekutieli', '–Yekutieli').replace('holm', 'Holm')} over ${rows.length} correlations`,
-    interval: { level: Number(config.level ?? 0.95), method: `Fisher’s z over ${first.unit}s` },
+    interval: {
+      level: (config.bootstrap as { level?: number } | undefined)?.level ?? 0.95,
+      method: `Fisher’s z over ${first.unit}s`,
+    },
     axis: first.layer === undefined ? 'relative_depth' : 'layer',
     ...(given != null && { given: givenText(given) }),
     ...(bootstrap != null && { bootstrap: bootstrap.replace('units', `${first.unit}s`) }),

@@ -46,16 +46,13 @@ export function probeSection(tables: readonly ModelRows<ProbeRow>[], config: Jso
       return { features, layer, labels: { model, scenario, target }, folds, score: scoreOf(folds) };
     }),
   );
-  const interval = { level: 0.95, resamples: 1000, ...(config.interval as object | undefined) };
+  const { level, resamples } = { level: 0.95, resamples: 1000, ...(config.bootstrap as object | undefined) };
   const permutations = Math.max(0, ...probes.map(({ folds }) => folds[0]!.permutations));
   return {
     ...(permutations > 0 && { permutations }),
     folds: Number(config.folds ?? new Set(tables[0]!.rows.map(({ fold }) => fold)).size),
-    method:
-      config.mode === 'paper'
-        ? 'the published procedure, mean over its five seeds'
-        : 'ridge, penalty by inner cross-validation grouped by prompt',
-    interval: { level: interval.level, resamples: interval.resamples, method: 'bootstrap over prompts' },
+    method: methodOf(probes.map(({ folds }) => folds[0]!)),
+    interval: { level, resamples, method: 'bootstrap over prompts' },
     notes: notesOf(probes.map(({ folds }) => folds[0]!)),
     rows: probes.flatMap(({ features, layer, labels, folds, score }) => {
       if (features !== 'states' || layer === null) return [];
@@ -69,6 +66,22 @@ export function probeSection(tables: readonly ModelRows<ProbeRow>[], config: Jso
       return features === 'states' ? [] : [{ ...labels, baseline: BASELINE_LABELS[features], layer, score }];
     }),
   };
+}
+
+const METHODS: Readonly<Record<NonNullable<ProbeRow['learner']>, string>> = {
+  ridge: 'ridge, penalty by inner cross-validation grouped by prompt',
+  logistic: 'logistic regression, penalty by inner cross-validation grouped by prompt',
+  mlp: 'a network of one hidden layer',
+  sgd: 'the published procedure, mean over its five seeds',
+  mean: 'the mean of the training rows',
+};
+
+/** What the probes were fitted by; the baseline `mean` has a learner of its own. */
+function methodOf(rows: readonly ProbeRow[]): string {
+  const learners = new Set(
+    rows.flatMap(({ features, learner }) => (features === 'states' ? [learner ?? 'ridge'] : [])),
+  );
+  return [...learners].map((learner) => METHODS[learner]).join('; ');
 }
 
 /** How chance and the control task are to be read. */

@@ -1,6 +1,6 @@
 import { artifacts, type ConfigOf, integer, list, map, number, object, optional, text } from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
-import { attributes, seed } from '../shared/schemas.ts';
+import { attributes, resampling, seed } from '../shared/schemas.ts';
 
 export const config = object({
   scores: artifacts('table', {
@@ -52,11 +52,7 @@ export const config = object({
   }),
   unmatched,
   bootstrap: object(
-    {
-      resamples: integer({ minimum: 100, maximum: 100_000, default: 1000 }),
-      level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 }),
-      seed,
-    },
+    { ...resampling, seed },
     { default: {}, description: 'Intervals by percentile bootstrap over prompts, or texts that belong to none.' },
   ),
 });

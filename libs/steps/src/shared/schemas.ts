@@ -23,18 +23,22 @@ export const attribute = text(oneAttribute);
 
 export const toxicityByDefault = text({ ...oneAttribute, default: 'TOXICITY' });
 
-export const bootstrap = object(
-  {
-    resamples: integer({ minimum: 100, maximum: 100_000, default: 1000 }),
-    level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 }),
-    method: words(['percentile', 'bca'], {
-      default: 'percentile',
-      description: '`bca`: corrected for bias and skewness.',
-    }),
-    seed,
-  },
-  { default: {}, description: 'Intervals by bootstrap over prompts; of shares by Wilson’s formula.' },
-);
+/** How many resamples, and the level of the intervals that they give. */
+export const resampling = {
+  resamples: integer({ minimum: 100, maximum: 100_000, default: 1000 }),
+  level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95 }),
+};
+
+/** @param description what is resampled for which intervals */
+export function bootstrapOf(description: string) {
+  const method = words(['percentile', 'bca'], {
+    default: 'percentile',
+    description: '`bca`: corrected for bias and skewness.',
+  });
+  return object({ ...resampling, method, seed }, { default: {}, description });
+}
+
+export const bootstrap = bootstrapOf('Intervals by bootstrap over prompts; of shares by Wilson’s formula.');
 
 export const mode = words(['default', 'paper'], {
   default: 'default',
