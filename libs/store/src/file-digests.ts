@@ -1,34 +1,31 @@
 import { createHash } from 'node:crypto';
-import { type BigIntStats, readFileSync } from 'node:fs';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf } from '@sonde/base';
 import type { Context } from './context.ts';
 import { checkedText, parseChecked } from './disk/checked.ts';
 import { type BlobInfo, digestFile, isDigest } from './disk/digest.ts';
 import { StoreError } from './disk/errors.ts';
+import { careFor, lookAt, RACY_MS, type Sight } from './disk/sight.ts';
 
-/**
- * A file can change twice within one tick of its file system's clock without showing it, so a digest taken within two
- * seconds of the last change is not remembered (git does the same: "racy git").
- */
-const RACY = 2_000_000_000n;
 const ATTEMPTS = 3;
 
 /** The digest of a file outside the store. It is read again only when its size, times or inode have changed. */
 export async function digestOfFile(context: Context, path: string): Promise<BlobInfo> {
   const full = resolve(path);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const before = await stat(full, { bigint: true });
-    if (!before.isFile()) throw new StoreError('io', `${path} is not a file.`, { path });
+    const before = await lookAt(full);
+    if (!before.isFile) throw new StoreError('io', `${path} is not a file.`, { path });
     const known = remembered(context, full, before);
     if (known !== undefined) return known;
-    const started = BigInt(Date.now()) * 1_000_000n;
+    const care = careFor(before, Date.now());
+    if (care === 'wait') await delay(RACY_MS);
     const info = await digestFile(full);
-    const after = await stat(full, { bigint: true });
-    if (identityOf(before) !== identityOf(after)) continue;
-    const settled = started - RACY;
-    if (after.mtimeNs < settled && after.ctimeNs < settled) await remember(context, full, identityOf(after), info);
+    const after = await lookAt(full);
+    if (before.identity !== after.identity) continue;
+    if (care !== 'forget') await remember(context, full, after.identity, info);
     return info;
   }
   throw new StoreError('io', `${path} changes while it is read.`, {
@@ -37,11 +34,7 @@ export async function digestOfFile(context: Context, path: string): Promise<Blob
   });
 }
 
-function identityOf({ size, mtimeNs, ctimeNs, ino, dev }: BigIntStats): string {
-  return [size, mtimeNs, ctimeNs, ino, dev].join(' ');
-}
-
-function remembered(context: Context, path: string, now: BigIntStats): BlobInfo | undefined {
+function remembered(context: Context, path: string, now: Sight): BlobInfo | undefined {
   let text: string;
   try {
     text = readFileSync(cacheFile(context, path), 'utf8');
@@ -50,8 +43,8 @@ function remembered(context: Context, path: string, now: BigIntStats): BlobInfo 
     throw error;
   }
   const entry = parseChecked(text) as { path?: unknown; identity?: unknown; digest?: unknown } | undefined;
-  if (entry?.path !== path || entry.identity !== identityOf(now) || !isDigest(entry.digest)) return undefined;
-  return { digest: entry.digest, size: Number(now.size) };
+  if (entry?.path !== path || entry.identity !== now.identity || !isDigest(entry.digest)) return undefined;
+  return { digest: entry.digest, size: now.size };
 }
 
 async function remember(context: Context, path: string, identity: string, { digest }: BlobInfo): Promise<void> {

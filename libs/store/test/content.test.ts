@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmod, link, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { careFor, sightOf } from '../src/disk/sight.ts';
 import { BlobDamaged, digestOf, type StoredArtifact } from '../src/index.ts';
 import { newStore, open, temporaryFolder } from './helpers.ts';
 
@@ -237,5 +238,40 @@ describe('digests of files outside', () => {
     await writeFile(path, 'bbbb');
     await utimes(path, old, old);
     expect((await store.digestOfFile(path)).digest).toBe(digestOf('bbbb'));
+  });
+
+  const shown = (more: object) => ({
+    isFile: () => true,
+    size: 2n ** 30n,
+    mtimeNs: 1_700_000_000_123_456_789n,
+    ctimeNs: 1_700_000_000_123_456_789n,
+    ino: 7n,
+    dev: 1n,
+    ...more,
+  });
+  const [NFS, EXT4, LUSTRE, FUSE] = [0x6969n, 0xef53n, 0x0bd00bd0n, 0x65735546n];
+
+  it('hold on every host of a network file system, whatever device number it has there; else on that device alone', () => {
+    const identity = (system: bigint, more: object) => sightOf(shown(more), system).identity;
+    expect(identity(NFS, { dev: 2n })).toBe(identity(NFS, {}));
+    expect(identity(EXT4, { dev: 2n })).not.toBe(identity(EXT4, {}));
+    for (const other of [{ ino: 8n }, { size: 1n }, { mtimeNs: 5n }, { ctimeNs: 5n }])
+      expect(identity(NFS, other)).not.toBe(identity(NFS, {}));
+    expect(identity(NFS, {})).not.toBe(identity(LUSTRE, {}));
+  });
+
+  it('are remembered only where every change would show, whatever the clocks say', () => {
+    const changed = 1_700_000_000_123;
+    const [hour, small] = [3_600_000, { size: 100n }];
+    expect(careFor(sightOf(shown({}), NFS), changed + 2 * hour)).toBe('none');
+    // Changed just now, or by a clock that is behind or ahead.
+    for (const now of [changed, changed + hour / 2, changed - 10 * hour]) {
+      expect(careFor(sightOf(shown({}), NFS), now)).toBe('wait');
+      expect(careFor(sightOf(shown(small), NFS), now)).toBe('forget');
+    }
+    // An image whose files have all one time.
+    const whole = { mtimeNs: 1_000_000_000n, ctimeNs: 1_000_000_000n };
+    expect(careFor(sightOf(shown(whole), FUSE), changed)).toBe('forget');
+    expect(careFor(sightOf(shown(whole), LUSTRE), changed)).toBe('none');
   });
 });
