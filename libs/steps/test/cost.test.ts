@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
 import type { Cost, RunConfig, RunValue, Shape } from '@sonde/executor';
@@ -84,6 +85,14 @@ describe('the estimate of', () => {
     const tokens = written.reduce((sum, { token_ids }) => sum + (token_ids as unknown[]).length, 0);
     expect(tokens).toBeLessThanOrEqual(written.length * 5);
     expect(tokens).toBeGreaterThan(written.length * 2.5);
+  });
+
+  it('reads what many tasks read once', async () => {
+    const prompts = await promptsOf(TEXTS);
+    const config = { model, prompts, num_return_sequences: 3 };
+    const said = await costOf('text/generate', config);
+    await rm((prompts as { path: string }).path);
+    expect(await costOf('text/generate', { ...config, seed: 1 })).toEqual(said);
   });
 
   it('activations/capture likewise, of continuations that are not there yet too', async () => {

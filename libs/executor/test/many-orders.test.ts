@@ -1,0 +1,67 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { runGraph, type StepKind } from '../src/index.ts';
+import { kinds } from './fixtures/kinds.ts';
+import { graphOf, out, type StepSpec } from './rig.ts';
+import { useRig } from './use-rig.ts';
+
+const rig = useRig();
+const TASKS = 300;
+
+/** As many tasks as are ready at once, all of which read what the first gives. */
+const wide = (tasks: number, from: number) =>
+  graphOf({
+    first: { kind: 'work', with: { rows: 3 } },
+    ...Object.fromEntries(
+      Array.from({ length: tasks }, (_, n): [string, StepSpec] => [
+        `t${n}`,
+        { kind: 'work', with: { from: out('first'), rows: from + n } },
+      ]),
+    ),
+  });
+
+/** How many tasks at a time are asked what their work will be, which reads their inputs. */
+function watched(): { readonly kinds: ReadonlyMap<string, StepKind>; most(): number } {
+  let [now, most] = [0, 0];
+  const work = kinds.get('test/work')!;
+  const cost: StepKind['cost'] = async () => {
+    const { cost: own } = await work.cost!();
+    return {
+      async cost(context) {
+        most = Math.max(most, ++now);
+        for (let i = 0; i < 20; i++) await turn();
+        now--;
+        return own(context);
+      },
+    };
+  };
+  return { kinds: new Map([...kinds, ['test/work', { ...work, cost }]]), most: () => most };
+}
+
+/** Gives all tasks away, and stops when it has; the bytes of each order. */
+async function giveAll(tasks: number, from: number, known: ReadonlyMap<string, StepKind>): Promise<readonly number[]> {
+  const stop = new AbortController();
+  const { events, result } = runGraph(
+    wide(tasks, from),
+    rig().options({ kinds: known, away: { lightHere: false }, signal: stop.signal }),
+  );
+  let queued = 0;
+  for await (const { event } of events) if (event === 'task.queued' && ++queued === tasks) stop.abort();
+  expect((await result).status).toBe('interrupted');
+  const { spool } = rig().store;
+  const names = (await Promise.all((await spool.shapes()).map((shape) => spool.list(shape)))).flat();
+  return Promise.all(names.map(async (name) => JSON.stringify(await spool.read(name)).length));
+}
+
+it('a run that has much to give away reads the inputs of few tasks at a time, and its orders do not grow with it', async () => {
+  await rig().run(graphOf({ first: { kind: 'work', with: { rows: 3 } } }));
+  const few = watched();
+  const [one] = await giveAll(1, 1000, few.kinds);
+  const many = watched();
+  const sizes = await giveAll(TASKS, 2000, many.kinds);
+  expect(sizes).toHaveLength(1 + TASKS);
+  expect(many.most()).toBeGreaterThan(0);
+  expect(many.most()).toBeLessThanOrEqual(4);
+  // Their names and numbers are a little longer.
+  expect(Math.max(...sizes)).toBeLessThan(one! + 20);
+});
