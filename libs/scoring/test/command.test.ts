@@ -99,6 +99,23 @@ describe('a program as scorer', () => {
     );
   });
 
+  it('that answers without end is ended', async () => {
+    const endless = `() => { for (let i = 0; i < 80; i++) process.stdout.write('x'.repeat(2 ** 20)); setInterval(() => {}, 1000); }`;
+    await expect(answered(endless, ['x'])).rejects.toThrow(/answered a batch by more than 64 MiB without the end/);
+  });
+
+  it('that ends within its answer has not given it; one that leaves out the last end of a line has', async () => {
+    const within = (code: number) =>
+      `(items) => { const all = JSON.stringify({ results: items.map(({ id }) => ({ id, scores: { A: 0 } })) }); process.stdout.write(${code === 0 ? 'all' : 'all.slice(0, 9)'}, () => process.exit(${code})); }`;
+    await expect(answered(within(7), ['x'])).rejects.toThrow(/ended with status 7 before it had answered/);
+    expect(await answered(within(0), ['x'])).toEqual([{ outcome: 'ok', scores: [0] }]);
+  });
+
+  it('may write separators of lines that are none in JSON', async () => {
+    const odd = `(items) => items.map(({ id }) => ({ id, outcome: 'refused', detail: 'a\u2028b' }))`;
+    expect(await answered(odd, ['x'])).toEqual([{ outcome: 'refused', detail: 'a\u2028b' }]);
+  });
+
   it('that answers a batch twice is not taken to have answered the next', async () => {
     const twice = `(items) => { const all = JSON.stringify({ results: items.map(({ id }) => ({ id, scores: { A: 0 } })) }); return all + '\\n' + all; }`;
     await expect(answered(twice, ['x', 'y', 'z'], { batch: 1 })).rejects.toThrow(

@@ -34,7 +34,7 @@ function requireAllowed(url: string): void {
  * Sends JSON.
  *
  * @throws NoAnswer where no whole answer comes back in time; what it says names no address
- * @throws UserError where the network is forbidden
+ * @throws UserError where the network is forbidden, or an answer has no end
  */
 export async function post(
   url: string,
@@ -55,28 +55,33 @@ export async function post(
     });
     return {
       status: response.status,
-      body: await wholeBody(response),
+      body: await wholeBody(response, new URL(url).host),
       retryAfter: response.headers.get('retry-after'),
     };
   } catch (error) {
+    if (error instanceof UserError) throw error;
     throw new NoAnswer(whyNone(error, seconds));
   }
 }
 
-async function wholeBody(response: Response): Promise<string> {
+async function wholeBody(response: Response, who: string): Promise<string> {
   const decoder = new TextDecoder();
   let [text, bytes] = ['', 0];
   if (response.body === null) return text;
   for await (const chunk of response.body) {
     bytes += chunk.length;
-    if (bytes > MOST_BYTES) throw new NoAnswer(`its answer is longer than ${MOST_BYTES / 2 ** 20} MiB`);
+    if (bytes > MOST_BYTES) {
+      throw new UserError(
+        'scorer',
+        `${who} answers with more than ${MOST_BYTES / 2 ** 20} MiB, which no text asks for`,
+      );
+    }
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
 }
 
 function whyNone(error: unknown, seconds: number): string {
-  if (error instanceof NoAnswer) return error.message;
   if (!(error instanceof Error)) return 'the connection failed';
   if (error.name === 'TimeoutError') return `it did not answer within ${seconds} s`;
   const cause = error.cause as { readonly code?: unknown; readonly message?: unknown } | undefined;

@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
-import { createInterface } from 'node:readline';
 import { UserError } from '@sonde/base';
 
 /** Most of what a program says on standard error that is kept, in UTF-16 units from the end. */
 const KEPT = 16_384;
 /** Lines of it that a failure shows. */
 const LAST_LINES = 20;
+
+/** Most UTF-16 units of an answer; more is no answer to a batch of texts. */
+const MOST_UNITS = 64 * 2 ** 20;
 
 /** Milliseconds that a program may take to end once nothing more is asked. */
 const GRACE = 2000;
@@ -37,16 +39,35 @@ export function startProgram(program: string, args: readonly string[], env: Read
   const closed = new Promise<void>((resolve) => {
     const finish = (how: Ended): void => {
       ended ??= how;
+      // The last line may lack its end, if the program says that it was all.
+      if (rest !== '' && 'code' in how && how.code === 0) waiting?.answer(rest);
       waiting?.fail(endedError(who, ended, said));
       resolve();
     };
     child.once('error', (error: NodeJS.ErrnoException) => finish({ error }));
     child.once('close', (code, by) => finish({ code, by }));
+    // A program that it has started may hold its output open.
+    child.once('exit', () => setTimeout(letGo, GRACE).unref());
   });
+  const letGo = (): void => {
+    child.stdout.destroy();
+    child.stderr.destroy();
+  };
   let unasked: string | undefined;
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    if (waiting === undefined) unasked ??= line;
-    else waiting.answer(line);
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const [first = '', ...more] = text.split('\n');
+    const lines = [rest + first, ...more];
+    rest = lines.pop()!;
+    for (const line of lines) {
+      if (waiting === undefined) unasked ??= line;
+      else waiting.answer(line);
+    }
+    if (rest.length <= MOST_UNITS) return;
+    rest = '';
+    child.kill('SIGKILL');
+    letGo();
+    waiting?.fail(tooLong(who));
   });
   return {
     ask(line, seconds) {
@@ -101,6 +122,14 @@ function hung(who: string, seconds: number, said: string): UserError {
     'program',
     `${who} has not answered a batch within ${seconds} seconds, and was ended.${lastLines(said)}`,
     'Does it flush what it prints (Python: `print(…, flush=True)`)? `timeout:` gives it longer, `batch:` less to do at once.',
+  );
+}
+
+function tooLong(who: string): UserError {
+  return new UserError(
+    'program',
+    `${who} has answered a batch by more than ${MOST_UNITS / 2 ** 20} MiB without the end of a line, and was ended.`,
+    'One answer is one line of JSON and nothing else; messages belong on standard error.',
   );
 }
 

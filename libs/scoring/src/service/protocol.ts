@@ -57,7 +57,7 @@ export function readAnswer(service: Service, { texts, first }: Batch, answer: st
         'Each result has the `id` of the text that it is of, as it came with the text.',
       );
     }
-    const at = typeof id === 'string' && /^\d+$/.test(id) ? Number(id) - first : -1;
+    const at = typeof id === 'string' && /^(0|[1-9]\d*)$/.test(id) ? Number(id) - first : -1;
     if (!(at >= 0 && at < texts.length)) {
       const last = first + texts.length - 1;
       throw broken(
