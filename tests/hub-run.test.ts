@@ -305,6 +305,11 @@ describe('a pipeline whose model is on the hub', () => {
     expect(await wrong('hf:test/parlour-base@main/config.json')).toMatch(/^2 .*is a file/s);
     await writeFile(path.join(folder, 'sonde.lock'), '{"sonde":1,"hub":{"x":"y"}}');
     expect(await wrong(MODEL)).toMatch(/^2 .*names no commit for x/s);
+    await writeFile(
+      path.join(folder, 'sonde.lock'),
+      `{"sonde":1,"hub":{"x":"${'0'.repeat(40)}","x":"${'1'.repeat(40)}"}}`,
+    );
+    expect(await wrong(MODEL)).toMatch(/^2 .*holds "x" twice/s);
     await rm(path.join(folder, 'sonde.lock'));
   });
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { isRecord, UserError } from '@sonde/base';
+import { isRecord, repeatedKey, UserError } from '@sonde/base';
 
 /**
  * What a pipeline file means by names that can move, beside it: the commits of hub revisions (`hf:owner/name@revision` →
@@ -42,6 +42,8 @@ async function read(path: string): Promise<Locked> {
   } catch {
     throw wrong('is not JSON');
   }
+  const twice = repeatedKey(text);
+  if (twice !== undefined) throw wrong(`holds ${JSON.stringify(twice)} twice`);
   const { sonde, hub, modules = {} } = (value ?? {}) as { sonde?: unknown; hub?: unknown; modules?: unknown };
   if (sonde !== 1 || !isRecord(hub) || !isRecord(modules)) throw wrong('is not a lock file of this version');
   for (const [name, commit] of Object.entries(hub)) {

@@ -100,6 +100,9 @@ describe('command', () => {
     await expect(
       runStep('command', folder, { argv: node("require('fs').writeFileSync('t.json', '{')"), outputs }),
     ).rejects.toThrow('is not of type json');
+    await expect(
+      runStep('command', folder, { argv: node("require('fs').writeFileSync('t.json', '{\"a\":1,\"a\":2}')"), outputs }),
+    ).rejects.toThrow('is not of type json: it has the key "a" twice');
     await expect(runStep('command', folder, { argv: ['no-such-program-here'], outputs })).rejects.toThrow(
       'no-such-program-here could not be started: there is no such program on the PATH',
     );

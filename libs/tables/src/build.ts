@@ -1,4 +1,5 @@
 import { UserError } from '@sonde/base';
+import { holds, isBigint } from './json-exact.ts';
 import {
   type Column,
   type ColumnType,
@@ -106,18 +107,12 @@ function requireExact(draft: ColumnDraft, value: Value, at: number, describe: De
       'The text was cut inside a character; replace the half, for example by U+FFFD.',
     );
   }
-  if (typeof value === 'object' && value !== null && holdsBigint(value)) {
+  if (typeof value === 'object' && value !== null && holds(value, isBigint)) {
     throw new UserError(
       'table',
       `${place} holds a whole number beyond ±(2^53 − 1) in a list; write it as text, in quotes.`,
     );
   }
-}
-
-function holdsBigint(value: unknown): boolean {
-  if (typeof value === 'bigint') return true;
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
-  return Object.values(value).some(holdsBigint);
 }
 
 function typeOf(value: unknown): ColumnType | undefined {

@@ -183,8 +183,8 @@ function typedColumn(name: string, fields: readonly (string | null)[]): Column {
       fields.map((field) => (field === null ? null : Number(field))),
     );
   }
-  // A longer integer is more likely an identifier than a measurement, and no float holds it exactly.
-  if (every((text) => NUMBER.test(text) && !/^-?\d{16,}$/.test(text))) {
+  // A longer integer is more likely an identifier than a measurement, and no float holds it exactly; nor 1e999.
+  if (every((text) => NUMBER.test(text) && !/^-?\d{16,}$/.test(text) && Number.isFinite(Number(text)))) {
     return columnOf(
       name,
       'float64',

@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
-import { isInteger, parse as parseLossless } from 'lossless-json';
 import { type TableBuilder, tableBuilder } from './build.ts';
+import { Inexact, parseExact } from './json-exact.ts';
 import { lineBlocks } from './lines.ts';
 import type { IsMissing } from './missing.ts';
 import { flatten } from './rows.ts';
@@ -56,14 +56,11 @@ function* known(cells: Iterable<readonly [string, unknown]>, isMissing: IsMissin
   for (const [name, value] of cells) yield [name, isMissing(name, value) ? null : value];
 }
 
-/** Where a text may hold a whole number that no float holds exactly. */
-const LONG_INTEGER = /(?<![.\d])\d{16,}(?![\d.eE])/;
-
-/** Parses a row; whole numbers that a float would change become bigints. */
 function parseRow(path: string, text: string, line: number): unknown {
   try {
-    return LONG_INTEGER.test(text) ? parseLossless(text, null, exactNumber) : JSON.parse(text);
+    return parseExact(text);
   } catch (error) {
+    if (error instanceof Inexact) throw new UserError('table', `${path}:${line}: ${error.message}.`);
     const said = (error as Error).message.split('\n')[0]?.replace(/\.$/, '');
     const word = /[:[,]\s*(-?Infinity|NaN)\b/.exec(text)?.[1];
     throw new UserError(
@@ -83,11 +80,6 @@ function hintFor(text: string): string | undefined {
   if (/^\{.*\}\s*\{/s.test(text)) return 'Each row stands on a line of its own.';
   if (/,\s*[}\]]/.test(text)) return 'JSON has no comma after the last value.';
   return undefined;
-}
-
-function exactNumber(text: string): number | bigint {
-  const value = Number(text);
-  return isInteger(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
 }
 
 /**

@@ -12,7 +12,7 @@ import {
 } from 'hyparquet';
 import { compressors as packed } from 'hyparquet-compressors';
 import { columnOf } from './build.ts';
-import { type LeafColumn, leafColumns } from './parquet-types.ts';
+import { type LeafColumn, leafColumns, plainSchema } from './parquet-types.ts';
 import { selectColumns, sliceRows } from './select.ts';
 import { type Column, type ColumnInfo, column, type Table, tableFromColumns, type Value } from './table.ts';
 
@@ -25,7 +25,7 @@ export type ParquetInfo = {
 
 /**
  * Reads a Parquet file of any writer. Structs become dotted columns (`a.b`), lists that are not of 32-bit integers
- * become json, dates and times become ISO 8601 texts with all their digits, NaN becomes null. Unsigned 64-bit integers
+ * become json, dates and times become ISO 8601 texts with all their digits, decimals the nearest floats, NaN null. Unsigned 64-bit integers
  * are int64 where the file's statistics say that they fit, and otherwise texts: no number is changed.
  *
  * @throws UserError if the file is damaged, encrypted, compressed in a way that is not read, or holds raw bytes.
@@ -98,6 +98,7 @@ function fitsInt64({ row_groups }: FileMetaData): (path: readonly string[]) => b
   const most = 2n ** 63n - 1n;
   return (path) =>
     row_groups.every(({ columns, num_rows }) => {
+      if (num_rows === 0n) return true;
       const chunk = columns.find(({ meta_data }) => meta_data?.path_in_schema.join('.') === path.join('.'));
       const { null_count, max_value, max = max_value } = chunk?.meta_data?.statistics ?? {};
       if (null_count !== undefined && BigInt(null_count) === BigInt(num_rows)) return true;
@@ -107,6 +108,7 @@ function fitsInt64({ row_groups }: FileMetaData): (path: readonly string[]) => b
 
 async function wantedLeaves(path: string, metadata: FileMetaData, options: PartOptions): Promise<LeafColumn[]> {
   const all = await guarded(path, SCHEMA, async () => leavesOf(metadata));
+  if (all.length === 0) throw new UserError('table', `${path} has no columns.`);
   const wanted = wantedColumns(all, options);
   return all.filter(({ name }) => wanted.has(name));
 }
@@ -149,7 +151,7 @@ async function readChunks(
   const chunks: Chunk[] = [];
   await parquetRead({
     file,
-    metadata,
+    metadata: { ...metadata, schema: plainSchema(metadata.schema) },
     rowStart,
     rowEnd,
     columns: [source],
@@ -223,7 +225,7 @@ function refuseNamedRange(path: string, { key_value_metadata = [] }: FileMetaDat
 }
 
 /** What is said here, and what the reader says of a file that is whole. Else it stumbled over bytes. */
-const SAYS_WHAT = /^(?:column "|it ends too early$)|unsupported|encrypt/;
+const SAYS_WHAT = /^(?:column "|it ends too early$)|(?:un|not )supported|encrypt/;
 
 /** `damage` says what is the matter where the reader stumbles over the bytes and can say nothing itself. */
 async function guarded<T>(path: string, damage: string, work: () => Promise<T>): Promise<T> {
@@ -249,29 +251,39 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Texts must be UTF-8, and times keep all their digits. */
 function parsersOf(source: string): Partial<ParquetParsers> {
+  const text = (bytes: Uint8Array | undefined): string | undefined => {
+    if (!bytes) return undefined;
+    try {
+      return decoder.decode(bytes);
+    } catch {
+      throw new Error(
+        `column "${source}" holds bytes that are not UTF-8 text (images, say); leave it out with \`table/import\` and \`columns\``,
+      );
+    }
+  };
   return {
-    stringFromBytes(bytes: Uint8Array | undefined): string | undefined {
-      if (!bytes) return undefined;
-      try {
-        return decoder.decode(bytes);
-      } catch {
-        throw new Error(
-          `column "${source}" holds bytes that are not UTF-8 text (images, say); leave it out with \`table/import\` and \`columns\``,
-        );
-      }
-    },
-    dateFromDays: (days) => new Date(days * 86_400_000).toISOString().slice(0, 10),
-    timestampFromMicroseconds: (micros) => isoTime(micros, 6),
-    timestampFromNanoseconds: (nanos) => isoTime(nanos, 9),
+    stringFromBytes: text,
+    jsonFromBytes: text,
+    dateFromDays: (days) => isoSecond(BigInt(days) * 86_400n, source).slice(0, 10),
+    timestampFromMilliseconds: (millis) => isoTime(millis, 3, source),
+    timestampFromMicroseconds: (micros) => isoTime(micros, 6, source),
+    timestampFromNanoseconds: (nanos) => isoTime(nanos, 9, source),
   };
 }
 
 /** @param digits of a second that the count has */
-function isoTime(count: bigint, digits: 6 | 9): string {
+function isoTime(count: bigint | undefined, digits: 3 | 6 | 9, name: string): string | undefined {
+  if (count === undefined) return undefined;
   const perSecond = 10n ** BigInt(digits);
   const rest = ((count % perSecond) + perSecond) % perSecond;
-  const second = new Date(Number((count - rest) / perSecond) * 1000).toISOString().slice(0, -5);
-  return `${second}.${String(rest).padStart(digits, '0')}Z`;
+  return `${isoSecond((count - rest) / perSecond, name)}.${String(rest).padStart(digits, '0')}Z`;
+}
+
+/** Seconds since 1970 as `2026-11-27T12:00:00`. */
+function isoSecond(seconds: bigint, name: string): string {
+  const date = new Date(Number(seconds) * 1000);
+  if (Number.isNaN(date.getTime())) throw new Error(`column "${name}" holds a time beyond the years ±275760`);
+  return date.toISOString().slice(0, -5);
 }
 
 function columnFromChunks(leaf: LeafColumn, chunks: readonly Chunk[], rowCount: number): Column {

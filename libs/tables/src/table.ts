@@ -160,9 +160,10 @@ export function floatColumn(table: Table, name: string): Float64Array {
 
 const NUMBER = /^\s*-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$/;
 
-/** The number that a text is, as people write numbers in CSV; undefined for every other text. */
+/** The number that a text is, as people write numbers in CSV; undefined for every other text, and beyond all floats. */
 export function numberIn(text: string): number | undefined {
-  return NUMBER.test(text) ? Number(text) : undefined;
+  const number = NUMBER.test(text) ? Number(text) : Number.NaN;
+  return Number.isFinite(number) ? number : undefined;
 }
 
 /** Words by which other programs say that there is no value. */

@@ -47,3 +47,30 @@ pq.write_table(exact, Path(__file__).parent / "exact.parquet", compression=codec
 pq.write_table(
     pa.table({"text": ["a", "b"], "image": [b"\xff\xd8", None]}), Path(__file__).parent / "bytes.parquet", compression="zstd"
 )
+
+# What a list, a map or a struct holds is as exact as a column of its own.
+nested = pa.table(
+    {
+        "shares": pa.array([[decimal.Decimal("0.3"), decimal.Decimal("0.7")], None], pa.list_(pa.decimal128(5, 1))),
+        "clocks": pa.array([[datetime.time(1, 2, 3)], []], pa.list_(pa.time64("us"))),
+        "words": pa.array([[("a", 1), ("__proto__", 2)], []], pa.map_(pa.string(), pa.int64())),
+        "runs": pa.array([{"at": [datetime.date(2026, 11, 27)], "by": [("x", decimal.Decimal("0.3"))]}, None],
+                         pa.struct([("at", pa.list_(pa.date32())), ("by", pa.map_(pa.string(), pa.decimal128(5, 1)))])),
+        "long": pa.array([decimal.Decimal("0.30000000000000004"), decimal.Decimal("-0.1")], pa.decimal128(17, 17)),
+    }
+)
+pq.write_table(nested, Path(__file__).parent / "nested.parquet")
+refused = pa.table(
+    {
+        "far": pa.array([2**63 - 1], pa.timestamp("us")),
+        "day": pa.array([2**31 - 1], pa.date32()),
+        "money": pa.array([decimal.Decimal("12345678901234567890.12")], pa.decimal128(30, 2)),
+        "inf": pa.array([[float("inf")]], pa.list_(pa.float64())),
+        "twice": pa.array([[("a", 1), ("a", 2)]], pa.map_(pa.string(), pa.int64())),
+        "json": pa.array(['{"a": 1, "a": 2}'], pa.json_()),
+        "wide": pa.array(['{"a": 12345678901234567890}'], pa.json_()),
+        "fixed": pa.array([b"abcd"], pa.binary(4)),
+        "text": pa.array(["as ever"]),
+    }
+)
+pq.write_table(refused, Path(__file__).parent / "refused.parquet")

@@ -150,6 +150,38 @@ describe('a Parquet file of another writer (pyarrow)', () => {
     ]);
   });
 
+  it('keeps what lists, maps and structs hold as columns keep it', async () => {
+    const table = await readTable(join(import.meta.dirname, 'nested.parquet'));
+    const { 'runs.at': at, 'runs.by': by, words, ...rest } = rows(table)[0]!;
+    expect(rest).toEqual({ shares: [0.3, 0.7], clocks: ['01:02:03.000000'], long: 0.30000000000000004 });
+    expect(JSON.stringify([words, at, by])).toBe('[{"a":1,"__proto__":2},["2026-11-27"],{"x":0.3}]');
+    expect(rows(table)[1]).toEqual({
+      shares: null,
+      clocks: [],
+      words: {},
+      'runs.at': null,
+      'runs.by': null,
+      long: -0.1,
+    });
+  });
+
+  it.each([
+    ['far', 'column "far" holds a time beyond the years ±275760.'],
+    ['day', 'column "day" holds a time beyond the years ±275760.'],
+    ['money', 'column "money" holds the decimal 12345678901234567890.12, beyond ±(2^53 − 1)'],
+    ['inf', 'column "inf" holds Infinity in a list or map'],
+    ['twice', 'column "twice" holds a map with the key "a" twice.'],
+    ['json', 'column "json" is declared to hold JSON, but holds'],
+    ['wide', 'column "wide" holds JSON with a number that no float holds'],
+    ['fixed', 'column "fixed" is of Parquet type FIXED_LEN_BYTE_ARRAY'],
+  ])('with %s, which no column holds as it is, is refused by name where that is read', async (name, said) => {
+    const file = join(import.meta.dirname, 'refused.parquet');
+    await expect(readTable(file, { columns: [name] })).rejects.toThrow(
+      `refused.parquet cannot be read as Parquet: ${said}`,
+    );
+    expect(rows(await readTable(file, { columns: ['text'] }))).toEqual([{ text: 'as ever' }]);
+  });
+
   it('is read beside a column of bytes, which is refused by name', async () => {
     const file = join(import.meta.dirname, 'bytes.parquet');
     await expect(readTable(file)).rejects.toThrow(

@@ -105,6 +105,22 @@ describe('JSON Lines', () => {
     await expect(readText('inf.jsonl', '{"a":-Infinity}')).rejects.toThrow('-Infinity is no value of JSON');
   });
 
+  it('refuses a number beyond all floats, also inside a list', async () => {
+    await expect(readText('far.jsonl', '{"a":1}\n{"a":1e999}')).rejects.toThrow(
+      'far.jsonl:2: it holds a number beyond the largest float',
+    );
+    await expect(readText('list.jsonl', '{"a":[{"b":-1e999}]}')).rejects.toThrow('list.jsonl:1: it holds a number');
+  });
+
+  it('refuses a key that an object has twice, with its line', async () => {
+    await expect(readText('twice.jsonl', '{"a":1}\n{"a":1,"b":{"c":1,"c":1}}')).rejects.toThrow(
+      'twice.jsonl:2: the key "c" is given twice.',
+    );
+    await expect(readText('twice.json', '[{"a":9007199254740993,\n"a":2}]')).rejects.toThrow(
+      'twice.json:1: the key "a" is given twice.',
+    );
+  });
+
   it('says file and line of a value that is no number', async () => {
     const csv = await readText('n.csv', 'id,score\n1,0.5\n2,"0.\n6"\n\n3,high\n');
     expect(() => floatColumn(csv, 'score')).toThrow('n.csv:3; a number was expected');
@@ -211,6 +227,9 @@ describe('CSV and TSV', () => {
 
   it('keeps integers that no number holds as text', async () => {
     expect((await readText('ids.csv', 'id\n12345678901234567890\n')).columns[0]?.type).toBe('string');
+    const far = await readText('far.csv', 'x\n1\n1e999\n');
+    expect(rows(far)).toEqual([{ x: '1' }, { x: '1e999' }]);
+    expect(() => floatColumn(far, 'x')).toThrow('"1e999"');
   });
 
   it('reads tabs by extension or content', async () => {

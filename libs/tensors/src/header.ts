@@ -1,4 +1,4 @@
-import { UserError } from '@sonde/base';
+import { repeatedKey, UserError } from '@sonde/base';
 import { bytesPerElement, type DType, elementCount, isDType } from './dtypes.ts';
 
 /** Where a tensor lies in its file. `offset` counts from the file's first byte. */
@@ -59,14 +59,18 @@ export function parseHeader(
 }
 
 function parseObject(json: Uint8Array, path: string): Record<string, unknown> {
+  let text: string;
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(json);
+    header = JSON.parse(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UserError('tensors', `${path}: the header is not JSON (${reason.slice(0, 80)}).`);
   }
   if (!isRecord(header)) throw new UserError('tensors', `${path}: the header is not a JSON object.`);
+  const twice = repeatedKey(text);
+  if (twice !== undefined) throw new UserError('tensors', `${path}: the header has ${JSON.stringify(twice)} twice.`);
   return header;
 }
 

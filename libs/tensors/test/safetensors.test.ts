@@ -107,6 +107,7 @@ describe('hostile files', () => {
     ['a wrong size', file({ a: entry(0, 8) }, 8), /"a": F32 \[1\] needs 4 bytes, data_offsets give 8/],
     ['data beyond the end', file({ a: entry(0, 4) }, 3), /"a": its data ends at byte .* truncated/],
     ['overlap', file({ a: entry(0, 4), b: entry(0, 4) }, 4), /"b" overlaps/],
+    ['a name twice', file('{"a":1,"a":2}'), /the header has "a" twice/],
     ['a gap', file({ a: entry(0, 4), b: entry(8, 12) }, 12), /"b" leaves a gap/],
     ['bytes of nobody', file({ a: entry(0, 4) }, 9), /5 bytes after the last tensor/],
     ['metadata that is no text', file({ __metadata__: { a: 1 } }), /"a" is not a string/],

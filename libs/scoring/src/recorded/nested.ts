@@ -1,4 +1,4 @@
-import { isRecord, type JsonObject } from '@sonde/base';
+import { isRecord, type JsonObject, repeatedKey, UserError } from '@sonde/base';
 import { refusalIn } from '../perspective/protocol.ts';
 import { RTP_ATTRIBUTES } from './columns.ts';
 
@@ -131,11 +131,15 @@ function unflatten(row: Fields): Fields {
 
 function parsed(cell: unknown): unknown {
   if (typeof cell !== 'string' || !/^\s*[[{]/.test(cell)) return cell;
+  let value: unknown;
   try {
-    const value = JSON.parse(cell) as unknown;
-    // A text may look like JSON; only what is a query, or has responses in it, is one.
-    return isRequest(value) || hasResponse(value) ? value : cell;
+    value = JSON.parse(cell);
   } catch {
     return cell;
   }
+  // A text may look like JSON; only what is a query, or has responses in it, is one.
+  if (!isRequest(value) && !hasResponse(value)) return cell;
+  const key = repeatedKey(cell);
+  if (key === undefined) return value;
+  throw new UserError('scorer', `A recorded answer has the key "${key}" twice: ${cell.slice(0, 80)}…`);
 }

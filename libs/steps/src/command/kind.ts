@@ -5,7 +5,7 @@ import { config } from './config.ts';
 /** A program of the user's own, without a shell. */
 export const command = defineStep({
   kind: 'command',
-  revision: 1,
+  revision: 2,
   summary: 'Runs a program of yours (no shell) on artifacts and files; needs `--allow-code`.',
   config,
   outputs: {},

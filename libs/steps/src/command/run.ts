@@ -1,6 +1,6 @@
 import { chmod, copyFile, cp, lstat, mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { UserError } from '@sonde/base';
+import { repeatedKey, UserError } from '@sonde/base';
 import type { InputArtifact, RunContext } from '@sonde/executor';
 import type { ArtifactType } from '@sonde/pipeline';
 import { readTable, writeParquet } from '@sonde/tables';
@@ -86,7 +86,7 @@ async function takeOutput(
   try {
     if (type === 'table') return await writeParquet(target, await readTable(source));
     if (type === 'tensors') await openSafetensors(source);
-    if (type === 'json') JSON.parse(await readFile(source, 'utf8'));
+    if (type === 'json') requireJson(await readFile(source, 'utf8'));
   } catch (error) {
     throw new UserError(
       'program',
@@ -94,6 +94,12 @@ async function takeOutput(
     );
   }
   await copyFile(source, target);
+}
+
+function requireJson(text: string): void {
+  JSON.parse(text);
+  const key = repeatedKey(text);
+  if (key !== undefined) throw new Error(`it has the key ${JSON.stringify(key)} twice in one object`);
 }
 
 /** `command`. */

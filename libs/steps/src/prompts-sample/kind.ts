@@ -10,7 +10,7 @@ function isDay(text: string): boolean {
 /** A sample of prompts from a table of texts with scores, rendered through a template. */
 export const promptsSample = defineStep({
   kind: 'prompts/sample',
-  revision: 5,
+  revision: 6,
   summary: 'Samples prompts from a table of texts with scores and renders them through a template.',
   config,
   outputs: {

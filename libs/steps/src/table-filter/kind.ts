@@ -5,7 +5,7 @@ import { config } from './config.ts';
 /** Keeps the rows that fulfil every condition. */
 export const tableFilter = defineStep({
   kind: 'table/filter',
-  revision: 3,
+  revision: 4,
   summary: 'Keeps the rows that fulfil every condition.',
   config,
   outputs: tableOutput,

@@ -5,7 +5,7 @@ import { config } from './config.ts';
 /** Reads a file into a table. */
 export const tableImport = defineStep({
   kind: 'table/import',
-  revision: 3,
+  revision: 4,
   summary: 'Reads Parquet, JSONL, JSON or CSV into a table.',
   config,
   outputs: tableOutput,
