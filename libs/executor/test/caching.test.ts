@@ -120,6 +120,29 @@ describe('an edit', () => {
     });
   });
 
+  it('is told against the runs of its own pipeline, where a step may have had another name or other axes', async () => {
+    const echo = (value: number) => ({ kind: 'echo', with: { value } });
+    await rig().run(graphOf({ first: echo(1), second: echo(2) }));
+    const reasons = async (graph: Graph) => (await rig().plan(graph)).tasks.map(({ reason }) => reason);
+    const changed = (was: number, now: number) => ({ code: 'changed', fields: [{ field: 'config.value', was, now }] });
+
+    expect(await reasons(graphOf({ first: echo(1), second: echo(2), third: echo(3) }))).toEqual([
+      { code: 'hit' },
+      { code: 'hit' },
+      { code: 'new' },
+    ]);
+    expect(await reasons(graphOf({ first: echo(1), renamed: echo(3) }))).toEqual([{ code: 'hit' }, changed(2, 3)]);
+    const divided = graphOf({ first: echo(1), 'second[x=0]': { ...echo(3), step: 'second', axes: { x: 0 } } });
+    expect(await reasons(divided)).toEqual([{ code: 'hit' }, changed(2, 3)]);
+    expect(await reasons(graphOf({ first: echo(3) }, { name: 'another' }))).toEqual([{ code: 'new' }]);
+
+    const store = await openStore(rig().storeFolder, { readOnly: true });
+    const another = graphOf({ first: echo(3) }, { name: 'another' });
+    const [first] = await explainTask(another, 'first', { store, kinds, sources });
+    expect(first).toMatchObject({ reason: { code: 'new' }, changes: [{ field: 'config.value', now: 3 }] });
+    await store.close();
+  });
+
   it('of a revision or of the runtime runs what it concerns', async () => {
     const graph = graphOf({ r: { kind: 'runtime' }, e: { kind: 'echo', with: { value: 1 } } });
     await rig().run(graph);

@@ -11,7 +11,7 @@ export function reasonText(reason: Reason): string {
       return 'cached';
     case 'new':
       return reason.axes === undefined
-        ? 'nothing like it was computed before'
+        ? 'no recent run of this pipeline had it'
         : `new in the matrix: ${Object.entries(reason.axes).map(axisText).join(', ')}`;
     case 'refresh':
       return 'asked for by --refresh';

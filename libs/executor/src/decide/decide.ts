@@ -73,9 +73,9 @@ function beganAt({ notes, created }: ResultRecord): number {
 
 async function whyNew(task: TaskNode, known: Fingerprinted, context: DecideContext): Promise<Reason> {
   const { history } = context;
-  const [nearest, axes] = await Promise.all([history.nearest(task, known), history.addedAxes(task)]);
+  const [earlier, axes] = await Promise.all([history.earlier(task, known), history.addedAxes(task)]);
   if (axes !== undefined) return { code: 'new', axes };
-  return nearest === undefined ? { code: 'new' } : { code: 'changed', fields: nearest.changes };
+  return earlier === undefined ? { code: 'new' } : { code: 'changed', fields: earlier.changes };
 }
 
 export function kindOf(task: TaskNode, kinds: ReadonlyMap<string, StepKind>): StepKind {

@@ -1,14 +1,14 @@
-import { isRecord, type JsonObject } from '@sonde/base';
-import type { Axes, TaskNode } from '@sonde/pipeline';
+import { isRecord, type JsonObject, memo } from '@sonde/base';
+import type { Axes, TaskId, TaskNode } from '@sonde/pipeline';
 import type { Key, ResultRecord, RunDetail, Store } from '@sonde/store';
 import { type AddedAxes, createAddedAxes } from './added-axes.ts';
 import { differences } from './differences.ts';
 import { inputNotes, type ResolvedInputs } from './inputs.ts';
 import type { FieldChange } from './reason.ts';
 
-/** How many past runs of a pipeline are asked for earlier results of a task, and how many results of a kind otherwise. */
+/** How many past runs of a pipeline are asked for earlier results of a task, and how many results of a step or a kind. */
 const RUNS = 5;
-const RESULTS_OF_A_KIND = 64;
+const RESULTS = 64;
 
 export interface Nearest {
   readonly record: ResultRecord;
@@ -16,7 +16,13 @@ export interface Nearest {
 }
 
 export interface History {
-  /** The earlier result that is nearest to a fingerprint: fewest differing fields, then newest. */
+  /**
+   * Of what a person would call the earlier results of a task, the one nearest to its fingerprint: fewest differing
+   * fields, then newest. That is what recent runs of the pipeline computed for the task; else for its step on other axes;
+   * else for steps of its kind that the pipeline no longer has, of which it may be one under another name.
+   */
+  earlier(task: TaskNode, known: Fingerprinted): Promise<Nearest | undefined>;
+  /** As `earlier`; where there is none, the nearest of the kind in the whole store. */
   nearest(task: TaskNode, known: Fingerprinted): Promise<Nearest | undefined>;
   /**
    * The axis values of a task that no recent run of the pipeline had, although it had others of the same step on the
@@ -33,53 +39,70 @@ export interface Fingerprinted {
 }
 
 /**
- * Looks for earlier results: first those of the same task in the last runs of the same pipeline, else any of the same
- * kind. Read when first asked, so that a run in which nothing is to do reads none of it; what a run itself computes
- * later does not change its answers.
+ * Looks for earlier results. Read when first asked, so that a run in which nothing is to do reads none of it; what a run
+ * itself computes later does not change its answers.
+ *
+ * @param tasks of the pipeline as it is now
  */
-export function createHistory(store: Store, pipeline: string): History {
-  let earlierKeys: Promise<Map<string, Key[]>> | undefined;
+export function createHistory(store: Store, pipeline: string, tasks: readonly TaskNode[]): History {
+  let earlierKeys: Promise<Map<TaskId, Key[]>> | undefined;
   let added: Promise<AddedAxes> | undefined;
-  const ofKind = new Map<string, Promise<ResultRecord[]>>();
+  const ofSteps = new Map<string, Promise<ResultRecord[]>>();
+  const ofKinds = new Map<string, Promise<ResultRecord[]>>();
+  const steps = new Set(tasks.map(({ step }) => step));
 
-  const earlier = (): Promise<Map<string, Key[]>> => {
+  const ofRuns = (): Promise<Map<TaskId, Key[]>> => {
     earlierKeys ??= keysOfEarlierRuns(store, pipeline);
     return earlierKeys;
   };
-  const ofTask = async (task: TaskNode): Promise<ResultRecord[]> => {
-    const keys = (await earlier()).get(task.id) ?? [];
-    const records = await Promise.all(keys.map((key) => store.results.get(key)));
-    return records.filter((record) => record !== undefined && record.fingerprint.kind === task.kind) as ResultRecord[];
+  const recordsOf = async (keys: Iterable<Key>): Promise<ResultRecord[]> => {
+    const records = await Promise.all([...new Set(keys)].map((key) => store.results.get(key)));
+    return records.filter((record) => record !== undefined);
   };
-  const sameKind = (kind: string): Promise<ResultRecord[]> => {
-    let records = ofKind.get(kind);
-    if (records === undefined) {
-      records = store.results
-        .nearest(kind, RESULTS_OF_A_KIND)
-        .then((found) => found.filter((record) => record.fingerprint.shard === undefined));
-      ofKind.set(kind, records);
-    }
-    return records;
-  };
+  const keysOfSteps = async (isOne: (step: string) => boolean): Promise<Key[]> =>
+    [...(await ofRuns())].flatMap(([id, keys]) => (isOne(stepOf(id)) ? keys : [])).slice(0, RESULTS);
+  const sameStep = (step: string): Promise<ResultRecord[]> =>
+    memo(ofSteps, step, async () => recordsOf(await keysOfSteps((one) => one === step)));
+  const goneSteps = (): Promise<ResultRecord[]> =>
+    memo(ofSteps, '', async () => recordsOf(await keysOfSteps((one) => !steps.has(one))));
+  const sameKind = (kind: string): Promise<ResultRecord[]> =>
+    memo(ofKinds, kind, async () => {
+      const found = await store.results.nearest(kind, RESULTS);
+      return found.filter((record) => record.fingerprint.shard === undefined);
+    });
 
-  return {
-    async nearest(task, { key, fingerprint, inputs }) {
-      // Both are read before anything runs, whichever is used.
-      const [own, others] = await Promise.all([ofTask(task), sameKind(task.kind)]);
-      const isOther = (record: ResultRecord) => record.key !== key;
-      const candidates = own.some(isOther) ? own.filter(isOther) : others.filter(isOther);
+  const nearestOf = async (
+    task: TaskNode,
+    { key, fingerprint, inputs }: Fingerprinted,
+    among: readonly (readonly ResultRecord[])[],
+  ): Promise<Nearest | undefined> => {
+    for (const records of among) {
       let best: Nearest | undefined;
-      for (const record of candidates) {
+      for (const record of records) {
+        if (record.key === key || record.fingerprint.kind !== task.kind) continue;
         const changes = differences(record.fingerprint, fingerprint, best?.changes.length);
         if (best === undefined || changes.length < best.changes.length) best = { record, changes };
       }
-      return best && { ...best, changes: withOrigins(best.changes, best.record, inputs) };
-    },
+      if (best !== undefined) return { ...best, changes: withOrigins(best.changes, best.record, inputs) };
+    }
+    return undefined;
+  };
+  const ofPipeline = async ({ id, step }: TaskNode): Promise<ResultRecord[][]> =>
+    Promise.all([recordsOf((await ofRuns()).get(id) ?? []), sameStep(step), goneSteps()]);
+
+  return {
+    earlier: async (task, known) => nearestOf(task, known, await ofPipeline(task)),
+    nearest: async (task, known) => nearestOf(task, known, [...(await ofPipeline(task)), await sameKind(task.kind)]),
     async addedAxes(task) {
-      added ??= earlier().then((keys) => createAddedAxes(new Set(keys.keys())));
+      added ??= ofRuns().then((keys) => createAddedAxes(new Set(keys.keys())));
       return (await added)(task);
     },
   };
+}
+
+/** `study/scores[model=a]` is of the step `study/scores`. */
+function stepOf(id: TaskId): string {
+  return id.split('[', 1)[0]!;
 }
 
 /** Says of changed inputs what they came from, then and now. */

@@ -30,7 +30,7 @@ export async function prepare(
     store: options.store,
     kinds: options.kinds,
     data: createDataResolver(options.store, options.sources, toRun?.ask),
-    history: createHistory(options.store, graph.name),
+    history: createHistory(options.store, graph.name, graph.tasks),
     accelerators: options.accelerators ?? [],
     refresh: new Set(graph.tasks.filter((task) => refresh.some((name) => isNamed(task, name))).map((task) => task.id)),
     pipeline: { name: graph.name, description: graph.description },

@@ -6,11 +6,11 @@ export type Reason =
   /** Its result is in the store. */
   | { readonly code: 'hit' }
   /**
-   * Nothing like it was ever computed here; or, with `axes`, these values of the matrix (or their combination) are new to
-   * the last runs of the pipeline.
+   * The last runs of the pipeline had no such step; or, with `axes`, these values of the matrix (or their combination)
+   * are new to them.
    */
   | { readonly code: 'new'; readonly axes?: Axes }
-  /** The nearest earlier result differs in these fields of the fingerprint. */
+  /** The nearest result of the step's earlier runs differs in these fields of the fingerprint. */
   | { readonly code: 'changed'; readonly fields: readonly FieldChange[] }
   /** `--refresh` asked for it. */
   | { readonly code: 'refresh' }
