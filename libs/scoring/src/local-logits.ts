@@ -5,6 +5,9 @@ import { tokenCache } from './token-cache.ts';
 /** Tokens whose values are kept: about 30 MB with the embedded scorer. A power of two, more than a text's tokens. */
 const CACHED_TOKENS = 1 << 15;
 
+/** Tokens that are pooled together: their values fit into the fastest cache of a processor. */
+const POOLED = 32;
+
 /**
  * The network as a function from a text to its logits, or undefined where the text has no token.
  *
@@ -20,7 +23,6 @@ export function textLogits(model: LocalModel): (text: string) => Float64Array | 
   const { h, k } = model.sizes;
   const outputWeight = Float64Array.from(model.float32('output.weight'));
   const outputBias = model.float32('output.bias');
-  const windowBias = Float64Array.from(model.float32('window.bias'));
   const tokenWeightScale = model.float32('token.weight.scale');
   const ngramWeightScale = model.float32('ngram.weight.scale');
 
@@ -30,19 +32,45 @@ export function textLogits(model: LocalModel): (text: string) => Float64Array | 
   const cache = tokenCache(capacity, width, MAX_WORD);
   const values = cache.values;
   const buffer = tokenBuffer();
-  const highest = new Float64Array(h);
-  const total = new Float64Array(h);
+  // One more, where h is odd, for what `pool` makes of the unit after the last.
+  const windowBias = new Float64Array(h + 1);
+  windowBias.set(model.float32('window.bias'));
+  const highest = new Float64Array(h + 1);
+  const total = new Float64Array(h + 1);
   const sums = new Float64Array(2 * k + 1);
   const logits = new Float64Array(k);
+  /** Where the values of a text's tokens start, between two tokens of zeros, beyond the text's ends. */
+  const starts = new Int32Array(capacity + 2);
 
-  /** Adds the hidden units of the window whose tokens' values start at these places to the pools. */
-  const pool = (before: number, here: number, after: number) => {
-    for (let j = 0; j < h; j++) {
-      const sum = values[before + j]! + values[here + h + j]! + values[after + 2 * h + j]! + windowBias[j]!;
-      if (sum > 0) {
-        total[j]! += sum;
-        if (sum > highest[j]!) highest[j] = sum;
+  /**
+   * Adds the hidden units of the windows around the tokens [first, past) to the pools. Two units at once, and what is below
+   * zero taken out without a branch, which nothing could foretell: (x + |x|) / 2 is exact.
+   */
+  const pool = (first: number, past: number): void => {
+    for (let j = 0; j < h; j += 2) {
+      const bias = windowBias[j]!;
+      const biasNext = windowBias[j + 1]!;
+      let sum = total[j]!;
+      let sumNext = total[j + 1]!;
+      let most = highest[j]!;
+      let mostNext = highest[j + 1]!;
+      let before = starts[first]! + j;
+      let here = starts[first + 1]! + j;
+      for (let i = first; i < past; i++) {
+        const after = starts[i + 2]! + j;
+        const unit = values[before]! + values[here + h]! + values[after + 2 * h]! + bias;
+        const next = values[before + 1]! + values[here + h + 1]! + values[after + 2 * h + 1]! + biasNext;
+        sum += (unit + Math.abs(unit)) / 2;
+        sumNext += (next + Math.abs(next)) / 2;
+        most = Math.max(most, unit);
+        mostNext = Math.max(mostNext, next);
+        before = here;
+        here = after;
       }
+      total[j] = sum;
+      total[j + 1] = sumNext;
+      highest[j] = most;
+      highest[j + 1] = mostNext;
     }
   };
 
@@ -54,9 +82,6 @@ export function textLogits(model: LocalModel): (text: string) => Float64Array | 
     highest.fill(0);
     total.fill(0);
     sums.fill(0);
-    // Where the values of the last two tokens start; 0 is a token of zeros, beyond the text's ends.
-    let before = 0;
-    let here = 0;
     for (let i = 0, start = 0; i < count; i++) {
       const end = ends[i]!;
       const hash = tokenHash(units, start, end);
@@ -65,14 +90,13 @@ export function textLogits(model: LocalModel): (text: string) => Float64Array | 
         slot = -slot;
         compute(hash, capitals[i]!, units, start, end, values, slot * width);
       }
-      const after = slot * width;
-      if (i > 0) pool(before, here, after);
-      for (let j = 0; j <= 2 * k; j++) sums[j]! += values[after + linear + j]!;
-      before = here;
-      here = after;
+      const at = slot * width;
+      starts[i + 1] = at;
+      for (let j = 0; j <= 2 * k; j++) sums[j]! += values[at + linear + j]!;
       start = end;
     }
-    pool(before, here, 0);
+    starts[count + 1] = 0;
+    for (let i = 0; i < count; i += POOLED) pool(i, Math.min(i + POOLED, count));
 
     const meanScale = 1 / (count + model.meanOffset);
     const tokenScale = 1 / Math.sqrt(count);
@@ -95,7 +119,7 @@ export function textLogits(model: LocalModel): (text: string) => Float64Array | 
  */
 function tokenValues(model: LocalModel) {
   const { d, h, k, Vt, Vn, Lt, Ln } = model.sizes;
-  const windowWeight = Float64Array.from(model.float32('window.weight'));
+  const windowWeight = inFours(model.float32('window.weight'), WINDOW, d, h);
   const tokenRows = model.int8('token.embedding');
   const tokenScale = model.float32('token.embedding.scale');
   const ngramRows = model.int8('ngram.embedding');
@@ -105,7 +129,6 @@ function tokenValues(model: LocalModel) {
   const ngramWeight = model.int8('ngram.weight');
   const hashes = new Int32Array(MAX_NGRAMS);
   const ngramTotal = new Int32Array(d);
-  const shares = new Float64Array(h);
   const embedding = new Float64Array(d);
   const width = WINDOW * h + 2 * k + 1;
 
@@ -139,15 +162,41 @@ function tokenValues(model: LocalModel) {
       const mean = (ngramTotal[i]! * ngramScale[i]!) / Math.max(1, ngrams);
       embedding[i] = tokenRows[row + i]! * tokenScale[i]! + mean + inCapitals * capitalsEmbedding[i]!;
     }
+    let weight = 0;
     for (let p = 0; p < WINDOW; p++) {
-      shares.fill(0);
-      for (let i = 0; i < d; i++) {
-        const value = embedding[i]!;
-        const weights = (p * d + i) * h;
-        for (let j = 0; j < h; j++) shares[j]! += value * windowWeight[weights + j]!;
+      for (let j = 0; j < h; j += 4) {
+        let a = 0;
+        let b = 0;
+        let c = 0;
+        let e = 0;
+        for (let i = 0; i < d; i++, weight += 4) {
+          const value = embedding[i]!;
+          a += value * windowWeight[weight]!;
+          b += value * windowWeight[weight + 1]!;
+          c += value * windowWeight[weight + 2]!;
+          e += value * windowWeight[weight + 3]!;
+        }
+        const share = at + p * h + j;
+        into[share] = a;
+        if (j + 1 < h) into[share + 1] = b;
+        if (j + 2 < h) into[share + 2] = c;
+        if (j + 3 < h) into[share + 3] = e;
       }
-      into.set(shares, at + p * h);
     }
   };
   return { width, compute };
+}
+
+/** Weights [places, d, h] as [places, h / 4, d, 4], in the order in which they are read; zeros where h ends within four. */
+function inFours(weights: Float32Array, places: number, d: number, h: number): Float64Array {
+  const fours = Math.ceil(h / 4);
+  const ordered = new Float64Array(places * fours * d * 4);
+  for (let p = 0; p < places; p++) {
+    for (let i = 0; i < d; i++) {
+      for (let j = 0; j < h; j++) {
+        ordered[((p * fours + (j >> 2)) * d + i) * 4 + (j & 3)] = weights[(p * d + i) * h + j]!;
+      }
+    }
+  }
+  return ordered;
 }

@@ -25,11 +25,18 @@ export async function openLocalScorer(folder: string, name: string = FORMAT): Pr
       return { outcome: 'too_long', detail: `${text.length} UTF-16 units; at most ${model.maxUnits} are scored` };
     }
     const logits = logitsOf(text);
-    return logits ? { outcome: 'ok', scores: Array.from(logits, sigmoid) } : { outcome: 'empty' };
+    return logits ? { outcome: 'ok', scores: scoresOf(logits) } : { outcome: 'empty' };
   };
   return {
     identity: { kind: FORMAT, name, digest: model.digest, attributes: model.attributes },
     attributes: model.attributes,
     score: (texts) => texts.map(outcomeOf),
   };
+}
+
+/** `Array.from` with a function takes longer than the network. */
+function scoresOf(logits: Float64Array): number[] {
+  const scores: number[] = [];
+  for (let i = 0; i < logits.length; i++) scores.push(sigmoid(logits[i]!));
+  return scores;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '@sonde/base';
+import { openSafetensors, readTensor, type Tensor, type TensorEntry, writeSafetensors } from '@sonde/tensors';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ATTRIBUTES, type Attribute, listScorerFiles, openLocalScorer, scoreTexts } from '../src/index.ts';
 
@@ -110,6 +111,35 @@ describe('a folder that is not a whole scorer', () => {
 
   it('opens as a copy with the same identity', async () => {
     expect((await openLocalScorer(copy())).identity).toEqual(scorer.identity);
+  });
+
+  it('scores alike with one hidden unit more that no score asks for', async () => {
+    const folder = copy();
+    const file = join(folder, 'network.safetensors');
+    const network = await openSafetensors(file);
+    const [window, bias, output] = await Promise.all(
+      ['window.weight', 'window.bias', 'output.weight'].map((name) => readTensor(network, name)),
+    );
+    const [places = 0, d = 0, h = 0] = window!.shape;
+    const [, k = 0] = output!.shape;
+    /** Rows of so many numbers, with so many more behind each. */
+    const longer = ({ data }: Tensor, width: number, more: number, fill: number): Float32Array => {
+      const rows = Array.from({ length: data.length / width }, (_, row) => [
+        ...Array.from(data.slice(row * width, (row + 1) * width), Number),
+        ...Array<number>(more).fill(fill),
+      ]);
+      return Float32Array.from(rows.flat());
+    };
+    const tensors: Record<string, TensorEntry> = {
+      'capitals.embedding': await readTensor(network, 'capitals.embedding'),
+      'window.weight': { dtype: 'F32', shape: [places, d, h + 1], data: longer(window!, h, 1, 1) },
+      'window.bias': { dtype: 'F32', shape: [h + 1], data: longer(bias!, h, 1, 1) },
+      'output.weight': { dtype: 'F32', shape: [2 * (h + 1), k], data: longer(output!, h * k, k, 0) },
+      'output.bias': await readTensor(network, 'output.bias'),
+    };
+    await writeSafetensors(file, tensors);
+    const texts = ['You IDIOT', 'Good morning, how are you today?', 'x'];
+    expect((await openLocalScorer(folder)).score(texts)).toEqual(scorer.score(texts));
   });
 
   it('is named with the file that is missing', async () => {
