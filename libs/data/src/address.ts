@@ -34,6 +34,7 @@ export function describeAddress(ref: Address, store: Store, offline: boolean): O
       });
       return fetching;
     },
+    missing: async () => ((await store.blobs.presence(digest)) === 'here' ? 0 : undefined),
     // The store checks it whenever it is read.
     files: () => [{ path: store.blobs.path(digest), digest }],
     changedFile: async () => undefined,

@@ -23,6 +23,8 @@ export interface Snapshot {
   read(file: HubFile): Promise<Buffer>;
   /** From the listing where it says so (large files), else of the bytes. */
   digestOf(file: HubFile): Promise<string>;
+  /** Bytes of those files that are not here. */
+  missing(files: readonly HubFile[]): Promise<number>;
   fetch(files: readonly HubFile[], hooks: FetchHooks): Promise<void>;
 }
 
@@ -68,6 +70,10 @@ export function openSnapshot(
           .digest('hex'),
       } = file;
       return `sha256:${sha256}`;
+    },
+    async missing(files) {
+      const sizes = files.map(async (file) => ((await isHere(settings, repo, commit, file)) ? 0 : file.size));
+      return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
     },
     async fetch(files, { signal, progress, retry }) {
       const here = await Promise.all(files.map((file) => isHere(settings, repo, commit, file)));

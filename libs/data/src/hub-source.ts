@@ -81,6 +81,7 @@ async function describe(
     identity,
     path: place,
     files: Object.fromEntries(chosen.names.map((file, at) => [file, { digest: digests[at]!, size: wanted[at]!.size }])),
+    missing: () => snapshot.missing(wanted),
     fetch: (fetching) => snapshot.fetch(wanted, fetching),
   };
 }
@@ -138,7 +139,7 @@ async function asItLies(
     );
   }
   const { type } = await findPlace(ref, place, folders);
-  return { type, identity, path: place, fetch: async () => undefined };
+  return { type, identity, path: place, missing: async () => 0, fetch: async () => undefined };
 }
 
 function problem(ref: DataName, what: string, hint?: string): UserError {

@@ -10,6 +10,8 @@ export interface OutsideData {
   readonly identity?: string;
   /** Where its bytes lie; what another machine has is brought, once, and checked. */
   open(hooks: FetchHooks): Promise<string>;
+  /** Bytes that `open` would bring; undefined: as many as another machine has, which it does not say before. */
+  missing(): Promise<number | undefined>;
   /** Every file of it with its digest, once it is open: for those who read it elsewhere. */
   files(): readonly { readonly path: string; readonly digest: Digest }[];
   /** The first file that is not what it was when its digest was taken, or when it was brought here. */

@@ -10,6 +10,8 @@ export interface RemoteData {
   readonly path: string;
   /** Relative path → content; the path is empty where the data is one file. Absent: what lies at `path` tells. */
   readonly files?: Readonly<Record<string, { readonly digest: string; readonly size: number }>>;
+  /** Bytes that are not here. */
+  missing(): Promise<number>;
   /** Brings what is missing to `path`; does nothing where nothing is. */
   fetch(hooks: FetchHooks): Promise<void>;
 }

@@ -39,6 +39,7 @@ async function describePlace(place: Place, store: Store): Promise<OutsideData> {
     type: place.type,
     digest: content.digest,
     open: async () => place.path,
+    missing: async () => 0,
     files: () => pathsOf(content),
     changedFile: () => changedFile(content, store),
   };
@@ -75,6 +76,7 @@ async function describeRemote(
       here = await brought;
       return path;
     },
+    missing: () => remote.missing(),
     files: () => (here === undefined ? [] : pathsOf(here)),
     changedFile: async () => (brought === undefined ? undefined : changedFile(await brought, store)),
   };

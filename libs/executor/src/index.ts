@@ -16,11 +16,13 @@ export { planGraph } from './decide/plan.ts';
 export type { FieldChange, Reason } from './decide/reason.ts';
 export { defineStep } from './define-step.ts';
 export type { Cost, CostContext, CostModule, Rates, Shape } from './estimate/cost.ts';
+export type { Download } from './estimate/downloads.ts';
 export {
   type Estimate,
   type EstimateOptions,
   estimateGraph,
   type Grounds,
+  type Places,
   type TaskEstimate,
 } from './estimate/estimate.ts';
 export type { Failure } from './failure.ts';

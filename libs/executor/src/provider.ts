@@ -31,3 +31,10 @@ export function wantsDevice(task: TaskNode, kind: StepKind): boolean {
   const { device } = task.resources;
   return device === 'gpu' || (device === 'any' && kind.usesDevice?.(task.with as Planned<RunConfig>) === true);
 }
+
+/** Whether nothing says that it is much work: no device, no request, no shards. */
+export function isLight(task: TaskNode, kind: StepKind): boolean {
+  const { memoryBytes, cpus, timeSeconds } = task.resources;
+  if (kind.division !== undefined || wantsDevice(task, kind)) return false;
+  return memoryBytes === undefined && cpus === undefined && timeSeconds === undefined;
+}

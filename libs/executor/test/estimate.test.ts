@@ -1,7 +1,8 @@
+import type { ResultRecord } from '@sonde/store';
 import { describe, expect, it } from 'vitest';
 import { type Estimate, estimateGraph, type Rates, type TaskEstimate } from '../src/index.ts';
 import { kinds } from './fixtures/kinds.ts';
-import { graphOf, listing, out, type StepSpec, sources } from './rig.ts';
+import { file, graphOf, listing, out, type StepSpec, sources } from './rig.ts';
 import { useRig } from './use-rig.ts';
 
 const rig = useRig();
@@ -9,7 +10,8 @@ const rates: Rates = { flops: 1e10, traffic: 1e9, slowness: 1 };
 const work = (rows: number, model = 'm'): StepSpec => ({ kind: 'work', with: { rows, model } });
 
 async function estimate(steps: Record<string, StepSpec>, jobs = 2, more = {}): Promise<Estimate> {
-  const options = { store: rig().store, kinds, sources, jobs, rates: async () => rates, ...more };
+  const places = { cpu: jobs, devices: 1 };
+  const options = { store: rig().store, kinds, sources, places, rates: async () => rates, ...more };
   return estimateGraph(graphOf(steps), options);
 }
 
@@ -64,6 +66,43 @@ describe('an estimate', () => {
     const ran = await rig().run(graphOf({ a: echo(1) }));
     const found = await ofTask({ b: echo(2) }, 'b');
     expect(found).toMatchObject({ grounds: 'kind', results: 1, seconds: ran.records.get('a')!.seconds });
+  });
+
+  it('counts no shard that the store has: of a step that has grown, or was interrupted, the rest alone', async () => {
+    const counting = (lines: readonly string[]) => ({
+      a: { kind: 'count', with: { rows: file(rig().write('rows.txt', lines.join('\n')), ['table']) } } as const,
+    });
+    const [few, many] = [
+      ['a', 'b', 'c', 'd'],
+      ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'],
+    ];
+    await rig().run(graphOf(counting(few)));
+    const count = kinds.get('test/count')!;
+    const said = { flops: 5e10, traffic: 0, other: 0, memory: 1, rows: 10, outputs: { out: { bytes: 100 } } };
+    const costly = { ...count, cost: async () => ({ cost: async () => said }) };
+    const known = { kinds: new Map([...kinds, ['test/count', costly]]) };
+    expect(await ofTask(counting(many), 'a', known)).toMatchObject({ seconds: 3, rows: 6, disk: 160 });
+    // Anew, all of it.
+    expect(await ofTask(counting(many), 'a', { ...known, refresh: ['a'] })).toMatchObject({ seconds: 5, rows: 10 });
+  });
+
+  it('rests on what the machines took that will do the work, where there are such results', async () => {
+    await rig().run(graphOf({ a: work(10), b: work(11) }));
+    const of = (rows: number) => (record: ResultRecord) =>
+      JSON.stringify(record.notes?.work).includes(`"flops":${rows * 1e9},`);
+    expect(await ofTask({ c: work(40) }, 'c')).toMatchObject({ results: 2 });
+    expect(await ofTask({ c: work(40) }, 'c', { ofThoseMachines: of(11) })).toMatchObject({ results: 1 });
+    expect(await ofTask({ c: work(40) }, 'c', { ofThoseMachines: of(12) })).toMatchObject({ results: 2 });
+  });
+
+  it('of a run that does small tasks itself has those one after the other', async () => {
+    const four = { a: work(10), b: work(11), c: work(12), d: work(13) };
+    const all = await estimate(four, 2, { places: { cpu: 100, devices: 1, small: 1 } });
+    expect(all.elapsed).toBeCloseTo(4.6, 9);
+    const large = Object.fromEntries(
+      Object.entries(four).map(([name, spec]) => [name, { ...spec, resources: { device: 'any', cpus: 1 } as const }]),
+    );
+    expect((await estimate(large, 2, { places: { cpu: 100, devices: 1, small: 1 } })).elapsed).toBeCloseTo(1.3, 9);
   });
 
   it('of the whole is no less than the work shared out, and than the longest chain', async () => {

@@ -4,7 +4,8 @@ import { UserError } from '@sonde/base';
 import { DataUnknown, type RemoteSource } from '@sonde/data';
 import type { DataRef } from '@sonde/pipeline';
 import { describe, expect, it } from 'vitest';
-import { RunRefused } from '../src/index.ts';
+import { estimateGraph, type InputArtifact, RunRefused, type StepKind } from '../src/index.ts';
+import { kinds } from './fixtures/kinds.ts';
 import { file, graphOf, sources } from './rig.ts';
 import { useRig } from './use-rig.ts';
 
@@ -21,6 +22,7 @@ function remoteText(text: string, options: { known?: boolean; sends?: string; fa
     identity: `hf:${name}@1`,
     path: rig().path(`${name}.txt`),
     files: { '': { digest: digestOf(text), size: text.length } },
+    missing: async () => (existsSync(rig().path(`${name}.txt`)) ? 0 : text.length),
     async fetch({ progress, retry }: { progress(a: number, b: number): void; retry(m: string, s: number): void }) {
       if (existsSync(rig().path(`${name}.txt`))) return;
       fetched.push(name);
@@ -81,6 +83,33 @@ describe('data of another machine', () => {
     expect(ran.records.get('one')!.notes).toMatchObject({ inputs: { file: 'hf:a@1' } });
     const local = graphOf({ one: { kind: 'read', with: { file: file(rig().write('b.txt', 'text')), name: 'one' } } });
     expect((await rig().run(local)).ran).toEqual([]);
+  });
+
+  it('is named by an estimate where it has to come first, with its size where that is known', async () => {
+    const seen: string[] = [];
+    const read = kinds.get('test/read')!;
+    const cost: StepKind['cost'] = async () => ({
+      async cost({ config }) {
+        seen.push((config.file as InputArtifact).path);
+        return { flops: 1, traffic: 1, other: 1, memory: 1, rows: 1, outputs: {} };
+      },
+    });
+    const telling = new Map([...kinds, ['test/read', { ...read, cost }]]);
+    const downloads = async (known: boolean) => {
+      const { sources: from, fetched } = remoteText('text', { known });
+      const rates = async () => ({ flops: 1, traffic: 1, slowness: 1 });
+      const graph = reading('one', 'two');
+      const found = await estimateGraph(graph, { store: rig().store, kinds: telling, sources: from, rates });
+      expect(fetched).toEqual([]);
+      return found.downloads;
+    };
+    expect(await downloads(false)).toEqual([{ what: 'hf:a', bytes: undefined }]);
+    expect(await downloads(true)).toEqual([{ what: 'hf:a', bytes: 4 }]);
+    const [at] = seen;
+    expect(at).toBe('');
+    rig().write('a.txt', 'text');
+    expect(await downloads(true)).toEqual([]);
+    expect(seen.at(-1)).toBe(rig().path('a.txt'));
   });
 
   it('is not fetched where the result is there', async () => {

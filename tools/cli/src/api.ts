@@ -17,6 +17,7 @@ import {
   type Provider,
   planGraph,
   type Rates,
+  type RunEvent,
   type RunHandle,
   runGraph,
   type StepKind,
@@ -298,19 +299,67 @@ export interface EstimateOptions extends StoreOptions {
   readonly jobs?: number;
 }
 
-/** What would run, and the time, memory and disk that it is expected to take. Runs nothing of the pipeline, as `plan`. */
-export async function estimate(graph: Graph, options: EstimateOptions = {}): Promise<Estimate> {
-  const { jobs = os.availableParallelism() } = options;
+/** An estimate, and what it takes of the machines that are to do the work. */
+export interface PipelineEstimate extends Estimate {
+  /** Jobs of Slurm at once, where they do the work, and the GPU that is expected; undefined: of no known sort. */
+  readonly cluster?: { readonly jobs: number; readonly card: string | undefined };
+  /** Bytes a second of what is brought here, by what earlier runs brought. */
+  readonly downloadRate?: number;
+}
+
+/**
+ * What would run, and the time, memory and disk that it is expected to take. Runs nothing of the pipeline, as `plan`. Of a
+ * cluster Slurm is asked once what nodes there are.
+ */
+export async function estimate(graph: Graph, options: EstimateOptions = {}): Promise<PipelineEstimate> {
+  const { executor = 'local' } = options;
+  const store = await sharedStore(options, { readOnly: true });
+  const planned = await planOptions(graph, options, store);
+  const cluster = executor === 'slurm' ? await clusterFor(graph, options) : undefined;
+  const jobs = options.jobs ?? os.availableParallelism();
+  // Of somebody else's workers nothing is known but that there will be one.
+  const here = { cpu: jobs, devices: Math.max(1, executor === 'local' ? (planned.accelerators?.length ?? 0) : 1) };
   const measured = new Map<Provider, Promise<Rates>>();
-  return estimateGraph(graph, {
-    ...(await planOptions(graph, options, await sharedStore(options, { readOnly: true }))),
-    jobs,
+  const estimated = await estimateGraph(graph, {
+    ...planned,
+    places: cluster?.places ?? (executor === 'local' ? here : { ...here, small: 1 }),
+    ...(cluster === undefined ? {} : { ofThoseMachines: ({ notes }) => typeof notes?.job === 'string' }),
     rates: (provider) =>
       memo(measured, provider, async () => {
-        const { measureRates } = await import('@sonde/engine');
-        return measureRates(provider, Math.max(1, Math.floor(os.availableParallelism() / jobs)));
+        const { measureRates, ratesOfCard } = await import('@sonde/engine');
+        const threads = cluster?.threads ?? Math.max(1, Math.floor(os.availableParallelism() / jobs));
+        if (provider === 'cpu' || executor === 'local') return measureRates(provider, threads);
+        return { ...(await measureRates('cpu', threads)), ...ratesOfCard(cluster?.card) };
       }),
   });
+  const downloadRate = estimated.downloads.length === 0 ? undefined : await rateOfDownloads(store);
+  return {
+    ...estimated,
+    ...(cluster === undefined ? {} : { cluster: { jobs: cluster.jobs, card: cluster.card } }),
+    ...(downloadRate === undefined ? {} : { downloadRate }),
+  };
+}
+
+async function clusterFor(graph: Graph, { profile, ...options }: EstimateOptions) {
+  const { clusterPlaces, slurmProfile } = await import('./slurm.ts');
+  const found = await clusterPlaces(graph, await slurmProfile(graph.files[0]!.path, profile));
+  return options.jobs === undefined ? found : { ...found, places: { ...found.places, cpu: options.jobs } };
+}
+
+/** Runs whose downloads tell how fast this network is. */
+const RUNS_WITH_DOWNLOADS = 5;
+
+/** Bytes a second, over the downloads of the newest runs. */
+async function rateOfDownloads(store: Store): Promise<number | undefined> {
+  let [bytes, seconds] = [0, 0];
+  for (const { id } of (await store.runs.list()).slice(0, RUNS_WITH_DOWNLOADS)) {
+    for (const event of (await store.runs.open(id)).events as unknown as readonly RunEvent[]) {
+      if (event.event !== 'data.fetched') continue;
+      bytes += event.bytes;
+      seconds += event.seconds;
+    }
+  }
+  return seconds > 0 && bytes > 0 ? bytes / seconds : undefined;
 }
 
 /** A task's fingerprint, and how it differs from the nearest earlier one. */

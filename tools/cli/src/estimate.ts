@@ -1,4 +1,5 @@
-import type { Estimate, Grounds, TaskEstimate } from '@sonde/executor';
+import type { Grounds, TaskEstimate } from '@sonde/executor';
+import type { PipelineEstimate } from './api.ts';
 import { count, formatBytes, formatSeconds } from './format.ts';
 import { plannedJson } from './lines.ts';
 import { alignColumns, type Terminal } from './terminal.ts';
@@ -56,7 +57,7 @@ function sumOf(step: string, estimates: readonly TaskEstimate[], cached: number)
   };
 }
 
-function stepsOf({ tasks, estimates }: Estimate): StepEstimate[] {
+function stepsOf({ tasks, estimates }: PipelineEstimate): StepEstimate[] {
   const steps = [...new Set(tasks.map(({ step }) => step))];
   return steps.map((step) => {
     const cached = tasks.filter((task) => task.step === step && task.state === 'cached').length;
@@ -68,8 +69,9 @@ function stepsOf({ tasks, estimates }: Estimate): StepEstimate[] {
   });
 }
 
-/** The memory of as many tasks as run at a time, the largest there are. */
-function memoryAtOnce({ estimates, jobs }: Estimate): number {
+/** The memory of as many tasks as run at a time on one machine, the largest there are. */
+function memoryAtOnce({ estimates, places, cluster }: PipelineEstimate): number {
+  const jobs = cluster === undefined ? places.cpu : 1;
   const largest = estimates.map(({ memory }) => memory).sort((a, b) => b - a);
   return largest.slice(0, jobs).reduce((sum, memory) => sum + memory, 0);
 }
@@ -98,9 +100,9 @@ function short(step: string): string {
 }
 
 /** A line a step that has something to run, and their sums: in 80 columns. */
-export function estimateLines(estimate: Estimate, { colors }: Terminal): string[] {
+export function estimateLines(estimate: PipelineEstimate, { colors }: Terminal): string[] {
   const { dim } = colors;
-  const { summary, elapsed, jobs } = estimate;
+  const { summary, elapsed } = estimate;
   const all = stepsOf(estimate);
   const left = all.filter(({ tasks }) => tasks > 0);
   const cached = `${count(summary.cached, 'task')} cached`;
@@ -123,12 +125,53 @@ export function estimateLines(estimate: Estimate, { colors }: Terminal): string[
     '',
     `${count(total.tasks, 'task')} to run, ${cached}: ${formatSeconds(total.seconds)} of work` +
       `${devices ? `, ${hoursText(total.deviceSeconds)} GPU hours` : ''}`,
-    `about ${formatSeconds(elapsed)} with ${count(jobs, 'worker')} ` +
+    `about ${formatSeconds(elapsed)} with ${withText(estimate)} ` +
       `(${rangeText((elapsed * total.low) / total.seconds, elapsed * spread)}); ` +
       `memory ${sizeText(memoryAtOnce(estimate))}, disk ${sizeText(total.disk)}`,
+    ...clusterLines(estimate, devices, dim),
+    ...downloadLines(estimate),
     ...(devices ? groundsLines(left, dim) : []),
   ];
 }
+
+function withText({ places, cluster }: PipelineEstimate): string {
+  return cluster === undefined ? count(places.cpu, 'worker') : count(cluster.jobs, 'job');
+}
+
+/** What is taken to be there of a cluster. */
+function clusterLines(
+  { places, cluster }: PipelineEstimate,
+  devices: boolean,
+  dim: (text: string) => string,
+): string[] {
+  if (cluster === undefined) return [];
+  const gpus = `${count(places.devices, 'GPU')} of ${cluster.card === undefined ? 'a sort unknown here' : `sort ${cluster.card}`}`;
+  const cpus = `${count(places.cpu, 'task')} of the CPU`;
+  return [dim(`at once: ${devices ? `${gpus}, ` : ''}${cpus}; the time in the queue is not in it`)];
+}
+
+/** What has to be brought here first, and about how long that takes. */
+function downloadLines({ downloads, downloadRate }: PipelineEstimate): string[] {
+  if (downloads.length === 0) return [];
+  const bytes = downloads.reduce((sum, each) => sum + (each.bytes ?? 0), 0);
+  const rate = downloadRate ?? ASSUMED_RATE;
+  const time = `about ${formatSeconds(bytes / rate)} at ${sizeText(rate)}/s`;
+  const by = downloadRate === undefined ? 'assumed' : 'as earlier downloads';
+  const unknown = downloads.some((each) => each.bytes === undefined);
+  const all =
+    bytes === 0 ? 'of a size not known here' : `${sizeText(bytes)}${unknown ? ' and more' : ''}, ${time} (${by})`;
+  return [
+    `to bring here first: ${all}`,
+    ...downloads
+      .slice(0, MOST_DOWNLOADS)
+      .map((each) => `  ${each.what}${each.bytes === undefined ? '' : `  ${sizeText(each.bytes)}`}`),
+    ...(downloads.length > MOST_DOWNLOADS ? [`  and ${downloads.length - MOST_DOWNLOADS} more`] : []),
+  ];
+}
+
+/** Bytes a second, where no download has told yet. */
+const ASSUMED_RATE = 50e6;
+const MOST_DOWNLOADS = 10;
 
 /** Where the table has no room for it. */
 function groundsLines(steps: readonly StepEstimate[], dim: (text: string) => string): string[] {
@@ -141,7 +184,7 @@ function groundsLines(steps: readonly StepEstimate[], dim: (text: string) => str
 const BY: Readonly<Record<Grounds, string>> = {
   same: 'results of the same model',
   kind: 'results of its kind',
-  work: 'its work and the rates of this machine',
+  work: 'its work and the rates of the machine',
   nothing: 'a guess',
 };
 
@@ -151,7 +194,8 @@ function hoursText(seconds: number): string {
 }
 
 /** Fields as `plan --json`, and what each task and all together are expected to take. */
-export function estimateJson(estimate: Estimate) {
+export function estimateJson(estimate: PipelineEstimate) {
+  const { downloads, downloadRate, cluster, places } = estimate;
   const byTask = new Map(estimate.estimates.map((each) => [each.task, each]));
   const total = sumOf('', estimate.estimates, estimate.summary.cached);
   return {
@@ -165,10 +209,15 @@ export function estimateJson(estimate: Estimate) {
       low: rounded(total.low),
       high: rounded(total.high),
       elapsed: rounded(estimate.elapsed),
-      jobs: estimate.jobs,
+      jobs: cluster?.jobs ?? places.cpu,
+      cpuTasks: places.cpu,
+      devices: places.devices,
+      ...(cluster?.card === undefined ? {} : { card: cluster.card }),
       memory: Math.round(memoryAtOnce(estimate)),
       disk: Math.round(total.disk),
       deviceHours: rounded(total.deviceSeconds / 3600),
+      downloads: downloads.map(({ what, bytes }) => (bytes === undefined ? { what } : { what, bytes })),
+      ...(downloads.length === 0 ? {} : { downloadRate: Math.round(downloadRate ?? ASSUMED_RATE) }),
     },
   };
 }

@@ -1,9 +1,10 @@
 import path from 'node:path';
 import { UserError } from '@sonde/base';
-import { type Demand, type Launcher, readShape, type WorkerShape } from '@sonde/executor';
-import { renderDiagnostic } from '@sonde/pipeline';
+import { type Demand, type Launcher, type Places, readShape, type WorkerShape } from '@sonde/executor';
+import { type Graph, type Resources, renderDiagnostic } from '@sonde/pipeline';
 import {
   type Cluster,
+  capacityFor,
   findProfile,
   openCluster,
   type Profile,
@@ -147,8 +148,44 @@ export function workersFor(demand: readonly Demand[], profile: Profile): readonl
 }
 
 /** How many tasks of the CPU a worker does at a time. */
-function placesOf({ gpus, cpus = 1 }: WorkerShape, profile: Profile): number {
+function placesOf({ gpus, cpus = 1 }: Pick<WorkerShape, 'gpus' | 'cpus'>, profile: Profile): number {
   return gpus > 0 ? 1 : Math.max(1, Math.floor(profile.cpu.cpus / cpus));
+}
+
+/** What a run has of the cluster at once, as far as its profile and Slurm say. */
+export interface ClusterPlaces {
+  readonly places: Places;
+  readonly jobs: number;
+  /** Threads of a task on the CPU. */
+  readonly threads: number;
+  /** The sort of GPU that jobs get, by Slurm's name; undefined where there are several, or it has none. */
+  readonly card: string | undefined;
+}
+
+/** Asks Slurm what nodes there are; where it does not answer, the profile alone says how much there is. */
+export async function clusterPlaces({ tasks }: Graph, profile: Profile): Promise<ClusterPlaces> {
+  const jobs = Math.min(profile.workers.most, profile.limits.jobs ?? Number.POSITIVE_INFINITY);
+  const [cpu, gpu] = [await capacityFor(profile, false), await capacityFor(profile, true)];
+  const most = (of: (resources: Resources) => number | undefined) =>
+    Math.max(1, ...tasks.map(({ resources }) => of(resources) ?? 1));
+  const atOnce = (wanted: number, there: number | undefined) => Math.max(1, Math.min(wanted, there ?? wanted));
+  const cpus = most((resources) => resources.cpus);
+  return {
+    places: {
+      cpu: atOnce(jobs * placesOf({ gpus: 0, cpus }, profile), cpu && Math.floor(cpu.cpus / cpus)),
+      devices: atOnce(jobs * most((resources) => resources.gpus), gpu?.gpus),
+      ...(profile.smallTasks === 'here' ? { small: 1 } : {}),
+    },
+    jobs,
+    threads: cpus,
+    card: cardOf(profile) ?? (gpu?.cards.length === 1 ? gpu.cards[0] : undefined),
+  };
+}
+
+/** The sort of GPU that the profile asks for by its name: `--gpus-per-node=a100:{n}`. */
+function cardOf({ gpuRequest }: Profile): string | undefined {
+  const name = /([A-Za-z][\w.-]*):\{n\}/.exec(gpuRequest)?.[1];
+  return name === 'gpu' ? undefined : name;
 }
 
 function requestOf(name: string, { gpus, cpus, memoryBytes, seconds }: WorkerShape, places: number): Shape {

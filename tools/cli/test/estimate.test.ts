@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Estimate, TaskEstimate } from '@sonde/executor';
+import type { TaskEstimate } from '@sonde/executor';
 import stringWidth from 'string-width';
 import { afterAll, describe, expect, it } from 'vitest';
-import { estimate, loadPipeline } from '../src/api.ts';
+import { type PipelineEstimate as Estimate, estimate, loadPipeline } from '../src/api.ts';
 import { estimateJson, estimateLines } from '../src/estimate.ts';
 import { openTerminal } from '../src/terminal.ts';
 
@@ -39,7 +39,8 @@ const made = (...estimates: TaskEstimate[]): Estimate => ({
   summary: { cached: 2, run: estimates.length, unknown: 0 },
   estimates,
   elapsed: 360_000,
-  jobs: 2,
+  places: { cpu: 2, devices: 1 },
+  downloads: [],
 });
 
 describe('the table of an estimate', () => {

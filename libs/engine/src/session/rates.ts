@@ -1,5 +1,6 @@
 import { buildGraph, encodeModel } from '@sonde/onnx';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { ratesOfCard } from './cards.ts';
 import { type Provider, sessionOptions } from './providers.ts';
 
 /** How fast a machine computes here and now, beside what else it does. */
@@ -16,8 +17,6 @@ export interface MachineRates {
 const WIDTH = 2048;
 const ROWS = 256;
 const ROUNDS = 5;
-/** What a GPU of a server has, about, where it cannot be asked. */
-const UNASKED = { flops: 1e13, traffic: 5e11 };
 /** Seconds that `script` takes on one core of a server of 2023. */
 const SCRIPT_SECONDS = 0.0165;
 
@@ -25,7 +24,7 @@ const SCRIPT_SECONDS = 0.0165;
 export async function measureRates(provider: Provider, threads: number): Promise<MachineRates> {
   const products = measureProducts(provider, threads).catch((error: unknown) => {
     if (provider === 'cpu') throw error;
-    return UNASKED;
+    return ratesOfCard();
   });
   return { ...(await products), slowness: (await median(async () => script())) / SCRIPT_SECONDS };
 }

@@ -1,14 +1,17 @@
 import { availableParallelism } from 'node:os';
 import type { Graph, TaskId, TaskNode } from '@sonde/pipeline';
+import type { ResultRecord } from '@sonde/store';
 import { type Decision, kindOf } from '../decide/decide.ts';
 import type { Plan, PlanOptions } from '../decide/options.ts';
 import { plannedTask, summaryOf } from '../decide/plan.ts';
 import { prepare } from '../decide/prepare.ts';
-import { devicesOf, providerOf } from '../provider.ts';
-import type { Provider } from '../step.ts';
+import { devicesOf, isLight, providerOf } from '../provider.ts';
+import type { Provider, StepKind } from '../step.ts';
 import { type Cost, NOMINAL, type Rates, type Shape, secondsOf } from './cost.ts';
+import { type Download, downloadsOf } from './downloads.ts';
 import { createPastWork, type Experience } from './history.ts';
 import { expectInputs } from './inputs.ts';
+import { shareLeft } from './shards-left.ts';
 import { costOf } from './work.ts';
 
 /**
@@ -41,14 +44,26 @@ export interface Estimate extends Plan {
   readonly estimates: readonly TaskEstimate[];
   /** From the beginning of the run to its end, with so many workers. */
   readonly elapsed: number;
-  readonly jobs: number;
+  readonly places: Places;
+  readonly downloads: readonly Download[];
+}
+
+/** How much goes on at a time. */
+export interface Places {
+  /** Tasks on the CPU. */
+  readonly cpu: number;
+  readonly devices: number;
+  /** Of small tasks that a run does itself while others do the rest; absent: they are done where all are. */
+  readonly small?: number;
 }
 
 export interface EstimateOptions extends PlanOptions {
   /** Measured when first asked for. */
   rates(provider: Provider): Promise<Rates>;
-  /** Worker processes on the CPU. Default: the machine's cores. */
-  readonly jobs?: number;
+  /** Default: tasks on the CPU as many as the machine has cores, and the devices of `accelerators`. */
+  readonly places?: Places;
+  /** Results that tell more of the machines which will do the work than others do: where there are any, they alone count. */
+  readonly ofThoseMachines?: (record: ResultRecord) => boolean;
 }
 
 /** An estimate by work alone may be so much too high or too low; by results of another model; by those of the same. */
@@ -59,8 +74,13 @@ const SMALL = { seconds: 0.25, secondsPerRow: 2e-5, memory: 200e6 };
 /** What is left to do, and what it is expected to take. Runs nothing, writes nothing, brings no data here. */
 export async function estimateGraph(graph: Graph, options: EstimateOptions): Promise<Estimate> {
   const { tasks, context, decisions } = await prepare(graph, options);
-  const { jobs = availableParallelism(), store } = options;
-  const past = createPastWork(store);
+  const { store } = options;
+  const places = options.places ?? {
+    cpu: availableParallelism(),
+    devices: Math.max(1, context.accelerators.length),
+  };
+  const past = createPastWork(store, options.ofThoseMachines);
+  const recordOf = (id: TaskId) => recordIn(decisions.get(id));
   const outputs = new Map<TaskId, Readonly<Record<string, Shape>>>();
   const estimates: TaskEstimate[] = [];
   for (const task of tasks) {
@@ -70,7 +90,7 @@ export async function estimateGraph(graph: Graph, options: EstimateOptions): Pro
     const inputs = await expectInputs(task.with, {
       store,
       data: context.data,
-      recordOf: (id) => recordIn(decisions.get(id)),
+      recordOf,
       expectedOf: (id) => outputs.get(id),
     });
     const said = await costOf(kind, inputs);
@@ -80,10 +100,15 @@ export async function estimateGraph(graph: Graph, options: EstimateOptions): Pro
     const experience =
       said === undefined ? await past.plain(task.kind, provider) : await past.experience(task.kind, provider, of, cost);
     const grounds = groundsOf(experience, said);
-    const seconds =
+    const whole =
       experience === undefined
         ? secondsOf(cost, await options.rates(provider))
         : experience.ratio * (said === undefined ? 1 : secondsOf(said, NOMINAL));
+    const decision = decisions.get(task.id)!;
+    const isAnew = decision.reason.code === 'refresh' || decision.reason.code === 'outdated';
+    const canDivide = decision.state === 'run' && !isAnew;
+    const share = canDivide ? await shareLeft(task, { kind, config: inputs.config, provider, store }) : 1;
+    const seconds = share * whole;
     const spread = Math.max(SPREAD[grounds], experience?.spread ?? 1);
     const bytes = Object.values(cost.outputs).reduce((sum, shape) => sum + (shape.bytes ?? 0), 0);
     estimates.push({
@@ -98,8 +123,8 @@ export async function estimateGraph(graph: Graph, options: EstimateOptions): Pro
       high: seconds * spread,
       memory: cost.memory,
       // Shards are kept beside what they are joined to.
-      disk: bytes * (kind.division === undefined ? 1 : 2),
-      ...(said === undefined ? {} : { rows: said.rows }),
+      disk: bytes * (kind.division === undefined ? 1 : 1 + share),
+      ...(said === undefined ? {} : { rows: share * said.rows }),
     });
   }
   const planned = tasks.map((task) => plannedTask(task, decisions.get(task.id)!));
@@ -107,8 +132,12 @@ export async function estimateGraph(graph: Graph, options: EstimateOptions): Pro
     tasks: planned,
     summary: summaryOf(planned),
     estimates,
-    jobs,
-    elapsed: elapsedOf(tasks, estimates, jobs, Math.max(1, context.accelerators.length)),
+    places,
+    elapsed: elapsedOf(tasks, estimates, places, context.kinds),
+    downloads: await downloadsOf(
+      tasks.filter(({ id }) => decisions.get(id)!.state !== 'cached'),
+      { store, data: context.data, recordOf },
+    ),
   };
 }
 
@@ -151,20 +180,20 @@ function smallCost({ outputs }: TaskNode, expected: (artifact: never) => Shape |
 function elapsedOf(
   tasks: readonly TaskNode[],
   estimates: readonly TaskEstimate[],
-  jobs: number,
-  accelerators: number,
+  { cpu, devices, small }: Places,
+  kinds: ReadonlyMap<string, StepKind>,
 ): number {
   const byTask = new Map(estimates.map((estimate) => [estimate.task, estimate]));
-  const work = new Map<Provider, number>();
+  const work = { cpu: 0, devices: 0, small: 0 };
   const ends = new Map<TaskId, number>();
   for (const task of tasks) {
     const estimate = byTask.get(task.id);
     const start = Math.max(0, ...task.needs.map((id) => ends.get(id) ?? 0));
     ends.set(task.id, start + (estimate?.seconds ?? 0));
-    if (estimate !== undefined) {
-      work.set(estimate.provider, (work.get(estimate.provider) ?? 0) + estimate.seconds * estimate.devices);
-    }
+    if (estimate === undefined) continue;
+    const isSmall = small !== undefined && isLight(task, kindOf(task, kinds));
+    const place = estimate.provider !== 'cpu' ? 'devices' : isSmall ? 'small' : 'cpu';
+    work[place] += estimate.seconds * estimate.devices;
   }
-  const shared = [...work].map(([provider, seconds]) => seconds / (provider === 'cpu' ? jobs : accelerators));
-  return Math.max(0, ...ends.values(), ...shared);
+  return Math.max(0, ...ends.values(), work.cpu / cpu, work.devices / devices, work.small / (small ?? 1));
 }

@@ -32,17 +32,16 @@ interface Past {
 }
 
 /** Past results of each kind, read when first asked for. */
-export function createPastWork(store: Store): PastWork {
+export function createPastWork(store: Store, preferred: (record: ResultRecord) => boolean = () => true): PastWork {
   const known = new Map<string, Promise<readonly Past[]>>();
   function pastOf(kind: string, provider: Provider): Promise<readonly Past[]> {
-    return memo(known, `${kind} ${provider}`, () => readPast(store, kind, provider));
+    return memo(known, `${kind} ${provider}`, () => readPast(store, kind, provider, preferred));
   }
   return {
     async plain(kind, provider) {
       const records = await store.results.nearest(kind, NEAREST);
-      const seconds = records
-        .filter((record) => record.seconds > 0 && isOn(record, provider))
-        .map((each) => each.seconds);
+      const usable = records.filter((record) => record.seconds > 0 && isOn(record, provider));
+      const seconds = preferredOf(usable, preferred).map((each) => each.seconds);
       return seconds.length === 0 ? undefined : experienceOf(seconds, false);
     },
     async experience(kind, provider, of, work) {
@@ -66,14 +65,26 @@ function experienceOf(ratios: readonly number[], same: boolean): Experience {
   return { ratio, spread, results: ratios.length, same };
 }
 
-async function readPast(store: Store, kind: string, provider: Provider): Promise<readonly Past[]> {
+async function readPast(
+  store: Store,
+  kind: string,
+  provider: Provider,
+  preferred: (record: ResultRecord) => boolean,
+): Promise<readonly Past[]> {
   const records = await store.results.nearest(kind, RESULTS_OF_A_KIND);
-  return records.flatMap((record) => {
-    const work = workIn(record.notes);
-    if (work === undefined || record.seconds <= 0 || !isOn(record, provider)) return [];
+  const usable = records.filter(
+    (record) => workIn(record.notes) !== undefined && record.seconds > 0 && isOn(record, provider),
+  );
+  return preferredOf(usable, preferred).map(({ notes, seconds }) => {
+    const work = workIn(notes)!;
     const nominal = secondsOf(work, NOMINAL);
-    return [{ nominal, ratio: record.seconds / nominal, of: work.of }];
+    return { nominal, ratio: seconds / nominal, of: work.of };
   });
+}
+
+function preferredOf(records: readonly ResultRecord[], preferred: (record: ResultRecord) => boolean) {
+  const chosen = records.filter(preferred);
+  return chosen.length > 0 ? chosen : records;
 }
 
 function isOn({ notes }: ResultRecord, provider: Provider): boolean {

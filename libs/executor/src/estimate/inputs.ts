@@ -54,9 +54,10 @@ async function fromOutside(ref: DataRef, { data }: InputPlaces): Promise<InputAr
   try {
     const found = await data(ref);
     const known = { ...artifact, type: found.type, digest: found.digest };
-    // Only what is here already: nothing is brought for an estimate.
-    const nothing = { signal: AbortSignal.abort(), progress: () => {}, retry: () => {} };
-    return { ...known, path: await found.open(nothing).catch(() => '') };
+    // Nothing is brought for an estimate.
+    if ((await found.missing()) !== 0) return known;
+    const { signal } = new AbortController();
+    return { ...known, path: await found.open({ signal, progress: () => {}, retry: () => {} }) };
   } catch {
     return artifact;
   }

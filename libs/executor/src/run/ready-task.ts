@@ -6,7 +6,7 @@ import type { MissedDecision } from '../decide/decide.ts';
 import type { ResolvedInputs } from '../decide/inputs.ts';
 import { costOf, noteOf } from '../estimate/work.ts';
 import { type Failure, TaskFailure } from '../failure.ts';
-import { devicesOf, wantsDevice } from '../provider.ts';
+import { devicesOf, isLight } from '../provider.ts';
 import type { OrderInput } from '../spool/input.ts';
 import type { RunConfig, StepKind } from '../step.ts';
 import type { Emit } from './events.ts';
@@ -84,13 +84,6 @@ export async function makeReady(
       checkInputs: () => checkInputs(inputs),
     },
   };
-}
-
-/** Whether nothing says that it is much work: no device, no request, no shards. */
-function isLight(task: TaskNode, kind: StepKind): boolean {
-  const { memoryBytes, cpus, timeSeconds } = task.resources;
-  if (kind.division !== undefined || wantsDevice(task, kind)) return false;
-  return memoryBytes === undefined && cpus === undefined && timeSeconds === undefined;
 }
 
 function inputsOf({ sources }: ResolvedInputs, paths: LocatedInputs['paths']): OrderInput[] {
