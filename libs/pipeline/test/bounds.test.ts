@@ -62,6 +62,11 @@ describe('work that a small file could ask for without end', () => {
       'SND102',
     ],
     [
+      'a long path in many tasks',
+      `${LONG}${step(`i: [${numbers(500)}]`, 'source: "${{ params.a }}${{ matrix.i }}"')}`,
+      'SND160',
+    ],
+    [
       'a long text a thousand times in one',
       `${LONG}${step('i: [0]', `source: "${'${{ params.a }}'.repeat(1000)}"`)}`,
       'SND102',

@@ -9,6 +9,9 @@ export interface MalformedRef {
   readonly hint?: string;
 }
 
+/** No system opens a longer path. */
+const LONGEST = 4096;
+
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]+):(?!\s)/;
 const EMBEDDED = /^[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9][A-Za-z0-9._-]*)?(\/[^\s]+)?$/;
 const HF = /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9][A-Za-z0-9._-]*)?(\/[^\s]+)?$/;
@@ -25,6 +28,8 @@ export function parseDataRef(text: string, folder: string): DataTarget | Malform
     ...(hint === undefined ? {} : { hint }),
   });
   if (text.trim() === '') return malformed('a path or data reference is expected, found empty text');
+  if (text.length > LONGEST)
+    return malformed(`a path or data reference has at most ${LONGEST} characters, this one has ${text.length}`);
   if (text.includes('\0')) return malformed('a path cannot hold the character U+0000');
   const scheme = SCHEME.exec(text)?.[1];
   if (scheme === undefined || text.slice(0, scheme.length).includes('/'))

@@ -32,7 +32,9 @@ function readable(json: JsonValue, key: string): string {
   const plain =
     typeof json === 'string' && !/[\s,=[\]"\p{C}]/u.test(json) && !/^(-?[0-9.].*|true|false|null|)$/.test(json);
   const text = plain ? json : key;
-  return [...text].length <= MAX_LABEL ? text : `${shorten(text, 40)}#${digest(key)}`;
+  // A long text is not taken apart only to be counted.
+  const short = text.length <= 2 * MAX_LABEL && [...text].length <= MAX_LABEL;
+  return short ? text : `${shorten(text, 40)}#${digest(key)}`;
 }
 
 /** Makes axis values; the same value of the same axis is the same object. */

@@ -4,6 +4,9 @@ import { distance } from 'fastest-levenshtein';
 /** Names of pipelines, steps, parameters, axes and outputs. */
 export const NAME = /^[a-z][a-z0-9_-]*$/;
 
+/** What is longer was not typed. */
+const LONGEST_TYPO = 200;
+
 /** How many edits a typo may have: one in three letters, two in four or five (`wiht`), none in one letter. */
 function editsIn(written: string): number {
   const { length } = written;
@@ -14,8 +17,11 @@ function editsIn(written: string): number {
 /** The nearest of `names`, if near enough to be what was meant: the one limit of every suggestion. */
 export function nearest(written: string, names: Iterable<string>): string | undefined {
   let best: string | undefined;
+  if (written.length > LONGEST_TYPO) return undefined;
   let least = editsIn(written) + 1;
   for (const name of names) {
+    // As many edits as they differ in length, at least.
+    if (Math.abs(name.length - written.length) >= least) continue;
     const far = distance(written.toLowerCase(), name.toLowerCase());
     if (far < least) {
       best = name;
