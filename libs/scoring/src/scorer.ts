@@ -57,7 +57,7 @@ export interface Scorer {
   readonly columns?: readonly string[];
   /** It only looks its scores up, as quickly as a score that is kept is found: none are kept. */
   readonly lookup?: boolean;
-  /** It asks nobody: a text of which no answer of its identity is kept is `not_recorded`, and stays so no longer than this once. */
+  /** It asks nobody: what `score` says is of texts of which no answer of its identity is kept, and for this once. */
   readonly onlyKept?: boolean;
   /** Whether batches of texts of like lengths are faster. */
   readonly byLength?: boolean;

@@ -87,7 +87,7 @@ describe('a language model as judge', () => {
     const asking = { template: '{text}?', answers: [' yes', ' no'] };
     const [judge, kept] = [await open(asking), await open({ ...asking, record: 'only' })];
     expect([kept.identity, kept.onlyKept]).toEqual([judge.identity, true]);
-    expect(await kept.score(['a fool'])).toEqual([{ outcome: 'not_recorded' }]);
+    expect(await kept.score(['a fool', ' '])).toEqual([{ outcome: 'not_recorded' }, { outcome: 'empty' }]);
     await judge.close?.();
   });
 

@@ -38,7 +38,7 @@ describe('text/score', () => {
     expect(await scored({ kind: 'recorded', table })).toMatchObject([
       { 'score.TOXICITY': 0.5, outcome: 'ok' },
       { 'score.TOXICITY': null, outcome: 'not_recorded' },
-      { outcome: 'not_recorded' },
+      { 'score.TOXICITY': null, outcome: 'empty' },
     ]);
   });
 

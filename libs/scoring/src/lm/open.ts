@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
 import { answerLogprobs, type Model, openModel } from '@sonde/engine';
 import type { ScorerContext } from '../define-scorer.ts';
+import { notKept } from '../not-kept.ts';
 import type { ScoreOutcome, Scorer } from '../scorer.ts';
 import { wellFormed } from '../well-formed.ts';
 import { type Answers, expectedValue, readAnswers, valuesOf } from './answers.ts';
@@ -69,7 +70,7 @@ export async function open(config: Config, { name, device, threads, keepQuantize
     };
     if (config.record === 'only') {
       await model.close();
-      return { ...scorer, onlyKept: true, score: (texts) => texts.map(() => ({ outcome: 'not_recorded' })) };
+      return { ...scorer, onlyKept: true, score: (texts) => texts.map(notKept) };
     }
     return {
       ...scorer,

@@ -6,6 +6,7 @@ import { CLOCK } from '../client/clock.ts';
 import { persist } from '../client/persist.ts';
 import { post } from '../client/post.ts';
 import type { ScorerContext } from '../define-scorer.ts';
+import { notKept } from '../not-kept.ts';
 import type { ScoreOutcome, Scorer } from '../scorer.ts';
 import type { Config } from './config.ts';
 import { ENDPOINT, MOST_BYTES, queryOf, readPerspective } from './protocol.ts';
@@ -41,7 +42,7 @@ export async function open(config: Config, { name, log, clock = CLOCK }: ScorerC
     attributes,
   };
   if (record === 'only') {
-    return { ...scorer, onlyKept: true, score: (texts) => texts.map(() => ({ outcome: 'not_recorded' })) };
+    return { ...scorer, onlyKept: true, score: (texts) => texts.map((text) => withoutAsking(text) ?? notKept(text)) };
   }
 
   const keys = keysOf(process.env[KEYS]);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { InputArtifact } from '@sonde/pipeline';
 import type { ScorerContext } from '../define-scorer.ts';
+import { notKept } from '../not-kept.ts';
 import type { Scorer } from '../scorer.ts';
 import { type RecordedAnswers, recordedAnswers } from './answers.ts';
 import { nothingRecorded, recordColumns } from './columns.ts';
@@ -14,7 +15,8 @@ const LOOKED_AT = 100;
 const SAYS = ['outcome', 'detail', 'scorer'] as const;
 
 /**
- * Opens a record of answers. It never calls out: a text that is not in it is `not_recorded`.
+ * Opens a record of answers. It never calls out: a text that is not in it is `not_recorded`, or `empty` where it is, which
+ * nobody asks about.
  * @throws UserError where there are no texts with scores, or a text has two answers that differ
  */
 export async function open(config: Config, context: ScorerContext): Promise<Scorer> {
@@ -42,7 +44,7 @@ export async function open(config: Config, context: ScorerContext): Promise<Scor
     },
     attributes,
     lookup: true,
-    score: (texts) => texts.map((value) => answers.get(value) ?? { outcome: 'not_recorded' }),
+    score: (texts) => texts.map((value) => answers.get(value) ?? notKept(value)),
   };
 }
 

@@ -67,10 +67,11 @@ export async function openAnswers(scorer: Scorer, { memory, runtime, signal, log
     return {
       async of(texts, onKnown) {
         const kept = await memo.kept([...texts.keys()], signal);
+        const others = [...texts].filter(([digest]) => kept.get(digest) === undefined);
+        const said = await scorer.score(others.map(([, text]) => text));
+        const notKept = new Map(others.map(([digest], i) => [digest, said[i]!]));
         onKnown(texts.size);
-        return {
-          get: (digest) => (kept.get(digest) as unknown as ScoreOutcome | undefined) ?? { outcome: 'not_recorded' },
-        };
+        return { get: (digest) => notKept.get(digest) ?? (kept.get(digest) as unknown as ScoreOutcome | undefined) };
       },
       close: () => store.close(),
     };
