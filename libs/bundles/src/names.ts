@@ -2,7 +2,11 @@ const MAX_NAME = 200;
 const MAX_PATH = 1000;
 const MAX_DEPTH = 30;
 /** Names that mean a device on Windows, whatever follows their first dot. */
-const DEVICES = /^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$/i;
+const DEVICES = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³])(\..*)?$/i;
+/** Control characters, marks of direction, halves of pairs: names with them are not what they look like. */
+const UNSEEN = /[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Zl}\p{Zp}]/u;
+/** What other programs read by themselves and obey: git its folder, a run on a cluster its profile. */
+const OBEYED = /^(\.git|git~\d+|slurm\.yaml)$/;
 
 function isUnsafePart(part: string): boolean {
   return (
@@ -10,9 +14,10 @@ function isUnsafePart(part: string): boolean {
     part === '.' ||
     part === '..' ||
     part.length > MAX_NAME ||
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be in a name
-    /[\u0000-\u001f\u007f<>:"|?*\\]|[. ]$/.test(part) ||
-    DEVICES.test(part)
+    UNSEEN.test(part) ||
+    /[<>:"|?*\\]|[. ]$/.test(part) ||
+    DEVICES.test(part) ||
+    OBEYED.test(foldedForm(part))
   );
 }
 
@@ -36,6 +41,8 @@ export function clashOf(paths: readonly string[]): string | undefined {
   });
 }
 
+/** What no file system tells apart: one may take letters for the same that another does not, or pass over characters. */
 function foldedForm(name: string): string {
-  return name.normalize('NFC').toLowerCase();
+  const seen = name.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, '');
+  return seen.toUpperCase().toLowerCase().normalize('NFKC');
 }

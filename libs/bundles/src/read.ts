@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
 import { UserError } from '@sonde/base';
 import { type Digest, digestsOf, type Key, keyOf, type ResultRecord, recordInText } from '@sonde/store';
 import yauzl from 'yauzl';
@@ -19,6 +20,9 @@ import {
 
 /** Largest result record that is read, in bytes. */
 const MAX_RECORD = 16 * 1024 * 1024;
+/** Bytes that a zip file has of an entry beside its bytes and, twice, its name; and at most again, for large ones. */
+const HEADERS = 30 + 46;
+const MORE = 100;
 const FILE_TYPE = 0o170000;
 const REGULAR = 0o100000;
 const LINK = 0o120000;
@@ -62,9 +66,9 @@ export async function readBundle(file: string): Promise<Bundle> {
       manifest,
       async *parts(entry, digest) {
         const hash = createHash('sha256');
-        for await (const part of await streamOf(zip, entries.get(entry)!, name)) {
-          hash.update(part as Buffer);
-          yield part as Buffer;
+        for await (const part of partsOf(zip, entries.get(entry)!, name)) {
+          hash.update(part);
+          yield part;
         }
         if (`sha256:${hash.digest('hex')}` !== digest) throw refused(name, `${entry} is of other bytes than ${digest}`);
       },
@@ -85,19 +89,25 @@ export async function readBundle(file: string): Promise<Bundle> {
 
 async function directoryOf(zip: yauzl.ZipFile, name: string, size: number): Promise<Map<string, yauzl.Entry>> {
   if (zip.entryCount > MAX_ENTRIES) throw refused(name, `it says that it has ${zip.entryCount} entries`);
+  if (zip.comment.length > 0) throw refused(name, 'it has a comment, which nothing in it knows of');
   const entries = new Map<string, yauzl.Entry>();
-  let total = 0;
+  let [total, begin, named] = [0, size, 0];
   try {
     for await (const entry of zip.eachEntry()) {
       const { fileName } = entry;
       if (entries.has(fileName)) throw refused(name, `it has two entries ${JSON.stringify(fileName)}`);
       const problem = problemOf(entry);
       if (problem !== undefined) throw refused(name, `${JSON.stringify(fileName)} ${problem}`);
+      begin = Math.min(begin, entry.relativeOffsetOfLocalHeader);
       total += entry.uncompressedSize;
+      named += 2 * entry.fileNameRaw.length;
       if (total > size)
         throw refused(name, 'its entries are larger than the file: they overlap, or its directory lies');
       entries.set(fileName, entry);
     }
+    const other = size - total - named - HEADERS * entries.size;
+    if (begin > 0 || other > MORE + MORE * entries.size)
+      throw refused(name, `it has ${Math.max(begin, other)} bytes that belong to none of its entries`);
   } catch (error) {
     throw error instanceof UserError ? error : refused(name, `its directory is damaged (${(error as Error).message})`);
   }
@@ -131,6 +141,16 @@ function checkDirectory(entries: ReadonlyMap<string, yauzl.Entry>, manifest: Man
     if (!entries.has(name)) throw refused(bundle, `${JSON.stringify(name)} is missing in it`);
 }
 
+/** The bytes of an entry, which must be those of its checksum: other programs go by that. */
+async function* partsOf(zip: yauzl.ZipFile, entry: yauzl.Entry, bundle: string): AsyncGenerator<Buffer> {
+  let sum = 0;
+  for await (const part of await streamOf(zip, entry, bundle)) {
+    sum = crc32(part as Buffer, sum);
+    yield part as Buffer;
+  }
+  if (sum !== entry.crc32) throw refused(bundle, `${entry.fileName} is of other bytes than its checksum says`);
+}
+
 async function streamOf(zip: yauzl.ZipFile, entry: yauzl.Entry, bundle: string): Promise<Readable> {
   try {
     const header = await zip.readLocalFileHeaderPromise(entry);
@@ -145,7 +165,7 @@ async function streamOf(zip: yauzl.ZipFile, entry: yauzl.Entry, bundle: string):
 async function textOf(zip: yauzl.ZipFile, entry: yauzl.Entry, limit: number, bundle: string): Promise<string> {
   if (entry.uncompressedSize > limit) throw refused(bundle, `${JSON.stringify(entry.fileName)} is too large`);
   const parts: Buffer[] = [];
-  for await (const part of await streamOf(zip, entry, bundle)) parts.push(part as Buffer);
+  for await (const part of partsOf(zip, entry, bundle)) parts.push(part);
   return Buffer.concat(parts).toString('utf8');
 }
 

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pipeline as pipe } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
 import type { PlannedTask } from '@sonde/executor';
 import type { Graph } from '@sonde/pipeline';
 import { keyOf, openStore, type ResultRecord } from '@sonde/store';
@@ -81,8 +83,18 @@ async function patched(...changes: readonly (readonly [string, string])[]): Prom
     text = text.replaceAll(from, to);
   }
   const file = path.join(folder, `${made++}.sonde`);
-  await writeFile(file, text, 'latin1');
+  await writeFile(file, summed(Buffer.from(text, 'latin1')));
   return file;
+}
+
+/** With the checksums of what its entries hold. */
+function summed(zip: Buffer): Buffer {
+  for (let at = zip.indexOf('PK\u0001\u0002'); at >= 0; at = zip.indexOf('PK\u0001\u0002', at + 4)) {
+    const header = zip.readUInt32LE(at + 42);
+    const start = header + 30 + zip.readUInt16LE(header + 26) + zip.readUInt16LE(header + 28);
+    zip.writeUInt32LE(crc32(zip.subarray(start, start + zip.readUInt32LE(at + 20))), at + 16);
+  }
+  return zip;
 }
 
 /** Opens it on another machine: what it says of it, and that nothing has been written or believed. */
@@ -164,6 +176,65 @@ describe('a bundle of a stranger', () => {
     expect(await refusal(await patched(['{"answer":42}', '{"answer":43}']))).toContain('is of other bytes');
     expect(await refusal(await patched(['sonde: 1\n', 'sonde: 2\n']))).toContain('p.yaml is of other bytes');
     expect(await refusal(await patched(['"revision":1', '"revision":2']))).toContain('its check does not hold');
+    // Also where the checksum of the zip file alone is wrong.
+    const sum = await readFile(good);
+    sum.writeUInt32LE(7, sum.lastIndexOf('PK\u0001\u0002') + 16);
+    const file = path.join(folder, `${made++}.sonde`);
+    await writeFile(file, sum);
+    expect(await refusal(file)).toContain('than its checksum says');
+  });
+
+  /** The good bundle with more files, which its manifest knows of. */
+  const withFiles = (...names: readonly string[]) => {
+    const bytes = Buffer.from('x');
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const [manifest, ...others] = entries;
+    const value = JSON.parse(manifest!.bytes.toString()) as { files: object[] };
+    for (const name of names) value.files.push({ path: name, role: 'input', digest, size: 1 });
+    return bundleOf([
+      { name: manifest!.name, bytes: Buffer.from(JSON.stringify(value)) },
+      ...others,
+      ...names.map((name) => ({ name: `files/${name}`, bytes })),
+    ]);
+  };
+
+  it('has no file that another program would obey, nor one whose name is not what it looks like', async () => {
+    expect(await refusal(await withFiles('data/x.txt', 'été.txt', '.data/y'))).toBe('taken');
+    const names = ['.git/config', 'a/.GIT/hooks/x', '.g\u200cit/config', 'git~1/config', 'slurm.yaml', 'Slurm.YAML'];
+    for (const name of [...names, 'a\u202etxt.exe', 'a\u009b2Jb', 'COM¹.txt', 'conout$'])
+      expect(await refusal(await withFiles(name)), name).toContain('whose path is not safe');
+  });
+
+  it.each([
+    ['é', 'e\u0301'],
+    ['straße', 'STRASSE'],
+    ['\u017fx', 'sx'],
+    ['\u212ax', 'kx'],
+    ['ﬁx', 'fix'],
+    ['σx', 'ςx'],
+    ['a\u200bx', 'ax'],
+    ['D', 'd/e'],
+  ])('has no two files that some file system takes for one: %j and %j', async (a, b) => {
+    expect(await refusal(await withFiles(a, b))).toContain('two files in one place');
+  });
+
+  it('holds nothing but its entries', async () => {
+    const bytes = await readFile(good);
+    const end = bytes.lastIndexOf('PK\u0005\u0006');
+    const start = bytes.readUInt32LE(end + 16);
+    // Something in between, which the directory passes over.
+    const hidden = Buffer.concat([bytes.subarray(0, start), Buffer.alloc(5000), bytes.subarray(start)]);
+    hidden.writeUInt32LE(start + 5000, end + 5000 + 16);
+    const told = Buffer.concat([bytes.subarray(0, -2), Buffer.from([5, 0]), Buffer.from('hello')]);
+    for (const [other, why] of [
+      [hidden, 'bytes that belong to none of its entries'],
+      [Buffer.concat([bytes, bytes]), 'bytes that belong to none of its entries'],
+      [told, 'has a comment'],
+    ] as const) {
+      const file = path.join(folder, `${made++}.sonde`);
+      await writeFile(file, other);
+      expect(await refusal(file)).toContain(why);
+    }
   });
 
   it('is refused where its directory says what the file does not have', async () => {

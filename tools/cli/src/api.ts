@@ -73,6 +73,8 @@ export interface StoreOptions extends LoadOptions {
   readonly executor?: Executor;
   /** How Slurm is asked for jobs: a file. Default: `slurm.yaml` beside the pipeline, or in the user's settings. */
   readonly profile?: string;
+  /** What stands for the pipeline file where that lies in scratch: the bundle that it comes from. */
+  readonly origin?: string;
 }
 
 export interface RunPipelineOptions extends StoreOptions {
@@ -340,9 +342,14 @@ export async function estimate(graph: Graph, options: EstimateOptions = {}): Pro
   };
 }
 
-async function clusterFor(graph: Graph, { profile, ...options }: EstimateOptions) {
+/** Where the pipeline lies for the person who runs it. */
+function originOf(graph: Graph, { origin }: StoreOptions): string {
+  return origin === undefined ? graph.files[0]!.path : path.resolve(origin);
+}
+
+async function clusterFor(graph: Graph, options: EstimateOptions) {
   const { clusterPlaces, slurmProfile } = await import('./slurm.ts');
-  const found = await clusterPlaces(graph, await slurmProfile(graph.files[0]!.path, profile));
+  const found = await clusterPlaces(graph, await slurmProfile(originOf(graph, options), options.profile));
   return options.jobs === undefined ? found : { ...found, places: { ...found.places, cpu: options.jobs } };
 }
 
@@ -419,7 +426,7 @@ async function awayOptions(
   };
   if (executor === 'workers') return { away, end: nothing };
   const { slurmLauncher, slurmProfile } = await import('./slurm.ts');
-  const pipeline = graph.files[0]!.path;
+  const pipeline = originOf(graph, options);
   const profile = await slurmProfile(pipeline, options.profile);
   const launcher = slurmLauncher({
     profile,

@@ -4,7 +4,7 @@ import { bringResults, paramsFileIn, readBundle, writeFiles } from '@sonde/bundl
 import { openStore } from '@sonde/store';
 import { storeFolder } from './api.ts';
 import { count } from './format.ts';
-import type { Terminal } from './terminal.ts';
+import { type Terminal, visible } from './terminal.ts';
 
 /** Whether a command's FILE is a bundle, by its name. */
 export function isBundle(file: string): boolean {
@@ -45,5 +45,5 @@ export function differenceText(different: readonly string[]): string[] {
   if (different.length === 0) return [];
   const more = different.length > 5 ? ` and ${different.length - 5} more` : '';
   const tasks = different.slice(0, 5).join(', ');
-  return [`The store has other bytes than the bundle for ${tasks}${more}: its own stay.`];
+  return [visible(`The store has other bytes than the bundle for ${tasks}${more}: its own stay.`)];
 }

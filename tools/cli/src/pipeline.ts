@@ -111,7 +111,7 @@ export async function readGraph(file: string, options: PipelineOptions): Promise
     ...(options.module === undefined ? {} : { modules: options.module }),
     allowModules: options.allowCode === true,
   });
-  const ofProfile = await profileProblems(opened?.file ?? file, options);
+  const ofProfile = await profileProblems(file, options);
   const diagnostics = [...(loaded.ok ? loaded.warnings : loaded.diagnostics), ...ofProfile];
   const isValid = loaded.ok && ofProfile.length === 0;
   if (!isValid && options.json)

@@ -15,7 +15,7 @@ import {
 import type { RemoteEvent, RemoteSetting } from '@sonde/remote';
 import envPaths from 'env-paths';
 import { count, formatBytes } from './format.ts';
-import type { Terminal } from './terminal.ts';
+import { type Terminal, visible } from './terminal.ts';
 
 /** Options that say which other stores are asked. */
 export interface RemoteOptions {
@@ -97,7 +97,7 @@ export function createRemoteNews(terminal: Terminal, show: (event: RemoteEvent) 
       show(event);
       if (event.event === 'failed') {
         const hint = event.hint === undefined ? '' : `. ${event.hint}`;
-        const line = `${terminal.colors.yellow('warning')}   ${event.message}; it is done without${hint}`;
+        const line = `${terminal.colors.yellow('warning')}   ${visible(`${event.message}; it is done without${hint}`)}`;
         if (!warned.has(line)) terminal.note(line);
         warned.add(line);
       } else if (event.event === 'fetched') {

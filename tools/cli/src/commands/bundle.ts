@@ -14,7 +14,7 @@ import { plan, sharedStore, storeFolder } from '../api.ts';
 import { differenceText, isBundle } from '../bundle-file.ts';
 import { count, formatBytes } from '../format.ts';
 import { type CommonOptions, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
-import { alignColumns, openTerminal, printJson, type Terminal } from '../terminal.ts';
+import { alignColumns, openTerminal, printJson, type Terminal, visible } from '../terminal.ts';
 import { textCheck } from '../text-check.ts';
 
 interface CreateCommandOptions extends PipelineOptions {
@@ -49,9 +49,9 @@ export async function create(file: string, steps: readonly string[], options: Cr
 }
 
 function tellOfMissing({ needed, left_out }: Manifest, terminal: Terminal): void {
-  for (const { ref, why } of needed) terminal.note(`not in it, and needed: ${ref} (${why})`);
+  for (const { ref, why } of needed) terminal.note(visible(`not in it, and needed: ${ref} (${why})`));
   const shown = terminal.verbose ? left_out : left_out.slice(0, 10);
-  for (const { task, why } of shown) terminal.note(`left out: ${task} (${why})`);
+  for (const { task, why } of shown) terminal.note(visible(`left out: ${task} (${why})`));
   if (shown.length < left_out.length) terminal.note(`… and ${left_out.length - shown.length} more`);
 }
 
@@ -110,10 +110,10 @@ export async function list(file: string, options: CommonOptions): Promise<void> 
   const { dim } = terminal.colors;
   const rows = [
     ...manifest.files.map(({ path, role, size }) => [role, path, formatBytes(size)]),
-    ...manifest.results.map(({ task, run }) => ['result', task, dim(`run ${run}`)]),
-    ...manifest.needed.map(({ ref, why }) => ['needed', ref, dim(why)]),
-    ...manifest.left_out.map(({ task, why }) => ['left out', task, dim(why)]),
+    ...manifest.results.map(({ task, run }) => ['result', visible(task), dim(visible(`run ${run}`))]),
+    ...manifest.needed.map(({ ref, why }) => ['needed', visible(ref), dim(visible(why))]),
+    ...manifest.left_out.map(({ task, why }) => ['left out', visible(task), dim(visible(why))]),
   ];
-  terminal.out(`${manifest.name}: ${formatBytes(size)}`);
+  terminal.out(`${visible(manifest.name)}: ${formatBytes(size)}`);
   for (const line of alignColumns(rows)) terminal.out(line);
 }

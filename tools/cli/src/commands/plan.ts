@@ -17,7 +17,7 @@ interface PlanCommandOptions extends PipelineOptions {
 export async function plan(file: string, steps: readonly string[], options: PlanCommandOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
-  const common = storeOptions(options, steps);
+  const common = { ...storeOptions(options, steps), origin: file };
   if (options.estimate) {
     const estimated = await estimate(graph, {
       ...common,

@@ -193,6 +193,7 @@ export async function run(file: string, steps: readonly string[], options: RunCo
   const news = createRemoteNews(terminal, (event) => display && showTransfer(event, display));
   const handle = await runPipeline(graph, {
     ...storeOptions(options, steps),
+    origin: file,
     ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
     away: {
       ...(options.here === undefined ? {} : { lightHere: options.here !== 'none' }),
