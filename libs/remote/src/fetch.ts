@@ -9,7 +9,9 @@ export interface FetchHooks {
 
 /** Where nobody says how large content is, it may be so large, in bytes: the list of an output's files. */
 const UNSAID = 64 * 1024 * 1024;
-const ATTEMPTS = 5;
+/** So often a connection may be cut before it has brought as much as is worth a connection. */
+const FRUITLESS = 5;
+const WORTH = 1024 * 1024;
 
 /**
  * Brings content into the store, held against its digest while it arrives; a connection that is cut is gone on with.
@@ -43,7 +45,8 @@ export async function fetchContent(
         `${remote.name} has ${limit - incoming.size} bytes to give, and the disk of the store has no room`,
       );
     }
-    for (let attempt = 1; size === undefined || incoming.size !== size; attempt++) {
+    let fruitless = 0;
+    while (size === undefined || incoming.size !== size) {
       if (incoming.size > limit) await restart();
       const before = incoming.size;
       const content = await remote.content(digest, before, signal);
@@ -63,7 +66,8 @@ export async function fetchContent(
         if (incoming.size < size) throw new RemoteFailure('unreachable', `${remote.name} stopped sending ${digest}`);
       } catch (error) {
         const again = error instanceof RemoteFailure && error.problem === 'unreachable';
-        if (!again || (incoming.size <= before && attempt >= ATTEMPTS)) throw error;
+        if (incoming.size - before < WORTH) fruitless++;
+        if (!again || fruitless >= FRUITLESS) throw error;
       }
     }
     ended = true;

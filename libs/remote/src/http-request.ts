@@ -42,6 +42,8 @@ export interface Ask {
 }
 
 const ATTEMPTS = 4;
+/** Bytes a second: who sends fewer for as long as silence is borne keeps us waiting on purpose. */
+const LEAST_RATE = 64;
 /** A server that asks for a longer pause than this, in seconds, is not waited for. */
 const LONGEST_WAIT = 60;
 /** Read of an answer that refuses, in characters. */
@@ -84,10 +86,19 @@ async function answerTo(server: Server, asked: Ask): Promise<IncomingMessage | u
   throw new PassingFailure(`${host} answers ${status}`, { wait });
 }
 
-/** The body in parts; a cut or silent connection is a `RemoteFailure`. */
+/** The body in parts; a cut connection, or one that is silent or all but that, is a `RemoteFailure`. */
 export async function* partsOf(server: Server, answer: IncomingMessage): AsyncGenerator<Uint8Array> {
+  const { origin, silence } = server;
+  let [since, bytes] = [performance.now(), 0];
   try {
-    for await (const part of answer) yield part as Uint8Array;
+    for await (const part of answer) {
+      bytes += (part as Uint8Array).length;
+      const waited = performance.now() - since;
+      yield part as Uint8Array;
+      if (waited < silence) continue;
+      if (bytes < (LEAST_RATE * waited) / 1000) throw new PassingFailure(`${origin.host} sends next to nothing`);
+      [since, bytes] = [performance.now(), 0];
+    }
     if (!answer.complete) throw new PassingFailure(`the connection to ${server.origin.host} was cut`);
   } catch (error) {
     throw new RemoteFailure('unreachable', networkFailure(error, server.origin.host).message);
@@ -119,6 +130,10 @@ async function once(server: Server, asked: Ask): Promise<IncomingMessage> {
     headers: { ...headers, ...authorization },
     ...(signal === undefined ? {} : { signal }),
   });
+  // Headers that come one by one are no silence, and no answer.
+  const late = body === undefined ? setTimeout(() => sent.destroy(slow), 2 * silence) : undefined;
+  const slow = new PassingFailure(`${origin.host} does not answer within ${(2 * silence) / 1000} s`);
+  sent.once('close', () => clearTimeout(late)).once('response', () => clearTimeout(late));
   sent.setTimeout(silence, () => sent.destroy(new PassingFailure(`${origin.host} is silent for ${silence / 1000} s`)));
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     sent.on('response', resolve);

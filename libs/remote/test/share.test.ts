@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keyOf, openStore, type ResultRecord, type Store } from '@sonde/store';
@@ -227,7 +228,42 @@ describe('a server that lies or fails', () => {
           return true;
         }),
     ],
+    [
+      'lets a byte fall now and then',
+      () =>
+        server.faults.push((asked, response) => {
+          if (!isBlob(asked)) return false;
+          response.writeHead(200, { 'content-length': bytes.length });
+          every(20, response, () => response.write('x'));
+          return true;
+        }),
+    ],
+    [
+      'says that it is at it, and does not answer',
+      () =>
+        server.faults.push((asked, response) => {
+          if (!isBlob(asked)) return false;
+          every(20, response, () => response.writeProcessing());
+          return true;
+        }),
+    ],
+    [
+      'gives a byte a connection',
+      () =>
+        server.faults.push((asked, response) => {
+          if (!isBlob(asked)) return false;
+          const from = Number(/\d+/.exec(asked.range ?? '0')![0]);
+          const range = `bytes ${from}-${bytes.length - 1}/${bytes.length}`;
+          response.writeHead(from === 0 ? 200 : 206, { 'content-length': bytes.length - from, 'content-range': range });
+          response.write(bytes.subarray(from, from + 1), () => setImmediate(() => response.destroy()));
+          return true;
+        }),
+    ],
   ];
+  function every(milliseconds: number, response: ServerResponse, work: () => void): void {
+    const timer = setInterval(work, milliseconds);
+    response.once('close', () => clearInterval(timer));
+  }
   function replaceContents(change: (content: Buffer) => Buffer | undefined): void {
     for (const [url, content] of server.kept) {
       if (!url.includes('/cas/')) continue;
