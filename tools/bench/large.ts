@@ -11,11 +11,11 @@ import { rounded } from './command-line.ts';
 import { measured, now } from './peer.ts';
 import { writeRandomCheckpoint } from './random-checkpoint.ts';
 
-const USAGE = `Loads random weights in the shape of Llama-2-7B, quantised, twice: into an empty store, and from it. The first
-process then checks the model, the second generates with the states of all layers. Prints seconds, and what is resident at most.
+const USAGE = `Loads random weights in the shape of Llama-2-7B, quantised, twice: into an empty store, and from it; or cast layer
+by layer, twice. The first process then checks the model, the second generates with the states of all layers. Prints seconds, and what is resident at most.
   --folder PATH   where checkpoint (13.5 GB, made if it is not there) and store lie (node_modules/.cache/sonde-bench/large)
   --blocks N      (32)
-  --modes LIST    nf4, int4, int8, or none: weights as they are stored (nf4,int4,none)
+  --modes LIST    nf4, int4, int8, layerwise, or none: all weights in float32 (nf4,int4,layerwise,none)
   --prompts N     (4)
   --samples N     (5)
   --tokens N      (10)
@@ -28,7 +28,7 @@ const program = fileURLToPath(new URL('main.ts', import.meta.url));
 const OPTIONS = {
   folder: { type: 'string', default: cache },
   blocks: { type: 'string', default: '32' },
-  modes: { type: 'string', default: 'nf4,int4,none' },
+  modes: { type: 'string', default: 'nf4,int4,layerwise,none' },
   prompts: { type: 'string', default: '4' },
   samples: { type: 'string', default: '5' },
   tokens: { type: 'string', default: '10' },
@@ -57,6 +57,7 @@ async function runOwn(values: Values, use: string): Promise<Record<string, numbe
     device: 'cpu',
     threads: Number(values.threads),
     ...(asked && { quantization: asked }),
+    ...(values.modes === 'layerwise' && { layerwiseCasting: true }),
     keepQuantized: keepQuantized(() => task, { digest: `sha256:${'0'.repeat(64)}` }),
   };
   const started = now();

@@ -93,6 +93,7 @@ export async function checkModel(folder: string, options: OpenOptions): Promise<
       dtype: options.dtype ?? null,
       quantization: options.quantization ?? null,
       compute: options.compute ?? null,
+      layerwiseCasting: options.layerwiseCasting ?? false,
       files,
       bytes: files.reduce((sum, { size }) => sum + size, 0),
       tokenizer: {

@@ -23,7 +23,7 @@ import { generationSettings, tokenIdsOf } from './generation-config.ts';
 import { openReady } from './ready/open.ts';
 import { growEngine } from './session/grow.ts';
 import { createNextTokenEngine } from './session/next-token.ts';
-import { graphFormOf, type Placement, placementOf, refuseCompute } from './session/providers.ts';
+import { graphFormOf, type Placement, placementOf, refusePrecision } from './session/providers.ts';
 import { planSession } from './session/session.ts';
 import type { ModelConfig, OpenOptions } from './types.ts';
 import { countByType, openWeights, type Wanted } from './weights.ts';
@@ -112,11 +112,12 @@ async function openFolder(folder: string, wanted: Wanted, placement: Placement):
       `${folder} holds a ready graph, to which an adapter cannot be added; use the model's safetensors checkpoint.`,
     );
   }
-  const option = (['dtype', 'quantization', 'compute'] as const).find((name) => precision[name] !== null);
+  const option = (['dtype', 'quantization', 'compute', 'layerwiseCasting'] as const).find((name) => precision[name]);
   if (option) {
+    const asked = option === 'layerwiseCasting' ? 'layerwise_casting' : `${option}: ${precision[option]}`;
     throw new UserError(
       'model',
-      `${folder} holds a ready graph, which runs as it is; ${option}: ${precision[option]} needs the model's safetensors checkpoint.`,
+      `${folder} holds a ready graph, which runs as it is; ${asked} needs the model's safetensors checkpoint.`,
     );
   }
   return {
@@ -136,7 +137,7 @@ async function openFolder(folder: string, wanted: Wanted, placement: Placement):
  * @throws UserError if something is missing or not supported; UserError if a weight file is damaged
  */
 export async function openModel(folder: string, options: OpenOptions): Promise<Model> {
-  refuseCompute(placementOf(options).provider, checkPrecision(options).compute);
+  refusePrecision(placementOf(options).provider, checkPrecision(options));
   return openModelAs(folder, options);
 }
 

@@ -21,7 +21,7 @@ export {
   type WeighedGraph,
 } from './graph/next-token-graph.ts';
 export { fusedProduct, plainProduct } from './graph/products.ts';
-export type { WeightSource } from './graph/weights.ts';
+export { LAYERWISE_THREADS, type WeightSource } from './graph/weights.ts';
 export { type Cache, cacheFeeds, presentName } from './ports/caches.ts';
 export {
   type Changes,

@@ -19,6 +19,11 @@ export interface GraphBuilder {
   output(name: string, value: Value, dataType: DataType, dims?: readonly Dimension[]): void;
   /** Adds a node with one output. An input may be '' where an optional one is absent. A name "domain::Op" sets the domain. */
   node(op: string, inputs: readonly Value[], attributes?: Readonly<Record<string, AttributeInput>>): Value;
+  /**
+   * Adds a node of constants before all others. ONNX Runtime then runs it just before the node that takes its output, and
+   * not all of its kind at the beginning.
+   */
+  ahead(op: string, inputs: readonly Value[], attributes?: Readonly<Record<string, AttributeInput>>): Value;
   /** Adds a node with `count` outputs. */
   nodes(
     count: number,
@@ -32,6 +37,8 @@ export interface GraphBuilder {
   scalar(value: number): Value;
   /** A constant that lies in another file. */
   external(name: string, dataType: DataType, dims: readonly number[], where: ExternalData): Value;
+  /** The same as an input of which it is the default: not known beforehand to who executes the graph. */
+  variable(name: string, dataType: DataType, dims: readonly number[], where: ExternalData): Value;
   /** A graph for an attribute (`If`, `Loop`), whose nodes may use this graph's values. */
   subgraph(name: string, build: (inner: GraphBuilder) => void): Graph;
   finish(): Graph;
@@ -60,6 +67,7 @@ export function buildGraph(name: string, prefix = ''): GraphBuilder {
 }
 
 function builder(name: string, counter: { next: number }, prefix: string): GraphBuilder {
+  const first: Node[] = [];
   const nodes: Node[] = [];
   const initializers: TensorValue[] = [];
   const inputs: ValueInfo[] = [];
@@ -67,13 +75,19 @@ function builder(name: string, counter: { next: number }, prefix: string): Graph
   const constants = new Map<string, Value>();
   const fresh = (what: string): string => `${prefix}${what}_${counter.next++}`;
 
-  const addNodes: GraphBuilder['nodes'] = (count, op, from, attributes = {}) => {
+  const addNodes = (
+    list: Node[],
+    count: number,
+    op: string,
+    from: readonly Value[],
+    attributes: Readonly<Record<string, AttributeInput>> = {},
+  ): Value[] => {
     const at = op.indexOf('::');
     const [domain, opType] = at < 0 ? ['', op] : [op.slice(0, at), op.slice(at + 2)];
     const label = fresh(opType);
     const to = Array.from({ length: count }, (_, i) => (count === 1 ? label : `${label}.${i}`));
     const entries = Object.entries(attributes).map(([key, value]) => [key, toAttribute(value)] as const);
-    nodes.push({ name: label, opType, domain, inputs: from, outputs: to, attributes: Object.fromEntries(entries) });
+    list.push({ name: label, opType, domain, inputs: from, outputs: to, attributes: Object.fromEntries(entries) });
     return to;
   };
 
@@ -95,8 +109,9 @@ function builder(name: string, counter: { next: number }, prefix: string): Graph
       }
       outputs.push(dims ? { name: outputName, dataType, dims } : { name: outputName, dataType });
     },
-    node: (op, from, attributes) => addNodes(1, op, from, attributes)[0]!,
-    nodes: addNodes,
+    node: (op, from, attributes) => addNodes(nodes, 1, op, from, attributes)[0]!,
+    ahead: (op, from, attributes) => addNodes(first, 1, op, from, attributes)[0]!,
+    nodes: (count, op, from, attributes) => addNodes(nodes, count, op, from, attributes),
     constant(data, dims) {
       const array = ArrayBuffer.isView(data) ? data : BigInt64Array.from(data as readonly number[], BigInt);
       const dataType = array instanceof Float32Array ? 'float32' : array instanceof Int32Array ? 'int32' : 'int64';
@@ -115,12 +130,16 @@ function builder(name: string, counter: { next: number }, prefix: string): Graph
       initializers.push({ name: label, dataType, dims, external: where });
       return label;
     },
+    variable(label, dataType, dims, where) {
+      self.input(label, dataType, dims);
+      return self.external(label, dataType, dims, where);
+    },
     subgraph(innerName, build) {
       const inner = builder(innerName, counter, prefix);
       build(inner);
       return inner.finish();
     },
-    finish: () => ({ name, nodes, initializers, inputs, outputs }),
+    finish: () => ({ name, nodes: [...first, ...nodes], initializers, inputs, outputs }),
   };
   return self;
 }

@@ -282,6 +282,7 @@ each text, as soon as it is scored; with --json an object a line: text, outcome,
     .addOption(
       new Option('--compute <type>', 'with linear layers computed in it, on a GPU').choices(['float16', 'bfloat16']),
     )
+    .option('--layerwise-casting', 'with weights that stay as they are stored, and become float32 layer by layer')
     .option('--offline', 'use the hub’s cache alone')
     .addOption(deviceOption())
     .action(async (ref, _options, command) =>

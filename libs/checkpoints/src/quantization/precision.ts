@@ -14,6 +14,8 @@ export interface Precision {
   readonly dtype: WeightDtype | null;
   readonly quantization: Quantization | null;
   readonly compute: ComputeDtype | null;
+  /** Whether weights stay as they are stored, and become float32 layer by layer in each run. */
+  readonly layerwiseCasting: boolean;
 }
 
 /** The same as options name it. */
@@ -27,6 +29,11 @@ export interface PrecisionOptions {
    * to it. float32 by default; everything between the layers is float32 in any case.
    */
   readonly compute?: ComputeDtype;
+  /**
+   * Whether weights stay in memory as they are stored, or quantised, and each layer's become float32 when it runs, in
+   * each run: half the memory of a checkpoint in 16 bits, and slower. On the CPU alone; false by default.
+   */
+  readonly layerwiseCasting?: boolean;
 }
 
 function oneOf<T extends string>(name: string, value: string, known: readonly T[]): T {
@@ -36,9 +43,15 @@ function oneOf<T extends string>(name: string, value: string, known: readonly T[
 }
 
 /** Checks what the options say of precision. @throws UserError naming the option */
-export function checkPrecision(options: { readonly [Name in keyof PrecisionOptions]: string }): Precision {
-  const { dtype, quantization, compute } = options;
+export function checkPrecision(
+  options: { readonly [Name in keyof PrecisionOptions]: Name extends 'layerwiseCasting' ? boolean : string },
+): Precision {
+  const { dtype, quantization, compute, layerwiseCasting = false } = options;
+  if (layerwiseCasting && compute !== undefined) {
+    throw new UserError('model', 'layerwise_casting is of weights that are computed in float32; leave compute out.');
+  }
   return {
+    layerwiseCasting,
     dtype: dtype === undefined ? null : oneOf('dtype', dtype, DTYPES),
     quantization: quantization === undefined ? null : oneOf('quantization', quantization, QUANTIZATIONS),
     compute: compute === undefined ? null : oneOf('compute', compute, COMPUTE_DTYPES),

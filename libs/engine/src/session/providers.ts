@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { UserError } from '@sonde/base';
-import type { ComputeDtype } from '@sonde/checkpoints';
+import type { ComputeDtype, Precision } from '@sonde/checkpoints';
 import { type DecodingForm, fusedProduct, type GraphForm, plainProduct } from '@sonde/networks';
 import { buildGraph, encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
@@ -57,8 +57,15 @@ const COMPUTES: Readonly<Record<Provider, readonly ComputeDtype[]>> = {
   webgpu: ['float16'],
 };
 
-/** @throws UserError if the provider does not compute in the type, saying what it does */
-export function refuseCompute(provider: Provider, compute: ComputeDtype | null): void {
+/** @throws UserError if the provider does not compute so, saying what it does */
+export function refusePrecision(provider: Provider, { compute, layerwiseCasting }: Precision): void {
+  if (layerwiseCasting && provider !== 'cpu') {
+    throw new UserError(
+      'model',
+      `layerwise_casting is for the CPU; the device is ${provider}.`,
+      'On a GPU `compute: float16` or `bfloat16` halves the memory of linear layers.',
+    );
+  }
   if (compute === null || COMPUTES[provider].includes(compute)) return;
   const others = PROVIDERS.filter((name) => COMPUTES[name].includes(compute));
   const able = ['float32', ...COMPUTES[provider]].join(' and ');

@@ -8,12 +8,11 @@ import {
   type Precision,
   planQuantizedFile,
   planUnpackedFile,
-  type Quantization,
 } from '@sonde/checkpoints';
-import type { WeighedGraph, WeightSource } from '@sonde/networks';
+import { LAYERWISE_THREADS, type WeighedGraph, type WeightSource } from '@sonde/networks';
 import { encodeModel } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
-import { requireMemory } from './memory.ts';
+import { type HeldAs, requireMemory } from './memory.ts';
 import { openSession, type Placement } from './providers.ts';
 
 const OPSETS = { '': 23, 'com.microsoft': 1 };
@@ -81,22 +80,25 @@ export function planSession(
     files.set(path, name);
     return name;
   };
-  const { dtype, quantization, compute } = precision;
-  const plan = (asked: Quantization | null) => {
-    const quantized = planQuantizedFile('quantized.bin', asked, dtype);
+  const { dtype, compute } = precision;
+  const plan = ({ quantization, layerwiseCasting }: HeldAs) => {
+    const quantized = planQuantizedFile('quantized.bin', quantization, dtype);
     const unpacked = planUnpackedFile('unpacked.bin');
     const { folder, weights } = checkpoint;
-    const source = { folder, weights, adapter, dtype, compute, quantized, unpacked, locate };
+    const source = { folder, weights, adapter, dtype, compute, layerwiseCasting, quantized, unpacked, locate };
     return { quantized, unpacked, ...build(source) };
   };
-  const { graph, parameters, quantized, unpacked } = plan(quantization);
-  const bytesAs = (asked: Quantization | null): number => {
-    const planned = asked === quantization ? { quantized, parameters } : plan(asked);
+  const { graph, parameters, quantized, unpacked } = plan(precision);
+  const bytesAs = (held: HeldAs): number => {
+    const planned = plan(held);
     const { numbers, bytes } = planned.quantized.placed();
-    return bytes + (planned.parameters - numbers) * Float32Array.BYTES_PER_ELEMENT;
+    const { stored } = planned;
+    return bytes + stored.bytes + (planned.parameters - numbers - stored.numbers) * Float32Array.BYTES_PER_ELEMENT;
   };
+  const most = precision.layerwiseCasting ? LAYERWISE_THREADS : Infinity;
+  const threads = Math.min(placement.threads, most);
   const create = async (): Promise<InferenceSession> => {
-    if (placement.provider === 'cpu') requireMemory(checkpoint.folder, quantization, bytesAs);
+    if (placement.provider === 'cpu') requireMemory(checkpoint.folder, precision, bytesAs);
     const kept = quantized.placed().bytes > 0 ? await keep?.(quantized.content(), quantized.write) : null;
     const folder = await folderFor(files.keys().next().value);
     try {
@@ -106,7 +108,7 @@ export function planSession(
       await unpacked.write(join(folder, unpacked.location));
       const path = join(folder, 'model.onnx');
       await writeFile(path, encodeModel({ irVersion: IR_VERSION, producerName: 'sonde', opsets: OPSETS, graph }));
-      return await openSession(path, placement.provider, placement.threads);
+      return await openSession(path, placement.provider, threads);
     } finally {
       await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     }

@@ -77,7 +77,7 @@ export const STATES: TensorsFormat = {
   notes: `A folder: \`states.safetensors\` with the tensors, and \`index.parquet\` with a row for each of their n rows. Numbers are
 float32, or what the capture’s \`dtype\` says; the last layer of \`hidden_states\` has the final norm applied, as Hugging
 Face returns it. The safetensors metadata names model, pooling, dtype, the model’s precision where it was asked for
-(\`model_dtype\`, \`model_quantization\`, \`model_compute\`) or its weights were drawn (\`model_weights\`), and the layers of each tensor (\`layers\` for \`hidden_states\`, \`layers.<tensor>\`
+(\`model_dtype\`, \`model_quantization\`, \`model_compute\`, \`model_layerwise_casting\`) or its weights were drawn (\`model_weights\`), and the layers of each tensor (\`layers\` for \`hidden_states\`, \`layers.<tensor>\`
 for the others). In the row index, \`context\` is a token of the prompt that is not of its own text: the beginning of text,
 a template.`,
   index: STATES_INDEX,

@@ -36,6 +36,6 @@ export function classifierGraph(
   const summary = graph.node('Reshape', [summed, graph.constant([-1, sizes.hiddenSize])]);
   graph.output(LABEL_LOGITS, head.logits(parts, summary), 'float32', ['rows', head.labels.length]);
 
-  const parameters = weights.finish(sizes.layers);
-  return { graph: graph.finish(), parameters };
+  const weighed = weights.finish(sizes.layers);
+  return { graph: graph.finish(), ...weighed };
 }

@@ -13,7 +13,7 @@ import { addLoop } from './loop-graph.ts';
 import { addPools } from './pools.ts';
 import type { TransposedProduct } from './products.ts';
 import { traceTrunk } from './trace.ts';
-import { placeWeights, type WeightSource } from './weights.ts';
+import { placeWeights, type StoredWeights, type WeightSource } from './weights.ts';
 
 /**
  * How decoding goes on after the prompts were read. `steps`: a run for each token, with the cache outside the graph.
@@ -27,10 +27,11 @@ export interface GraphForm {
   readonly product: TransposedProduct;
 }
 
-/** A graph, and how many numbers its weights have. */
+/** A graph, how many numbers its weights have, and which of them stay as they are stored. */
 export interface WeighedGraph {
   readonly graph: Graph;
   readonly parameters: number;
+  readonly stored: StoredWeights;
 }
 
 /** The output: [R, vocabulary]. */
@@ -66,6 +67,6 @@ export function nextTokenGraph(
   addDraw(graph, NEXT_LOGITS, sizes.vocabSize, decoding === 'loop' ? LOOP_ROUNDS : 1);
   if (decoding === 'loop') addLoop(graph, { trunk, head }, weights, features, product, common);
 
-  const parameters = weights.finish(sizes.layers + (trunk.furtherBlocks ?? 0));
-  return { graph: graph.finish(), parameters };
+  const weighed = weights.finish(sizes.layers + (trunk.furtherBlocks ?? 0));
+  return { graph: graph.finish(), ...weighed };
 }

@@ -125,6 +125,12 @@ export interface RunValues {
   readonly noteRouter: (block: number, states: () => Value) => void;
 }
 
+/** The weight of a linear layer [out, in]; `turned`: it is stored as [in, out]. */
+function factorOf(name: string, [output, input]: readonly [number, number], turned: boolean) {
+  const shape: readonly [number, number] = turned ? [input, output] : [output, input];
+  return { name: `${name}.weight`, shape, transposed: !turned };
+}
+
 export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: TrunkSizes, run: RunValues): Parts {
   const ones = new Map<number, Value>();
   const onesOf = (size: number): Value => {
@@ -142,34 +148,26 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     x: Value,
     shape: readonly [number, number],
     bias: boolean,
-    transposed: boolean,
+    turned: boolean,
   ): Value => {
-    const whole = [x, weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape)];
-    const added = bias ? [weights.get(`${name}.bias`, [shape[0]])] : [];
-    return graph.node('Gemm', [...whole, ...added], transposed ? {} : { transB: 1 });
+    const added = bias ? { added: () => weights.get(`${name}.bias`, [shape[0]]) } : {};
+    return weights.multiply(graph, x, { ...factorOf(name, shape, turned), ...added });
   };
-  /** x Wᵀ + b, where it is quantised or in 16 bits with b added in float32; `transposed`: W is stored as [in, out]. */
-  const product = (name: string, x: Value, shape: readonly [number, number], bias: boolean, transposed: boolean) => {
+  /** x Wᵀ + b, where it is quantised or in 16 bits with b added in float32; `turned`: W is stored as [in, out]. */
+  const product = (name: string, x: Value, shape: readonly [number, number], bias: boolean, turned: boolean) => {
     const { compute } = weights;
-    const quantized = weights.multiplyQuantized(graph, `${name}.weight`, x, shape, transposed);
-    if (!quantized && compute === null) return plainProduct(name, x, shape, bias, transposed);
+    const quantized = weights.multiplyQuantized(graph, `${name}.weight`, x, shape, turned);
+    if (!quantized && compute === null) return plainProduct(name, x, shape, bias, turned);
     const multiplied =
       quantized ??
-      inDtype(graph, compute, x, (narrow) => {
-        const weight = weights.get(`${name}.weight`, transposed ? [shape[1], shape[0]] : shape, compute);
-        return graph.node('Gemm', [narrow, weight], transposed ? {} : { transB: 1 });
-      });
+      inDtype(graph, compute, x, (narrow, as) =>
+        weights.multiply(graph, narrow, { ...factorOf(name, shape, turned), ...as }),
+      );
     return bias ? graph.node('Add', [multiplied, weights.get(`${name}.bias`, [shape[0]])]) : multiplied;
-  };
-  const lowRank = (name: string, x: Value, shape: readonly [number, number], y: Value): Value => {
-    const low = weights.adapterOf(name, shape);
-    if (!low) return y;
-    const narrow = graph.node('Gemm', [x, low.a], { transB: 1 });
-    return graph.node('Gemm', [narrow, low.b, y], { transB: 1, alpha: float(low.scale) });
   };
 
   return {
-    embedding: (name, ids, shape) => graph.node('Gather', [weights.get(`${name}.weight`, shape), ids], { axis: 0 }),
+    embedding: (name, ids, shape) => weights.rows(graph, `${name}.weight`, shape, ids),
 
     table: (name, shape) => weights.get(`${name}.weight`, shape),
 
@@ -177,24 +175,23 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
       const { positionIds } = run.tokens;
       const from = first === 0 ? positionIds : graph.node('Add', [positionIds, graph.constant([first])]);
       const positions = after === undefined ? from : positionsAfter(graph, run, after);
-      const rows = graph.node('Gather', [weights.get(`${name}.weight`, shape), positions], { axis: 0 });
+      const rows = weights.rows(graph, `${name}.weight`, shape, positions);
       return graph.node('Reshape', [rows, graph.constant([-1, shape[1]])]);
     },
 
-    typeEmbedding: (name, shape) =>
-      graph.node('Gather', [weights.get(`${name}.weight`, shape), run.tokens.tokenTypes!], { axis: 0 }),
+    typeEmbedding: (name, shape) => weights.rows(graph, `${name}.weight`, shape, run.tokens.tokenTypes!),
 
     linear(name, x, shape, bias) {
       if (!bias) weights.refuse(`${name}.bias`);
-      return lowRank(name, x, shape, product(name, x, shape, bias, false));
+      return weights.addAdapter(graph, name, shape, x, product(name, x, shape, bias, false));
     },
 
     router(name, x, shape, bias) {
       if (!bias) weights.refuse(`${name}.bias`);
-      return lowRank(name, x, shape, plainProduct(name, x, shape, bias, false));
+      return weights.addAdapter(graph, name, shape, x, plainProduct(name, x, shape, bias, false));
     },
 
-    conv1d: (name, x, shape) => lowRank(name, x, shape, product(name, x, shape, true, true)),
+    conv1d: (name, x, shape) => weights.addAdapter(graph, name, shape, x, product(name, x, shape, true, true)),
 
     convolution(name, x, { size, width, groups }) {
       const rows = graph.node('Reshape', [x, run.attention.shapes.rowShape]);
@@ -261,14 +258,11 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     stackedLinear(name, x, [output, input], { count, part }) {
       const { compute } = weights;
       const bias = weights.getPart(`${name}_bias`, count, part, [output]);
-      const product = weights.multiplyQuantizedPart(graph, name, x, [output, input], count, part);
-      if (!product && compute === null)
-        return graph.node('Gemm', [x, weights.getPart(name, count, part, [input, output]), bias]);
+      const factor = { name, shape: [input, output], transposed: false, piece: { part, of: count } } as const;
+      const quantized = weights.multiplyQuantizedPart(graph, name, x, [output, input], count, part);
+      if (!quantized && compute === null) return weights.multiply(graph, x, { ...factor, added: () => bias });
       const multiplied =
-        product ??
-        inDtype(graph, compute, x, (narrow) =>
-          graph.node('Gemm', [narrow, weights.getPart(name, count, part, [input, output], compute)]),
-        );
+        quantized ?? inDtype(graph, compute, x, (narrow, as) => weights.multiply(graph, narrow, { ...factor, ...as }));
       return graph.node('Add', [multiplied, bias]);
     },
 

@@ -20,9 +20,9 @@ export function inDtype(
   graph: GraphBuilder,
   dtype: ComputeDtype | null,
   x: Value,
-  product: (x: Value) => Value,
+  product: (x: Value, as: { readonly as?: ComputeDtype }) => Value,
 ): Value {
-  if (dtype === null) return product(x);
+  if (dtype === null) return product(x, {});
   const narrow = graph.node('Cast', [x], { to: DATA_TYPES[dtype] });
-  return graph.node('Cast', [product(narrow)], { to: DATA_TYPES.float32 });
+  return graph.node('Cast', [product(narrow, { as: dtype })], { to: DATA_TYPES.float32 });
 }

@@ -14,7 +14,7 @@ import {
   type Weight,
   type WeightDtype,
 } from '@sonde/checkpoints';
-import { DATA_TYPES, type DataType, type GraphBuilder, type Value } from '@sonde/onnx';
+import { DATA_TYPES, type DataType, float, type GraphBuilder, type Value } from '@sonde/onnx';
 import { type DType, elementCount } from '@sonde/tensors';
 import { inDtype } from './products.ts';
 
@@ -27,6 +27,8 @@ export interface WeightSource {
   readonly dtype: WeightDtype | null;
   /** The type in which linear layers are computed; null: float32. */
   readonly compute: ComputeDtype | null;
+  /** Whether large weights stay as they are stored, and become float32 in each run, where they are used. */
+  readonly layerwiseCasting: boolean;
   /** Where weights go that are quantised: those of blocks, if they are to be, and those that are stored so. */
   readonly quantized: QuantizedFile;
   /** Where weights go that are stored packed, if they are not quantised anew. */
@@ -42,17 +44,56 @@ const FLOAT_TYPES: Partial<Record<DType, DataType>> = {
   F64: 'float64',
 };
 
+/**
+ * Weights of which a side is shorter become float32 at loading in any case. ONNX Runtime's sums over a weight that it does
+ * not know beforehand depend on how many of its columns a thread has: not from 65 on, so with at most
+ * `LAYERWISE_THREADS` threads they depend on the numbers alone.
+ */
+const LONG_SIDE = 1024;
+export const LAYERWISE_THREADS = 12;
+
+/** Which of several equal pieces of a tensor, along its first axis. */
+interface Piece {
+  readonly part: number;
+  readonly of: number;
+}
+
+/** A weight of a product: [in, out], or [out, in] where it is transposed; whole, or one of several stacked. */
+export interface Factor {
+  readonly name: string;
+  readonly shape: readonly [number, number];
+  readonly transposed: boolean;
+  readonly piece?: Piece;
+  /** What is added to the product, [out]: asked for when the weight is found. */
+  readonly added?: () => Value;
+  /** The type of x, weight and product; float32 if not given. */
+  readonly as?: ComputeDtype;
+}
+
+/** What of a graph's weights stays as it is stored, where they are cast layer by layer. */
+export interface StoredWeights {
+  readonly numbers: number;
+  /** As they are stored, with room for the largest one in float32. */
+  readonly bytes: number;
+}
+
 /** The weights of a graph, each placed once, where it lies. */
 export interface PlacedWeights {
   /** The type in which linear layers are computed; null: float32. */
   readonly compute: ComputeDtype | null;
   /**
-   * @param as the type in which it is used; float32 if not given
    * @throws UserError if the weight is missing or has another shape or type
    */
-  get(name: string, shape: readonly number[], as?: ComputeDtype | null): Value;
+  get(name: string, shape: readonly number[]): Value;
   /** One of several weights of the same shape that are stacked along a first axis. */
-  getPart(name: string, stack: number, part: number, shape: readonly number[], as?: ComputeDtype | null): Value;
+  getPart(name: string, stack: number, part: number, shape: readonly number[]): Value;
+  /** Rows of a weight [rows, size] by their numbers. */
+  rows(into: GraphBuilder, name: string, shape: readonly [number, number], numbers: Value): Value;
+  /**
+   * x [rows, in] times a weight.
+   * @param into the graph of the product: the one that the weights are placed in, or one inside it
+   */
+  multiply(into: GraphBuilder, x: Value, factor: Factor): Value;
   /**
    * x Wᵀ in float32 with W [out, in] quantised; null where it is not to be: outside the blocks, or everywhere.
    * @param into the graph of the product: the one that the weights are placed in, or one inside it
@@ -73,14 +114,14 @@ export interface PlacedWeights {
   ): Value | null;
   /** Refuses a weight that the configuration says is not there: leaving it out would give another model. */
   refuse(name: string): void;
-  /** The low-rank path that the adapter adds to a linear layer, if it does. */
-  adapterOf(layer: string, shape: readonly [number, number]): { a: Value; b: Value; scale: number } | null;
+  /** y, what a linear layer [out, in] makes of x, plus the low-rank path that the adapter adds to it, if it does. */
+  addAdapter(into: GraphBuilder, layer: string, shape: readonly [number, number], x: Value, y: Value): Value;
   /**
    * Checks that nothing was left over that should have been used.
    * @param layers number of blocks
-   * @returns how many numbers the model's own weights have
+   * @returns how many numbers the model's own weights have, and which of them stay as they are stored
    */
-  finish(layers: number): number;
+  finish(layers: number): { readonly parameters: number; readonly stored: StoredWeights };
 }
 
 /** A checkpoint saved without its output head has all names without the model's own prefix. */
@@ -103,14 +144,21 @@ function castsOf(stored: DataType, dtype: WeightDtype | null, as: DataType): Dat
 interface Placed {
   readonly stored: Value;
   readonly dataType: DataType;
+  /** What it is rounded to before it is used; null: nothing. */
+  readonly dtype: WeightDtype | null;
+  /** Whether it becomes what it is used as in each run. */
+  readonly late: boolean;
   readonly used: Map<DataType, Value>;
+  readonly numbers: number;
+  /** As it is stored. */
+  readonly bytes: number;
 }
 
-/** What a weight is used as, after it has been rounded; `piece`: which of several equal pieces of the tensor. */
-interface Use {
-  readonly dtype: WeightDtype | null;
-  readonly as?: ComputeDtype | null;
-  readonly piece?: { readonly part: number; readonly of: number };
+interface ProductOptions {
+  readonly transposed: boolean;
+  readonly added?: Value | undefined;
+  readonly as?: DataType | undefined;
+  readonly alpha?: number;
 }
 
 function partName(name: string, part: number): string {
@@ -149,28 +197,71 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
     return dataType;
   };
 
-  const place = (name: string, weight: Weight, shape: readonly number[], { dtype, as = null, piece }: Use): Value => {
+  const place = (
+    name: string,
+    weight: Weight,
+    shape: readonly number[],
+    dtype: WeightDtype | null,
+    piece?: Piece,
+  ): Placed => {
     const key = piece === undefined ? name : partName(name, piece.part);
-    let at = placed.get(key);
-    if (!at) {
-      const { file, info, packed } = weight;
-      const dataType = check(name, weight, piece === undefined ? shape : [piece.of, ...shape]);
-      const { part, of } = piece ?? { part: 0, of: 1 };
-      const length = info.byteLength / of;
-      const whole = packed
-        ? source.unpacked.place(weight)
-        : { location: source.locate(file.path), offset: info.offset };
-      const where = { location: whole.location, offset: whole.offset + part * length, length };
-      at = { stored: graph.external(key, dataType, shape, where), dataType, used: new Map() };
-      placed.set(key, at);
-    }
-    const type = as ?? 'float32';
-    const { stored, dataType, used } = at;
-    const value =
-      used.get(type) ??
-      castsOf(dataType, dtype, type).reduce((from, to) => graph.node('Cast', [from], { to: DATA_TYPES[to] }), stored);
-    used.set(type, value);
+    const known = placed.get(key);
+    if (known) return known;
+    const { file, info, packed } = weight;
+    const dataType = check(name, weight, piece === undefined ? shape : [piece.of, ...shape]);
+    const { part, of } = piece ?? { part: 0, of: 1 };
+    const length = info.byteLength / of;
+    const whole = packed ? source.unpacked.place(weight) : { location: source.locate(file.path), offset: info.offset };
+    const where = { location: whole.location, offset: whole.offset + part * length, length };
+    const isLarge = shape.length === 2 && Math.min(...shape) >= LONG_SIDE;
+    const late = source.layerwiseCasting && isLarge && castsOf(dataType, dtype, 'float32').length > 0;
+    const stored = late ? graph.variable(key, dataType, shape, where) : graph.external(key, dataType, shape, where);
+    const at = { stored, dataType, dtype, late, used: new Map(), numbers: elementCount(shape), bytes: length };
+    placed.set(key, at);
+    return at;
+  };
+
+  const castFrom = (
+    into: GraphBuilder,
+    { dataType, dtype }: Placed,
+    value: Value,
+    as: DataType,
+    ahead = false,
+  ): Value =>
+    castsOf(dataType, dtype, as).reduce((from, to) => {
+      const cast = { to: DATA_TYPES[to] };
+      return ahead ? into.ahead('Cast', [from], cast) : into.node('Cast', [from], cast);
+    }, value);
+
+  /** A weight in the type in which it is used. */
+  const used = (at: Placed, as: DataType = 'float32'): Value => {
+    const value = at.used.get(as) ?? castFrom(graph, at, at.stored, as);
+    at.used.set(as, value);
     return value;
+  };
+
+  /** alpha · x W (+ what is added), W [in, out], or [out, in] where it is transposed. */
+  const product = (
+    into: GraphBuilder,
+    x: Value,
+    at: Placed,
+    { transposed, added, as = 'float32', alpha = 1 }: ProductOptions,
+  ): Value => {
+    const attributes = { ...(transposed && { transB: 1 }), ...(alpha !== 1 && { alpha: float(alpha) }) };
+    if (!at.late) return into.node('Gemm', [x, used(at, as), ...(added ? [added] : [])], attributes);
+    const weight = castFrom(into, at, at.stored, as, true);
+    // A single row would be summed in another order than several, as the weight is not known beforehand.
+    const padded = into.node('Pad', [x, into.constant([0, 0, 1, 0])]);
+    const several = into.node('Gemm', [padded, weight], attributes);
+    const rows = into.node('Slice', [several, into.constant([0]), into.constant([-1]), into.constant([0])]);
+    return added ? into.node('Add', [rows, added]) : rows;
+  };
+
+  /** A weight of the model's own, placed. */
+  const own = (name: string, shape: readonly number[], piece?: Piece): Placed => {
+    const found = require(name);
+    if (!placed.has(piece === undefined ? name : partName(name, piece.part))) parameters += elementCount(shape);
+    return place(name, found, shape, source.dtype, piece);
   };
 
   /** Places codes and scales where there are none yet, and multiplies with them. */
@@ -211,14 +302,16 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
 
   return {
     compute: source.compute,
-    get(name, shape, as) {
-      const found = require(name);
-      if (!placed.has(name)) parameters += elementCount(shape);
-      return place(name, found, shape, { dtype: source.dtype, as: as ?? null });
+    get: (name, shape) => used(own(name, shape)),
+    getPart: (name, stack, part, shape) => used(own(name, shape, { part, of: stack })),
+    rows(into, name, shape, numbers) {
+      const at = own(name, shape);
+      if (!at.late) return into.node('Gather', [used(at), numbers], { axis: 0 });
+      return castFrom(into, at, into.node('Gather', [at.stored, numbers], { axis: 0 }), 'float32');
     },
-    getPart(name, stack, part, shape, as) {
-      if (!placed.has(partName(name, part))) parameters += elementCount(shape);
-      return place(name, require(name), shape, { dtype: source.dtype, as: as ?? null, piece: { part, of: stack } });
+    multiply(into, x, { name, shape, piece, added, ...options }) {
+      const at = own(name, shape, piece);
+      return product(into, x, at, { ...options, added: added?.() });
     },
     multiplyQuantized(into, name, x, shape, transposed) {
       const { format } = source.quantized;
@@ -258,13 +351,14 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
         );
       }
     },
-    adapterOf(layer, shape) {
+    addAdapter(into, layer, shape, x, y) {
       const low = source.adapter?.modules.get(layer);
-      if (!low) return null;
+      if (!low) return y;
       usedAdapters.add(layer);
-      const a = place(`${layer}.lora_A`, low.a, [low.rank, shape[1]], { dtype: null });
-      const b = place(`${layer}.lora_B`, low.b, [shape[0], low.rank], { dtype: null });
-      return { a, b, scale: low.scale };
+      const a = place(`${layer}.lora_A`, low.a, [low.rank, shape[1]], null);
+      const b = place(`${layer}.lora_B`, low.b, [shape[0], low.rank], null);
+      const narrow = product(into, x, a, { transposed: true });
+      return product(into, narrow, b, { transposed: true, added: y, alpha: low.scale });
     },
     finish(layers) {
       for (const name of [...placed.keys(), ...quantized.keys()]) {
@@ -288,7 +382,15 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
           isHead ? 'Merge the adapter with PEFT and save the model with a head of its own.' : undefined,
         );
       }
-      return parameters;
+      const stored = [...placed.values()].filter(({ late }) => late);
+      const bytes = stored.reduce((sum, at) => sum + at.bytes, 0);
+      return {
+        parameters,
+        stored: {
+          numbers: stored.reduce((sum, { numbers }) => sum + numbers, 0),
+          bytes: bytes + 4 * Math.max(0, ...stored.map(({ numbers }) => numbers)),
+        },
+      };
     },
   };
 }

@@ -30,6 +30,12 @@ export const config = object({
   quantization: optional(
     words(QUANTIZATIONS, { description: 'How its weights are quantised; not at all if not given.' }),
   ),
+  layerwise_casting: optional(
+    boolean({
+      description:
+        'Whether its weights stay in memory as they are stored, and become float32 layer by layer in each run; false if not given.',
+    }),
+  ),
   template: oneOf([template, map(template, { names: ATTRIBUTE, minProperties: 1 })], {
     description:
       'What the model is asked, with `{text}` where the text stands: of TOXICITY, or attribute → what is asked for it.',

@@ -18,13 +18,14 @@ const BATCH = 64;
  * @throws UserError if the model cannot be read, or takes two answers for one
  */
 export async function open(config: Config, { name, device, threads, keepQuantized }: ScorerContext): Promise<Scorer> {
-  const { model: source, adapter, dtype, quantization } = config;
+  const { model: source, adapter, dtype, quantization, layerwise_casting: layerwiseCasting = false } = config;
   const model = await openModel(source.path, {
     device,
     threads,
     ...(adapter && { adapter: adapter.path }),
     ...(dtype && { dtype }),
     ...(quantization && { quantization }),
+    ...(layerwiseCasting && { layerwiseCasting }),
     ...(keepQuantized && { keepQuantized: keepQuantized(source) }),
   });
   try {
@@ -43,7 +44,13 @@ export async function open(config: Config, { name, device, threads, keepQuantize
     const answers = readAnswers(config.answers, model, name);
     const room = model.config.maxPositions - Math.max(...answers.tokens.map((ids) => ids.length)) + 1;
     const { values } = answers;
-    const digests = [source.digest, adapter?.digest ?? null, dtype ?? null, quantization ?? null];
+    const digests = [
+      source.digest,
+      adapter?.digest ?? null,
+      dtype ?? null,
+      quantization ?? null,
+      ...(layerwiseCasting ? ['layerwise_casting'] : []),
+    ];
     const settings = JSON.stringify([
       digests,
       questionsOf(config),
@@ -60,6 +67,7 @@ export async function open(config: Config, { name, device, threads, keepQuantize
         ...(adapter && { adapter: adapter.digest }),
         ...(dtype && { dtype }),
         ...(quantization && { quantization }),
+        ...(layerwiseCasting && { layerwise_casting: true }),
         templates: questionsOf(config).map(([attribute, template]) => `${attribute}=${template}`),
         ...(config.system !== undefined && { system: config.system }),
         chat,

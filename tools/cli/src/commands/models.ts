@@ -16,7 +16,9 @@ import { alignColumns, exitWith, openTerminal, printJson, type Terminal } from '
 type WithoutTime<Event> = Event extends RunEvent ? Omit<Event, 'time'> : never;
 type DownloadEvent = Extract<WithoutTime<RunEvent>, { readonly event: 'data.progress' | 'data.retrying' }>;
 
-interface CheckOptions extends CommonOptions, Pick<OpenOptions, 'adapter' | 'dtype' | 'quantization' | 'compute'> {
+interface CheckOptions
+  extends CommonOptions,
+    Pick<OpenOptions, 'adapter' | 'dtype' | 'quantization' | 'compute' | 'layerwiseCasting'> {
   readonly offline?: boolean;
   readonly device?: string;
 }
@@ -64,6 +66,7 @@ export async function check(ref: string, options: CheckOptions): Promise<void> {
       ...(options.dtype && { dtype: options.dtype }),
       ...(options.quantization && { quantization: options.quantization }),
       ...(options.compute && { compute: options.compute }),
+      ...(options.layerwiseCasting && { layerwiseCasting: true }),
     });
     if (options.json) {
       printJson(terminal, {
@@ -82,7 +85,8 @@ export async function check(ref: string, options: CheckOptions): Promise<void> {
     const sorted = [...report.files].sort((a, b) => b.size - a.size);
     const dtypes = Object.entries(report.dtypes).map(([dtype, n]) => `${dtype} (${n.toLocaleString('en-US')})`);
     const computed = report.compute === null ? null : `computed in ${report.compute}`;
-    const runs = [report.dtype, report.quantization, computed].filter((word) => word !== null).join(', ');
+    const cast = report.layerwiseCasting ? 'cast layer by layer' : null;
+    const runs = [report.dtype, report.quantization, computed, cast].filter((word) => word !== null).join(', ');
     const rows: [string, string][] = [
       ['model', identity ?? folder],
       ...(adapter === undefined ? [] : ([['adapter', adapter.identity ?? adapter.path]] as [string, string][])),

@@ -11,6 +11,8 @@ const PROCESS = { memory: 250e6, seconds: 0.2 };
 const RUN = { seconds: 5e-4, secondsPerBlock: 2.4e-4 };
 /** For each weight that is read in, in seconds: half of what it takes, for the next task of a worker finds it loaded. */
 const LOAD = 7e-9;
+/** For each weight that is cast in a run, where that is done layer by layer, in seconds. */
+const CAST = 1.5e-9;
 /** For each token that a sequence is given or continued by, and for each number of its logits that is drawn from, in seconds. */
 const TOKEN = { seconds: 1.3e-5, secondsPerLogit: 1e-8 };
 /** Most tokens of a run over whole sequences, and most sequences decoded together. */
@@ -42,7 +44,7 @@ export async function sizeOf(model: ModelConfig): Promise<{ size: ModelSize; inp
 /** The work and the memory of reading and continuing sequences. */
 export function readingCost(
   size: ModelSize,
-  { quantization }: ModelInputs,
+  { quantization, layerwiseCasting = false }: ModelInputs,
   { sequences, tokens, predicted = 0, continuations = 0, newTokens = 0 }: Reading,
 ): Omit<Cost, 'rows' | 'outputs'> {
   const read = sequences * tokens;
@@ -56,7 +58,9 @@ export function readingCost(
   const together = Math.max(1, Math.min(ROWS_PER_BATCH, Math.floor(BATCH_BYTES / perSequence)));
   const steps = Math.ceil(continuations / together) * newTokens;
   const runs = Math.ceil(read / TOKENS_PER_RUN) + steps;
-  const held = bytesPerWeight(quantization) * size.body + 4 * (size.parameters - size.body);
+  const unquantized = layerwiseCasting ? size.stored / size.parameters : 4;
+  const held = bytesPerWeight(quantization, unquantized) * size.body + unquantized * (size.parameters - size.body);
+  const cast = layerwiseCasting ? size.head + (quantization === undefined ? size.body : 0) : 0;
   const batch = Math.min(together, Math.max(continuations, 1)) * perSequence;
   const activations = 4 * TOKENS_PER_RUN * (8 * size.width + (predicted > 0 ? size.vocabulary : 0));
   return {
@@ -65,6 +69,7 @@ export function readingCost(
     other:
       PROCESS.seconds +
       size.parameters * LOAD +
+      runs * cast * CAST +
       runs * (RUN.seconds + size.layers * RUN.secondsPerBlock) +
       (read + written) * TOKEN.seconds +
       written * size.vocabulary * TOKEN.secondsPerLogit,
@@ -73,9 +78,9 @@ export function readingCost(
   };
 }
 
-/** Weights are computed with in float32, whatever they are stored as; those of the blocks may be quantised. */
-function bytesPerWeight(quantization: ModelInputs['quantization']): number {
-  if (quantization === undefined) return 4;
+/** Of a block's weight, as it is held: quantised, or as those that are not. */
+function bytesPerWeight(quantization: ModelInputs['quantization'], unquantized: number): number {
+  if (quantization === undefined) return unquantized;
   return quantization === 'int8' ? 1.1 : 0.6;
 }
 

@@ -7,6 +7,8 @@ import { elementCount } from '@sonde/tensors';
 /** What of a model decides the cost of running it. */
 export interface ModelSize {
   readonly parameters: number;
+  /** Bytes of all of them, as they are stored. */
+  readonly stored: number;
   /** Multiplied with for each token that is read, and for each token that is predicted beside. */
   readonly body: number;
   readonly head: number;
@@ -21,7 +23,7 @@ type Config = Readonly<Record<string, unknown>>;
 
 /** Read from a checkpoint's `config.json` and the headers of its weights. @throws where it is none */
 export async function modelSize(folder: string): Promise<ModelSize> {
-  const { config: whole, weights } = await checkpointIn(folder).catch(() => readyModelIn(folder));
+  const { config: whole, weights, stored } = await checkpointIn(folder).catch(() => readyModelIn(folder));
   const config = isRecord(whole.text_config) ? (whole.text_config as Config) : whole;
   const width = numberIn(config, ['hidden_size', 'n_embd', 'd_model', 'dim']);
   const layers = numberIn(config, ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers']);
@@ -40,6 +42,7 @@ export async function modelSize(folder: string): Promise<ModelSize> {
   const tables = [...weights].filter(([, count]) => head > 0 && count === head).length;
   return {
     parameters,
+    stored,
     body: Math.max(0, active - tables * head),
     head,
     layers,
@@ -53,6 +56,8 @@ interface Found {
   readonly config: Config;
   /** Name and number of elements. */
   readonly weights: readonly (readonly [string, number])[];
+  /** Bytes of the weights. */
+  readonly stored: number;
 }
 
 async function checkpointIn(folder: string): Promise<Found> {
@@ -60,6 +65,7 @@ async function checkpointIn(folder: string): Promise<Found> {
   return {
     config,
     weights: [...weights].map(([name, { info }]) => [name, elementCount(info.shape)] as const),
+    stored: [...weights.values()].reduce((sum, { info }) => sum + info.byteLength, 0),
   };
 }
 
@@ -70,7 +76,11 @@ async function readyModelIn(folder: string): Promise<Found> {
   const files = names.filter((name) => /\.onnx(_data)?$|\.onnx\.data$/.test(name));
   if (files.length === 0) throw new UserError('model', `${folder} holds no weights.`);
   const sizes = await Promise.all(files.map((name) => stat(join(folder, name))));
-  return { config, weights: sizes.map(({ size }) => ['', size / 4] as const) };
+  return {
+    config,
+    weights: sizes.map(({ size }) => ['', size / 4] as const),
+    stored: sizes.reduce((sum, { size }) => sum + size, 0),
+  };
 }
 
 function numberIn(config: Config, names: readonly string[]): number {

@@ -21,7 +21,7 @@ export interface ModelInputs extends PrecisionOptions {
 
 export function modelInputs(model: ModelConfig): ModelInputs {
   if (isInputArtifact(model)) return { checkpoint: model };
-  const { ref, adapter, dtype, quantization, compute, weights, seed = 0 } = model;
+  const { ref, adapter, dtype, quantization, compute, layerwise_casting, weights, seed = 0 } = model;
   return {
     checkpoint: ref,
     ...(adapter && { adapter }),
@@ -29,12 +29,13 @@ export function modelInputs(model: ModelConfig): ModelInputs {
     ...(quantization && { quantization }),
     ...(weights === 'random' && { randomWeights: { seed } }),
     ...(compute && { compute }),
+    ...(layerwise_casting && { layerwiseCasting: true }),
   };
 }
 
 /** Tasks of the same checkpoint and adapter in the same precision share a loaded model. */
 export function modelAffinity({ model }: { readonly model: ModelConfig }): string {
-  const { checkpoint, adapter, dtype, quantization, compute, randomWeights } = modelInputs(model);
+  const { checkpoint, adapter, dtype, quantization, compute, layerwiseCasting, randomWeights } = modelInputs(model);
   return [
     checkpoint.digest,
     randomWeights && ` random=${randomWeights.seed}`,
@@ -42,6 +43,7 @@ export function modelAffinity({ model }: { readonly model: ModelConfig }): strin
     dtype && ` dtype=${dtype}`,
     quantization && ` quantization=${quantization}`,
     compute && ` compute=${compute}`,
+    layerwiseCasting && ' layerwise_casting',
   ]
     .filter(Boolean)
     .join('');

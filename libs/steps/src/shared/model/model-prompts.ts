@@ -30,7 +30,7 @@ export async function promptIds(source: InputArtifact): Promise<Set<string>> {
 
 /** What an artifact of states says of the model it came from. */
 export function modelFacts(model: ModelConfig, architecture: string): Record<string, string> {
-  const { checkpoint, adapter, dtype, quantization, compute, randomWeights } = modelInputs(model);
+  const { checkpoint, adapter, dtype, quantization, compute, layerwiseCasting, randomWeights } = modelInputs(model);
   return {
     architecture,
     model: checkpoint.digest,
@@ -40,5 +40,6 @@ export function modelFacts(model: ModelConfig, architecture: string): Record<str
     ...(quantization && { model_quantization: quantization }),
     ...(randomWeights && { model_weights: `random, seed ${randomWeights.seed}` }),
     ...(compute && { model_compute: compute }),
+    ...(layerwiseCasting && { model_layerwise_casting: 'true' }),
   };
 }

@@ -3,6 +3,7 @@ import type { CaptureOptions, CaptureSite, Site } from '@sonde/engine';
 import { POOLS, PROBE_VECTORS, SITES } from '@sonde/formats/columns';
 import {
   artifact,
+  boolean,
   type ConfigOf,
   type ConfigProblem,
   constant,
@@ -46,6 +47,12 @@ export const model = oneOf(
         words(COMPUTE_DTYPES, {
           description:
             'The type in which linear layers are computed, on a device that has it: float32 by default, and on the CPU always.',
+        }),
+      ),
+      layerwise_casting: optional(
+        boolean({
+          description:
+            'Whether weights stay in memory as they are stored, and become float32 layer by layer in each run: half the memory of a checkpoint in 16 bits, and slower. On the CPU; false if not given.',
         }),
       ),
       weights: optional(
