@@ -1,6 +1,7 @@
 export { chooseAttributes, isSameScorer, scorerMismatch } from './attributes.ts';
 export * from './columns.ts';
 export {
+  concatProbeWeights,
   type FittedProbe,
   openProbeWeights,
   type ProbedStates,
@@ -19,6 +20,6 @@ export { type ReadOptions, type ReadRow, readRowParts, readRows } from './rows-r
 export { tableOf, type WriteOptions, writeRowParts, writeRows } from './rows-write.ts';
 export { readScoreGrid, type ScoreGrid } from './score-grid.ts';
 export type { StateRow } from './states/layout.ts';
-export { type FoundRow, openStates, type StatesFile, sitesOf } from './states/read.ts';
+export { type FoundRow, openStates, type StatesFile, type StatesShape, sitesOf, statesShape } from './states/read.ts';
 export { openTokenSpool, type SpooledToken, type TokenSpool } from './states/token-spool.ts';
 export { concatStates, type PooledStates, type StateDType, type StatesToWrite, writeStates } from './states/write.ts';

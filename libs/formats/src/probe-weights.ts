@@ -1,4 +1,4 @@
-import { openSafetensors, readFloat32, type TensorEntry, writeSafetensors } from '@sonde/tensors';
+import { concatSafetensors, openSafetensors, readFloat32, type TensorEntry, writeSafetensors } from '@sonde/tensors';
 import type { ProbeVector, Scenario } from './columns/probes.ts';
 import type { StateSite } from './columns/states.ts';
 
@@ -57,6 +57,21 @@ export async function writeProbeWeights(
     targets: JSON.stringify(targetsByScenario),
     ...(site && { site }),
   });
+}
+
+/** Puts the weights of probes of the same targets in other layers one below the other. */
+export async function concatProbeWeights(parts: readonly string[], to: string): Promise<void> {
+  const files: { path: string; layers: readonly number[]; metadata: Readonly<Record<string, string>> }[] = [];
+  for (const path of parts) {
+    const { metadata } = await openSafetensors(path);
+    files.push({ path, layers: JSON.parse(metadata.layers!) as number[], metadata });
+  }
+  const filled = files.filter(({ layers }) => layers.length > 0);
+  await concatSafetensors(
+    filled.map(({ path }) => path),
+    to,
+    { ...filled[0]!.metadata, layers: JSON.stringify(filled.flatMap(({ layers }) => layers)) },
+  );
 }
 
 /** The weights of probes, as what comes after reads them. */

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { JsonValue } from '@sonde/base';
 import type { Ancestor, InputArtifact, Memory, RunConfig, RunValue } from '@sonde/executor';
 import type { ArtifactType, Axes, ConfigSchema } from '@sonde/pipeline';
 import { readTable, rows, type Table, tableFromRows, writeParquet } from '@sonde/tables';
@@ -58,7 +59,7 @@ export const runStep = async (
   config: RunConfig,
   more: {
     readonly ancestors?: readonly Ancestor[];
-    readonly shard?: { start: number; end: number; samples?: [number, number] };
+    readonly shard?: JsonValue;
     readonly signal?: AbortSignal;
     readonly memory?: Memory;
     readonly onProgress?: (done: number, total: number) => void;
@@ -80,7 +81,7 @@ export const runStep = async (
     pipeline: { name: 'test', description: '' },
     ...(more.memory && { memory: more.memory }),
     ...(more.ancestors && { ancestors: more.ancestors }),
-    ...(more.shard && { shard: { ...more.shard } }),
+    ...(more.shard !== undefined && { shard: more.shard }),
   });
   const table = (name: string): Promise<Table> => readTable(output(name));
   return { warnings, path: output, table, rows: async (name) => rows(await table(name)) };

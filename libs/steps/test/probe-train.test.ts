@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { openProbeWeights, writeStates } from '@sonde/formats';
 import { openSafetensors } from '@sonde/tensors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
+import { STEP_KINDS } from '../src/index.ts';
+import { artifact, runStep, tableArtifact, temporaryFolder, withDefaults } from './harness.ts';
 
 let folder: string;
 let remove: () => Promise<void>;
@@ -378,4 +380,69 @@ describe('probe/train', () => {
     for (let i = 0; i < PROMPTS; i += 2) expect(grouped.foldOf.get(`p${i}`)).toBe(grouped.foldOf.get(`p${i + 1}`));
     await expect(foldsWith({ group: 'sauce' })).rejects.toThrow('there is no column sauce to group by');
   });
+});
+
+describe('probe/train of large states', () => {
+  const wide = 4096;
+  const largeStates = async (rows: number) => {
+    const target = path.join(folder, `large-${rows}`);
+    const promptIds = Array.from({ length: rows }, (_, i) => `p${i % PROMPTS}`);
+    const data = Float32Array.from({ length: rows * 3 * wide }, (_, i) => ((i * 2_654_435_761) % 1009) / 1009);
+    await writeStates(target, {
+      states: {
+        residual: { layers: [0, 4, 8], rowShape: [3, wide], pools: { continuation: { shape: [rows, 3, wide], data } } },
+      },
+      rowsOf: { continuation: promptIds.map((promptId, i) => ({ promptId, sample: Math.floor(i / PROMPTS) })) },
+      dtype: 'float32',
+      facts: {},
+    });
+    return artifact('tensors', target);
+  };
+
+  it('is divided by layers, so that those that are done need not be done again', async () => {
+    const { division } = STEP_KINDS.get('probe/train')!;
+    const states = await largeStates(1200);
+    const shards = await division!.divide({ states, site: 'residual' } as never);
+    expect(shards.map(({ range }) => range)).toEqual([
+      { baselines: true, layers: [] },
+      ...[0, 4, 8].map((layer) => ({ baselines: false, layers: [layer] })),
+    ]);
+    expect(await division!.divide({ states, site: 'residual', layers: [4] } as never)).toEqual([]);
+    expect(await division!.divide({ states: await largeStates(60), site: 'residual' } as never)).toEqual([]);
+  });
+});
+
+it('probe/train of layers apart is what it is of all together, byte for byte', async () => {
+  const config = {
+    states: await states('apart'),
+    prompts: await prompts((i) => (i % 7 === 0 ? null : score(i))),
+    scores: await scores(),
+    continuations: await tableArtifact(
+      folder,
+      ids.flatMap((prompt_id, i) =>
+        Array.from({ length: SAMPLES }, (_, sample) => ({ prompt_id, sample, text: `said ${i} ${sample}` })),
+      ),
+    ),
+    control: { permutations: 3 },
+    predictions: true,
+  };
+  const whole = await runStep('probe/train', folder, config);
+  const kind = STEP_KINDS.get('probe/train')!;
+  const parts: Record<string, string>[] = [];
+  for (const shard of [
+    { baselines: true, layers: [] },
+    { baselines: false, layers: [0] },
+    { baselines: false, layers: [1] },
+  ]) {
+    const run = await runStep('probe/train', folder, config, { shard });
+    parts.push({ scores: run.path('scores'), weights: run.path('weights'), predictions: run.path('predictions') });
+  }
+  const output = (name: string) => path.join(folder, `joined-${name}`);
+  const warnings: string[] = [];
+  const log = (_: string, message: string) => warnings.push(message);
+  await (await kind.load()).combine!({ config: withDefaults(kind.config, config), parts, output, log });
+  for (const name of ['scores', 'weights', 'predictions']) {
+    expect((await readFile(output(name))).equals(await readFile(whole.path(name))), name).toBe(true);
+  }
+  expect(whole.warnings).toEqual(expect.arrayContaining(warnings));
 });

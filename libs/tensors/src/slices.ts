@@ -106,11 +106,15 @@ async function* storedBlocks(file: SafetensorsFile, name: string): AsyncGenerato
 
 /**
  * Puts the tensors of files one below the other, along their first axes, a block of one file at a time in memory. The
- * metadata are the first file's.
+ * metadata are the first file's if not given.
  *
  * @throws UserError where a file's tensors are not those of the first
  */
-export async function concatSafetensors(parts: readonly string[], to: string): Promise<void> {
+export async function concatSafetensors(
+  parts: readonly string[],
+  to: string,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
   // One after the other: thousands of files cannot be open at once.
   const files: SafetensorsFile[] = [];
   for (const part of parts) files.push(await openSafetensors(part));
@@ -132,5 +136,5 @@ export async function concatSafetensors(parts: readonly string[], to: string): P
     const n = files.reduce((sum, file) => sum + infoOf(file, name).shape[0]!, 0);
     return [name, { dtype, shape: [n, ...rest], data: chunks() }];
   });
-  await writeSafetensors(to, Object.fromEntries(entries), first.metadata);
+  await writeSafetensors(to, Object.fromEntries(entries), metadata ?? first.metadata);
 }

@@ -26,7 +26,7 @@ import { readSplit, type Side, sayStraddling } from './split.ts';
 import { cutAt, meanOf, type StepTarget } from './targets.ts';
 
 /** Scenarios read prompts' states or continuations' states. */
-const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
+export const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
   input: 'prompt',
   backward: 'prompt',
   forward: 'continuation',

@@ -1,6 +1,7 @@
 import { defineStep } from '@sonde/executor';
 import { PREDICTIONS, PROBE_SCORES, PROBE_WEIGHTS, tableProse, tensorsProse } from '@sonde/formats/columns';
 import { config } from './config.ts';
+import { divideLayers } from './division.ts';
 
 const scores = { type: 'table', description: tableProse(PROBE_SCORES) } as const;
 
@@ -11,7 +12,7 @@ const predictions = { type: 'table', description: tableProse(PREDICTIONS, 'Only 
 /** Probes from hidden states to scores, layer by layer. */
 export const probeTrain = defineStep({
   kind: 'probe/train',
-  revision: 9,
+  revision: 10,
   summary: 'Trains probes from hidden states to scores or classes: layer × scenario × target × fold, with baselines.',
   config,
   outputs: { scores, weights, predictions },
@@ -20,6 +21,7 @@ export const probeTrain = defineStep({
     mode === 'paper' && learner !== 'ridge'
       ? [{ path: ['learner'], message: '`mode: paper` has its own learner, the published one; leave `learner` out' }]
       : [],
+  division: { inputs: ['layers'], divide: divideLayers },
   load: () => import('./run.ts'),
   cost: () => import('./cost.ts'),
 });

@@ -21,14 +21,17 @@ import {
 import { resampler } from '@sonde/statistics';
 import type { Config } from './config.ts';
 import { type ProbeSet, readProbeData } from './data.ts';
+import type { LayerRange } from './division.ts';
 import { controlTasks, type FeatureKind, type FoldedSet, learnersOf, type Probed, probeFeatures } from './probing.ts';
 import { type PredictionRow, predictionRows, type ScoreRow, scoreRows } from './rows.ts';
 import { splitFolds } from './split.ts';
 import { warningsOf } from './warnings.ts';
 import { fittedMaps } from './weights.ts';
 
+export { combine } from './combine.ts';
+
 /** `probe/train`. */
-export async function run(context: RunContext<Config>): Promise<void> {
+export async function run(context: RunContext<Config, LayerRange>): Promise<void> {
   if (!context.config.predictions) return train(context, async () => {});
   // A row for each layer, target and state: written as they come.
   await writeRowParts(context.output('predictions'), PREDICTIONS, (append) => train(context, append));
@@ -36,16 +39,17 @@ export async function run(context: RunContext<Config>): Promise<void> {
 
 /** @param predict takes the rows of predictions */
 async function train(
-  context: RunContext<Config>,
+  context: RunContext<Config, LayerRange>,
   predict: (rows: readonly PredictionRow[]) => Promise<void>,
 ): Promise<void> {
-  const { config, device, log, output, progress, signal } = context;
+  const { config, device, log, output, progress, shard, signal } = context;
   const { states, sets } = await readProbeData(config, log);
   const { baselines, mode, seed, site } = config;
   const depth = Math.max(1, ...states.layers);
   const learners = learnersOf(config, device);
-  const layers = chosenLayers(config, states);
-  const total = sets.length * (layers.length + 1) * learners.length;
+  const chosen = chosenLayers(config, states);
+  const { baselines: withBaselines, layers } = shard ?? { baselines: true, layers: chosen };
+  const total = sets.length * (layers.length + Number(withBaselines)) * learners.length;
   const ofStates: Probed[] = [];
   const scores: ScoreRow[] = [];
   let done = 0;
@@ -69,7 +73,7 @@ async function train(
       log('warning', `no text baselines and control task for the ${set.span} states: \`continuations\` is missing`);
     }
     const simpler = [...textBaselines(config, set.texts), ...meanBaseline(config, set)];
-    for (const learner of learners) {
+    for (const learner of withBaselines ? learners : []) {
       for (const { features, values, by } of simpler) {
         await probe(features, null, values, { ...learner, learner: by(learner.learner) });
       }
@@ -92,7 +96,8 @@ async function train(
     }
   }
 
-  for (const warning of warningsOf(ofStates)) log('warning', warning);
+  // Shards are spoken of together, where they are combined.
+  if (shard === undefined) for (const warning of warningsOf(scores)) log('warning', warning);
   await writeRows(output('scores'), PROBE_SCORES, scores);
   const { hiddenSize } = states;
   await writeProbeWeights(output('weights'), fittedMaps(ofStates), { layers, hiddenSize, site });
