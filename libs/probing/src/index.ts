@@ -8,6 +8,7 @@ export {
   type ProbeSample,
   type ProbeSamples,
   sampleProbes,
+  sharesOf,
 } from './evaluate/compare.ts';
 
 export { controlTask } from './evaluate/control-task.ts';

@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { combineSamples, type HeldOutPredictions, sampleProbes, sharesOf } from '@sonde/probing';
+import { signFlips } from '@sonde/statistics';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { artifact, runStep, temporaryFolder } from './harness.ts';
 
@@ -132,5 +134,48 @@ describe('probe/compare', () => {
     ];
     expect(corrected[1]!.difference).toBe(plain[1]!.difference);
     expect(corrected[1]!.low).not.toBe(plain[1]!.low);
+  });
+});
+
+/** p of the mean over layers between two probes of 30 prompts, of which the second has the noise of the first but for a share. */
+function simulated(seed: number, lessNoise: number): number {
+  const [prompts, layers] = [30, 3];
+  let state = seed * 7919;
+  // mulberry32; normal by Box and Muller.
+  const uniform = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const normal = (): number => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+  const normals = () => Float64Array.from({ length: prompts }, normal);
+  const [target, shared, ...own] = [normals(), normals(), normals(), normals()] as const;
+  const groups = Array.from(target, (_, p) => `p${p}`);
+  const folds = Int32Array.from(target, (_, p) => p % FOLDS);
+  const held = Array.from({ length: 2 * layers }, (_, i): HeldOutPredictions => {
+    const ofLayer = normals();
+    const size = i % 2 === 0 ? 1 : 1 - lessNoise;
+    const noise = target.map((_, p) => 0.5 * shared[p]! + 0.4 * own[i % 2]![p]! + 0.4 * ofLayer[p]!);
+    return { target, predicted: target.map((value, p) => 0.6 * value + size * noise[p]!), groups, folds };
+  });
+  const { samples } = sampleProbes(held, () => ({ count: 0, indices: new Uint32Array(0) }));
+  const mean = combineSamples(samples.map((sample, i) => ({ sample, weight: (i % 2 === 0 ? -1 : 1) / layers })));
+  return signFlips([sharesOf(mean)], seed, 399).pointwise[0]!;
+}
+
+describe('p of a difference of probes', () => {
+  const foundIn = (comparisons: number, lessNoise: number): number =>
+    Array.from({ length: comparisons }, (_, seed) => simulated(seed, lessNoise)).filter((p) => p <= 0.05).length;
+
+  it('is at or below 0.05 in about 5 of 100 comparisons without a difference', () => {
+    // Binomial: 20 of 400 are expected, 7 to 36 in 99.9 % of such series.
+    const found = foundIn(400, 0);
+    expect(found).toBeGreaterThanOrEqual(7);
+    expect(found).toBeLessThanOrEqual(36);
+  });
+
+  it('is so in most where one probe has 0.6 of the noise less', () => {
+    expect(foundIn(100, 0.6)).toBeGreaterThan(50);
   });
 });

@@ -97,7 +97,7 @@ export const PROBE_CHANGES = tableFormat({
     p: {
       type: 'float64',
       nullable: true,
-      what: 'two-sided, of no difference: by flipping the signs of what each prompt adds to it (its jackknife pseudo-values)',
+      what: 'two-sided, of no difference: by flipping the signs of what each prompt adds to it (the mean of its jackknife pseudo-value and its influence)',
     },
     p_adjusted: {
       type: 'float64',

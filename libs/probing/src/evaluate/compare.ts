@@ -18,6 +18,17 @@ export interface ProbeSample {
   readonly resampled: Float64Array;
   /** What each group adds to the score: its jackknife pseudo-value, all shifted alike so that their mean is the score: [groups]. */
   readonly contributions: Float64Array;
+  /** The same by the score's derivative to each group's weight (its empirical influence), shifted alike: [groups]. */
+  readonly influences: Float64Array;
+}
+
+/**
+ * What each group adds to the score, for a test that flips its signs: the mean of pseudo-value and influence. Where folds
+ * are small the first spread too widely, so that too little is found, and the second too narrowly (Efron and Stein 1981);
+ * together they keep the level.
+ */
+export function sharesOf({ contributions, influences }: ProbeSample): Float64Array {
+  return contributions.map((own, i) => (own + influences[i]!) / 2);
 }
 
 /** The groups that all of some predictions have, and each one's sample over these. */
@@ -31,7 +42,8 @@ export interface ProbeSamples {
  * they share does not widen the interval of a difference. Probes are not fitted anew. A group that was held out several
  * times (by several seeds) is still one.
  *
- * Source: Miller, "The jackknife: a review", Biometrika 61(1), 1974.
+ * Sources: Miller, "The jackknife: a review", Biometrika 61(1), 1974; Efron and Stein, "The jackknife estimate of
+ * variance", The Annals of Statistics 9(3), 1981.
  */
 export function sampleProbes(all: readonly HeldOutPredictions[], resamples: GroupResamples): ProbeSamples {
   const probes = all.map(partsOfGroups);
@@ -52,6 +64,7 @@ export function sampleProbes(all: readonly HeldOutPredictions[], resamples: Grou
           return scoreOf(units, byFold.slice().fill(0), draw).value ?? Number.NaN;
         }),
         contributions: contributionsOf(units, byFold, own.value ?? Number.NaN),
+        influences: influencesOf(units, byFold, own.value ?? Number.NaN),
       };
     }),
   };
@@ -72,6 +85,7 @@ export function combineSamples(
     },
     resampled: sum(({ resampled }) => resampled),
     contributions: sum(({ contributions }) => contributions),
+    influences: sum(({ influences }) => influences),
   };
 }
 
@@ -133,4 +147,30 @@ function contributionsOf(units: readonly (readonly Part[])[], byFold: Float64Arr
   });
   const mean = changes.reduce((sum, change) => sum + change / units.length, 0);
   return changes.map((change) => score - (units.length - 1) * (change - mean));
+}
+
+function influencesOf(units: readonly (readonly Part[])[], byFold: Float64Array, score: number): Float64Array {
+  const folds = Array.from({ length: byFold.length / SUMS }, (_, fold) =>
+    influenceIn(byFold.subarray(fold * SUMS, (fold + 1) * SUMS)),
+  );
+  const defined = folds.filter((influence) => influence !== null).length;
+  return Float64Array.from(units, (parts) =>
+    parts.reduce((sum, { fold, sums }) => sum + ((folds[fold]?.(sums) ?? 0) * units.length) / defined, score),
+  );
+}
+
+/** A fold's correlation by the weight of some of its rows, of which the sums are given; null where it has none. */
+function influenceIn(fold: Float64Array): ((sums: Float64Array) => number) | null {
+  const { value: r } = correlation(fold);
+  if (r === null) return null;
+  const [n, x, y, xx, yy] = fold as unknown as [number, number, number, number, number];
+  const [meanX, meanY] = [x / n, y / n];
+  const [varX, varY] = [xx / n - meanX ** 2, yy / n - meanY ** 2];
+  return (sums) => {
+    const [count, sx, sy, sxx, syy, sxy] = sums as unknown as [number, number, number, number, number, number];
+    const squaresX = (sxx - 2 * meanX * sx + count * meanX ** 2) / varX;
+    const squaresY = (syy - 2 * meanY * sy + count * meanY ** 2) / varY;
+    const products = (sxy - meanX * sy - meanY * sx + count * meanX * meanY) / Math.sqrt(varX * varY);
+    return (products - (r * (squaresX + squaresY)) / 2) / n;
+  };
 }

@@ -7,6 +7,7 @@ import {
   type HeldOutPredictions,
   type ProbeSample,
   sampleProbes,
+  sharesOf,
 } from '@sonde/probing';
 import {
   adjustPValues,
@@ -183,7 +184,7 @@ interface P {
 function flipsOf(differences: readonly Difference[], groups: number, seed: number): P[] {
   const tested = differences.filter(({ sample }) => sample.score.value !== null && groups >= INTERVAL_UNITS);
   const { pointwise, family_wise } = signFlips(
-    tested.map(({ sample }) => sample.contributions),
+    tested.map(({ sample }) => sharesOf(sample)),
     seed,
   );
   return differences.map((difference) => {
