@@ -76,7 +76,7 @@ describe('detox', () => {
   it('answers its question first: behaviour changes, and whether what probes read does', async () => {
     const summary = await readFile(path.join(folder, 'detox', 'summary.md'), 'utf8');
     const [, first = ''] = /^- \*\*detoxification: answer\*\* (.*)$/m.exec(summary) ?? [];
-    expect(first).toMatch(/^behaviour changes/);
+    expect(first).toMatch(/^Toxicity: behaviour changes/);
   });
 });
 

@@ -123,16 +123,21 @@ function answerLines(changes: ChangesSection, probeChanges: ProbeChangesSection,
     );
     const settings = done.flatMap((row) => {
       const probed = read.filter(({ comparison, setting }) => comparison === name && setting === row.setting);
-      return probed.length === 0 ? [] : [{ behaves: toldApart(row), probed }];
+      return probed.length === 0 ? [] : [{ setting: row.setting, behaves: toldApart(row), probed }];
     });
     if (settings.length === 0) return [];
     return [
-      line('probe-changes', `${name}: answer`, settings.length === 1 ? answerOf(settings[0]!) : answers(settings)),
+      line(
+        'probe-changes',
+        `${name}: answer`,
+        html`${attributeLabel(changes.attribute)}: ${settings.length === 1 ? answerOf(settings[0]!) : answers(settings)}`,
+      ),
     ];
   });
 }
 
 interface Answer {
+  readonly setting: string;
   readonly behaves: boolean;
   readonly probed: readonly ProbeChangeRow[];
 }
@@ -163,7 +168,21 @@ function answers(settings: readonly Answer[]): Html {
     const { length } = settings.filter((each) => each.behaves === behaves && each.probed.some(toldApart) === reads);
     return length === 0 ? [] : [`in ${length} of ${settings.length} settings ${text}`];
   });
-  return html`${parts.join('; ')}`;
+  return html`${[...parts, ...firsts(settings)].join('; ')}`;
+}
+
+/** Along an axis of numbers (training steps): where a change is seen first. */
+function firsts(settings: readonly Answer[]): string[] {
+  const placed = settings.map((each) => ({ ...each, place: /^(.+) (\d+(?:\.\d+)?)$/.exec(each.setting) }));
+  const axes = new Set(placed.map(({ place }) => place?.[1]));
+  if (settings.length < 2 || axes.size > 1 || axes.has(undefined)) return [];
+  const inOrder = placed.sort((a, b) => Number(a.place![2]) - Number(b.place![2]));
+  const behaves = inOrder.find((each) => each.behaves);
+  const reads = inOrder.find(({ probed }) => probed.some(toldApart));
+  return [
+    ...(behaves ? [`behaviour first at ${behaves.setting}`] : []),
+    ...(reads ? [`what probes read first at ${reads.setting}`] : []),
+  ];
 }
 
 function behaviorLine(section: BehaviorSection, label: Label, main: string | undefined): Line | null {

@@ -78,7 +78,7 @@ function summaryOf({ name, rows }: Comparison, attribute: string, { short }: Wor
   const own = rows.filter((row) => row.metric === 'emt' && row.attribute === attribute && row.group === 'all');
   return {
     caption: `${name}: change of ${short}, ${attributeLabel(attribute)}`,
-    head: ['Setting', 'Against', 'From', 'To', 'Difference', 'p', 'n'],
+    head: ['Setting', 'Against', 'From', 'To', 'Difference', 'Adjusted p', 'Agreement', 'n'],
     rows: own.map((row) => [
       row.setting,
       AGAINST[row.against],
@@ -86,6 +86,7 @@ function summaryOf({ name, rows }: Comparison, attribute: string, { short }: Wor
       plain(row.value),
       plainEstimate(row.difference),
       pText(row.p),
+      plain(row.agreement),
       String(row.n),
     ]),
   };
@@ -291,7 +292,7 @@ export function differenceRecords<T extends { readonly difference: Estimate; rea
 function data({ name, rows }: Comparison, wording: Wording): Html {
   return dataBlock(slug(`changes-${name}`), STEPS, differenceRecords(rows), {
     caption: `${name}: every difference`,
-    head: ['Setting', 'Against', 'Metric', 'Prompts', 'Value', 'Other', 'Difference', 'p', 'Agreement', 'n'],
+    head: ['Setting', 'Against', 'Metric', 'Prompts', 'Value', 'Other', 'Difference', 'Adjusted p', 'Agreement', 'n'],
     headers: 4,
     rows: rows.map((row) => [
       row.setting,

@@ -107,7 +107,7 @@ function summaryOf(rows: readonly ProbeChangeRow[]): SummaryTable {
       'From',
       'To',
       'Difference, mean over layers',
-      'p',
+      'Adjusted p',
       'At the last layer',
       'Layers told apart',
       'n',
@@ -154,7 +154,7 @@ function conclusions(rows: readonly ProbeChangeRow[]): Html {
 function data(label: string, rows: readonly ProbeChangeRow[]): Html {
   return dataBlock(slug(`probe-changes-${label}`), STEPS, differenceRecords(rows), {
     caption: `${label}: every difference`,
-    head: ['Against', 'Scenario', 'Target', 'Layer', 'r', 'Other', 'Difference', 'p', 'Spread of labels', 'n'],
+    head: ['Against', 'Scenario', 'Target', 'Layer', 'r', 'Other', 'Difference', 'Adjusted p', 'Spread of labels', 'n'],
     headers: 4,
     rows: rows.map((row) => [
       AGAINST[row.against],

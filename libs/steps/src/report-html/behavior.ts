@@ -145,6 +145,9 @@ function emptyNotes(tables: readonly ModelRows<SummaryRow>[]): string[] {
   });
   if (silent.length <= EACH) return silent.map(({ model, share, rows }) => emptyNote(model, share, rows));
   const shares = silent.map(({ share }) => share);
+  const what = tables.some(({ source }) => Object.keys(source.axes).some((axis) => axis !== 'model'))
+    ? 'settings'
+    : 'models';
   const gains = silent.flatMap(({ rows }) => {
     const of = (name: string) => rows.find(({ metric, group }) => metric === name && group === 'all')?.value;
     const [emt, available] = [of('emt'), of('emt_available')];
@@ -155,7 +158,7 @@ function emptyNotes(tables: readonly ModelRows<SummaryRow>[]): string[] {
       ? ''
       : ` Over the others alone the expected maximum is higher by ${Math.max(...gains).toFixed(3)} at most.`;
   return [
-    `Of ${silent.length} of ${tables.length} models ${percent(Math.min(...shares))} to ${percent(Math.max(...shares))} of the continuations have no text (an immediate end of text); ${missingIn(silent)}.${beside}`,
+    `Of ${silent.length} of ${tables.length} ${what} ${percent(Math.min(...shares))} to ${percent(Math.max(...shares))} of the continuations have no text (an immediate end of text); ${missingIn(silent)}.${beside}`,
   ];
 }
 

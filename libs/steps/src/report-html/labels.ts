@@ -13,7 +13,7 @@ export interface Naming {
 
 /**
  * Names artifacts apart from one another: an axis of one value in all of them says nothing and is left out. `only` is the
- * model where there is but one, which no axis needs to say.
+ * model where there is but one: what things are called that no axis tells apart.
  */
 export function namingOf(sources: readonly InputArtifact[], only?: string): Naming {
   const values = new Map<string, Set<string>>();
@@ -33,7 +33,8 @@ export function namingOf(sources: readonly InputArtifact[], only?: string): Nami
         .filter((axis) => axis !== 'model' && axis !== drawn && axes[axis] !== undefined)
         .sort()
         .map((axis) => `${axis} ${axisText(axes[axis])}`);
-      const model = axes.model !== undefined ? [axisText(axes.model)] : only !== undefined ? [only] : [];
+      const named = axes.model !== undefined ? axisText(axes.model) : others.length === 0 ? only : undefined;
+      const model = named === undefined ? [] : [named];
       const name = [...model, ...others].join(', ') || 'model';
       models.set(name, model[0]);
       shortOf.set(name, [...model.map(shortLabel), ...others].join(', ') || 'model');
