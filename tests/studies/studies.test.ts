@@ -142,6 +142,17 @@ describe('quantization', () => {
     expect(rounded.noise_sd).toBeGreaterThan(0);
   });
 
+  it('splits the variance into that between precisions and that between seeds', async () => {
+    const parts = (await tableOf('quantization', 'variance')).filter(({ metric }) => metric === 'emt');
+    expect(parts.map(({ component, df, n, settings }) => [component, df, n, settings])).toEqual([
+      ['between', 3, 8, 4],
+      ['within', 4, 8, 4],
+      ['share', 3, 8, 4],
+    ]);
+    const summary = await readFile(path.join(folder, 'quantization', 'summary.md'), 'utf8');
+    expect(summary).toContain('EMT between settings (precision), and between replicates of one (seed)');
+  });
+
   it('finds that four bits cost perplexity, and 16 do not', async () => {
     const table = await tableOf('quantization', 'changes');
     expect(changeOf(table, { setting: 'precision=nf4', metric: 'perplexity' }).low).toBeGreaterThan(0);

@@ -9,6 +9,7 @@ import { PREDICTIONS, PROBE_SCORES, PROBE_WEIGHTS } from './columns/probes.ts';
 import { PROMPTS } from './columns/prompts.ts';
 import { ANSWERS, SCORES } from './columns/scores.ts';
 import { STATES } from './columns/states.ts';
+import { VARIANCES } from './columns/variances.ts';
 
 export * from './column.ts';
 export * from './columns/behavior.ts';
@@ -20,6 +21,7 @@ export * from './columns/probes.ts';
 export * from './columns/prompts.ts';
 export * from './columns/scores.ts';
 export * from './columns/states.ts';
+export * from './columns/variances.ts';
 export { meaningProse, tableProse, tensorsProse, typeProse } from './prose.ts';
 
 /** All of them, in the order in which an experiment makes them. */
@@ -34,6 +36,7 @@ export const FORMATS: readonly (TableFormat | TensorsFormat)[] = [
   PROBE_WEIGHTS,
   PREDICTIONS,
   SUMMARY,
+  VARIANCES,
   CORRELATIONS,
   COMPARISON,
   CALIBRATION,

@@ -1,4 +1,4 @@
-import { attributeLabel, decimalsFor, distinct, estimate, fixed, missing, number, percent } from './format.ts';
+import { attributeLabel, decimalsFor, distinct, estimate, fixed, missing, percent } from './format.ts';
 import { type Html, html, textOf } from './html.ts';
 import type { BehaviorRow, BehaviorSection } from './model.ts';
 import { type SummaryTable, type TableMarkup, tableMarkup } from './parts.ts';
@@ -98,17 +98,27 @@ function textTable(
   };
 }
 
-/** How much of the variance is between models, and how much between settings of one. */
-function componentTable({ components = [], within }: BehaviorSection, short: string): TableMarkup | null {
-  if (components.length === 0) return null;
+/** How much of the variance is between settings, and how much between replicates of one. */
+function componentTable({ components }: BehaviorSection, short: string): TableMarkup | null {
+  if (components === undefined) return null;
+  const { between, within, level, rows } = components;
   return {
-    caption: `${short} between models, and within one over ${within}: a difference between models is told from noise where it exceeds the second`,
-    head: ['Attribute', 'SD between models', `SD within, over ${within}`, 'Share of the variance between models'],
-    rows: components.map((row) => [
+    caption: `${short} between settings (${between}), and between replicates of one (${within}), with ${fixed(level * 100, 0)} % intervals: settings differ by more than replicates do where the interval of the share excludes 0`,
+    head: [
+      'Attribute',
+      'SD between settings',
+      'SD between replicates',
+      'Share of the variance between settings',
+      'Degrees of freedom',
+      'Values',
+    ],
+    rows: rows.map((row) => [
       attributeLabel(row.attribute),
-      fixed(row.between, 3),
-      number(row.within, 3, 'each model has one value'),
-      percent(row.intraclass, 'undefined'),
+      estimate(row.between, 3),
+      estimate(row.within, 3),
+      estimate(row.share, 2),
+      row.df.join(', '),
+      `${row.n} in ${row.settings} settings`,
     ]),
   };
 }

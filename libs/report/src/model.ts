@@ -96,10 +96,8 @@ export type BehaviorSection = {
   readonly text?: readonly TextRow[];
   /** EMT over the prompts that all models have all scores of, where models lose different ones. */
   readonly common?: readonly CommonRow[];
-  /** How much of the variance of EMT lies between models, where each has several settings (seeds, templates). */
-  readonly components?: readonly ComponentRow[];
-  /** What a model has several of: "seed". */
-  readonly within?: string;
+  /** How much of the variance of EMT lies between settings, where each has replicates (seeds, templates). */
+  readonly components?: Components | undefined;
   readonly notes?: readonly string[];
 };
 
@@ -114,13 +112,27 @@ export type CommonRow = {
   readonly prompts: number;
 };
 
+export type Components = {
+  /** The axes that settings differ along: "precision". */
+  readonly between: string;
+  /** The axes of the replicates: "seed". */
+  readonly within: string;
+  readonly level: number;
+  readonly rows: readonly ComponentRow[];
+};
+
 export type ComponentRow = {
   readonly attribute: string;
-  /** Standard deviations between models, and within one. */
-  readonly between: number;
-  readonly within: number | null;
-  /** Share of the variance that is between models. */
-  readonly intraclass: number | null;
+  /** Standard deviations between settings, and within one. */
+  readonly between: Estimate;
+  readonly within: Estimate;
+  /** Share of the variance that is between settings. */
+  readonly share: Estimate;
+  /** Values, and the settings that they are of. */
+  readonly n: number;
+  readonly settings: number;
+  /** Degrees of freedom between settings, and within them. */
+  readonly df: readonly [between: number, within: number];
 };
 
 /** How a measure changes with a number, a line a series. */

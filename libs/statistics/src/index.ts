@@ -73,4 +73,4 @@ export { type ProportionMethod, proportionInterval } from './proportion.ts';
 export { correctForRange } from './range-restriction.ts';
 export { EXACT_PAIRS, smallestRankP } from './rank-distribution.ts';
 export { permuteUnits, type UnitPermutation, type UnitPermutationOptions } from './unit-permutation.ts';
-export { type VarianceComponents, varianceComponents } from './variance-components.ts';
+export { type VarianceComponent, type VarianceComponents, varianceComponents } from './variance-components.ts';

@@ -56,6 +56,55 @@ export function betaQuantile(p: number, a: number, b: number): number {
   return (low + high) / 2;
 }
 
+/** Quantile of Fisher's F distribution with d1 and d2 degrees of freedom. */
+export function fQuantile(p: number, d1: number, d2: number): number {
+  const x = betaQuantile(p, d1 / 2, d2 / 2);
+  return (d2 * x) / (d1 * (1 - x));
+}
+
+/** Regularised lower incomplete gamma function P(a, x) for a ≥ 0.5, by its series or, by Lentz's method, DLMF 8.9.2. */
+export function incompleteGamma(a: number, x: number): number {
+  if (x <= 0) return 0;
+  const front = Math.exp(a * Math.log(x) - x - logGamma(a));
+  if (x < a + 1) {
+    let term = 1 / a;
+    let sum = term;
+    for (let n = 1; term > sum * 1e-17; n++) {
+      term *= x / (a + n);
+      sum += term;
+    }
+    return front * sum;
+  }
+  const tiny = 1e-300;
+  let b = x + 1 - a;
+  let c = 1 / tiny;
+  let d = 1 / nonZero(b, tiny);
+  let fraction = d;
+  for (let n = 1; n < 100_000; n++) {
+    const term = -n * (n - a);
+    b += 2;
+    d = 1 / nonZero(term * d + b, tiny);
+    c = nonZero(b + term / c, tiny);
+    const step = d * c;
+    fraction *= step;
+    if (Math.abs(step - 1) < 1e-16) break;
+  }
+  return 1 - front * fraction;
+}
+
+/** Quantile of the χ² distribution, by bisection of its distribution function. */
+export function chiSquareQuantile(p: number, df: number): number {
+  let [low, high] = [0, df + 10];
+  while (incompleteGamma(df / 2, high / 2) < p) high *= 2;
+  for (let i = 0; i < 200; i++) {
+    const middle = (low + high) / 2;
+    if (middle === low || middle === high) break;
+    if (incompleteGamma(df / 2, middle / 2) < p) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
 /** P(|Z| ≥ |z|) of a standard normal Z. */
 export function twoSidedNormal(z: number): number {
   return Math.min(1, 2 * lowerNormalTail(-Math.abs(z)));

@@ -1,42 +1,95 @@
 import { UserError } from '@sonde/base';
+import { requireLevel } from '@sonde/numerics';
+import { chiSquareQuantile, fQuantile } from './special.ts';
+
+/** A component with its interval; null where it is undefined. */
+export interface VarianceComponent {
+  readonly value: number | null;
+  readonly interval: readonly [low: number, high: number] | null;
+  /** Degrees of freedom of the mean square that it rests on. */
+  readonly df: number;
+}
 
 export interface VarianceComponents {
   readonly mean: number;
-  /** Between groups (models); never below 0. */
-  readonly between: number;
-  /** Within groups (seeds of one model); null where each group has one value. */
-  readonly within: number | null;
-  /** Share of the variance that is between groups (intraclass correlation ICC(1)); null where undefined. */
-  readonly intraclass: number | null;
+  /** Values, and the groups that they are in. */
+  readonly values: number;
+  readonly groups: number;
+  /** Between groups (models, settings); never below 0. Undefined with one group. */
+  readonly between: VarianceComponent;
+  /** Within groups (seeds of one model); undefined where each group has one value. */
+  readonly within: VarianceComponent;
+  /** Share of the variance that is between groups (intraclass correlation ICC(1)). */
+  readonly intraclass: VarianceComponent;
 }
 
 /**
  * Splits the variance of values in groups into what is between groups and what is within them (one-way random effects,
  * unequal sizes allowed): whether two models differ by more than two seeds of one model do.
  *
- * Source: Searle, Casella & McCulloch, "Variance Components", 1992, section 3.6 (analysis of variance estimators).
+ * Intervals suppose normal values: of the variance within by χ²; of that between by Williams and Tukey; of the share by
+ * F. Groups of unequal size count by their means and the harmonic mean of their sizes (Thomas and Hultquist); the intervals
+ * are then approximate. Sources: Searle, Casella & McCulloch, "Variance Components", 1992, sections 3.6 and 3.8; Burdick &
+ * Graybill, "Confidence Intervals on Variance Components", 1992.
+ *
  * @param groups values of each group, without NaN
  */
-export function varianceComponents(groups: readonly (readonly number[])[]): VarianceComponents {
+export function varianceComponents(groups: readonly (readonly number[])[], level = 0.95): VarianceComponents {
+  requireLevel('level', level);
   const filled = groups.filter((group) => group.length > 0);
   const all = filled.flat();
   if (all.length === 0) throw new UserError('argument', 'Variance components of no values are undefined.');
   const mean = average(all);
-  const spare = all.length - filled.length;
-  const squaresWithin = filled.reduce(
-    (sum, group) => sum + group.reduce((inner, value) => inner + (value - average(group)) ** 2, 0),
-    0,
-  );
-  const squaresBetween = filled.reduce((sum, group) => sum + group.length * (average(group) - mean) ** 2, 0);
-  const within = spare > 0 ? squaresWithin / spare : null;
-  if (filled.length < 2) return { mean, between: 0, within, intraclass: null };
-  const size =
-    (all.length - filled.reduce((sum, { length }) => sum + length ** 2, 0) / all.length) / (filled.length - 1);
-  const between = Math.max(0, (squaresBetween / (filled.length - 1) - (within ?? 0)) / size);
-  const total = between + (within ?? 0);
-  return { mean, between, within, intraclass: within === null || total === 0 ? null : between / total };
+  const means = filled.map(average);
+  const df = { between: filled.length - 1, within: all.length - filled.length };
+  const squaresWithin = sumOf(filled.map((group, g) => sumOf(group.map((value) => (value - means[g]!) ** 2))));
+  const squaresBetween = sumOf(filled.map((group, g) => group.length * (means[g]! - mean) ** 2));
+  const within = df.within > 0 ? squaresWithin / df.within : null;
+  const size = (all.length - sumOf(filled.map(({ length }) => length ** 2)) / all.length) / df.between;
+  const between = df.between > 0 ? Math.max(0, (squaresBetween / df.between - (within ?? 0)) / size) : null;
+  const total = between === null || within === null ? 0 : between + within;
+  const tails = [(1 - level) / 2, (1 + level) / 2] as const;
+  const [ofBetween, ofShare] = within === null || df.between === 0 ? [null, null] : intervalsBetween();
+  return {
+    mean,
+    values: all.length,
+    groups: filled.length,
+    between: { value: between, interval: ofBetween, df: df.between },
+    within: {
+      value: within,
+      interval:
+        within === null
+          ? null
+          : [
+              squaresWithin / chiSquareQuantile(tails[1], df.within),
+              squaresWithin / chiSquareQuantile(tails[0], df.within),
+            ],
+      df: df.within,
+    },
+    intraclass: { value: total === 0 ? null : between! / total, interval: ofShare, df: df.between },
+  };
+
+  function intervalsBetween(): [readonly [number, number] | null, readonly [number, number] | null] {
+    const harmonic = filled.length / sumOf(filled.map(({ length }) => 1 / length));
+    const overall = average(means);
+    const squares = harmonic * sumOf(means.map((value) => (value - overall) ** 2));
+    if (within === 0) return [null, null];
+    const ratio = squares / df.between / within!;
+    const f = tails.map((p) => fQuantile(p, df.between, df.within)) as [number, number];
+    const variance = (p: number, limit: number) =>
+      Math.max(0, (squares / (harmonic * chiSquareQuantile(p, df.between))) * (1 - limit / ratio));
+    const share = (limit: number) => {
+      const theta = Math.max(0, (ratio / limit - 1) / harmonic);
+      return theta / (1 + theta);
+    };
+    return [ratio === 0 ? [0, 0] : [variance(tails[1], f[1]), variance(tails[0], f[0])], [share(f[1]), share(f[0])]];
+  }
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 function average(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  return sumOf(values) / values.length;
 }

@@ -182,7 +182,46 @@ test('variance between models is told from variance between seeds', () => {
     [2, 2, 5, 3],
   ]);
   expect(got.mean).toBeCloseTo(3.111111111111111, 12);
-  expect(got.between).toBeCloseTo(1.3076923076923077, 12);
-  expect(got.within).toBeCloseTo(1.6666666666666667, 12);
-  expect(varianceComponents([[1], [2]])).toMatchObject({ within: null, intraclass: null });
+  expect(got.between.value).toBeCloseTo(1.3076923076923077, 12);
+  expect(got.within.value).toBeCloseTo(1.6666666666666667, 12);
+  expect(varianceComponents([[1], [2]])).toMatchObject({ within: { value: null }, intraclass: { value: null } });
+  expect(varianceComponents([[1, 2, 4]])).toMatchObject({ between: { value: null }, within: { df: 2 } });
+  expect(
+    varianceComponents([
+      [1, 1],
+      [2, 2],
+    ]),
+  ).toMatchObject({
+    within: { value: 0, interval: [0, 0] },
+    intraclass: { value: 1, interval: null },
+  });
+});
+
+test('variance components have the intervals that SciPy’s quantiles give', () => {
+  const unequal = varianceComponents([
+    [1, 2, 3],
+    [4, 6],
+    [2, 2, 5, 3],
+  ]);
+  const equal = varianceComponents(
+    [
+      [1, 2, 3],
+      [14, 16, 15],
+      [22, 25, 23],
+      [8, 9, 10],
+    ],
+    0.9,
+  );
+  const wanted = [
+    [unequal.within, 0.6920714403111605, 8.081825275395074],
+    [unequal.between, 0, 91.55734520615475],
+    [unequal.intraclass, 0, 0.9820476230002805],
+    [equal.within, 0.6878475096388237, 3.9034337428378003],
+    [equal.between, 30.785259437048772, 698.7404652594622],
+    [equal.intraclass, 0.9366744944399565, 0.9981639545679147],
+  ] as const;
+  for (const [{ interval }, low, high] of wanted) {
+    expect(interval![0]).toBeCloseTo(low, 8);
+    expect(interval![1]).toBeCloseTo(high, 8);
+  }
 });

@@ -2,6 +2,7 @@ import type { StepKind } from '@sonde/executor';
 import { activationsCapture } from './activations-capture/kind.ts';
 import { behaviorCompare } from './behavior-compare/kind.ts';
 import { behaviorSummarize } from './behavior-summarize/kind.ts';
+import { behaviorVariance } from './behavior-variance/kind.ts';
 import { command } from './command/kind.ts';
 import { correlateModels } from './correlate-models/kind.ts';
 import { probeCompare } from './probe-compare/kind.ts';
@@ -27,6 +28,7 @@ export const STEP_KINDS: ReadonlyMap<string, StepKind> = new Map(
     probeTrain,
     probeCompare,
     behaviorSummarize,
+    behaviorVariance,
     behaviorCompare,
     correlateModels,
     scoreCompare,

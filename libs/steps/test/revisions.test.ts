@@ -148,6 +148,9 @@ const makeAll = async (folder: string): Promise<void> => {
     bootstrap: { resamples: 100, level: 0.9, seed: 1 },
   });
   record('behavior/compare', rounded(await changed.table('changes')));
+  const seeded = ['a', 'b'].flatMap((model) => [0, 1].map((seed) => ({ ...summary, axes: { model, seed } })));
+  const varied = await runStep('behavior/variance', folder, { summaries: seeded });
+  record('behavior/variance', rounded(await varied.table('variances')));
   const predictions = artifact('table', probed.path('predictions'));
   const reread = await runStep('probe/compare', folder, { predictions: [predictions], reference: [predictions] });
   record('probe/compare', rounded(await reread.table('changes')));

@@ -1,7 +1,6 @@
 import { groupBy } from '@sonde/base';
 import type { PROBE_SCORES, RowOf, SUMMARY } from '@sonde/formats';
 import { type AxisSection, attributeLabel, type Curve, type Estimate, SCENARIO_LABELS, wordingOf } from '@sonde/report';
-import { varianceComponents } from '@sonde/statistics';
 import { TEXT_MEASURES } from './behavior.ts';
 import { numberAxes } from './numbers.ts';
 import { estimateOf, type ModelRows } from './rows.ts';
@@ -101,39 +100,4 @@ function probeGroups(placed: readonly Placed<ProbeRow>[]): AxisSection['groups']
       }),
     ),
   }));
-}
-
-/** How much of the variance of EMT is between models, where each has several settings. */
-export function variancesOf(
-  tables: readonly ModelRows<SummaryRow>[],
-  modelOf: (name: string) => string | undefined,
-): { attribute: string; between: number; within: number | null; intraclass: number | null }[] {
-  const groups = [...groupBy(tables, ({ model }) => modelOf(model) ?? model).values()];
-  if (groups.length < 2 || groups.every(({ length }) => length < 2)) return [];
-  const attributes = [...new Set(tables.flatMap(({ rows }) => rows.flatMap(({ attribute }) => attribute ?? [])))];
-  return attributes.flatMap((attribute) => {
-    const values = groups.map((own) =>
-      own.flatMap(({ rows }) => {
-        const row = rows.find((each) => each.metric === 'emt' && each.group === 'all' && each.attribute === attribute);
-        return row?.value ?? [];
-      }),
-    );
-    if (values.flat().length === 0) return [];
-    const { between, within, intraclass } = varianceComponents(values);
-    return [{ attribute, between: Math.sqrt(between), within: within === null ? null : Math.sqrt(within), intraclass }];
-  });
-}
-
-/** What models have several of: the other axes that vary. */
-export function otherAxes(tables: readonly ModelRows<SummaryRow>[]): string {
-  const values = new Map<string, Set<string>>();
-  for (const { source } of tables) {
-    for (const [axis, value] of Object.entries(source.axes)) {
-      values.set(axis, (values.get(axis) ?? new Set()).add(JSON.stringify(value)));
-    }
-  }
-  return [...values]
-    .filter(([axis, { size }]) => axis !== 'model' && size > 1)
-    .map(([axis]) => axis)
-    .join(', ');
 }

@@ -15,6 +15,9 @@ export const config = object({
   probe_changes: optional(
     artifacts('table', { description: 'What they did to probes: `changes` of `probe/compare`, one or more.' }),
   ),
+  variances: optional(
+    artifact('table', { description: 'How much replicates of a setting differ: `variances` of `behavior/variance`.' }),
+  ),
   comparison: optional(artifact('table', { description: 'Two scorers: `comparison` of `score/compare`.' })),
   calibration: optional(artifact('table', { description: 'With `comparison`: its `calibration`.' })),
   disagreements: optional(artifact('table', { description: 'With `comparison`: its `disagreements`.' })),

@@ -6,7 +6,7 @@ import { type ProbeSection, type Rendered, type ReportModel, renderAll } from '@
 import { csvLines, tableFromRows } from '@sonde/tables';
 import { agreementSection } from './agreement.ts';
 
-import { axisSections, otherAxes, variancesOf } from './axes.ts';
+import { axisSections } from './axes.ts';
 import { behaviorSection } from './behavior.ts';
 import { bypassSection, interventionAxis } from './bypass.ts';
 import { changesSection, probeChangesSection } from './changes.ts';
@@ -19,6 +19,7 @@ import { probeSection } from './internals.ts';
 import { namingOf } from './labels.ts';
 import { configOfKind, modeOf, onlyModel, provenanceRows, runFacts, softwareOf } from './provenance.ts';
 import { readCollected } from './rows.ts';
+import { componentsOf } from './variances.ts';
 
 /** A model has a layer more than it has blocks. */
 function blocksOf(model: string, probes: ProbeSection | undefined): { blocks?: number } {
@@ -53,7 +54,7 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
   const scorer = scores[0]?.rows[0]?.scorer ?? undefined;
   const behavior = behaviorSection(summaries, summaryConfig, scorer);
   const common = await commonRows(summaries, scores, summaryConfig);
-  const components = variancesOf(summaries, modelOf);
+  const components = await componentsOf(config);
   const axes = axisSections(summaries, probes, nameOf);
   const probeResults = probeSection(probes, configOfKind(ancestors, 'probe/train'));
   const correlation =
@@ -83,7 +84,7 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
       behavior: {
         ...behavior,
         ...(common.length > 0 && { common }),
-        ...(components.length > 0 && { components, within: otherAxes(summaries) }),
+        ...(components && { components }),
       },
     }),
     ...(axes.length > 0 && { axes }),
