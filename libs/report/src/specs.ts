@@ -32,7 +32,8 @@ export type LayerPlot = {
   readonly chance?: true;
 };
 
-const PANEL = { width: 196, height: 116, padding: { left: 40, right: 10, top: 26, bottom: 32 } };
+/** To the right there is room for half of a label such as "143,000". */
+const PANEL = { width: 186, height: 116, padding: { left: 40, right: 20, top: 26, bottom: 32 } };
 
 /**
  * Reference scores by score, in bins: a line with a point a bin, larger for more texts, beside the line where both are equal.
