@@ -8,6 +8,9 @@ import { acquireLease } from '../leases/leases.ts';
 import type { AcquireOptions } from '../leases/types.ts';
 import type { Incoming } from './types.ts';
 
+/** Bytes that are written at a time: a network's parts are small. */
+const AT_ONCE = 1 << 20;
+
 /**
  * Begins to receive content, or goes on where an earlier attempt of whatever process has ended: the bytes lie in
  * `incoming/<digest>`, and belong to who has the digest's lease.
@@ -34,6 +37,23 @@ export async function receive(
       await file.close();
       await lease.release();
     };
+    let gathered: Uint8Array[] = [];
+    let gatheredBytes = 0;
+    let writing: Promise<void> = Promise.resolve();
+    /** Writes what is gathered once the write before it is done: meanwhile more may come, and is hashed. */
+    const write = async () => {
+      await writing;
+      lease.lost.throwIfAborted();
+      const bytes = Buffer.concat(gathered);
+      [gathered, gatheredBytes] = [[], 0];
+      writing = file.appendFile(bytes);
+      // Whoever writes next, or ends, is told.
+      writing.catch(() => undefined);
+    };
+    const written = async () => {
+      await write();
+      await writing;
+    };
     try {
       for await (const part of createReadStream(path)) {
         hash.update(part as Buffer);
@@ -49,11 +69,15 @@ export async function receive(
       },
       async append(part) {
         lease.lost.throwIfAborted();
-        await file.appendFile(part);
         hash.update(part);
         size += part.length;
+        gathered.push(part);
+        gatheredBytes += part.length;
+        if (gatheredBytes >= AT_ONCE) await write();
       },
       async restart() {
+        await writing.catch(() => undefined);
+        [gathered, gatheredBytes] = [[], 0];
         await file.truncate(0);
         hash = createHash('sha256');
         size = 0;
@@ -64,6 +88,7 @@ export async function receive(
             await rm(path, { force: true });
             return false;
           }
+          await written();
           await file.sync();
           await chmod(path, 0o444);
           await publish(path, layout.blob(digest));
@@ -73,8 +98,12 @@ export async function receive(
         }
       },
       async leave() {
-        if (size === 0) await tolerate(['ENOENT'], rm(path));
-        await end();
+        try {
+          if (!lease.lost.aborted) await written();
+          if (size === 0) await tolerate(['ENOENT'], rm(path));
+        } finally {
+          await end();
+        }
       },
     };
   } catch (error) {
