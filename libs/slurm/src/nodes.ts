@@ -15,18 +15,26 @@ const AWAY = /^(down|drain|drng|fail|maint|boot|unk|inval|futr)|\*/;
 /** A place that is asked for where it is not looked for: then what there is cannot be said. */
 const PLACED = /^(-p|-w|-x|-C|--partition|--nodelist|--exclude|--constraint|--nodefile)\b/;
 
+/** What there is for jobs with and for jobs without GPUs; undefined where it cannot be said. */
+export interface Capacities {
+  readonly gpu: Capacity | undefined;
+  readonly cpu: Capacity | undefined;
+}
+
 /**
- * What there is for jobs with or without GPUs, asked of Slurm by one call of sinfo. Undefined where it gives no answer, or
- * the profile asks in a way that only Slurm understands.
+ * What jobs can be given, asked of Slurm by one call of sinfo. It cannot be said where Slurm gives no answer, or the profile
+ * asks in a way that only Slurm understands.
  */
-export async function capacityFor(profile: Profile, withGpus: boolean): Promise<Capacity | undefined> {
-  const asked = withGpus ? profile.gpu : profile.cpu;
-  if (asked.sbatch.some((option) => PLACED.test(option)) || !/^[\w.:-]*$/.test(asked.constraint ?? ''))
-    return undefined;
+export async function capacitiesFor(profile: Profile): Promise<Capacities> {
   const said = await runProgram('sinfo', ['--noheader', '--Node', '--format=%N|%P|%t|%c|%f|%G']).catch(
     (): Said => ({ status: undefined, stdout: '', stderr: '' }),
   );
-  return said.status === 0 ? capacityIn(said.stdout, profile, asked, withGpus) : undefined;
+  const capacity = (withGpus: boolean): Capacity | undefined => {
+    const asked = withGpus ? profile.gpu : profile.cpu;
+    const isPlain = /^[\w.:-]*$/.test(asked.constraint ?? '') && !asked.sbatch.some((option) => PLACED.test(option));
+    return said.status === 0 && isPlain ? capacityIn(said.stdout, profile, asked, withGpus) : undefined;
+  };
+  return { gpu: capacity(true), cpu: capacity(false) };
 }
 
 function capacityIn(text: string, profile: Profile, asked: JobRequest, withGpus: boolean): Capacity {

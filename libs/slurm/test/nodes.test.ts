@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { capacityFor, readProfileText } from '../src/index.ts';
+import { capacitiesFor, readProfileText } from '../src/index.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sonde-sinfo-'));
 const before = process.env.PATH;
@@ -33,7 +33,7 @@ afterAll(() => {
 async function capacity(profile: string, withGpus: boolean) {
   const read = readProfileText(profile, 'slurm.yaml');
   if (!read.ok) throw new Error('the profile is not valid');
-  return capacityFor(read.profile, withGpus);
+  return (await capacitiesFor(read.profile))[withGpus ? 'gpu' : 'cpu'];
 }
 
 describe('what a cluster has', () => {

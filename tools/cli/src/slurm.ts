@@ -4,7 +4,7 @@ import { type Demand, type Launcher, type Places, readShape, type WorkerShape } 
 import { type Graph, type Resources, renderDiagnostic } from '@sonde/pipeline';
 import {
   type Cluster,
-  capacityFor,
+  capacitiesFor,
   findProfile,
   openCluster,
   type Profile,
@@ -165,7 +165,7 @@ export interface ClusterPlaces {
 /** Asks Slurm what nodes there are; where it does not answer, the profile alone says how much there is. */
 export async function clusterPlaces({ tasks }: Graph, profile: Profile): Promise<ClusterPlaces> {
   const jobs = Math.min(profile.workers.most, profile.limits.jobs ?? Number.POSITIVE_INFINITY);
-  const [cpu, gpu] = [await capacityFor(profile, false), await capacityFor(profile, true)];
+  const { cpu, gpu } = await capacitiesFor(profile);
   const most = (of: (resources: Resources) => number | undefined) =>
     Math.max(1, ...tasks.map(({ resources }) => of(resources) ?? 1));
   const atOnce = (wanted: number, there: number | undefined) => Math.max(1, Math.min(wanted, there ?? wanted));
