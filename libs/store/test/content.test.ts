@@ -269,6 +269,10 @@ describe('digests of files outside', () => {
       expect(careFor(sightOf(shown({}), NFS), now)).toBe('wait');
       expect(careFor(sightOf(shown(small), NFS), now)).toBe('forget');
     }
+    // A link that was made to it lately.
+    const linked = sightOf(shown({ ctimeNs: 1_700_009_000_123_456_789n, ...small }), NFS);
+    expect(careFor(linked, changed + 9_000_000 + 1000)).toBe('forget');
+    expect(careFor(linked, changed + 9_000_000 + 3000)).toBe('none');
     // An image whose files have all one time.
     const whole = { mtimeNs: 1_000_000_000n, ctimeNs: 1_000_000_000n };
     expect(careFor(sightOf(shown(whole), FUSE), changed)).toBe('forget');

@@ -8,7 +8,8 @@ export interface Sight {
   readonly size: number;
   /** The same on every host that sees the file in the same file system. */
   readonly identity: string;
-  /** The later of its times, in milliseconds since 1970 by the clock of its file system. */
+  /** When its content was written, and when anything of it changed: milliseconds since 1970 by its file system's clock. */
+  readonly written: number;
   readonly changed: number;
   /** Whether every change of it shows in its times. */
   readonly tells: boolean;
@@ -53,7 +54,8 @@ export function sightOf(seen: Shown, system: bigint): Sight {
     isFile: seen.isFile(),
     size: Number(size),
     identity: [size, mtimeNs, ctimeNs, ino, place].join(' '),
-    changed: Number((mtimeNs > ctimeNs ? mtimeNs : ctimeNs) / 1_000_000n),
+    written: Number(mtimeNs / 1_000_000n),
+    changed: Number(ctimeNs / 1_000_000n),
     // Images and file systems in user space give times of their own making, in whole seconds.
     tells: ctimeNs % SECOND !== 0n || system === LUSTRE,
   };
@@ -67,14 +69,15 @@ export const RACY_MS = 2000;
 /** The clock of this host and that of a file system may be so far apart. */
 const SKEW_MS = 3_600_000;
 /** What is smaller is as soon read as waited for. */
-const SMALL = 16 * 2 ** 20;
+const SMALL = 2 ** 20;
 
 /**
  * What makes a digest of the file safe to remember: nothing more; that it is taken only after `RACY_MS`, by whatever clock,
- * for then the change that its times tell of is at least so old; or it is not worth it, or cannot be had.
+ * for then the change that its times tell of is at least so old; or it is not worth it, or cannot be had. A link to an old
+ * file, which every session with a model makes, is a change and writes nothing.
  */
-export function careFor({ changed, tells, size }: Sight, now: number): 'none' | 'wait' | 'forget' {
+export function careFor({ written, changed, tells, size }: Sight, now: number): 'none' | 'wait' | 'forget' {
   if (!tells) return 'forget';
-  if (now - changed > SKEW_MS) return 'none';
+  if (now - written > SKEW_MS) return now - changed > RACY_MS ? 'none' : 'forget';
   return size < SMALL ? 'forget' : 'wait';
 }
