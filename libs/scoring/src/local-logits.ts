@@ -129,6 +129,7 @@ function tokenValues(model: LocalModel) {
   const ngramWeight = model.int8('ngram.weight');
   const hashes = new Int32Array(MAX_NGRAMS);
   const ngramTotal = new Int32Array(d);
+  const weightTotal = new Int32Array(k);
   const embedding = new Float64Array(d);
   const width = WINDOW * h + 2 * k + 1;
 
@@ -144,19 +145,14 @@ function tokenValues(model: LocalModel) {
     const ngrams = ngramHashes(units, start, end, hashes);
     const linear = at + WINDOW * h;
     const tokenRow = (hash & (Lt - 1)) * k;
+    sumRows(ngramWeight, Ln, hashes, ngrams, weightTotal);
     for (let j = 0; j < k; j++) {
       into[linear + j] = tokenWeight[tokenRow + j]!;
-      into[linear + k + j] = 0;
+      // A sum of small integers: exact in float32.
+      into[linear + k + j] = weightTotal[j]!;
     }
     into[linear + 2 * k] = ngrams;
-    ngramTotal.fill(0);
-    for (let n = 0; n < ngrams; n++) {
-      const row = (hashes[n]! & (Vn - 1)) * d;
-      for (let j = 0; j < d; j++) ngramTotal[j]! += ngramRows[row + j]!;
-      const weights = (hashes[n]! & (Ln - 1)) * k;
-      // Sums of small integers: exact in float32.
-      for (let j = 0; j < k; j++) into[linear + k + j]! += ngramWeight[weights + j]!;
-    }
+    sumRows(ngramRows, Vn, hashes, ngrams, ngramTotal);
     const row = (hash & (Vt - 1)) * d;
     for (let i = 0; i < d; i++) {
       const mean = (ngramTotal[i]! * ngramScale[i]!) / Math.max(1, ngrams);
@@ -185,6 +181,19 @@ function tokenValues(model: LocalModel) {
     }
   };
   return { width, compute };
+}
+
+const rowStarts = new Int32Array(MAX_NGRAMS);
+
+/** Writes the sum of the rows of `count` hashes in a table of so many rows, a power of two, to `into` [width]. */
+function sumRows(table: Int8Array, rows: number, hashes: Int32Array, count: number, into: Int32Array): void {
+  const width = into.length;
+  for (let n = 0; n < count; n++) rowStarts[n] = (hashes[n]! & (rows - 1)) * width;
+  for (let j = 0; j < width; j++) {
+    let sum = 0;
+    for (let n = 0; n < count; n++) sum += table[rowStarts[n]! + j]!;
+    into[j] = sum;
+  }
 }
 
 /** Weights [places, d, h] as [places, h / 4, d, 4], in the order in which they are read; zeros where h ends within four. */
