@@ -168,6 +168,15 @@ describe('recorded answers', () => {
     ]);
   });
 
+  it('say of which texts only the beginning was scored', async () => {
+    const rows = [
+      { text: 'a', 'score.A': 0.5, outcome: 'truncated' },
+      { text: 'b', 'score.A': 0.5, outcome: 'ok' },
+    ];
+    const outcomes = await (await open(rows)).score(['a', 'b']);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['truncated', 'ok']);
+  });
+
   it('that contradict one another, are no scores or have no columns are refused', async () => {
     const twice = [0.1, 0.2].map((value) => ({ text: 'a', 'score.A': value }));
     await expect(open(twice)).rejects.toThrow(/two answers/);

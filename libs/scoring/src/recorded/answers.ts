@@ -22,6 +22,8 @@ export function recordedAnswers(name: string, repeated: Repeated): RecordedAnswe
   const attributes: string[] = [];
   const places = new Map<string, number>();
   const answers = new Map<string, Kept>();
+  /** Of the beginning of a text, as the record says. */
+  const truncated = new Set<string>();
   const placeOf = (attribute: string): number => {
     const found = places.get(attribute);
     if (found !== undefined) return found;
@@ -61,13 +63,15 @@ export function recordedAnswers(name: string, repeated: Repeated): RecordedAnswe
             outcome: isMissing(outcome) ? outcome : 'refused',
             detail: typeof detail === 'string' && detail !== '' ? detail : 'no score was given',
           };
+      if (has && outcome === 'truncated') truncated.add(text);
       const before = answers.get(text);
       answers.set(text, before === undefined ? now : joined(text, before, now));
     },
     get(text) {
       const kept = answers.get(text);
       if (!Array.isArray(kept)) return kept;
-      return { outcome: 'ok', scores: attributes.map((_, i) => kept[i] ?? null) };
+      const outcome = truncated.has(text) ? 'truncated' : 'ok';
+      return { outcome, scores: attributes.map((_, i) => kept[i] ?? null) };
     },
   };
 }
