@@ -79,6 +79,17 @@ function diagonalPlace(size: number, i: number): number {
   return row * panelWidth(size, k) + row;
 }
 
+/** Row and column i times `scales[i]`. */
+export function scalePanels(of: Panels, scales: Float64Array): void {
+  for (const [k, panel] of of.panels.entries()) {
+    const start = k * PANEL;
+    const width = panelWidth(of.size, k);
+    for (let i = start, at = 0; i < of.size; i++) {
+      for (let j = start; j < start + width; j++, at++) panel[at] = panel[at]! * scales[i]! * scales[j]!;
+    }
+  }
+}
+
 /** All of the matrix [size, size], row and column i times `scales[i]`. */
 export function fullMatrix(of: Panels, scales: Float64Array): Float64Array {
   const { size } = of;

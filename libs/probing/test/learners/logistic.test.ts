@@ -155,6 +155,35 @@ describe('logistic probe', () => {
     const mean = got.predictions!.reduce((sum, value) => sum + value, 0) / data.n;
     expect(Math.abs(mean - share)).toBeLessThan(0.02);
   });
+  test('reaches the minimum where columns are nearly the same, as those of a language model are', async () => {
+    const [d, penalty] = [64, 0.1];
+    const plain = synthetic({ prompts: 200, rows: 1, d, seed: 3, noise: 3 });
+    // All columns share five, and each goes on from the one before.
+    const states = plain.states.slice();
+    for (let start = 0; start < states.length; start += d) {
+      let carried = 0;
+      for (let j = 0; j < d; j++) {
+        carried = 0.95 * carried + plain.states[start + j]!;
+        states[start + j] = carried + 20 * plain.states[start + (j % 5)]!;
+      }
+    }
+    const labels = plain.values.map((value) => (value > 0 ? 1 : 0));
+    const targets = [{ scenario: 'output', name: 'high', values: labels }];
+    const learner = { name: 'logistic', penalties: [penalty] } as const;
+    const { refit } = await one(optionsFor({ ...plain, states }, { learner, targets }));
+    const residuals = labels.map((label, row) => {
+      let logit = refit!.intercept;
+      for (let j = 0; j < d; j++) logit += refit!.weights[j]! * states[row * d + j]!;
+      return 1 / (1 + Math.exp(-logit)) - label;
+    });
+    for (let j = 0; j < d; j++) {
+      const column = Float64Array.from(labels, (_, row) => states[row * d + j]!);
+      const mean = column.reduce((sum, value) => sum + value / plain.n, 0);
+      const spread = Math.sqrt(column.reduce((sum, value) => sum + (value - mean) ** 2 / plain.n, 0));
+      const slope = column.reduce((sum, value, row) => sum + (residuals[row]! * (value - mean)) / spread, 0);
+      expect(Math.abs(slope + penalty * refit!.weights[j]! * spread)).toBeLessThan(1e-6 * plain.n);
+    }
+  });
   test('of a single class says so', async () => {
     const learner = { name: 'logistic', penalties: [1, 10] } as const;
     const targets = [{ scenario: 'output', name: 'all', values: binary.map(() => 1) }];

@@ -31,12 +31,16 @@ export interface Labels {
   readonly values: Float64Array;
 }
 
+/** About the inverse of the loss's second derivative, without intercepts, times vectors [d, columns]. */
+export type Preconditioner = (vectors: Float64Array, columns: number) => Promise<Float64Array>;
+
 /**
  * Minimises Σ log loss + penalty/2 · ‖w‖² for every target by L-BFGS (Liu and Nocedal 1989): of a sigmoid for two values,
  * of softmax, which has weights for each class, for more. All targets go forward together, so that an iteration is two
  * matrix products, whatever their number; a line search needs none, for the logits are linear in the step.
  *
  * @param x [n, d + 1], the last column 1
+ * @param precondition from what each direction begins: the nearer to the second derivative, the fewer iterations
  * @returns the weights [classes, d + 1] of each target; null where some target is not near its minimum after 1,000
  * iterations
  */
@@ -45,6 +49,7 @@ export async function minimise(
   x: Matrix,
   targets: readonly Labels[],
   penalty: number,
+  precondition: Preconditioner,
 ): Promise<Float64Array[] | null> {
   const { rows: n, columns: size } = x;
   const all = targets.map(({ classes, values }): Descent => {
@@ -61,7 +66,7 @@ export async function minimise(
     for (const descent of all) descent.done ||= largest(descent.gradient) <= TOLERANCE * n;
     const active = all.filter(({ done }) => !done);
     if (active.length === 0) return all.map(({ weights }) => weights);
-    const directions = active.map((descent) => directionOf(descent, x, penalty));
+    const directions = await directionsOf(active, x, precondition);
     const along = await products(gemm, x, active, directions);
     const before = active.map(({ weights, gradient }) => ({ weights: weights.slice(), gradient }));
     for (const [a, descent] of active.entries()) move(descent, x, directions[a]!, along[a]!, penalty);
@@ -145,23 +150,59 @@ function slopesOfMany({ classes, logits, labels }: Descent, along: Float64Array,
   return { first, second };
 }
 
-function directionOf({ gradient, steps }: Descent, { rows: n, columns: size }: Matrix, penalty: number): Float64Array {
-  const q = gradient.map((value) => -value);
-  const shares: number[] = [];
-  for (const { s, y, rho } of [...steps].reverse()) {
-    const own = rho * inner(s, q);
-    shares.push(own);
-    addScaled(q, y, -own);
-  }
-  const last = steps.at(-1);
-  // The curvature of standardised columns is at most n/4, to which the penalty adds for all but the intercept.
-  const share = 1 / (1 + (4 * penalty) / n);
-  const free = size - 1;
-  const scaled = (values: Float64Array) => values.map((value, j) => (j % size === free ? value : share * value));
-  const curvature = last === undefined ? n / 4 : inner(last.y, scaled(last.y)) * last.rho;
-  for (let j = 0; j < q.length; j++) q[j] = ((j % size === free ? 1 : share) * q[j]!) / curvature;
-  for (const { s, y, rho } of steps) addScaled(q, s, shares.pop()! - rho * inner(y, q));
-  return q;
+/** The two-loop recursion of L-BFGS for each, all of them preconditioned together. */
+async function directionsOf(of: readonly Descent[], x: Matrix, precondition: Preconditioner): Promise<Float64Array[]> {
+  const shares = of.map(() => [] as number[]);
+  const started = of.map(({ gradient, steps }, i) => {
+    const q = gradient.map((value) => -value);
+    for (const { s, y, rho } of [...steps].reverse()) {
+      const own = rho * inner(s, q);
+      shares[i]!.push(own);
+      addScaled(q, y, -own);
+    }
+    return q;
+  });
+  const last = of.map(({ steps }) => steps.at(-1));
+  const asked = [...started, ...last.flatMap((step) => (step === undefined ? [] : [step.y]))];
+  const found = await preconditioned(asked, x, precondition);
+  const scaledLast = found.slice(of.length);
+  return of.map(({ steps }, i) => {
+    const q = found[i]!;
+    const step = last[i];
+    const curvature = step === undefined ? 1 : inner(step.y, scaledLast.shift()!) * step.rho;
+    for (let at = 0; at < q.length; at++) q[at] = q[at]! / curvature;
+    for (const { s, y, rho } of steps) addScaled(q, s, shares[i]!.pop()! - rho * inner(y, q));
+    return q;
+  });
+}
+
+/** Vectors [classes, d + 1]; an intercept's second derivative is taken for the largest that it can be, n/4. */
+async function preconditioned(
+  vectors: readonly Float64Array[],
+  { rows: n, columns: size }: Matrix,
+  precondition: Preconditioner,
+): Promise<Float64Array[]> {
+  const d = size - 1;
+  const width = vectors.reduce((sum, { length }) => sum + length / size, 0);
+  const packed = new Float64Array(d * width);
+  const each = (take: (vector: Float64Array, at: number, place: number) => void) => {
+    let column = 0;
+    for (const vector of vectors) {
+      for (let start = 0; start < vector.length; start += size, column++) {
+        for (let j = 0; j < d; j++) take(vector, start + j, j * width + column);
+      }
+    }
+  };
+  each((vector, at, place) => {
+    packed[place] = vector[at]!;
+  });
+  const solved = await precondition(packed, width);
+  const results = vectors.map((vector) => vector.map((value) => (4 * value) / n));
+  const resultOf = new Map(vectors.map((vector, i) => [vector, results[i]!]));
+  each((vector, at, place) => {
+    resultOf.get(vector)![at] = solved[place]!;
+  });
+  return results;
 }
 
 function remember(descent: Descent, before: { weights: Float64Array; gradient: Float64Array }): void {
