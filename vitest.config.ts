@@ -6,8 +6,8 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: [['default', { summary: false }]],
     // Only against tests that hang: a test states a fact, on a slow and busy machine too.
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
+    testTimeout: 1_800_000,
+    hookTimeout: 1_800_000,
     projects: [
       {
         extends: true,

@@ -12,7 +12,7 @@ beforeAll(async () => {
   await writeFile(path.join(folder, 'p.yaml'), experiment());
   const first = await runPipeline(folder, 'p.yaml');
   expect(first.status, first.stderr + first.stdout.slice(-2000)).toBe(0);
-}, 120_000);
+});
 afterAll(() => remove());
 
 const rerun = async (text: string, ...args: string[]) => {

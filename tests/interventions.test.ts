@@ -15,7 +15,7 @@ beforeAll(async () => {
   );
   const first = await runPipeline(folder, 'p.yaml');
   expect(first.status, first.stderr + first.stdout.slice(-2000)).toBe(0);
-}, 120_000);
+});
 afterAll(() => remove());
 
 const emt = async (name: string): Promise<number> => {

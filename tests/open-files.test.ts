@@ -40,5 +40,4 @@ steps:
     expect(ended.said).toMatch(/too many files are open/i);
     expect(ended.said).toContain('ulimit -n');
   },
-  300_000,
 );

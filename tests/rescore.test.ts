@@ -45,4 +45,4 @@ it('does an experiment once more with another scorer, and generates nothing', as
   const report = readFileSync(path.join(folder, 'results', 'rescore', 'report.html'), 'utf8');
   expect(report).toContain('word-list:');
   expect(report).toMatch(/id="agreement-title">Two scorers/);
-}, 300_000);
+});

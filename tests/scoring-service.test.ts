@@ -97,4 +97,4 @@ it('a service is asked about a text once by two runs of two steps at once, and i
   }
   expect(written.length).toBeGreaterThan(20);
   expect(written.filter((text) => text.includes('PERSPEKTIVKEY'))).toEqual([]);
-}, 240_000);
+});

@@ -189,7 +189,7 @@ describe('aligned-probing', () => {
     );
     expect(spreads[1]).toEqual(spreads[0]);
     expect(spreads[2]).toEqual(spreads[0]);
-  }, 300_000);
+  });
 });
 
 describe('any-property', () => {

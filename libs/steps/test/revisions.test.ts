@@ -235,7 +235,7 @@ beforeAll(async () => {
   remove = temporary.remove;
   await makeAll(temporary.folder);
   if (process.env.SONDE_RECORD_REVISIONS) await recordNew();
-}, 120_000);
+});
 afterAll(() => remove());
 
 it.each([...STEP_KINDS.keys()])('%s makes what it made when its revision was set', async (kind) => {

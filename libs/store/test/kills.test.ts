@@ -33,4 +33,4 @@ it('kill -9 at any moment, 30 times, leaves whole results only', async () => {
   expect(new Set(runs.map((run) => run.status))).toEqual(new Set(['died']));
   // What the last one left is no obstacle.
   expect(await store.care.gc({ keepRuns: 0, graceSeconds: -1 })).toMatchObject({ kept: { results: 0 } });
-}, 300_000);
+});
