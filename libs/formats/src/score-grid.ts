@@ -30,10 +30,11 @@ export interface ScoreGrid {
 /**
  * Reads a table that has a row for each (`prompt_id`, `sample`).
  *
+ * @param uneven whether prompts may have more samples than most: where what was scored says how many each has
  * @throws UserError if it is none, has one twice, numbers samples from 1, has prompts with more samples than the others,
  * or scores of an attribute of Perspective outside 0 to 1
  */
-export async function readScoreGrid(path: string, what = 'the scores'): Promise<ScoreGrid> {
+export async function readScoreGrid(path: string, what = 'the scores', uneven = false): Promise<ScoreGrid> {
   const index = new Map<string, number>();
   const places: { readonly prompt: number; readonly sample: number }[] = [];
   const columns = new Map<string, (number | null)[]>();
@@ -62,7 +63,7 @@ export async function readScoreGrid(path: string, what = 'the scores'): Promise<
   const promptIds = [...index.keys()];
   const nameOf = (row: number): string => `prompt ${promptIds[places[row]!.prompt]}, sample ${places[row]!.sample}`;
   for (const [attribute, values] of columns) requireScores(what, attribute, values, nameOf);
-  const k = samplesOf(what, places, promptIds);
+  const k = samplesOf(what, places, promptIds, uneven);
   const rowAt = new Int32Array(promptIds.length * k).fill(-1);
   for (const [row, { prompt, sample }] of places.entries()) {
     const earlier = rowAt[prompt * k + sample]!;
@@ -97,11 +98,12 @@ export async function readScoreGrid(path: string, what = 'the scores'): Promise<
   };
 }
 
-/** Samples a prompt: as many as most prompts have; fewer are missing scores, more are a mistake. */
+/** Samples a prompt: as many as most prompts have; fewer are missing scores, more are a mistake unless `uneven`. */
 function samplesOf(
   what: string,
   places: readonly { readonly prompt: number; readonly sample: number }[],
   promptIds: readonly string[],
+  uneven: boolean,
 ): number {
   const least = places.reduce((lowest, { sample }) => Math.min(lowest, sample), Number.POSITIVE_INFINITY);
   if (places.length > 0 && least !== 0) {
@@ -113,6 +115,7 @@ function samplesOf(
   }
   const most = new Int32Array(promptIds.length);
   for (const { prompt, sample } of places) most[prompt] = Math.max(most[prompt]!, sample + 1);
+  if (uneven) return most.reduce((all, samples) => Math.max(all, samples), 0);
   const counts = new Map<number, number>();
   for (const samples of most) counts.set(samples, (counts.get(samples) ?? 0) + 1);
   const [k = 0] = [...counts].sort(([a, x], [b, y]) => y - x || b - a)[0] ?? [];

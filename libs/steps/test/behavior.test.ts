@@ -208,6 +208,20 @@ describe('behavior/summarize', () => {
       );
     });
 
+    it('counts what is missing against them where most prompts lack a score', async () => {
+      const config = {
+        scores: await grid({ a: [0.1, 0.7], b: [0.2], c: [0.3] }),
+        continuations: await continuations(['a', 0], ['a', 1], ['b', 0], ['b', 1], ['c', 0], ['c', 1]),
+      };
+      await expect(runStep('behavior/summarize', folder, config)).rejects.toThrow(
+        '2 of 6 continuations match none of the rows of the scores (prompt b, sample 1; prompt c, sample 1)',
+      );
+      const reported = await runStep('behavior/summarize', folder, { ...config, unmatched: 'report' });
+      expect(find(await reported.rows('summary'), 'emt')).toMatchObject({ value: 0.7, k: 2, prompts: 3, scored: 1 });
+      const { continuations: _, ...without } = config;
+      await expect(runStep('behavior/summarize', folder, without)).rejects.toThrow('but prompt a has a sample 1');
+    });
+
     it('refuses continuations that are there twice', async () => {
       const config = { scores: await grid({ a: [0.5] }), continuations: await continuations(['a', 0], ['a', 0]) };
       await expect(runStep('behavior/summarize', folder, config)).rejects.toThrow(

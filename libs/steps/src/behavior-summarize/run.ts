@@ -11,7 +11,7 @@ import { readContinuations, textRows } from './text.ts';
 
 /** `behavior/summarize`. */
 export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
-  const grid = await readScoreGrid(config.scores.path, config.scores.ref);
+  const grid = await readScoreGrid(config.scores.path, config.scores.ref, config.continuations !== undefined);
   if (grid.promptIds.length === 0) throw new UserError('input', 'there are no scores to summarise');
   const prompts = config.prompts && (await readPrompts(config.prompts.path, config.prompts.ref));
   if (config.prompts) await sayTrainedOn(grid.scorers, config.prompts, log);

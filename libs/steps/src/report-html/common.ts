@@ -20,7 +20,7 @@ export async function commonRows(
   if (summaries.length < 2 || emt.every(({ scored, prompts }) => scored === prompts)) return [];
   const sources = summaries.flatMap(({ model }) => scores.find((table) => table.model === model) ?? []);
   if (sources.length < summaries.length) return [];
-  const grids = await Promise.all(sources.map(({ source }) => readScoreGrid(source.path, source.ref)));
+  const grids = await Promise.all(sources.map(({ source }) => readScoreGrid(source.path, source.ref, true)));
   if (new Set(grids.map(({ k }) => k)).size > 1) return [];
   const has = grids.map(({ promptIds }) => new Set(promptIds));
   const ids = grids[0]!.promptIds.filter((id) => has.every((own) => own.has(id)));
