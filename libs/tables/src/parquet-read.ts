@@ -25,8 +25,9 @@ export type ParquetInfo = {
 
 /**
  * Reads a Parquet file of any writer. Structs become dotted columns (`a.b`), lists that are not of 32-bit integers
- * become json, dates and times become ISO 8601 texts with all their digits, decimals the nearest floats, NaN null. Unsigned 64-bit integers
- * are int64 where the file's statistics say that they fit, and otherwise texts: no number is changed.
+ * become json, dates and times become ISO 8601 texts with all their digits (of no zone where they have none), decimals the
+ * nearest floats, NaN null. Unsigned 64-bit integers are int64 where the file's statistics say that they fit, and
+ * otherwise texts: no number is changed.
  *
  * @throws UserError if the file is damaged, encrypted, compressed in a way that is not read, or holds raw bytes.
  */

@@ -99,7 +99,8 @@ function scalar({ element, path }: SchemaTree, name: string, fitsInt64: FitsInt6
   const { type, converted_type: converted, logical_type: logical } = element;
   const as = (column: ColumnType, convert: (value: unknown) => Value): Scalar => ({ type: column, convert });
   if (converted === 'JSON' || logical?.type === 'JSON') return as('json', (value) => parsed(value, name));
-  // ISO texts by now.
+  // ISO texts by now, as if of UTC.
+  if (logical?.type === 'TIMESTAMP' && !logical.isAdjustedToUTC) return as('string', withoutZone);
   if (converted === 'DATE' || converted?.startsWith('TIMESTAMP') || logical?.type === 'TIMESTAMP' || type === 'INT96') {
     return as('string', String);
   }
@@ -236,6 +237,11 @@ function changes(value: unknown): boolean {
 function textOf(value: unknown, name: string): string {
   if (typeof value === 'string') return value;
   throw new Error(`column "${name}" holds raw bytes; text was expected`);
+}
+
+/** A time of no zone, as pandas has it by default. */
+function withoutZone(time: unknown): string {
+  return String(time).replace(/Z$/, '');
 }
 
 const DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;

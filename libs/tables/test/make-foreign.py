@@ -74,3 +74,13 @@ refused = pa.table(
     }
 )
 pq.write_table(refused, Path(__file__).parent / "refused.parquet")
+noon = datetime.datetime(2026, 11, 27, 12)
+times = pa.table(
+    {
+        "naive": pa.array([noon], pa.timestamp("us")),
+        "utc": pa.array([noon], pa.timestamp("ms", "UTC")),
+        "oslo": pa.array([noon], pa.timestamp("us", "Europe/Oslo")),
+        "all": pa.array([[noon]], pa.list_(pa.timestamp("us"))),
+    }
+)
+pq.write_table(times, Path(__file__).parent / "times.parquet")

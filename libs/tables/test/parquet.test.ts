@@ -133,8 +133,8 @@ describe('a Parquet file of another writer (pyarrow)', () => {
       {
         hash: '18446744073709551615',
         count: 2n ** 40n,
-        micro: '2024-01-01T01:02:03.456789Z',
-        nano: '2024-01-01T01:02:03.456789012Z',
+        micro: '2024-01-01T01:02:03.456789',
+        nano: '2024-01-01T01:02:03.456789012',
         clock: '12:30:00.000007',
         price: 0.57,
       },
@@ -142,10 +142,22 @@ describe('a Parquet file of another writer (pyarrow)', () => {
       {
         hash: '5',
         count: 5n,
-        micro: '1969-12-31T23:59:59.999999Z',
-        nano: '1970-01-01T00:00:00.000000000Z',
+        micro: '1969-12-31T23:59:59.999999',
+        nano: '1970-01-01T00:00:00.000000000',
         clock: '00:00:00.000000',
         price: -1.1,
+      },
+    ]);
+  });
+
+  it('gives a time a zone where the file does', async () => {
+    const table = await readTable(join(import.meta.dirname, 'times.parquet'));
+    expect(rows(table)).toEqual([
+      {
+        naive: '2026-11-27T12:00:00.000000',
+        utc: '2026-11-27T12:00:00.000Z',
+        oslo: '2026-11-27T12:00:00.000000Z',
+        all: ['2026-11-27T12:00:00.000000'],
       },
     ]);
   });
@@ -220,7 +232,7 @@ describe('a Parquet file of another writer (pyarrow)', () => {
         half: 0.5,
         price: 1.25,
         day: '2026-11-23',
-        time: '2026-11-23T04:30:00.000000Z',
+        time: '2026-11-23T04:30:00.000000',
         flag: true,
         tokens: [1, 2, 3],
         holes: [1, null],
@@ -256,7 +268,7 @@ describe('a Parquet file of another writer (pyarrow)', () => {
         half: null,
         price: -3.5,
         day: '1969-12-31',
-        time: '2000-01-01T00:00:00.000000Z',
+        time: '2000-01-01T00:00:00.000000',
         flag: false,
         tokens: null,
         holes: null,
