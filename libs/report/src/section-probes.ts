@@ -43,7 +43,7 @@ export async function probeSection(section: ProbeSection, report: ReportModel): 
   const baselinesOf = groupBy(section.baselines, (row) => row.target);
   const items: { label: string; content: Html }[] = [];
   const figures: Figure[] = [];
-  for (const [target, rows] of groupBy(section.rows, (row) => row.target)) {
+  for (const [target, rows] of fullestFirst(groupBy(section.rows, (row) => row.target))) {
     const { content, figure } = await targetContent(context, target, rows, baselinesOf.get(target) ?? []);
     items.push({ label: attributeLabel(target), content });
     figures.push(figure);
@@ -88,7 +88,7 @@ function contextOf(section: ProbeSection, report: ReportModel): Context {
   };
   return {
     models,
-    scenarios: SCENARIOS.filter((scenario) => section.rows.some((row) => row.scenario === scenario)),
+    scenarios: scenariosOf(section.rows),
     baselines,
     lastLayer,
     permutations: chance ? (section.permutations ?? 0) : undefined,
@@ -106,13 +106,24 @@ function contextOf(section: ProbeSection, report: ReportModel): Context {
   };
 }
 
+function scenariosOf(rows: readonly ProbeRow[]): Scenario[] {
+  return SCENARIOS.filter((scenario) => rows.some((row) => row.scenario === scenario));
+}
+
+/** Targets of all scenarios before those that only prompts, or only continuations, have. */
+function fullestFirst(targets: ReadonlyMap<string, readonly ProbeRow[]>): (readonly [string, readonly ProbeRow[]])[] {
+  return [...targets].sort(([, a], [, b]) => scenariosOf(b).length - scenariosOf(a).length);
+}
+
 async function targetContent(
-  context: Context,
+  whole: Context,
   target: string,
   rows: readonly ProbeRow[],
   baselines: readonly BaselineRow[],
 ): Promise<{ content: Html; figure: Figure }> {
   const title = attributeLabel(target);
+  const context = { ...whole, scenarios: scenariosOf(rows) };
+  const without = whole.scenarios.filter((scenario) => !context.scenarios.includes(scenario));
   const { models } = context;
   const overview = models.length > 1 ? await allModels(context, rows, title) : null;
   const each: Html[] = [];
@@ -141,7 +152,10 @@ async function targetContent(
     records,
     steps: STEPS,
   };
-  const content = html`${overview?.content}<h3>${title}: each model and its baselines</h3>${legend(lines)}${each}${dataBlock(
+  const missing = notes(
+    without.map((scenario) => `${SCENARIO_LABELS[scenario]}: not probed, for it has no scores of ${title}.`),
+  );
+  const content = html`${missing}${overview?.content}<h3>${title}: each model and its baselines</h3>${legend(lines)}${each}${dataBlock(
     `probes-${target}`,
     STEPS,
     records,

@@ -299,6 +299,18 @@ describe('drawings', () => {
   });
 });
 
+describe('probes of a target that only some scenarios have', () => {
+  it('come last, and say which are not probed in place of empty plots', async () => {
+    const { probes, ...rest } = sampleReport(2);
+    const rows = probes!.rows.filter(({ target, scenario }) => target !== 'TOXICITY' || scenario === 'input');
+    const page = await renderReport({ ...rest, probes: { ...probes!, rows } });
+    const said = page.indexOf('Output: not probed, for it has no scores of Toxicity.');
+    expect(said).toBeGreaterThan(0);
+    expect(said).toBeGreaterThan(page.indexOf('Profanity: each model and its baselines'));
+    expect(page).not.toContain('no scores of Profanity');
+  });
+});
+
 describe('a large report', () => {
   it('of eight models, seven targets and four scenarios stays under 3 MB', async () => {
     expect(Buffer.byteLength(await renderReport(sampleReport(8)))).toBeLessThan(3_000_000);
