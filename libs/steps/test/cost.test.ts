@@ -49,6 +49,8 @@ describe('the size of a model', () => {
     const body = blocks * (4 * d * d + 3 * d * wide + 2 * d) + d;
     expect(await modelSize(folder)).toEqual({
       parameters: body + d * vocabulary,
+      // In bfloat16.
+      stored: 2 * (body + d * vocabulary),
       body,
       head: d * vocabulary,
       layers: blocks,

@@ -165,9 +165,10 @@ it('revisions of one model are numbers too, and seeds are none', async () => {
   const seeds = await Promise.all(
     ['m', 'n'].flatMap((model) => [0, 1].map((seed) => summaryOf(model, { value: 0.3 + 0.1 * seed }, { seed }))),
   );
-  const seeded = await filesOf({ summaries: seeds });
+  const variances = (await runStep('behavior/variance', folder, { summaries: seeds })).path('variances');
+  const seeded = await filesOf({ summaries: seeds, variances: artifact('table', variances) });
   expect(seeded.page).not.toContain('id="over-seed"');
-  expect(seeded.page).toContain('SD within, over seed');
+  expect(seeded.page).toContain('between settings (model), and between replicates of one (seed)');
 });
 
 it('changes under an intervention have p by themselves and by Holm over the blocks', async () => {
