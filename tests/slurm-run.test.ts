@@ -247,7 +247,7 @@ outputs:
   });
 
   it.each([
-    ['a typo in the profile', 'partion: main\n', 'slurm.yaml:1:1: error SND104', 'did you mean `partition`?'],
+    ['a typo in the profile', 'partion: main\n', '"code": "SND104"', 'did you mean `partition`?'],
     [
       'a partition that is none',
       'partition: nope\nprobe: false\n',
