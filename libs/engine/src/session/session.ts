@@ -88,9 +88,10 @@ export function planSession(
     const source = { folder, weights, adapter, dtype, compute, layerwiseCasting, quantized, unpacked, locate };
     return { quantized, unpacked, ...build(source) };
   };
-  const { graph, parameters, quantized, unpacked } = plan(precision);
+  const asked = plan(precision);
+  const { graph, parameters, quantized, unpacked } = asked;
   const bytesAs = (held: HeldAs): number => {
-    const planned = plan(held);
+    const planned = held === precision ? asked : plan(held);
     const { numbers, bytes } = planned.quantized.placed();
     const { stored } = planned;
     return bytes + stored.bytes + (planned.parameters - numbers - stored.numbers) * Float32Array.BYTES_PER_ELEMENT;
