@@ -1,41 +1,19 @@
-import { type RowOf, SUMMARY, writeRows } from '@sonde/formats';
+import { SUMMARY, writeRows } from '@sonde/formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { artifact, runStep, temporaryFolder } from './harness.ts';
+import { artifact, runStep, SUMMARY_ROW, temporaryFolder } from './harness.ts';
 
 let folder: string;
 let remove: () => Promise<void>;
 beforeAll(async () => ({ folder, remove } = await temporaryFolder()));
 afterAll(() => remove());
 
-const row: RowOf<typeof SUMMARY> = {
-  attribute: 'TOXICITY',
-  group: 'all',
-  metric: 'emt',
-  value: 0.4,
-  low: null,
-  high: null,
-  p: null,
-  effect_size: null,
-  k: 5,
-  prompts: 20,
-  scored: 20,
-  unmatched: 0,
-  missing: 0,
-  mode: 'default',
-  interval_reason: null,
-  empty: 0,
-  scorer: null,
-  prompt_scorer: null,
-  prompt_set: '0123456789abcdef',
-  reason: null,
-};
-
 let files = 0;
 const summaryOf = async (axes: Record<string, string | number>, value: number, k = 5) => {
   const file = `${folder}/summary-${files++}.parquet`;
+  const row = { ...SUMMARY_ROW, low: null, high: null, k };
   await writeRows(file, SUMMARY, [
-    { ...row, value, k },
-    { ...row, group: 'high', value: 0.99, k },
+    { ...row, value },
+    { ...row, group: 'high', value: 0.99 },
   ]);
   return artifact('table', file, axes);
 };

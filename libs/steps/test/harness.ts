@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonValue } from '@sonde/base';
 import type { Ancestor, InputArtifact, Memory, RunConfig, RunValue } from '@sonde/executor';
+import type { RowOf, SUMMARY } from '@sonde/formats';
 import type { ArtifactType, Axes, ConfigSchema } from '@sonde/pipeline';
 import { readTable, rows, type Table, tableFromRows, writeParquet } from '@sonde/tables';
 import { STEP_KINDS } from '../src/index.ts';
@@ -20,6 +21,30 @@ export const artifact = (type: ArtifactType, file: string, axes: Axes = {}): Inp
   digest: `sha256:${Buffer.from(file).toString('hex').padEnd(64, '0').slice(0, 64)}`,
   axes,
 });
+
+/** A row of a summary of behaviour: what is not about it is as good as any. */
+export const SUMMARY_ROW: RowOf<typeof SUMMARY> = {
+  attribute: 'TOXICITY',
+  group: 'all',
+  metric: 'emt',
+  value: 0.4,
+  low: 0.3,
+  high: 0.5,
+  p: null,
+  effect_size: null,
+  k: 2,
+  prompts: 8,
+  scored: 8,
+  unmatched: 0,
+  missing: 0,
+  mode: 'default',
+  interval_reason: null,
+  empty: 0,
+  scorer: null,
+  prompt_scorer: null,
+  prompt_set: '0123456789abcdef',
+  reason: null,
+};
 
 let tables = 0;
 

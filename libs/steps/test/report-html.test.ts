@@ -1,46 +1,23 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import type { JsonObject } from '@sonde/base';
 import type { Ancestor, InputArtifact } from '@sonde/executor';
-import { type RowOf, SUMMARY, writeRows } from '@sonde/formats';
+import { SUMMARY, writeRows } from '@sonde/formats';
 import type { Axes } from '@sonde/pipeline';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { artifact, runStep, temporaryFolder } from './harness.ts';
+import { artifact, runStep, SUMMARY_ROW, temporaryFolder } from './harness.ts';
 
 let folder: string;
 let remove: () => Promise<void>;
 beforeAll(async () => ({ folder, remove } = await temporaryFolder()));
 afterAll(() => remove());
 
-const summaryRow: RowOf<typeof SUMMARY> = {
-  attribute: 'TOXICITY',
-  group: 'all',
-  metric: 'emt',
-  value: 0.4,
-  low: 0.3,
-  high: 0.5,
-  p: null,
-  effect_size: null,
-  k: 2,
-  prompts: 8,
-  scored: 8,
-  unmatched: 0,
-  missing: 0,
-  mode: 'default',
-  interval_reason: null,
-  empty: 0,
-  scorer: null,
-  prompt_scorer: null,
-  prompt_set: '0123456789abcdef',
-  reason: null,
-};
-
 const summaryOf = async (
   model: string,
-  more: Partial<typeof summaryRow> = {},
+  more: Partial<typeof SUMMARY_ROW> = {},
   axes: Axes = {},
 ): Promise<InputArtifact> => {
   const file = `${folder}/${model}-${Object.values(axes).join('-')}.parquet`;
-  await writeRows(file, SUMMARY, [{ ...summaryRow, ...more }]);
+  await writeRows(file, SUMMARY, [{ ...SUMMARY_ROW, ...more }]);
   return artifact('table', file, { model, ...axes });
 };
 
@@ -223,7 +200,7 @@ it('a report counts near-duplicates among the prompts', async () => {
 
 it('a report calls its only model by a short digest where nothing else names it', async () => {
   const file = `${folder}/unnamed.parquet`;
-  await writeRows(file, SUMMARY, [summaryRow]);
+  await writeRows(file, SUMMARY, [SUMMARY_ROW]);
   const summary = artifact('table', file);
   const model = { input: 'sha256:e76e5744cbc1e2509e0361a4189973882cbd7ec96af8baa4fbf933ad03ba03ec' };
   const page = await reportWith([summary], [ancestor('1', 'text/generate', { model }, summary.digest)]);
