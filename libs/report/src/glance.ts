@@ -247,7 +247,7 @@ function correlationLine(section: CorrelationSection): Line | null {
   const best = extreme(enough, (row) => Math.abs(value(row.coefficient)));
   if (!best) {
     const few = html`n = ${models} ${models === 1 ? unit : `${unit}s`}: too few for a correlation to say anything`;
-    return known.length === 0 ? null : line('correlation', 'Correlation', few);
+    return models < LEAST_UNITS ? line('correlation', 'Correlation', few) : null;
   }
   return line(
     'correlation',

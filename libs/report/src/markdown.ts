@@ -19,7 +19,7 @@ export function summaryMarkdown(report: ReportModel, sections: readonly Section[
 }
 
 function sectionMarkdown({ title, said = [], figures = [], summary = [] }: Section): string[] {
-  if (figures.length + summary.length === 0) return [];
+  if (figures.length + summary.length + said.length === 0) return [];
   const notes = said.length === 0 ? [] : [said.map((text) => `- ${cell(text)}`).join('\n')];
   return [`## ${cell(title)}`, ...notes, ...summary.map(tableMarkdown), ...figures.map(figureMarkdown)];
 }

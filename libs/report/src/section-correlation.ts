@@ -35,6 +35,7 @@ const STEPS = ['correlate/models'];
 const PARTIAL = 'partial r';
 
 export async function correlationSection(section: CorrelationSection): Promise<Section> {
+  if (section.rows.every(({ coefficient }) => coefficient.value === null)) return emptySection(section);
   const deepest = Math.max(1, ...section.rows.map((row) => row.position));
   const depth = section.axis === 'relative_depth';
   const symbol = section.coefficient === 'pearson' ? 'Pearson r' : 'Spearman ρ';
@@ -63,21 +64,25 @@ export async function correlationSection(section: CorrelationSection): Promise<S
   }
   const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave ${wordingOf(section.rows.map(({ target }) => target)).behave}? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> ${section.unit ?? 'model'}s. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${meanings(section)}${legendOf(section)}${choices('Attribute', items)}`;
   const summary = [strongest(section)];
-  return {
-    id: 'correlation',
-    title: 'Encoding against behaviour',
-    short: 'Correlation',
-    body,
-    figures,
-    said: section.notes ?? [],
-    summary,
-  };
+  return { ...HEADING, body, figures, said: section.notes ?? [], summary };
+}
+
+const HEADING = { id: 'correlation', title: 'Encoding against behaviour', short: 'Correlation' };
+
+/** Without a single correlation there is nothing to draw, only why. */
+function emptySection({ rows, models, unit = 'model' }: CorrelationSection): Section {
+  const few = rows.every(({ coefficient }) => coefficient.reason === 'too_few');
+  const count = `${models} ${models === 1 ? unit : `${unit}s`}`;
+  const said = few
+    ? `Nothing is correlated over ${count}: a correlation takes three or more.`
+    : `None of ${rows.length} correlations over ${count} is defined: there are too few values, or all are the same.`;
+  return { ...HEADING, body: html`<p>${said}</p>`, figures: [], said: [said], summary: [] };
 }
 
 function warning({ models, rows, unit = 'model' }: CorrelationSection): Html | null {
   if (models >= FEW_MODELS) return null;
   const firm = rows.filter((row) => row.p !== null && row.p < FIRM).length;
-  return html`<p class="warning" role="note"><strong>n is small.</strong> With ${models} ${unit}s a single one can turn a correlation, and those of one family are not independent. Read the intervals, not the points: this describes these ${unit}s and is no evidence about others. ${firm === 0 ? 'No' : firm} of ${rows.length} correlations ${firm === 1 ? 'has' : 'have'} an adjusted p below ${FIRM}.</p>`;
+  return html`<p class="warning" role="note"><strong>n is small.</strong> With ${models} ${unit}s a single one can turn a correlation, and those of one family are not independent. Read the intervals, not the points: this describes these ${unit}s and is no evidence about others. ${firm === 0 ? 'None' : firm} of ${rows.length} correlations ${firm <= 1 ? 'has' : 'have'} an adjusted p below ${FIRM}.</p>`;
 }
 
 /** What the columns of the table below mean, in plain words. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type ReportModel, renderReport, wordingOf } from '../src/index.ts';
+import { type ReportModel, renderAll, renderReport, wordingOf } from '../src/index.ts';
 import { numberAxis } from '../src/scale.ts';
 import { sampleReport } from './sample.ts';
 
@@ -329,6 +329,21 @@ function unbalanced(page: string): string | undefined {
   }
   return open[0];
 }
+
+describe('a correlation over too few models', () => {
+  it('is not drawn: the section says why there is none', async () => {
+    const { correlation, ...rest } = sampleReport(2);
+    const none = { value: null, reason: 'too_few' };
+    const rows = correlation!.rows.map((row) => ({ ...row, coefficient: none, p: null, partial: none, n: 2 }));
+    const { html, summary, figures } = await renderAll({ ...rest, correlation: { ...correlation!, models: 2, rows } });
+    const said = 'Nothing is correlated over 2 models: a correlation takes three or more.';
+    expect(/<section id="correlation"[\s\S]*?<\/section>/.exec(html)![0]).toContain(`<p>${said}</p>`);
+    expect(/<section id="correlation"[\s\S]*?<\/section>/.exec(html)![0]).not.toMatch(/<svg|<table/);
+    expect(html).toMatch(/<a href="#correlation">Correlation<\/a> <span>n = 2 models: too few/u);
+    expect(summary).toContain(said);
+    expect(figures.filter(({ name }) => name.startsWith('correlation'))).toEqual([]);
+  });
+});
 
 describe('the headline of a correlation', () => {
   const row = {

@@ -1,5 +1,6 @@
 import { UserError } from '@sonde/base';
 import type { Resamples } from './bootstrap.ts';
+import { LEAST_PAIRS } from './correlation.ts';
 
 /** Values of units in each of B resamples of what they were measured on: [B][units], NaN where undefined. */
 export type ResampledValues = readonly (readonly number[])[];
@@ -43,9 +44,10 @@ function blocksOf(blocks: readonly string[]): number[][] {
   return [...members.values()];
 }
 
-/** Of the drawn units that have both values; NaN where one of them does not vary. */
+/** Of the drawn units that have both values; NaN where these are too few, or one side does not vary. */
 function correlation(x: readonly number[], y: readonly number[], drawn: readonly number[]): number {
   const used = drawn.filter((unit) => !Number.isNaN(x[unit]!) && !Number.isNaN(y[unit]!));
+  if (used.length < LEAST_PAIRS) return Number.NaN;
   const [meanX, meanY] = [mean(x, used), mean(y, used)];
   let [xx, yy, xy] = [0, 0, 0];
   for (const unit of used) {

@@ -3,7 +3,10 @@ import { midRanks, requireLevel, toUnitVector } from '@sonde/numerics';
 import { EXACT_PAIRS, permutationDistribution, twoSidedShare } from './rank-distribution.ts';
 import { incompleteBeta, normalQuantile } from './special.ts';
 
-/** Why a correlation is undefined: fewer than two pairs, or one of the two sides does not vary. */
+/** Two points always lie on a line, and have two orders: of fewer pairs than this nothing can be said. */
+export const LEAST_PAIRS = 3;
+
+/** Why a correlation is undefined: fewer than three pairs, or one of the two sides does not vary. */
 export type CorrelationReason = 'too_few' | 'constant';
 
 export type Correlation = {
@@ -16,7 +19,7 @@ export type Correlation = {
       readonly r: number;
       /** Two-sided, of the hypothesis of no correlation. */
       readonly p: number;
-      /** Interval by Fisher's z; [-1, 1] for three pairs or fewer. */
+      /** Interval by Fisher's z; [-1, 1] for three pairs. */
       readonly interval: readonly [number, number];
     }
   | { readonly r: null; readonly p: null; readonly interval: null; readonly reason: CorrelationReason }
@@ -77,7 +80,7 @@ function correlate(x: Float64Array, y: Float64Array, missing: number, level: num
     interval: null,
     reason,
   });
-  if (n < 2) return undefinedFor('too_few');
+  if (n < LEAST_PAIRS) return undefinedFor('too_few');
   if (!toUnitVector(x) || !toUnitVector(y)) return undefinedFor('constant');
   let sum = 0;
   let less = 0; // |x − y|² / 2 = 1 − r and |x + y|² / 2 = 1 + r keep their digits where r is close to ±1
@@ -87,9 +90,9 @@ function correlate(x: Float64Array, y: Float64Array, missing: number, level: num
     less += (x[i]! - y[i]!) ** 2 / 2;
     more += (x[i]! + y[i]!) ** 2 / 2;
   }
-  const r = n === 2 ? Math.sign(sum) : Math.max(-1, Math.min(1, sum));
+  const r = Math.max(-1, Math.min(1, sum));
   const unexplained = Math.min(1, less * more);
-  const p = n === 2 ? 1 : incompleteBeta(n / 2 - 1, 0.5, unexplained, Math.min(1, r * r));
+  const p = incompleteBeta(n / 2 - 1, 0.5, unexplained, Math.min(1, r * r));
   return { n, missing, r, p, interval: fisherInterval(n, r, less, more, level) };
 }
 

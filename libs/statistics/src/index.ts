@@ -41,6 +41,7 @@ export {
   type Correlation,
   type CorrelationOptions,
   type CorrelationReason,
+  LEAST_PAIRS,
   pearson,
   spearman,
   type Values,

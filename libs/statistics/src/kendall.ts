@@ -1,4 +1,4 @@
-import { type Correlation, completePairs, type Values } from './correlation.ts';
+import { type Correlation, completePairs, LEAST_PAIRS, type Values } from './correlation.ts';
 import { EXACT_PAIRS, permutationDistribution, twoSidedShare } from './rank-distribution.ts';
 import { twoSidedNormal } from './special.ts';
 
@@ -24,7 +24,7 @@ export function kendall(x: Values, y: Values): KendallCorrelation {
   const pairs = completePairs(x, y);
   const { missing } = pairs;
   const n = pairs.x.length;
-  if (n < 2) return { n, missing, r: null, p: null, reason: 'too_few' };
+  if (n < LEAST_PAIRS) return { n, missing, r: null, p: null, reason: 'too_few' };
   const { concordant, ties, r } = orderOf(pairs.x, pairs.y);
   if (r === null) return { n, missing, r: null, p: null, reason: 'constant' };
   const tied = ties.x.pairs > 0 || ties.y.pairs > 0;

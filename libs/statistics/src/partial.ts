@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import { midRanks } from '@sonde/numerics';
-import { type Correlation, fisherInterval, type Values } from './correlation.ts';
+import { type Correlation, fisherInterval, LEAST_PAIRS, type Values } from './correlation.ts';
 import { kendallTau } from './kendall.ts';
 import { incompleteBeta } from './special.ts';
 
@@ -46,9 +46,6 @@ export function partialCorrelation(
   return { n, missing, r, p, interval: fisherInterval(df + 2, r, less, more, level) };
 }
 
-/** The fewest units, beside one for each covariate. */
-const LEAST = 3;
-
 /**
  * Partial rank correlation by Kendall's tau-b given covariates, from the taus of all pairs. Null where one of them is
  * undefined, a covariate orders the units as a side does, or too few units are left of the covariates. No p: its
@@ -60,7 +57,7 @@ const LEAST = 3;
  */
 export function partialKendall(x: Values, y: Values, covariates: readonly Values[]): number | null {
   const columns = completeRows([x, y, ...covariates]);
-  if (columns[0]!.length < covariates.length + LEAST) return null;
+  if (columns[0]!.length < covariates.length + LEAST_PAIRS) return null;
   const given = (i: number, j: number, [k, ...others]: readonly number[]): number => {
     if (k === undefined) return kendallTau(columns[i]!, columns[j]!) ?? Number.NaN;
     const [own, left, right] = [given(i, j, others), given(i, k, others), given(j, k, others)];

@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import { randomPermutation, randomStream, requireInteger, toUnitVector } from '@sonde/numerics';
-import type { Values } from './correlation.ts';
+import { LEAST_PAIRS, type Values } from './correlation.ts';
 
 /** Up to this many orders every one is tried: 8! of eight units that are exchanged freely. */
 const EXACT_ORDERS = 40_320;
@@ -76,11 +76,11 @@ export function permuteUnits(
   return { pointwise: spread(alone), family_wise: spread(largest), orders: count, exact };
 }
 
-/** A side at mean 0 and length 1, missing values at 0; null where it does not vary. */
+/** A side at mean 0 and length 1, missing values at 0; null where too few are known, or they do not vary. */
 function centred(values: Values): Float64Array | null {
   const known = [...Array(values.length).keys()].filter((i) => Number.isFinite(values[i] ?? Number.NaN));
   const unit = Float64Array.from(known, (i) => values[i]!);
-  if (known.length < 2 || !toUnitVector(unit)) return null;
+  if (known.length < LEAST_PAIRS || !toUnitVector(unit)) return null;
   const side = new Float64Array(values.length);
   for (const [j, i] of known.entries()) side[i] = unit[j]!;
   return side;

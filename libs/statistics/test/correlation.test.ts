@@ -1,7 +1,7 @@
 import { UserError } from '@sonde/base';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { midRanks, pearson, spearman } from '../src/index.ts';
+import { kendall, midRanks, pearson, spearman } from '../src/index.ts';
 import { cases } from './cases.ts';
 
 describe.each(cases.correlation)('correlation of $name', (c) => {
@@ -26,13 +26,16 @@ describe.each(cases.correlation)('correlation of $name', (c) => {
 describe('a correlation that is undefined', () => {
   test('is null with its reason, never NaN', () => {
     expect(pearson([1, 1, 1, 1], [1, 2, 3, 4])).toMatchObject({ r: null, p: null, reason: 'constant', n: 4 });
-    expect(pearson([1e6 + 0.1, 1e6 + 0.1], [1, 2])).toMatchObject({ r: null, reason: 'constant' });
-    expect(spearman([1, 2], [5, 5])).toMatchObject({ r: null, reason: 'constant' });
+    expect(pearson([1e6 + 0.1, 1e6 + 0.1, 1e6 + 0.1], [1, 2, 4])).toMatchObject({ r: null, reason: 'constant' });
+    expect(spearman([1, 2, 3], [5, 5, 5])).toMatchObject({ r: null, reason: 'constant' });
     expect(pearson([1], [2])).toMatchObject({ r: null, reason: 'too_few', n: 1 });
     expect(pearson([], [])).toMatchObject({ r: null, reason: 'too_few', n: 0 });
   });
-  test('two points lie on a line and prove nothing', () => {
-    expect(pearson([0, 1], [3, 1])).toMatchObject({ r: -1, p: 1, interval: [-1, 1] });
+  test('two points always lie on a line: there is no correlation of two', () => {
+    for (const correlate of [pearson, spearman, kendall]) {
+      expect(correlate([0, 1], [3, 1])).toMatchObject({ r: null, p: null, reason: 'too_few', n: 2 });
+    }
+    expect(pearson([0, 1, 3], [3, 1, 2])).toMatchObject({ r: expect.any(Number), interval: [-1, 1] });
   });
 });
 

@@ -47,14 +47,16 @@ test('more units than can be tried in every order are drawn from, the same for t
   expect(permuteUnits([{ x, y: x }], { seed: 3 })).toEqual(first);
 });
 
-test('what does not vary has no p', () => {
+test('what does not vary, or is known of two units only, has no p', () => {
   const found = permuteUnits(
     [
-      { x: [1, 1, 1], y: [1, 2, 3] },
-      { x: [1, null, 3], y: [1, 2, 3] },
+      { x: [1, 1, 1, 1], y: [1, 2, 3, 4] },
+      { x: [1, null, 3, 4], y: [1, 2, 3, 4] },
+      { x: [1, null, null, 4], y: [1, 2, 3, 4] },
     ],
     { seed: 0 },
   );
   expect(found.family_wise[0]).toBeNull();
-  expect(found.family_wise[1]).toBeCloseTo(2 / 6, 12);
+  expect(found.family_wise[1]).toBeCloseTo(2 / 24, 12);
+  expect([found.pointwise[2], found.family_wise[2]]).toEqual([null, null]);
 });

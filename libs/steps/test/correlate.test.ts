@@ -137,7 +137,7 @@ describe('correlate/models', () => {
     expect(result.warnings).toEqual([
       '1 of 2 summaries match none of the tables of probe scores (model=b)',
       '1 of 2 tables of probe scores match none of the summaries (model=c)',
-      'with 1 model no rank correlation can reach 0.05: the smallest p is 1.000',
+      'nothing is correlated over 1 model: a correlation takes 3 or more',
     ]);
     expect((await result.rows('correlations'))[1]).toMatchObject({ reason: 'too_few', units: 1 });
   });
@@ -240,6 +240,22 @@ describe('the unit of replication', () => {
 });
 
 describe('what so few models can show', () => {
+  it('two models have no correlation at all, by prompts neither', async () => {
+    const two = await rising(['a', 'b']);
+    const result = await correlate(two);
+    expect(result.warnings).toEqual(['nothing is correlated over 2 models: a correlation takes 3 or more']);
+    for (const row of await result.rows('correlations')) {
+      expect(row).toMatchObject({ units: 2, reason: 'too_few' });
+      const said = Object.entries(row).filter(([name]) =>
+        /pearson|spearman|kendall|_p$|low|high|corrected|difference|pooled/.test(name),
+      );
+      const known = said.filter(
+        ([name, value]) => value !== null && !['smallest_rank_p', 'probe_metric'].includes(name),
+      );
+      expect(known).toEqual([]);
+    }
+  });
+
   it('four models reach no p below 1/12 by rank, whatever their order', async () => {
     const result = await correlate(await rising(['a', 'b', 'c', 'd']));
     expect(result.warnings).toEqual(['with 4 models no rank correlation can reach 0.05: the smallest p is 0.083']);

@@ -110,7 +110,22 @@ describe('score/compare', () => {
       [1, 2],
       [2, 1],
     ]);
-    expect(of('all', 'ranking_spearman')).toBe(-1);
+    // Two models are in one of two orders: their ranks say which.
+    expect(find(rows, { group: 'all', measure: 'ranking_spearman' })).toMatchObject({ value: null, reason: 'too_few' });
+  });
+
+  it('says how alike the orders of three models are', async () => {
+    const times = (factor: number) => (row: Row) => ({
+      ...row,
+      'score.TOXICITY': Number(row['score.TOXICITY']) * factor,
+    });
+    const models = (factors: readonly number[]) =>
+      Promise.all(factors.map((factor, m) => table(scoresOf(1, 'a', times(factor)), `m${m}`)));
+    const run = await compare({ scores: await models([0.2, 0.5, 0.9]), reference: await models([0.9, 0.5, 0.2]) });
+    const rows = await run.rows('comparison');
+    for (const measure of ['ranking_spearman', 'ranking_kendall']) {
+      expect(Number(find(rows, { group: 'all', measure }).value), measure).toBeCloseTo(-1, 12);
+    }
   });
 
   it('compares with what people say in a column, joined by id', async () => {

@@ -18,7 +18,11 @@ export const CORRELATIONS = tableFormat({
       what: 'which score of the probes, a column of theirs; null in older tables: `pearson`',
     },
     group: { type: 'string', words: GROUPS, what: 'over which prompts, as in the summary' },
-    pearson: { type: 'float64', nullable: true, what: 'Pearson’s correlation' },
+    pearson: {
+      type: 'float64',
+      nullable: true,
+      what: 'Pearson’s correlation; as every coefficient, null of fewer than three units',
+    },
     pearson_p: { type: 'float64', nullable: true, what: 'its p-value, two-sided' },
     pearson_p_adjusted: { type: 'float64', nullable: true, what: 'adjusted over all correlations of the table' },
     low: { type: 'float64', nullable: true, what: 'lower end of its interval, by Fisher’s z' },

@@ -1,5 +1,5 @@
 import type { RunContext } from '@sonde/executor';
-import { smallestRankP, type UnitPermutation } from '@sonde/statistics';
+import { LEAST_PAIRS, smallestRankP, type UnitPermutation } from '@sonde/statistics';
 import type { Units } from './units.ts';
 
 /** Says what so few units can show at all. */
@@ -10,6 +10,10 @@ export function sayLimits<Member>(
 ): void {
   const n = units.length;
   const many = n === 1 ? `1 ${axis}` : `${n} ${axis}s`;
+  if (n < LEAST_PAIRS) {
+    log('warning', `nothing is correlated over ${many}: a correlation takes ${LEAST_PAIRS} or more`);
+    return;
+  }
   if (smallestRankP(n) > 0.05) {
     log('warning', `with ${many} no rank correlation can reach 0.05: the smallest p is ${smallestRankP(n).toFixed(3)}`);
   }

@@ -38,7 +38,8 @@ export async function agreementSection(config: Config, made: JsonObject): Promis
     models: rows.filter((row) => row.measure === 'emt').map((row) => modelRow(row, rows)),
     ranking: [...groupBy(rows, (row) => row.attribute)].flatMap(([attribute, own]) => {
       const [spearman, kendall] = [find(own, 'ranking_spearman'), find(own, 'ranking_kendall')];
-      return spearman === undefined || kendall === undefined
+      // Of two models the order is the same or turned: their ranks say that.
+      return spearman === undefined || kendall === undefined || spearman.reason === 'too_few'
         ? []
         : [{ attribute, spearman: estimateOf(spearman), kendall: estimateOf(kendall) }];
     }),

@@ -100,8 +100,12 @@ function spreadNotes(rows: readonly Row[]): string[] {
   const scenarios = [...new Set(differing.map(({ scenario }) => scenario))].join(', ');
   const firm = differing.filter(({ pearson_p_adjusted: p }) => p !== null && p < 0.05);
   const left = firm.filter(({ partial_p_adjusted: p }) => p !== null && p < 0.05).length;
+  const kept =
+    firm.length === 0
+      ? 'None of these correlations has an adjusted p below 0.05.'
+      : `Of ${firm.length} of these correlations with an adjusted p below 0.05, ${left} keep it once that spread is given (partial r).`;
   return [
-    `In ${scenarios} the labels of one model vary more than those of another, because each is probed on its own texts, and a probe reads labels that vary more with a higher correlation. Of ${firm.length} of these correlations with an adjusted p below 0.05, ${left} keep it once that spread is given (partial r).`,
+    `In ${scenarios} the labels of one model vary more than those of another, because each is probed on its own texts, and a probe reads labels that vary more with a higher correlation. ${kept}`,
   ];
 }
 
