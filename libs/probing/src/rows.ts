@@ -182,7 +182,7 @@ export function gatherTargetsTransposed(problem: Problem, rows: Int32Array, colu
 }
 
 /** So many columns are worked on at once: their solutions stay in the processor's cache. */
-const COLUMNS = 512;
+export const COLUMNS = 512;
 
 /** Numbers 0 … columns − 1 in pieces of at most 512. */
 export function* columnBlocks(columns: number): Generator<number[]> {

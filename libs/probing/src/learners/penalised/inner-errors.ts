@@ -106,46 +106,53 @@ export async function descendingErrors(
     return { active: of === 0 ? [] : [...columns.keys()], best: none(), rises: new Uint8Array(columns.length) };
   });
   const descending = [...penalties.keys()].sort((a, b) => penalties[b]! - penalties[a]!);
-  for (const p of descending) {
-    for (const [outer, { active }] of descents.entries()) for (const t of active) results[outer]!.errors[p]![t] = 0;
+  // No search ends before so many rises: the largest penalties are tried at once.
+  const steps = [descending.slice(0, RISES + 1), ...descending.slice(RISES + 1).map((p) => [p])];
+  for (const step of steps) {
+    for (const [outer, { active }] of descents.entries()) {
+      for (const p of step) for (const t of active) results[outer]!.errors[p]![t] = 0;
+    }
     for (const { train, tests } of uses) {
       const searched = tests.filter(({ outer }) => descents[outer]!.active.length > 0);
       const places = [...new Set(searched.flatMap(({ outer }) => descents[outer]!.active))].sort((a, b) => a - b);
       if (places.length === 0) continue;
       const wanted = places.map((place) => columns[place]!);
-      const errors = await errorsAt(solver, train, penalties[p]!, wanted, searched);
+      const tried = step.map((p) => penalties[p]!);
+      const errors = await errorsAt(solver, train, tried, wanted, searched);
       const at = new Map(places.map((place, t) => [place, t]));
-      for (const [i, { outer }] of searched.entries()) {
-        const sums = results[outer]!.errors[p]!;
-        for (const place of descents[outer]!.active) sums[place]! += errors[i]![at.get(place)!]!;
+      for (const [s, p] of step.entries()) {
+        for (const [i, { outer }] of searched.entries()) {
+          const sums = results[outer]!.errors[p]!;
+          for (const place of descents[outer]!.active) sums[place]! += errors[s]![i]![at.get(place)!]!;
+        }
       }
     }
-    for (const [outer, descent] of descents.entries()) descend(descent, results[outer]!.errors[p]!);
+    for (const [outer, descent] of descents.entries()) {
+      for (const p of step) descend(descent, results[outer]!.errors[p]!);
+    }
   }
   return results;
 }
 
-/** Errors of columns fitted at one penalty, [tests][columns]; Infinity where the fit is singular. */
+/** Errors of columns fitted at some penalties, [penalties][tests][columns]; Infinity where the fit is singular. */
 async function errorsAt(
   solver: PenalisedSolver,
   train: readonly number[],
-  penalty: number,
+  penalties: readonly number[],
   columns: readonly number[],
   tests: Use['tests'],
-): Promise<readonly Float64Array[]> {
-  const rough = await solver.roughErrors?.(
-    train,
-    penalty,
-    columns,
-    tests.map(({ cells }) => cells),
-  );
-  if (rough) return rough;
-  const maps = await (await solver.trainingSet(train)).fit(penalty, columns);
-  const errors: Float64Array[] = [];
-  for (const { cells } of tests) {
-    errors.push(
-      maps ? await solver.errors(maps, cells) : new Float64Array(columns.length).fill(Number.POSITIVE_INFINITY),
-    );
+): Promise<Float64Array[][]> {
+  const cellsOf = tests.map(({ cells }) => cells);
+  const rough = (await solver.roughErrors?.(train, penalties, columns, cellsOf)) ?? penalties.map(() => null);
+  const set = rough.includes(null) ? await solver.trainingSet(train) : undefined;
+  const errors: Float64Array[][] = [];
+  for (const [p, penalty] of penalties.entries()) {
+    const maps = rough[p] === null ? await set!.fit(penalty, columns) : null;
+    const exact = async (cells: readonly number[]) =>
+      maps ? solver.errors(maps, cells) : new Float64Array(columns.length).fill(Number.POSITIVE_INFINITY);
+    const ofTests = rough[p] ?? [];
+    if (rough[p] === null) for (const cells of cellsOf) ofTests.push(await exact(cells));
+    errors.push(ofTests);
   }
   return errors;
 }

@@ -21,13 +21,14 @@ export interface PenalisedSolver {
   /** The loss over the rows of some cells, summed, for each of the maps' columns. */
   errors(maps: LinearMaps, cells: readonly number[]): Promise<Float64Array>;
   /**
-   * Errors on each of some tests of columns fitted on a training set, [tests][columns], to float32's precision: to choose
-   * among penalties. Null where that is no faster, or not as precise; absent where it never is.
+   * At each penalty, errors on each of some tests of columns fitted on a training set, [tests][columns], to float32's
+   * precision: to choose among penalties. Null where that is not as precise. Undefined where it is no faster; absent
+   * where it never is.
    */
   roughErrors?(
     train: readonly number[],
-    penalty: number,
+    penalties: readonly number[],
     columns: readonly number[],
     tests: readonly (readonly number[])[],
-  ): Promise<Float64Array[] | null>;
+  ): Promise<(Float64Array[] | null)[] | undefined>;
 }

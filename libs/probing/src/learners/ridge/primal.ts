@@ -43,12 +43,12 @@ export async function primalSolver(gemm: Gemm, problem: Problem, scale: boolean)
       const squares = await quadraticForms(gemm, sums.xx, weights, columns.length);
       return squaredErrors(sums, columns, intercepts, { ...mappedSums(moments, columns, weights), squares });
     },
-    async roughErrors(train, penalty, columns, tests) {
-      if (columns.length < MANY * problem.states.d) return null;
+    async roughErrors(train, penalties, columns, tests) {
+      if (columns.length < MANY * problem.states.d) return undefined;
       return roughErrors(
         gemm,
         centredSet(gemm, problem, train, momentsIn(train), scale),
-        penalty,
+        penalties,
         columns,
         tests.map(testOf),
       );

@@ -1,6 +1,6 @@
 import { type Factor, solve } from '../../algebra/cholesky.ts';
 import { type Gemm, type Matrix, matrix } from '../../algebra/gemm.ts';
-import { columnBlocks } from '../../rows.ts';
+import { COLUMNS, columnBlocks } from '../../rows.ts';
 import type { TrainingSet } from '../penalised/solver.ts';
 import type { Moments, Sums } from './moments.ts';
 
@@ -31,48 +31,64 @@ export interface RoughTest {
 const LEAST = 1e-6;
 
 /**
- * Squared errors, [tests][columns], of ridge fits of many columns at one penalty, by float32 products with the inverse:
+ * At each penalty, squared errors, [tests][columns], of ridge fits of many columns, by float32 products with the inverse:
  * to six digits or so, in less than half the time. Null where float32 has too few digits.
  */
 export async function roughErrors(
   gemm: Gemm,
   set: CentredSet,
-  penalty: number,
+  penalties: readonly number[],
   columns: readonly number[],
   tests: readonly RoughTest[],
-): Promise<Float64Array[] | null> {
-  const factor = penalty < LEAST * set.largest ? null : await set.factorAt(penalty);
-  if (factor === null) return null;
+): Promise<(Float64Array[] | null)[]> {
   const d = set.mean.length;
-  const inverse = square(new Float32Array(await solve(gemm, factor, identity(d), d)), d);
-  const errors = tests.map(() => new Float64Array(columns.length));
+  const tried: { readonly inverse: Float32Array; readonly errors: Float64Array[] }[] = [];
+  const results: (Float64Array[] | null)[] = [];
+  for (const penalty of penalties) {
+    const factor = penalty < LEAST * set.largest ? null : await set.factorAt(penalty);
+    const errors = factor && tests.map(() => new Float64Array(columns.length));
+    results.push(errors);
+    if (errors) tried.push({ inverse: new Float32Array(await solve(gemm, factor!, identity(d), d)), errors });
+  }
+  if (tried.length === 0) return results;
+  // Written over by each block of columns.
+  const [right, weights, product] = [1, 2, 3].map(() => new Float32Array(Math.min(COLUMNS, columns.length) * d));
   for (const block of columnBlocks(columns.length)) {
     const some = block.map((place) => columns[place]!);
-    const weights = await gemm.multiplySingle('nn', matrix(rightSides(set, some), some.length, d), inverse);
-    for (const [i, test] of tests.entries()) {
-      const product = await gemm.multiplySingle('nn', matrix(weights, some.length, d), square(test.gram, d));
-      for (const [t, column] of some.entries()) {
-        errors[i]![block[t]!] = squaredError(set, test, column, weights, product, t * d);
+    const rowsOf = (data: Float32Array | undefined) => matrix(data!.subarray(0, some.length * d), some.length, d);
+    setRightSides(set, some, right!);
+    for (const { inverse, errors } of tried) {
+      await gemm.multiplySingle('nn', rowsOf(right), square(inverse, d), rowsOf(weights));
+      for (const [i, test] of tests.entries()) {
+        await gemm.multiplySingle('nn', rowsOf(weights), square(test.gram, d), rowsOf(product));
+        for (const [t, column] of some.entries()) {
+          errors[i]![block[t]!] = squaredError(set, test, column, weights!, product!, t * d);
+        }
       }
     }
   }
-  return errors;
+  return results;
 }
 
 /** [wanted, d]; zeros for a column that is constant. */
-function rightSides({ moments, mean, targetMean, kept, varies }: CentredSet, wanted: readonly number[]): Float32Array {
+function setRightSides(
+  { moments, mean, targetMean, kept, varies }: CentredSet,
+  wanted: readonly number[],
+  into: Float32Array,
+): void {
   const d = mean.length;
   const n = moments.reduce((sum, cell) => sum + cell.n, 0);
   const sums = new Float64Array(d);
-  const right = new Float32Array(wanted.length * d);
   for (const [t, column] of wanted.entries()) {
-    if (!varies(column)) continue;
+    if (!varies(column)) {
+      into.fill(0, t * d, (t + 1) * d);
+      continue;
+    }
     const centre = n * targetMean[column]!;
     for (let j = 0; j < d; j++) sums[j] = -centre * mean[j]!;
     for (const { xy } of moments) for (let j = 0, at = column * d; j < d; j++, at++) sums[j] = sums[j]! + xy[at]!;
-    for (let j = 0, at = t * d; j < d; j++, at++) right[at] = kept[j]! * sums[j]!;
+    for (let j = 0, at = t * d; j < d; j++, at++) into[at] = kept[j]! * sums[j]!;
   }
-  return right;
 }
 
 /** Σ (y − b − w·x)² over a test's rows, of the weights w from `start` on, whose product with the test's x·xᵀ is given. */
