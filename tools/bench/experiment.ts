@@ -14,12 +14,13 @@ import { checkpoint, type MeasuredHere } from './peer.ts';
 const USAGE = `Times a whole experiment on random weights in Pythia-160m's shape, whose tokens are pairs of words: continuations with states
 of all layers, scores by the embedded scorer, EMT, and probes of all layers in four scenarios for six attributes and length; by
 the built command line, and by a script with transformers and scikit-learn. Then the script does the rest of Sonde's own
-continuations, and results are compared.
+continuations, and results of the same layers are compared.
   --python PATH   a Python with torch, transformers, scikit-learn and safetensors (required)
   --shape NAME    pythia-14m or pythia-160m (pythia-160m)
   --prompts N     (100)
   --tokens N      new tokens of each of 25 continuations (20)
   --threads N     (2)
+  --layers N      layers, evenly spaced, whose probes the script trains; its time for them is scaled up to all (3)
 `;
 
 const SAMPLES = 25;
@@ -84,9 +85,27 @@ function call(command: string, args: readonly string[]): string {
   return stdout.trimEnd().split('\n').at(-1)!;
 }
 
-/** What a command prints last, its seconds, and the peak of memory of its largest process. */
-function timed(python: string, command: readonly string[]): MeasuredHere {
-  return JSON.parse(call(python, [script, 'measure', ...command])) as MeasuredHere;
+/** A command's seconds, the peak of memory of its largest process, and what it printed last. */
+function timed(python: string, command: readonly string[]): MeasuredHere & { readonly printed: string } {
+  return JSON.parse(call(python, [script, 'measure', ...command]));
+}
+
+/** What the script prints. */
+interface Script extends Results {
+  /** The probes' part of its time, and of the layers. */
+  readonly probing: { readonly seconds: number; readonly cpu_seconds: number; readonly share: number };
+}
+
+/** What the script took, or had taken if it had probed all layers. */
+function timedScript(python: string, args: readonly string[]): MeasuredHere {
+  const { printed, seconds, cpu_seconds, peak_mb } = timed(python, [python, script, 'run', ...args]);
+  const { probing } = JSON.parse(printed) as Script;
+  const more = 1 / probing.share - 1;
+  return {
+    seconds: seconds + more * probing.seconds,
+    cpu_seconds: cpu_seconds + more * probing.cpu_seconds,
+    peak_mb,
+  };
 }
 
 function embeddedTexts(): string[] {
@@ -128,8 +147,8 @@ function promptTexts(count: number, words: readonly string[]): string[] {
 }
 
 interface Results {
-  /** By scenario, layer, target and fold. */
-  readonly correlations: Readonly<Record<string, number>>;
+  /** By scenario, layer, target and fold; null where undefined. */
+  readonly correlations: Readonly<Record<string, number | null>>;
   /** Of each attribute. */
   readonly emt: readonly number[];
 }
@@ -153,9 +172,9 @@ async function takeResults(results: string, work: string): Promise<Results> {
   }
   writeFileSync(path.join(work, 'continuations.json'), JSON.stringify(continuations));
   const targets = [...ATTRIBUTES, 'length'];
-  const probes = (await rowsOf('probes')).map(({ scenario, layer, target, fold, pearson }): [string, number] => [
+  const probes = (await rowsOf('probes')).map(({ scenario, layer, target, fold, pearson }): [string, number | null] => [
     `${scenario} ${layer} ${targets.indexOf(String(target))} ${fold}`,
-    Number(pearson ?? Number.NaN),
+    pearson == null ? null : Number(pearson),
   ]);
   const summary = await rowsOf('behavior');
   const emtOf = (attribute: string): number =>
@@ -165,7 +184,10 @@ async function takeResults(results: string, work: string): Promise<Results> {
 
 /** How far two experiments' results are from each other. */
 function compare(own: Results, peer: Results) {
-  const differences = Object.entries(own.correlations).map(([name, r]) => Math.abs(r - peer.correlations[name]!));
+  const differences = Object.entries(peer.correlations).map(([name, r]) => {
+    const other = own.correlations[name] ?? null;
+    return r === null || other === null ? Number.NaN : Math.abs(r - other);
+  });
   const known = differences.filter(Number.isFinite);
   return {
     probes: differences.length,
@@ -186,11 +208,12 @@ export async function main(args: string[]): Promise<void> {
       prompts: { type: 'string', default: '100' },
       tokens: { type: 'string', default: '20' },
       threads: { type: 'string', default: '2' },
+      layers: { type: 'string', default: '3' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return console.log(USAGE);
-  const { python, shape, prompts, tokens, threads } = values;
+  const { python, shape, prompts, tokens, threads, layers } = values;
   if (python === undefined) throw new Error('--python PATH is required: see --help');
   if (!existsSync(cli)) throw new Error('run `npm run build` first');
   const weights = checkpoint(shape, python);
@@ -215,8 +238,9 @@ export async function main(args: string[]): Promise<void> {
       ...settings.flatMap((each) => ['--set', each]),
     ]);
     const own = await takeResults(at('results'), work);
-    const peer = timed(python, [python, script, 'run', folder, work, tokens, threads]);
-    const again = JSON.parse(call(python, [script, 'again', folder, work, tokens, threads])) as Results;
+    const given = [folder, work, tokens, threads, layers];
+    const peer = timedScript(python, given);
+    const again = JSON.parse(call(python, [script, 'again', ...given])) as Script;
     const shown = ({ seconds, cpu_seconds, peak_mb }: MeasuredHere) => ({
       seconds: rounded(seconds),
       cpu_seconds: rounded(cpu_seconds),
@@ -228,6 +252,7 @@ export async function main(args: string[]): Promise<void> {
         shape,
         prompts: Number(prompts),
         continuations: Number(prompts) * SAMPLES,
+        peer_layers: Number(layers),
         sonde: shown(sonde),
         peer: shown(peer),
         times_as_fast: rounded(peer.seconds / sonde.seconds),

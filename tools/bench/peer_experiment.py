@@ -1,10 +1,12 @@
 """The peer of experiment.ts: a whole experiment as one writes it with transformers and scikit-learn.
 
-    python peer_experiment.py measure COMMAND...                runs a command; prints its seconds and peak of memory
-    python peer_experiment.py run FOLDER WORK TOKENS THREADS    FOLDER: the checkpoint; WORK/prompts.json as experiment.ts writes it
-    python peer_experiment.py again FOLDER WORK TOKENS THREADS  the same of the continuations in WORK/continuations.json
+    python peer_experiment.py measure COMMAND...                       runs a command; prints its seconds, its peak of memory
+                                                                       and what it printed last
+    python peer_experiment.py run FOLDER WORK TOKENS THREADS LAYERS    FOLDER: the checkpoint; WORK/prompts.json as experiment.ts
+                                                                       writes it; LAYERS: of so many layers, probes
+    python peer_experiment.py again FOLDER WORK TOKENS THREADS LAYERS  the same of the continuations in WORK/continuations.json
 
-`run` and `again` print the correlations of all probes, and EMT.
+`run` and `again` print the correlations of the probes, EMT, the share of the layers that they probed, and the seconds of it.
 """
 
 import json
@@ -21,13 +23,13 @@ FOLDS = 4
 
 def measure(command):
     started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=sys.stderr)
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = {"seconds": time.perf_counter() - started, "cpu_seconds": used.ru_utime + used.ru_stime}
-    print(json.dumps({**seconds, "peak_mb": used.ru_maxrss / 1024}))
+    print(json.dumps({**seconds, "peak_mb": used.ru_maxrss / 1024, "printed": printed[-1] if printed else ""}))
 
 
-def experiment(folder, work, tokens, threads, given):
+def experiment(folder, work, tokens, threads, count, given):
     import numpy as np
     import torch
     from sklearn.linear_model import RidgeCV
@@ -87,9 +89,12 @@ def experiment(folder, work, tokens, threads, given):
         "forward": (of_texts, np.repeat(prompt_targets, samples, 0), np.repeat(fold_of, samples)),
         "output": (of_texts, np.hstack([flat, text_lengths]), np.repeat(fold_of, samples)),
     }
+    layers = of_prompts.shape[1]
+    probed = sorted(set(np.linspace(0, layers - 1, min(count, layers)).round().astype(int).tolist()))
     correlations = {}
+    started, spent = time.perf_counter(), time.process_time()
     for scenario, (states, targets, folds) in scenarios.items():
-        for layer in range(states.shape[1]):
+        for layer in probed:
             x = states[:, layer].astype(np.float64)
             for fold in range(FOLDS):
                 train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
@@ -101,8 +106,10 @@ def experiment(folder, work, tokens, threads, given):
                     probe = RidgeCV(alphas=PENALTIES, cv=inner, scoring="neg_mean_squared_error")
                     predicted = probe.fit(x[train], targets[train, target]).predict(x[test])
                     r = np.corrcoef(predicted, targets[test, target])[0, 1]
-                    correlations[f"{scenario} {layer} {target} {fold}"] = float(r)
-    print(json.dumps({"correlations": correlations, "emt": maxima.mean(0).tolist()}))
+                    correlations[f"{scenario} {layer} {target} {fold}"] = float(r) if np.isfinite(r) else None
+    seconds = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - spent}
+    probing = {**seconds, "share": len(probed) / layers}
+    print(json.dumps({"correlations": correlations, "emt": maxima.mean(0).tolist(), "probing": probing}))
 
 
 if __name__ == "__main__":
@@ -110,6 +117,6 @@ if __name__ == "__main__":
     if command == "measure":
         measure(rest)
     else:
-        folder, work, tokens, threads = rest
+        folder, work, tokens, threads, count = rest
         given = json.loads((Path(work) / "continuations.json").read_text()) if command == "again" else None
-        experiment(folder, Path(work), int(tokens), int(threads), given)
+        experiment(folder, Path(work), int(tokens), int(threads), int(count), given)
