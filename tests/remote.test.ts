@@ -44,6 +44,31 @@ describe('results shared through a folder', () => {
     expect((await sonde(pulled, ['plan', 'p.yaml'])).stdout).toMatch(/^0 to run, \d+ cached\n$/);
   });
 
+  it('are checked there also where they are here, at the store that was named first', async () => {
+    const remote = path.join(folder, 'checked');
+    expect((await sonde(folder, ['store', 'push', 'p.yaml', 'prompts', '--remote', remote])).status).toBe(0);
+    const checked = await sonde(folder, ['store', 'pull', 'p.yaml', '--remote', remote, '--verify', '--json']);
+    expect(checked.status, checked.stderr).toBe(0);
+    expect(JSON.parse(checked.stdout)).toMatchObject({ remote, results: 1, problems: [] });
+  });
+
+  it('are not said to be pulled, all of them, where a store that may have them is away', async () => {
+    const remote = path.join(folder, 'partial');
+    expect((await sonde(folder, ['store', 'push', 'p.yaml', 'prompts', '--remote', remote])).status).toBe(0);
+    const away = path.join(folder, 'not-mounted');
+    const there = await machine('puller');
+    const pull = (...more: string[]) =>
+      sonde(there, ['store', 'pull', 'p.yaml', ...more, '--remote', away, '--remote', remote, '--json']);
+    const all = await pull();
+    expect(JSON.parse(all.stdout)).toMatchObject({ remote, results: 1, problems: [`the folder ${away} is not there`] });
+    expect(all.status).toBe(1);
+    const whole = await pull('prompts');
+    expect(JSON.parse(whole.stdout)).toMatchObject({ results: 0, problems: [] });
+    expect(whole.status).toBe(0);
+    const plan = await sonde(there, ['plan', 'p.yaml', '--remote', away]);
+    expect(plan).toMatchObject({ status: 0, stderr: expect.stringContaining(`the folder ${away} is not there`) });
+  });
+
   it('are computed where the other store has lost or changed their bytes', async () => {
     const remote = path.join(folder, 'damaged');
     expect((await sonde(folder, ['store', 'push', 'p.yaml', '--remote', remote])).status).toBe(0);

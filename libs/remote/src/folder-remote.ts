@@ -47,7 +47,12 @@ export function folderRemote(folder: string, writes: boolean): Remote {
     async entry(key, limit) {
       const path = place('ac', key);
       const found = await tried(stat(path));
-      if (found === undefined) return undefined;
+      if (found === undefined) {
+        if (!writes && (await tried(stat(folder))) === undefined) {
+          throw new RemoteFailure('unreachable', `the folder ${folder} is not there`);
+        }
+        return undefined;
+      }
       if (found.size > limit) throw new RemoteFailure('wrong', `the entry ${path} has ${found.size} bytes`);
       return tried(readFile(path));
     },

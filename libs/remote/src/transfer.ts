@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { type Digest, digestsOf, type ResultRecord, type Store } from '@sonde/store';
+import { type Digest, digestsOf, type Key, type ResultRecord, type Store } from '@sonde/store';
 import { decodeEntry, encodeEntry, MAX_ENTRY } from './entry.ts';
 import type { Remote } from './remote.ts';
 
@@ -38,16 +38,19 @@ export async function giveResult(
   return sent + entry.length;
 }
 
-/** What is not as it should be in a remote's copy of a result, in words; nothing is kept of what is read. */
+/**
+ * What is not as it should be in a remote's copy of a result, in words; nothing is kept of what is read. Undefined where
+ * it has none.
+ */
 export async function problemsOfCopy(
   remote: Remote,
-  record: ResultRecord,
+  key: Key,
   { secret, signal }: GiveOptions,
-): Promise<string[]> {
-  const entry = await remote.entry(record.key, MAX_ENTRY);
-  if (entry === undefined) return ['it has no such result'];
-  const found = decodeEntry(entry, record.key, secret);
-  if (typeof found === 'string') return [`it has for ${record.key} ${found}`];
+): Promise<string[] | undefined> {
+  const entry = await remote.entry(key, MAX_ENTRY);
+  if (entry === undefined) return undefined;
+  const found = decodeEntry(entry, key, secret);
+  if (typeof found === 'string') return [`it has for ${key} ${found}`];
   const problems: string[] = [];
   for (const digest of new Set(digestsOf(found))) {
     const content = await remote.content(digest, 0, signal);

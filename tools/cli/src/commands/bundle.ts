@@ -75,7 +75,8 @@ export async function open(file: string, folder: string | undefined, options: Co
     tellOfMissing(bundle.manifest, terminal);
     const shown = path.relative(process.cwd(), pipeline);
     const values = params === undefined ? '' : ` --params ${path.relative(process.cwd(), params)}`;
-    terminal.note(`sonde run ${shown}${values}`);
+    const where = options.store === undefined ? '' : ` --store ${options.store}`;
+    terminal.note(`sonde run ${shown}${values}${where}`);
     terminal.out(shown);
   } finally {
     bundle.close();

@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import type { PlannedTask } from '@sonde/executor';
-import { giveResult, openRemote, problemsOfCopy, type Remote } from '@sonde/remote';
+import { giveResult, openRemote, problemsOfCopy, type Remote, type RemoteEvent } from '@sonde/remote';
 import { openStore, type ResultRecord } from '@sonde/store';
 import { plan, sharedStore, storeFolder } from '../api.ts';
 import { EXIT } from '../errors.ts';
@@ -15,12 +15,12 @@ interface TransferOptions extends PipelineOptions {
 
 type Whole = PlannedTask & { readonly record: ResultRecord };
 
-function firstRemote(options: TransferOptions): Remote {
+function firstRemote(options: TransferOptions, { write }: { write: boolean }): Remote {
   const [first] = remotesOf(options);
   if (first === undefined) {
     throw new UserError('usage', 'no other store is named', 'Name it: --remote https://… or --remote FOLDER.');
   }
-  return openRemote({ ...first, write: true }, process.cwd());
+  return openRemote({ ...first, write }, process.cwd());
 }
 
 function wholeTasks(tasks: readonly PlannedTask[]): Whole[] {
@@ -31,90 +31,130 @@ function wholeTasks(tasks: readonly PlannedTask[]): Whole[] {
 export async function push(file: string, steps: readonly string[], options: TransferOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
-  const remote = firstRemote(options);
+  const remote = firstRemote(options, { write: true });
   const { tasks } = await plan(graph, { ...storeOptions(options, steps), remotes: [] });
   const whole = wholeTasks(tasks);
-  if (whole.length === 0)
-    throw new UserError('usage', `${graph.name} has no results here to give`, 'sonde run computes them.');
+  if (whole.length === 0) {
+    const hint = 'sonde run computes them, sonde store pull brings those of another store.';
+    throw new UserError('usage', `${graph.name} has no results here to give`, hint);
+  }
   const store = await openStore(storeFolder(options.store));
   const line = progressLine(terminal);
   const secret = remoteSecret();
   const problems: string[] = [];
   let bytes = 0;
   try {
-    for (const [at, { task, record }] of whole.entries()) {
-      line.show(`${at}/${whole.length} results, ${formatBytes(bytes)} sent: ${task}`);
-      bytes += await giveResult(remote, store, record, { secret });
-      if (options.verify) problems.push(...(await checked(remote, { task, record })));
+    for (const [at, task] of whole.entries()) {
+      line.show(`${at}/${whole.length} results, ${formatBytes(bytes)} sent: ${task.task}`);
+      bytes += await giveResult(remote, store, task.record, { secret });
+      if (options.verify)
+        problems.push(...((await problemsOf(remote, task)) ?? [`${task.task}: it has no such result`]));
     }
   } finally {
     line.end();
     await store.close();
   }
-  report(terminal, options, { verb: 'given to', remote, pipeline: graph.name, results: whole.length, bytes, problems });
+  const done = { verb: 'given to', remote: remote.name, results: whole.length, bytes, problems };
+  report(terminal, options, { ...done, pipeline: graph.name });
 }
 
-/** `sonde store pull`: what another store has of a pipeline's results is brought here. */
+/** `sonde store pull`: what other stores have of a pipeline's results is brought here, or checked at the first of them. */
 export async function pull(file: string, steps: readonly string[], options: TransferOptions): Promise<void> {
   const terminal = openTerminal(options);
   const graph = await readGraph(file, options);
-  const remote = firstRemote(options);
+  const remote = firstRemote(options, { write: false });
   const news = createRemoteNews(terminal);
-  const asked = { ...storeOptions(options, steps), onRemote: news.tell };
-  const { tasks } = await plan(graph, asked);
-  const theirs = wholeTasks(tasks).filter(({ record }) => record.notes?.remote !== undefined);
   const line = progressLine(terminal);
+  const failed: Failed[] = [];
+  const asked: Asked = {
+    ...storeOptions(options, steps),
+    // What is checked is the first alone.
+    ...(options.verify ? { remotes: remotesOf(options).slice(0, 1) } : {}),
+    onRemote(event) {
+      if (event.event === 'failed') failed.push(event);
+      if (event.event === 'fetching')
+        line.show(`${event.what}: ${formatBytes(event.done)} of ${formatBytes(event.total)}`);
+    },
+  };
+  const { tasks } = await plan(graph, asked);
+  const whole = wholeTasks(tasks);
+  const done = options.verify ? await checkAll(remote, whole, line) : await bringAll(remote, whole, asked);
+  line.end();
+  // What has not come may lie where nobody answered.
+  const lacking = done.problems.length > 0 || whole.length < tasks.length;
+  for (const event of lacking ? [] : failed) news.tell(event);
+  const problems = [...(lacking ? failed.map(textOf) : []), ...done.problems];
+  report(terminal, options, { ...done, pipeline: graph.name, problems });
+}
+
+type Asked = ReturnType<typeof storeOptions>;
+type Failed = RemoteEvent & { readonly event: 'failed' };
+type Line = ReturnType<typeof progressLine>;
+
+const textOf = ({ message, hint }: Failed): string => (hint === undefined ? message : `${message}. ${hint}`);
+
+async function bringAll(first: Remote, tasks: readonly Whole[], asked: Asked): Promise<Moved> {
+  const theirs = tasks.filter(({ record }) => record.notes?.remote !== undefined);
+  const names = [...new Set(theirs.map(({ record }) => String(record.notes?.remote)))];
   const problems: string[] = [];
   let bytes = 0;
-  if (options.verify) {
-    for (const [at, task] of theirs.entries()) {
-      line.show(`${at}/${theirs.length} results checked: ${task.task}`);
-      problems.push(...(await checked(remote, task)));
+  const store = await sharedStore({
+    ...asked,
+    onRemote(event) {
+      asked.onRemote(event);
+      if (event.event === 'fetched') bytes += event.bytes;
+    },
+  });
+  try {
+    for (const { task, record } of theirs) {
+      for (const output of await store.bringResult(record)) problems.push(`${task}: ${output} could not be brought`);
     }
-  } else {
-    const store = await sharedStore({
-      ...asked,
-      onRemote(event) {
-        news.tell(event);
-        if (event.event === 'fetching')
-          line.show(`${event.what}: ${formatBytes(event.done)} of ${formatBytes(event.total)}`);
-        if (event.event === 'fetched') bytes += event.bytes;
-      },
-    });
-    try {
-      for (const { task, record } of theirs) {
-        for (const output of await store.bringResult(record)) problems.push(`${task}: ${output} could not be brought`);
-      }
-    } finally {
-      await store.close();
-    }
+  } finally {
+    await store.close();
   }
-  line.end();
-  const verb = options.verify ? 'checked at' : 'brought from';
-  report(terminal, options, { verb, remote, pipeline: graph.name, results: theirs.length, bytes, problems });
+  const remote = names.length === 0 ? first.name : names.join(', ');
+  return { verb: 'brought from', remote, results: theirs.length, bytes, problems };
 }
 
-async function checked(remote: Remote, { task, record }: Pick<Whole, 'task' | 'record'>): Promise<string[]> {
-  const problems = await problemsOfCopy(remote, record, { secret: remoteSecret() });
-  return problems.map((problem) => `${task}: ${problem}`);
+async function checkAll(remote: Remote, tasks: readonly Whole[], line: Line): Promise<Moved> {
+  const problems: string[] = [];
+  let results = 0;
+  for (const [at, task] of tasks.entries()) {
+    line.show(`${at}/${tasks.length} results checked: ${task.task}`);
+    const found = await problemsOf(remote, task);
+    if (found === undefined) continue;
+    problems.push(...found);
+    results++;
+  }
+  return { verb: 'checked at', remote: remote.name, results, bytes: 0, problems };
 }
 
-interface Transferred {
+/** Undefined where the other store has no such result. */
+async function problemsOf(remote: Remote, { task, record }: Whole): Promise<string[] | undefined> {
+  const problems = await problemsOfCopy(remote, record.key, { secret: remoteSecret() });
+  return problems?.map((problem) => `${task}: ${problem}`);
+}
+
+interface Moved {
   readonly verb: string;
-  readonly remote: Remote;
-  readonly pipeline: string;
+  /** The names of the stores. */
+  readonly remote: string;
   readonly results: number;
   readonly bytes: number;
   readonly problems: readonly string[];
 }
 
+interface Transferred extends Moved {
+  readonly pipeline: string;
+}
+
 function report(terminal: Terminal, options: TransferOptions, done: Transferred): void {
   const { verb, remote, pipeline, results, bytes, problems } = done;
-  if (options.json) printJson(terminal, { sonde: 1, pipeline, remote: remote.name, results, bytes, problems });
+  if (options.json) printJson(terminal, { sonde: 1, pipeline, remote, results, bytes, problems });
   else {
     for (const problem of problems) terminal.out(`${terminal.colors.red('problem')}  ${problem}`);
     const amount = bytes > 0 ? ` (${formatBytes(bytes)})` : '';
-    terminal.out(`${pipeline}: ${count(results, 'result')} ${verb} ${remote.name}${amount}`);
+    terminal.out(`${pipeline}: ${count(results, 'result')} ${verb} ${remote}${amount}`);
   }
   if (problems.length > 0) exitWith(EXIT.failed);
 }
