@@ -135,6 +135,42 @@ describe('probe/train', () => {
     }
   });
 
+  it('gives a probe that cannot memorise about 0 on the control task, whatever the seed', async () => {
+    const many = Array.from({ length: 240 }, (_, i) => `p${i}`);
+    const word = (i: number) => `word${Math.floor(40 * noise(i))}`;
+    const texts = await tableArtifact(
+      folder,
+      many.map((prompt_id, i) => {
+        const text = [0, 1, 2].map((at) => word(3 * i + at)).join(' ');
+        return { prompt_id, text, 'score.TOXICITY': score(i) };
+      }),
+    );
+    const file = path.join(folder, 'wordless');
+    const data = Float32Array.from({ length: 240 * 4 }, (_, i) => noise(i + 5000));
+    await writeStates(file, {
+      states: { residual: { layers: [0], rowShape: [1, 4], pools: { prompt: { shape: [240, 1, 4], data } } } },
+      rowsOf: { prompt: many.map((promptId) => ({ promptId, sample: null })) },
+      dtype: 'float32',
+      facts: {},
+    });
+    const tasks: number[] = [];
+    for (const seed of [0, 1, 2, 3, 4, 5]) {
+      const rows = await runStep('probe/train', folder, {
+        states: artifact('tensors', file),
+        prompts: texts,
+        scenarios: ['input'],
+        length: false,
+        baselines: [],
+        control: { permutations: 0 },
+        seed,
+      });
+      const own = (await rows.rows('scores')).map((row) => Number(row.control_task));
+      tasks.push(own.reduce((sum, value) => sum + value, 0) / own.length);
+    }
+    // Single draws of the task reach 0.15 here, by chance.
+    expect(Math.max(...tasks.map(Math.abs)), tasks.join()).toBeLessThan(0.08);
+  });
+
   it('repeats the published procedure with its five seeds', async () => {
     const config = { states: await states('paper'), prompts: await prompts(), scenarios: ['input'], length: false };
     const rows = await (await runStep('probe/train', folder, { ...config, mode: 'paper' })).rows('scores');

@@ -79,7 +79,7 @@ export const PROBE_SCORES = tableFormat({
     control_task: {
       type: 'float64',
       nullable: true,
-      what: 'correlation of the same probe on the control task: a random score for a word of the text. High: it can memorise',
+      what: 'correlation of the same probe on the control task: a random score for a word of the text; of `ridge` the mean of five draws of it. High: it can memorise',
     },
     selectivity: { type: 'float64', nullable: true, what: '`pearson` less `control_task`' },
     fold_mean: { type: 'float64', nullable: true, what: 'mean of `pearson` over the folds that have one' },

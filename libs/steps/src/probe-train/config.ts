@@ -108,7 +108,7 @@ export const config = object({
       task: boolean({
         default: true,
         description:
-          'Also trains on a control task: a random score for a word of the text, which can only be memorised.',
+          'Also trains on a control task: a random score for a word of the text, which can only be memorised. `ridge` takes the mean of five draws of it.',
       }),
     },
     { default: {}, description: 'What a score is held against: chance, and what the probe can memorise.' },
@@ -139,3 +139,6 @@ export const config = object({
 });
 
 export type Config = ConfigOf<typeof config>;
+
+/** Draws of the control task. What one of them scores is mostly chance, so `ridge`, whose fits they share, has several. */
+export const CONTROL_DRAWS = { ridge: 5, logistic: 1, mlp: 1 } as const;

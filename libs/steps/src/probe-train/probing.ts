@@ -18,7 +18,7 @@ import {
   probeIntervals,
   trainProbes,
 } from '@sonde/probing';
-import type { Config } from './config.ts';
+import { CONTROL_DRAWS, type Config } from './config.ts';
 import type { ProbeSet } from './data.ts';
 import type { StepTarget } from './targets.ts';
 
@@ -40,8 +40,8 @@ export interface Probed {
   /** The unit vector from the mean state of low values to that of high ones; null for baselines, or where there is none. */
   readonly meanDifference: Float64Array | null;
   readonly intervals: ProbeIntervals | null;
-  /** The same learner on the target's control task; null for baselines, or where there is none. */
-  readonly control: ProbeResult | null;
+  /** The same learner on each draw of the target's control task; none for baselines, or where there is no task. */
+  readonly controls: readonly ProbeResult[];
   readonly compression: number | null;
 }
 
@@ -52,8 +52,8 @@ export interface FoldedSet {
   /** The folds that are scored, where not all are. */
   readonly heldOut: readonly number[] | undefined;
   readonly resamples: GroupResamples;
-  /** The control task of each target; none where the texts are not known or it was not asked for. */
-  readonly controls: readonly StepTarget[];
+  /** For each draw, the control task of each target; none where the texts are not known or it was not asked for. */
+  readonly controls: readonly (readonly StepTarget[])[];
 }
 
 /** The seeds of the published procedure. */
@@ -72,10 +72,17 @@ export function learnersOf(
   return [{ seed: null, learner: { name: config.learner, penalties, scale, threads } }];
 }
 
-export function controlTasks({ control, seed }: Config, { texts, targets }: ProbeSet): StepTarget[] {
+export function controlTasks({ control, learner, mode, seed }: Config, { texts, targets }: ProbeSet): StepTarget[][] {
   if (!control.task || texts === undefined) return [];
+  const draws = mode === 'paper' ? 1 : CONTROL_DRAWS[learner];
   // Of a control task no row has one class of several: each class is a task of its own.
-  return targets.map((target) => ({ ...target, label: undefined, values: controlTask(texts, target.values, seed) }));
+  return Array.from({ length: draws }, (_, draw) =>
+    targets.map((target) => ({
+      ...target,
+      label: undefined,
+      values: controlTask(texts, target.values, seed * draws + draw),
+    })),
+  );
 }
 
 /** Probes one matrix of features with one learner: for states with permutations, control task and description length. */
@@ -102,7 +109,7 @@ export async function probeFeatures(
   const ofStates = features === 'states';
   const permutations = ofStates && config.mode === 'default' ? permutationsOf(config) : 0;
   const results = await trainProbes({ ...common, targets, permutations });
-  const ofControls = ofStates && controls.length > 0 ? await trainProbes({ ...common, targets: controls }) : [];
+  const ofControls = ofStates && controls.length > 0 ? await trainProbes({ ...common, targets: controls.flat() }) : [];
   const probed: Probed[] = [];
   const classes = classesOf(targets, results, folds);
   for (const [t, result] of results.entries()) {
@@ -121,7 +128,7 @@ export async function probeFeatures(
       intervals:
         predicted &&
         probeIntervals({ target: heldTarget(target, predicted), predicted, groups, folds }, resamples, level),
-      control: ofControls[t] ?? null,
+      controls: ofControls.filter((_, i) => i % targets.length === t),
       compression:
         ofStates && config.description_length ? await compressionOf(values, targets[t]!, set, config, learner) : null,
     });

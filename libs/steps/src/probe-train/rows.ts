@@ -11,13 +11,13 @@ export function labelsOf({ scenario, target }: ProbeResult): { scenario: Scenari
 }
 
 export function scoreRows(probed: Probed, depth: number, mode: string): ScoreRow[] {
-  const { features, layer, seed, result, control, target } = probed;
+  const { features, layer, seed, result, controls, target } = probed;
   const overall = overallOf(probed);
   return result.folds.map((fold, place): ScoreRow => {
     const { pearson, r2, within_pearson, mse, auc, brier } = fold.scores;
     const classes = probed.classes?.[place];
     const ofClass = target.ofClass !== undefined;
-    const memorised = control?.folds[place]?.scores.pearson.value ?? null;
+    const memorised = meanOf(controls.map(({ folds }) => folds[place]?.scores.pearson.value));
     return {
       features,
       layer,
@@ -46,6 +46,12 @@ export function scoreRows(probed: Probed, depth: number, mode: string): ScoreRow
       reason: pearson.reason ?? null,
     };
   });
+}
+
+/** The mean of what is defined; null where nothing is. */
+function meanOf(values: readonly (number | null | undefined)[]): number | null {
+  const known = values.filter((value) => value !== null && value !== undefined);
+  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
 /** What is said of all folds together. */
