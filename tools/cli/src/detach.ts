@@ -7,7 +7,7 @@ import { UserError } from '@sonde/base';
 import { openStore } from '@sonde/store';
 import { storeFolder } from './api.ts';
 import { EXIT } from './errors.ts';
-import type { CommonOptions } from './pipeline.ts';
+import { type CommonOptions, sameStore } from './pipeline.ts';
 import { exitWith, printJson, type Terminal } from './terminal.ts';
 
 /**
@@ -35,7 +35,10 @@ export async function detach(options: CommonOptions, terminal: Terminal): Promis
       const run = /"event":"run\.started","run":"([^"]+)"/.exec(readFileSync(file, 'utf8'))?.[1];
       if (run !== undefined) {
         if (options.json) printJson(terminal, { run, pid: child.pid, host: hostname(), output: file });
-        else terminal.note(`run ${run} goes on as process ${child.pid} on ${hostname()}: sonde logs ${run}`);
+        else {
+          const logs = `sonde logs ${run}${sameStore(options)}`;
+          terminal.note(`run ${run} goes on as process ${child.pid} on ${hostname()}: ${logs}`);
+        }
         return exitWith(EXIT.done);
       }
       if (over) throw new UserError('usage', `the run did not start:\n${readFileSync(file, 'utf8').trimEnd()}`);

@@ -152,6 +152,11 @@ export function refusalJson(error: RunRefused, file: string) {
   };
 }
 
+/** What a command that we propose must say for the same store. */
+export function sameStore({ store }: CommonOptions): string {
+  return store === undefined ? '' : ` --store ${store}`;
+}
+
 /** The options of the programming interface that these command-line options stand for. */
 export function storeOptions(options: PipelineOptions, targets?: readonly string[]) {
   return {

@@ -13,7 +13,7 @@ import { openStore } from '@sonde/store';
 import { plan, sharedStore, storeFolder } from '../api.ts';
 import { differenceText, isBundle } from '../bundle-file.ts';
 import { count, formatBytes } from '../format.ts';
-import { type CommonOptions, type PipelineOptions, readGraph, storeOptions } from '../pipeline.ts';
+import { type CommonOptions, type PipelineOptions, readGraph, sameStore, storeOptions } from '../pipeline.ts';
 import { alignColumns, openTerminal, printJson, type Terminal, visible } from '../terminal.ts';
 import { textCheck } from '../text-check.ts';
 
@@ -75,8 +75,7 @@ export async function open(file: string, folder: string | undefined, options: Co
     tellOfMissing(bundle.manifest, terminal);
     const shown = path.relative(process.cwd(), pipeline);
     const values = params === undefined ? '' : ` --params ${path.relative(process.cwd(), params)}`;
-    const where = options.store === undefined ? '' : ` --store ${options.store}`;
-    terminal.note(`sonde run ${shown}${values}${where}`);
+    terminal.note(`sonde run ${shown}${values}${sameStore(options)}`);
     terminal.out(shown);
   } finally {
     bundle.close();
