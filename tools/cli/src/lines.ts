@@ -120,8 +120,13 @@ export function lineOf(event: RunEvent, terminal: Terminal): string | undefined 
     case 'task.failed':
       return `${red('failed')}    ${event.task}: ${message(event.failure.message)}`;
     case 'task.skipped':
-      return `${yellow('skipped')}   ${event.task}: ${event.because.join(', ')} did not succeed`;
+      return `${yellow('skipped')}   ${event.task}: ${skippedText(event.because)}`;
     case 'run.finished':
       return undefined;
   }
+}
+
+/** Without a task because of which it was skipped, it was the whole run that ended. */
+function skippedText(because: readonly string[]): string {
+  return because.length === 0 ? 'the run was interrupted' : `${because.join(', ')} did not succeed`;
 }

@@ -249,7 +249,11 @@ export async function run(file: string, steps: readonly string[], options: RunCo
     `\n${verdict[result.status]} in ${formatSeconds(result.seconds)}: ${ran} ran, ${cached} cached` +
       `${failed > 0 ? `, ${failed} failed` : ''}${skipped > 0 ? `, ${skipped} skipped` : ''}  ${terminal.colors.dim(`(run ${result.run})`)}`,
   );
-  if (result.status === 'interrupted') terminal.note('What was complete is kept; the same command goes on from here.');
+  if (result.status === 'interrupted') {
+    const left = executorOf(options) !== 'local' && interruption.mode() === 'leave';
+    if (left) terminal.note('Workers go on with what was given to them.');
+    terminal.note('What was complete is kept; the same command goes on from here.');
+  }
   for (const [task, failure] of result.failures) {
     terminal.error(
       `\n${terminal.colors.red('failed:')} ${task}\n  ${message(failure.message).replaceAll('\n', '\n  ')}`,
