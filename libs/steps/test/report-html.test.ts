@@ -4,7 +4,7 @@ import type { Ancestor, InputArtifact } from '@sonde/executor';
 import { SUMMARY, writeRows } from '@sonde/formats';
 import type { Axes } from '@sonde/pipeline';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { artifact, runStep, SUMMARY_ROW, temporaryFolder } from './harness.ts';
+import { artifact, runStep, SUMMARY_ROW, tableArtifact, temporaryFolder } from './harness.ts';
 
 let folder: string;
 let remove: () => Promise<void>;
@@ -206,4 +206,21 @@ it('a report calls its only model by a short digest where nothing else names it'
   const page = await reportWith([summary], [ancestor('1', 'text/generate', { model }, summary.digest)]);
   const [, table = ''] = page.split('<caption>Models');
   expect(table.split('</table>')[0]).toContain('>model e76e5744<');
+});
+
+it('a report of two models says that a correlation takes three', async () => {
+  const summaries = [await summaryOf('two-a', { value: 0.2 }), await summaryOf('two-b', { value: 0.4 })];
+  const probes = await Promise.all(
+    summaries.map(({ axes }, i) => {
+      const { attribute: target } = SUMMARY_ROW;
+      const row = { features: 'states', layer: 0, scenario: 'input', target, fold: 0, pearson: 0.3 + 0.1 * i };
+      return tableArtifact(folder, [row, { ...row, layer: 1 }], axes);
+    }),
+  );
+  const correlated = await runStep('correlate/models', folder, { summaries, probes });
+  const correlations = artifact('table', correlated.path('correlations'));
+  const run = await runStep('report/html', folder, { summaries, correlations });
+  const said = 'Nothing is correlated over 2 models: a correlation takes three or more.';
+  expect(await readFile(run.path('report'), 'utf8')).toContain(`<p>${said}</p>`);
+  expect(await readFile(run.path('summary'), 'utf8')).toContain(`- ${said}`);
 });
