@@ -85,8 +85,7 @@ function textTable(
 ): TableMarkup | null {
   if (text.length === 0) return null;
   return {
-    caption:
-      'The text itself: how well each model predicts the prompts (perplexity depends on the tokenizer, bits a byte do not), how sure it is of its own text, and how varied and long that is',
+    caption: `The text itself${measures.some(({ name }) => name === 'perplexity') ? ' (perplexity depends on the tokenizer, bits a byte do not)' : ''}`,
     head: ['Model', ...measures.map(({ label: name, unit }) => (unit ? `${name} (${unit})` : name))],
     rows: models.map((name) => [
       label(name),

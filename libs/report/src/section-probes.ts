@@ -71,7 +71,9 @@ function contextOf(section: ProbeSection, report: ReportModel): Context {
   const present = new Set(section.rows.map((row) => row.model));
   const names = distinct([...report.models.map((model) => model.name), ...present]).filter((name) => present.has(name));
   const models = names.map((name) => ({ name, label: label(name) }));
-  const baselines = distinct(section.baselines.map((row) => row.baseline));
+  // The mean has an error and no correlation: there is nothing of it to draw.
+  const drawn = section.baselines.filter(({ score }) => score.value !== null);
+  const baselines = distinct(drawn.map((row) => row.baseline));
   const lastLayer = Math.max(1, ...section.rows.map((row) => row.layer));
   const values = [
     ...section.rows.flatMap(({ score }) => [score.value, score.low]),
@@ -276,7 +278,7 @@ async function modelPanels(
       }),
       selectivity: own.map((row) => ({ x: row.layer, y: row.selectivity?.value ?? null })),
       reference: baselines
-        .filter((row) => row.scenario === scenario)
+        .filter((row) => row.scenario === scenario && context.baselines.includes(row.baseline))
         .sort((a, b) => (a.layer ?? 0) - (b.layer ?? 0))
         .flatMap((row) =>
           (row.layer === null ? [0, last] : [row.layer]).map((x) => ({ x, y: row.score.value, name: row.baseline })),

@@ -330,6 +330,23 @@ function unbalanced(page: string): string | undefined {
   return open[0];
 }
 
+describe('the legend of probes', () => {
+  it('names no baseline of which nothing is drawn, which the table still has', async () => {
+    const report = sampleReport(2);
+    const [first] = report.probes!.baselines;
+    const mean = { ...first!, baseline: 'mean', score: { value: null, reason: 'constant' } };
+    const page = await renderReport({
+      ...report,
+      probes: { ...report.probes!, baselines: [...report.probes!.baselines, mean] },
+    });
+    const section = /<section id="probes"[\s\S]*?<\/section>/.exec(page)![0];
+    const legends = [...section.matchAll(/<ul class="legend"[\s\S]*?<\/ul>/g)].map(([text]) => text).join();
+    expect(legends).toContain(`${first!.baseline}</li>`);
+    expect(legends).not.toContain('mean</li>');
+    expect(/<table[\s\S]*<\/table>/.exec(section)![0]).toMatch(/mean/);
+  });
+});
+
 describe('a correlation over too few models', () => {
   it('is not drawn: the section says why there is none', async () => {
     const { correlation, ...rest } = sampleReport(2);

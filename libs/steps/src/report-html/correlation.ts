@@ -80,7 +80,7 @@ function limitsOf(most: Row, rows: readonly Row[]): string[] {
   const related =
     families === null || families >= units
       ? [
-          `Nothing says which of the ${unit}s are related (\`family\`): they are taken as independent, and relatives are not.`,
+          `Nothing says which of the ${unit}s are related (family of correlate/models): they are taken as independent, and relatives are not.`,
         ]
       : [];
   const blocks = families === null || families >= units ? '' : `, ${families} families changing places as blocks`;
