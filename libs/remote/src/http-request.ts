@@ -155,6 +155,7 @@ function refusal({ origin, credentials }: Server, method: string, status: number
     const what = method === 'PUT' ? 'take results' : 'give results';
     return new RemoteFailure('refused', `${host} does not ${what} (${said})`, credentials);
   }
+  if (status === 405 && method === 'PUT') return new RemoteFailure('refused', `${host} takes no results (${said})`);
   return new RemoteFailure('refused', `${host} answers ${method} with ${said}`);
 }
 
