@@ -151,11 +151,11 @@ function refusal({ origin, credentials }: Server, method: string, status: number
   const { host } = origin;
   const said = `${status}${words === '' ? '' : `: ${words}`}`;
   if (status < 400) return new RemoteFailure('refused', `${host} sends on to another address (${said})`);
-  if (status === 401 || status === 403) {
+  if (status === 401 || status === 403 || status === 405) {
     const what = method === 'PUT' ? 'take results' : 'give results';
-    return new RemoteFailure('refused', `${host} does not ${what} (${said})`, credentials);
+    // A server that knows no PUT, say, knows none with a token either.
+    return new RemoteFailure('refused', `${host} does not ${what} (${said})`, status === 405 ? undefined : credentials);
   }
-  if (status === 405 && method === 'PUT') return new RemoteFailure('refused', `${host} takes no results (${said})`);
   return new RemoteFailure('refused', `${host} answers ${method} with ${said}`);
 }
 

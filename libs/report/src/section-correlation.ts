@@ -70,13 +70,13 @@ export async function correlationSection(section: CorrelationSection): Promise<S
 const HEADING = { id: 'correlation', title: 'Encoding against behaviour', short: 'Correlation' };
 
 /** Two models always lie on a line. */
-const LEAST_UNITS = 3;
+const LEAST_CORRELATED = 3;
 
 /** Without a single correlation there is nothing to draw, only why. */
 function emptySection({ rows, models, unit = 'model' }: CorrelationSection): Section {
   const count = `${models} ${models === 1 ? unit : `${unit}s`}`;
   const said =
-    models < LEAST_UNITS
+    models < LEAST_CORRELATED
       ? `Nothing is correlated over ${count}: a correlation takes three or more.`
       : `None of ${rows.length} correlations over ${count} is defined: there are too few values, or all are the same.`;
   return { ...HEADING, body: html`<p>${said}</p>`, figures: [], said: [said], summary: [] };

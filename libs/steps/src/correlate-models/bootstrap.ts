@@ -11,10 +11,11 @@ import {
   type Resamples,
   resampler,
 } from '@sonde/statistics';
+import { meanOfKnown } from '../shared/means.ts';
 import type { Cell } from './cells.ts';
 import type { Config } from './config.ts';
 import type { SharedBehavior } from './shared-prompts.ts';
-import { keyOf, meanOf, type Sources, type Subject } from './subjects.ts';
+import { keyOf, type Sources, type Subject } from './subjects.ts';
 import type { Unit } from './units.ts';
 
 /** An interval of each cell's correlation, and what was resampled for it; null where too little was given. */
@@ -101,7 +102,7 @@ async function resamplePrompts(
           const y = behaviors.get(member)!(probed.attribute)[b]!;
           return x === undefined || Number.isNaN(y) ? [] : [{ x, y }];
         });
-        return { x: meanOf(both.map(({ x }) => x)), y: meanOf(both.map(({ y }) => y)) };
+        return { x: meanOfKnown(both.map(({ x }) => x)), y: meanOfKnown(both.map(({ y }) => y)) };
       }),
     );
     return {
@@ -146,7 +147,7 @@ async function resampledCurves(
     for (const [layer, seeds] of [...layers].sort(([a], [b]) => a - b)) {
       for (let b = 0; b < resamples.count; b++) {
         const draw = resamples.indices.subarray(b * resamples.units, (b + 1) * resamples.units);
-        const r = meanOf(seeds.map((seed) => heldOutCorrelation(seed, draw)));
+        const r = meanOfKnown(seeds.map((seed) => heldOutCorrelation(seed, draw)));
         if (r !== null) own[b]!.set(layer, r);
       }
     }
@@ -213,7 +214,7 @@ function heldOutCorrelation({ sums, folds }: PromptSums, draw: Uint32Array): num
     const at = prompt * SUMS;
     for (let i = 0; i < SUMS; i++) all[i] = all[i]! + sums[at + i]!;
   }
-  return meanOf(byFold.map((all) => (all === undefined ? null : correlationOf(all))));
+  return meanOfKnown(byFold.map((all) => (all === undefined ? null : correlationOf(all))));
 }
 
 function correlationOf(sums: Float64Array): number | null {

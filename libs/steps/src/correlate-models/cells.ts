@@ -2,8 +2,9 @@ import { UserError } from '@sonde/base';
 import type { CORRELATIONS, RowOf } from '@sonde/formats';
 import { depthPoints, type LayerCurve, scoreAtDepth } from '@sonde/probing';
 import { correctForRange } from '@sonde/statistics';
+import { meanOfKnown } from '../shared/means.ts';
 import type { Config } from './config.ts';
-import { keyOf, meanOf, type Probed, type Subject } from './subjects.ts';
+import { keyOf, type Probed, type Subject } from './subjects.ts';
 import type { Unit } from './units.ts';
 
 /** Where in a model's depth scores are compared. */
@@ -61,8 +62,9 @@ export function cellOf(units: readonly Unit<Subject>[], probed: Probed, place: P
       return [{ x, y, spread: own!.spread, prompts: prompts.get(probed.attribute) ?? null }];
     }),
   );
-  const reference = meanOf(found.flat().map(({ spread }) => spread));
-  const mean = (read: (member: (typeof found)[0][0]) => number | null) => found.map((own) => meanOf(own.map(read)));
+  const reference = meanOfKnown(found.flat().map(({ spread }) => spread));
+  const mean = (read: (member: (typeof found)[0][0]) => number | null) =>
+    found.map((own) => meanOfKnown(own.map(read)));
   return {
     probed,
     place,

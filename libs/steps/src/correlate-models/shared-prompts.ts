@@ -4,6 +4,7 @@ import { readPrompts, readScoreGrid, type ScoreGrid } from '@sonde/formats';
 import { inSubset, promptMaxima } from '@sonde/statistics';
 import { axesText } from '../shared/axes.ts';
 import { SUBSETS } from '../shared/groups.ts';
+import { meanOfKnown } from '../shared/means.ts';
 import type { Config } from './config.ts';
 
 /** Behaviour over the prompts that all subjects have scores of. */
@@ -48,7 +49,12 @@ export async function readSharedBehavior(
     values: (subject, attribute) =>
       values[subject]!.get(attribute) ?? new Float64Array(promptIds.length).fill(Number.NaN),
     of: (subject) => ({
-      behavior: new Map([...values[subject]!].map(([attribute, list]) => [attribute, meanOfKnown(list)])),
+      behavior: new Map(
+        [...values[subject]!].map(([attribute, list]) => [
+          attribute,
+          meanOfKnown(Array.from(list, (value) => (Number.isNaN(value) ? null : value))),
+        ]),
+      ),
       prompts: counts,
     }),
   };
@@ -82,9 +88,4 @@ function sayLost(grids: readonly ScoreGrid[], counts: ReadonlyMap<string, number
   if (fewer.length === 0) return;
   const of = fewer.map(([attribute, count]) => `${count} of ${most} for ${attribute}`).join('; ');
   log('info', `behaviour is over the prompts that all have scores of: ${of}`);
-}
-
-function meanOfKnown(values: Float64Array): number | null {
-  const known = values.filter((value) => !Number.isNaN(value));
-  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
 }

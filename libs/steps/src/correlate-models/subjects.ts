@@ -4,6 +4,7 @@ import { PROBE_SCORES, readRows, type Scenario, SUMMARY } from '@sonde/formats';
 import { type LayerCurve, layerCurve } from '@sonde/probing';
 import { axesText } from '../shared/axes.ts';
 import { matchIds, sayMatch } from '../shared/matching.ts';
+import { meanOfKnown } from '../shared/means.ts';
 import { type Behavior, requireComparable, sayLostPrompts } from './comparable.ts';
 import type { Config } from './config.ts';
 import { readSharedBehavior, type SharedBehavior } from './shared-prompts.ts';
@@ -66,16 +67,10 @@ async function readProbes(source: InputArtifact, metric: Config['probe_metric'])
     [...byTarget].map(([key, own]) => {
       const { scenario, target } = own[0]!;
       const scores = own.flatMap((row) => (row.layer === null ? [] : [{ layer: row.layer, score: row[metric] }]));
-      const spread = meanOf(own.map(({ target_sd }) => target_sd));
+      const spread = meanOfKnown(own.map(({ target_sd }) => target_sd));
       return [key, { scenario, attribute: target, curve: layerCurve(scores), spread }];
     }),
   );
-}
-
-/** The mean of what is known; null where nothing is. */
-export function meanOf(values: readonly (number | null | undefined)[]): number | null {
-  const known = values.filter((value) => value !== null && value !== undefined);
-  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
 /** What subjects were read from, in their order. */

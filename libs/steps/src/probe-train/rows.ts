@@ -1,5 +1,6 @@
 import type { PREDICTIONS, PROBE_SCORES, RowOf, Scenario } from '@sonde/formats';
 import type { ProbeResult } from '@sonde/probing';
+import { meanOfKnown } from '../shared/means.ts';
 import type { FoldedSet, Probed } from './probing.ts';
 
 export type ScoreRow = RowOf<typeof PROBE_SCORES>;
@@ -17,7 +18,7 @@ export function scoreRows(probed: Probed, depth: number, mode: string): ScoreRow
     const { pearson, r2, within_pearson, mse, auc, brier } = fold.scores;
     const classes = probed.classes?.[place];
     const ofClass = target.ofClass !== undefined;
-    const memorised = meanOf(controls.map(({ folds }) => folds[place]?.scores.pearson.value));
+    const memorised = meanOfKnown(controls.map(({ folds }) => folds[place]?.scores.pearson.value));
     return {
       features,
       layer,
@@ -46,12 +47,6 @@ export function scoreRows(probed: Probed, depth: number, mode: string): ScoreRow
       reason: pearson.reason ?? null,
     };
   });
-}
-
-/** The mean of what is defined; null where nothing is. */
-function meanOf(values: readonly (number | null | undefined)[]): number | null {
-  const known = values.filter((value) => value !== null && value !== undefined);
-  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
 /** What is said of all folds together. */

@@ -142,17 +142,31 @@ async function errorsAt(
   columns: readonly number[],
   tests: Use['tests'],
 ): Promise<Float64Array[][]> {
-  const cellsOf = tests.map(({ cells }) => cells);
-  const rough = (await solver.roughErrors?.(train, penalties, columns, cellsOf)) ?? penalties.map(() => null);
-  const set = rough.includes(null) ? await solver.trainingSet(train) : undefined;
+  const cells = tests.map((test) => test.cells);
+  const rough = await solver.roughErrors?.(train, penalties, columns, cells);
   const errors: Float64Array[][] = [];
+  let set: TrainingSet | undefined;
   for (const [p, penalty] of penalties.entries()) {
-    const maps = rough[p] === null ? await set!.fit(penalty, columns) : null;
-    const exact = async (cells: readonly number[]) =>
-      maps ? solver.errors(maps, cells) : new Float64Array(columns.length).fill(Number.POSITIVE_INFINITY);
-    const ofTests = rough[p] ?? [];
-    if (rough[p] === null) for (const cells of cellsOf) ofTests.push(await exact(cells));
-    errors.push(ofTests);
+    const known = rough?.[p];
+    if (!known) set ??= await solver.trainingSet(train);
+    errors.push(known ?? (await exactErrors(solver, set!, penalty, columns, cells)));
+  }
+  return errors;
+}
+
+async function exactErrors(
+  solver: PenalisedSolver,
+  set: TrainingSet,
+  penalty: number,
+  columns: readonly number[],
+  tests: readonly (readonly number[])[],
+): Promise<Float64Array[]> {
+  const maps = await set.fit(penalty, columns);
+  const errors: Float64Array[] = [];
+  for (const cells of tests) {
+    errors.push(
+      maps ? await solver.errors(maps, cells) : new Float64Array(columns.length).fill(Number.POSITIVE_INFINITY),
+    );
   }
   return errors;
 }
