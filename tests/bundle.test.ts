@@ -62,8 +62,8 @@ describe('a bundle', () => {
     const there = await machine('there');
     const opened = await sonde(there, ['bundle', 'open', bundle, 'experiment', '--json']);
     expect(JSON.parse(opened.stdout), opened.stderr).toMatchObject({ results: 3, different: [] });
-    const beside = await sonde(there, ['bundle', 'open', bundle, 'beside', '--store', 'other']);
-    expect(beside.stderr).toContain('sonde run beside/p.yaml --store other');
+    const beside = await sonde(there, ['bundle', 'open', bundle, 'beside', '--store', 'other store']);
+    expect(beside.stderr).toContain("sonde run beside/p.yaml --store 'other store'");
     const run = await runPipeline(there, 'experiment/p.yaml');
     expect(run.ran).toEqual([]);
     expect(run.counts).toMatchObject({ cached: 3, ran: 0 });

@@ -90,7 +90,7 @@ describe('sonde run --executor workers', () => {
     expect(await runs()).toMatchObject({ runs: [{ id: run, status: 'died' }], waiting: [], stopped: [run] });
     const told = (await sonde(folder, ['runs', '--store', store])).stdout;
     expect(told).toContain('its controller is gone');
-    expect(told).toContain('sonde run p.yaml takes it up');
+    expect(told).toContain(`sonde run p.yaml --store ${store} takes it up`);
     const other = startSonde(folder, [...work, '600']);
     const again = await runPipeline(folder, away[0]!, ...away.slice(1));
     other.child.kill('SIGTERM');

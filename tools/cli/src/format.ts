@@ -48,3 +48,8 @@ export function formatRate(perSecond: number): string {
   const digits = perSecond >= 100 ? 0 : perSecond >= 10 ? 1 : 2;
   return `${perSecond.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })}/s`;
 }
+
+/** A path as a command line is given it: in quotes where a shell would read more than its letters. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

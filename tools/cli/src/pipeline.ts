@@ -7,6 +7,7 @@ import { loadPipeline } from './api.ts';
 import { isBundle, openForCommand } from './bundle-file.ts';
 import { EXIT } from './errors.ts';
 import { type AwayCommandOptions, executorOf } from './executors.ts';
+import { shellWord } from './format.ts';
 import { createRemoteNews, type RemoteOptions, remotesOf } from './remotes.ts';
 import { exitWith, openTerminal, printJson, type Terminal, type TerminalOptions } from './terminal.ts';
 
@@ -154,7 +155,7 @@ export function refusalJson(error: RunRefused, file: string) {
 
 /** What a command that we propose must say for the same store. */
 export function sameStore({ store }: CommonOptions): string {
-  return store === undefined ? '' : ` --store ${store}`;
+  return store === undefined ? '' : ` --store ${shellWord(store)}`;
 }
 
 /** The options of the programming interface that these command-line options stand for. */

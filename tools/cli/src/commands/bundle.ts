@@ -12,7 +12,7 @@ import {
 import { openStore } from '@sonde/store';
 import { plan, sharedStore, storeFolder } from '../api.ts';
 import { differenceText, isBundle } from '../bundle-file.ts';
-import { count, formatBytes } from '../format.ts';
+import { count, formatBytes, shellWord } from '../format.ts';
 import { type CommonOptions, type PipelineOptions, readGraph, sameStore, storeOptions } from '../pipeline.ts';
 import { alignColumns, openTerminal, printJson, type Terminal, visible } from '../terminal.ts';
 import { textCheck } from '../text-check.ts';
@@ -74,8 +74,8 @@ export async function open(file: string, folder: string | undefined, options: Co
     for (const line of differenceText(different)) terminal.error(line);
     tellOfMissing(bundle.manifest, terminal);
     const shown = path.relative(process.cwd(), pipeline);
-    const values = params === undefined ? '' : ` --params ${path.relative(process.cwd(), params)}`;
-    terminal.note(`sonde run ${shown}${values}${sameStore(options)}`);
+    const values = params === undefined ? '' : ` --params ${shellWord(path.relative(process.cwd(), params))}`;
+    terminal.note(`sonde run ${shellWord(shown)}${values}${sameStore(options)}`);
     terminal.out(shown);
   } finally {
     bundle.close();

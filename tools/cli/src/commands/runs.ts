@@ -3,9 +3,9 @@ import { UserError } from '@sonde/base';
 import type { LiveState, RunEvent } from '@sonde/executor';
 import { openStore, type RunSummary, type Store } from '@sonde/store';
 import { storeFolder } from '../api.ts';
-import { count, formatSeconds } from '../format.ts';
+import { count, formatSeconds, shellWord } from '../format.ts';
 import { lineOf } from '../lines.ts';
-import type { CommonOptions } from '../pipeline.ts';
+import { type CommonOptions, sameStore } from '../pipeline.ts';
 import { alignColumns, openTerminal, printJson, type Terminal, visible } from '../terminal.ts';
 
 function open(options: CommonOptions): Promise<Store> {
@@ -47,7 +47,7 @@ export async function runs(options: CommonOptions): Promise<void> {
       status === 'died' ? 'its controller is gone' : 'its controller is silent, on a host that cannot be asked';
     terminal.out(`${yellow('stopped')}   run ${id}: ${why}. Workers do what is ready; no more is given to them.`);
     terminal.out(
-      `          sonde run ${path.relative(process.cwd(), file)} takes it up, with the options that it had.`,
+      `          sonde run ${shellWord(path.relative(process.cwd(), file))}${sameStore(options)} takes it up, with the options that it had.`,
     );
   }
 }
@@ -116,7 +116,7 @@ export async function logs(id: string, step: string | undefined, options: Common
     throw new UserError(
       'usage',
       `there is no run "${id}" in ${store.dir}`,
-      'sonde runs lists them; `last` names the newest.',
+      `sonde runs${sameStore(options)} lists them; \`last\` names the newest.`,
     );
   }
   const { events } = await store.runs.open(name);
