@@ -249,10 +249,14 @@ function correlationLine(section: CorrelationSection): Line | null {
     const few = html`n = ${models} ${models === 1 ? unit : `${unit}s`}: too few for a correlation to say anything`;
     return models < LEAST_UNITS ? line('correlation', 'Correlation', few) : null;
   }
+  const which = html`${whereOf(best, section)}: ${estimate(best.coefficient)}${adjusted(best.p)}, ${unitsText(best, section)}`;
+  const firm = best.p !== null && best.p < 0.05;
   return line(
     'correlation',
     'Correlation',
-    html`Strongest of ${known.length}: ${whereOf(best, section)}: ${estimate(best.coefficient)}${adjusted(best.p)}, ${unitsText(best, section)}`,
+    firm || best.p === null
+      ? html`Strongest of ${known.length}: ${which}`
+      : html`None of ${known.length} stands (adjusted p below 0.05). The strongest: ${which}`,
   );
 }
 

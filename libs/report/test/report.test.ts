@@ -373,17 +373,18 @@ describe('the headline of a correlation', () => {
     partialP: 0.9,
     n: 8,
   } as const;
-  const glanceOf = async (rows: NonNullable<ReportModel['correlation']>['rows']) => {
+  const glanceOf = async (rows: NonNullable<ReportModel['correlation']>['rows'], given?: string) => {
     const { correlation, ...rest } = sampleReport(2);
     const page = await renderReport({
       ...rest,
-      correlation: { ...correlation!, given: 'the spread of the labels', rows },
+      correlation: { ...correlation!, ...(given !== undefined && { given }), rows },
     });
     return /<a href="#correlation">Correlation<\/a> <span>(.*?)<\/span><\/li>/.exec(page)![1];
   };
 
   it('is no effect that the spread of the labels explains', async () => {
-    expect(await glanceOf([row])).toMatch(
+    const spread = 'the spread of the labels';
+    expect(await glanceOf([row], spread)).toMatch(
       /^None of 1 stands once the spread of the labels is given.*partial r = 0\.07.*r = 0\.98 without/,
     );
     const other = {
@@ -392,8 +393,13 @@ describe('the headline of a correlation', () => {
       partial: { value: -0.9, low: -0.99, high: -0.4 },
       partialP: 0.02,
     };
-    expect(await glanceOf([row, other])).toMatch(
+    expect(await glanceOf([row, other], spread)).toMatch(
       /^Strongest of 2 given the spread of the labels: Toxicity, input, at relative depth 0\.50: partial r = −0\.90/,
     );
+  });
+
+  it('says so where none stands', async () => {
+    expect(await glanceOf([row])).toMatch(/^Strongest of 1: Toxicity, output/);
+    expect(await glanceOf([{ ...row, p: 0.2 }])).toMatch(/^None of 1 stands \(adjusted p below 0\.05\)/);
   });
 });

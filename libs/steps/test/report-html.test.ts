@@ -208,19 +208,46 @@ it('a report calls its only model by a short digest where nothing else names it'
   expect(table.split('</table>')[0]).toContain('>model e76e5744<');
 });
 
-it('a report of two models says that a correlation takes three', async () => {
-  const summaries = [await summaryOf('two-a', { value: 0.2 }), await summaryOf('two-b', { value: 0.4 })];
+/** The report of models whose probes read labels of these spreads, with what the models correlate. */
+const correlationOf = async (name: string, spreads: readonly number[]) => {
+  const summaries = await Promise.all(
+    spreads.map((_, i) => summaryOf(`${name}-${i}`, { value: [0.2, 0.4, 0.5][i] ?? null })),
+  );
   const probes = await Promise.all(
     summaries.map(({ axes }, i) => {
       const { attribute: target } = SUMMARY_ROW;
-      const row = { features: 'states', layer: 0, scenario: 'input', target, fold: 0, pearson: 0.3 + 0.1 * i };
-      return tableArtifact(folder, [row, { ...row, layer: 1 }], axes);
+      const row = { features: 'states', layer: 0, scenario: 'input', target, fold: 0, target_sd: spreads[i] };
+      const [first, second] = [0.3, 0.5, 0.4].map((r, j) => [r, (r + 0.1 * j) / 2])[i]!;
+      return tableArtifact(
+        folder,
+        [
+          { ...row, pearson: first },
+          { ...row, layer: 1, pearson: second },
+        ],
+        axes,
+      );
     }),
   );
   const correlated = await runStep('correlate/models', folder, { summaries, probes });
   const correlations = artifact('table', correlated.path('correlations'));
   const run = await runStep('report/html', folder, { summaries, correlations });
+  return { page: await readFile(run.path('report'), 'utf8'), summary: await readFile(run.path('summary'), 'utf8') };
+};
+
+it('a report of two models says that a correlation takes three', async () => {
+  const { page, summary } = await correlationOf('two', [0.2, 0.2]);
   const said = 'Nothing is correlated over 2 models: a correlation takes three or more.';
-  expect(await readFile(run.path('report'), 'utf8')).toContain(`<p>${said}</p>`);
-  expect(await readFile(run.path('summary'), 'utf8')).toContain(`- ${said}`);
+  expect(page).toContain(`<p>${said}</p>`);
+  expect(summary).toContain(`- ${said}`);
+});
+
+it('a partial correlation that is none, or r itself, has a sentence and no place in the plots', async () => {
+  const [apart, alike] = [await correlationOf('apart', [0.1, 0.2, 0.4]), await correlationOf('alike', [0.2, 0.2, 0.2])];
+  expect(apart.page).toContain('What remains of r given the spread of the labels is undefined over 3 models.');
+  expect(alike.page).toContain('All models agree in the spread of the labels: what remains of r given it is r.');
+  for (const { page } of [apart, alike]) {
+    const [section] = /<section id="correlation"[\s\S]*?<\/section>/.exec(page)!;
+    expect(section).toContain('<svg');
+    expect(section).not.toMatch(/partial/i);
+  }
 });

@@ -10,11 +10,11 @@ export function correlationSection(rows: readonly Row[], config: JsonObject): Co
   const [first] = rows;
   if (first === undefined) return undefined;
   const most = rows.reduce((best, row) => (row.units > best.units ? row : best), first);
-  const given = rows.find(({ partial_given }) => partial_given !== null)?.partial_given;
+  const partials = partialsOf(most, rows);
   const bootstrap = rows.find(({ bootstrap_over }) => bootstrap_over !== null)?.bootstrap_over;
   return {
     models: most.units,
-    notes: [...limitsOf(most, rows), ...spreadNotes(rows), ...promptNotes(rows)],
+    notes: [...limitsOf(most, rows), ...spreadNotes(rows), ...partials.notes, ...promptNotes(rows)],
     unit: first.unit,
     families: most.families,
     behavior: behaviorText(first.metric, wordingOf(rows.map(({ attribute }) => attribute))),
@@ -25,7 +25,7 @@ export function correlationSection(rows: readonly Row[], config: JsonObject): Co
       method: `Fisher’s z over ${first.unit}s`,
     },
     axis: first.layer === undefined ? 'relative_depth' : 'layer',
-    ...(given != null && { given: givenText(given) }),
+    ...(partials.given !== undefined && { given: partials.given }),
     ...(bootstrap != null && { bootstrap: bootstrap.replace('units', `${first.unit}s`) }),
     rows: rows.map(rowOf),
   };
@@ -65,6 +65,19 @@ function pairOf(low: number | null, high: number | null): [number, number] | nul
   return low === null || high === null ? null : [low, high];
 }
 
+/** What partial correlations are given, where that makes them others than r; where it does not, why. */
+function partialsOf({ unit, units }: Row, rows: readonly Row[]): { given?: string; notes: string[] } {
+  const names = rows.find(({ partial_given }) => partial_given !== null)?.partial_given;
+  if (names == null) return { notes: [] };
+  const given = givenText(names);
+  const known = rows.filter(({ partial }) => partial !== null);
+  if (known.length === 0) return { notes: [`What remains of r given ${given} is undefined over ${units} ${unit}s.`] };
+  const differs = known.some(({ pearson, partial }) => Math.abs(partial! - (pearson ?? 0)) > 1e-9);
+  return differs
+    ? { given, notes: [] }
+    : { notes: [`All ${unit}s agree in ${given}: what remains of r given it is r.`] };
+}
+
 function givenText(given: string): string {
   return given
     .split(', ')
@@ -99,14 +112,18 @@ function spreadNotes(rows: readonly Row[]): string[] {
   if (differing.length === 0) return [];
   const scenarios = [...new Set(differing.map(({ scenario }) => scenario))].join(', ');
   const firm = differing.filter(({ pearson_p_adjusted: p }) => p !== null && p < 0.05);
+  const tested = firm.some(({ partial }) => partial !== null);
   const left = firm.filter(({ partial_p_adjusted: p }) => p !== null && p < 0.05).length;
   const kept =
     firm.length === 0
-      ? 'None of these correlations has an adjusted p below 0.05.'
-      : `Of ${firm.length} of these correlations with an adjusted p below 0.05, ${left} keep it once that spread is given (partial r).`;
-  return [
-    `In ${scenarios} the labels of one model vary more than those of another, because each is probed on its own texts, and a probe reads labels that vary more with a higher correlation. ${kept}`,
-  ];
+      ? ['None of these correlations has an adjusted p below 0.05.']
+      : tested
+        ? [
+            `Of ${firm.length} of these correlations with an adjusted p below 0.05, ${left} keep it once that spread is given (partial r).`,
+          ]
+        : [];
+  const varied = `In ${scenarios} the labels of one model vary more than those of another, because each is probed on its own texts, and a probe reads labels that vary more with a higher correlation.`;
+  return [[varied, ...kept].join(' ')];
 }
 
 function promptNotes(rows: readonly Row[]): string[] {
