@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,7 +19,7 @@ export const artifact = (type: ArtifactType, file: string, axes: Axes = {}): Inp
   $: 'artifact',
   type,
   path: file,
-  digest: `sha256:${Buffer.from(file).toString('hex').padEnd(64, '0').slice(0, 64)}`,
+  digest: `sha256:${createHash('sha256').update(file).digest('hex')}`,
   axes,
 });
 

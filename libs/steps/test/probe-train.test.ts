@@ -418,10 +418,9 @@ describe('probe/train', () => {
   });
 });
 
-describe('probe/train of large states', () => {
-  const wide = 4096;
-  const largeStates = async (rows: number) => {
-    const target = path.join(folder, `large-${rows}`);
+describe('the shards of probe/train', () => {
+  const largeStates = async (rows: number, wide = 4096) => {
+    const target = path.join(folder, `large-${rows}-${wide}`);
     const promptIds = Array.from({ length: rows }, (_, i) => `p${i % PROMPTS}`);
     const data = Float32Array.from({ length: rows * 3 * wide }, (_, i) => ((i * 2_654_435_761) % 1009) / 1009);
     await writeStates(target, {
@@ -435,16 +434,35 @@ describe('probe/train of large states', () => {
     return artifact('tensors', target);
   };
 
-  it('is divided by layers, so that those that are done need not be done again', async () => {
+  it('are its layers, where states are large, so that those that are done need not be done again', async () => {
     const { division } = STEP_KINDS.get('probe/train')!;
     const states = await largeStates(1200);
-    const shards = await division!.divide({ states, site: 'residual' } as never);
+    const given = { prompts: artifact('table', folder), site: 'residual', baselines: [] };
+    const shards = await division!.divide({ ...given, states } as never);
     expect(shards.map(({ range }) => range)).toEqual([
       { baselines: true, layers: [] },
       ...[0, 4, 8].map((layer) => ({ baselines: false, layers: [layer] })),
     ]);
-    expect(await division!.divide({ states, site: 'residual', layers: [4] } as never)).toEqual([]);
-    expect(await division!.divide({ states: await largeStates(60), site: 'residual' } as never)).toEqual([]);
+    expect(await division!.divide({ ...given, states, layers: [4] } as never)).toEqual([]);
+    expect(await division!.divide({ ...given, states: await largeStates(60) } as never)).toEqual([]);
+  });
+
+  it('have the baselines of texts apart, the same for all states of the same texts', async () => {
+    const { division } = STEP_KINDS.get('probe/train')!;
+    const given = { prompts: artifact('table', folder), site: 'residual', baselines: ['mean', 'bag_of_words'] };
+    const of = async (rows: number, wide: number) =>
+      division!.divide({ ...given, states: await largeStates(rows, wide) } as never);
+    const [narrow, wide, other] = [await of(60, 4), await of(60, 5), await of(59, 4)];
+    expect(narrow.map(({ range }) => range)).toEqual([
+      { baselines: true, layers: [] },
+      { baselines: false, layers: [0, 4, 8] },
+    ]);
+    expect(wide[0]!.identity).toEqual(narrow[0]!.identity);
+    expect(wide[1]!.identity).not.toEqual(narrow[1]!.identity);
+    expect(other[0]!.identity).not.toEqual(narrow[0]!.identity);
+    const otherPrompts = { ...given, prompts: { ...given.prompts, digest: 'sha256:other' } };
+    const [apart] = await division!.divide({ ...otherPrompts, states: await largeStates(60, 4) } as never);
+    expect(apart!.identity).not.toEqual(narrow[0]!.identity);
   });
 });
 

@@ -1,4 +1,4 @@
-import { BASELINES, SCENARIOS } from '@sonde/formats/columns';
+import { BASELINES, type Baseline, SCENARIOS } from '@sonde/formats/columns';
 import {
   artifact,
   boolean,
@@ -142,3 +142,8 @@ export type Config = ConfigOf<typeof config>;
 
 /** Draws of the control task. What one of them scores is mostly chance, so `ridge`, whose fits they share, has several. */
 export const CONTROL_DRAWS = { ridge: 5, logistic: 1, mlp: 1 } as const;
+
+/** Whether a baseline reads the texts that the states were read from. */
+export function isOfText(name: Baseline): boolean {
+  return name !== 'random_direction' && name !== 'mean';
+}

@@ -1,7 +1,7 @@
 import { defineStep } from '@sonde/executor';
 import { PREDICTIONS, PROBE_SCORES, PROBE_WEIGHTS, tableProse, tensorsProse } from '@sonde/formats/columns';
 import { config } from './config.ts';
-import { divideLayers } from './division.ts';
+import { DIVIDED, divideLayers } from './division.ts';
 
 const scores = { type: 'table', description: tableProse(PROBE_SCORES) } as const;
 
@@ -21,7 +21,7 @@ export const probeTrain = defineStep({
     mode === 'paper' && learner !== 'ridge'
       ? [{ path: ['learner'], message: '`mode: paper` has its own learner, the published one; leave `learner` out' }]
       : [],
-  division: { inputs: ['layers'], divide: divideLayers },
+  division: { inputs: DIVIDED, divide: divideLayers },
   load: () => import('./run.ts'),
   cost: () => import('./cost.ts'),
 });

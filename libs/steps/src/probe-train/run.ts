@@ -1,7 +1,6 @@
 import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import {
-  type Baseline,
   PREDICTIONS,
   PROBE_SCORES,
   type StatesFile,
@@ -19,7 +18,7 @@ import {
   textLength,
 } from '@sonde/probing';
 import { resampler } from '@sonde/statistics';
-import type { Config } from './config.ts';
+import { type Config, isOfText } from './config.ts';
 import { type ProbeSet, readProbeData } from './data.ts';
 import type { LayerRange } from './division.ts';
 import { controlTasks, type FeatureKind, type FoldedSet, learnersOf, type Probed, probeFeatures } from './probing.ts';
@@ -68,8 +67,7 @@ async function train(
       scores.push(...probed.flatMap((item) => scoreRows(item, depth, mode)));
       return probed;
     };
-    const ofText = (name: Baseline) => name !== 'random_direction' && name !== 'mean';
-    if (set.texts === undefined && (config.control.task || baselines.some(ofText))) {
+    if (set.texts === undefined && (config.control.task || baselines.some(isOfText))) {
       log('warning', `no text baselines and control task for the ${set.span} states: \`continuations\` is missing`);
     }
     const simpler = [...textBaselines(config, set.texts), ...meanBaseline(config, set)];
