@@ -19,7 +19,6 @@ if __name__ == "__main__":
         if cut < len(utterance.text) and len(text.split()) >= 5 and text not in seen:
             seen.add(text)
             rows.append({
-                "id": f"parlour-{len(rows):04d}",
                 "topic": utterance.topic,
                 "register": utterance.registers[0],
                 "prompt": {"text": text},

@@ -10,7 +10,6 @@ import { resolveEmbedded } from '@sonde/embedded';
 import { openLocalScorer, scorerLabel, scoreTexts } from '@sonde/scoring';
 
 interface Row {
-  readonly id: string;
   readonly prompt: { readonly text: string };
 }
 
@@ -27,7 +26,7 @@ const outcomes = await scoreTexts(
 const lines = rows.map((row, i) => {
   const scored = outcomes[i]!;
   if (scored.outcome !== 'ok')
-    throw new Error(`${row.id}: the scorer gives "${scored.outcome}" for "${row.prompt.text}"`);
+    throw new Error(`line ${i + 1}: the scorer gives "${scored.outcome}" for "${row.prompt.text}"`);
   const named = scorer.attributes.map((attribute, j) => [attribute.toLowerCase(), scored.scores[j]]);
   const prompt = { text: row.prompt.text, ...Object.fromEntries(named) };
   return JSON.stringify({ ...row, prompt, scorer: scorerLabel(scorer.identity) });

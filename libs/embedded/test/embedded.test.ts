@@ -113,10 +113,10 @@ describe('parlour-rude-detox', () => {
 
 describe('parlour-prompts', () => {
   const lines = readFileSync(resolveEmbedded('parlour-prompts').path, 'utf8').trimEnd().split('\n');
-  const rows = lines.map((line) => JSON.parse(line) as { id: string; prompt: Record<string, unknown> });
+  const rows = lines.map((line) => JSON.parse(line) as { prompt: Record<string, unknown> });
 
-  it('are 2,000 different texts with different ids', () => {
-    expect(new Set(rows.map((row) => row.id)).size).toBe(2000);
+  it('are 2,000 different texts', () => {
+    expect(rows.length).toBe(2000);
     expect(new Set(rows.map((row) => row.prompt.text)).size).toBe(2000);
   });
 

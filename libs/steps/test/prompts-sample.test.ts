@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { resolveEmbedded } from '@sonde/embedded';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
 
@@ -171,6 +172,11 @@ describe('prompts/sample', () => {
     await expect(runStep('prompts/sample', folder, { source: table })).rejects.toThrow(
       "the column prompt of the source holds Python dictionaries written as text, not texts: {'text': 'One half'",
     );
+  });
+
+  it('has nothing to say of the embedded prompts', async () => {
+    const embedded = artifact('table', resolveEmbedded('parlour-prompts').path);
+    expect((await runStep('prompts/sample', folder, { source: embedded, count: 20 })).warnings).toEqual([]);
   });
 
   it('says what of a source it does not read: labels in words, a split, lists of texts', async () => {
