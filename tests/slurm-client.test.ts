@@ -74,10 +74,15 @@ exit ${exit}
   };
 }
 
+/** For how many milliseconds something is waited for that should come about: only what hangs ends so. */
+const PATIENCE = 300_000;
+
 async function until<T>(ask: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
+  const last = Date.now() + PATIENCE;
   for (;;) {
     const value = await ask();
     if (holds(value)) return value;
+    if (Date.now() > last) throw new Error(`it did not come about; in the end there was ${JSON.stringify(value)}`);
     await wait(50);
   }
 }
@@ -183,15 +188,22 @@ describe.skipIf(!hasSlurm)('workers on a real Slurm (skipped where Slurm is not 
     await until(begun, (files) => files.length === 1);
     await slurm.ask('scontrol', 'requeue', worker!.id);
     const states = new Set<string>();
+    const seen = async () => {
+      const [now, ...others] = await cluster.workers();
+      expect(others).toEqual([]);
+      states.add(now!.state);
+      return now!;
+    };
+    await until(seen, ({ state }) => state === 'queued');
+    // Slurm waits two minutes. A node does not start what it has ended in the same second: to it that is still the job
+    // which was to end.
+    await wait(2000);
     await until(
       async () => {
         await slurm.ask('scontrol', 'update', `JobId=${worker!.id}`, 'StartTime=now').catch(() => '');
-        const [now, ...others] = await cluster.workers();
-        expect(others).toEqual([]);
-        states.add(now!.state);
-        return now!;
+        return seen();
       },
-      ({ restarts, state }) => restarts === 1 && state === 'running',
+      ({ restarts, state }) => (restarts === 1 && state === 'running') || state === 'ended',
     );
     expect(states).not.toContain('ended');
     expect(await cluster.ensure([{ shape: CPU, workers: 1 }])).toMatchObject([{ there: 1, submitted: 0 }]);

@@ -60,7 +60,7 @@ export interface Slurm {
 
 /** A Slurm of its own on this machine: munged, slurmctld and several slurmd, all that they write under one folder. */
 export async function startSlurm(settings: SlurmSettings = {}): Promise<Slurm> {
-  const { nodes = 2, array = 50, jobs = 10_000, remembers = 300, accounting = false, patience = 600_000 } = settings;
+  const { nodes = 2, array = 50, jobs = 10_000, remembers = 300, accounting = false, patience = 300_000 } = settings;
   const folder = await mkdtemp(path.join(tmpdir(), 'sonde-slurm-'));
   await chmod(folder, 0o711);
   for (const name of ['state', 'spool', 'log', 'bin', 'db', 'calls']) await mkdir(path.join(folder, name));

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runPipeline, sonde, startSonde, temporaryFolder } from './sonde.ts';
 
@@ -83,7 +84,7 @@ describe('sonde run --executor workers', () => {
     while ((await runs()).waiting.length === 0);
     expect(await runs()).toMatchObject({ stopped: [] });
     process.kill(pid, 'SIGKILL');
-    while (existsSync(`/proc/${pid}`));
+    while (existsSync(`/proc/${pid}`)) await wait(50);
     // What is ready is done, and what would be ready then is asked for by nobody.
     const worker = await sonde(folder, [...work, '1']);
     expect(worker.stderr).toContain('1 order done');
