@@ -208,6 +208,14 @@ it('a report calls its only model by a short digest where nothing else names it'
   expect(table.split('</table>')[0]).toContain('>model e76e5744<');
 });
 
+it('a report calls its only model by the name that it is given', async () => {
+  const file = `${folder}/named.parquet`;
+  await writeRows(file, SUMMARY, [SUMMARY_ROW]);
+  const model = { ref: 'embedded:parlour-rude', quantization: 'nf4' };
+  const run = await runStep('report/html', folder, { model, summaries: [artifact('table', file)] });
+  expect(await readFile(run.path('report'), 'utf8')).toContain('>parlour-rude (nf4)<');
+});
+
 /** The report of models whose probes read labels of these spreads, with what the models correlate. */
 const correlationOf = async (name: string, spreads: readonly number[]) => {
   const summaries = await Promise.all(

@@ -1,8 +1,14 @@
-import { artifact, artifacts, type ConfigOf, integer, object, optional, text } from '@sonde/pipeline';
+import { anything, artifact, artifacts, type ConfigOf, integer, object, optional, text } from '@sonde/pipeline';
 import { toxicityByDefault } from '../shared/schemas.ts';
 
 export const config = object({
   title: optional(text({ description: 'The pipeline’s name by default.' })),
+  model: optional(
+    anything({
+      description:
+        'The one model that all is about, as the other steps have it: its name, where no axis `model` says it.',
+    }),
+  ),
   summaries: optional(artifacts('table', { description: 'Behaviour, a table a model.' })),
   probes: optional(artifacts('table', { description: 'Probe scores, a table a model.' })),
   correlations: optional(artifact('table', { description: 'Correlations across models.' })),

@@ -25,7 +25,7 @@ function axisTexts(axes: Record<string, JsonValue>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(axes)
       .sort(([a], [b]) => byText(a, b))
-      .map(([axis, value]) => [axis, typeof value === 'string' ? value : JSON.stringify(inOrder(value))]),
+      .map(([axis, value]) => [axis, axisText(inOrder(value))]),
   );
 }
 

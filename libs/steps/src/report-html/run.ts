@@ -4,14 +4,13 @@ import type { RunContext } from '@sonde/executor';
 import { CONTINUATIONS, CORRELATIONS, PROBE_SCORES, readPrompts, readRows, SCORES, SUMMARY } from '@sonde/formats';
 import { type ProbeSection, type Rendered, type ReportModel, renderAll } from '@sonde/report';
 import { csvLines, tableFromRows } from '@sonde/tables';
+import { axisText } from '../shared/axes.ts';
 import { agreementSection } from './agreement.ts';
-
 import { axisSections } from './axes.ts';
 import { behaviorSection } from './behavior.ts';
 import { bypassSection, interventionAxis } from './bypass.ts';
 import { changesSection, probeChangesSection } from './changes.ts';
 import { commonRows } from './common.ts';
-
 import type { Config } from './config.ts';
 import { correlationSection } from './correlation.ts';
 import { exampleSection } from './examples.ts';
@@ -33,7 +32,7 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     [config.summaries, config.probes, config.bypassed, config.continuations, config.scores].flatMap(
       (sources) => sources ?? [],
     ),
-    onlyModel(ancestors),
+    config.model === undefined ? onlyModel(ancestors) : axisText(config.model),
   );
   const drawn = interventionAxis((config.bypassed ?? []).map((source) => ({ source })));
   const [summaries, probes, bypassed, continuations, scores] = await Promise.all([

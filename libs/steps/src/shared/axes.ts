@@ -1,14 +1,21 @@
 import type { JsonObject, JsonValue } from '@sonde/base';
 import type { InputArtifact } from '@sonde/executor';
 
-/** An axis value as a reader knows it: a model by its name, or its reference, adapter and whether its weights are drawn. */
+/** An axis value as a reader knows it: a model by its name, or its reference, adapter and how its weights are had. */
 export function axisText(value: JsonValue | undefined): string {
   if (typeof value === 'string') return value;
-  const { name, ref, adapter, weights, seed = 0 } = (value ?? {}) as JsonObject;
+  const { name, ref, adapter, weights, seed = 0, ...had } = (value ?? {}) as JsonObject;
   if (typeof name === 'string') return name;
-  if (typeof ref === 'string' && weights === 'random') return `${ref} + random weights (seed ${seed})`;
-  if (typeof ref === 'string') return typeof adapter === 'string' ? `${ref} + ${adapter}` : ref;
-  return JSON.stringify(value);
+  if (typeof ref !== 'string') return JSON.stringify(value);
+  const parts = [
+    ref,
+    ...(typeof adapter === 'string' ? [adapter] : []),
+    ...(weights === 'random' ? [`random weights (seed ${seed})`] : []),
+  ];
+  const how = Object.entries(had)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, each]) => (typeof each === 'string' ? each : `${key} ${JSON.stringify(each)}`));
+  return `${parts.join(' + ')}${how.length === 0 ? '' : ` (${how.join(', ')})`}`;
 }
 
 /** Which of several collected artifacts this is: every axis with its value, in the order of the axes' names. */
