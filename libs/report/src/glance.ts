@@ -2,6 +2,7 @@ import { groupBy } from '@sonde/base';
 import { attributeLabel, decimalsFor, estimate, fixed, labeller, mainOf } from './format.ts';
 import { type Html, html, textOf } from './html.ts';
 import type {
+  AgreementSection,
   BehaviorSection,
   BypassSection,
   ChangesSection,
@@ -40,11 +41,12 @@ interface Line {
 
 function linesOf(report: ReportModel): Line[] {
   const label = labeller(report.models);
-  const { attribute, changes, probeChanges, behavior, probes, correlation, bypass } = report;
+  const { attribute, changes, probeChanges, agreement, behavior, probes, correlation, bypass } = report;
   return [
     ...(changes && probeChanges ? answerLines(changes, probeChanges, attribute) : []),
     ...(changes ? changeLines(changes) : []),
     ...(probeChanges ? probeChangeLines(probeChanges, attribute) : []),
+    ...(agreement ? agreementLines(agreement, label, attribute) : []),
     behavior ? behaviorLine(behavior, label, attribute) : null,
     probes ? probeLine(probes, label, attribute) : null,
     correlation ? correlationLine(correlation) : null,
@@ -182,6 +184,47 @@ function firsts(settings: readonly Answer[]): string[] {
   return [
     ...(behaves ? [`behaviour first at ${behaves.setting}`] : []),
     ...(reads ? [`what probes read first at ${reads.setting}`] : []),
+  ];
+}
+
+/** What another scorer makes of the models, and how far the two agree on single texts. */
+function agreementLines(section: AgreementSection, label: Label, main: string | undefined): Line[] {
+  const { models, rows, ranking, scorer, reference } = section;
+  const all = rows.filter(({ by }) => by === 'all');
+  const attribute = mainOf(
+    all.map((row) => row.attribute),
+    main,
+  );
+  const ofTexts = all.find((row) => row.attribute === attribute);
+  if (attribute === undefined || ofTexts === undefined) return [];
+  const own = models.filter((row) => row.attribute === attribute && row.difference.value !== null);
+  const most = extreme(own, (row) => Math.abs(value(row.difference)));
+  const order = ranking.find((row) => row.attribute === attribute)?.spearman.value ?? null;
+  const { short } = wordingOf(all.map((row) => row.attribute));
+  const ordered =
+    order === null
+      ? null
+      : order > 1 - 1e-9
+        ? `; the models’ order is the same`
+        : `; the models’ two orders correlate with ρ = ${fixed(order)}`;
+  const size = (each: Estimate) => fixed(value(each));
+  // Their digests are in the section.
+  const called = (name: string) => name.replace(/:[0-9a-f]{12}$/, '');
+  return [
+    ...(most
+      ? [
+          line(
+            'agreement',
+            'Two scorers: answer',
+            html`${attributeLabel(attribute)}: ${short} of ${own.length === 1 ? `${label(most.model)} goes` : `${own.length} models changes most for ${label(most.model)},`} from ${size(most.referenceEmt)} (${called(reference)}) to ${size(most.emt)} (${called(scorer)}), ${estimate(most.difference)}${ordered}`,
+          ),
+        ]
+      : []),
+    line(
+      'agreement',
+      'Two scorers, texts',
+      html`${attributeLabel(attribute)}: r = ${estimate(ofTexts.pearson)}, κ = ${estimate(ofTexts.kappa)} about which reach ${fixed(ofTexts.threshold)}, n\u00A0=\u00A0${ofTexts.n.toLocaleString('en-US')} texts`,
+    ),
   ];
 }
 

@@ -68,12 +68,12 @@ async function sectionsOf(report: ReportModel): Promise<Section[]> {
   const sections: Section[] = [];
   if (changes && changes.comparisons.length > 0) sections.push(await changesSection(changes));
   if (probeChanges && probeChanges.rows.length > 0) sections.push(await probeChangesSection(probeChanges));
+  if (agreement && agreement.rows.length > 0) sections.push(await agreementSection(agreement, report));
   if (behavior && behavior.rows.length > 0) sections.push(await behaviorSection(behavior, report));
   if (probes && probes.rows.length > 0) sections.push(await probeSection(probes, report));
   for (const axis of axes) sections.push(await axisSection(axis, report));
   if (correlation && correlation.rows.length > 0) sections.push(await correlationSection(correlation));
   if (bypass && bypass.rows.length + bypass.harm.length > 0) sections.push(await bypassSection(bypass, report));
-  if (agreement && agreement.rows.length > 0) sections.push(await agreementSection(agreement, report));
   if (examples && examples.prompts.length > 0) sections.push(exampleSection(examples, report));
   return [...sections, runSection(report)];
 }

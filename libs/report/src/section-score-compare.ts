@@ -37,25 +37,24 @@ export async function agreementSection(section: AgreementSection, report: Report
   const label = labeller(report.models);
   const items: { label: string; content: Html }[] = [];
   const calibrated = await calibrationPanels(section);
-  items.push({
-    label: 'Calibration',
-    content: html`${calibrationText()}${legend(CALIBRATION_KEY)}${grid(calibrated)}`,
-  });
-  const figures: Figure[] = [
-    {
-      name: 'score-compare-calibration',
-      title: `Calibration of ${scorer} against ${reference}`,
-      panels: calibrated,
-      legend: CALIBRATION_KEY,
-      records: section.calibration,
-      steps: STEPS,
-    },
-  ];
+  const figures: Figure[] = [];
   if (section.models.length > 0) {
     const { content, figure } = await modelContent(section, label);
     items.push({ label: 'Models', content });
     figures.push(figure);
   }
+  items.push({
+    label: 'Calibration',
+    content: html`${calibrationText()}${legend(CALIBRATION_KEY)}${grid(calibrated)}`,
+  });
+  figures.push({
+    name: 'score-compare-calibration',
+    title: `Calibration of ${scorer} against ${reference}`,
+    panels: calibrated,
+    legend: CALIBRATION_KEY,
+    records: section.calibration,
+    steps: STEPS,
+  });
   if (section.examples.length > 0) items.push({ label: 'Where they differ most', content: exampleContent(section) });
   const overall = rows.filter(({ by }) => by === 'all');
   const table = {
@@ -94,7 +93,7 @@ export async function agreementSection(section: AgreementSection, report: Report
     },
   )}`;
   const plain = table.rows.map((row) => row.map((cell) => (typeof cell === 'string' ? cell : textOf(cell))));
-  const summary = [{ ...table, rows: plain }, ...modelSummary(section, label)];
+  const summary = [...modelSummary(section, label), { ...table, rows: plain }];
   return { id: 'agreement', title: 'Two scorers', short: 'Scorers', body, figures, said: section.notes ?? [], summary };
 }
 

@@ -41,6 +41,17 @@ describe('words', () => {
 });
 
 describe('two scorers', () => {
+  it('are answered first: how far models change, their order, and how far single texts agree', () => {
+    const [glance] = /<ul class="glance"[\s\S]*?<\/ul>/.exec(text)!;
+    const [first, second] = [...glance.matchAll(/<li>([\s\S]*?)<\/li>/g)].map(([, item]) =>
+      item!.replace(/<[^>]*>/g, ''),
+    );
+    expect(first).toMatch(
+      /^Two scorers: answer \w+: EMT of \d models changes most for \w+, from 0\.\d\d \(.*\) to 0\.\d\d \(.*the models’ order is the same$/,
+    );
+    expect(second).toMatch(/^Two scorers, texts \w+: r = /);
+  });
+
   it('are shown with their agreement, a curve, models by both, and where they differ', () => {
     expect(text).toContain('id="agreement-title">Two scorers');
     expect(text).toContain('Calibration, Toxicity: mean reference');
@@ -92,11 +103,11 @@ describe('the page', () => {
     expect([...page.matchAll(/<section id="(\w+)"/g)].map(([, id]) => id)).toEqual(['run']);
     expect(page).toContain('paper: the published procedure');
     expect([...text.matchAll(/<section id="(\w+)"/g)].map(([, id]) => id)).toEqual([
+      'agreement',
       'behavior',
       'probes',
       'correlation',
       'bypass',
-      'agreement',
       'examples',
       'run',
     ]);

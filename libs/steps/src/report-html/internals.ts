@@ -1,7 +1,7 @@
 import { groupBy, type JsonObject } from '@sonde/base';
 import type { Baseline, PROBE_SCORES, RowOf } from '@sonde/formats';
 import { overFolds } from '@sonde/probing';
-import type { BaselineRow, Estimate, ProbeSection } from '@sonde/report';
+import { attributeLabel, type BaselineRow, type Estimate, type ProbeSection } from '@sonde/report';
 import { type ModelRows, reasonText } from './rows.ts';
 
 type ProbeRow = RowOf<typeof PROBE_SCORES>;
@@ -46,6 +46,7 @@ export function probeSection(tables: readonly ModelRows<ProbeRow>[], config: Jso
       return { features, layer, labels: { model, scenario, target }, folds, score: scoreOf(folds) };
     }),
   );
+  const states = probes.filter(({ features }) => features === 'states').map(({ labels }) => labels);
   const { level, resamples } = { level: 0.95, resamples: 1000, ...(config.bootstrap as object | undefined) };
   const permutations = Math.max(0, ...probes.map(({ folds }) => folds[0]!.permutations));
   return {
@@ -53,7 +54,7 @@ export function probeSection(tables: readonly ModelRows<ProbeRow>[], config: Jso
     folds: Number(config.folds ?? new Set(tables[0]!.rows.map(({ fold }) => fold)).size),
     method: methodOf(probes.map(({ folds }) => folds[0]!)),
     interval: { level, resamples, method: 'bootstrap over prompts' },
-    notes: notesOf(probes.map(({ folds }) => folds[0]!)),
+    notes: [...unscoredNotes(states), ...notesOf(probes.map(({ folds }) => folds[0]!))],
     rows: probes.flatMap(({ features, layer, labels, folds, score }) => {
       if (features !== 'states' || layer === null) return [];
       const n = folds.reduce((sum, row) => sum + row.n, 0);
@@ -83,6 +84,23 @@ function methodOf(rows: readonly ProbeRow[]): string {
   );
   return [...learners].map((learner) => METHODS[learner]).join('; ');
 }
+
+/** What the prompts alone have scores of, where continuations have others: those come from another scorer. */
+function unscoredNotes(probes: readonly { readonly scenario: string; readonly target: string }[]): string[] {
+  const attributes = probes.filter(({ target }) => ATTRIBUTE.test(target));
+  const scored = new Set(attributes.flatMap(({ scenario, target }) => (OF_TEXTS.has(scenario) ? [target] : [])));
+  const alone = [...new Set(attributes.map(({ target }) => target))].filter((target) => !scored.has(target));
+  return scored.size === 0 || alone.length === 0
+    ? []
+    : [
+        `${alone.map(attributeLabel).join(', ')}: scores of the prompts alone, as their file has them; the scorer of the continuations gives none.`,
+      ];
+}
+
+/** Other targets are the text’s length and the prompts’ own classes. */
+const ATTRIBUTE = /^[A-Z][A-Z0-9_]*$/;
+
+const OF_TEXTS: ReadonlySet<string> = new Set(['output', 'backward'] satisfies ProbeRow['scenario'][]);
 
 /** How chance and the control task are to be read. */
 function notesOf(rows: readonly ProbeRow[]): string[] {
