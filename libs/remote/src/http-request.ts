@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
+import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import { codeOf, isPassingStatus, PassingFailure, retry, retryAfterSeconds } from '@sonde/base';
+import { LargeReads } from './large-reads.ts';
 import { RemoteFailure } from './remote.ts';
 
 /** What a server is and how patient we are with it. */
@@ -49,7 +50,7 @@ const LONGEST_WAIT = 60;
 /** Read of an answer that refuses, in characters. */
 const LONGEST_WORDS = 4096;
 const AGENTS = {
-  'http:': new PlainAgent({ keepAlive: true, maxSockets: 16 }),
+  'http:': new LargeReads({ keepAlive: true, maxSockets: 16 }),
   'https:': new TlsAgent({ keepAlive: true, maxSockets: 16 }),
 };
 

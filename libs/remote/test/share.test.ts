@@ -189,6 +189,25 @@ describe('a result of another store', () => {
     expect(failures()).toEqual([]);
   });
 
+  it('of many large contents at once is brought with the bytes of each', async () => {
+    const giver = await shared('giver', { writes: true });
+    const scratch = await giver.scratch();
+    const outputs: Record<string, ResultRecord['outputs'][string]> = {};
+    for (let i = 0; i < 6; i++) {
+      await writeFile(join(scratch, `${i}`), Buffer.concat([bytes, Buffer.alloc(8_000_000, `content ${i}`)]));
+      outputs[`output_${i}`] = await giver.artifacts.put('file', join(scratch, `${i}`));
+    }
+    const fingerprint = { kind: 'test', name: 'many' };
+    const record = { fingerprint, outputs, created: '2026-01-02T03:04:05.678Z', seconds: 1, run: 'none' };
+    await giver.results.put({ ...record, key: keyOf(fingerprint) });
+    await giver.settle();
+    const taker = await shared('taker');
+    expect(await taker.bringResult((await taker.results.get(keyOf(fingerprint)))!)).toEqual([]);
+    const alone = await openStore(join(folder, 'taker'), { readOnly: true });
+    for (const artifact of Object.values(outputs)) await alone.artifacts.check(artifact);
+    expect(failures()).toEqual([]);
+  });
+
   it('carries the token, and says what to do where it is refused', async () => {
     const record = await give({ token: 'secret-token' });
     expect(server.seen.every(({ authorization }) => authorization === 'Bearer secret-token')).toBe(true);

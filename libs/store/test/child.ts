@@ -1,4 +1,4 @@
-import { appendFileSync, openSync } from 'node:fs';
+import { appendFileSync, createReadStream, openSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -92,6 +92,16 @@ async function put(store: Store, bytes: number): Promise<void> {
   for (let index = 0; index * 4096 < bytes; index++) await store.blobs.putText(`${index}${chunk}`);
 }
 
+/** Receives content until it is killed, or stops where it ends; says when a MiB more has come. */
+async function receive(store: Store, digest: Digest, content: string): Promise<void> {
+  const incoming = (await store.blobs.receive(digest, { holder: 'the child' }))!;
+  for await (const part of createReadStream(content, { start: incoming.size, highWaterMark: 1 << 20 })) {
+    await incoming.append(part as Buffer);
+    console.log(`has ${incoming.size}`);
+  }
+  console.log(`received ${await incoming.finish()}`);
+}
+
 const store = await openStore(dir);
 try {
   if (command === 'loop') await loop(store);
@@ -105,6 +115,7 @@ try {
       await store.blobs.open(rest[0] as Digest);
     }
   }
+  if (command === 'receive') await receive(store, rest[0] as Digest, rest[1] ?? '');
   if (command === 'read') await store.blobs.open(rest[0] as Digest);
   if (command === 'put') await put(store, Number(rest[0]));
   if (command === 'leave') {

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { openStore } from '../src/index.ts';
+import { digestOf, openStore } from '../src/index.ts';
 import { child, listing, newStore, open, publishText, temporaryFolder } from './helpers.ts';
 
 const root = process.getuid?.() === 0;
@@ -45,6 +46,29 @@ describe('a full disk', () => {
     const freed = await store.care.gc({ graceSeconds: -1 });
     expect(freed.blobs).toBeGreaterThan(5);
     await store.blobs.putText(text(99));
+    await store.close();
+    execFileSync('umount', [mounts.pop() ?? '']);
+  });
+});
+
+describe('a disk that gets full while content arrives', () => {
+  it('is one clear error, and what has come stays', async ({ skip }) => {
+    const disk = await smallDisk(4 << 20);
+    if (disk === undefined) return skip('mounting a small file system is not permitted here');
+    const store = await openStore(join(disk, 'store'));
+    const content = randomBytes(8 << 20);
+    const incoming = (await store.blobs.receive(digestOf(content), { holder: 'test' }))!;
+    const all = async () => {
+      for (let at = 0; at < content.length; at += 1 << 16) await incoming.append(content.subarray(at, at + (1 << 16)));
+    };
+    const full = { name: 'StoreError', code: 'no-space', hint: expect.stringContaining('sonde store gc') };
+    await expect(all()).rejects.toMatchObject(full);
+    await expect(incoming.leave()).rejects.toMatchObject(full);
+    const again = (await store.blobs.receive(digestOf(content), { holder: 'test' }))!;
+    expect(again.size).toBeGreaterThan(2 << 20);
+    await again.leave();
+    const [name = ''] = await readdir(join(store.dir, 'incoming'));
+    expect(content.indexOf(await readFile(join(store.dir, 'incoming', name)))).toBe(0);
     await store.close();
     execFileSync('umount', [mounts.pop() ?? '']);
   });

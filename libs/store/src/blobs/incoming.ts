@@ -1,19 +1,24 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { chmod, type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
 import type { Context } from '../context.ts';
-import { type Digest, hexOf } from '../disk/digest.ts';
+import { type Digest, digestFile } from '../disk/digest.ts';
 import { publish, tolerate } from '../disk/files.ts';
+import { guarded } from '../disk/guarded.ts';
 import { acquireLease } from '../leases/leases.ts';
 import type { AcquireOptions } from '../leases/types.ts';
+import { type Follower, follow } from './follow.ts';
 import type { Incoming } from './types.ts';
 
 /** Bytes that are written at a time: a network's parts are small. */
 const AT_ONCE = 1 << 20;
+/** From so many bytes on, content is hashed by a thread while it arrives: less takes hardly longer than its start. */
+const LARGE = 32 << 20;
+/** So many bytes are flushed at a time while more arrive, so that the end waits for few. */
+const FLUSHED = 128 << 20;
 
 /**
  * Begins to receive content, or goes on where an earlier attempt of whatever process has ended: the bytes lie in
- * `incoming/<digest>`, and belong to who has the digest's lease.
+ * `incoming/<digest>`, and belong to who has the digest's lease. What is hashed is the file: so it does not matter who
+ * wrote which part of it.
  */
 export async function receive(
   context: Context,
@@ -30,46 +35,47 @@ export async function receive(
     }
     const path = layout.arriving(digest);
     await mkdir(layout.incoming, { recursive: true });
-    let hash = createHash('sha256');
-    let size = 0;
+    let size = (await tolerate(['ENOENT'], stat(path)))?.size ?? 0;
     const file = await open(path, 'a', 0o600);
-    const end = async () => {
-      await file.close();
-      await lease.release();
-    };
+    let flushed = size;
+    let flushing: Promise<void> = Promise.resolve();
+    let follower: Follower | undefined;
     let gathered: Uint8Array[] = [];
     let gatheredBytes = 0;
     let writing: Promise<void> = Promise.resolve();
-    /** Writes what is gathered once the write before it is done: meanwhile more may come, and is hashed. */
+    /** Writes what is gathered once the write before it is done: meanwhile more may come. */
     const write = async () => {
       await writing;
       lease.lost.throwIfAborted();
-      const [parts, bytes] = [gathered, gatheredBytes];
+      const [parts, bytes, upTo] = [gathered, gatheredBytes, size];
       [gathered, gatheredBytes] = [[], 0];
-      writing = appendAll(file, parts, bytes);
-      // Whoever writes next, or ends, is told.
+      writing = appendAll(file, parts, bytes).then(() => {
+        if (upTo >= LARGE) follower ??= follow(path);
+        follower?.grown(upTo);
+        if (upTo - flushed < FLUSHED) return;
+        flushed = upTo;
+        flushing = flushing.then(() => file.datasync());
+        flushing.catch(() => undefined);
+      });
+      // Whoever writes next, or ends, is told; so it is with what is flushed.
       writing.catch(() => undefined);
     };
     const written = async () => {
       await write();
       await writing;
     };
-    try {
-      for await (const part of createReadStream(path)) {
-        hash.update(part as Buffer);
-        size += (part as Buffer).length;
-      }
-    } catch (error) {
+    const end = async () => {
+      await follower?.end();
+      // It waits for what is being written or flushed.
       await file.close();
-      throw error;
-    }
-    return {
+      await lease.release();
+    };
+    const incoming: Incoming = {
       get size() {
         return size;
       },
       async append(part) {
         lease.lost.throwIfAborted();
-        hash.update(part);
         size += part.length;
         gathered.push(part);
         gatheredBytes += part.length;
@@ -77,19 +83,24 @@ export async function receive(
       },
       async restart() {
         await writing.catch(() => undefined);
+        writing = Promise.resolve();
+        await follower?.end();
+        follower = undefined;
         [gathered, gatheredBytes] = [[], 0];
         await file.truncate(0);
-        hash = createHash('sha256');
-        size = 0;
+        [size, flushed] = [0, 0];
       },
       async finish() {
         try {
-          if (hash.digest('hex') !== hexOf(digest)) {
+          await written();
+          const found = follower === undefined ? (await digestFile(path)).digest : await follower.digest(size);
+          if (found !== digest) {
             await rm(path, { force: true });
             return false;
           }
-          await written();
+          await flushing;
           await file.sync();
+          lease.lost.throwIfAborted();
           await chmod(path, 0o444);
           await publish(path, layout.blob(digest));
           return true;
@@ -106,6 +117,7 @@ export async function receive(
         }
       },
     };
+    return guarded(incoming, layout.dir);
   } catch (error) {
     await lease.release();
     throw error;

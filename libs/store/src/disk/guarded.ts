@@ -1,12 +1,14 @@
 import { asStoreError } from './errors.ts';
 
 /**
- * The same functions, which throw every failed system call as a StoreError: the one place where they become errors for
- * people. `dir` is the store's folder.
+ * The same functions, and what else is there, which throw every failed system call as a StoreError: the one place where
+ * they become errors for people. `dir` is the store's folder.
  */
 export function guarded<T extends object>(functions: T, dir: string): T {
-  const entries = Object.entries(functions).map(([name, value]) => [name, guard(value, dir)]);
-  return Object.fromEntries(entries) as T;
+  const properties = Object.entries(Object.getOwnPropertyDescriptors(functions)).map(([name, property]) => {
+    return [name, 'value' in property ? { ...property, value: guard(property.value, dir) } : property];
+  });
+  return Object.defineProperties({}, Object.fromEntries(properties)) as T;
 }
 
 function guard(work: unknown, dir: string): unknown {
