@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { requireInteger } from './arguments.ts';
 import { philox4x32 } from './philox.ts';
 
@@ -45,13 +45,17 @@ export function digestStream(seed: number, name: string): RandomStream {
   requireInteger('seed', seed, 0);
   let counter = 0;
   let used = 8;
-  let block = Buffer.alloc(0);
+  // A byte a character: of so short texts a hash object, or a buffer for its result, costs more than the hash.
+  let block = '';
+  const byte = (place: number) => block.charCodeAt(4 * used + place);
   return streamOf(() => {
     if (used === 8) {
-      block = createHash('sha256').update(`${seed}\n${name}\n${counter++}`).digest();
+      block = hash('sha256', `${seed}\n${name}\n${counter++}`, 'binary');
       used = 0;
     }
-    return block.readUInt32LE(4 * used++);
+    const word = byte(0) + (byte(1) << 8) + (byte(2) << 16) + byte(3) * 0x1000000;
+    used++;
+    return word;
   });
 }
 

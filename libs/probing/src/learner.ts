@@ -36,10 +36,10 @@ export interface Learner<Probe extends Fitted = Fitted> {
   /** Predictions of shifted targets by the probe's first `count` columns: [rows, count]. */
   predict(probe: Probe, rows: Int32Array, count: number): Promise<Float64Array>;
   /**
-   * Pearson's correlation of predictions and targets over the split's test rows, for the probe's columns from place `first`
-   * on. Only where a learner has it for less than predicting the rows.
+   * Pearson's correlation of predictions and targets over the split's test rows, of the probes that `fit` would make of
+   * some columns; null where that is null. Only where a learner has it for less than fitting and predicting.
    */
-  correlations?(probe: Probe, split: number, first: number): Promise<Score[]>;
+  correlations?(split: number, columns: readonly number[]): Promise<Score[] | null>;
 }
 
 /** Opens a learner on a problem and the splits that it will be asked for. */

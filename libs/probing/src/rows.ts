@@ -38,7 +38,8 @@ export interface Problem {
   readonly tunedOn: readonly (readonly number[])[];
 }
 
-const CHUNK = 1024;
+/** So many rows are in memory at once. */
+export const CHUNK = 1024;
 const ROW_BAND = 16;
 
 export function rowCount(states: States): number {
@@ -164,10 +165,14 @@ export function gatherTargets(problem: Problem, rows: Int32Array): Float64Array 
   return out;
 }
 
-/** Shifted targets of some rows in some columns as [columns, rows]. */
-export function gatherTargetsTransposed(problem: Problem, rows: Int32Array, columns: readonly number[]): Float64Array {
+/** Shifted targets of some rows in some columns as [columns, rows], written to `out`. */
+export function gatherTargetsTransposed(
+  problem: Problem,
+  rows: Int32Array,
+  columns: readonly number[],
+  out: Float64Array,
+): Float64Array {
   const { leading, targets, sources = [] } = problem;
-  const out = new Float64Array(columns.length * rows.length);
   let at = 0;
   for (const column of columns) {
     const own = column - leading;

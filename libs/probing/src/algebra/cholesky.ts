@@ -77,6 +77,19 @@ export async function solve(gemm: Gemm, factor: Factor, b: Float64Array, columns
   return x;
 }
 
+/** A⁻¹, which is symmetric: the first columns of the inverse below any row are those of what follows in the factor. */
+export async function inverse(gemm: Gemm, { size, panels, inverses }: Factor): Promise<Panels> {
+  const inverted: Float64Array[] = [];
+  for (const k of panels.keys()) {
+    const [rows, width] = [size - k * PANEL, panelWidth(size, k)];
+    const identity = new Float64Array(rows * width);
+    for (let i = 0; i < width; i++) identity[i * width + i] = 1;
+    const following = { size: rows, panels: panels.slice(k), inverses: inverses.slice(k) };
+    inverted.push(await solve(gemm, following, identity, width));
+  }
+  return { size, panels: inverted };
+}
+
 /** Factorises the lower triangle of a tile [n, n] in place and clears its upper triangle. */
 function factoriseTile(a: Float64Array, n: number, floor: Float64Array): boolean {
   for (let j = 0; j < n; j++) {

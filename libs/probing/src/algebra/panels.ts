@@ -91,7 +91,7 @@ export function scalePanels(of: Panels, scales: Float64Array): void {
 }
 
 /** All of the matrix [size, size], row and column i times `scales[i]`. */
-export function fullMatrix(of: Panels, scales: Float64Array): Float64Array {
+export function fullMatrix(of: Panels, scales = new Float64Array(of.size).fill(1)): Float64Array {
   const { size } = of;
   const full = new Float64Array(size * size);
   for (const [k, panel] of of.panels.entries()) {

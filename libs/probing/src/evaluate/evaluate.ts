@@ -137,15 +137,13 @@ const PREDICTED_ROWS = 4096;
 async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner, split: number): Promise<HeldOut> {
   const fold = shared.heldOut[split]!;
   const held = problem.cells[fold]!;
-  const probe = await learner.fit(
-    split,
-    problem.tunedOn.map((_, column) => column),
-  );
+  const { columns, leading } = problem;
+  const all = Array.from({ length: columns }, (_, column) => column);
+  const known = columns === leading ? [] : await learner.correlations?.(split, all.slice(leading));
+  const width = known === undefined ? columns : leading;
+  const probe = await learner.fit(split, all.slice(0, width));
   if (probe === null) return { fold, n: held.length, fitted: null };
   const rows = Int32Array.from(shared.folds.keys()).filter((row) => shared.folds[row] === fold);
-  const { columns, leading } = problem;
-  const known = columns === leading ? [] : await learner.correlations?.(probe, split, leading);
-  const width = known === undefined ? columns : leading;
   const predicted = new Float64Array(rows.length * leading);
   const truth = new Float64Array(held.length * leading);
   const guesses = new Float64Array(held.length * leading);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { matrix, openGemm } from '../../src/algebra/gemm.ts';
+import { type Matrix, matrix, openGemm } from '../../src/algebra/gemm.ts';
 import { noise } from '../synthetic.ts';
 
 describe.each([
@@ -28,5 +28,18 @@ describe.each([
       expect(rest[i]).toBeCloseTo(before[i]! - value, 12);
     }
     expect(start).toEqual(before);
+  });
+  test.each(['nn', 'nt', 'tn'] as const)('%s in float32 is that to its digits', async (form) => {
+    const gemm = await openGemm(1);
+    const single = ({ data, rows, columns }: Matrix) => matrix(new Float32Array(data), rows, columns);
+    const a = single(flat(form === 'tn' ? transpose(left) : left));
+    const b = single(flat(form === 'nt' ? transpose(right) : right));
+    const product = await gemm.multiply(form, a, b);
+    const rest = await gemm.subtract(form, a, b, new Float32Array(start));
+    expect([product, rest].every((of) => of instanceof Float32Array)).toBe(true);
+    for (const [i, value] of want.entries()) {
+      expect(product[i]).toBeCloseTo(value, 5);
+      expect(rest[i]).toBeCloseTo(start[i]! - value, 5);
+    }
   });
 });

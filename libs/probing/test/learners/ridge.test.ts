@@ -12,6 +12,7 @@ import { primalSolver } from '../../src/learners/ridge/primal.ts';
 import { type Problem, rowCount, stateShift, targetOf } from '../../src/rows.ts';
 import { cases, fixtureStates, fixtureTargets } from '../cases.ts';
 import { readNpy } from '../npy.ts';
+import { synthetic } from '../synthetic.ts';
 
 const TARGETS = 6;
 const ALL = [0, 1, 2, 3, 4, 5];
@@ -74,11 +75,13 @@ describe.each(['primal', 'dual'] as const)('%s ridge', (form) => {
 
 describe('columns by the hundred, as permuted targets are', () => {
   const plain = problemOn('tall', [range(0, 120), range(120, 240), range(240, 360)]);
+  const { states } = synthetic({ prompts: 360, rows: 1, d: 150, seed: 10 });
   const random = randomStream(0, 'permuted');
-  const sources = Array.from({ length: 20 }, () => Int32Array.from(randomPermutation(random, 360)));
+  const sources = Array.from({ length: 30 }, () => Int32Array.from(randomPermutation(random, 360)));
   const columns = TARGETS * (1 + sources.length);
   const targetShift = new Float64Array(columns);
-  const problem: Problem = { ...plain, columns, sources, targetShift };
+  const ofStates = { states: { values: states, d: 150 }, shift: stateShift({ values: states, d: 150 }) };
+  const problem: Problem = { ...plain, ...ofStates, columns, sources, targetShift };
   const all = Array.from({ length: columns }, (_, column) => column);
 
   test.each([true, false])('have the errors of each alone, to float32 (scaling %s)', async (scale) => {
@@ -92,17 +95,21 @@ describe('columns by the hundred, as permuted targets are', () => {
       }
     }
   });
-  test('have the correlations of their predictions', async () => {
+  test('have the correlations of their predictions, each at its own penalty', async () => {
     const solver = await primalSolver(gemm, problem, true);
-    const maps = (await (await solver.trainingSet([0, 1])).fit(10, all))!;
+    const set = await solver.trainingSet([0, 1]);
     const rows = problem.cells[2]!;
-    const predicted = await predictLinear(gemm, problem, maps, rows);
     const target = Float64Array.from({ length: rows.length * columns }, (_, i) =>
       targetOf(problem, rows[Math.floor(i / columns)]!, i % columns),
     );
-    const want = scorePairs(pairsOf(target, predicted, columns, rows));
-    for (const [column, { value }] of (await solver.correlations!(maps, [2])).entries()) {
-      expect(value).toBeCloseTo(want[column]!.pearson.value!, 9);
+    const penaltyOf = (column: number) => [10, 1000][column % 2]!;
+    const got = await solver.correlations!([0, 1], [2], all, all.map(penaltyOf));
+    for (const penalty of [10, 1000]) {
+      const predicted = await predictLinear(gemm, problem, (await set.fit(penalty, all))!, rows);
+      const want = scorePairs(pairsOf(target, predicted, columns, rows));
+      for (const column of all.filter((other) => penaltyOf(other) === penalty)) {
+        expect(got[column]!.value).toBeCloseTo(want[column]!.pearson.value!, 9);
+      }
     }
   });
 });

@@ -1,4 +1,4 @@
-import { UserError } from '@sonde/base';
+import { groupBy, UserError } from '@sonde/base';
 import type { OuterSplit } from '../../learner.ts';
 import { type Problem, rowsIn } from '../../rows.ts';
 import type { LinearMaps } from '../linear.ts';
@@ -189,6 +189,11 @@ export function leastError(penalties: number, errorOf: (p: number) => number): n
   return errorOf(chosen) === Number.POSITIVE_INFINITY ? null : chosen;
 }
 
+/** The places at which each distinct penalty stands. */
+export function placesByPenalty(penalties: readonly number[]): Map<number, number[]> {
+  return groupBy(penalties.keys(), (place) => penalties[place]!);
+}
+
 /**
  * Fits columns with a penalty each: a factor for each distinct penalty.
  *
@@ -202,8 +207,7 @@ export async function fitColumns(
   const count = columns.length;
   const intercepts = new Float64Array(count);
   let weights = new Float64Array(0);
-  for (const penalty of new Set(penalties)) {
-    const places = penalties.flatMap((other, place) => (other === penalty ? [place] : []));
+  for (const [penalty, places] of placesByPenalty(penalties)) {
     const wanted = places.map((place) => columns[place]!);
     const maps = await set.fit(penalty, wanted);
     if (maps === null) throw singular([penalty]);

@@ -30,13 +30,19 @@ interface Search {
   readonly inner: readonly InnerErrors[];
 }
 
+interface PenalisedFits {
+  /** The penalties that `fit` fits columns at; null where there are too few rows. */
+  choose(split: number, columns: readonly number[]): number[] | null;
+  fit(split: number, columns: readonly number[]): Promise<PenalisedProbe | null>;
+}
+
 /** Probes of a solver, each with the penalty of least error on the inner splits. */
 export async function openPenalised(
   problem: Problem,
   splits: readonly OuterSplit[],
   solver: PenalisedSolver,
   options: PenaltyOptions,
-): Promise<{ fit(split: number, columns: readonly number[]): Promise<PenalisedProbe | null> }> {
+): Promise<PenalisedFits> {
   const tuned = [...new Set(problem.tunedOn.flat())].sort((a, b) => a - b);
   const columns = tuned.filter((column) => column < problem.leading);
   /** Permuted targets that choose a penalty of their own. */
@@ -47,7 +53,7 @@ export async function openPenalised(
 
   const errorOf = (inner: InnerErrors, column: number) => (p: number) =>
     problem.tunedOn[column]!.reduce((sum, other) => sum + inner.errors[p]![placeOf.get(other)!]!, 0);
-  const choose = ({ penalties, inner }: Search, split: number, column: number): number => {
+  const least = ({ penalties, inner }: Search, split: number, column: number): number => {
     const chosen = leastError(penalties.length, errorOf(inner[split]!, column));
     if (chosen === null) throw singular(penalties);
     return chosen;
@@ -64,7 +70,7 @@ export async function openPenalised(
     const edges = new Set<number>();
     for (const split of splits.keys()) {
       if (!fitted(split, found)) continue;
-      for (let column = 0; column < problem.leading; column++) edges.add(choose(found, split, column));
+      for (let column = 0; column < problem.leading; column++) edges.add(least(found, split, column));
     }
     const [low, high] = [Math.min(...found.penalties), Math.max(...found.penalties)];
     const beyond = [
@@ -83,10 +89,15 @@ export async function openPenalised(
     inner: single || permuted.length === 0 ? [] : await descendingErrors(solver, problem, tested, penalties, permuted),
   };
   const searchOf = (column: number): Search => (problem.tunedOn[column]![0]! < problem.leading ? found : ofPermuted);
+  const choose = (split: number, wanted: readonly number[]): number[] | null => {
+    if (!fitted(split, found)) return null;
+    return wanted.map((column) => penalties[single ? 0 : least(searchOf(column), split, column)]!);
+  };
   return {
+    choose,
     async fit(split, wanted) {
-      if (!fitted(split, found)) return null;
-      const chosen = wanted.map((column) => penalties[single ? 0 : choose(searchOf(column), split, column)]!);
+      const chosen = choose(split, wanted);
+      if (chosen === null) return null;
       const maps = await fitColumns(await solver.trainingSet(splits[split]!.train), wanted, chosen);
       const atEdge = wanted.map(
         (column, t) => !single && stillFalls(found, chosen[t]!, errorOf(searchOf(column).inner[split]!, column)),

@@ -20,14 +20,16 @@ export async function openRidge(
   const gemm = await openGemm(options.threads ?? 1);
   const wide = problem.cells.reduce((sum, rows) => sum + rows.length, 0) < problem.states.d;
   const solver: RidgeSolver = wide ? dualSolver(gemm, problem, scale) : await primalSolver(gemm, problem, scale);
-  const { fit } = await openPenalised(problem, splits, solver, options);
+  const { fit, choose } = await openPenalised(problem, splits, solver, options);
   const { correlations } = solver;
   return {
     fit,
     predict: ({ maps }, rows, count) => predictLinear(gemm, problem, mapsAt(maps, placesBetween(0, count)), rows),
     ...(correlations && {
-      correlations: ({ columns, maps }, split, first) =>
-        correlations(mapsAt(maps, placesBetween(first, columns.length)), splits[split]!.test),
+      correlations: async (split, columns) => {
+        const penalties = choose(split, columns);
+        return penalties && correlations(splits[split]!.train, splits[split]!.test, columns, penalties);
+      },
     }),
   };
 }

@@ -12,11 +12,21 @@ import {
 } from '../../algebra/panels.ts';
 import { solveShifted } from '../../algebra/shifted-gradients.ts';
 import type { Score } from '../../evaluate/pairs.ts';
-import { isConstant, type Problem } from '../../rows.ts';
+import { columnBlocks, isConstant, type Problem } from '../../rows.ts';
 import type { LinearMaps } from '../linear.ts';
-import { crossSums, type Moments, mappedSums, momentsOf, squaredErrors, sumsOver } from './moments.ts';
+import { placesByPenalty, singular } from '../penalised/inner-errors.ts';
+import {
+  crossAbout,
+  type MappedSums,
+  type Moments,
+  mappedSums,
+  momentsOf,
+  type Sums,
+  squaredErrors,
+  sumsOver,
+} from './moments.ts';
 import { CONSTANT_SHARE, interceptsOf, type RidgeSolver } from './ridge.ts';
-import { type CentredSet, type RoughTest, roughErrors } from './rough-errors.ts';
+import { type CentredSet, roughErrors } from './rough-errors.ts';
 
 /**
  * The solver for n ≥ d. One pass over the states gives each cell's moments; training sets add them up and correct the
@@ -26,17 +36,9 @@ export async function primalSolver(gemm: Gemm, problem: Problem, scale: boolean)
   const byCell: Moments[] = [];
   for (const rows of problem.cells) byCell.push(await momentsOf(gemm, problem, rows));
   const momentsIn = (cells: readonly number[]) => cells.map((cell) => byCell[cell]!);
-  const grams = new Map<string, Float32Array>();
-  const testOf = (cells: readonly number[]): RoughTest => {
-    const moments = momentsIn(cells);
-    const sums = sumsOver(moments);
-    const key = cells.join();
-    const ones = new Float64Array(problem.states.d).fill(1);
-    if (!grams.has(key)) grams.set(key, new Float32Array(fullMatrix(sums.xx, ones)));
-    return { moments, sums, gram: grams.get(key)! };
-  };
+  const setOf = (cells: readonly number[]) => centredSet(gemm, problem, cells, momentsIn(cells), scale);
   return {
-    trainingSet: async (cells) => centredSet(gemm, problem, cells, momentsIn(cells), scale),
+    trainingSet: async (cells) => setOf(cells),
     async errors({ columns, weights, intercepts }, cells) {
       const moments = momentsIn(cells);
       const sums = sumsOver(moments);
@@ -45,34 +47,50 @@ export async function primalSolver(gemm: Gemm, problem: Problem, scale: boolean)
     },
     async roughErrors(train, penalties, columns, tests) {
       if (columns.length < MANY * problem.states.d) return undefined;
-      return roughErrors(
-        gemm,
-        centredSet(gemm, problem, train, momentsIn(train), scale),
-        penalties,
-        columns,
-        tests.map(testOf),
-      );
+      return roughErrors(gemm, setOf(train), penalties, columns, tests.map(momentsIn));
     },
-    async correlations({ columns, weights }, cells) {
-      const moments = momentsIn(cells);
-      const { n, xx, y, yy } = sumsOver(moments);
-      const squares = await quadraticForms(gemm, xx, weights, columns.length);
-      const { mapped, cross } = mappedSums(moments, columns, weights);
-      return columns.map((column, t): Score => {
-        if (n < 3) return { value: null, reason: 'too_few_rows' };
-        if (isConstant(problem, cells, column)) return { value: null, reason: 'constant_target' };
-        const variation = squares[t]! - mapped[t]! ** 2 / n;
-        if (!(variation > CONSTANT_SHARE * squares[t]!)) return { value: null, reason: 'constant_prediction' };
-        const ofTarget = yy[column]! - y[column]! ** 2 / n;
-        const r = (cross[t]! - (mapped[t]! * y[column]!) / n) / Math.sqrt(variation) / Math.sqrt(ofTarget);
-        return { value: Math.max(-1, Math.min(1, r)) };
-      });
+    async correlations(train, test, columns, penalties) {
+      const set = setOf(train);
+      const moments = momentsIn(test);
+      const sums = sumsOver(moments);
+      const scores: Score[] = [];
+      for (const [penalty, places] of placesByPenalty(penalties)) {
+        const factor = await set.factorAt(penalty);
+        if (factor === null) throw singular([penalty]);
+        for (const block of columnBlocks(places.length)) {
+          const some = block.map((i) => columns[places[i]!]!);
+          const weights = await solve(gemm, factor, set.rightSides(some), some.length);
+          const squares = await quadraticForms(gemm, sums.xx, weights, some.length);
+          const mapped = { ...mappedSums(moments, some, weights), squares };
+          for (const [t, i] of block.entries()) {
+            const constant = isConstant(problem, test, some[t]!);
+            scores[places[i]!] = pearsonOf(sums, some[t]!, constant, mapped, t);
+          }
+        }
+      }
+      return scores;
     },
   };
 }
 
+function pearsonOf(
+  { n, y, yy }: Sums,
+  column: number,
+  constant: boolean,
+  { mapped, cross, squares }: MappedSums,
+  t: number,
+): Score {
+  if (n < 3) return { value: null, reason: 'too_few_rows' };
+  if (constant) return { value: null, reason: 'constant_target' };
+  const variation = squares[t]! - mapped[t]! ** 2 / n;
+  if (!(variation > CONSTANT_SHARE * squares[t]!)) return { value: null, reason: 'constant_prediction' };
+  const ofTarget = yy[column]! - y[column]! ** 2 / n;
+  const r = (cross[t]! - (mapped[t]! * y[column]!) / n) / Math.sqrt(variation) / Math.sqrt(ofTarget);
+  return { value: Math.max(-1, Math.min(1, r)) };
+}
+
 /** For so many times d columns the inverse of a training set's matrix pays. */
-const MANY = 2;
+const MANY = 1;
 
 function centredSet(
   gemm: Gemm,
@@ -100,16 +118,14 @@ function centredSet(
       ridge[j] = scale ? centred[j]! / n : 1;
     }
   }
-  const rightSides = (wanted: readonly number[]): Float64Array => {
+  const rightSides = (wanted: readonly number[], into = new Float64Array(d * wanted.length)): Float64Array => {
     const width = wanted.length;
-    const varies = Float64Array.from(wanted, (column) => (isConstant(problem, cells, column) ? 0 : 1));
-    const centre = Float64Array.from(wanted, (column) => n * targetMean[column]!);
-    const right = crossSums(moments, wanted);
-    for (let j = 0, at = 0; j < d; j++) {
-      const [m, kept] = [mean[j]!, 1 - unit[j]!];
-      for (let t = 0; t < width; t++, at++) right[at] = kept * varies[t]! * (right[at]! - m * centre[t]!);
+    crossAbout({ mean, targetMean }, moments, sums, wanted, into);
+    for (let j = 0; j < d; j++) if (unit[j] === 1) into.fill(0, j * width, (j + 1) * width);
+    for (const [t, column] of wanted.entries()) {
+      if (isConstant(problem, cells, column)) for (let at = t; at < into.length; at += width) into[at] = 0;
     }
-    return right;
+    return into;
   };
   const mapsOf = (wanted: readonly number[], weights: Float64Array): LinearMaps => {
     return { columns: wanted, weights, intercepts: interceptsOf(problem, cells, weights, wanted, mean, targetMean) };
@@ -133,9 +149,7 @@ function centredSet(
     targetMean,
     largest: ridge.reduce((sum, value, j) => sum + (value === 0 ? 0 : centred[j]! / value), 0),
     factorAt,
-    kept: unit.map((value) => 1 - value),
-    moments,
-    varies: (column) => !isConstant(problem, cells, column),
+    rightSides,
     async fitAll(penalties, wanted) {
       const fitted: (LinearMaps | null)[] = [];
       const positive = penalties.filter((penalty) => penalty > 0);

@@ -1,14 +1,20 @@
 import type { Score } from '../../evaluate/pairs.ts';
 import { isConstant, type Problem, targetOf } from '../../rows.ts';
-import type { LinearMaps } from '../linear.ts';
 import type { PenalisedSolver } from '../penalised/solver.ts';
 
 export interface RidgeSolver extends PenalisedSolver {
   /**
-   * Pearson's correlation of predictions and targets over the rows of some cells, for each of the maps' columns. Absent
-   * where predicting the rows costs less.
+   * Pearson's correlation of predictions and targets over the rows of some cells, of columns fitted on others, each at a
+   * penalty of its own. Absent where predicting the rows costs less.
+   *
+   * @throws UserError where the system is singular
    */
-  correlations?(maps: LinearMaps, cells: readonly number[]): Promise<Score[]>;
+  correlations?(
+    train: readonly number[],
+    test: readonly number[],
+    columns: readonly number[],
+    penalties: readonly number[],
+  ): Promise<Score[]>;
 }
 
 /** Variation below this share of a column's second moment is rounding noise: the column counts as constant. */

@@ -1,30 +1,27 @@
-import { type Factor, solve } from '../../algebra/cholesky.ts';
-import { type Gemm, type Matrix, matrix } from '../../algebra/gemm.ts';
+import { type Factor, inverse } from '../../algebra/cholesky.ts';
+import { type Gemm, matrix } from '../../algebra/gemm.ts';
+import { copyPanels, fullMatrix, PANEL, type Panels, panelWidth, subtractOuter } from '../../algebra/panels.ts';
 import { COLUMNS, columnBlocks } from '../../rows.ts';
 import type { TrainingSet } from '../penalised/solver.ts';
-import type { Moments, Sums } from './moments.ts';
+import { crossAbout, type Means, type Moments, type Sums, sumsOver } from './moments.ts';
 
 /** A training set as the centred system that its fits solve. */
-export interface CentredSet extends TrainingSet {
-  readonly moments: readonly Moments[];
-  /** [d], [columns] */
-  readonly mean: Float64Array;
-  readonly targetMean: Float64Array;
-  /** [d]: 0 where a state's column is constant, else 1. */
-  readonly kept: Float64Array;
-  /** Whether a target column has more than one value. */
-  varies(column: number): boolean;
+export interface CentredSet extends TrainingSet, Means {
+  /** [d, wanted.length]: zeros where a state's or target's column is constant. */
+  rightSides(wanted: readonly number[], into?: Float64Array): Float64Array;
   /** At least the largest eigenvalue of what the penalty is added to. */
   readonly largest: number;
   factorAt(penalty: number): Promise<Factor | null>;
 }
 
-/** Rows to test on, as moments. */
-export interface RoughTest {
+/** Rows to test on, as moments about the means of a training set. */
+interface Test {
   readonly moments: readonly Moments[];
   readonly sums: Sums;
-  /** Σx·xᵀ [d, d] */
-  readonly gram: Float32Array;
+  /** Half of Σ(x − mean)·(x − mean)ᵀ: what it is the sum of with its transpose, by panels of its lower triangle. */
+  readonly half: readonly Float32Array[];
+  /** Σ(x − mean)·(y − targetMean)ᵀ of the columns at work. */
+  readonly cross: Float32Array;
 }
 
 /** A penalty of a smaller share of the largest eigenvalue leaves too few of float32's digits. */
@@ -39,88 +36,85 @@ export async function roughErrors(
   set: CentredSet,
   penalties: readonly number[],
   columns: readonly number[],
-  tests: readonly RoughTest[],
+  tested: readonly (readonly Moments[])[],
 ): Promise<(Float64Array[] | null)[]> {
   const d = set.mean.length;
   const tried: { readonly inverse: Float32Array; readonly errors: Float64Array[] }[] = [];
   const results: (Float64Array[] | null)[] = [];
   for (const penalty of penalties) {
     const factor = penalty < LEAST * set.largest ? null : await set.factorAt(penalty);
-    const errors = factor && tests.map(() => new Float64Array(columns.length));
+    const errors = factor && tested.map(() => new Float64Array(columns.length));
     results.push(errors);
-    if (errors) tried.push({ inverse: new Float32Array(await solve(gemm, factor!, identity(d), d)), errors });
+    if (errors) tried.push({ inverse: new Float32Array(fullMatrix(await inverse(gemm, factor!))), errors });
   }
   if (tried.length === 0) return results;
+  const most = Math.min(COLUMNS, columns.length);
+  const tests = tested.map((moments) => testOn(set, moments, most));
   // Written over by each block of columns.
-  const [right, weights, product] = [1, 2, 3].map(() => new Float32Array(Math.min(COLUMNS, columns.length) * d));
+  const exact = new Float64Array(d * most);
+  const right = new Float32Array(d * most);
   for (const block of columnBlocks(columns.length)) {
     const some = block.map((place) => columns[place]!);
-    const rowsOf = (data: Float32Array | undefined) => matrix(data!.subarray(0, some.length * d), some.length, d);
-    setRightSides(set, some, right!);
+    const into = exact.subarray(0, d * some.length);
+    right.set(set.rightSides(some, into));
+    for (const { moments, sums, cross } of tests) cross.set(crossAbout(set, moments, sums, some, into));
     for (const { inverse, errors } of tried) {
-      await gemm.multiplySingle('nn', rowsOf(right), square(inverse, d), rowsOf(weights));
+      const sides = matrix(right.subarray(0, into.length), d, some.length);
+      const weights = await gemm.multiply('nn', matrix(inverse, d, d), sides);
       for (const [i, test] of tests.entries()) {
-        await gemm.multiplySingle('nn', rowsOf(weights), square(test.gram, d), rowsOf(product));
-        for (const [t, column] of some.entries()) {
-          errors[i]![block[t]!] = squaredError(set, test, column, weights!, product!, t * d);
-        }
+        const ofBlock = await squaredErrors(gemm, set, test, some, weights);
+        for (const [t, place] of block.entries()) errors[i]![place] = ofBlock[t]!;
       }
     }
   }
   return results;
 }
 
-/** [wanted, d]; zeros for a column that is constant. */
-function setRightSides(
-  { moments, mean, targetMean, kept, varies }: CentredSet,
-  wanted: readonly number[],
-  into: Float32Array,
-): void {
-  const d = mean.length;
-  const n = moments.reduce((sum, cell) => sum + cell.n, 0);
-  const sums = new Float64Array(d);
-  for (const [t, column] of wanted.entries()) {
-    if (!varies(column)) {
-      into.fill(0, t * d, (t + 1) * d);
-      continue;
-    }
-    const centre = n * targetMean[column]!;
-    for (let j = 0; j < d; j++) sums[j] = -centre * mean[j]!;
-    for (const { xy } of moments) for (let j = 0, at = column * d; j < d; j++, at++) sums[j] = sums[j]! + xy[at]!;
-    for (let j = 0, at = t * d; j < d; j++, at++) into[at] = kept[j]! * sums[j]!;
-  }
-}
-
-/** Σ (y − b − w·x)² over a test's rows, of the weights w from `start` on, whose product with the test's x·xᵀ is given. */
-function squaredError(
-  { mean, targetMean }: CentredSet,
-  { moments, sums }: RoughTest,
-  column: number,
-  weights: Float32Array,
-  product: Float32Array,
-  start: number,
-): number {
-  const d = mean.length;
+function testOn({ mean }: Means, moments: readonly Moments[], columns: number): Test {
+  const sums = sumsOver(moments);
   const { n, x } = sums;
-  let [ofMean, mapped, squares, cross] = [0, 0, 0, 0];
-  for (let j = 0, at = start; j < d; j++, at++) {
-    const w = weights[at]!;
-    ofMean += w * mean[j]!;
-    mapped += w * x[j]!;
-    squares += w * product[at]!;
-  }
-  for (const { xy } of moments) {
-    for (let j = 0, at = start, from = column * d; j < d; j++, at++, from++) cross += weights[at]! * xy[from]!;
-  }
-  const b = targetMean[column]! - ofMean;
-  const ofTarget = sums.yy[column]! - 2 * b * sums.y[column]! + n * b * b;
-  return Math.max(0, ofTarget - 2 * cross + 2 * b * mapped + squares);
+  const own = x.map((value) => value / n);
+  const about = copyPanels(sums.xx);
+  subtractOuter(about, own, n);
+  subtractOuter(
+    about,
+    own.map((value, j) => value - mean[j]!),
+    -n,
+  );
+  return { moments, sums, half: halfOf(about), cross: new Float32Array(x.length * columns) };
 }
 
-function square(data: Float32Array, d: number): Matrix<Float32Array> {
-  return matrix(data, d, d);
+function halfOf({ size, panels }: Panels): Float32Array[] {
+  return panels.map((panel, k) => {
+    const half = new Float32Array(panel);
+    const tile = panelWidth(size, k) ** 2;
+    for (let i = 0; i < tile; i++) half[i] = half[i]! / 2;
+    return half;
+  });
 }
 
-function identity(size: number): Float64Array {
-  return new Float64Array(size * size).map((_, i) => (i % (size + 1) === 0 ? 1 : 0));
+/** Σ (y − ȳ − w·(x − x̄))² over a test's rows, about a training set's means, of the weights w [d, wanted.length]. */
+async function squaredErrors(
+  gemm: Gemm,
+  { mean, targetMean }: Means,
+  { sums: { n, y, yy }, half, cross }: Test,
+  wanted: readonly number[],
+  weights: Float32Array,
+): Promise<Float64Array> {
+  const [d, width] = [mean.length, wanted.length];
+  const explained = new Float64Array(width);
+  for (const [k, panel] of half.entries()) {
+    const [start, end] = [k * PANEL, k * PANEL + panelWidth(d, k)];
+    const below = matrix(panel, d - start, end - start);
+    const tail = matrix(weights.subarray(start * width), d - start, width);
+    const ofRows = cross.subarray(start * width, end * width);
+    const rest = await gemm.subtract('tn', below, tail, ofRows);
+    for (let i = 0, at = start * width; i < rest.length; ) {
+      for (let t = 0; t < width; t++, i++, at++) explained[t] = explained[t]! + weights[at]! * rest[i]!;
+    }
+  }
+  return explained.map((value, t) => {
+    const [column, centre] = [wanted[t]!, targetMean[wanted[t]!]!];
+    return Math.max(0, yy[column]! - 2 * centre * y[column]! + n * centre * centre - 2 * value);
+  });
 }
