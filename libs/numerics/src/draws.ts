@@ -3,7 +3,8 @@ import type { RandomStream } from './streams.ts';
 
 /** A random permutation of 0 … n − 1 (Fisher–Yates). */
 export function randomPermutation(stream: RandomStream, n: number): Uint32Array {
-  const order = Uint32Array.from({ length: n }, (_, i) => i);
+  const order = new Uint32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
   for (let i = n - 1; i > 0; i--) {
     const j = stream.below(i + 1);
     const swapped = order[i]!;

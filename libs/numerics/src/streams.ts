@@ -45,17 +45,18 @@ export function digestStream(seed: number, name: string): RandomStream {
   requireInteger('seed', seed, 0);
   let counter = 0;
   let used = 8;
-  // A byte a character: of so short texts a hash object, or a buffer for its result, costs more than the hash.
-  let block = '';
-  const byte = (place: number) => block.charCodeAt(4 * used + place);
+  const words = new Uint32Array(8);
   return streamOf(() => {
     if (used === 8) {
-      block = hash('sha256', `${seed}\n${name}\n${counter++}`, 'binary');
+      // A byte a character: of so short texts a hash object, or a buffer for its result, costs more than the hash.
+      const digest = hash('sha256', `${seed}\n${name}\n${counter++}`, 'binary');
+      for (let at = 0; at < 32; at += 4) {
+        const low = digest.charCodeAt(at) | (digest.charCodeAt(at + 1) << 8);
+        words[at / 4] = low | (digest.charCodeAt(at + 2) << 16) | (digest.charCodeAt(at + 3) << 24);
+      }
       used = 0;
     }
-    const word = byte(0) + (byte(1) << 8) + (byte(2) << 16) + byte(3) * 0x1000000;
-    used++;
-    return word;
+    return words[used++]!;
   });
 }
 

@@ -12,13 +12,19 @@ import type { NullDistribution } from './result.ts';
 export function permutedRows(groups: Groups, rows: Int32Array, permutations: number, seed: number): Int32Array[] {
   const members = rowsByGroup(Array.from(rows, (row) => groups[row]!));
   const ranked = rankGroups(members.keys(), seed);
-  const rowsOf = ranked.map((group) => Int32Array.from(members.get(group)!, (at) => rows[at]!));
+  // The groups' rows one after the other: a list for each group costs as much again as all else here.
+  const rowsByRank = Int32Array.from(ranked.flatMap((group) => members.get(group)!.map((at) => rows[at]!)));
+  const starts = new Int32Array(ranked.length + 1);
+  for (const [i, group] of ranked.entries()) starts[i + 1] = starts[i]! + members.get(group)!.length;
   return Array.from({ length: permutations }, (_, p) => {
     const order = randomPermutation(digestStream(seed, `control/${p}`), ranked.length);
     const sources = new Int32Array(groups.length).fill(-1);
-    for (let i = 0; i < rowsOf.length; i++) {
-      const [to, from] = [rowsOf[i]!, rowsOf[order[i]!]!];
-      for (let place = 0; place < to.length; place++) sources[to[place]!] = from[place % from.length]!;
+    for (let i = 0; i < ranked.length; i++) {
+      const [first, end] = [starts[order[i]!]!, starts[order[i]! + 1]!];
+      for (let to = starts[i]!, from = first; to < starts[i + 1]!; to++) {
+        sources[rowsByRank[to]!] = rowsByRank[from]!;
+        if (++from === end) from = first;
+      }
     }
     return sources;
   });

@@ -77,7 +77,7 @@ describe('columns by the hundred, as permuted targets are', () => {
   const plain = problemOn('tall', [range(0, 120), range(120, 240), range(240, 360)]);
   const { states } = synthetic({ prompts: 360, rows: 1, d: 150, seed: 10 });
   const random = randomStream(0, 'permuted');
-  const sources = Array.from({ length: 30 }, () => Int32Array.from(randomPermutation(random, 360)));
+  const sources = Array.from({ length: 150 }, () => Int32Array.from(randomPermutation(random, 360)));
   const columns = TARGETS * (1 + sources.length);
   const targetShift = new Float64Array(columns);
   const ofStates = { states: { values: states, d: 150 }, shift: stateShift({ values: states, d: 150 }) };

@@ -1,4 +1,4 @@
-import { type Gemm, type Matrix, matrix } from '../../algebra/gemm.ts';
+import { type Gemm, matrix } from '../../algebra/gemm.ts';
 import { addInto, addPanels, addSelfProduct, type Panels, zeroPanels } from '../../algebra/panels.ts';
 import {
   CHUNK,
@@ -23,22 +23,26 @@ export interface Sums {
 }
 
 export interface Moments extends Sums {
-  /** Σx·yᵀ [d, columns] */
-  readonly xy: Float64Array;
+  /** Σx·yᵀ by blocks of columns, as `columnBlocks` gives them, each small enough for a cache: [d, columns of the block] */
+  readonly xy: readonly Float64Array[];
 }
 
 export async function momentsOf(gemm: Gemm, problem: Problem, rows: Int32Array): Promise<Moments> {
   const { d } = problem.states;
   const { columns } = problem;
-  const moments: Moments = { ...zeroSums(d, columns), n: rows.length, xy: new Float64Array(d * columns) };
+  const blocks = [...columnBlocks(columns)];
+  const xy = blocks.map((block) => new Float64Array(d * block.length));
+  const moments: Moments = { ...zeroSums(d, columns), n: rows.length, xy };
   // Written over by each block of columns.
   const targets = new Float64Array(Math.min(COLUMNS, columns) * Math.min(CHUNK, rows.length));
   for (const chunk of chunks(rows)) {
     const count = chunk.length;
     const x = gatherTransposed(problem, chunk);
     await addSelfProduct(gemm, moments.xx, x, count);
-    for (const block of columnBlocks(columns)) {
-      await addTargets(gemm, problem, moments, matrix(x, d, count), chunk, block, targets);
+    for (const [b, block] of blocks.entries()) {
+      const ofBlock = gatherTargetsTransposed(problem, chunk, block, targets.subarray(0, block.length * count));
+      addInto(xy[b]!, await gemm.multiply('nt', matrix(x, d, count), matrix(ofBlock, block.length, count)));
+      addTargets(moments, ofBlock, block, count);
     }
     for (let j = 0, at = 0; j < d; j++) {
       let sum = 0;
@@ -49,30 +53,17 @@ export async function momentsOf(gemm: Gemm, problem: Problem, rows: Int32Array):
   return moments;
 }
 
-/** Adds what the targets of some rows, whose states are x [d, rows], contribute in some columns, which are neighbours. */
-async function addTargets(
-  gemm: Gemm,
-  problem: Problem,
-  { y, yy, xy }: Moments,
-  x: Matrix,
-  rows: Int32Array,
-  block: readonly number[],
-  into: Float64Array,
-): Promise<void> {
-  const [count, width, first] = [rows.length, block.length, block[0]!];
-  const targets = gatherTargetsTransposed(problem, rows, block, into.subarray(0, width * count));
-  const product = await gemm.multiply('nt', x, matrix(targets, width, count));
-  for (let j = 0, from = 0; j < x.rows; j++) {
-    for (let t = 0, at = j * y.length + first; t < width; t++, at++, from++) xy[at] = xy[at]! + product[from]!;
-  }
-  for (let t = 0, at = 0; t < width; t++) {
+/** Adds targets [columns of the block, rows] to their sums. */
+function addTargets({ y, yy }: Sums, targets: Float64Array, block: readonly number[], rows: number): void {
+  let at = 0;
+  for (const column of block) {
     let [sum, squares] = [0, 0];
-    for (let r = 0; r < count; r++, at++) {
+    for (let r = 0; r < rows; r++, at++) {
       sum += targets[at]!;
       squares += targets[at]! * targets[at]!;
     }
-    y[first + t] = y[first + t]! + sum;
-    yy[first + t] = yy[first + t]! + squares;
+    y[column] = y[column]! + sum;
+    yy[column] = yy[column]! + squares;
   }
 }
 
@@ -109,15 +100,40 @@ export function crossAbout(
   const [d, width] = [x.length, wanted.length];
   const centre = Float64Array.from(wanted, (column) => targetMean[column]!);
   const rest = Float64Array.from(wanted, (column) => y[column]! - n * targetMean[column]!);
-  for (let j = 0; j < d; j++) {
-    const [ofState, ofMean, first] = [x[j]!, mean[j]!, j * width];
-    for (let t = 0; t < width; t++) into[first + t] = -(centre[t]! * ofState + rest[t]! * ofMean);
-    for (const { xy } of cells) {
-      const row = j * y.length;
-      for (let t = 0, at = first; t < width; t++, at++) into[at] = into[at]! + xy[row + wanted[t]!]!;
+  for (const { first, places, block, columns } of runsOf(wanted, y.length)) {
+    const [own, ...others] = cells.map(({ xy }) => xy[block]!);
+    for (let j = 0; j < d; j++) {
+      const [row, start, ofState, ofMean] = [j * columns, j * width + first, x[j]!, mean[j]!];
+      for (let i = 0, t = first; i < places.length; i++, t++) {
+        into[start + i] = own![row + places[i]!]! - (centre[t]! * ofState + rest[t]! * ofMean);
+      }
+      for (const products of others) {
+        for (let i = 0, at = start; i < places.length; i++, at++) into[at] = into[at]! + products[row + places[i]!]!;
+      }
     }
   }
   return into;
+}
+
+/** Neighbours among some columns that lie in one block. */
+interface Run {
+  /** Place of the first one among the columns. */
+  readonly first: number;
+  readonly block: number;
+  /** How many columns the block has, and the places of the run's there. */
+  readonly columns: number;
+  readonly places: Int32Array;
+}
+
+function runsOf(wanted: readonly number[], columns: number): Run[] {
+  const runs: Run[] = [];
+  for (let first = 0, end = 0; first < wanted.length; first = end) {
+    const block = Math.floor(wanted[first]! / COLUMNS);
+    while (end < wanted.length && Math.floor(wanted[end]! / COLUMNS) === block) end++;
+    const places = Int32Array.from(wanted.slice(first, end), (column) => column - block * COLUMNS);
+    runs.push({ first, block, columns: Math.min(COLUMNS, columns - block * COLUMNS), places });
+  }
+  return runs;
 }
 
 /** Of some columns' maps w over some rows: Σ w·x, Σ (w·x)·y and Σ (w·x)². */
@@ -136,11 +152,14 @@ export function mappedSums(
   const width = wanted.length;
   const [mapped, cross] = [new Float64Array(width), new Float64Array(width)];
   for (const { x, y, xy } of cells) {
-    for (let j = 0, at = 0; j < x.length; j++) {
-      const [row, ofState] = [j * y.length, x[j]!];
-      for (let t = 0; t < width; t++, at++) {
-        mapped[t] = mapped[t]! + weights[at]! * ofState;
-        cross[t] = cross[t]! + weights[at]! * xy[row + wanted[t]!]!;
+    for (const { first, places, block, columns } of runsOf(wanted, y.length)) {
+      const products = xy[block]!;
+      for (let j = 0; j < x.length; j++) {
+        const [row, ofState] = [j * columns, x[j]!];
+        for (let i = 0, t = first, at = j * width + first; i < places.length; i++, t++, at++) {
+          mapped[t] = mapped[t]! + weights[at]! * ofState;
+          cross[t] = cross[t]! + weights[at]! * products[row + places[i]!]!;
+        }
       }
     }
   }
