@@ -18,7 +18,10 @@ export interface CentredSet extends TrainingSet, Means {
 interface Test {
   readonly moments: readonly Moments[];
   readonly sums: Sums;
-  /** Half of Σ(x − mean)·(x − mean)ᵀ: what it is the sum of with its transpose, by panels of its lower triangle. */
+  /**
+   * Half of Σ(x − mean)·(x − mean)ᵀ, what it is the sum of with its transpose: the panels of its lower triangle turned,
+   * for products with what is not turned are faster.
+   */
   readonly half: readonly Float32Array[];
   /** Σ(x − mean)·(y − targetMean)ᵀ of the columns at work. */
   readonly cross: Float32Array;
@@ -86,9 +89,12 @@ function testOn({ mean }: Means, moments: readonly Moments[], columns: number): 
 
 function halfOf({ size, panels }: Panels): Float32Array[] {
   return panels.map((panel, k) => {
-    const half = new Float32Array(panel);
-    const tile = panelWidth(size, k) ** 2;
-    for (let i = 0; i < tile; i++) half[i] = half[i]! / 2;
+    const [rows, width] = [size - k * PANEL, panelWidth(size, k)];
+    const half = new Float32Array(panel.length);
+    for (let i = 0, from = 0; i < rows; i++) {
+      const share = i < width ? 0.5 : 1;
+      for (let j = 0, at = i; j < width; j++, at += rows, from++) half[at] = share * panel[from]!;
+    }
     return half;
   });
 }
@@ -105,10 +111,10 @@ async function squaredErrors(
   const explained = new Float64Array(width);
   for (const [k, panel] of half.entries()) {
     const [start, end] = [k * PANEL, k * PANEL + panelWidth(d, k)];
-    const below = matrix(panel, d - start, end - start);
+    const right = matrix(panel, end - start, d - start);
     const tail = matrix(weights.subarray(start * width), d - start, width);
     const ofRows = cross.subarray(start * width, end * width);
-    const rest = await gemm.subtract('tn', below, tail, ofRows);
+    const rest = await gemm.subtract('nn', right, tail, ofRows);
     for (let i = 0, at = start * width; i < rest.length; ) {
       for (let t = 0; t < width; t++, i++, at++) explained[t] = explained[t]! + weights[at]! * rest[i]!;
     }
