@@ -47,12 +47,12 @@ function difference(a: HeldOutPredictions, b: HeldOutPredictions) {
   return { groups: groups.length, sample, ...intervalOf(sample) };
 }
 
-it('is the difference of the two scores, with an interval around it', () => {
+it('is the difference of the two scores, with an interval around it', async () => {
   const [a, b] = [held(1), held(0.2)];
   const { groups, estimate, low, high } = difference(a, b);
-  const scoreOf = (one: HeldOutPredictions) => probeIntervals(one, resamples).foldMean.estimate!;
+  const scoreOf = async (one: HeldOutPredictions) => (await probeIntervals([one], resamples))[0]!.foldMean.estimate!;
   expect(groups).toBe(GROUPS);
-  expect(estimate).toBeCloseTo(scoreOf(b) - scoreOf(a), 12);
+  expect(estimate).toBeCloseTo((await scoreOf(b)) - (await scoreOf(a)), 12);
   expect(low).toBeGreaterThan(0);
   expect(high).toBeGreaterThan(low);
 });
@@ -92,20 +92,20 @@ it('resamples no fewer than ten groups', () => {
   }
 });
 
-it('says what each group adds: what the score loses without it, and the score on average', () => {
+it('says what each group adds: what the score loses without it, and the score on average', async () => {
   const whole = held(1);
   const { groups, samples } = sampleProbes([whole], resamples);
   const [{ score, contributions }] = samples as [(typeof samples)[0]];
-  const without = groups.map((left) => {
+  const rests = groups.map((left) => {
     const rows = [...whole.groups.keys()].filter((row) => whole.groups[row] !== left);
-    const rest = {
+    return {
       target: Float64Array.from(rows, (row) => whole.target[row]!),
       predicted: Float64Array.from(rows, (row) => whole.predicted[row]!),
       groups: rows.map((row) => whole.groups[row]!),
       folds: Int32Array.from(rows, (row) => whole.folds[row]!),
     };
-    return probeIntervals(rest, resamples).foldMean.estimate!;
   });
+  const without = (await probeIntervals(rests, resamples)).map(({ foldMean }) => foldMean.estimate!);
   for (const [i, own] of contributions.entries()) {
     expect(own - contributions[0]!).toBeCloseTo((GROUPS - 1) * (without[0]! - without[i]!), 9);
   }

@@ -25,22 +25,29 @@ export async function cost({ config, expected }: CostContext<Config>): Promise<C
   const columns = targets * (1 + permutations + Number(control.task) * CONTROL_DRAWS[learner]);
   // Each fold left out, and each two: what is left trains the probe, or chooses its penalty.
   const solutions = ((folds * (folds + 1)) / 2) * penalties.length;
-  const flopsOf = (d: number) => {
-    const [long, short] = rows < d ? [d, rows] : [rows, d];
-    return 2 * long * short ** 2 + solutions * (short ** 3 / 3 + 4 * short ** 2 * columns);
-  };
-  const otherOf = (d: number) => solutions * (SOLUTION.seconds + columns * d * SOLUTION.secondsPerWeight);
   const scenarios = config.scenarios?.length ?? (config.scores === undefined ? 2 : 4);
+  const workOf = (d: number, columns: number) => {
+    const [long, short] = rows < d ? [d, rows] : [rows, d];
+    return {
+      flops: 2 * long * short ** 2 + solutions * (short ** 3 / 3 + 4 * short ** 2 * columns),
+      other: solutions * (SOLUTION.seconds + columns * d * SOLUTION.secondsPerWeight),
+    };
+  };
   const textual = baselines.filter((name) => name === 'bag_of_words' || name === 'tf_idf').length;
-  const simple = baselines.length - textual;
-  const all = (of: (d: number) => number) =>
-    scenarios * (layers * of(width) + textual * of(config.words) + simple * of(1)) * LEARNERS[learner];
+  // Only states have permutations and control tasks.
+  const parts = [
+    { times: layers, ...workOf(width, columns) },
+    { times: textual, ...workOf(config.words, targets) },
+    { times: baselines.length - textual, ...workOf(1, targets) },
+  ];
+  const all = (of: 'flops' | 'other') =>
+    scenarios * LEARNERS[learner] * parts.reduce((sum, part) => sum + part.times * part[of], 0);
   const resampled = (layers + baselines.length) * scenarios * targets * bootstrap.resamples * (rows / 2);
   const scored = layers * scenarios * targets * folds;
   return {
-    flops: DOUBLE * all(flopsOf),
+    flops: DOUBLE * all('flops'),
     traffic: 0,
-    other: 0.3 + all(otherOf) + resampled * RESAMPLE,
+    other: 0.3 + all('other') + resampled * RESAMPLE,
     memory: 250e6 + 8 * (rows * width + 6 * width ** 2 + rows * columns),
     rows,
     outputs: {

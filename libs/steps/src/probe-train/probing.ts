@@ -112,10 +112,9 @@ export async function probeFeatures(
   const ofControls = ofStates && controls.length > 0 ? await trainProbes({ ...common, targets: controls.flat() }) : [];
   const probed: Probed[] = [];
   const classes = classesOf(targets, results, folds);
+  const intervals = await intervalsOf(config, targets, results, { groups, folds, resamples }, learner);
   for (const [t, result] of results.entries()) {
     const target = targets[t]!;
-    const { predictions: predicted } = result;
-    const { level } = config.bootstrap;
     probed.push({
       features,
       layer,
@@ -125,9 +124,7 @@ export async function probeFeatures(
       result,
       classes: classes[t]!,
       meanDifference: ofStates ? differenceOf(values, target, folds, heldOut) : null,
-      intervals:
-        predicted &&
-        probeIntervals({ target: heldTarget(target, predicted), predicted, groups, folds }, resamples, level),
+      intervals: intervals[t]!,
       controls: ofControls.filter((_, i) => i % targets.length === t),
       compression:
         ofStates && config.description_length ? await compressionOf(values, targets[t]!, set, config, learner) : null,
@@ -141,6 +138,24 @@ const PERMUTATIONS = { ridge: 100, logistic: 19, mlp: 0 } as const;
 
 export function permutationsOf({ control, learner }: Config): number {
   return control.permutations ?? PERMUTATIONS[learner];
+}
+
+/** Of each target; null where it has no predictions. */
+async function intervalsOf(
+  { bootstrap: { level } }: Config,
+  targets: readonly StepTarget[],
+  results: readonly ProbeResult[],
+  { groups, folds, resamples }: Pick<FoldedSet, 'folds' | 'resamples'> & Pick<ProbeSet, 'groups'>,
+  learner: LearnerChoice,
+): Promise<(ProbeIntervals | null)[]> {
+  const predicted = [...results.keys()].filter((t) => results[t]!.predictions !== null);
+  const held = predicted.map((t) => {
+    const { predictions } = results[t]!;
+    return { target: heldTarget(targets[t]!, predictions!), predicted: predictions!, groups, folds };
+  });
+  const { threads = 1 } = 'threads' in learner ? learner : {};
+  const found = await probeIntervals(held, resamples, { level, threads });
+  return results.map((_, t) => found[predicted.indexOf(t)] ?? null);
 }
 
 /** A target's values where there is a prediction to hold them against. */
