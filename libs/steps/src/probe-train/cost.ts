@@ -44,6 +44,8 @@ export async function cost({ config, expected }: CostContext<Config>): Promise<C
     scenarios * LEARNERS[learner] * parts.reduce((sum, part) => sum + part.times * part[of], 0);
   const resampled = (layers + baselines.length) * scenarios * targets * bootstrap.resamples * (rows / 2);
   const scored = layers * scenarios * targets * folds;
+  // Half of the scenarios are of a state's span.
+  const predicted = (layers * scenarios * targets * rows) / 2;
   return {
     flops: DOUBLE * all('flops'),
     traffic: 0,
@@ -53,7 +55,7 @@ export async function cost({ config, expected }: CostContext<Config>): Promise<C
     outputs: {
       scores: { rows: scored, bytes: scored * 60 },
       weights: { bytes: 4 * layers * scenarios * targets * width },
-      predictions: config.predictions ? { rows: scored * rows, bytes: scored * rows * 4 } : {},
+      predictions: config.predictions ? { rows: predicted, bytes: predicted * 13 } : {},
     },
   };
 }
