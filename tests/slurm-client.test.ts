@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Cluster, openCluster, readProfileText, type Shape, type Worker } from '@sonde/slurm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { hasAccounting, hasSlurm, type Slurm, type SlurmSettings, startSlurm } from './slurm.ts';
+import { hasAccounting, hasSlurm, PATIENCE, type Slurm, type SlurmSettings, startSlurm } from './slurm.ts';
 
 const CPU: Shape = { gpus: 0, memoryBytes: 200 * 2 ** 20 };
 const GPU: Shape = { gpus: 1, memoryBytes: 200 * 2 ** 20 };
@@ -73,9 +73,6 @@ exit ${exit}
     again,
   };
 }
-
-/** For how many milliseconds something is waited for that should come about: only what hangs ends so. */
-const PATIENCE = 300_000;
 
 async function until<T>(ask: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
   const last = Date.now() + PATIENCE;

@@ -21,6 +21,9 @@ function has(...names: readonly string[]): boolean {
 
 const CLIENTS = ['sbatch', 'squeue', 'sacct', 'scancel', 'scontrol'];
 
+/** For how many milliseconds something is waited for that should come about: only what hangs ends so. */
+export const PATIENCE = 300_000;
+
 export interface SlurmSettings {
   /** `n1`, `n2` …; each has two CPUs, 8000 MB and two GPUs that are none. */
   readonly nodes?: number;
@@ -31,7 +34,7 @@ export interface SlurmSettings {
   /** For how many seconds the queue shows a job that has ended. */
   readonly remembers?: number;
   readonly accounting?: boolean;
-  /** For how many milliseconds something is waited for that should come about: only what hangs ends so. */
+  /** Default: `PATIENCE`. */
   readonly patience?: number;
 }
 
@@ -60,7 +63,7 @@ export interface Slurm {
 
 /** A Slurm of its own on this machine: munged, slurmctld and several slurmd, all that they write under one folder. */
 export async function startSlurm(settings: SlurmSettings = {}): Promise<Slurm> {
-  const { nodes = 2, array = 50, jobs = 10_000, remembers = 300, accounting = false, patience = 300_000 } = settings;
+  const { nodes = 2, array = 50, jobs = 10_000, remembers = 300, accounting = false, patience = PATIENCE } = settings;
   const folder = await mkdtemp(path.join(tmpdir(), 'sonde-slurm-'));
   await chmod(folder, 0o711);
   for (const name of ['state', 'spool', 'log', 'bin', 'db', 'calls']) await mkdir(path.join(folder, name));

@@ -143,6 +143,13 @@ export type Config = ConfigOf<typeof config>;
 /** Draws of the control task. What one of them scores is mostly chance, so `ridge`, whose fits they share, has several. */
 export const CONTROL_DRAWS = { ridge: 5, logistic: 1, mlp: 1 } as const;
 
+/** Ridge shares its fits among permutations, so that they cost little. */
+const PERMUTATIONS = { ridge: 100, logistic: 19, mlp: 0 } as const;
+
+export function permutationsOf({ control, learner }: Pick<Config, 'control' | 'learner'>): number {
+  return control.permutations ?? PERMUTATIONS[learner];
+}
+
 /** Whether a baseline reads the texts that the states were read from. */
 export function isOfText(name: Baseline): boolean {
   return name !== 'random_direction' && name !== 'mean';

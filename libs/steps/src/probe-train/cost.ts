@@ -1,6 +1,6 @@
 import type { Cost, CostContext } from '@sonde/executor';
 import { shapeOf } from '../shared/cost/shape.ts';
-import { CONTROL_DRAWS, type Config } from './config.ts';
+import { CONTROL_DRAWS, type Config, permutationsOf } from './config.ts';
 
 /** Products in float64 take so much longer. */
 const DOUBLE = 2;
@@ -21,8 +21,7 @@ export async function cost({ config, expected }: CostContext<Config>): Promise<C
   const layers = config.layers?.length ?? captured;
   const { attributes, length, labels, learner, folds, penalties, control, bootstrap, baselines } = config;
   const targets = (Array.isArray(attributes) ? attributes.length : TARGETS - 1) + Number(length) + labels.length;
-  const permutations = control.permutations ?? { ridge: 100, logistic: 19, mlp: 0 }[learner];
-  const columns = targets * (1 + permutations + Number(control.task) * CONTROL_DRAWS[learner]);
+  const columns = targets * (1 + permutationsOf(config) + Number(control.task) * CONTROL_DRAWS[learner]);
   // Each fold left out, and each two: what is left trains the probe, or chooses its penalty.
   const solutions = ((folds * (folds + 1)) / 2) * penalties.length;
   const scenarios = config.scenarios?.length ?? (config.scores === undefined ? 2 : 4);

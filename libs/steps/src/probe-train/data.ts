@@ -19,6 +19,7 @@ import {
 import { promptMaxima } from '@sonde/statistics';
 import { matchIds, pairId, sayMatch, twice } from '../shared/matching.ts';
 import { sayScorers } from '../shared/one-scorer.ts';
+import { isOfPrompts } from '../shared/scenarios.ts';
 import type { Config } from './config.ts';
 import { groupPrompts } from './groups.ts';
 import { labelTargets, readLabels } from './labels.ts';
@@ -32,11 +33,6 @@ export const SPAN_OF: Readonly<Record<Scenario, Pool>> = {
   forward: 'continuation',
   output: 'continuation',
 };
-
-/** Whether its targets are the prompts' scores, and not the continuations'. */
-function isOfPrompts(scenario: Scenario): boolean {
-  return scenario === 'input' || scenario === 'forward';
-}
 
 /** States of one span, with every target that is probed on them. */
 export interface ProbeSet {
@@ -60,8 +56,7 @@ function chooseScenarios({ scenarios: asked, scores }: Config, states: StatesFil
   const lacking = (scenario: Scenario): string | undefined => {
     if (states.rowsOf(SPAN_OF[scenario]).length === 0)
       return `the states have none pooled over the ${SPAN_OF[scenario]}`;
-    const needsScores = scenario === 'output' || scenario === 'backward';
-    return needsScores && scores === undefined ? '`scores` is missing' : undefined;
+    return !isOfPrompts(scenario) && scores === undefined ? '`scores` is missing' : undefined;
   };
   for (const scenario of asked ?? []) {
     const why = lacking(scenario);

@@ -18,7 +18,7 @@ import {
   probeIntervals,
   trainProbes,
 } from '@sonde/probing';
-import { CONTROL_DRAWS, type Config } from './config.ts';
+import { CONTROL_DRAWS, type Config, permutationsOf } from './config.ts';
 import type { ProbeSet } from './data.ts';
 import type { StepTarget } from './targets.ts';
 
@@ -131,13 +131,6 @@ export async function probeFeatures(
     });
   }
   return probed;
-}
-
-/** Ridge shares its fits among permutations, so that they cost little. */
-const PERMUTATIONS = { ridge: 100, logistic: 19, mlp: 0 } as const;
-
-export function permutationsOf({ control, learner }: Config): number {
-  return control.permutations ?? PERMUTATIONS[learner];
 }
 
 /** Of each target; null where it has no predictions. */

@@ -2,6 +2,8 @@ import { groupBy, type JsonObject } from '@sonde/base';
 import type { Baseline, PROBE_SCORES, RowOf } from '@sonde/formats';
 import { overFolds } from '@sonde/probing';
 import { attributeLabel, type BaselineRow, type Estimate, type ProbeSection } from '@sonde/report';
+import { isOfPrompts } from '../shared/scenarios.ts';
+import { ATTRIBUTE } from '../shared/schemas.ts';
 import { type ModelRows, reasonText } from './rows.ts';
 
 type ProbeRow = RowOf<typeof PROBE_SCORES>;
@@ -86,9 +88,9 @@ function methodOf(rows: readonly ProbeRow[]): string {
 }
 
 /** What the prompts alone have scores of, where continuations have others: those come from another scorer. */
-function unscoredNotes(probes: readonly { readonly scenario: string; readonly target: string }[]): string[] {
-  const attributes = probes.filter(({ target }) => ATTRIBUTE.test(target));
-  const scored = new Set(attributes.flatMap(({ scenario, target }) => (OF_TEXTS.has(scenario) ? [target] : [])));
+function unscoredNotes(probes: readonly Pick<ProbeRow, 'scenario' | 'target'>[]): string[] {
+  const attributes = probes.filter(({ target }) => IS_ATTRIBUTE.test(target));
+  const scored = new Set(attributes.flatMap(({ scenario, target }) => (isOfPrompts(scenario) ? [] : [target])));
   const alone = [...new Set(attributes.map(({ target }) => target))].filter((target) => !scored.has(target));
   return scored.size === 0 || alone.length === 0
     ? []
@@ -98,9 +100,7 @@ function unscoredNotes(probes: readonly { readonly scenario: string; readonly ta
 }
 
 /** Other targets are the text’s length and the prompts’ own classes. */
-const ATTRIBUTE = /^[A-Z][A-Z0-9_]*$/;
-
-const OF_TEXTS: ReadonlySet<string> = new Set(['output', 'backward'] satisfies ProbeRow['scenario'][]);
+const IS_ATTRIBUTE = new RegExp(ATTRIBUTE);
 
 /** How chance and the control task are to be read. */
 function notesOf(rows: readonly ProbeRow[]): string[] {

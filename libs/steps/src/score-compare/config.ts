@@ -1,6 +1,6 @@
 import { artifacts, type ConfigOf, integer, list, map, number, object, optional, text } from '@sonde/pipeline';
 import { unmatched } from '../shared/matching.ts';
-import { attributes, resampling, seed } from '../shared/schemas.ts';
+import { ATTRIBUTE, attributes, resampling, seed } from '../shared/schemas.ts';
 
 export const config = object({
   scores: artifacts('table', {
@@ -12,7 +12,7 @@ export const config = object({
   }),
   labels: optional(
     map(text({ minLength: 1 }), {
-      names: '^[A-Z][A-Z0-9_]*$',
+      names: ATTRIBUTE,
       minProperties: 1,
       description: 'Attribute → column of `reference` with what people say: numbers from 0 to 1, or true and false.',
     }),

@@ -7,7 +7,7 @@ export const seed = integer({
   description: 'Seed of every random choice of this step.',
 });
 
-const ATTRIBUTE = '^[A-Z][A-Z0-9_]*$';
+export const ATTRIBUTE = '^[A-Z][A-Z0-9_]*$';
 
 export const attributes = optional(
   list(text({ pattern: ATTRIBUTE }), {
