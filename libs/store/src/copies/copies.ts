@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, type Stats } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { treeIsWhole } from '../artifacts/tree-folders.ts';
@@ -190,9 +190,10 @@ export function createCopies(context: Context): Copies {
   }
 }
 
+/** By a write, which has the file system set the time: this host's clock may be ahead of it, and `clean` compares with it. */
 async function markUsed(place: string): Promise<void> {
-  const now = new Date();
-  await utimes(join(place, 'bytes'), now, now);
+  const file = join(place, 'bytes');
+  await writeFile(file, await readFile(file), { flag: 'r+' });
 }
 
 function leaseOf(digest: Digest): Digest {
