@@ -243,6 +243,7 @@ export function meanEstimate(
   const jackknife = interval.method === 'bca' ? values.map((left) => (sum - left) / (values.length - 1)) : undefined;
   const ends = bootstrapInterval(bootstrapMeans(values, interval.resamples(values.length)), value, {
     ...interval,
+    units: values.length,
     ...(jackknife && { jackknife }),
   });
   return { value, low: ends?.low ?? null, high: ends?.high ?? null };

@@ -1,6 +1,14 @@
 import { UserError } from '@sonde/base';
-import { quantile, randomStream, requireInteger, requireLevel, standardDeviation } from '@sonde/numerics';
-import { normalDistribution, normalQuantile } from './special.ts';
+import {
+  intervalLevels,
+  normalDistribution,
+  normalQuantile,
+  quantile,
+  randomStream,
+  requireInteger,
+  standardDeviation,
+  standardErrors,
+} from '@sonde/numerics';
 
 /** B resamples of n units with replacement; the units are prompts wherever prompts are what was sampled. */
 export interface Resamples {
@@ -77,32 +85,33 @@ export function bootstrapStatistic(
 /**
  * Interval from the distribution of a statistic over resamples. `percentile`: its quantiles, linearly interpolated;
  * `basic`: these mirrored at the estimate; `bca`: its quantiles at levels corrected for bias and skewness, for which
- * `jackknife` is needed. Null where the statistic is undefined in every resample.
+ * `jackknife` is needed; at levels that know how few units there are. Null where the statistic is undefined in every resample.
  *
  * Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, chapter 5; BCa: Efron, "Better bootstrap
  * confidence intervals", JASA 82(397), 1987.
+ * @param options.units how many were resampled; Infinity for plain percentiles, as other programs have them
  * @param options.jackknife the statistic with each unit left out
  */
 export function bootstrapInterval(
   distribution: Float64Array,
   estimate: number,
   options: {
+    readonly units: number;
     readonly level?: number;
     readonly method?: IntervalMethod;
     readonly jackknife?: ArrayLike<number>;
-  } = {},
+  },
 ): BootstrapInterval | null {
-  const level = options.level ?? 0.95;
-  requireLevel('level', level);
+  const { units, level = 0.95 } = options;
+  const levels = intervalLevels(level, units);
   const sorted = distribution.filter((value) => !Number.isNaN(value)).sort();
   if (sorted.length === 0) return null;
   const common = { standard_error: standardDeviation(sorted), resamples: sorted.length };
   if (options.method === 'bca') {
-    const [below, above] = correctedLevels(sorted, estimate, options.jackknife, level);
+    const [below, above] = correctedLevels(sorted, estimate, options.jackknife, standardErrors(level, units)) ?? levels;
     return { low: quantile(sorted, below), high: quantile(sorted, above), ...common };
   }
-  const low = quantile(sorted, (1 - level) / 2);
-  const high = quantile(sorted, (1 + level) / 2);
+  const [low, high] = levels.map((each) => quantile(sorted, each)) as [number, number];
   if ((options.method ?? 'percentile') === 'percentile') return { low, high, ...common };
   return { low: 2 * estimate - high, high: 2 * estimate - low, ...common };
 }
@@ -117,8 +126,8 @@ function correctedLevels(
   sorted: Float64Array,
   estimate: number,
   jackknife: ArrayLike<number> | undefined,
-  level: number,
-): [below: number, above: number] {
+  z: number,
+): [below: number, above: number] | undefined {
   if (jackknife === undefined) throw new UserError('argument', 'A BCa interval needs the jackknife of its statistic.');
   let [less, equal] = [0, 0];
   for (const value of sorted) {
@@ -127,16 +136,15 @@ function correctedLevels(
   }
   const share = (less + equal / 2) / sorted.length;
   // Where every resample lies on one side, nothing can be corrected.
-  if (share <= 0 || share >= 1) return [(1 - level) / 2, (1 + level) / 2];
+  if (share <= 0 || share >= 1) return undefined;
   const bias = normalQuantile(share);
   const left = Array.from(jackknife);
   const mean = left.reduce((sum, value) => sum + value, 0) / left.length;
   const squares = left.reduce((sum, value) => sum + (mean - value) ** 2, 0);
   const cubes = left.reduce((sum, value) => sum + (mean - value) ** 3, 0);
   const acceleration = squares === 0 ? 0 : cubes / (6 * squares ** 1.5);
-  const corrected = (z: number): number => normalDistribution(bias + (bias + z) / (1 - acceleration * (bias + z)));
-  const z = normalQuantile((1 - level) / 2);
-  return [corrected(z), corrected(-z)];
+  const corrected = (at: number): number => normalDistribution(bias + (bias + at) / (1 - acceleration * (bias + at)));
+  return [corrected(-z), corrected(z)];
 }
 
 function requireUnits(values: number, resamples: Resamples): void {

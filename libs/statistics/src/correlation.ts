@@ -1,7 +1,6 @@
 import { UserError } from '@sonde/base';
-import { midRanks, requireLevel, toUnitVector } from '@sonde/numerics';
+import { incompleteBeta, midRanks, normalQuantile, requireLevel, toUnitVector } from '@sonde/numerics';
 import { EXACT_PAIRS, permutationDistribution, twoSidedShare } from './rank-distribution.ts';
-import { incompleteBeta, normalQuantile } from './special.ts';
 
 /** Two points always lie on a line, and have two orders: of fewer pairs than this nothing can be said. */
 export const LEAST_PAIRS = 3;

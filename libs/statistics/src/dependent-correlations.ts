@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import { twoSidedNormal } from './special.ts';
+import { twoSidedNormal } from '@sonde/numerics';
 
 export interface CorrelationDifference {
   readonly difference: number;

@@ -85,7 +85,7 @@ function ratioInterval(
   const ends = bootstrapInterval(
     sums.map((sum, b) => of(sum / counts[b]!)),
     value,
-    { ...interval, jackknife: leftOut(parts, of) },
+    { ...interval, units: parts.length, jackknife: leftOut(parts, of) },
   );
   return { low: ends?.low ?? null, high: ends?.high ?? null };
 }

@@ -1,6 +1,6 @@
+import { twoSidedNormal } from '@sonde/numerics';
 import { type Correlation, completePairs, LEAST_PAIRS, type Values } from './correlation.ts';
 import { EXACT_PAIRS, permutationDistribution, twoSidedShare } from './rank-distribution.ts';
-import { twoSidedNormal } from './special.ts';
 
 /** Up to this many pairs without ties the number of inversions is counted exactly. */
 const EXACT_INVERSIONS = 100;

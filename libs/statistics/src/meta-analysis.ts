@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import { normalQuantile, twoSidedNormal } from './special.ts';
+import { normalQuantile, twoSidedNormal } from '@sonde/numerics';
 
 export interface PooledCorrelation {
   readonly r: number;

@@ -71,6 +71,7 @@ export function comparePaired(
     n < INTERVAL_UNITS
       ? null
       : bootstrapInterval(bootstrapMeans(differences, options.resamples(n)), mean, {
+          units: n,
           level: options.level ?? 0.95,
           method: options.method ?? 'percentile',
           jackknife: leftOut(mean, differences),

@@ -1,8 +1,7 @@
 import { UserError } from '@sonde/base';
-import { midRanks } from '@sonde/numerics';
+import { incompleteBeta, midRanks } from '@sonde/numerics';
 import { type Correlation, fisherInterval, LEAST_PAIRS, type Values } from './correlation.ts';
 import { kendallTau } from './kendall.ts';
-import { incompleteBeta } from './special.ts';
 
 export interface PartialOptions {
   /** Coverage of the interval; 0.95 by default. */

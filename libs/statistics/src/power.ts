@@ -1,5 +1,4 @@
-import { requireLevel } from '@sonde/numerics';
-import { normalQuantile } from './special.ts';
+import { normalQuantile, requireLevel } from '@sonde/numerics';
 
 /**
  * The smallest correlation that a two-sided test at level alpha finds with the given power from n units, by Fisher's z;

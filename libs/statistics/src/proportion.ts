@@ -1,6 +1,5 @@
 import { UserError } from '@sonde/base';
-import { requireInteger, requireLevel } from '@sonde/numerics';
-import { betaQuantile, normalQuantile } from './special.ts';
+import { betaQuantile, normalQuantile, requireInteger, requireLevel } from '@sonde/numerics';
 
 export type ProportionMethod = 'wilson' | 'clopper_pearson';
 

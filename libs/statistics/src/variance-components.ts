@@ -1,6 +1,5 @@
 import { UserError } from '@sonde/base';
-import { requireLevel } from '@sonde/numerics';
-import { chiSquareQuantile, fQuantile } from './special.ts';
+import { chiSquareQuantile, fQuantile, requireLevel } from '@sonde/numerics';
 
 /** A component with its interval; null where it is undefined. */
 export interface VarianceComponent {

@@ -42,7 +42,12 @@ describe.each(cases.bootstrap)('$method interval of the $statistic at $level', (
       ),
     );
     const method = c.method === 'BCa' ? 'bca' : c.method;
-    const got = bootstrapInterval(distribution, estimate, { level: c.level, method, jackknife: without })!;
+    const got = bootstrapInterval(distribution, estimate, {
+      units: Number.POSITIVE_INFINITY,
+      level: c.level,
+      method,
+      jackknife: without,
+    })!;
     expect(got.low).toBeCloseTo(c.low, 10);
     expect(got.high).toBeCloseTo(c.high, 10);
     expect(got.standard_error).toBeCloseTo(c.standard_error, 10);
@@ -60,7 +65,7 @@ describe('resamples', () => {
   });
   test('a statistic undefined in every resample has no interval', () => {
     const distribution = bootstrapStatistic(() => null, resampler(0, 'none', 10)(4));
-    expect(bootstrapInterval(distribution, 0)).toBeNull();
+    expect(bootstrapInterval(distribution, 0, { units: 4 })).toBeNull();
   });
   test('values of another number of units are an error', () => {
     expect(() => bootstrapMeans([1, 2], resampler(0, 'a', 3)(5))).toThrow('2 values but resamples of 5 units');

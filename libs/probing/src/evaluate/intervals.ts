@@ -1,4 +1,4 @@
-import { INTERVAL_UNITS, quantile, requireLevel } from '@sonde/numerics';
+import { INTERVAL_UNITS, intervalLevels, quantile, requireLevel } from '@sonde/numerics';
 import { type Gemm, matrix, openGemm } from '../algebra/gemm.ts';
 import { type Groups, rankGroups, rowsByGroup } from './folds.ts';
 import type { Score, ScoreReason } from './pairs.ts';
@@ -45,7 +45,7 @@ export const SUMS = 6;
 const COUNTS = 2 ** 22;
 
 /**
- * Percentile bootstrap intervals of probes' correlations, over groups: a prompt's rows are drawn together, as they were
+ * Bootstrap intervals of probes' correlations, over groups, by percentiles that know how few these are: a prompt's rows are drawn together, as they were
  * sampled. Probes are not fitted anew, so an interval says how far the score depends on the held-out prompts. One
  * provider of resamples gives every layer and target of the same prompts the same draws: their differences are paired.
  *
@@ -97,6 +97,7 @@ async function intervalsOf(
     return own.map(({ pooled, foldMean }) => ({ groups, pooled: none(pooled), foldMean: none(foldMean) }));
   }
   const { count, indices } = resamples(groups);
+  const levels = intervalLevels(level, groups);
   const drawn = own.map(() => ({ pooled: new Float64Array(count), foldMean: new Float64Array(count) }));
   const add = drawnSums(gemm, foldOf, folds, sums);
   const together = Math.max(1, Math.floor(COUNTS / groups));
@@ -113,8 +114,8 @@ async function intervalsOf(
   }
   return own.map(({ pooled, foldMean }, t) => ({
     groups,
-    pooled: intervalOf(pooled, drawn[t]!.pooled, level),
-    foldMean: intervalOf(foldMean, drawn[t]!.foldMean, level),
+    pooled: intervalOf(pooled, drawn[t]!.pooled, levels),
+    foldMean: intervalOf(foldMean, drawn[t]!.foldMean, levels),
   }));
 }
 
@@ -164,11 +165,11 @@ function scoresOf(byFold: Float64Array): { readonly pooled: Score; readonly fold
   return { pooled: correlation(total(byFold)), foldMean: meanOverFolds(byFold) };
 }
 
-export function intervalOf(score: Score, distribution: Float64Array, level: number): ScoreInterval {
+function intervalOf(score: Score, distribution: Float64Array, levels: readonly number[]): ScoreInterval {
   if (score.value === null) return { estimate: null, low: null, high: null, reason: score.reason };
   const sorted = distribution.filter((value) => !Number.isNaN(value)).sort();
   if (sorted.length === 0) return { estimate: score.value, low: null, high: null, reason: 'too_few_groups' };
-  const [low, high] = [quantile(sorted, (1 - level) / 2), quantile(sorted, (1 + level) / 2)];
+  const [low, high] = levels.map((level) => quantile(sorted, level)) as [number, number];
   return { estimate: score.value, low, high, resamples: sorted.length };
 }
 

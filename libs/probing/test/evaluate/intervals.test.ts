@@ -1,4 +1,4 @@
-import { quantile, randomStream } from '@sonde/numerics';
+import { intervalLevels, quantile, randomStream } from '@sonde/numerics';
 import { describe, expect, test } from 'vitest';
 import { rankGroups } from '../../src/evaluate/folds.ts';
 import { type GroupResamples, groupedFolds, type HeldOutPredictions, probeIntervals } from '../../src/index.ts';
@@ -92,7 +92,8 @@ describe('intervals of a probe', () => {
         ),
       ),
     ).sort();
-    expect(first!.pooled.low).toBeCloseTo(quantile(drawn, 0.025), 12);
-    expect(first!.pooled.high).toBeCloseTo(quantile(drawn, 0.975), 12);
+    const [below, above] = intervalLevels(0.95, names.length);
+    expect(first!.pooled.low).toBeCloseTo(quantile(drawn, below), 12);
+    expect(first!.pooled.high).toBeCloseTo(quantile(drawn, above), 12);
   });
 });

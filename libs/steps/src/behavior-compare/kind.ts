@@ -5,7 +5,7 @@ import { config } from './config.ts';
 /** What a change to a model does to its behaviour, prompt by prompt, beside what it costs and what controls do. */
 export const behaviorCompare = defineStep({
   kind: 'behavior/compare',
-  revision: 5,
+  revision: 6,
   summary:
     'Compares settings with a reference, and with controls, on the same prompts: paired differences with intervals.',
   config,

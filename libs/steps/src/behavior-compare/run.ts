@@ -305,6 +305,7 @@ function perplexityRow(sides: Sides, shared: Shared): Row {
           }, resamples(known.length)),
           difference,
           {
+            units: known.length,
             level: config.bootstrap.level,
             method: config.bootstrap.method,
             jackknife: perplexitiesWithout(own).map((left, p) => left - without[p]!),

@@ -48,7 +48,10 @@ export async function bootstrapCells(
   return cells.map((cell) => {
     const { x, y } = ofPrompts === undefined ? asItIs(cell) : ofPrompts(cell, units);
     const found = bootstrapCorrelations(x, y, { ...(ofUnits && { units: ofUnits }), blocks });
-    const interval = method === 'bca' ? corrected(found, cell, blocks, level) : bootstrapInterval(found, 0, { level });
+    const interval =
+      method === 'bca'
+        ? corrected(found, cell, blocks, level)
+        : bootstrapInterval(found, 0, { units: ofUnits?.units ?? shared!.promptIds.length, level });
     return interval && { low: interval.low, high: interval.high, over };
   });
 }
@@ -58,7 +61,7 @@ function corrected(found: Float64Array, { x, y }: Cell, blocks: readonly string[
   const { r } = pearson(x, y);
   const jackknife = leaveGroupsOut(x, y, blocks).map((left) => left.r ?? Number.NaN);
   if (r === null || jackknife.some(Number.isNaN)) return null;
-  return bootstrapInterval(found, r, { level, method: 'bca', jackknife });
+  return bootstrapInterval(found, r, { units: jackknife.length, level, method: 'bca', jackknife });
 }
 
 interface Sides {

@@ -5,7 +5,7 @@ import { config } from './config.ts';
 /** Whether a change to a model changes what can be read from it. */
 export const probeCompare = defineStep({
   kind: 'probe/compare',
-  revision: 5,
+  revision: 6,
   summary:
     'Compares probe scores of settings with a reference on the same held-out prompts: differences by layer, with intervals and p.',
   config,

@@ -137,7 +137,12 @@ function estimateOf(
 ): Pick<Row, 'difference' | 'low' | 'high' | 'reason'> {
   const { value } = score;
   if (value === null) return { difference: null, low: null, high: null, reason: score.reason };
-  const found = bootstrapInterval(resampled, value, { level, method, jackknife: leftOut(value, contributions) });
+  const found = bootstrapInterval(resampled, value, {
+    units: contributions.length,
+    level,
+    method,
+    jackknife: leftOut(value, contributions),
+  });
   return found === null
     ? { difference: value, low: null, high: null, reason: 'too_few_groups' }
     : { difference: value, low: found.low, high: found.high, reason: null };

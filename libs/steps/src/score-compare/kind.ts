@@ -5,7 +5,7 @@ import { config } from './config.ts';
 /** How far two scorers agree, or a scorer and people. */
 export const scoreCompare = defineStep({
   kind: 'score/compare',
-  revision: 4,
+  revision: 5,
   summary: 'Compares scores with another scorer’s, or with labels by people: correlation, agreement, calibration, EMT.',
   config,
   outputs: {

@@ -83,7 +83,7 @@ export function measureGroup(
     const value = read(whole);
     if (value === null) return { ...told, measure, threshold, ...empty, reason: reasonFor(measure) };
     const distribution = Float64Array.from(resampled, (found) => read(found) ?? Number.NaN);
-    const interval = bootstrapInterval(distribution, value, { level: config.bootstrap.level });
+    const interval = bootstrapInterval(distribution, value, { units: places.size, level: config.bootstrap.level });
     const { low = null, high = null } = interval ?? {};
     return { ...told, measure, threshold, value, low, high, reason: null };
   });
