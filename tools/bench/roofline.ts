@@ -64,6 +64,7 @@ async function sessionOf(folder: string, name: string, products: readonly Produc
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     enableMemPattern: false,
+    extra: { session: { intra_op: { spin_duration_us: '100' } } },
     logSeverityLevel: 3,
   });
   return async (rows: number): Promise<void> => {
