@@ -1,8 +1,11 @@
 import { rankOf } from '@sonde/numerics';
 import { wordsOf } from '../baselines.ts';
 
+/** A control task for the scores of one target: [n]; NaN where the score is missing or no type recurs in the text. */
+export type ControlTask = (values: Float64Array) => Float64Array;
+
 /**
- * The control task of Hewitt and Liang 2019, "Designing and interpreting probes with control tasks", for one number a
+ * Control tasks of Hewitt and Liang 2019, "Designing and interpreting probes with control tasks", for one number a
  * text: every word type has a random value, drawn from the target's own scores, and a text has the value of one of its
  * types. A probe can reach it only by remembering words, so its score there measures the probe's capacity; it is no
  * measure of chance, which is what permuted labels are for.
@@ -11,31 +14,47 @@ import { wordsOf } from '../baselines.ts';
  * texts, so that there is something to be learnt.
  *
  * @param texts [n]: the text that each row's state is of
- * @param values [n]: the target's scores; NaN where missing
- * @returns [n]: the scores of the control task; NaN where the score is missing or no type recurs in the text
+ * @returns the task that a seed draws; of the same seed every target has the same types
  */
-export function controlTask(texts: readonly string[], values: Float64Array, seed: number): Float64Array {
+export function controlTasks(texts: readonly string[]): (seed: number) => ControlTask {
   const typesOf = new Map<string, Set<string>>();
   for (const text of texts) if (!typesOf.has(text)) typesOf.set(text, new Set(wordsOf(text)));
   const textsWith = new Map<string, number>();
   for (const types of typesOf.values()) {
     for (const type of types) textsWith.set(type, (textsWith.get(type) ?? 0) + 1);
   }
-  const scores = values.filter((value) => !Number.isNaN(value)).sort();
   const recurring = [...textsWith].flatMap(([type, count]) => (count > 1 ? [type] : []));
-  const rankOfType = new Map(recurring.map((type) => [type, rankOf(seed, `control-task/order/${type}`)]));
-  const valueOfType = (type: string): number => {
-    const share = Number.parseInt(rankOf(seed, `control-task/value/${type}`).slice(0, 8), 16) / 0x100000000;
-    return scores[Math.floor(share * scores.length)]!;
-  };
-  const labelOf = new Map<string, number>();
+  const places = new Map(recurring.map((type, place) => [type, place]));
+  const placesOf = new Map<string, Int32Array>();
   for (const [text, types] of typesOf) {
-    let chosen: string | undefined;
-    for (const type of types) {
-      const rank = rankOfType.get(type);
-      if (rank !== undefined && (chosen === undefined || rank < rankOfType.get(chosen)!)) chosen = type;
-    }
-    labelOf.set(text, chosen === undefined || scores.length === 0 ? Number.NaN : valueOfType(chosen));
+    placesOf.set(text, Int32Array.from([...types].flatMap((type) => places.get(type) ?? [])));
   }
-  return values.map((value, row) => (Number.isNaN(value) ? Number.NaN : labelOf.get(texts[row]!)!));
+
+  return (seed) => {
+    const ranks = ranked(recurring.map((type) => rankOf(seed, `control-task/order/${type}`)));
+    const shares = Float64Array.from(recurring, (type) => {
+      return Number.parseInt(rankOf(seed, `control-task/value/${type}`).slice(0, 8), 16) / 0x100000000;
+    });
+    const chosen = new Map<string, number>();
+    for (const [text, own] of placesOf) {
+      const first = own.reduce((best, place) => (best === -1 || ranks[place]! < ranks[best]! ? place : best), -1);
+      if (first !== -1) chosen.set(text, first);
+    }
+    const typeOf = Int32Array.from(texts, (text) => chosen.get(text) ?? -1);
+    return (values) => {
+      const scores = values.filter((value) => !Number.isNaN(value)).sort();
+      return values.map((value, row) => {
+        const type = typeOf[row]!;
+        return Number.isNaN(value) || type === -1 ? Number.NaN : scores[Math.floor(shares[type]! * scores.length)]!;
+      });
+    };
+  };
+}
+
+/** The place of each text in their order. */
+function ranked(texts: readonly string[]): Int32Array {
+  const order = [...texts.keys()].sort((a, b) => (texts[a]! < texts[b]! ? -1 : 1));
+  const ranks = new Int32Array(texts.length);
+  for (const [rank, place] of order.entries()) ranks[place] = rank;
+  return ranks;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bagOfWords, controlTask, groupedFolds, trainProbes } from '../../src/index.ts';
+import { bagOfWords, controlTasks, groupedFolds, trainProbes } from '../../src/index.ts';
 import { noise, one, optionsFor, PENALTIES, synthetic } from '../synthetic.ts';
 
 describe('permuted labels', () => {
@@ -65,23 +65,23 @@ describe('the control task', () => {
   );
   const values = Float64Array.from(texts, (_, row) => (row % 10 === 3 ? Number.NaN : (random() + 1) / 2));
   test('gives a text the value of a word type in it, drawn from the scores', () => {
-    const labels = controlTask(texts, values, 0);
+    const labels = controlTasks(texts)(0)(values);
     const known = new Set(values);
     for (const [row, label] of labels.entries()) {
       expect(known.has(label)).toBe(true);
       expect(Number.isNaN(label)).toBe(Number.isNaN(values[row]!));
     }
     expect(new Set(labels).size).toBeLessThanOrEqual(words.length + 1);
-    expect(controlTask(texts, values, 0)).toEqual(labels);
-    expect(controlTask(texts, values, 1)).not.toEqual(labels);
+    expect(controlTasks(texts)(0)(values)).toEqual(labels);
+    expect(controlTasks(texts)(1)(values)).not.toEqual(labels);
   });
   test('has the same label for the same text, whatever stands beside it', () => {
-    const labels = controlTask([texts[0]!, ...texts.slice(0, 40)], values.slice(0, 41).fill(0.5, 0, 1), 0);
+    const labels = controlTasks([texts[0]!, ...texts.slice(0, 40)])(0)(values.slice(0, 41).fill(0.5, 0, 1));
     expect(labels[0]).toBe(labels[1]);
   });
   test('is reached by a probe that can tell words, while permuted labels are not', async () => {
     const groups = texts.map((_, row) => `p${row}`);
-    const target = controlTask(texts, values, 0);
+    const target = controlTasks(texts)(0)(values);
     const result = await one({
       ...bagOfWords(texts, 256),
       groups,
@@ -95,7 +95,7 @@ describe('the control task', () => {
     expect(Math.max(...result.permuted!.distribution)).toBeLessThan(0.35);
   });
   test('leaves out texts without a word that recurs', () => {
-    const labels = controlTask(['one two', 'two', 'lonely', ''], Float64Array.of(0.1, 0.2, 0.3, 0.4), 0);
+    const labels = controlTasks(['one two', 'two', 'lonely', ''])(0)(Float64Array.of(0.1, 0.2, 0.3, 0.4));
     expect([...labels].map(Number.isNaN)).toEqual([false, false, true, true]);
   });
 });

@@ -3,7 +3,7 @@ import type { Baseline } from '@sonde/formats/columns';
 import {
   type ClassScores,
   codingOrder,
-  controlTask,
+  controlTasks,
   descriptionLength,
   type Features,
   type GroupResamples,
@@ -72,17 +72,15 @@ export function learnersOf(
   return [{ seed: null, learner: { name: config.learner, penalties, scale, threads } }];
 }
 
-export function controlTasks({ control, learner, mode, seed }: Config, { texts, targets }: ProbeSet): StepTarget[][] {
+export function controlTargets({ control, learner, mode, seed }: Config, { texts, targets }: ProbeSet): StepTarget[][] {
   if (!control.task || texts === undefined) return [];
   const draws = mode === 'paper' ? 1 : CONTROL_DRAWS[learner];
-  // Of a control task no row has one class of several: each class is a task of its own.
-  return Array.from({ length: draws }, (_, draw) =>
-    targets.map((target) => ({
-      ...target,
-      label: undefined,
-      values: controlTask(texts, target.values, seed * draws + draw),
-    })),
-  );
+  const tasks = controlTasks(texts);
+  return Array.from({ length: draws }, (_, draw) => {
+    const task = tasks(seed * draws + draw);
+    // Of a control task no row has one class of several: each class is a task of its own.
+    return targets.map((target) => ({ ...target, label: undefined, values: task(target.values) }));
+  });
 }
 
 /** Probes one matrix of features with one learner: for states with permutations, control task and description length. */

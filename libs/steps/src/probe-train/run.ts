@@ -21,7 +21,7 @@ import { resampler } from '@sonde/statistics';
 import { type Config, isOfText } from './config.ts';
 import { type ProbeSet, readProbeData } from './data.ts';
 import type { LayerRange } from './division.ts';
-import { controlTasks, type FeatureKind, type FoldedSet, learnersOf, type Probed, probeFeatures } from './probing.ts';
+import { controlTargets, type FeatureKind, type FoldedSet, learnersOf, type Probed, probeFeatures } from './probing.ts';
 import { type PredictionRow, predictionRows, type ScoreRow, scoreRows } from './rows.ts';
 import { splitFolds } from './split.ts';
 import { warningsOf } from './warnings.ts';
@@ -72,8 +72,8 @@ async function train(
     }
     const simpler = [...textBaselines(config, set.texts), ...meanBaseline(config, set)];
     for (const learner of withBaselines ? learners : []) {
-      for (const { features, values, by } of simpler) {
-        await probe(features, null, values, { ...learner, learner: by(learner.learner) });
+      for (const { features, valuesOf, by } of simpler) {
+        await probe(features, null, valuesOf(), { ...learner, learner: by(learner.learner) });
       }
       progress(++done, total, 'layers');
     }
@@ -126,14 +126,15 @@ function foldedSet(config: Config, set: ProbeSet): FoldedSet {
     folds: sides ? splitFolds(sides, groups, folds, seed) : groupedFolds(groups, folds, seed),
     heldOut: sides && [0],
     resamples: resampler(seed, 'probe', bootstrap.resamples),
-    controls: controlTasks(config, set),
+    controls: controlTargets(config, set),
   };
 }
 
 /** Features that are no layer's, and what is fitted on them. */
 interface Simpler {
   readonly features: FeatureKind;
-  readonly values: Features;
+  /** Made when they are probed: of many texts, one kind at a time is enough in memory. */
+  valuesOf(): Features;
   by(learner: LearnerChoice): LearnerChoice;
 }
 
@@ -143,21 +144,21 @@ function textBaselines({ baselines, words }: Config, texts: readonly string[] | 
   if (texts === undefined) return [];
   const simpler: Simpler[] = [];
   if (baselines.includes('bag_of_words')) {
-    simpler.push({ features: 'bag_of_words', values: bagOfWords(texts, words), by: BY_THE_SAME });
+    simpler.push({ features: 'bag_of_words', valuesOf: () => bagOfWords(texts, words), by: BY_THE_SAME });
   }
   if (baselines.includes('tf_idf')) {
     // A column divided by its standard deviation would lose the weight that the word was given.
     const by = (learner: LearnerChoice) => ('penalties' in learner ? { ...learner, scale: false } : learner);
-    simpler.push({ features: 'tf_idf', values: termFrequencies(texts, words), by });
+    simpler.push({ features: 'tf_idf', valuesOf: () => termFrequencies(texts, words), by });
   }
   if (baselines.includes('text_length')) {
-    simpler.push({ features: 'text_length', values: textLength(texts), by: BY_THE_SAME });
+    simpler.push({ features: 'text_length', valuesOf: () => textLength(texts), by: BY_THE_SAME });
   }
   return simpler;
 }
 
 function meanBaseline({ baselines }: Config, { rows }: ProbeSet): Simpler[] {
   if (!baselines.includes('mean')) return [];
-  const values = { states: new Float32Array(rows.length), d: 1 };
-  return [{ features: 'mean', values, by: () => ({ name: 'mean' }) }];
+  const valuesOf = () => ({ states: new Float32Array(rows.length), d: 1 });
+  return [{ features: 'mean', valuesOf, by: () => ({ name: 'mean' }) }];
 }
