@@ -1,7 +1,7 @@
 export { bagOfWords, type Features, randomDirection, termFrequencies, textLength } from './baselines.ts';
 export { depthPoints, type FoldScores, type LayerCurve, layerCurve, overFolds, scoreAtDepth } from './curve.ts';
 
-export { meanDifference, randomOfEqualLength, unitDirection } from './directions.ts';
+export { meanDifferences, randomOfEqualLength, unitDirection } from './directions.ts';
 export { type ClassScores, classScores, oneAgainstRest } from './evaluate/class-scores.ts';
 export {
   combineSamples,

@@ -41,14 +41,19 @@ function ofBinary(score: (binary: Binary) => number): (pairs: Pairs) => Score[] 
   return (pairs) =>
     Array.from({ length: pairs.columns }, (_, c): Score => {
       if (pairs.n === 0) return { value: null, reason: 'too_few_rows' };
+      const [low, high = low, ...more] = firstValues(pairs, c, 3);
+      if (more.length > 0) return { value: null, reason: 'not_binary' };
+      if (low === high) return { value: null, reason: 'constant_target' };
       const column = (values: Float64Array) =>
         Float64Array.from({ length: pairs.n }, (_, r) => values[r * pairs.columns + c]!);
-      const truth = column(pairs.target);
-      const values = new Set(truth);
-      if (values.size > 2) return { value: null, reason: 'not_binary' };
-      if (values.size < 2) return { value: null, reason: 'constant_target' };
-      const [low, high] = [Math.min(...values), Math.max(...values)];
-      const positive = Array.from(truth, (value) => value === high);
-      return { value: score({ positive, predicted: column(pairs.predicted), low, high }) };
+      const positive = Array.from(column(pairs.target), (value) => value === high);
+      return { value: score({ positive, predicted: column(pairs.predicted), low: low!, high: high! }) };
     });
+}
+
+/** The values of a target's column, ascending; of more than so many, the first that are found. */
+function firstValues({ target, columns }: Pairs, column: number, most: number): number[] {
+  const values = new Set<number>();
+  for (let at = column; at < target.length && values.size < most; at += columns) values.add(target[at]!);
+  return [...values].sort((a, b) => a - b);
 }

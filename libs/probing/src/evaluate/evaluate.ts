@@ -2,7 +2,7 @@ import { groupBy } from '@sonde/base';
 import { standardDeviation } from '@sonde/numerics';
 import type { Fitted, Learner, OpenLearner } from '../learner.ts';
 import { type Problem, permutedTargets, type States } from '../rows.ts';
-import { type Groups, rowsByGroup } from './folds.ts';
+import type { Groups } from './folds.ts';
 import { NO_SCORES, type Scores, scorePairs } from './metrics.ts';
 import { pairsOf, type Score } from './pairs.ts';
 import { nullDistribution, permutedRows } from './permutations.ts';
@@ -35,20 +35,21 @@ export interface SharedTargets {
 
 /** Cross-validation, permutations and refit of targets that share their rows. */
 export async function evaluateTargets(shared: SharedTargets): Promise<ProbeResult[]> {
-  const { targets, rows, folds } = shared;
+  const { targets, groups, rows, folds } = shared;
   const problem = problemOf(shared);
+  const groupOf = groupNumbers(groups);
   const outer = splitsOfFolds(shared.foldCount, shared.heldOut);
   const kept = keptCells(shared.foldCount, shared.heldOut);
   const filled = problem.cells.flatMap((cell, index) => (cell.length > 0 && kept.includes(index) ? [index] : []));
   const learner = await shared.open(problem, [...outer, wholeSplit(filled, outer)]);
   const held: HeldOut[] = [];
-  for (const split of outer.keys()) held.push(await heldOut(shared, problem, learner, split));
+  for (const split of outer.keys()) held.push(await heldOut(shared, problem, learner, split, groupOf));
   const refit = await learner.fit(
     outer.length,
     targets.map((_, t) => t),
   );
   return targets.map(({ scenario, name, values }, t): ProbeResult => {
-    const ofFolds = held.map((fold) => foldOf(shared, fold, t));
+    const ofFolds = held.map((fold) => foldOf(shared, problem, fold, t));
     const predictions = predictionsOf(shared, problem, held, t);
     const foldMean = meanScore(ofFolds.map(({ scores }) => scores.pearson));
     return {
@@ -59,7 +60,7 @@ export async function evaluateTargets(shared: SharedTargets): Promise<ProbeResul
       folds: ofFolds,
       foldMean,
       undefinedFolds: ofFolds.filter(({ scores }) => scores.pearson.value === null).length,
-      pooled: predictions === null ? NO_SCORES : pooledScores(shared, values, predictions),
+      pooled: predictions === null ? NO_SCORES : pooledScores(rows, groupOf, values, predictions),
       permuted: permutedOf(shared, held, t, foldMean.value),
       predictions,
       refit: refit?.maps ? rawMap(shared, problem, refit, t) : null,
@@ -134,7 +135,13 @@ interface HeldOut {
 /** Rows predicted at a time: predictions of permuted targets are not kept. */
 const PREDICTED_ROWS = 4096;
 
-async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner, split: number): Promise<HeldOut> {
+async function heldOut(
+  shared: SharedTargets,
+  problem: Problem,
+  learner: Learner,
+  split: number,
+  groupOf: Int32Array,
+): Promise<HeldOut> {
   const fold = shared.heldOut[split]!;
   const held = problem.cells[fold]!;
   const { columns, leading } = problem;
@@ -166,22 +173,30 @@ async function heldOut(shared: SharedTargets, problem: Problem, learner: Learner
       permuted.add(ofPermuted, ofSome, r * width + leading);
     }
   }
-  const scores = scorePairs(pairsOf(truth, guesses, leading, groupNumbers(shared.groups, held)));
+  const scores = scorePairs(
+    pairsOf(
+      truth,
+      guesses,
+      leading,
+      held.map((row) => groupOf[row]!),
+    ),
+  );
   const pearson = [...scores.map((score) => score.pearson), ...(known ?? permuted.scores())];
   return { fold, n: held.length, fitted: { probe, rows, predicted, scores, pearson } };
 }
 
-function groupNumbers(groups: Groups, rows: Int32Array): Int32Array {
-  const numbers = new Int32Array(rows.length);
-  for (const [number, members] of [...rowsByGroup(Array.from(rows, (row) => groups[row]!)).values()].entries()) {
-    for (const at of members) numbers[at] = number;
-  }
-  return numbers;
+/** [n]: the number of each row's group. */
+function groupNumbers(groups: Groups): Int32Array {
+  const numbers = new Map<string, number>();
+  return Int32Array.from(groups, (group) => {
+    const number = numbers.get(group) ?? numbers.size;
+    numbers.set(group, number);
+    return number;
+  });
 }
 
-function foldOf(shared: SharedTargets, { fold, n, fitted }: HeldOut, t: number): ProbeFold {
-  const held = shared.rows.filter((row) => shared.folds[row] === fold);
-  const targetSd = standardDeviation(Float64Array.from(held, (row) => shared.targets[t]!.values[row]!));
+function foldOf(shared: SharedTargets, { cells }: Problem, { fold, n, fitted }: HeldOut, t: number): ProbeFold {
+  const targetSd = standardDeviation(taken(shared.targets[t]!.values, cells[fold]!));
   if (fitted === null) {
     return { fold, n, targetSd, scores: NO_SCORES, penalty: null, atEdge: false, control: null, selectivity: null };
   }
@@ -235,10 +250,16 @@ function predictionsOf(shared: SharedTargets, problem: Problem, held: readonly H
   return predictions;
 }
 
-function pooledScores(shared: SharedTargets, values: Float64Array, predictions: Float64Array): Scores {
-  const rows = shared.rows.filter((row) => !Number.isNaN(predictions[row]!));
-  const take = (from: Float64Array) => Float64Array.from(rows, (row) => from[row]!);
-  return scorePairs(pairsOf(take(values), take(predictions), 1, groupNumbers(shared.groups, rows)))[0]!;
+function pooledScores(known: Int32Array, groupOf: Int32Array, values: Float64Array, predictions: Float64Array): Scores {
+  const rows = known.filter((row) => !Number.isNaN(predictions[row]!));
+  const groups = rows.map((row) => groupOf[row]!);
+  return scorePairs(pairsOf(taken(values, rows), taken(predictions, rows), 1, groups))[0]!;
+}
+
+function taken(values: Float64Array, rows: Int32Array): Float64Array {
+  const out = new Float64Array(rows.length);
+  for (let r = 0; r < rows.length; r++) out[r] = values[rows[r]!]!;
+  return out;
 }
 
 /** A refitted map in raw units. */

@@ -69,20 +69,22 @@ function withinPearson(pairs: Pairs): Score[] {
 }
 
 function lessGroupMeans(values: Float64Array, columns: number, groups: Int32Array): Float64Array {
-  const rowsOf = new Map<number, number[]>();
-  for (const [row, group] of groups.entries()) {
-    const rows = rowsOf.get(group);
-    if (rows === undefined) rowsOf.set(group, [row]);
-    else rows.push(row);
-  }
+  const count = groups.reduce((most, group) => Math.max(most, group + 1), 0);
+  const rows = new Int32Array(count);
+  const first = new Int32Array(count);
+  for (const [row, group] of groups.entries()) if (rows[group]!++ === 0) first[group] = row;
+  // Less the group's first row, so that large values cost no digits.
   const out = new Float64Array(values.length);
-  for (const rows of rowsOf.values()) {
+  const means = new Float64Array(count * columns);
+  for (const [row, group] of groups.entries()) {
     for (let c = 0; c < columns; c++) {
-      const first = values[rows[0]! * columns + c]!;
-      let mean = 0;
-      for (const row of rows) mean += (values[row * columns + c]! - first) / rows.length;
-      for (const row of rows) out[row * columns + c] = values[row * columns + c]! - first - mean;
+      const at = row * columns + c;
+      out[at] = values[at]! - values[first[group]! * columns + c]!;
+      means[group * columns + c] = means[group * columns + c]! + out[at]! / rows[group]!;
     }
+  }
+  for (const [row, group] of groups.entries()) {
+    for (let c = 0, at = row * columns; c < columns; c++, at++) out[at] = out[at]! - means[group * columns + c]!;
   }
   return out;
 }

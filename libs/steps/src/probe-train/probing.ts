@@ -10,7 +10,7 @@ import {
   halvingBoundaries,
   type LearnerChoice,
   type LearnerName,
-  meanDifference,
+  meanDifferences,
   oneAgainstRest,
   openLearner,
   type ProbeIntervals,
@@ -111,6 +111,7 @@ export async function probeFeatures(
   const probed: Probed[] = [];
   const classes = classesOf(targets, results, folds);
   const intervals = await intervalsOf(config, targets, results, { groups, folds, resamples }, learner);
+  const differences = ofStates ? await differencesOf(values, targets, folds, heldOut, learner) : [];
   for (const [t, result] of results.entries()) {
     const target = targets[t]!;
     probed.push({
@@ -121,7 +122,7 @@ export async function probeFeatures(
       target,
       result,
       classes: classes[t]!,
-      meanDifference: ofStates ? differenceOf(values, target, folds, heldOut) : null,
+      meanDifference: differences[t] ?? null,
       intervals: intervals[t]!,
       controls: ofControls.filter((_, i) => i % targets.length === t),
       compression:
@@ -144,9 +145,12 @@ async function intervalsOf(
     const { predictions } = results[t]!;
     return { target: heldTarget(targets[t]!, predictions!), predicted: predictions!, groups, folds };
   });
-  const { threads = 1 } = 'threads' in learner ? learner : {};
-  const found = await probeIntervals(held, resamples, { level, threads });
+  const found = await probeIntervals(held, resamples, { level, threads: threadsOf(learner) });
   return results.map((_, t) => found[predicted.indexOf(t)] ?? null);
+}
+
+function threadsOf(learner: LearnerChoice): number {
+  return ('threads' in learner ? learner.threads : undefined) ?? 1;
 }
 
 /** A target's values where there is a prediction to hold them against. */
@@ -155,14 +159,18 @@ function heldTarget({ values }: StepTarget, predicted: Float64Array): Float64Arr
 }
 
 /** With the user's own split, of the training rows alone. */
-function differenceOf(
+function differencesOf(
   { states, d }: Features,
-  { values, threshold }: StepTarget,
+  targets: readonly StepTarget[],
   folds: Int32Array,
   heldOut: readonly number[] | undefined,
-): Float64Array | null {
-  const known = values.map((value, row) => (heldOut?.includes(folds[row]!) ? Number.NaN : value));
-  return meanDifference(states, d, known, threshold);
+  learner: LearnerChoice,
+): Promise<(Float64Array | null)[]> {
+  const sides = targets.map(({ values, threshold }) => ({
+    values: values.map((value, row) => (heldOut?.includes(folds[row]!) ? Number.NaN : value)),
+    threshold,
+  }));
+  return meanDifferences({ values: states, d }, sides, threadsOf(learner));
 }
 
 /** For each target: for each fold that was held out, how well the classes of its label are told; null for numbers. */
