@@ -55,7 +55,7 @@ export async function bringResults(bundle: Bundle, store: Store, signal?: AbortS
     store.dir,
     contents.reduce((sum, { size }) => sum + size, 0),
   );
-  for (const { digest } of contents) await receive(bundle, store, digest, signal);
+  for (const { digest, size } of contents) await receive(bundle, store, digest, size, signal);
   for (const record of fresh.values()) {
     for (const artifact of Object.values(record.outputs)) await store.artifacts.check(artifact);
     await store.results.put(record);
@@ -68,9 +68,16 @@ function sameOutputs(a: ResultRecord, b: ResultRecord): boolean {
   return canonicalJson(Object.fromEntries(text(a))) === canonicalJson(Object.fromEntries(text(b)));
 }
 
-async function receive(bundle: Bundle, store: Store, digest: Digest, signal?: AbortSignal): Promise<void> {
+async function receive(
+  bundle: Bundle,
+  store: Store,
+  digest: Digest,
+  size: number,
+  signal?: AbortSignal,
+): Promise<void> {
   const incoming = await store.blobs.receive(digest, {
     holder: `opening ${path.basename(bundle.path)}`,
+    size,
     ...(signal === undefined ? {} : { signal }),
   });
   if (incoming === undefined) return;

@@ -29,6 +29,7 @@ export async function fetchContent(
   const limit = size ?? UNSAID;
   const incoming = await store.blobs.receive(digest, {
     holder: `transfer from ${remote.name}`,
+    size,
     ...(signal === undefined ? {} : { signal }),
   });
   if (incoming === undefined) return true;
@@ -49,7 +50,7 @@ export async function fetchContent(
     while (size === undefined || incoming.size !== size) {
       if (incoming.size > limit) await restart();
       const before = incoming.size;
-      const content = await remote.content(digest, before, signal);
+      const content = await remote.content(digest, before, signal, incoming.room);
       if (content === undefined) return false;
       if (content.from !== before) await restart();
       try {

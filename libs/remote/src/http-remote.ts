@@ -33,12 +33,12 @@ export function httpRemote(server: Server, writes: boolean): Remote {
       answer?.resume();
       return answer !== undefined;
     },
-    async content(digest, from, signal) {
+    async content(digest, from, signal, room) {
       const headers: Record<string, string> = from === 0 ? {} : { range: `bytes=${from}-` };
       const answer = await ask(server, { method: 'GET', path: place('cas', digest), headers, signal });
       if (answer === undefined) return undefined;
       const continues = answer.statusCode === 206 && answer.headers['content-range']?.startsWith(`bytes ${from}-`);
-      return { from: continues ? from : 0, parts: partsOf(server, answer) };
+      return { from: continues ? from : 0, parts: partsOf(server, answer, room) };
     },
     async putContent(digest, path, size, signal) {
       const body = { path, size, sha256: digest.slice('sha256:'.length) };

@@ -4,8 +4,8 @@ import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import { codeOf, isPassingStatus, PassingFailure, retry, retryAfterSeconds } from '@sonde/base';
-import { LargeReads } from './large-reads.ts';
-import { RemoteFailure } from './remote.ts';
+import { bodyPastParser, LargeReads } from './large-reads.ts';
+import { RemoteFailure, type Room } from './remote.ts';
 
 /** What a server is and how patient we are with it. */
 export interface Server {
@@ -87,12 +87,16 @@ async function answerTo(server: Server, asked: Ask): Promise<IncomingMessage | u
   throw new PassingFailure(`${host} answers ${status}`, { wait });
 }
 
-/** The body in parts; a cut connection, or one that is silent or all but that, is a `RemoteFailure`. */
-export async function* partsOf(server: Server, answer: IncomingMessage): AsyncGenerator<Uint8Array> {
+/**
+ * The body in parts, each of which is done with when the next is asked for; they lie in `room` where it offers any and that
+ * is possible. A cut connection, or one that is silent or all but that, is a `RemoteFailure`.
+ */
+export async function* partsOf(server: Server, answer: IncomingMessage, room?: Room): AsyncGenerator<Uint8Array> {
   const { origin, silence } = server;
   let [since, bytes] = [performance.now(), 0];
   try {
-    for await (const part of answer) {
+    const pastParser = room && bodyPastParser(answer, room);
+    for await (const part of pastParser ?? answer) {
       bytes += (part as Uint8Array).length;
       const waited = performance.now() - since;
       yield part as Uint8Array;
@@ -100,7 +104,8 @@ export async function* partsOf(server: Server, answer: IncomingMessage): AsyncGe
       if (bytes < (LEAST_RATE * waited) / 1000) throw new PassingFailure(`${origin.host} sends next to nothing`);
       [since, bytes] = [performance.now(), 0];
     }
-    if (!answer.complete) throw new PassingFailure(`the connection to ${server.origin.host} was cut`);
+    if (pastParser === undefined && !answer.complete)
+      throw new PassingFailure(`the connection to ${server.origin.host} was cut`);
   } catch (error) {
     throw new RemoteFailure('unreachable', networkFailure(error, server.origin.host).message);
   } finally {

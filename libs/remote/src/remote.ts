@@ -1,5 +1,8 @@
 import { UserError } from '@sonde/base';
-import type { Digest, Key } from '@sonde/store';
+import type { Digest, Incoming, Key } from '@sonde/store';
+
+/** Where content that arrives may be put, so that it is not copied. */
+export type Room = Incoming['room'];
 
 /** A store in another place. Every call may throw `RemoteFailure`. */
 export interface Remote {
@@ -13,8 +16,11 @@ export interface Remote {
   entry(key: Key, limit: number): Promise<Uint8Array | undefined>;
   putEntry(key: Key, bytes: Uint8Array): Promise<void>;
   hasContent(digest: Digest): Promise<boolean>;
-  /** Content from a byte on; undefined where it is not there. `from` of the answer may be 0 whatever was asked for. */
-  content(digest: Digest, from: number, signal?: AbortSignal): Promise<RemoteContent | undefined>;
+  /**
+   * Content from a byte on; undefined where it is not there. `from` of the answer may be 0 whatever was asked for. Its
+   * parts may lie in `room`, if each is appended there before the next is asked for.
+   */
+  content(digest: Digest, from: number, signal?: AbortSignal, room?: Room): Promise<RemoteContent | undefined>;
   /** Stores the file's content, whole or not at all. */
   putContent(digest: Digest, path: string, size: number, signal?: AbortSignal): Promise<void>;
 }

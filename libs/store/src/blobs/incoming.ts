@@ -4,27 +4,23 @@ import { type Digest, digestFile } from '../disk/digest.ts';
 import { publish, tolerate } from '../disk/files.ts';
 import { guarded } from '../disk/guarded.ts';
 import { acquireLease } from '../leases/leases.ts';
-import type { AcquireOptions } from '../leases/types.ts';
-import { type Follower, follow } from './follow.ts';
-import type { Incoming } from './types.ts';
+import { growLargeFile } from './large-file.ts';
+import type { Incoming, ReceiveOptions } from './types.ts';
 
 /** Bytes that are written at a time: a network's parts are small. */
 const AT_ONCE = 1 << 20;
 /** From so many bytes on, content is hashed by a thread while it arrives: less takes hardly longer than its start. */
 const LARGE = 32 << 20;
-/** So many bytes are flushed at a time while more arrive, so that the end waits for few. */
-const FLUSHED = 128 << 20;
 
 /**
  * Begins to receive content, or goes on where an earlier attempt of whatever process has ended: the bytes lie in
- * `incoming/<digest>`, and belong to who has the digest's lease. What is hashed is the file: so it does not matter who
- * wrote which part of it.
+ * `incoming/<digest>`, and belong to who has the digest's lease.
  */
 export async function receive(
   context: Context,
   digest: Digest,
   isHere: () => Promise<boolean>,
-  options: AcquireOptions,
+  options: ReceiveOptions,
 ): Promise<Incoming | undefined> {
   const { layout } = context;
   const lease = await acquireLease(layout, await context.holder(), context.watch, digest, options);
@@ -37,9 +33,8 @@ export async function receive(
     await mkdir(layout.incoming, { recursive: true });
     let size = (await tolerate(['ENOENT'], stat(path)))?.size ?? 0;
     const file = await open(path, 'a', 0o600);
-    let flushed = size;
-    let flushing: Promise<void> = Promise.resolve();
-    let follower: Follower | undefined;
+    const isLarge = () => Math.max(size, options.size ?? 0) >= LARGE;
+    let large = isLarge() ? growLargeFile(path, file, size) : undefined;
     let gathered: Uint8Array[] = [];
     let gatheredBytes = 0;
     let writing: Promise<void> = Promise.resolve();
@@ -47,26 +42,20 @@ export async function receive(
     const write = async () => {
       await writing;
       lease.lost.throwIfAborted();
-      const [parts, bytes, upTo] = [gathered, gatheredBytes, size];
+      const [parts, bytes] = [gathered, gatheredBytes];
       [gathered, gatheredBytes] = [[], 0];
-      writing = appendAll(file, parts, bytes).then(() => {
-        if (upTo >= LARGE) follower ??= follow(path);
-        follower?.grown(upTo);
-        if (upTo - flushed < FLUSHED) return;
-        flushed = upTo;
-        flushing = flushing.then(() => file.datasync());
-        flushing.catch(() => undefined);
-      });
-      // Whoever writes next, or ends, is told; so it is with what is flushed.
+      writing = appendAll(file, parts, bytes);
+      // Whoever writes next, or ends, is told.
       writing.catch(() => undefined);
     };
     const written = async () => {
       await write();
       await writing;
+      await large?.written();
     };
     const end = async () => {
-      await follower?.end();
-      // It waits for what is being written or flushed.
+      await large?.end();
+      // It waits for what is being written.
       await file.close();
       await lease.release();
     };
@@ -74,33 +63,39 @@ export async function receive(
       get size() {
         return size;
       },
+      room: (ahead) => large?.room(ahead),
       async append(part) {
         lease.lost.throwIfAborted();
         size += part.length;
+        if (large !== undefined) return large.append(part);
         gathered.push(part);
         gatheredBytes += part.length;
         if (gatheredBytes >= AT_ONCE) await write();
+        if (!isLarge()) return;
+        await written();
+        large = growLargeFile(path, file, size);
       },
       async restart() {
         await writing.catch(() => undefined);
         writing = Promise.resolve();
-        await follower?.end();
-        follower = undefined;
+        await large?.end();
+        large = undefined;
         [gathered, gatheredBytes] = [[], 0];
         await file.truncate(0);
-        [size, flushed] = [0, 0];
+        size = 0;
+        large = isLarge() ? growLargeFile(path, file, size) : undefined;
       },
       async finish() {
         try {
           await written();
-          const found = follower === undefined ? (await digestFile(path)).digest : await follower.digest(size);
+          const found = large === undefined ? (await digestFile(path)).digest : await large.digest();
           if (found !== digest) {
             await rm(path, { force: true });
             return false;
           }
-          await flushing;
           await file.sync();
-          lease.lost.throwIfAborted();
+          // While it is ours nobody else has written: the bytes in the file are those that were hashed.
+          await lease.check();
           await chmod(path, 0o444);
           await publish(path, layout.blob(digest));
           return true;

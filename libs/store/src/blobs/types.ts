@@ -18,11 +18,21 @@ export interface Blobs {
   putText(text: string): Promise<BlobInfo>;
 }
 
+export interface ReceiveOptions extends AcquireOptions {
+  /** Bytes that it will be, where that is known. */
+  readonly size?: number | undefined;
+}
+
 /** Content on its way here from elsewhere, which this process alone receives. */
 export interface Incoming {
   /** Bytes that are here: those of an earlier attempt that was cut short, and what was appended since. */
   readonly size: number;
   append(part: Uint8Array): Promise<void>;
+  /**
+   * Where bytes that come after the next `ahead` may be put once those are appended: appended from there, they are not
+   * copied. Undefined where content is too small to be worth it.
+   */
+  room(ahead: number): Uint8Array | undefined;
   /** Throws away what is here. */
   restart(): Promise<void>;
   /** Puts the content into its place where it is what its digest says; false, and gone, where it is not. */
@@ -34,7 +44,7 @@ export interface Incoming {
 /** Blobs in a folder of this machine. */
 export interface LocalBlobs extends Blobs {
   /** Waits until no other process receives this content; undefined where it is here then. */
-  receive(digest: Digest, options: AcquireOptions): Promise<Incoming | undefined>;
+  receive(digest: Digest, options: ReceiveOptions): Promise<Incoming | undefined>;
   /** Where a blob lies, or would; not checked. */
   path(digest: Digest): string;
 }

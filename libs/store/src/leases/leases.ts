@@ -123,7 +123,7 @@ function held(layout: Layout, holder: Holder, key: Key, name: string): Lease {
   const place = layout.lease(key);
   const lost = new AbortController();
   const end = holder.begin();
-  const stop = holder.onBeat(async () => {
+  const look = async () => {
     try {
       await stat(join(place, name));
     } catch (error) {
@@ -131,10 +131,15 @@ function held(layout: Layout, holder: Holder, key: Key, name: string): Lease {
       stop();
       lost.abort(new StoreError('io', `The lease of ${key} was taken over: this process was silent for too long.`));
     }
-  });
+  };
+  const stop = holder.onBeat(look);
   return {
     key,
     lost: lost.signal,
+    async check() {
+      await look();
+      lost.signal.throwIfAborted();
+    },
     async release() {
       stop();
       end();

@@ -5,6 +5,8 @@ export interface Lease {
   readonly key: Key;
   /** Aborts when another process has taken the lease over, because this one seemed dead. */
   readonly lost: AbortSignal;
+  /** Looks whether it is lost, and throws if it is: before what only its holder may do. */
+  check(): Promise<void>;
   release(): Promise<void>;
 }
 
