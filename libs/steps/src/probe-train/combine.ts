@@ -1,13 +1,14 @@
 import type { CombineContext } from '@sonde/executor';
 import {
   concatProbeWeights,
+  type Pool,
   PREDICTIONS,
   PROBE_SCORES,
   readRowParts,
   readRows,
-  writeRowParts,
   writeRows,
 } from '@sonde/formats';
+import { concatTableFiles } from '@sonde/tables';
 import type { Config } from './config.ts';
 import { SPAN_OF } from './data.ts';
 import type { ScoreRow } from './rows.ts';
@@ -29,13 +30,27 @@ export async function combine({ config, parts, output, log }: CombineContext<Con
     output('weights'),
   );
   if (!config.predictions) return;
-  await writeRowParts(output('predictions'), PREDICTIONS, async (append) => {
-    for (const span of spans) {
-      for (const part of parts) {
-        for await (const rows of readRowParts(part.predictions!, PREDICTIONS)) {
-          await append(rows.filter(({ scenario }) => SPAN_OF[scenario] === span));
-        }
-      }
+  const predictions = parts.map((part) => part.predictions!);
+  const starts = await Promise.all(predictions.map((path) => spanStarts(path, spans)));
+  await concatTableFiles(
+    spans.flatMap((_, s) =>
+      predictions.map((path, p) => ({ path, rows: [starts[p]![s]!, starts[p]![s + 1] ?? Infinity] as const })),
+    ),
+    output('predictions'),
+  );
+}
+
+/** Where the predictions of each span begin in a shard's table: it has them in the order of the spans. */
+async function spanStarts(path: string, spans: readonly Pool[]): Promise<number[]> {
+  const starts = [0];
+  let row = 0;
+  for await (const rows of readRowParts(path, PREDICTIONS, { columns: ['scenario'] })) {
+    for (const { scenario } of rows) {
+      while (SPAN_OF[scenario] !== spans[starts.length - 1]) starts.push(row);
+      // The last one goes on to the end.
+      if (starts.length === spans.length) return starts;
+      row++;
     }
-  });
+  }
+  return spans.map((_, s) => starts[s] ?? row);
 }
