@@ -14,6 +14,7 @@ import type {
   ProbeSection,
   ReportModel,
 } from './model.ts';
+import { areRelated, decisiveP, decisivePartialP, pName } from './related-units.ts';
 import { SCENARIO_LABELS } from './scenarios.ts';
 import { AGAINST, toldApart, wordsOfChanges } from './section-changes.ts';
 import { readSameLabels } from './section-probe-changes.ts';
@@ -292,14 +293,15 @@ function correlationLine(section: CorrelationSection): Line | null {
     const few = html`n = ${models} ${models === 1 ? unit : `${unit}s`}: too few for a correlation to say anything`;
     return models < LEAST_UNITS ? line('correlation', 'Correlation', few) : null;
   }
-  const which = html`${whereOf(best, section)}: ${estimate(best.coefficient)}${adjusted(best.p)}, ${unitsText(best, section)}`;
-  const firm = best.p !== null && best.p < 0.05;
+  const p = decisiveP(best, section);
+  const which = html`${whereOf(best, section)}: ${estimate(best.coefficient)}, ${pName(section)} ${pValue(p)}, ${unitsText(best, section)}`;
+  const firm = p !== null && p < 0.05;
   return line(
     'correlation',
     'Correlation',
-    firm || best.p === null
+    firm || p === null
       ? html`Strongest of ${known.length}: ${which}`
-      : html`None of ${known.length} stands (adjusted p below 0.05). The strongest: ${which}`,
+      : html`None of ${known.length} stands (${pName(section)} below 0.05). The strongest: ${which}`,
   );
 }
 
@@ -307,14 +309,15 @@ function correlationLine(section: CorrelationSection): Line | null {
 function partialLine(section: CorrelationSection, partials: readonly CorrelationRow[]): Line {
   const { given } = section;
   const best = extreme(partials, (row) => Math.abs(value(row.partial!)))!;
-  const firm = best.partialP !== null && best.partialP !== undefined && best.partialP < 0.05;
-  const which = html`${whereOf(best, section)}: partial r = ${estimate(best.partial)}${adjusted(best.partialP ?? null)}; r = ${fixed(value(best.coefficient))} without, ${unitsText(best, section)}`;
+  const p = decisivePartialP(best, section);
+  const firm = p !== null && p < 0.05;
+  const which = html`${whereOf(best, section)}: partial r = ${estimate(best.partial)}, ${pName(section)} ${pValue(p)}; r = ${fixed(value(best.coefficient))} without, ${unitsText(best, section)}`;
   return line(
     'correlation',
     'Correlation',
     firm
       ? html`Strongest of ${partials.length} given ${given!}: ${which}`
-      : html`None of ${partials.length} stands once ${given!} is given (adjusted p below 0.05). The strongest: ${which}`,
+      : html`None of ${partials.length} stands once ${given!} is given (${pName(section)} below 0.05). The strongest: ${which}`,
   );
 }
 
@@ -323,16 +326,18 @@ function whereOf({ target, scenario, position }: CorrelationRow, { axis }: Corre
   return `${attributeLabel(target)}, ${SCENARIO_LABELS[scenario].toLowerCase()}, at ${place}`;
 }
 
-/** How many units, and whether any are related; of related ones the p that knows it. */
-function unitsText({ n, familyWise }: CorrelationRow, { unit = 'model', families }: CorrelationSection): string {
-  const count = `n\u00A0=\u00A0${n} ${unit}s`;
-  if (families == null || families >= n) return `${count}, taken as independent`;
-  const p = familyWise == null ? '' : ` (p with families as blocks, over all that was tried: ${fixed(familyWise, 3)})`;
-  return `${count} of ${families} families${p}`;
+/** How many units, and whether any are related. */
+function unitsText({ n }: CorrelationRow, section: CorrelationSection): string {
+  const { unit = 'model', families } = section;
+  return `n\u00A0=\u00A0${n} ${unit}s${areRelated(section) ? ` of ${families} families` : ', taken as independent'}`;
 }
 
 function adjusted(p: number | null): string {
-  return p === null ? '' : `, adjusted p ${p < 0.001 ? '< 0.001' : `= ${fixed(p, 3)}`}`;
+  return p === null ? '' : `, adjusted p ${pValue(p)}`;
+}
+
+function pValue(p: number | null): string {
+  return p === null ? 'undefined' : p < 0.001 ? '< 0.001' : `= ${fixed(p, 3)}`;
 }
 
 function bypassLine(section: BypassSection, label: Label, main: string | undefined): Line | null {

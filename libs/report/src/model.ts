@@ -254,6 +254,8 @@ export type CorrelationRow = {
   readonly partial?: Estimate;
   /** Its p, adjusted for multiplicity. */
   readonly partialP?: number | null;
+  /** Likewise, against the largest partial correlation of all when units, families as blocks, change places. */
+  readonly partialFamilyWise?: number | null;
   /** With each unit's probe score corrected to one spread of labels. */
   readonly corrected?: Estimate;
   /** The lowest and the highest that it is with one family, or one unit, left out. */

@@ -20,6 +20,7 @@ import {
   terms,
 } from './parts.ts';
 import { type Plotter, plotter } from './plot.ts';
+import { areRelated, decisiveP, decisivePartialP, pName } from './related-units.ts';
 import { SCENARIO_LABELS } from './scenarios.ts';
 import { slug } from './slug.ts';
 import { layerSpec, referenceColor, referenceDash } from './specs.ts';
@@ -62,7 +63,7 @@ export async function correlationSection(section: CorrelationSection): Promise<S
       steps: STEPS,
     });
   }
-  const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave ${wordingOf(section.rows.map(({ target }) => target)).behave}? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> ${section.unit ?? 'model'}s. Adjusted p: ${section.adjustment}. Filled points have an adjusted p below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${meanings(section)}${legendOf(section)}${choices('Attribute', items)}`;
+  const body = html`<p>Across models: does a model whose layer encodes an attribute better also behave ${wordingOf(section.rows.map(({ target }) => target)).behave}? ${symbol} between probe score and ${section.behavior}, at each ${depth ? 'relative depth' : 'layer'}, over <strong>n\u00A0=\u00A0${section.models}</strong> ${section.unit ?? 'model'}s. Adjusted p: ${section.adjustment}${areRelated(section) ? ', as if they were independent' : ''}. Filled points have ${areRelated(section) ? 'a' : 'an'} ${pName(section)} below ${FIRM}.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${meanings(section)}${legendOf(section)}${choices('Attribute', items)}`;
   const summary = [strongest(section)];
   return { ...HEADING, body, figures, said: section.notes ?? [], summary };
 }
@@ -82,10 +83,11 @@ function emptySection({ rows, models, unit = 'model' }: CorrelationSection): Sec
   return { ...HEADING, body: html`<p>${said}</p>`, figures: [], said: [said], summary: [] };
 }
 
-function warning({ models, rows, unit = 'model' }: CorrelationSection): Html | null {
+function warning(section: CorrelationSection): Html | null {
+  const { models, rows, unit = 'model' } = section;
   if (models >= FEW_MODELS) return null;
-  const firm = rows.filter((row) => row.p !== null && row.p < FIRM).length;
-  return html`<p class="warning" role="note"><strong>n is small.</strong> With ${models} ${unit}s a single one can turn a correlation, and those of one family are not independent. Read the intervals, not the points: this describes these ${unit}s and is no evidence about others. ${firm === 0 ? 'None' : firm} of ${rows.length} correlations ${firm <= 1 ? 'has' : 'have'} an adjusted p below ${FIRM}.</p>`;
+  const firm = rows.filter((row) => isFirm(row, section)).length;
+  return html`<p class="warning" role="note"><strong>n is small.</strong> With ${models} ${unit}s a single one can turn a correlation, and those of one family are not independent. Read the intervals, not the points: this describes these ${unit}s and is no evidence about others. ${firm === 0 ? 'None' : firm} of ${rows.length} correlations ${firm <= 1 ? 'has' : 'have'} ${areRelated(section) ? 'a' : 'an'} ${pName(section)} below ${FIRM}.</p>`;
 }
 
 /** What the columns of the table below mean, in plain words. */
@@ -152,8 +154,8 @@ function strongest(section: CorrelationSection): SummaryTable {
       'Scenario',
       section.axis === 'layer' ? 'Layer' : 'Depth',
       'r',
-      'adjusted p',
-      ...(partial ? [`partial r, given ${section.given}`, 'its adjusted p'] : []),
+      pName(section),
+      ...(partial ? [`partial r, given ${section.given}`, `its ${pName(section)}`] : []),
       'n',
     ],
     rows: best.map((row) => [
@@ -161,8 +163,8 @@ function strongest(section: CorrelationSection): SummaryTable {
       SCENARIO_LABELS[row.scenario],
       section.axis === 'layer' ? String(row.position) : fixed(row.position),
       textOf(estimate(row.coefficient)),
-      p(row.p),
-      ...(partial ? [textOf(estimate(row.partial)), p(row.partialP)] : []),
+      p(decisiveP(row, section)),
+      ...(partial ? [textOf(estimate(row.partial)), p(decisivePartialP(row, section))] : []),
       String(row.n),
     ]),
   };
@@ -180,7 +182,7 @@ async function targetContent(
   for (const scenario of SCENARIOS) {
     const own = rows.filter((row) => row.scenario === scenario).sort((a, b) => a.position - b.position);
     if (own.length === 0) continue;
-    const { line, interval, reference } = courseOf(own, section.given !== undefined);
+    const { line, interval, reference } = courseOf(own, section);
     const caption = SCENARIO_LABELS[scenario];
     const label = describeCourse(`Correlation with behaviour, ${title}, ${caption}`, line, unit);
     panels.push({ caption, drawing: await draw({ line, interval, reference, selectivity: [] }, label) });
@@ -189,16 +191,24 @@ async function targetContent(
   return { content, panels };
 }
 
+function isFirm(row: CorrelationRow, section: CorrelationSection): boolean {
+  const p = decisiveP(row, section);
+  return p !== null && p < FIRM;
+}
+
 /** The marks of a panel: r with its interval, and the partial correlation. */
-export function courseOf(rows: readonly CorrelationRow[], partial: boolean) {
+function courseOf(rows: readonly CorrelationRow[], section: CorrelationSection) {
   return {
-    line: rows.map(({ position, coefficient, p }) => ({
-      x: position,
-      y: coefficient.value,
-      firm: p !== null && p < FIRM,
+    line: rows.map((row) => ({
+      x: row.position,
+      y: row.coefficient.value,
+      firm: isFirm(row, section),
     })),
     interval: rows.map(({ position, coefficient: { low = null, high = null } }) => ({ x: position, low, high })),
-    reference: partial ? rows.map((row) => ({ x: row.position, y: row.partial?.value ?? null, name: PARTIAL })) : [],
+    reference:
+      section.given !== undefined
+        ? rows.map((row) => ({ x: row.position, y: row.partial?.value ?? null, name: PARTIAL }))
+        : [],
   };
 }
 
@@ -219,6 +229,11 @@ function table(section: CorrelationSection, title: string, rows: readonly Correl
     ),
     ...only(section.given !== undefined, 'Partial r', ({ partial }) => estimate(partial)),
     ...only(section.given !== undefined, 'Its adjusted p', (row) => number(row.partialP, 3)),
+    ...only(
+      section.given !== undefined && some(({ partialFamilyWise }) => partialFamilyWise != null),
+      'Its family-wise p',
+      (row) => number(row.partialFamilyWise, 3),
+    ),
     ...only(
       some(({ corrected }) => corrected?.value != null),
       'At one spread',
@@ -272,6 +287,7 @@ export function record(row: CorrelationRow) {
     partial_low: row.partial?.low ?? null,
     partial_high: row.partial?.high ?? null,
     partial_p_adjusted: row.partialP ?? null,
+    partial_family_wise_p: row.partialFamilyWise ?? null,
     corrected: row.corrected?.value ?? null,
     left_out_low: row.leftOut?.[0] ?? null,
     left_out_high: row.leftOut?.[1] ?? null,

@@ -384,11 +384,15 @@ describe('the headline of a correlation', () => {
     partialP: 0.9,
     n: 8,
   } as const;
-  const glanceOf = async (rows: NonNullable<ReportModel['correlation']>['rows'], given?: string) => {
+  const glanceOf = async (
+    rows: NonNullable<ReportModel['correlation']>['rows'],
+    given?: string,
+    units: { models?: number; families?: number } = {},
+  ) => {
     const { correlation, ...rest } = sampleReport(2);
     const page = await renderReport({
       ...rest,
-      correlation: { ...correlation!, ...(given !== undefined && { given }), rows },
+      correlation: { ...correlation!, ...(given !== undefined && { given }), ...units, rows },
     });
     return /<a href="#correlation">Correlation<\/a> <span>(.*?)<\/span><\/li>/.exec(page)![1];
   };
@@ -407,6 +411,16 @@ describe('the headline of a correlation', () => {
     expect(await glanceOf([row, other], spread)).toMatch(
       /^Strongest of 2 given the spread of the labels: Toxicity, input, at relative depth 0\.50: partial r = −0\.90/,
     );
+  });
+
+  it('is of related models by the p that lets families change places', async () => {
+    const units = { models: 8, families: 4 };
+    const related = { ...row, familyWise: 0.083, partialP: 0.001, partialFamilyWise: 0.25 };
+    expect(await glanceOf([related], undefined, units)).toMatch(
+      /^None of 1 stands \(family-wise p with families as blocks below 0\.05\).*= 0\.083, n\u00A0=\u00A08 models of 4 families/,
+    );
+    expect(await glanceOf([related], 'size', units)).toMatch(/^None of 1 stands once size is given.*= 0\.250;/);
+    expect(await glanceOf([{ ...related, familyWise: 0.042 }], undefined, units)).toMatch(/^Strongest of 1/);
   });
 
   it('says so where none stands', async () => {

@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import { incompleteBeta, midRanks } from '@sonde/numerics';
-import { type Correlation, fisherInterval, LEAST_PAIRS, type Values } from './correlation.ts';
+import { type Correlation, type CorrelationReason, fisherInterval, LEAST_PAIRS, type Values } from './correlation.ts';
 import { kendallTau } from './kendall.ts';
 
 export interface PartialOptions {
@@ -23,17 +23,13 @@ export function partialCorrelation(
   covariates: readonly Values[],
   { level = 0.95, of = 'value' }: PartialOptions = {},
 ): Correlation {
-  const [left, right, ...given] = completeRows([x, y, ...covariates]).map((values) =>
-    of === 'rank' ? midRanks(values) : values,
-  ) as [Float64Array, Float64Array, ...Float64Array[]];
-  const n = left.length;
+  const columns = completeRows([x, y, ...covariates]).map((values) => (of === 'rank' ? midRanks(values) : values));
+  const n = columns[0]!.length;
   const missing = x.length - n;
   const nothing = { n, missing, r: null, p: null, interval: null } as const;
-  const basis = orthonormalBasis([new Float64Array(n).fill(1), ...given]);
-  const df = n - 1 - basis.length;
-  if (df < 1) return { ...nothing, reason: 'too_few' };
-  const [a, b] = [residuals(left, basis), residuals(right, basis)];
-  if (a === undefined || b === undefined) return { ...nothing, reason: 'constant' };
+  const sides = sidesGiven(columns);
+  if (typeof sides === 'string') return { ...nothing, reason: sides };
+  const { x: a, y: b, df } = sides;
   let [r, less, more] = [0, 0, 0];
   for (let i = 0; i < n; i++) {
     r += a[i]! * b[i]!;
@@ -43,6 +39,26 @@ export function partialCorrelation(
   r = Math.max(-1, Math.min(1, r));
   const p = incompleteBeta(df / 2, 0.5, Math.min(1, less * more), Math.min(1, r * r));
   return { n, missing, r, p, interval: fisherInterval(df + 2, r, less, more, level) };
+}
+
+/** What covariates leave of both sides of a correlation. */
+export interface SidesGiven {
+  /** At mean 0 and length 1. */
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  /** Orthonormal vectors that span the constant and the covariates. */
+  readonly basis: readonly Float64Array[];
+  readonly df: number;
+}
+
+/** @param columns x, y and the covariates, without missing values */
+export function sidesGiven(columns: readonly Float64Array[]): SidesGiven | CorrelationReason {
+  const [left, right, ...given] = columns as [Float64Array, Float64Array, ...Float64Array[]];
+  const basis = orthonormalBasis([new Float64Array(left.length).fill(1), ...given]);
+  const df = left.length - 1 - basis.length;
+  if (df < 1) return 'too_few';
+  const [x, y] = [residuals(left, basis), residuals(right, basis)];
+  return x === undefined || y === undefined ? 'constant' : { x, y, basis, df };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { UserError } from '@sonde/base';
 import { randomPermutation, randomStream, requireInteger, toUnitVector } from '@sonde/numerics';
 import { LEAST_PAIRS, type Values } from './correlation.ts';
+import { sidesGiven } from './partial.ts';
 
 /** Up to this many orders every one is tried: 8! of eight units that are exchanged freely. */
 const EXACT_ORDERS = 40_320;
@@ -26,18 +27,24 @@ export interface UnitPermutationOptions {
   readonly blocks?: readonly string[];
 }
 
+/** Both sides of a correlation, and the covariates that it is given. */
+interface Pair {
+  readonly x: Values;
+  readonly y: Values;
+  readonly given?: readonly Values[];
+}
+
 /**
  * Two-sided p-values of correlations over the same units, from exchanging the units on one side of all of them at once,
- * so that what the correlations share stays as it is. A missing value counts as the mean of its side.
+ * so that what the correlations share stays as it is. A missing value counts as the mean of its side. Of a correlation
+ * `given` others, what these leave of one side changes places, and is freed of them anew under each order.
  *
- * Source: Westfall & Young, "Resampling-Based Multiple Testing", 1993 (single-step maximum statistic).
+ * Sources: Westfall & Young, "Resampling-Based Multiple Testing", 1993 (single-step maximum statistic); Freedman & Lane,
+ * "A nonstochastic interpretation of reported significance levels", J. Business & Economic Statistics 1(4), 1983.
  * @param pairs lists of one length: a value for each unit
  * @throws UserError where lengths differ
  */
-export function permuteUnits(
-  pairs: readonly { readonly x: Values; readonly y: Values }[],
-  { seed, blocks }: UnitPermutationOptions,
-): UnitPermutation {
+export function permuteUnits(pairs: readonly Pair[], { seed, blocks }: UnitPermutationOptions): UnitPermutation {
   const n = pairs[0]?.x.length ?? 0;
   if (n === 0) return { pointwise: [], family_wise: [], orders: 1, exact: true };
   for (const { x, y } of pairs) {
@@ -45,10 +52,10 @@ export function permuteUnits(
       throw new UserError('argument', `Correlations over ${n} units have lists of ${x.length} and ${y.length} values.`);
     }
   }
-  const sides = pairs.map(({ x, y }) => ({ x: centred(x), y: centred(y) }));
-  const tested = [...sides.keys()].filter((i) => sides[i]!.x !== null && sides[i]!.y !== null);
+  const sides = pairs.map(sidesOf);
+  const tested = [...sides.keys()].filter((i) => sides[i] !== null);
   const identity = Uint32Array.from({ length: n }, (_, unit) => unit);
-  const statistic = (i: number, order: Uint32Array): number => Math.abs(product(sides[i]!.x!, sides[i]!.y!, order));
+  const statistic = (i: number, order: Uint32Array): number => correlationUnder(sides[i]!, order);
   // Equal statistics computed in another order must count as ties.
   const thresholds = tested.map((i) => statistic(i, identity) - 1e-12);
   const alone = new Float64Array(tested.length);
@@ -74,6 +81,41 @@ export function permuteUnits(
     return all;
   };
   return { pointwise: spread(alone), family_wise: spread(largest), orders: count, exact };
+}
+
+interface Sides {
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  /** What the covariates span; empty without them. */
+  readonly basis: readonly Float64Array[];
+}
+
+/** Null where the correlation is undefined. */
+function sidesOf({ x, y, given = [] }: Pair): Sides | null {
+  if (given.length === 0) {
+    const [left, right] = [centred(x), centred(y)];
+    return left === null || right === null ? null : { x: left, y: right, basis: [] };
+  }
+  const all = [x, y, ...given];
+  const known = [...Array(x.length).keys()].filter((i) =>
+    all.every((values) => Number.isFinite(values[i] ?? Number.NaN)),
+  );
+  const found = sidesGiven(all.map((values) => Float64Array.from(known, (i) => values[i]!)));
+  if (typeof found === 'string') return null;
+  const whole = (values: Float64Array): Float64Array => {
+    const spread = new Float64Array(x.length);
+    for (const [j, i] of known.entries()) spread[i] = values[j]!;
+    return spread;
+  };
+  return { x: whole(found.x), y: whole(found.y), basis: found.basis.map(whole) };
+}
+
+/** |r|, or of what the covariates leave of the reordered side. */
+function correlationUnder({ x, y, basis }: Sides, order: Uint32Array): number {
+  const size = Math.abs(product(x, y, order));
+  if (basis.length === 0) return size;
+  const left = basis.reduce((rest, vector) => rest - product(vector, y, order) ** 2, 1);
+  return left > 1e-12 ? Math.min(1, size / Math.sqrt(left)) : 0;
 }
 
 /** A side at mean 0 and length 1, missing values at 0; null where too few are known, or they do not vary. */

@@ -60,3 +60,24 @@ test('what does not vary, or is known of two units only, has no p', () => {
   expect(found.family_wise[1]).toBeCloseTo(2 / 24, 12);
   expect([found.pointwise[2], found.family_wise[2]]).toEqual([null, null]);
 });
+
+test('what a covariate explains stands no more once it is given, and what it hides does', () => {
+  const given = [[4, 1, 3, 8, 2, 6, 7, 5]];
+  const x = [0.3, -0.2, 0.5, -0.4, 0.1, -0.6, 0.2, 0.1];
+  const through = (own: readonly number[], weight: number) => own.map((value, i) => value + weight * given[0]![i]!);
+  const y = through([-0.1, 0.4, 0.2, 0.3, -0.5, 0.1, -0.3, -0.1], 1);
+  const explained = permuteUnits([{ x: through(x, 1), y }], { seed: 0 });
+  expect(explained.pointwise[0]).toBeLessThan(0.001);
+  expect(permuteUnits([{ x: through(x, 1), y, given }], { seed: 0 }).pointwise[0]).toBeGreaterThan(0.1);
+  const hidden = { x: through(x, 1), y: through(x, -1) };
+  expect(permuteUnits([{ ...hidden, given }], { seed: 0 }).pointwise[0]).toBeLessThan(0.01);
+});
+
+test('given a covariate, related units that all agree in it change places as blocks', () => {
+  const blocks = ['a', 'a', 'b', 'b', 'c', 'c', 'd', 'd'];
+  const [found, plain] = [[new Array(8).fill(1)], []].map((given) =>
+    permuteUnits([{ x: rising, y: rising, given }], { seed: 0, blocks }),
+  );
+  expect(found!.pointwise[0]).toBeCloseTo(1 / 24, 12);
+  expect(found).toEqual(plain);
+});

@@ -56,6 +56,11 @@ export const CORRELATIONS = tableFormat({
     },
     partial_p: { type: 'float64', nullable: true, what: 'its p-value, two-sided' },
     partial_p_adjusted: { type: 'float64', nullable: true, what: 'adjusted over all correlations of the table' },
+    partial_family_wise_p: {
+      type: 'float64',
+      nullable: true,
+      what: 'as `family_wise_p`, of `partial`: what `partial_given` leaves changes places (Freedman and Lane); null in older tables',
+    },
     partial_low: { type: 'float64', nullable: true, what: 'lower end of its interval, by Fisher’s z' },
     partial_high: { type: 'float64', nullable: true, what: 'upper end of its interval' },
     partial_spearman: {

@@ -47,9 +47,8 @@ export function robustnessOf(cell: Cell, first: Cell, units: readonly Unit<Subje
   const { x, y, spread, corrected } = cell;
   const { level } = config.bootstrap;
   const families = units.map(({ family, name }) => family ?? name);
-  const covariates = covariatesOf(units, config);
-  const spreads = spread.every((value) => value === null) ? [] : [spread];
-  const given = [...spreads, ...covariates.map(({ values }) => values)];
+  const covariates = givenOf(cell, units, config);
+  const given = covariates.map(({ values }) => values);
   const partial = partialCorrelation(x, y, given, { level });
   const atOneSpread = pearson(corrected, y, { level });
   const without = leaveGroupsOut(x, y, families).map(({ r }) => r);
@@ -62,7 +61,7 @@ export function robustnessOf(cell: Cell, first: Cell, units: readonly Unit<Subje
     partial_high: partial.interval?.[1] ?? null,
     partial_spearman: partialCorrelation(x, y, given, { of: 'rank' }).r,
     partial_kendall: partialKendall(x, y, given),
-    partial_given: [...spreads.map(() => 'target_sd'), ...covariates.map(({ name }) => name)].join(', ') || null,
+    partial_given: covariates.map(({ name }) => name).join(', ') || null,
     corrected: atOneSpread.r,
     corrected_low: atOneSpread.interval?.[0] ?? null,
     corrected_high: atOneSpread.interval?.[1] ?? null,
@@ -73,11 +72,14 @@ export function robustnessOf(cell: Cell, first: Cell, units: readonly Unit<Subje
   };
 }
 
-function covariatesOf(
+/** What the partial correlations of a cell are given: the spread of its labels, where that is known, and the covariates. */
+export function givenOf(
+  { spread }: Cell,
   units: readonly Unit<Subject>[],
   { covariates = {} }: Config,
-): { name: string; values: number[] }[] {
-  return Object.entries(covariates).map(([name, byUnit]) => ({
+): { name: string; values: Values }[] {
+  const spreads = spread.every((value) => value === null) ? [] : [{ name: 'target_sd', values: spread }];
+  const others = Object.entries(covariates).map(([name, byUnit]) => ({
     name,
     values: units.map((unit) => {
       const value = byUnit[unit.name];
@@ -85,6 +87,7 @@ function covariatesOf(
       throw new UserError('config', `the covariate ${name} has no number for ${unit.name}`, 'Give every unit one.');
     }),
   }));
+  return [...spreads, ...others];
 }
 
 function pooledOf(x: Values, y: Values, families: readonly string[] | undefined, level: number) {

@@ -13,7 +13,7 @@ import { bootstrapCells } from './bootstrap.ts';
 import { type Cell, cellOf, leastOf, placesOf, probedIn } from './cells.ts';
 import type { Config } from './config.ts';
 import { sayLimits } from './limits.ts';
-import { robustnessOf } from './robustness.ts';
+import { givenOf, robustnessOf } from './robustness.ts';
 import { keyOf, readSubjects } from './subjects.ts';
 import { unitsOf } from './units.ts';
 
@@ -61,6 +61,11 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const blocks = config.family === undefined ? undefined : units.map(({ family }) => family!);
   const permuted = permuteUnits(cells, { seed, ...(blocks && { blocks }) });
   sayLimits(found, permuted, log);
+  const given = cells.map((cell) => givenOf(cell, units, config).map(({ values }) => values));
+  const partialPermuted = permuteUnits(
+    cells.map((cell, i) => ({ ...cell, given: given[i]! })),
+    { seed, ...(blocks && { blocks }) },
+  );
   const firstOf = firstCells(cells);
   const robust = cells.map((cell) => robustnessOf(cell, firstOf(cell), units, config));
   const partialAdjusted = adjustPValues(
@@ -80,6 +85,7 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
       family_wise_p: permuted.family_wise[i]!,
       ...robust[i]!,
       partial_p_adjusted: partialAdjusted[i]!,
+      partial_family_wise_p: robust[i]!.partial === null ? null : partialPermuted.family_wise[i]!,
       bootstrap_low: intervals[i]?.low ?? null,
       bootstrap_high: intervals[i]?.high ?? null,
       bootstrap_over: intervals[i]?.over ?? null,

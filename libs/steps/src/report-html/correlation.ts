@@ -47,6 +47,7 @@ function rowOf(row: Row): CorrelationRow {
     familyWise: row.family_wise_p,
     partial: { value: partial, low: row.partial_low, high: row.partial_high, ...why(partial) },
     partialP: row.partial_p_adjusted,
+    partialFamilyWise: row.partial_family_wise_p,
     corrected: { value: corrected, low: row.corrected_low, high: row.corrected_high },
     leftOut: pairOf(row.left_out_low, row.left_out_high),
     bootstrap: pairOf(row.bootstrap_low, row.bootstrap_high),
@@ -73,6 +74,11 @@ function partialsOf({ unit, units }: Row, rows: readonly Row[]): { given?: strin
   const known = rows.filter(({ partial }) => partial !== null);
   if (known.length === 0) return { notes: [`What remains of r given ${given} is undefined over ${units} ${unit}s.`] };
   const differs = known.some(({ pearson, partial }) => Math.abs(partial! - (pearson ?? 0)) > 1e-9);
+  if (!differs && known.length < rows.filter(({ pearson }) => pearson !== null).length) {
+    return {
+      notes: [`Where ${unit}s differ in ${given}, what remains of r given it is undefined over ${units} of them.`],
+    };
+  }
   return differs
     ? { given, notes: [] }
     : { notes: [`All ${unit}s agree in ${given}: what remains of r given it is r.`] };
@@ -111,15 +117,19 @@ function spreadNotes(rows: readonly Row[]): string[] {
   );
   if (differing.length === 0) return [];
   const scenarios = [...new Set(differing.map(({ scenario }) => scenario))].join(', ');
-  const firm = differing.filter(({ pearson_p_adjusted: p }) => p !== null && p < 0.05);
+  // Related units are no independent ones, as which the adjusted p takes them.
+  const related = differing.some(({ families, units }) => families !== null && families < units);
+  const below = (p: number | null) => p !== null && p < 0.05;
+  const firm = differing.filter((row) => below(related ? row.family_wise_p : row.pearson_p_adjusted));
   const tested = firm.some(({ partial }) => partial !== null);
-  const left = firm.filter(({ partial_p_adjusted: p }) => p !== null && p < 0.05).length;
+  const left = firm.filter((row) => below(related ? row.partial_family_wise_p : row.partial_p_adjusted)).length;
+  const p = related ? 'a family-wise p' : 'an adjusted p';
   const kept =
     firm.length === 0
-      ? ['None of these correlations has an adjusted p below 0.05.']
+      ? [`None of these correlations has ${p} below 0.05.`]
       : tested
         ? [
-            `Of ${firm.length} of these correlations with an adjusted p below 0.05, ${left} keep it once that spread is given (partial r).`,
+            `Of ${firm.length} of these correlations with ${p} below 0.05, ${left} keep it once that spread is given (partial r).`,
           ]
         : [];
   const varied = `In ${scenarios} the labels of one model vary more than those of another, because each is probed on its own texts, and a probe reads labels that vary more with a higher correlation.`;
