@@ -9,7 +9,8 @@ import { openStore } from '@sonde/store';
 import { hasNginx, startNginx } from '../../tests/nginx.ts';
 import { rounded } from './command-line.ts';
 
-const USAGE = `Times content given to and brought from a real nginx, hashed on the way, beside curl with the same server.
+const USAGE = `Times content given to and brought from a real nginx, hashed on the way, beside curl with the same server,
+and beside curl that waits for the disk (sync), as a store does before it says that content is there.
   --mebibytes N  size of the content (1024)
   --rounds N     of each (3); the best counts
 `;
@@ -46,7 +47,8 @@ export async function main(args: string[]): Promise<void> {
     randomFile(file, Number(values.mebibytes));
     const { digest, size } = await giver.artifacts.put('file', file);
     const remote = openRemote({ url: nginx.url, write: true }, folder, {});
-    const best = { give: Infinity, curlPut: Infinity, bring: Infinity, curlGet: Infinity };
+    const best = { give: Infinity, curlPut: Infinity, bring: Infinity, curlGet: Infinity, curlGetSync: Infinity };
+    const got = path.join(folder, 'got');
     for (let round = 0; round < Number(values.rounds); round++) {
       const own = `${nginx.url}/cas/${digest.slice('sha256:'.length)}`;
       const taker = await openStore(path.join(folder, `taker-${round}`));
@@ -54,9 +56,14 @@ export async function main(args: string[]): Promise<void> {
         give: await timed(() => remote.putContent(digest, giver.blobs.path(digest), size)),
         curlPut: await timed(() => execFileSync('curl', ['-sf', '-T', file, `${nginx.url}/cas/curl`])),
         bring: await timed(() => fetchContent(remote, taker, digest, size)),
-        curlGet: await timed(() => execFileSync('curl', ['-sf', '-o', path.join(folder, 'got'), own])),
+        curlGet: await timed(() => execFileSync('curl', ['-sf', '-o', got, own])),
+        curlGetSync: await timed(() => {
+          rmSync(got);
+          execFileSync('curl', ['-sf', '-o', got, own]);
+          execFileSync('sync', [got]);
+        }),
       };
-      for (const name of ['give', 'curlPut', 'bring', 'curlGet'] as const) {
+      for (const name of ['give', 'curlPut', 'bring', 'curlGet', 'curlGetSync'] as const) {
         best[name] = Math.min(best[name], seconds[name]);
       }
       await taker.close();
@@ -70,6 +77,7 @@ export async function main(args: string[]): Promise<void> {
         bring_seconds: rounded(best.bring),
         give_rate_to_curl: rounded(best.curlPut / best.give),
         bring_rate_to_curl: rounded(best.curlGet / best.bring),
+        bring_rate_to_curl_and_sync: rounded(best.curlGetSync / best.bring),
       }),
     );
   } finally {
