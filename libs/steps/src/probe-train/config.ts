@@ -143,6 +143,9 @@ export type Config = ConfigOf<typeof config>;
 /** Draws of the control task. What one of them scores is mostly chance, so `ridge`, whose fits they share, has several. */
 export const CONTROL_DRAWS = { ridge: 5, logistic: 1, mlp: 1 } as const;
 
+/** Numbers of a layer's states that are read at once (0.5 GB): of more, some are read as they are needed, three times over. */
+export const IN_MEMORY = 2 ** 27;
+
 /** Ridge shares its fits among permutations, so that they cost little. */
 const PERMUTATIONS = { ridge: 100, logistic: 19, mlp: 0 } as const;
 

@@ -1,6 +1,6 @@
 import type { Cost, CostContext } from '@sonde/executor';
 import { shapeOf } from '../shared/cost/shape.ts';
-import { CONTROL_DRAWS, type Config, permutationsOf } from './config.ts';
+import { CONTROL_DRAWS, type Config, IN_MEMORY, permutationsOf } from './config.ts';
 
 /** Products in float64 take so much longer. */
 const DOUBLE = 2;
@@ -21,26 +21,30 @@ export async function cost({ config, expected }: CostContext<Config>): Promise<C
   const layers = config.layers?.length ?? captured;
   const { attributes, length, labels, learner, folds, penalties, control, bootstrap, baselines } = config;
   const targets = (Array.isArray(attributes) ? attributes.length : TARGETS - 1) + Number(length) + labels.length;
-  const columns = targets * (1 + permutationsOf(config) + Number(control.task) * CONTROL_DRAWS[learner]);
+  const own = targets * (1 + Number(control.task) * CONTROL_DRAWS[learner]);
+  const columns = own + targets * permutationsOf(config);
   // Each fold left out, and each two: what is left trains the probe, or chooses its penalty.
   const solutions = ((folds * (folds + 1)) / 2) * penalties.length;
   const scenarios = config.scenarios?.length ?? (config.scores === undefined ? 2 : 4);
-  const workOf = (d: number, columns: number) => {
+  const spans = Math.ceil(scenarios / 2);
+  /** Of one matrix of features: scenarios of a span share moments and factors; control tasks have their own. */
+  const workOf = (d: number, columns: number, passes: number) => {
     const [long, short] = rows < d ? [d, rows] : [rows, d];
+    const factors = spans * passes * solutions * (short ** 3 / 3);
     return {
-      flops: 2 * long * short ** 2 + solutions * (short ** 3 / 3 + 4 * short ** 2 * columns),
-      other: solutions * (SOLUTION.seconds + columns * d * SOLUTION.secondsPerWeight),
+      flops: passes * long * short ** 2 + factors + scenarios * solutions * 4 * short ** 2 * columns,
+      other: scenarios * solutions * (SOLUTION.seconds + columns * d * SOLUTION.secondsPerWeight),
     };
   };
   const textual = baselines.filter((name) => name === 'bag_of_words' || name === 'tf_idf').length;
   // Only states have permutations and control tasks.
   const parts = [
-    { times: layers, ...workOf(width, columns) },
-    { times: textual, ...workOf(config.words, targets) },
-    { times: baselines.length - textual, ...workOf(1, targets) },
+    { times: layers, ...workOf(width, columns, 1 + Number(control.task)) },
+    { times: textual, ...workOf(config.words, targets, 1) },
+    { times: baselines.length - textual, ...workOf(1, targets, 1) },
   ];
   const all = (of: 'flops' | 'other') =>
-    scenarios * LEARNERS[learner] * parts.reduce((sum, part) => sum + part.times * part[of], 0);
+    LEARNERS[learner] * parts.reduce((sum, part) => sum + part.times * part[of], 0);
   const resampled = (layers + baselines.length) * scenarios * targets * bootstrap.resamples * (rows / 2);
   const scored = layers * scenarios * targets * folds;
   // Half of the scenarios are of a state's span.
@@ -49,7 +53,11 @@ export async function cost({ config, expected }: CostContext<Config>): Promise<C
     flops: DOUBLE * all('flops'),
     traffic: 0,
     other: 0.3 + all('other') + resampled * RESAMPLE,
-    memory: 250e6 + 8 * (rows * width + 6 * width ** 2 + rows * columns),
+    // Truth and predictions beside the states, or beside the words of all texts.
+    memory:
+      250e6 +
+      Math.max(4 * Math.min(rows * width, IN_MEMORY) + 48 * width ** 2, textual && 4 * rows * config.words) +
+      24 * rows * own * (scenarios / spans),
     rows,
     outputs: {
       scores: { rows: scored, bytes: scored * 60 },

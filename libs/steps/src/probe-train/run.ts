@@ -18,7 +18,7 @@ import {
   textLength,
 } from '@sonde/probing';
 import { resampler } from '@sonde/statistics';
-import { type Config, isOfText } from './config.ts';
+import { type Config, IN_MEMORY, isOfText } from './config.ts';
 import { type ProbeSet, readProbeData } from './data.ts';
 import type { LayerRange } from './division.ts';
 import { controlTargets, type FeatureKind, type FoldedSet, learnersOf, type Probed, probeFeatures } from './probing.ts';
@@ -109,9 +109,6 @@ function chosenLayers({ layers }: Config, states: StatesFile): readonly number[]
   }
   return layers ?? states.layers;
 }
-
-/** More states than this many numbers (0.5 GB) are read as they are needed, three times over. */
-const IN_MEMORY = 2 ** 27;
 
 async function statesOf(states: StatesFile, { rows }: ProbeSet, index: number): Promise<Features['states']> {
   if (rows.length * states.hiddenSize <= IN_MEMORY) return states.layerStates(rows, index);
