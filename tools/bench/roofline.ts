@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { sessionOptions } from '@sonde/engine';
 import { buildGraph, encodeModel } from '@sonde/onnx';
 import { openSafetensors } from '@sonde/tensors';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -60,13 +61,7 @@ async function sessionOf(folder: string, name: string, products: readonly Produc
   const file = path.join(folder, `${name}.onnx`);
   const model = { irVersion: 10, producerName: 'sonde', opsets: { '': 23 }, graph: graph.finish() };
   await writeFile(file, encodeModel(model));
-  const session = await InferenceSession.create(file, {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    enableMemPattern: false,
-    extra: { session: { intra_op: { spin_duration_us: '100' } } },
-    logSeverityLevel: 3,
-  });
+  const session = await InferenceSession.create(file, sessionOptions('cpu', threads));
   return async (rows: number): Promise<void> => {
     const feeds = widths.map((width) => {
       const data = Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i));

@@ -9,7 +9,7 @@ export { type Model, openModel } from './model.ts';
 export { perplexity } from './perplexity.ts';
 export { drawReference, nucleusOf } from './sampling.ts';
 export { ratesOfCard } from './session/cards.ts';
-export { hasCudaLibrary, PROVIDERS, type Provider, tryProvider } from './session/providers.ts';
+export { hasCudaLibrary, PROVIDERS, type Provider, sessionOptions, tryProvider } from './session/providers.ts';
 export { type MachineRates, measureRates } from './session/rates.ts';
 export type {
   CapturedStates,

@@ -1,4 +1,4 @@
-export { concatTableFiles, type TablePart } from './concat-files.ts';
+export { concatTableFiles } from './concat-files.ts';
 export { type FilterOperator, type FilterSpec, filterTable } from './filter.ts';
 export { type JoinKind, joinKeys, joinTables } from './join.ts';
 export { type IsMissing, type MissingWords, missingTest, type Suspect, suspectsIn } from './missing.ts';

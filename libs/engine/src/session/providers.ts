@@ -82,8 +82,8 @@ export function graphFormOf({ provider, decoding }: Placement): GraphForm {
 }
 
 /**
- * How long a thread waits busily for the next operator's work, in microseconds. The next one comes within that; ONNX
- * Runtime's own wait is so long that a second thread takes its core whole through all that one thread does alone.
+ * How long a thread waits busily for the next operator's work, in microseconds. ONNX Runtime's own wait is so long that a
+ * second thread takes its core whole through all that one thread does alone; this one is as fast (tools/bench).
  */
 const SPIN_MICROSECONDS = 100;
 

@@ -45,9 +45,10 @@ export const SUMS = 6;
 const COUNTS = 2 ** 22;
 
 /**
- * Bootstrap intervals of probes' correlations, over groups, by percentiles that know how few these are: a prompt's rows are drawn together, as they were
- * sampled. Probes are not fitted anew, so an interval says how far the score depends on the held-out prompts. One
- * provider of resamples gives every layer and target of the same prompts the same draws: their differences are paired.
+ * Bootstrap intervals of probes' correlations, over groups, by percentiles that know how few these are: a prompt's rows
+ * are drawn together, as they were sampled. Probes are not fitted anew, so an interval says how far the score depends on
+ * the held-out prompts. One provider of resamples gives every layer and target of the same prompts the same draws: their
+ * differences are paired.
  *
  * @param targets what was predicted for each; those of the same rows cost little more than one
  */

@@ -42,12 +42,26 @@ export type Robustness = Pick<
   | 'first_difference_p'
 >;
 
-/** @param first the cell of the same target and scenario at the first place */
-export function robustnessOf(cell: Cell, first: Cell, units: readonly Unit<Subject>[], config: Config): Robustness {
+/** What a partial correlation is given. */
+export interface Covariate {
+  readonly name: string;
+  readonly values: Values;
+}
+
+/**
+ * @param covariates as `givenOf` gives them
+ * @param first the cell of the same target and scenario at the first place
+ */
+export function robustnessOf(
+  cell: Cell,
+  covariates: readonly Covariate[],
+  first: Cell,
+  units: readonly Unit<Subject>[],
+  config: Config,
+): Robustness {
   const { x, y, spread, corrected } = cell;
   const { level } = config.bootstrap;
   const families = units.map(({ family, name }) => family ?? name);
-  const covariates = givenOf(cell, units, config);
   const given = covariates.map(({ values }) => values);
   const partial = partialCorrelation(x, y, given, { level });
   const atOneSpread = pearson(corrected, y, { level });
@@ -73,11 +87,7 @@ export function robustnessOf(cell: Cell, first: Cell, units: readonly Unit<Subje
 }
 
 /** What the partial correlations of a cell are given: the spread of its labels, where that is known, and the covariates. */
-export function givenOf(
-  { spread }: Cell,
-  units: readonly Unit<Subject>[],
-  { covariates = {} }: Config,
-): { name: string; values: Values }[] {
+export function givenOf({ spread }: Cell, units: readonly Unit<Subject>[], { covariates = {} }: Config): Covariate[] {
   const spreads = spread.every((value) => value === null) ? [] : [{ name: 'target_sd', values: spread }];
   const others = Object.entries(covariates).map(([name, byUnit]) => ({
     name,

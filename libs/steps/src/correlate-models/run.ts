@@ -61,13 +61,13 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const blocks = config.family === undefined ? undefined : units.map(({ family }) => family!);
   const permuted = permuteUnits(cells, { seed, ...(blocks && { blocks }) });
   sayLimits(found, permuted, log);
-  const given = cells.map((cell) => givenOf(cell, units, config).map(({ values }) => values));
+  const given = cells.map((cell) => givenOf(cell, units, config));
   const partialPermuted = permuteUnits(
-    cells.map((cell, i) => ({ ...cell, given: given[i]! })),
+    cells.map((cell, i) => ({ ...cell, given: given[i]!.map(({ values }) => values) })),
     { seed, ...(blocks && { blocks }) },
   );
   const firstOf = firstCells(cells);
-  const robust = cells.map((cell) => robustnessOf(cell, firstOf(cell), units, config));
+  const robust = cells.map((cell, i) => robustnessOf(cell, given[i]!, firstOf(cell), units, config));
   const partialAdjusted = adjustPValues(
     robust.map(({ partial_p }) => partial_p),
     multiplicity,

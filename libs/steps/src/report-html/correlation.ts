@@ -1,6 +1,6 @@
 import type { JsonObject } from '@sonde/base';
 import type { CORRELATIONS, RowOf } from '@sonde/formats';
-import { type CorrelationRow, type CorrelationSection, type Wording, wordingOf } from '@sonde/report';
+import { areRelated, type CorrelationRow, type CorrelationSection, type Wording, wordingOf } from '@sonde/report';
 import { estimateOf } from './rows.ts';
 
 type Row = RowOf<typeof CORRELATIONS>;
@@ -118,7 +118,7 @@ function spreadNotes(rows: readonly Row[]): string[] {
   if (differing.length === 0) return [];
   const scenarios = [...new Set(differing.map(({ scenario }) => scenario))].join(', ');
   // Related units are no independent ones, as which the adjusted p takes them.
-  const related = differing.some(({ families, units }) => families !== null && families < units);
+  const related = differing.some(({ families, units }) => areRelated({ families, models: units }));
   const below = (p: number | null) => p !== null && p < 0.05;
   const firm = differing.filter((row) => below(related ? row.family_wise_p : row.pearson_p_adjusted));
   const tested = firm.some(({ partial }) => partial !== null);
