@@ -3,6 +3,7 @@ import type { RunConfig } from '@sonde/executor';
 import { writeStates } from '@sonde/formats';
 import type { Axes } from '@sonde/pipeline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { heldOut } from '../src/correlate-models/held-out.ts';
 import { correlateModels } from '../src/correlate-models/kind.ts';
 import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
 
@@ -89,23 +90,51 @@ describe('correlate/models', () => {
           scenarios: ['input'],
           baselines: [],
           control: { permutations: 0, task: false },
+          predictions: true,
         });
+        const emt = (p: number) => 0.1 + 0.2 * strength + (p % 5) / 100;
         return {
-          summary: (await model(`m${m}`, 0.1 + 0.2 * strength, 2, 1)).summary,
+          summary: (await model(`m${m}`, emt(2), 2, 1)).summary,
           probes: artifact('table', trained.path('scores'), axes),
+          trained,
+          predictions: artifact('table', trained.path('predictions'), axes),
+          scores: await tableArtifact(
+            folder,
+            texts.map(({ prompt_id }, p) => ({ prompt_id, sample: 0, 'score.TOXICITY': emt(p), outcome: 'ok' })),
+            axes,
+          ),
         };
       }),
     );
-    for (const probe_metric of ['auc', 'macro_f1', 'pearson']) {
+    const everyPrompt = Uint32Array.from(texts.keys());
+    for (const probe_metric of ['auc', 'macro_f1', 'balanced_accuracy', 'pearson', 'r2'] as const) {
       const run = await runStep('correlate/models', folder, {
         summaries: found.map(({ summary }) => summary),
         probes: found.map(({ probes }) => probes),
+        scores: found.map(({ scores }) => scores),
+        predictions: found.map(({ predictions }) => predictions),
         points: 2,
         probe_metric,
       });
       const [, last] = await run.rows('correlations');
-      expect(last, probe_metric).toMatchObject({ probe_metric, units: 4, scenario: 'input' });
+      expect(last, probe_metric).toMatchObject({
+        probe_metric,
+        units: 4,
+        scenario: 'input',
+        bootstrap_over: 'prompts',
+      });
       expect(Number(last!.pearson), probe_metric).toBeGreaterThan(0.8);
+      // Only a correlation can be brought to another spread of labels.
+      expect(last!.corrected !== null, probe_metric).toBe(probe_metric === 'pearson');
+      // What is drawn anew is the score that is reported: with every prompt once, the very same.
+      const { trained } = found[1]!;
+      const of = (await trained.rows('scores')).filter(({ features, layer }) => features === 'states' && layer === 1);
+      const score = heldOut(probe_metric, texts.length);
+      for (const row of (await trained.rows('predictions')).filter(({ layer }) => layer === 1)) {
+        score.add(Number(String(row.prompt_id).slice(1)), Number(row.fold), Number(row.truth), Number(row.prediction));
+      }
+      const mean = of.reduce((sum, row) => sum + Number(row[probe_metric]) / of.length, 0);
+      expect(score.scoreOf(everyPrompt), probe_metric).toBeCloseTo(mean, 9);
     }
   });
 

@@ -77,7 +77,7 @@ export const CORRELATIONS = tableFormat({
     corrected: {
       type: 'float64',
       nullable: true,
-      what: 'Pearson’s correlation with each unit’s probe score corrected to one spread of labels, the mean of all units’ (Thorndike’s case 2)',
+      what: 'Pearson’s correlation with each unit’s probe score corrected to one spread of labels, the mean of all units’ (Thorndike’s case 2); null where these scores are no correlations',
     },
     corrected_low: { type: 'float64', nullable: true, what: 'lower end of its interval, by Fisher’s z' },
     corrected_high: { type: 'float64', nullable: true, what: 'upper end of its interval' },

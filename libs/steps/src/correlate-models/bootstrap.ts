@@ -13,7 +13,8 @@ import {
 } from '@sonde/statistics';
 import { meanOfKnown } from '../shared/means.ts';
 import type { Cell } from './cells.ts';
-import type { Config } from './config.ts';
+import type { Config, ProbeMetric } from './config.ts';
+import { type HeldOut, heldOut } from './held-out.ts';
 import type { SharedBehavior } from './shared-prompts.ts';
 import { keyOf, type Sources, type Subject } from './subjects.ts';
 import type { Unit } from './units.ts';
@@ -88,7 +89,7 @@ async function resamplePrompts(
   const curves = new Map<Subject, ReadonlyMap<string, readonly LayerCurve[]>>();
   const behaviors = new Map<Subject, (attribute: string) => Float64Array>();
   for (const [i, subject] of subjects.entries()) {
-    curves.set(subject, await resampledCurves(predictions[i]!, shared.promptIds, resamples));
+    curves.set(subject, await resampledCurves(predictions[i]!, shared.promptIds, resamples, config.probe_metric));
     const known = new Map<string, Float64Array>();
     behaviors.set(subject, (attribute) => {
       const values = known.get(attribute) ?? resampledMeans(shared.values(i, attribute), resamples);
@@ -129,29 +130,21 @@ function resampledMeans(values: Float64Array, { units, count, indices }: Resampl
   });
 }
 
-/** n, Σx, Σy, Σx², Σy², Σxy of a prompt's predictions x and labels y. */
-const SUMS = 6;
-
-/** Sums of each prompt's rows, and its fold, for one layer of one target. */
-interface PromptSums {
-  readonly sums: Float64Array;
-  readonly folds: Int32Array;
-}
-
-/** The mean over folds of the held-out correlation at each layer, in each resample: by the key of what was probed. */
+/** The mean over folds of the held-out score at each layer, in each resample: by the key of what was probed. */
 async function resampledCurves(
   source: InputArtifact,
   promptIds: readonly string[],
   resamples: Resamples,
+  metric: ProbeMetric,
 ): Promise<Map<string, LayerCurve[]>> {
   const curves = new Map<string, Map<number, number>[]>();
-  for (const [key, layers] of await readSums(source, promptIds)) {
+  for (const [key, layers] of await readHeldOut(source, promptIds, metric)) {
     const own = Array.from({ length: resamples.count }, () => new Map<number, number>());
     for (const [layer, seeds] of [...layers].sort(([a], [b]) => a - b)) {
       for (let b = 0; b < resamples.count; b++) {
         const draw = resamples.indices.subarray(b * resamples.units, (b + 1) * resamples.units);
-        const r = meanOfKnown(seeds.map((seed) => heldOutCorrelation(seed, draw)));
-        if (r !== null) own[b]!.set(layer, r);
+        const score = meanOfKnown(seeds.map((seed) => seed.scoreOf(draw)));
+        if (score !== null) own[b]!.set(layer, score);
       }
     }
     curves.set(key, own);
@@ -159,22 +152,22 @@ async function resampledCurves(
   return curves;
 }
 
-async function readSums(
+/** By the key of what was probed, layer and seed. */
+async function readHeldOut(
   source: InputArtifact,
   promptIds: readonly string[],
-): Promise<Map<string, Map<number, PromptSums[]>>> {
+  metric: ProbeMetric,
+): Promise<Map<string, Map<number, HeldOut[]>>> {
   const index = new Map(promptIds.map((id, p) => [id, p]));
-  const found = new Map<string, Map<number, Map<number | null, PromptSums>>>();
+  const found = new Map<string, Map<number, Map<number | null, HeldOut>>>();
   const parts = readRowParts(source.path, PREDICTIONS, { what: source.ref ?? 'the predictions' });
   for await (const rows of parts) {
     for (const { prompt_id, scenario, target, layer, seed, fold, truth, prediction } of rows) {
       const p = index.get(prompt_id);
       if (p === undefined) continue;
-      const { sums, folds } = sumsOf(found, keyOf({ scenario, attribute: target }), layer, seed, promptIds.length);
-      folds[p] = fold;
-      const at = p * SUMS;
-      const added = [1, prediction, truth, prediction ** 2, truth ** 2, prediction * truth];
-      for (let i = 0; i < SUMS; i++) sums[at + i] = sums[at + i]! + added[i]!;
+      const layers = entryOf(found, keyOf({ scenario, attribute: target }), () => new Map());
+      const seeds = entryOf(layers, layer, () => new Map());
+      entryOf(seeds, seed, () => heldOut(metric, promptIds.length)).add(p, fold, truth, prediction);
     }
   }
   return new Map(
@@ -185,44 +178,8 @@ async function readSums(
   );
 }
 
-function sumsOf(
-  found: Map<string, Map<number, Map<number | null, PromptSums>>>,
-  key: string,
-  layer: number,
-  seed: number | null,
-  prompts: number,
-): PromptSums {
-  const layers = found.get(key) ?? new Map<number, Map<number | null, PromptSums>>();
-  found.set(key, layers);
-  const seeds = layers.get(layer) ?? new Map<number | null, PromptSums>();
-  layers.set(layer, seeds);
-  const own = seeds.get(seed) ?? {
-    sums: new Float64Array(prompts * SUMS),
-    folds: new Int32Array(prompts),
-  };
-  seeds.set(seed, own);
-  return own;
-}
-
-/** Pearson's correlation of the drawn prompts' rows within each fold, its mean over the folds that have one. */
-function heldOutCorrelation({ sums, folds }: PromptSums, draw: Uint32Array): number | null {
-  const byFold: Float64Array[] = [];
-  for (const prompt of draw) {
-    const fold = folds[prompt]!;
-    let all = byFold[fold];
-    if (all === undefined) {
-      all = new Float64Array(SUMS);
-      byFold[fold] = all;
-    }
-    const at = prompt * SUMS;
-    for (let i = 0; i < SUMS; i++) all[i] = all[i]! + sums[at + i]!;
-  }
-  return meanOfKnown(byFold.map((all) => (all === undefined ? null : correlationOf(all))));
-}
-
-function correlationOf(sums: Float64Array): number | null {
-  const [n, x, y, xx, yy, xy] = sums as unknown as [number, number, number, number, number, number];
-  const [spreadX, spreadY] = [xx - (x * x) / n, yy - (y * y) / n];
-  if (!(spreadX > 1e-12 * xx) || !(spreadY > 1e-12 * yy)) return null;
-  return (xy - (x * y) / n) / Math.sqrt(spreadX * spreadY);
+function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const found = map.get(key) ?? make();
+  map.set(key, found);
+  return found;
 }

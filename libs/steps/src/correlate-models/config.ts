@@ -17,6 +17,7 @@ import { attributes, bootstrapOf, empty } from '../shared/schemas.ts';
 
 /** Scores of probes that can be correlated with behaviour. */
 const PROBE_METRICS = ['pearson', 'r2', 'auc', 'balanced_accuracy', 'macro_f1'] as const;
+export type ProbeMetric = (typeof PROBE_METRICS)[number];
 
 export const config = object({
   summaries: artifacts('table', { description: 'Summaries of behaviour, collected over an axis.' }),
@@ -64,7 +65,7 @@ export const config = object({
   probe_metric: words(PROBE_METRICS, {
     default: 'pearson',
     description:
-      'Which score of the probes is correlated: of classes (`logistic`) `auc` or `macro_f1` do not fall with the share of the rarer class. Bootstrap over prompts is of `pearson`.',
+      'Which score of the probes is correlated: of classes (`logistic`) `auc` or `macro_f1` do not fall with the share of the rarer class.',
   }),
   group: words(GROUPS, { default: 'all' }),
   depth: words(['relative', 'layer'], {

@@ -64,7 +64,8 @@ export function robustnessOf(
   const families = units.map(({ family, name }) => family ?? name);
   const given = covariates.map(({ values }) => values);
   const partial = partialCorrelation(x, y, given, { level });
-  const atOneSpread = pearson(corrected, y, { level });
+  // The correction is for correlations: of other scores nothing is known to be the same at another spread.
+  const atOneSpread = config.probe_metric === 'pearson' ? pearson(corrected, y, { level }) : undefined;
   const without = leaveGroupsOut(x, y, families).map(({ r }) => r);
   return {
     target_sd_min: leastOf(spread),
@@ -76,9 +77,9 @@ export function robustnessOf(
     partial_spearman: partialCorrelation(x, y, given, { of: 'rank' }).r,
     partial_kendall: partialKendall(x, y, given),
     partial_given: covariates.map(({ name }) => name).join(', ') || null,
-    corrected: atOneSpread.r,
-    corrected_low: atOneSpread.interval?.[0] ?? null,
-    corrected_high: atOneSpread.interval?.[1] ?? null,
+    corrected: atOneSpread?.r ?? null,
+    corrected_low: atOneSpread?.interval?.[0] ?? null,
+    corrected_high: atOneSpread?.interval?.[1] ?? null,
     left_out_low: leastOf(without),
     left_out_high: mostOf(without),
     ...pooledOf(x, y, config.family === undefined ? undefined : families, level),

@@ -1,0 +1,136 @@
+import { meanOfKnown } from '../shared/means.ts';
+import type { ProbeMetric } from './config.ts';
+
+/** Held-out predictions of one layer of one target, whose score is wanted for many draws of the prompts. */
+export interface HeldOut {
+  add(prompt: number, fold: number, truth: number, prediction: number): void;
+  /** The score of the drawn prompts' rows within each fold, its mean over the folds that have one. */
+  scoreOf(draw: Uint32Array): number | null;
+}
+
+/** Scores as in the table of probe scores: of a target of classes 1 is the class and 0 the rest. */
+export function heldOut(metric: ProbeMetric, prompts: number): HeldOut {
+  if (metric === 'auc') return orderedRows(prompts);
+  return metric === 'pearson' || metric === 'r2'
+    ? summedRows(prompts, MOMENTS, momentsOf, metric === 'pearson' ? correlationOf : determinationOf)
+    : summedRows(prompts, CALLS, callOf, metric === 'macro_f1' ? macroF1Of : balancedAccuracyOf);
+}
+
+type Sums = ArrayLike<number>;
+
+/** Rows of a prompt are as good as the sums of what they add to a score. */
+function summedRows(
+  prompts: number,
+  size: number,
+  added: (truth: number, prediction: number) => readonly number[],
+  scoreOf: (sums: Sums) => number | null,
+): HeldOut {
+  const sums = new Float64Array(prompts * size);
+  const folds = new Int32Array(prompts);
+  return {
+    add(prompt, fold, truth, prediction) {
+      folds[prompt] = fold;
+      for (const [i, value] of added(truth, prediction).entries()) {
+        sums[prompt * size + i] = sums[prompt * size + i]! + value;
+      }
+    },
+    scoreOf(draw) {
+      const byFold: Float64Array[] = [];
+      for (const prompt of draw) {
+        const fold = folds[prompt]!;
+        let all = byFold[fold];
+        if (all === undefined) {
+          all = new Float64Array(size);
+          byFold[fold] = all;
+        }
+        const at = prompt * size;
+        for (let i = 0; i < size; i++) all[i] = all[i]! + sums[at + i]!;
+      }
+      return meanOfKnown(byFold.map((all) => (all === undefined ? null : scoreOf(all))));
+    },
+  };
+}
+
+/** n, Σx, Σy, Σx², Σy², Σxy of predictions x and truths y. */
+const MOMENTS = 6;
+
+function momentsOf(y: number, x: number): number[] {
+  return [1, x, y, x ** 2, y ** 2, x * y];
+}
+
+function correlationOf(sums: Sums): number | null {
+  const [n, x, y, xx, yy, xy] = sums as unknown as [number, number, number, number, number, number];
+  const [spreadX, spreadY] = [xx - (x * x) / n, yy - (y * y) / n];
+  if (!(spreadX > 1e-12 * xx) || !(spreadY > 1e-12 * yy)) return null;
+  return (xy - (x * y) / n) / Math.sqrt(spreadX * spreadY);
+}
+
+/** R². */
+function determinationOf(sums: Sums): number | null {
+  const [n, , y, xx, yy, xy] = sums as unknown as [number, number, number, number, number, number];
+  const spread = yy - (y * y) / n;
+  return spread > 1e-12 * yy ? 1 - (yy - 2 * xy + xx) / spread : null;
+}
+
+/** Rows of the class that were called so, that were not, and likewise of the rest. */
+const CALLS = 4;
+
+function callOf(truth: number, prediction: number): number[] {
+  const called = prediction >= 0.5 ? 0 : 1;
+  return [0, 1, 2, 3].map((i) => (i === (truth === 1 ? 0 : 2) + called ? 1 : 0));
+}
+
+function macroF1Of(sums: Sums): number | null {
+  const [hit, missed, wrong, passed] = sums as unknown as [number, number, number, number];
+  if (hit + missed === 0 || wrong + passed === 0) return null;
+  return hit / (2 * hit + missed + wrong) + passed / (2 * passed + missed + wrong);
+}
+
+function balancedAccuracyOf(sums: Sums): number | null {
+  const [hit, missed, wrong, passed] = sums as unknown as [number, number, number, number];
+  if (hit + missed === 0 || wrong + passed === 0) return null;
+  return (hit / (hit + missed) + passed / (wrong + passed)) / 2;
+}
+
+interface OrderedRow {
+  readonly prompt: number;
+  readonly positive: boolean;
+  readonly prediction: number;
+}
+
+/** For the area under the ROC curve: rows of each fold in the order of their predictions. */
+function orderedRows(prompts: number): HeldOut {
+  const byFold: OrderedRow[][] = [];
+  let sorted = true;
+  return {
+    add(prompt, fold, truth, prediction) {
+      byFold[fold] ??= [];
+      byFold[fold].push({ prompt, positive: truth === 1, prediction });
+      sorted = false;
+    },
+    scoreOf(draw) {
+      if (!sorted) for (const rows of byFold) rows?.sort((a, b) => a.prediction - b.prediction);
+      sorted = true;
+      const times = new Int32Array(prompts);
+      for (const prompt of draw) times[prompt]!++;
+      return meanOfKnown(byFold.map((rows) => (rows === undefined ? null : areaOf(rows, times))));
+    },
+  };
+}
+
+/** How often a drawn positive row is predicted above a drawn negative one; ties count half. Null where there is no pair. */
+function areaOf(rows: readonly OrderedRow[], times: Int32Array): number | null {
+  let [positives, negatives, above] = [0, 0, 0];
+  for (let start = 0, end = 0; start < rows.length; start = end) {
+    let [positiveHere, negativeHere] = [0, 0];
+    for (; end < rows.length && rows[end]!.prediction === rows[start]!.prediction; end++) {
+      const { prompt, positive } = rows[end]!;
+      if (positive) positiveHere += times[prompt]!;
+      else negativeHere += times[prompt]!;
+    }
+    above += positiveHere * (negatives + negativeHere / 2);
+    positives += positiveHere;
+    negatives += negativeHere;
+  }
+  return positives * negatives === 0 ? null : above / positives / negatives;
+}
