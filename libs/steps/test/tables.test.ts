@@ -32,6 +32,38 @@ describe('table steps', () => {
     await expect(join('error')).rejects.toThrow('score');
   });
 
+  it('join leaves no score under the name of another scorer', async () => {
+    const file = { prompt_id: 'a', 'score.TOXICITY': 0.1, 'score.FLIRTATION': 0.2, length: 3 };
+    const anew = { prompt_id: 'a', 'score.TOXICITY': 0.7, scorer: 'new' };
+    const join = async (left: object, right: object, conflicts: string) =>
+      (
+        await runStep('table/join', folder, {
+          left: await tableArtifact(folder, [left]),
+          right: await tableArtifact(folder, [right]),
+          on: ['prompt_id'],
+          conflicts,
+        })
+      ).rows('table');
+    for (const left of [file, { ...file, scorer: 'old' }]) {
+      expect(await join(left, anew, 'right')).toEqual([{ length: 3, ...anew }]);
+      expect(await join(anew, left, 'left')).toEqual([{ ...anew, length: 3 }]);
+    }
+    // Of labels without a scorer's name nothing says who gave them, nor does what they stand beside.
+    const labels = { prompt_id: 'a', 'score.TOXICITY': 1 };
+    const [beside] = await join({ ...file, scorer: 'old' }, labels, 'right');
+    expect(beside).toEqual({ ...file, ...labels });
+    const warned = await runStep('table/join', folder, {
+      left: await tableArtifact(folder, [{ prompt_id: 'a', 'score.FLIRTATION': 0.2 }]),
+      right: await tableArtifact(folder, [anew]),
+      on: ['prompt_id'],
+    });
+    expect(warned.warnings).toEqual([
+      '`scorer` of the one table comes to name who gave score.FLIRTATION of the other, too',
+    ]);
+    // Without scores in the other table nothing leaves.
+    expect(await join(anew, { prompt_id: 'a', scorer: 'x' }, 'left')).toEqual([anew]);
+  });
+
   it('join refuses tables that both have rows without a partner, or counts them', async () => {
     const left = await tableArtifact(folder, [{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
     const strange = await tableArtifact(folder, [

@@ -16,7 +16,8 @@ export const config = object({
   ),
   conflicts: words(['error', 'left', 'right'], {
     default: 'error',
-    description: 'Which table a column is taken from that both have besides those joined on.',
+    description:
+      'Which table a column is taken from that both have besides those joined on. Scores are taken as a whole: where that table names its `scorer`, scores that the other alone has are left out.',
   }),
 });
 

@@ -5,7 +5,7 @@ import { config } from './config.ts';
 /** Joins two tables on equal columns. */
 export const tableJoin = defineStep({
   kind: 'table/join',
-  revision: 5,
+  revision: 6,
   summary: 'Joins two tables on columns that both have.',
   config,
   outputs: tableOutput,

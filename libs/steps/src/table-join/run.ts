@@ -4,6 +4,7 @@ import { hasColumn, joinKeys, joinTables, selectColumns, type Table, writeParque
 import { readAny } from '../shared/brought.ts';
 import { type Counted, sayMatch, tally, withoutPartner } from '../shared/matching.ts';
 import type { Config } from './config.ts';
+import { sayNamed, scoresThatYield } from './scorer.ts';
 
 /** `table/join`. */
 export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
@@ -16,9 +17,12 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const [leftKeys, rightKeys] = [joinKeys(left, on), joinKeys(right, on)];
   sayMatches(config, leftKeys, rightKeys, log);
   checkRepeats(config, leftKeys, rightKeys);
+  if (conflicts === 'error') sayNamed([left, right], log);
+  const yielding = (table: Table, other: Table) =>
+    without(table, new Set([...shared, ...scoresThatYield(table, other, log)]));
   const joined = joinTables(
-    conflicts === 'right' ? without(left, shared) : left,
-    conflicts === 'left' ? without(right, shared) : right,
+    conflicts === 'right' ? yielding(left, right) : left,
+    conflicts === 'left' ? yielding(right, left) : right,
     on,
     how,
   );
