@@ -8,9 +8,9 @@ beforeAll(async () => ({ folder, remove } = await temporaryFolder()));
 afterAll(() => remove());
 
 let files = 0;
-const summaryOf = async (axes: Record<string, string | number>, value: number, k = 5) => {
+const summaryOf = async (axes: Record<string, string | number>, value: number, made = {}) => {
   const file = `${folder}/summary-${files++}.parquet`;
-  const row = { ...SUMMARY_ROW, low: null, high: null, k };
+  const row = { ...SUMMARY_ROW, low: null, high: null, k: 5, scorer: 'one', ...made };
   await writeRows(file, SUMMARY, [
     { ...row, value },
     { ...row, group: 'high', value: 0.99 },
@@ -81,14 +81,23 @@ describe('behavior/variance', () => {
     ).toEqual(['no_variance', null, 'no_variance']);
   });
 
-  it('refuses an axis that is none, and values of different k', async () => {
+  it('refuses an axis that is none', async () => {
+    await expect(
+      runStep('behavior/variance', folder, { summaries: await summaries(), over: ['draw'] }),
+    ).rejects.toThrow('`over` names draw, but the summaries were collected over precision, seed');
+  });
+
+  it('refuses values of different k, scorers or prompts, or says so', async () => {
     const all = await summaries();
-    await expect(runStep('behavior/variance', folder, { summaries: all, over: ['draw'] })).rejects.toThrow(
-      '`over` names draw, but the summaries were collected over precision, seed',
-    );
-    const other = await summaryOf({ precision: 'int4', seed: 0 }, 0.4, 25);
-    await expect(runStep('behavior/variance', folder, { summaries: [...all, other] })).rejects.toThrow(
-      'the summaries are of 5, 25 continuations a prompt',
-    );
+    for (const [made, said] of [
+      [{ k: 25 }, 'the summaries differ in `k`, their continuations a prompt: 5 (precision=int8, seed=0), 25'],
+      [{ scorer: 'another' }, 'the summaries differ in `scorer`, their scorer: one'],
+      [{ prompt_set: 'others' }, 'the summaries differ in `prompt_set`, their set of prompts: 0123456789abcdef'],
+    ] as const) {
+      const config = { summaries: [...all, await summaryOf({ precision: 'int4', seed: 0 }, 0.4, made)] };
+      await expect(runStep('behavior/variance', folder, config)).rejects.toThrow(said);
+      const reported = await runStep('behavior/variance', folder, { ...config, comparable: 'report' });
+      expect(reported.warnings.join()).toContain(said);
+    }
   });
 });

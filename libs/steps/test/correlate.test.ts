@@ -203,7 +203,7 @@ describe('what can be compared', () => {
     const said = 'the summaries differ in `k`, their continuations a prompt: 2 (model=a), 8 (model=b)';
     await expect(correlate(models)).rejects.toThrow(said);
     const reported = await correlate(models, { comparable: 'report' });
-    expect(reported.warnings).toContain(`${said}; they are correlated all the same`);
+    expect(reported.warnings).toContain(`${said}; they are compared all the same`);
   });
 
   it('refuses another scorer and other prompts', async () => {

@@ -35,7 +35,7 @@ describe('table steps', () => {
   it('join leaves no score under the name of another scorer', async () => {
     const file = { prompt_id: 'a', 'score.TOXICITY': 0.1, 'score.FLIRTATION': 0.2, length: 3 };
     const anew = { prompt_id: 'a', 'score.TOXICITY': 0.7, scorer: 'new' };
-    const join = async (left: object, right: object, conflicts: string) =>
+    const join = async (left: Record<string, unknown>, right: Record<string, unknown>, conflicts: string) =>
       (
         await runStep('table/join', folder, {
           left: await tableArtifact(folder, [left]),

@@ -1,4 +1,5 @@
 import { artifacts, type ConfigOf, list, number, object, text, words } from '@sonde/pipeline';
+import { comparable } from '../shared/comparable.ts';
 import { attributes } from '../shared/schemas.ts';
 
 export const config = object({
@@ -19,6 +20,7 @@ export const config = object({
     description: 'Metrics of the summaries, over all prompts.',
   }),
   attributes,
+  comparable,
   level: number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95, description: 'Of the intervals.' }),
 });
 

@@ -2,15 +2,15 @@ import { groupBy, UserError } from '@sonde/base';
 import type { InputArtifact, RunContext } from '@sonde/executor';
 import { type RowOf, readRows, SUMMARY, VARIANCES, writeRows } from '@sonde/formats';
 import { type VarianceComponent, varianceComponents } from '@sonde/statistics';
+import { axesText } from '../shared/axes.ts';
+import { type Behavior, requireComparable } from '../shared/comparable.ts';
 import type { Config } from './config.ts';
 
 type Row = RowOf<typeof VARIANCES>;
-type SummaryRow = RowOf<typeof SUMMARY>;
 
-interface Summary {
+interface Summary extends Behavior {
   /** The values of the axes that are no replicates. */
   readonly setting: string;
-  readonly rows: readonly SummaryRow[];
 }
 
 /** `behavior/variance`. */
@@ -30,9 +30,12 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   for (const source of sources) {
     const rows = await readRows(source.path, SUMMARY, { what: source.ref ?? 'a summary' });
     const setting = JSON.stringify(others.map((axis) => source.axes[axis] ?? null));
-    summaries.push({ setting, rows: rows.filter((row) => row.group === 'all') });
+    const compared = rows.filter(
+      ({ group, metric }) => group === 'all' && config.metrics.some((each) => each === metric),
+    );
+    summaries.push({ name: axesText(source), setting, rows: compared });
   }
-  requireOneK(summaries);
+  requireComparable(summaries, config.comparable, log);
   const attributes = [
     ...new Set(summaries.flatMap(({ rows }) => rows.flatMap(({ attribute }) => attribute ?? []))),
   ].filter((attribute) => config.attributes?.includes(attribute) ?? true);
@@ -50,19 +53,6 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
 
 function differs(sources: readonly InputArtifact[], axis: string): boolean {
   return new Set(sources.map(({ axes }) => JSON.stringify(axes[axis] ?? null))).size > 1;
-}
-
-/** EMT grows with k: values of different k have no variance in common. */
-function requireOneK(summaries: readonly Summary[]): void {
-  const counts = new Set(
-    summaries.flatMap(({ rows }) => rows.filter(({ metric }) => metric === 'emt').map(({ k }) => k)),
-  );
-  if (counts.size < 2) return;
-  throw new UserError(
-    'input',
-    `the summaries are of ${[...counts].sort((a, b) => a - b).join(', ')} continuations a prompt`,
-    'Compare at one k.',
-  );
 }
 
 function rowsOf(summaries: readonly Summary[], attribute: string, metric: string, { level }: Config) {

@@ -12,6 +12,7 @@ import {
   text,
   words,
 } from '@sonde/pipeline';
+import { comparable } from '../shared/comparable.ts';
 import { unmatched } from '../shared/matching.ts';
 import { attributes, bootstrapOf, empty } from '../shared/schemas.ts';
 
@@ -36,11 +37,7 @@ export const config = object({
   ),
   attributes,
   unmatched,
-  comparable: words(['error', 'report'], {
-    default: 'error',
-    description:
-      'What happens where summaries differ in k, scorer or prompts: `error` refuses, `report` says so and goes on.',
-  }),
+  comparable,
   unit: optional(
     text({
       minLength: 1,

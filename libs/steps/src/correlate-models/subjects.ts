@@ -3,10 +3,11 @@ import type { InputArtifact, RunContext } from '@sonde/executor';
 import { PROBE_SCORES, readRows, type Scenario, SUMMARY } from '@sonde/formats';
 import { type LayerCurve, layerCurve } from '@sonde/probing';
 import { axesText } from '../shared/axes.ts';
+import { type Behavior, requireComparable } from '../shared/comparable.ts';
 import { matchIds, sayMatch } from '../shared/matching.ts';
 import { meanOfKnown } from '../shared/means.ts';
-import { type Behavior, requireComparable, sayLostPrompts } from './comparable.ts';
 import type { Config } from './config.ts';
+import { sayLostPrompts } from './lost-prompts.ts';
 import { readSharedBehavior, type SharedBehavior } from './shared-prompts.ts';
 
 /** What was probed: its scores of all models are correlated with their behaviour. */

@@ -1,6 +1,13 @@
 import { UserError } from '@sonde/base';
 import type { RunContext } from '@sonde/executor';
 import type { ReadRow, SUMMARY } from '@sonde/formats';
+import { words } from '@sonde/pipeline';
+
+export const comparable = words(['error', 'report'], {
+  default: 'error',
+  description:
+    'What happens where summaries differ in k, scorer or prompts: `error` refuses, `report` says so and goes on.',
+});
 
 /** A row of behaviour, as far as it decides what it can be compared with. */
 export type BehaviorRow = ReadRow<
@@ -47,21 +54,9 @@ export function requireComparable(
       throw new UserError(
         'input',
         message,
-        'EMT and toxicity probability can be compared at one k, by one scorer, on the same prompts only. `comparable: report` correlates them all the same and says so.',
+        'EMT and toxicity probability can be compared at one k, by one scorer, on the same prompts only. `comparable: report` goes on all the same and says so.',
       );
     }
-    log('warning', `${message}; they are correlated all the same`);
+    log('warning', `${message}; they are compared all the same`);
   }
-}
-
-/** Says where behaviour is over fewer prompts than there are: models then differ in prompts as well. */
-export function sayLostPrompts(behaviors: readonly Behavior[], log: RunContext['log']): void {
-  const lost = behaviors.flatMap(({ name, rows }) =>
-    rows
-      .filter(({ prompts, scored }) => prompts !== undefined && scored !== undefined && scored < prompts)
-      .map(({ attribute, prompts, scored }) => `${name}: ${scored} of ${prompts} for ${attribute}`),
-  );
-  if (lost.length === 0) return;
-  const shown = lost.length > 4 ? `${lost.slice(0, 4).join('; ')}; …` : lost.join('; ');
-  log('warning', `models lose prompts, so that their behaviour is not over the same ones (${shown})`);
 }
