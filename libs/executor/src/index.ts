@@ -42,6 +42,7 @@ export type {
   Division,
   InputArtifact,
   Memory,
+  PipelineDescription,
   Provider,
   RunConfig,
   RunContext,

@@ -6,6 +6,14 @@ import type { CostModule } from './estimate/cost.ts';
 
 export { type InputArtifact, isInputArtifact, type RunConfig, type RunValue } from '@sonde/pipeline';
 
+/** What a result may say of the pipeline that it is of. */
+export interface PipelineDescription {
+  readonly name: string;
+  readonly description: string;
+  /** The one model that its steps name, as they name it; absent where they name none, or several. */
+  readonly model?: JsonValue;
+}
+
 /** Who executes a model: one of ONNX Runtime's execution providers. */
 export type Provider = 'cpu' | 'cuda' | 'webgpu';
 
@@ -52,7 +60,7 @@ export interface RunContext<Config = RunConfig, Range = JsonValue> {
   /** Absent where nothing is kept from one task to the next. */
   readonly memory?: Memory;
   /** Set for kinds with `describesPipeline`. */
-  readonly pipeline?: { readonly name: string; readonly description: string };
+  readonly pipeline?: PipelineDescription;
   readonly ancestors?: readonly Ancestor[];
 }
 

@@ -323,6 +323,21 @@ describe('a step that describes the pipeline', () => {
   });
 });
 
+describe('the description of a pipeline', () => {
+  const described = async (...models: Value[]) => {
+    const steps = models.map((model, i) => [`s${i}`, { kind: 'worker', with: { model, name: i } }] as const);
+    const graph = graphOf({ ...Object.fromEntries(steps), report: { kind: 'report', with: { values: [out('s0')] } } });
+    return ((await rig().run(graph)).value('report') as { pipeline: unknown }).pipeline;
+  };
+
+  it('has the model where its steps name one alone', async () => {
+    const named = { name: 'test', description: 'A test.' };
+    const model = { ref: 'a', dtype: 'float16' };
+    expect(await described(model, { dtype: 'float16', ref: 'a' })).toEqual({ ...named, model });
+    expect(await described('a', 'b')).toEqual(named);
+  });
+});
+
 describe('the record of a run', () => {
   it('has every event, and says which key each task had', async () => {
     const first = await rig().run(chain(1, 2), { metadata: { command: 'run' } });

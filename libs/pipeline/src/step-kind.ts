@@ -51,7 +51,7 @@ export interface StepKindSpec<Config = RunConfig> {
   readonly runsCode?: boolean;
   /** The same of a config: a program that it has run, or an address that it has data sent to. */
   consentTo?(config: Planned<Config>): Consent | undefined;
-  /** The pipeline's name and description are part of what it makes (a report). */
+  /** The pipeline's name, its description and its model, where it has one, are part of what it makes (a report). */
   readonly describesPipeline?: boolean;
 }
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonValue } from '@sonde/base';
-import type { Ancestor, InputArtifact, Memory, RunConfig, RunValue } from '@sonde/executor';
+import type { Ancestor, InputArtifact, Memory, PipelineDescription, RunConfig, RunValue } from '@sonde/executor';
 import type { RowOf, SUMMARY } from '@sonde/formats';
 import type { ArtifactType, Axes, ConfigSchema } from '@sonde/pipeline';
 import { readTable, rows, type Table, tableFromRows, writeParquet } from '@sonde/tables';
@@ -85,6 +85,7 @@ export const runStep = async (
   config: RunConfig,
   more: {
     readonly ancestors?: readonly Ancestor[];
+    readonly pipeline?: PipelineDescription;
     readonly shard?: JsonValue;
     readonly signal?: AbortSignal;
     readonly memory?: Memory;
@@ -104,7 +105,7 @@ export const runStep = async (
     progress: more.onProgress ?? (() => undefined),
     log: (level, message) => level === 'warning' && warnings.push(message),
     signal: more.signal ?? new AbortController().signal,
-    pipeline: { name: 'test', description: '' },
+    pipeline: more.pipeline ?? { name: 'test', description: '' },
     ...(more.memory && { memory: more.memory }),
     ...(more.ancestors && { ancestors: more.ancestors }),
     ...(more.shard !== undefined && { shard: more.shard }),

@@ -208,6 +208,21 @@ it('a report calls its only model by a short digest where nothing else names it'
   expect(table.split('</table>')[0]).toContain('>model e76e5744<');
 });
 
+it('a report calls its only model as the pipeline does, where its steps name no other', async () => {
+  const file = `${folder}/of-one.parquet`;
+  await writeRows(file, SUMMARY, [SUMMARY_ROW]);
+  const summary = artifact('table', file);
+  const of = (digit: string) => ({ model: { input: `sha256:${digit.repeat(64)}` } });
+  const pipeline = { name: 'test', description: '', model: { ref: 'models/mine', quantization: 'nf4' } };
+  const pageOf = async (...models: object[]) => {
+    const ancestors = models.map((model, i) => ancestor(`${i}`, 'text/generate', model as JsonObject, summary.digest));
+    const run = await runStep('report/html', folder, { summaries: [summary] }, { ancestors, pipeline });
+    return readFile(run.path('report'), 'utf8');
+  };
+  expect(await pageOf(of('a'), of('a'))).toContain('>mine (nf4)<');
+  expect(await pageOf(of('a'), of('b'))).not.toContain('>mine');
+});
+
 it('a report calls its only model by the name that it is given', async () => {
   const file = `${folder}/named.parquet`;
   await writeRows(file, SUMMARY, [SUMMARY_ROW]);

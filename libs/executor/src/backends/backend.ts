@@ -1,6 +1,6 @@
 import type { JsonValue } from '@sonde/base';
 import type { Failure } from '../failure.ts';
-import type { Ancestor, Memory, Provider, RunConfig } from '../step.ts';
+import type { Ancestor, Memory, PipelineDescription, Provider, RunConfig } from '../step.ts';
 
 /**
  * One piece of work: a whole task, a shard of it, or the joining of its shards. Plain data, with paths in the store's
@@ -16,7 +16,7 @@ export type Job =
       /** The folder that outputs are written into, each under its name. */
       readonly out: string;
       readonly memory?: Memory;
-      readonly pipeline?: { readonly name: string; readonly description: string };
+      readonly pipeline?: PipelineDescription;
       readonly ancestors?: readonly Ancestor[];
     }
   | {

@@ -3,7 +3,7 @@ import type { TaskId, TaskNode } from '@sonde/pipeline';
 import { keyOf, type ResultRecord, type Store } from '@sonde/store';
 import PQueue from 'p-queue';
 import { type Accelerator, providerOf } from '../provider.ts';
-import type { StepKind } from '../step.ts';
+import type { PipelineDescription, StepKind } from '../step.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { Fingerprinted, History } from './history.ts';
 import { damagedOutputs, missingTasks, type RecordOf, resolveInputs } from './inputs.ts';
@@ -17,7 +17,7 @@ export interface DecideContext {
   readonly history: History;
   readonly refresh: ReadonlySet<string>;
   readonly accelerators: readonly Accelerator[];
-  readonly pipeline: { readonly name: string; readonly description: string };
+  readonly pipeline: PipelineDescription;
 }
 
 interface Known extends Fingerprinted {

@@ -3,6 +3,7 @@ import { type ConfigSchema, type Place, placeOf } from '@sonde/pipeline';
 import {
   type InputArtifact,
   isInputArtifact,
+  type PipelineDescription,
   type Provider,
   type RunConfig,
   type RunValue,
@@ -16,7 +17,7 @@ export interface FingerprintParts {
   /** Who computes it. */
   readonly provider: Provider;
   /** For kinds with `describesPipeline`. */
-  readonly pipeline?: { readonly name: string; readonly description: string };
+  readonly pipeline?: PipelineDescription;
   /** A shard's identity: it stands in place of the inputs that the kind divides. */
   readonly shard?: JsonValue;
 }
@@ -37,7 +38,7 @@ export function fingerprintOf({ kind, config, provider, pipeline, shard }: Finge
     revision: kind.revision,
     config: fingerprintValue(counted, place),
     ...(runtime === undefined ? {} : { runtime }),
-    ...(pipeline === undefined ? {} : { pipeline: { name: pipeline.name, description: pipeline.description } }),
+    ...(pipeline === undefined ? {} : { pipeline: { ...pipeline } }),
     ...(shard === undefined ? {} : { shard }),
   };
 }

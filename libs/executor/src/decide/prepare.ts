@@ -7,6 +7,7 @@ import { type DecideContext, type Decision, decideAll } from './decide.ts';
 import { createHistory } from './history.ts';
 import { visitRefs } from './inputs.ts';
 import type { PlanOptions } from './options.ts';
+import { describePipeline } from './pipeline-description.ts';
 import { isNamed, selectTasks, unknownNames } from './select.ts';
 
 /** The selected tasks with every decision that can be made before anything runs. */
@@ -33,7 +34,7 @@ export async function prepare(
     history: createHistory(options.store, graph.name, graph.tasks),
     accelerators: options.accelerators ?? [],
     refresh: new Set(graph.tasks.filter((task) => refresh.some((name) => isNamed(task, name))).map((task) => task.id)),
-    pipeline: { name: graph.name, description: graph.description },
+    pipeline: describePipeline(graph),
   };
   refuse([
     ...(toRun === undefined ? [] : notAllowed(tasks, context, toRun.allowCode)),

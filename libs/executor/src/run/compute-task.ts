@@ -3,7 +3,7 @@ import type { TaskNode } from '@sonde/pipeline';
 import type { ResultRecord } from '@sonde/store';
 import type { MissedDecision } from '../decide/decide.ts';
 import { inputNotes } from '../decide/inputs.ts';
-import type { Ancestor } from '../step.ts';
+import type { Ancestor, PipelineDescription } from '../step.ts';
 import type { LocatedInputs, ReadInputs } from './read-inputs.ts';
 import type { ReadyTask } from './ready-task.ts';
 import type { Shards } from './shards.ts';
@@ -28,7 +28,7 @@ export interface Computing {
 }
 
 export interface Description {
-  readonly pipeline: { readonly name: string; readonly description: string };
+  readonly pipeline: PipelineDescription;
   readonly ancestors: readonly Ancestor[];
 }
 

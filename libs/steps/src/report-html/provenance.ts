@@ -1,5 +1,5 @@
 import { isRecord, type JsonObject, type JsonValue } from '@sonde/base';
-import type { Ancestor, InputArtifact } from '@sonde/executor';
+import type { Ancestor, InputArtifact, RunContext } from '@sonde/executor';
 import type { Prompts } from '@sonde/formats';
 import type { ProvenanceRow, ReportModel } from '@sonde/report';
 import { axisText } from '../shared/axes.ts';
@@ -74,11 +74,12 @@ export function modeOf(ancestors: readonly Ancestor[]): 'default' | 'paper' | 'm
   return modes.size === 2 ? 'mixed' : modes.has('paper') ? 'paper' : 'default';
 }
 
-/** The model that all the results are of, where there is but one. */
-export function onlyModel(ancestors: readonly Ancestor[]): string | undefined {
+/** The model that all the results are of, where there is but one: as the pipeline names it, where it names no other. */
+export function onlyModel(ancestors: readonly Ancestor[], pipeline: RunContext['pipeline']): string | undefined {
   const models = ancestors.map((ancestor) => configOf(ancestor).model).filter((model) => model !== undefined);
   const [first, ...others] = new Set(models.map(modelText));
-  return others.length === 0 ? first : undefined;
+  if (others.length > 0 || first === undefined) return undefined;
+  return pipeline?.model === undefined ? first : axisText(pipeline.model);
 }
 
 /** A model as a fingerprint has it: one that is an artifact is known by its digest alone. */

@@ -32,7 +32,7 @@ export async function run({ config, output, pipeline, ancestors = [] }: RunConte
     [config.summaries, config.probes, config.bypassed, config.continuations, config.scores].flatMap(
       (sources) => sources ?? [],
     ),
-    config.model === undefined ? onlyModel(ancestors) : axisText(config.model),
+    config.model === undefined ? onlyModel(ancestors, pipeline) : axisText(config.model),
   );
   const drawn = interventionAxis((config.bypassed ?? []).map((source) => ({ source })));
   const [summaries, probes, bypassed, continuations, scores] = await Promise.all([
