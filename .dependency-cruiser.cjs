@@ -116,7 +116,7 @@ module.exports = {
     {
       name: 'no-internals',
       comment:
-        'Another library is imported as @sonde/<name>, which is its src/index.ts; its other files are its own. What the columns of tables mean is also to be had as @sonde/formats/columns, the kinds of scorer as @sonde/scoring/kinds, and the names of precisions as @sonde/checkpoints/precisions, alone, for what must be light.',
+        'Another library is imported as @sonde/<name>, which is its src/index.ts; its other files are its own. What the columns of tables mean is also to be had as @sonde/formats/columns, the kinds of scorer as @sonde/scoring/kinds, the names of precisions as @sonde/checkpoints/precisions, and the day of chat templates as @sonde/tokenizers/usual-date, alone, for what must be light.',
       severity: 'error',
       from: { path: '^(libs/[^/]+|tools/[^/]+|tests)/' },
       to: {
@@ -127,6 +127,7 @@ module.exports = {
           '^libs/checkpoints/src/quantization/words\\.ts$',
           '^libs/formats/src/columns\\.ts$',
           '^libs/scoring/src/kinds\\.ts$',
+          '^libs/tokenizers/src/usual-date\\.ts$',
         ],
       },
     },

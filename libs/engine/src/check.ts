@@ -92,7 +92,7 @@ export async function checkModel(folder: string, options: OpenOptions): Promise<
       dtypes: internalsOf(model).dtypes,
       dtype: options.dtype ?? null,
       quantization: options.quantization ?? null,
-      compute: options.compute ?? null,
+      compute: options.compute === 'float32' ? null : (options.compute ?? null),
       layerwiseCasting: options.layerwiseCasting ?? false,
       files,
       bytes: files.reduce((sum, { size }) => sum + size, 0),

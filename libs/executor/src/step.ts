@@ -106,6 +106,8 @@ export interface StepKind<Config = RunConfig, Range = JsonValue> extends StepKin
    * in `affinity` the config's artifacts have no usable `path` yet: only `digest`, `type`, `axes`, `ref`.
    */
   runtime?(config: Config, provider: Provider): JsonObject | undefined;
+  /** What absent keys mean where that depends on others; where it does not, `implied` of their schemas says it. */
+  implied?(config: Config): JsonObject;
   /** Whether it computes, with this config, on the device that the run was given; every other kind does on the CPU. */
   usesDevice?(config: Planned<Config>): boolean;
   /**

@@ -1,6 +1,6 @@
 import { canonicalJson, keyOf } from '@sonde/store';
 import { describe, expect, it } from 'vitest';
-import { fingerprintOf, type InputArtifact, type StepKind } from '../src/index.ts';
+import { fingerprintOf, type InputArtifact, type RunConfig, type StepKind } from '../src/index.ts';
 
 const kind: StepKind = {
   kind: 'test/kind',
@@ -42,6 +42,27 @@ describe('a fingerprint', () => {
       one: { a: 1 },
       list: [{ kept: 2 }],
     });
+  });
+
+  it('leaves out what is written out and is what its absence means, at any depth', () => {
+    const steered: StepKind = {
+      ...kind,
+      config: {
+        properties: {
+          dtype: { implied: 'float32' },
+          list: { items: { properties: { axes: { implied: { a: [1] } }, off: { implied: false } } } },
+          pool: {},
+          nested: { properties: { times: {} } },
+        },
+      },
+      implied: ({ plain }) => ({ pool: [plain === 1 ? 1 : null], nested: { times: 9 } }),
+    };
+    const configOf = (config: RunConfig) => fingerprintOf({ provider: 'cpu', kind: steered, config }).config;
+    const written = { dtype: 'float32', list: [{ axes: { a: [1] }, off: false }], pool: [null], nested: { times: 9 } };
+    expect(configOf(written)).toEqual({ list: [{}], nested: {} });
+    const others = { dtype: 'float16', list: [{ axes: { a: [2] }, off: true }], pool: [9], nested: { times: 8 } };
+    expect(configOf(others)).toEqual(others);
+    expect(configOf({ plain: 1, pool: [1] })).toEqual({ plain: 1 });
   });
 
   it('of a shard has its identity in place of the inputs that divide', () => {

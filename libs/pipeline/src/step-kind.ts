@@ -16,7 +16,7 @@ export interface ArtifactPlace {
 declare const VALUE: unique symbol;
 
 /**
- * JSON Schema (draft 2020-12) of a step kind's `with:`, with three keywords of Sonde's own. `Value` is the type of what
+ * JSON Schema (draft 2020-12) of a step kind's `with:`, with four keywords of Sonde's own. `Value` is the type of what
  * passes it, for TypeScript alone.
  */
 // biome-ignore lint/suspicious/noExplicitAny: TypeScript does not know what a schema takes that is written as plain JSON
@@ -26,6 +26,8 @@ export interface ConfigSchema<Value = any> {
   readonly artifact?: ArtifactPlace;
   /** `false`: the value changes how, not what, is computed (a batch size): it is left out of the fingerprint. */
   readonly fingerprint?: boolean;
+  /** What the key's absence means. It is not filled in, and left out of the fingerprint where it is written out. */
+  readonly implied?: unknown;
   /** Keys beside `properties`, or words beside `enum`, that the language has and this version does not do. */
   readonly later?: readonly string[];
   readonly properties?: Readonly<Record<string, ConfigSchema>>;

@@ -17,6 +17,7 @@ export function byAttribute(description: string) {
 export const record = optional(
   words(['keep', 'only'], {
     description:
-      '`keep` (if not given): texts without a kept answer are asked about. `only`: nobody is asked; such texts are `not_recorded`.',
+      '`keep`: texts without a kept answer are asked about. `only`: nobody is asked; such texts are `not_recorded`.',
   }),
+  'keep',
 );

@@ -4,9 +4,6 @@ const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 
 const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October'];
 const NAMES = [...MONTHS, 'November', 'December'];
 
-/** The day that templates write for today's where none is given: that of Llama's own template. */
-export const USUAL_DATE = '2024-07-26';
-
 const TWO = (value: number): string => String(value).padStart(2, '0');
 
 /** What Python's strftime writes for midnight of a day, code by code; `-` leaves out what fills up. */

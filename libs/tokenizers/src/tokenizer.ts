@@ -8,9 +8,10 @@ import { checkTokenizerJson } from './check.ts';
 import { decodeAsHuggingFace } from './decoders.ts';
 import { Encoder, type HubParts, idsOf, type Stretch } from './encode.ts';
 import { alignAdded, alignTokens, describeSurface, type Surface } from './spans.ts';
-import { strftime, USUAL_DATE } from './strftime.ts';
+import { strftime } from './strftime.ts';
 import { Callable, compile, type Template } from './template/template.ts';
 import { withTimeLimit } from './time-limit.ts';
+import { USUAL_DATE } from './usual-date.ts';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';

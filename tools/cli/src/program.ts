@@ -280,7 +280,11 @@ each text, as soon as it is scored; with --json an object a line: text, outcome,
     .addOption(new Option('--dtype <type>', 'with weights rounded to it').choices(['float32', 'float16', 'bfloat16']))
     .addOption(new Option('--quantization <kind>', 'with quantised weights').choices(['nf4', 'int8', 'int4']))
     .addOption(
-      new Option('--compute <type>', 'with linear layers computed in it, on a GPU').choices(['float16', 'bfloat16']),
+      new Option('--compute <type>', 'with linear layers computed in it, on a GPU').choices([
+        'float32',
+        'float16',
+        'bfloat16',
+      ]),
     )
     .option('--layerwise-casting', 'with weights that stay as they are stored, and become float32 layer by layer')
     .option('--offline', 'use the hub’s cache alone')

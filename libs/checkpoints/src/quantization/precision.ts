@@ -28,7 +28,7 @@ export interface PrecisionOptions {
    * The type in which linear layers are computed, on a device that has it: inputs, weights and what comes out are rounded
    * to it. float32 by default; everything between the layers is float32 in any case.
    */
-  readonly compute?: ComputeDtype;
+  readonly compute?: ComputeDtype | 'float32';
   /**
    * Whether weights stay in memory as they are stored, or quantised, and each layer's become float32 when it runs, in
    * each run: half the memory of a checkpoint in 16 bits, and slower. On the CPU alone; false by default.
@@ -46,15 +46,15 @@ function oneOf<T extends string>(name: string, value: string, known: readonly T[
 export function checkPrecision(
   options: { readonly [Name in keyof PrecisionOptions]: Name extends 'layerwiseCasting' ? boolean : string },
 ): Precision {
-  const { dtype, quantization, compute, layerwiseCasting = false } = options;
-  if (layerwiseCasting && compute !== undefined) {
+  const { dtype, quantization, compute = 'float32', layerwiseCasting = false } = options;
+  if (layerwiseCasting && compute !== 'float32') {
     throw new UserError('model', 'layerwise_casting is of weights that are computed in float32; leave compute out.');
   }
   return {
     layerwiseCasting,
     dtype: dtype === undefined ? null : oneOf('dtype', dtype, DTYPES),
     quantization: quantization === undefined ? null : oneOf('quantization', quantization, QUANTIZATIONS),
-    compute: compute === undefined ? null : oneOf('compute', compute, COMPUTE_DTYPES),
+    compute: compute === 'float32' ? null : oneOf('compute', compute, COMPUTE_DTYPES),
   };
 }
 

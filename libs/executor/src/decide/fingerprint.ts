@@ -1,4 +1,5 @@
-import type { JsonObject, JsonValue } from '@sonde/base';
+import { isDeepStrictEqual } from 'node:util';
+import { isRecord, type JsonObject, type JsonValue } from '@sonde/base';
 import { type ConfigSchema, type Place, placeOf } from '@sonde/pipeline';
 import {
   type InputArtifact,
@@ -24,27 +25,31 @@ export interface FingerprintParts {
 
 /**
  * Everything that decides a task's bytes, as readable JSON: kind, revision, config (each input as the digest of its
- * content), runtime, shard. Not in it: step names, paths, resources, and config values whose schema says
- * `fingerprint: false`. Its digest is the task's key.
+ * content), runtime, shard. Not in it: step names, paths, resources, config values whose schema says
+ * `fingerprint: false`, and those that are what their absence means. Its digest is the task's key.
  */
 export function fingerprintOf({ kind, config, provider, pipeline, shard }: FingerprintParts): JsonObject {
   const runtime = kind.runtime?.(config, provider);
   const divided = shard === undefined ? [] : (kind.division?.inputs ?? []);
   const counted = Object.fromEntries(Object.entries(config).filter(([name]) => !divided.includes(name)));
   const place = omitsFields(kind.config) ? placeOf(kind.config, config) : undefined;
+  const implied = kind.implied?.(config);
   return {
     sonde: 1,
     kind: kind.kind,
     revision: kind.revision,
-    config: fingerprintValue(counted, place),
+    config: fingerprintValue(counted, place, implied),
     ...(runtime === undefined ? {} : { runtime }),
     ...(pipeline === undefined ? {} : { pipeline: { ...pipeline } }),
     ...(shard === undefined ? {} : { shard }),
   };
 }
 
-/** @param place where the value stands in the schema; undefined where the schema leaves nothing out */
-function fingerprintValue(value: RunValue, place: Place | undefined): JsonValue {
+/**
+ * @param place where the value stands in the schema; undefined where the schema leaves nothing out
+ * @param implied what the absence of this value's keys means, beside what the schema says of it
+ */
+function fingerprintValue(value: RunValue, place: Place | undefined, implied?: JsonValue): JsonValue {
   if (value === null || typeof value !== 'object') return value;
   if (isInputArtifact(value)) return inputField(value);
   if (Array.isArray(value)) {
@@ -54,9 +59,18 @@ function fingerprintValue(value: RunValue, place: Place | undefined): JsonValue 
   for (const [name, member] of Object.entries(value)) {
     const own = place?.key(name, member);
     if (own?.schemas.some((schema) => schema.fingerprint === false)) continue;
-    fields[name] = fingerprintValue(member, own);
+    const absent = isRecord(implied) ? implied[name] : undefined;
+    if (isImplied(member, own, absent)) continue;
+    fields[name] = fingerprintValue(member, own, absent);
   }
   return fields;
+}
+
+/** Whether a value is what its absence means: as its schemas say, or the kind (of a map key by key). */
+function isImplied(value: RunValue, place: Place | undefined, absent: JsonValue | undefined): boolean {
+  const meant = place?.schemas.map(({ implied }) => implied) ?? [];
+  if (!isRecord(absent)) meant.push(absent);
+  return meant.some((one) => one !== undefined && isDeepStrictEqual(one, value));
 }
 
 function inputField(artifact: InputArtifact): JsonObject {
@@ -71,7 +85,7 @@ const omitting = new WeakMap<ConfigSchema, boolean>();
 function omitsFields(schema: ConfigSchema): boolean {
   const known = omitting.get(schema);
   if (known !== undefined) return known;
-  const omits = JSON.stringify(schema).includes('"fingerprint":false');
+  const omits = /"fingerprint":false|"implied":/.test(JSON.stringify(schema));
   omitting.set(schema, omits);
   return omits;
 }

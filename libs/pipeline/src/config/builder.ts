@@ -200,7 +200,7 @@ function listOf<T extends string>(value: T | readonly T[]): readonly T[] {
   return typeof value === 'string' ? [value] : value;
 }
 
-/** A key that may be absent. */
-export function optional<Value>(schema: ConfigSchema<Value>): Field<Value, 'optional'> {
-  return { ...schema, [PRESENCE]: 'optional' };
+/** A key that may be absent. @param implied what that means, where it is one value whatever else the config says */
+export function optional<Value>(schema: ConfigSchema<Value>, implied?: NoInfer<Value>): Field<Value, 'optional'> {
+  return { ...schema, ...(implied !== undefined && { implied }), [PRESENCE]: 'optional' };
 }

@@ -40,6 +40,7 @@ const ajv = new Ajv2020({
 });
 ajv.addKeyword({ keyword: 'artifact', schemaType: 'object', errors: 'full', validate: checkArtifact });
 ajv.addKeyword({ keyword: 'fingerprint', schemaType: 'boolean' });
+ajv.addKeyword({ keyword: 'implied' });
 ajv.addKeyword({ keyword: 'later', schemaType: 'array' });
 
 const compiled = new WeakMap<object, ValidateFunction>();

@@ -9,7 +9,7 @@ const EXPRESSION: JsonObject = {
   description: 'An expression: ${{ params.… }}, ${{ matrix.… }} or ${{ steps.….outputs.… }}.',
 };
 /** Sonde's own keywords, and the parts of a kind's schema that move to the top. */
-const OWN_KEYWORDS: readonly string[] = ['artifact', 'fingerprint', 'later', '$defs'];
+const OWN_KEYWORDS: readonly string[] = ['artifact', 'fingerprint', 'implied', 'later', '$defs'];
 /** Beside each definition, for questions: the same without expressions. */
 const STRICT = '.strict';
 const NAME_PATTERN = '^[a-z][a-z0-9_-]*$';
@@ -179,6 +179,7 @@ function convert(schema: unknown, prefix: string): JsonValue {
   const beside: JsonValue[] = [];
   for (const [keyword, value] of Object.entries(schema)) {
     const known = SCHEMA_KEYWORDS[keyword];
+    if (keyword === 'implied') found.default = value as JsonValue;
     if (OWN_KEYWORDS.includes(keyword)) continue;
     if (keyword === '$ref') found.$ref = refIn(prefix, String(value));
     // With expressions in them, several branches may fit.

@@ -14,8 +14,9 @@ export const config = object({
   labels: optional(
     oneOf([words(['auto', 'own']), map(text({ pattern: '^[A-Z][A-Z0-9_]*$' }), { minProperties: 1 })], {
       description:
-        'Label → attribute, `{ toxic: TOXICITY }`, of the labels that count. `auto` (if not given): those of known families (Detoxify’s) to Perspective’s attributes, others as `own`; `own`: each label is an attribute of its name.',
+        'Label → attribute, `{ toxic: TOXICITY }`, of the labels that count. `auto`: those of known families (Detoxify’s) to Perspective’s attributes, others as `own`; `own`: each label is an attribute of its name.',
     }),
+    'auto',
   ),
   activation: optional(
     words(ACTIVATIONS, {
@@ -28,12 +29,11 @@ export const config = object({
   long: optional(
     words(LONG, {
       description:
-        'Longer texts: `truncate` (if not given) scores the beginning and has outcome `truncated`; `max`, `mean`: of windows over all of it.',
+        'Longer texts: `truncate` scores the beginning and has outcome `truncated`; `max`, `mean`: of windows over all of it.',
     }),
+    'truncate',
   ),
-  overlap: optional(
-    integer({ minimum: 0, description: 'Tokens that a window has in common with the one before; 0 if not given.' }),
-  ),
+  overlap: optional(integer({ minimum: 0, description: 'Tokens that a window has in common with the one before.' }), 0),
 });
 
 export type Config = ConfigOf<typeof config>;

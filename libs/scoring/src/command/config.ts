@@ -14,8 +14,9 @@ export const config = object({
       names: '^[a-z][a-z0-9_-]*$',
       description: 'Name → a file or folder that it needs: its script, its model. Their contents are in its identity.',
     }),
+    {},
   ),
-  env: optional(map(text(), { description: 'Environment variables besides PATH, HOME and LANG.' })),
+  env: optional(map(text(), { description: 'Environment variables besides PATH, HOME and LANG.' }), {}),
   ...serviceFields,
 });
 

@@ -2,6 +2,8 @@ import { type ConfigOf, constant, number, object, optional, text } from '@sonde/
 import { name, record } from '../fields.ts';
 import { serviceFields } from '../service/config.ts';
 
+export const USUAL_PATIENCE = 600;
+
 export const config = object({
   kind: constant('http'),
   name,
@@ -19,8 +21,9 @@ export const config = object({
     number({
       minimum: 0,
       fingerprint: false,
-      description: 'Seconds without any answer after which the step fails; 600 if not given.',
+      description: 'Seconds without any answer after which the step fails.',
     }),
+    USUAL_PATIENCE,
   ),
 });
 

@@ -7,9 +7,7 @@ import type { ScorerContext } from '../define-scorer.ts';
 import type { ScoreOutcome, Scorer } from '../scorer.ts';
 import { USUAL_BATCH, USUAL_TIMEOUT } from '../service/config.ts';
 import { batches, readAnswer, requestOf, type Service } from '../service/protocol.ts';
-import type { Config } from './config.ts';
-
-const USUAL_PATIENCE = 600;
+import { type Config, USUAL_PATIENCE } from './config.ts';
 
 /** Opens a service of the user's. @throws UserError where its token is not in the environment */
 export async function open(config: Config, { name, log, clock = CLOCK }: ScorerContext): Promise<Scorer> {

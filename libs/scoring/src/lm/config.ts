@@ -33,8 +33,9 @@ export const config = object({
   layerwise_casting: optional(
     boolean({
       description:
-        'Whether its weights stay in memory as they are stored, and become float32 layer by layer in each run; false if not given.',
+        'Whether its weights stay in memory as they are stored, and become float32 layer by layer in each run.',
     }),
+    false,
   ),
   template: oneOf([template, map(template, { names: ATTRIBUTE, minProperties: 1 })], {
     description:

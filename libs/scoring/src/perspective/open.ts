@@ -8,14 +8,11 @@ import { post } from '../client/post.ts';
 import type { ScorerContext } from '../define-scorer.ts';
 import { notKept } from '../not-kept.ts';
 import type { ScoreOutcome, Scorer } from '../scorer.ts';
-import type { Config } from './config.ts';
-import { ENDPOINT, MOST_BYTES, queryOf, readPerspective } from './protocol.ts';
+import { type Config, ENDPOINT, USUAL } from './config.ts';
+import { MOST_BYTES, queryOf, readPerspective } from './protocol.ts';
 
 const KEYS = 'PERSPECTIVE_API_KEY';
 const WHO = 'The Perspective API';
-
-/** Usual queries a second of a key, seconds for a query, seconds without an answer. */
-const USUAL = { rate: 1, timeout: 20, patience: 7200 };
 
 /** Texts whose answers are kept together: of 16 seconds, and no more than these. */
 const BATCH = 16;

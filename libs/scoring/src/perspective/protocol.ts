@@ -3,8 +3,6 @@ import type { Answer } from '../client/post.ts';
 import type { MissingOutcome, ScoreOutcome } from '../scorer.ts';
 import { wellFormed } from '../well-formed.ts';
 
-export const ENDPOINT = 'https://commentanalyzer.googleapis.com/v1alpha1/comments:analyze';
-
 /** Longer texts are refused (bytes of UTF-8). */
 export const MOST_BYTES = 20_480;
 

@@ -22,8 +22,9 @@ export const config = object({
   ),
   repeated: optional(
     words(['error', 'first', 'last'], {
-      description: 'Which answer counts where a text has several that differ; `error` if not given.',
+      description: 'Which answer counts where a text has several that differ.',
     }),
+    'error',
   ),
 });
 

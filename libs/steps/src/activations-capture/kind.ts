@@ -2,7 +2,7 @@ import { defineStep } from '@sonde/executor';
 import { LOSSES, STATES, tableProse, tensorsProse } from '@sonde/formats/columns';
 import { dividePairs } from '../shared/model/division.ts';
 import { engineRuntime, modelAffinity } from '../shared/model/engine.ts';
-import { checkInterventions, checkModel } from '../shared/model/schemas.ts';
+import { checkInterventions, checkModel, poolsOfWhatThereIs } from '../shared/model/schemas.ts';
 import { config } from './config.ts';
 
 const states = { type: 'tensors', description: tensorsProse(STATES) } as const;
@@ -18,6 +18,7 @@ export const activationsCapture = defineStep({
   outputs: { states, losses },
   outputsOf: (config) => (config.losses ? { states, losses } : { states }),
   check: ({ model, interventions }) => [...checkModel(model), ...checkInterventions(interventions)],
+  implied: (config) => ({ pool: poolsOfWhatThereIs(config) }),
   runtime: engineRuntime,
   usesDevice: () => true,
   affinity: modelAffinity,

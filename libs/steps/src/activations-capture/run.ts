@@ -16,6 +16,7 @@ import type { RowRange } from '../shared/model/division.ts';
 import { interventionsOf } from '../shared/model/interventions.ts';
 import { loadedModel } from '../shared/model/loaded-model.ts';
 import { modelPrompts } from '../shared/model/model-prompts.ts';
+import { poolsOfWhatThereIs } from '../shared/model/schemas.ts';
 import type { Config } from './config.ts';
 
 type Given = NonNullable<CaptureItem['continuation']>;
@@ -117,8 +118,7 @@ export async function run(context: RunContext<Config, RowRange>): Promise<void> 
   // Where a prompt's continuations are divided, what is the prompt's own comes with the first of them alone.
   const withPrompts = (shard?.samples?.[0] ?? 0) === 0;
   const ids = [...new Set(pairs.items.map(({ prompt }) => prompt.id))];
-  const pool: CaptureOptions['pool'] =
-    config.pool ?? (pairs.withContinuations ? ['prompt', 'continuation'] : ['prompt']);
+  const pool: CaptureOptions['pool'] = config.pool ?? poolsOfWhatThereIs(config);
   await withCapture(context, model, { ...config, pool }, ids, async (options, hooks) => {
     const states = await capture(
       model,

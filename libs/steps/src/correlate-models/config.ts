@@ -56,6 +56,7 @@ export const config = object({
       description:
         'What else the partial correlations are given, beside the spread of the labels: a number for each unit (`log_parameters: { model-a: 8.1, … }`, `instruction_tuned: { model-a: 1, … }`).',
     }),
+    {},
   ),
   empty,
   metric: words(['emt', 'probability'], { default: 'emt' }),

@@ -26,9 +26,7 @@ export const config = object({
   continuations: optional(
     artifact('table', { description: 'The continuations: texts for the baselines of `forward` and `output`.' }),
   ),
-  site: optional(
-    words(CAPTURE_SITES, { description: 'Which of the captured sites is probed: `residual` if not given.' }),
-  ),
+  site: optional(words(CAPTURE_SITES, { description: 'Which of the captured sites is probed.' }), 'residual'),
   layers: optional(
     list(integer({ minimum: 0 }), {
       minItems: 1,
@@ -147,7 +145,7 @@ export const CONTROL_DRAWS = { ridge: 5, logistic: 1, mlp: 1 } as const;
 export const IN_MEMORY = 2 ** 27;
 
 /** Ridge shares its fits among permutations, so that they cost little. */
-const PERMUTATIONS = { ridge: 100, logistic: 19, mlp: 0 } as const;
+export const PERMUTATIONS = { ridge: 100, logistic: 19, mlp: 0 } as const;
 
 export function permutationsOf({ control, learner }: Pick<Config, 'control' | 'learner'>): number {
   return control.permutations ?? PERMUTATIONS[learner];

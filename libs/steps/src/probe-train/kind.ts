@@ -1,6 +1,6 @@
 import { defineStep } from '@sonde/executor';
 import { PREDICTIONS, PROBE_SCORES, PROBE_WEIGHTS, tableProse, tensorsProse } from '@sonde/formats/columns';
-import { config } from './config.ts';
+import { config, PERMUTATIONS } from './config.ts';
 import { DIVIDED, divideLayers } from './division.ts';
 
 const scores = { type: 'table', description: tableProse(PROBE_SCORES) } as const;
@@ -21,6 +21,7 @@ export const probeTrain = defineStep({
     mode === 'paper' && learner !== 'ridge'
       ? [{ path: ['learner'], message: '`mode: paper` has its own learner, the published one; leave `learner` out' }]
       : [],
+  implied: ({ learner }) => ({ control: { permutations: PERMUTATIONS[learner] } }),
   division: { inputs: DIVIDED, divide: divideLayers },
   load: () => import('./run.ts'),
   cost: () => import('./cost.ts'),

@@ -10,6 +10,7 @@ import {
   optional,
   text,
 } from '@sonde/pipeline';
+import { USUAL_DATE } from '@sonde/tokenizers/usual-date';
 import { missing } from '../shared/missing.ts';
 import { attribute, seed } from '../shared/schemas.ts';
 
@@ -68,8 +69,9 @@ export const config = object({
     text({
       pattern: '^\\d{4}-\\d{2}-\\d{2}$',
       description:
-        'The day that a chat template writes for today’s (`strftime_now`), at midnight; 2024-07-26 by default, the day in Llama’s own template, so that prompts are the same on every day.',
+        'The day that a chat template writes for today’s (`strftime_now`), at midnight: the day in Llama’s own template unless another is named, so that prompts are the same on every day.',
     }),
+    USUAL_DATE,
   ),
 });
 

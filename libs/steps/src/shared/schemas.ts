@@ -54,6 +54,7 @@ export const empty = words(['lowest', 'missing'], {
 export const strict = optional(
   boolean({
     description:
-      'Refuses prompts and continuations that were not scored by one scorer; if not given, a warning is all: in the run, the table and the report.',
+      'Refuses prompts and continuations that were not scored by one scorer; else a warning is all: in the run, the table and the report.',
   }),
+  false,
 );

@@ -4,7 +4,7 @@ import { columnName } from '../shared/tables.ts';
 
 export const config = object({
   source: artifact('table', { description: 'The file.' }),
-  rename: optional(map(columnName, { description: 'Old column name → new name.' })),
+  rename: optional(map(columnName, { description: 'Old column name → new name.' }), {}),
   missing,
   columns: optional(
     list(columnName, {

@@ -32,6 +32,8 @@ export const textGenerate = defineStep({
         ]
       : []),
   ],
+  implied: ({ generation_config }) =>
+    generation_config === 'follow' ? {} : { suppress_tokens: [], begin_suppress_tokens: [], bad_words_ids: [] },
   runtime: engineRuntime,
   usesDevice: () => true,
   affinity: modelAffinity,

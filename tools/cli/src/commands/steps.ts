@@ -48,9 +48,10 @@ function configLines(schema: ConfigSchema, indent: string, terminal: Terminal): 
   const required = new Set((schema.required as readonly string[] | undefined) ?? []);
   const { bold, dim, cyan } = terminal.colors;
   return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
+    const usual = property.default ?? property.implied;
     const facts = [
       rangeText(property),
-      property.default === undefined ? '' : `default ${JSON.stringify(property.default)}`,
+      usual === undefined ? '' : `default ${JSON.stringify(usual)}`,
       required.has(name) ? 'required' : '',
     ];
     const described = property.description === undefined ? [] : [String(property.description)];

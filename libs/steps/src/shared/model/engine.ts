@@ -28,7 +28,7 @@ export function modelInputs(model: ModelConfig): ModelInputs {
     ...(dtype && { dtype }),
     ...(quantization && { quantization }),
     ...(weights === 'random' && { randomWeights: { seed } }),
-    ...(compute && { compute }),
+    ...(compute && compute !== 'float32' && { compute }),
     ...(layerwise_casting && { layerwiseCasting: true }),
   };
 }

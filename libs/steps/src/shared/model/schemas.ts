@@ -1,4 +1,4 @@
-import { COMPUTE_DTYPES, DTYPES, QUANTIZATIONS } from '@sonde/checkpoints/precisions';
+import { DTYPES, QUANTIZATIONS } from '@sonde/checkpoints/precisions';
 import type { CaptureOptions, CaptureSite, Site } from '@sonde/engine';
 import { POOLS, PROBE_VECTORS, SITES } from '@sonde/formats/columns';
 import {
@@ -44,16 +44,18 @@ export const model = oneOf(
         }),
       ),
       compute: optional(
-        words(COMPUTE_DTYPES, {
+        words(DTYPES, {
           description:
-            'The type in which linear layers are computed, on a device that has it: float32 by default, and on the CPU always.',
+            'The type in which linear layers are computed, on a device that has it; the CPU has float32 alone.',
         }),
+        'float32',
       ),
       layerwise_casting: optional(
         boolean({
           description:
-            'Whether weights stay in memory as they are stored, and become float32 layer by layer in each run: half the memory of a checkpoint in 16 bits, and slower. On the CPU; false if not given.',
+            'Whether weights stay in memory as they are stored, and become float32 layer by layer in each run: half the memory of a checkpoint in 16 bits, and slower. On the CPU.',
         }),
+        false,
       ),
       weights: optional(
         words(['random'], {
@@ -65,8 +67,9 @@ export const model = oneOf(
         integer({
           minimum: 0,
           maximum: 2 ** 32 - 1,
-          description: 'Of random weights: what they are drawn from; 0 if not given.',
+          description: 'Of random weights: what they are drawn from.',
         }),
+        0,
       ),
     }),
   ],
@@ -117,13 +120,17 @@ export const pool = list(words(ALL_POOLS), {
   description: POOL_DOCS,
 });
 
-/** The same where it depends on other config what there is to pool over. */
-export const poolWithoutDefault = optional(
+/** The same where there may be no continuations to pool over. */
+export const poolOfWhatThereIs = optional(
   list(words(ALL_POOLS), {
     ...setOfPools,
     description: `${POOL_DOCS} If not given: \`[prompt, continuation]\`, or \`[prompt]\` without \`continuations\`.`,
   }),
 );
+
+export function poolsOfWhatThereIs({ continuations }: { readonly continuations?: unknown }) {
+  return continuations === undefined ? (['prompt'] as const) : (['prompt', 'continuation'] as const);
+}
 
 /** Where states are read; all but `residual_raw` and `router` can also be changed. */
 export const CAPTURE_SITES = Object.keys(SITES) as (keyof typeof SITES)[] satisfies CaptureSite[];
@@ -138,10 +145,7 @@ export const sites = list(words(CAPTURE_SITES), {
   description: `Where states are read. ${SITE_DOCS}; \`residual_raw\`: the stream with its last layer before the final norm; \`router\`: the weight of each expert of a mixture, 0 for those not chosen.`,
 });
 
-/** How captured states are stored. No default, so that a config without it keeps its key. */
-export const stateDtype = optional(
-  words(DTYPES, { description: 'How the states are stored: `float32` if not given.' }),
-);
+export const stateDtype = optional(words(DTYPES, { description: 'How the states are stored.' }), 'float32');
 
 /** Changes to the model’s forward pass, by block. */
 export const interventions = list(
@@ -155,7 +159,7 @@ export const interventions = list(
       uniqueItems: true,
       description: 'Block numbers, from 0.',
     }),
-    site: optional(words(CHANGED_SITES, { description: `What is changed: \`residual\` if not given. ${SITE_DOCS}.` })),
+    site: optional(words(CHANGED_SITES, { description: `What is changed. ${SITE_DOCS}.` }), 'residual'),
     from: optional(
       artifact('tensors', {
         description:
@@ -167,11 +171,7 @@ export const interventions = list(
         description: 'States whose mean is taken from the mean of `from`: the usual steering vector.',
       }),
     ),
-    span: optional(
-      words(POOLS, {
-        description: 'Which pool of captured states is averaged: `prompt` if not given.',
-      }),
-    ),
+    span: optional(words(POOLS, { description: 'Which pool of captured states is averaged.' }), 'prompt'),
     scenario: optional(text({ minLength: 1, description: 'Of probe weights: the scenario.' })),
     targets: optional(
       list(text({ minLength: 1 }), {
@@ -183,8 +183,9 @@ export const interventions = list(
     vectors: optional(
       words(PROBE_VECTORS, {
         description:
-          'Of probe weights: the `weights` themselves (if not given), their `directions` of length 1, or `mean_differences`, from the mean state of low scores to that of high ones, of length 1.',
+          'Of probe weights: the `weights` themselves, their `directions` of length 1, or `mean_differences`, from the mean state of low scores to that of high ones, of length 1.',
       }),
+      'weights',
     ),
     tensor: optional(text({ minLength: 1, description: 'Of a safetensors file: which tensor.' })),
     random: optional(
@@ -195,7 +196,7 @@ export const interventions = list(
           'Of `add` and `erase`: a random direction of equal length in the place of each vector, drawn by this seed. A control.',
       }),
     ),
-    scale: optional(number({ description: 'Of `add`: what the vector is multiplied by; 1 if not given.' })),
+    scale: optional(number({ description: 'Of `add`: what the vector is multiplied by.' }), 1),
   }),
   {
     default: [],
