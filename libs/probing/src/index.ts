@@ -11,7 +11,7 @@ export {
   sharesOf,
 } from './evaluate/compare.ts';
 
-export { controlTasks } from './evaluate/control-task.ts';
+export { type ControlTask, controlTasks } from './evaluate/control-task.ts';
 export {
   codingOrder,
   type DescriptionLength,

@@ -1,5 +1,6 @@
 import { UserError } from '@sonde/base';
 import { requireInteger } from '@sonde/numerics';
+import type { ControlTask } from './evaluate/control-task.ts';
 import { evaluateTargets, type PenaltyChoice } from './evaluate/evaluate.ts';
 import { checkFolds, type Groups } from './evaluate/folds.ts';
 import type { ProbeResult, ProbeTarget } from './evaluate/result.ts';
@@ -26,6 +27,8 @@ export interface ProbeOptions {
   readonly penaltyChoice?: PenaltyChoice;
   /** How often labels are permuted over groups; 0 (the default) gives no null distribution. */
   readonly permutations?: number;
+  /** Draws of a control task, to score beside each target: see `controlTasks`. None by default. */
+  readonly controls?: readonly ControlTask[];
   /** Whose inner errors choose a permutation's penalty: its `own` (the default) or those of the `target` it permutes. */
   readonly permutationPenalty?: 'own' | 'target';
 }
@@ -65,6 +68,7 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
       heldOut,
       penaltyChoice: options.penaltyChoice ?? 'target',
       permutations,
+      controls: options.controls ?? [],
       permutationPenalty: options.permutationPenalty ?? 'own',
       seed: options.seed,
     });

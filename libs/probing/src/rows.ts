@@ -26,11 +26,11 @@ export interface Problem {
   /** [n, leading], less `targetShift`; rows in no cell are never read. See `targetOf`. */
   readonly targets: Float64Array;
   readonly columns: number;
-  /** Of each permutation, the row [n] whose target a row is given; column leading + t · permutations + p is target t's. */
+  /** Of each permutation and control task, the row [n] whose target a row is given; column leading + t · sources + s is target t's. */
   readonly sources?: readonly Int32Array[];
   /** [columns] */
   readonly targetShift: Float64Array;
-  /** The first so many columns are targets; the rest are targets permuted. */
+  /** The first so many columns are targets; the rest are targets moved between rows. */
   readonly leading: number;
   /** Columns that are the classes of one categorical target each, in one set; other columns are in none. */
   readonly categories?: readonly (readonly number[])[];
@@ -104,20 +104,20 @@ export function rawRows({ values, d }: States, rows: Int32Array): { values: Floa
   return { values: values.read(rows), at: (r) => r * d };
 }
 
-/** The shifted target of a row in a column, which may be one of permuted targets. */
+/** The shifted target of a row in a column, which may be one moved between rows. */
 export function targetOf({ targets, leading, sources }: Problem, row: number, column: number): number {
   if (column < leading) return targets[row * leading + column]!;
-  const permutations = sources!.length;
   const own = column - leading;
-  return targets[sources![own % permutations]![row]! * leading + Math.floor(own / permutations)]!;
+  const count = sources!.length;
+  return targets[sources![own % count]![row]! * leading + Math.floor(own / count)]!;
 }
 
 /** The shifted targets of a row in all columns behind the leading ones, in their order. */
-export function permutedTargets({ targets, leading, sources = [] }: Problem, row: number, into: Float64Array): void {
-  const permutations = sources.length;
-  for (let p = 0; p < permutations; p++) {
-    const from = sources[p]![row]! * leading;
-    for (let t = 0; t < leading; t++) into[t * permutations + p] = targets[from + t]!;
+export function movedTargets({ targets, leading, sources = [] }: Problem, row: number, into: Float64Array): void {
+  const count = sources.length;
+  for (let s = 0; s < count; s++) {
+    const from = sources[s]![row]! * leading;
+    for (let t = 0; t < leading; t++) into[t * count + s] = targets[from + t]!;
   }
 }
 
@@ -160,7 +160,7 @@ export function gatherTargets(problem: Problem, rows: Int32Array): Float64Array 
   const out = new Float64Array(rows.length * columns);
   for (const [r, row] of rows.entries()) {
     out.set(targets.subarray(row * leading, (row + 1) * leading), r * columns);
-    permutedTargets(problem, row, out.subarray(r * columns + leading, (r + 1) * columns));
+    movedTargets(problem, row, out.subarray(r * columns + leading, (r + 1) * columns));
   }
   return out;
 }

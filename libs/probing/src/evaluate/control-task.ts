@@ -1,20 +1,20 @@
 import { rankOf } from '@sonde/numerics';
 import { wordsOf } from '../baselines.ts';
 
-/** A control task for the scores of one target: [n]; NaN where the score is missing or no type recurs in the text. */
-export type ControlTask = (values: Float64Array) => Float64Array;
+/** A control task among some rows, those with a score: for each row [n], the one whose score it is given; −1 for others. */
+export type ControlTask = (rows: Int32Array) => Int32Array;
 
 /**
- * Control tasks of Hewitt and Liang 2019, "Designing and interpreting probes with control tasks", for one number a
- * text: every word type has a random value, drawn from the target's own scores, and a text has the value of one of its
- * types. A probe can reach it only by remembering words, so its score there measures the probe's capacity; it is no
- * measure of chance, which is what permuted labels are for.
+ * Control tasks of Hewitt and Liang 2019, "Designing and interpreting probes with control tasks", for one score a
+ * text: every word type has the score of a row drawn at random, and a text has the score of one of its types. A probe can
+ * reach it only by remembering words, so its score there measures the probe's capacity; it is no measure of chance, which
+ * is what permuted labels are for.
  *
  * A text takes the type of lowest rank among those that occur in some other text, too: a common one decides many
- * texts, so that there is something to be learnt.
+ * texts, so that there is something to be learnt. Texts without such a type have one score together.
  *
  * @param texts [n]: the text that each row's state is of
- * @returns the task that a seed draws; of the same seed every target has the same types
+ * @returns the task that a seed draws; of the same seed every target has the same types and rows
  */
 export function controlTasks(texts: readonly string[]): (seed: number) => ControlTask {
   const typesOf = new Map<string, Set<string>>();
@@ -32,21 +32,21 @@ export function controlTasks(texts: readonly string[]): (seed: number) => Contro
 
   return (seed) => {
     const ranks = ranked(recurring.map((type) => rankOf(seed, `control-task/order/${type}`)));
-    const shares = Float64Array.from(recurring, (type) => {
+    const shareOf = (type: string) => {
       return Number.parseInt(rankOf(seed, `control-task/value/${type}`).slice(0, 8), 16) / 0x100000000;
-    });
-    const chosen = new Map<string, number>();
+    };
+    const shares = Float64Array.from(recurring, shareOf);
+    const shareWithout = shareOf('');
+    const shareOfText = new Map<string, number>();
     for (const [text, own] of placesOf) {
       const first = own.reduce((best, place) => (best === -1 || ranks[place]! < ranks[best]! ? place : best), -1);
-      if (first !== -1) chosen.set(text, first);
+      shareOfText.set(text, first === -1 ? shareWithout : shares[first]!);
     }
-    const typeOf = Int32Array.from(texts, (text) => chosen.get(text) ?? -1);
-    return (values) => {
-      const scores = values.filter((value) => !Number.isNaN(value)).sort();
-      return values.map((value, row) => {
-        const type = typeOf[row]!;
-        return Number.isNaN(value) || type === -1 ? Number.NaN : scores[Math.floor(shares[type]! * scores.length)]!;
-      });
+    const drawn = Float64Array.from(texts, (text) => shareOfText.get(text)!);
+    return (rows) => {
+      const sources = new Int32Array(texts.length).fill(-1);
+      for (const row of rows) sources[row] = rows[Math.floor(drawn[row]! * rows.length)]!;
+      return sources;
     };
   };
 }

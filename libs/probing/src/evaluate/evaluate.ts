@@ -1,7 +1,8 @@
 import { groupBy } from '@sonde/base';
 import { standardDeviation } from '@sonde/numerics';
 import type { Fitted, Learner, OpenLearner } from '../learner.ts';
-import { type Problem, permutedTargets, type States } from '../rows.ts';
+import { movedTargets, type Problem, type States } from '../rows.ts';
+import type { ControlTask } from './control-task.ts';
 import type { Groups } from './folds.ts';
 import { NO_SCORES, type Scores, scorePairs } from './metrics.ts';
 import { pairsOf, type Score } from './pairs.ts';
@@ -28,12 +29,13 @@ export interface SharedTargets {
   readonly heldOut: readonly number[];
   readonly penaltyChoice: PenaltyChoice;
   readonly permutations: number;
+  readonly controls: readonly ControlTask[];
   /** Whose inner errors choose a permutation's setting: its own, or those of the target that it permutes. */
   readonly permutationPenalty: 'own' | 'target';
   readonly seed: number;
 }
 
-/** Cross-validation, permutations and refit of targets that share their rows. */
+/** Cross-validation, permutations, control tasks and refit of targets that share their rows. */
 export async function evaluateTargets(shared: SharedTargets): Promise<ProbeResult[]> {
   const { targets, groups, rows, folds } = shared;
   const problem = problemOf(shared);
@@ -68,15 +70,15 @@ export async function evaluateTargets(shared: SharedTargets): Promise<ProbeResul
   });
 }
 
-/** Columns of the problem: the targets, then for each target its permutations. */
+/** Columns of the problem: the targets, then for each target its permutations and control tasks. */
 function problemOf(shared: SharedTargets): Problem {
-  const { states, shift, targets, rows, groups, folds, foldCount, permutations } = shared;
+  const { states, shift, targets, rows, groups, folds, foldCount, permutations, controls } = shared;
   const n = folds.length;
   const leading = targets.length;
-  const columns = leading * (1 + permutations);
+  const sources = [...permutedRows(groups, rows, permutations, shared.seed), ...controls.map((task) => task(rows))];
+  const columns = leading * (1 + sources.length);
   const values = new Float64Array(n * leading);
   const targetShift = new Float64Array(columns);
-  const sources = permutedRows(groups, rows, permutations, shared.seed);
   const all = targets.map((_, t) => t);
   const tunedOn: (readonly number[])[] = all.map((t) => (shared.penaltyChoice === 'shared' ? all : [t]));
   for (const [t, { values: scores }] of targets.entries()) {
@@ -86,10 +88,10 @@ function problemOf(shared: SharedTargets): Problem {
     const shiftOf = rows.length === 0 ? 0 : first + mean;
     targetShift[t] = shiftOf;
     for (const row of rows) values[row * leading + t] = scores[row]! - shiftOf;
-    for (let p = 0; p < permutations; p++) {
-      const column = permutationColumn(shared, t, p);
+    for (const s of sources.keys()) {
+      const column = movedColumn(shared, t, s);
       targetShift[column] = shiftOf;
-      tunedOn[column] = shared.permutationPenalty === 'own' ? [column] : tunedOn[t]!;
+      tunedOn[column] = s < permutations && shared.permutationPenalty === 'target' ? tunedOn[t]! : [column];
     }
   }
   const cells = Array.from({ length: foldCount }, (_, fold) => rows.filter((row) => folds[row] === fold));
@@ -97,21 +99,24 @@ function problemOf(shared: SharedTargets): Problem {
   return { states, shift, cells, targets: values, columns, sources, targetShift, leading, tunedOn, categories };
 }
 
-/** The columns of each categorical target, and of each of its permutations: a permutation moves all its classes alike. */
+/** The columns of each categorical target, and of each time that it is moved between rows: all its classes move alike. */
 function categoriesOf(shared: SharedTargets): number[][] {
   const labelled = [...shared.targets.entries()].filter(([, { label }]) => label !== undefined);
   const sets = groupBy(labelled, ([, { scenario, label }]) => JSON.stringify([scenario, label]));
   return [...sets.values()].flatMap((classes) => {
     const own = classes.map(([t]) => t);
-    const permuted = Array.from({ length: shared.permutations }, (_, p) =>
-      own.map((t) => permutationColumn(shared, t, p)),
-    );
-    return [own, ...permuted];
+    const moved = Array.from({ length: movesOf(shared) }, (_, s) => own.map((t) => movedColumn(shared, t, s)));
+    return [own, ...moved];
   });
 }
 
-function permutationColumn(shared: SharedTargets, target: number, permutation: number): number {
-  return shared.targets.length + target * shared.permutations + permutation;
+/** How often each target is moved between rows: by permutations, then by control tasks. */
+function movesOf({ permutations, controls }: SharedTargets): number {
+  return permutations + controls.length;
+}
+
+function movedColumn(shared: SharedTargets, target: number, move: number): number {
+  return shared.targets.length + target * movesOf(shared) + move;
 }
 
 /** What a fold's probes say of the rows that they were not trained on. */
@@ -132,7 +137,7 @@ interface HeldOut {
   } | null;
 }
 
-/** Rows predicted at a time: predictions of permuted targets are not kept. */
+/** Rows predicted at a time: predictions of moved targets are not kept. */
 const PREDICTED_ROWS = 4096;
 
 async function heldOut(
@@ -154,8 +159,8 @@ async function heldOut(
   const predicted = new Float64Array(rows.length * leading);
   const truth = new Float64Array(held.length * leading);
   const guesses = new Float64Array(held.length * leading);
-  const permuted = new RunningPearson(columns - leading);
-  const ofPermuted = new Float64Array(columns - leading);
+  const moved = new RunningPearson(columns - leading);
+  const ofMoved = new Float64Array(columns - leading);
   let place = 0;
   for (let start = 0; start < rows.length; start += PREDICTED_ROWS) {
     const some = rows.subarray(start, start + PREDICTED_ROWS);
@@ -169,8 +174,8 @@ async function heldOut(
       truth.set(problem.targets.subarray(row * leading, (row + 1) * leading), place * leading);
       place++;
       if (known !== undefined) continue;
-      permutedTargets(problem, row, ofPermuted);
-      permuted.add(ofPermuted, ofSome, r * width + leading);
+      movedTargets(problem, row, ofMoved);
+      moved.add(ofMoved, ofSome, r * width + leading);
     }
   }
   const scores = scorePairs(
@@ -181,7 +186,7 @@ async function heldOut(
       held.map((row) => groupOf[row]!),
     ),
   );
-  const pearson = [...scores.map((score) => score.pearson), ...(known ?? permuted.scores())];
+  const pearson = [...scores.map((score) => score.pearson), ...(known ?? moved.scores())];
   return { fold, n: held.length, fitted: { probe, rows, predicted, scores, pearson } };
 }
 
@@ -198,26 +203,27 @@ function groupNumbers(groups: Groups): Int32Array {
 function foldOf(shared: SharedTargets, { cells }: Problem, { fold, n, fitted }: HeldOut, t: number): ProbeFold {
   const targetSd = standardDeviation(taken(shared.targets[t]!.values, cells[fold]!));
   if (fitted === null) {
-    return { fold, n, targetSd, scores: NO_SCORES, penalty: null, atEdge: false, control: null, selectivity: null };
+    return { fold, n, targetSd, scores: NO_SCORES, penalty: null, atEdge: false, permuted: null, control: null };
   }
-  const scores = fitted.scores[t]!;
-  const own = scores.pearson.value;
-  const control = meanScore(permutationScores(shared, fitted.pearson, t)).value;
   return {
     fold,
     n,
     targetSd,
-    scores,
+    scores: fitted.scores[t]!,
     penalty: fitted.probe.penalties?.[t] ?? null,
     atEdge: fitted.probe.atEdge[t]!,
-    control,
-    selectivity: own === null || control === null ? null : own - control,
+    permuted: meanScore(permutationScores(shared, fitted.pearson, t)).value,
+    control: meanScore(controlScores(shared, fitted.pearson, t)).value,
   };
 }
 
 function permutationScores(shared: SharedTargets, scores: readonly Score[], t: number): readonly Score[] {
-  const first = permutationColumn(shared, t, 0);
+  const first = movedColumn(shared, t, 0);
   return scores.slice(first, first + shared.permutations);
+}
+
+function controlScores(shared: SharedTargets, scores: readonly Score[], t: number): readonly Score[] {
+  return scores.slice(movedColumn(shared, t, shared.permutations), movedColumn(shared, t + 1, 0));
 }
 
 /** Mean of the scores that are defined; where none is, the first one's reason. */

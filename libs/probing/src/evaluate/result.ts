@@ -29,9 +29,9 @@ export interface ProbeFold {
   /** Whether that lies at the end of all penalties tried, where errors still fell: a better one may lie beyond. */
   readonly atEdge: boolean;
   /** Mean Pearson correlation over the permutations of labels; null without any. */
+  readonly permuted: number | null;
+  /** Mean Pearson correlation over the draws of the control task; null without any. */
   readonly control: number | null;
-  /** Pearson − control. */
-  readonly selectivity: number | null;
 }
 
 /** Scores that a probe reaches when the labels are permuted over groups: it learns nothing that it could keep. */

@@ -64,24 +64,24 @@ describe('the control task', () => {
     Array.from({ length: 4 }, () => words[Math.floor(((random() + 1) / 2) * words.length)]).join(' '),
   );
   const values = Float64Array.from(texts, (_, row) => (row % 10 === 3 ? Number.NaN : (random() + 1) / 2));
-  test('gives a text the value of a word type in it, drawn from the scores', () => {
-    const labels = controlTasks(texts)(0)(values);
-    const known = new Set(values);
-    for (const [row, label] of labels.entries()) {
-      expect(known.has(label)).toBe(true);
-      expect(Number.isNaN(label)).toBe(Number.isNaN(values[row]!));
-    }
-    expect(new Set(labels).size).toBeLessThanOrEqual(words.length + 1);
-    expect(controlTasks(texts)(0)(values)).toEqual(labels);
-    expect(controlTasks(texts)(1)(values)).not.toEqual(labels);
+  const rows = Int32Array.from(values.keys()).filter((row) => !Number.isNaN(values[row]!));
+  /** The scores of a draw's task: [n]. */
+  const taskOf = (seed: number) =>
+    Float64Array.from(controlTasks(texts)(seed)(rows), (source) => values[source] ?? Number.NaN);
+  test('gives a text the score of a row drawn for a word type in it', () => {
+    const sources = controlTasks(texts)(0)(rows);
+    for (const [row, source] of sources.entries()) expect(source >= 0).toBe(rows.includes(row));
+    expect([...sources].every((source) => source === -1 || rows.includes(source))).toBe(true);
+    expect(new Set(sources).size).toBeLessThanOrEqual(words.length + 1);
+    expect(controlTasks(texts)(0)(rows)).toEqual(sources);
+    expect(controlTasks(texts)(1)(rows)).not.toEqual(sources);
   });
-  test('has the same label for the same text, whatever stands beside it', () => {
-    const labels = controlTasks([texts[0]!, ...texts.slice(0, 40)])(0)(values.slice(0, 41).fill(0.5, 0, 1));
-    expect(labels[0]).toBe(labels[1]);
+  test('has the same score for the same text, whatever stands beside it', () => {
+    const sources = controlTasks([texts[0]!, ...texts.slice(0, 40)])(0)(Int32Array.from({ length: 41 }, (_, i) => i));
+    expect(sources[0]).toBe(sources[1]);
   });
   test('is reached by a probe that can tell words, while permuted labels are not', async () => {
     const groups = texts.map((_, row) => `p${row}`);
-    const target = controlTasks(texts)(0)(values);
     const result = await one({
       ...bagOfWords(texts, 256),
       groups,
@@ -89,13 +89,43 @@ describe('the control task', () => {
       seed: 0,
       learner: { name: 'ridge', penalties: PENALTIES },
       permutations: 20,
-      targets: [{ scenario: 'input', name: 'control', values: target }],
+      targets: [{ scenario: 'input', name: 'control', values: taskOf(0) }],
     });
     expect(result.foldMean.value!).toBeGreaterThan(0.5);
     expect(Math.max(...result.permuted!.distribution)).toBeLessThan(0.35);
   });
-  test('leaves out texts without a word that recurs', () => {
-    const labels = controlTasks(['one two', 'two', 'lonely', ''])(0)(Float64Array.of(0.1, 0.2, 0.3, 0.4));
-    expect([...labels].map(Number.isNaN)).toEqual([false, false, true, true]);
+  test('has one score for all texts without a word that recurs', () => {
+    for (const seed of [0, 1, 2, 3]) {
+      const [first, second, lonely, empty] = controlTasks(['one two', 'two', 'lonely', ''])(seed)(
+        Int32Array.of(0, 1, 2, 3),
+      );
+      expect(first).toBe(second);
+      expect(lonely).toBe(empty);
+    }
+  });
+  test('beside targets and permutations is fitted as a target of its own is, and changes nothing of theirs', async () => {
+    const { d, states } = bagOfWords(texts, 16);
+    const groups = texts.map((_, row) => `p${row}`);
+    const common = {
+      ...{ states, d, groups, seed: 0, permutations: 20 },
+      folds: groupedFolds(groups, 4, 0),
+      learner: { name: 'ridge', penalties: PENALTIES, extend: false },
+    } as const;
+    const target = { scenario: 'input', name: 'target', values };
+    const together = await one({ ...common, targets: [target], controls: [0, 1].map(controlTasks(texts)) });
+    const alone = await one({ ...common, targets: [target] });
+    const own = await trainProbes({
+      ...common,
+      permutations: 0,
+      targets: [0, 1].map((seed) => ({ ...target, name: `draw ${seed}`, values: taskOf(seed) })),
+    });
+    for (const [place, fold] of together.folds.entries()) {
+      const { control, ...rest } = fold;
+      expect({ ...rest, control: null }).toEqual(alone.folds[place]);
+      const drawn = own.map(({ folds }) => folds[place]!.scores.pearson.value!);
+      expect(control).toBeCloseTo((drawn[0]! + drawn[1]!) / 2, 6);
+    }
+    expect(together.permuted).toEqual(alone.permuted);
+    expect(together.refit).toEqual(alone.refit);
   });
 });

@@ -138,8 +138,8 @@ export const config = object({
 
 export type Config = ConfigOf<typeof config>;
 
-/** Draws of the control task. What one of them scores is mostly chance, so `ridge`, whose fits they share, has several. */
-export const CONTROL_DRAWS = { ridge: 5, logistic: 1, mlp: 1 } as const;
+/** What one draw of the control task scores is mostly chance, so `ridge`, whose fits they share, has several. */
+const CONTROL_DRAWS = { ridge: 5, logistic: 1, mlp: 1 } as const;
 
 /** Numbers of a layer's states that are read at once (0.5 GB): of more, some are read as they are needed, three times over. */
 export const IN_MEMORY = 2 ** 27;
@@ -147,7 +147,16 @@ export const IN_MEMORY = 2 ** 27;
 /** Ridge shares its fits among permutations, so that they cost little. */
 export const PERMUTATIONS = { ridge: 100, logistic: 19, mlp: 0 } as const;
 
-export function permutationsOf({ control, learner }: Pick<Config, 'control' | 'learner'>): number {
+type Chance = Pick<Config, 'control' | 'learner' | 'mode'>;
+
+/** How many draws of the control task there are, where texts are known. */
+export function controlDrawsOf({ control, learner, mode }: Chance): number {
+  if (!control.task) return 0;
+  return mode === 'paper' ? 1 : CONTROL_DRAWS[learner];
+}
+
+export function permutationsOf({ control, learner, mode }: Chance): number {
+  if (mode === 'paper') return 0;
   return control.permutations ?? PERMUTATIONS[learner];
 }
 

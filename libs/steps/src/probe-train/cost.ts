@@ -1,6 +1,6 @@
 import type { Cost, CostContext } from '@sonde/executor';
 import { shapeOf } from '../shared/cost/shape.ts';
-import { CONTROL_DRAWS, type Config, IN_MEMORY, permutationsOf } from './config.ts';
+import { type Config, controlDrawsOf, IN_MEMORY, permutationsOf } from './config.ts';
 
 /** Products in float64 take so much longer. */
 const DOUBLE = 2;
@@ -19,29 +19,28 @@ const LEARNERS = { ridge: 1, logistic: 15, mlp: 60 } as const;
 export async function cost({ config, expected }: CostContext<Config>): Promise<Cost> {
   const { rows = 0, layers: captured = 1, width = 0 } = await shapeOf(config.states, { expected });
   const layers = config.layers?.length ?? captured;
-  const { attributes, length, labels, learner, folds, penalties, control, bootstrap, baselines } = config;
+  const { attributes, length, labels, learner, folds, penalties, bootstrap, baselines } = config;
   const targets = (Array.isArray(attributes) ? attributes.length : TARGETS - 1) + Number(length) + labels.length;
-  const own = targets * (1 + Number(control.task) * CONTROL_DRAWS[learner]);
-  const columns = own + targets * permutationsOf(config);
+  const moved = permutationsOf(config) + controlDrawsOf(config);
   // Each fold left out, and each two: what is left trains the probe, or chooses its penalty.
   const solutions = ((folds * (folds + 1)) / 2) * penalties.length;
   const scenarios = config.scenarios?.length ?? (config.scores === undefined ? 2 : 4);
   const spans = Math.ceil(scenarios / 2);
-  /** Of one matrix of features: scenarios of a span share moments and factors; control tasks have their own. */
-  const workOf = (d: number, columns: number, passes: number) => {
+  /** Of one matrix of features: scenarios of a span share moments and factors. */
+  const workOf = (d: number, columns: number) => {
     const [long, short] = rows < d ? [d, rows] : [rows, d];
-    const factors = spans * passes * solutions * (short ** 3 / 3);
+    const factors = spans * solutions * (short ** 3 / 3);
     return {
-      flops: passes * long * short ** 2 + factors + scenarios * solutions * 4 * short ** 2 * columns,
+      flops: long * short ** 2 + factors + scenarios * solutions * 4 * short ** 2 * columns,
       other: scenarios * solutions * (SOLUTION.seconds + columns * d * SOLUTION.secondsPerWeight),
     };
   };
   const textual = baselines.filter((name) => name === 'bag_of_words' || name === 'tf_idf').length;
   // Only states have permutations and control tasks.
   const parts = [
-    { times: layers, ...workOf(width, columns, 1 + Number(control.task)) },
-    { times: textual, ...workOf(config.words, targets, 1) },
-    { times: baselines.length - textual, ...workOf(1, targets, 1) },
+    { times: layers, ...workOf(width, targets * (1 + moved)) },
+    { times: textual, ...workOf(config.words, targets) },
+    { times: baselines.length - textual, ...workOf(1, targets) },
   ];
   const all = (of: 'flops' | 'other') =>
     LEARNERS[learner] * parts.reduce((sum, part) => sum + part.times * part[of], 0);
@@ -57,7 +56,8 @@ export async function cost({ config, expected }: CostContext<Config>): Promise<C
     memory:
       250e6 +
       Math.max(4 * Math.min(rows * width, IN_MEMORY) + 48 * width ** 2, textual && 4 * rows * config.words) +
-      24 * rows * own * (scenarios / spans),
+      24 * rows * targets * (scenarios / spans) +
+      4 * rows * moved,
     rows,
     outputs: {
       scores: { rows: scored, bytes: scored * 60 },

@@ -2,6 +2,7 @@ import type { RunContext } from '@sonde/executor';
 import type { Baseline } from '@sonde/formats/columns';
 import {
   type ClassScores,
+  type ControlTask,
   codingOrder,
   controlTasks,
   descriptionLength,
@@ -18,7 +19,7 @@ import {
   probeIntervals,
   trainProbes,
 } from '@sonde/probing';
-import { CONTROL_DRAWS, type Config, permutationsOf } from './config.ts';
+import { type Config, controlDrawsOf, permutationsOf } from './config.ts';
 import type { ProbeSet } from './data.ts';
 import type { StepTarget } from './targets.ts';
 
@@ -40,8 +41,6 @@ export interface Probed {
   /** The unit vector from the mean state of low values to that of high ones; null for baselines, or where there is none. */
   readonly meanDifference: Float64Array | null;
   readonly intervals: ProbeIntervals | null;
-  /** The same learner on each draw of the target's control task; none for baselines, or where there is no task. */
-  readonly controls: readonly ProbeResult[];
   readonly compression: number | null;
 }
 
@@ -52,8 +51,8 @@ export interface FoldedSet {
   /** The folds that are scored, where not all are. */
   readonly heldOut: readonly number[] | undefined;
   readonly resamples: GroupResamples;
-  /** For each draw, the control task of each target; none where the texts are not known or it was not asked for. */
-  readonly controls: readonly (readonly StepTarget[])[];
+  /** Draws of the control task; none where the texts are not known or it was not asked for. */
+  readonly controls: readonly ControlTask[];
 }
 
 /** The seeds of the published procedure. */
@@ -72,15 +71,11 @@ export function learnersOf(
   return [{ seed: null, learner: { name: config.learner, penalties, scale, threads } }];
 }
 
-export function controlTargets({ control, learner, mode, seed }: Config, { texts, targets }: ProbeSet): StepTarget[][] {
-  if (!control.task || texts === undefined) return [];
-  const draws = mode === 'paper' ? 1 : CONTROL_DRAWS[learner];
+export function controlsOf(config: Config, { texts }: ProbeSet): ControlTask[] {
+  const draws = controlDrawsOf(config);
+  if (draws === 0 || texts === undefined) return [];
   const tasks = controlTasks(texts);
-  return Array.from({ length: draws }, (_, draw) => {
-    const task = tasks(seed * draws + draw);
-    // Of a control task no row has one class of several: each class is a task of its own.
-    return targets.map((target) => ({ ...target, label: undefined, values: task(target.values) }));
-  });
+  return Array.from({ length: draws }, (_, draw) => tasks(config.seed * draws + draw));
 }
 
 /** Probes one matrix of features with one learner: for states with permutations, control task and description length. */
@@ -95,19 +90,18 @@ export async function probeFeatures(
   { seed, learner }: { readonly seed: number | null; readonly learner: LearnerChoice },
 ): Promise<Probed[]> {
   const { groups, targets } = set;
-  const common = {
+  const ofStates = features === 'states';
+  const results = await trainProbes({
     ...values,
+    targets,
     groups,
     folds,
     seed: config.seed,
     learner,
     nameOf: nameOf(set, layer),
+    ...(ofStates && { permutations: permutationsOf(config), controls }),
     ...(heldOut && { heldOut }),
-  };
-  const ofStates = features === 'states';
-  const permutations = ofStates && config.mode === 'default' ? permutationsOf(config) : 0;
-  const results = await trainProbes({ ...common, targets, permutations });
-  const ofControls = ofStates && controls.length > 0 ? await trainProbes({ ...common, targets: controls.flat() }) : [];
+  });
   const probed: Probed[] = [];
   const classes = classesOf(targets, results, folds);
   const intervals = await intervalsOf(config, targets, results, { groups, folds, resamples }, learner);
@@ -124,7 +118,6 @@ export async function probeFeatures(
       classes: classes[t]!,
       meanDifference: differences[t] ?? null,
       intervals: intervals[t]!,
-      controls: ofControls.filter((_, i) => i % targets.length === t),
       compression:
         ofStates && config.description_length ? await compressionOf(values, targets[t]!, set, config, learner) : null,
     });

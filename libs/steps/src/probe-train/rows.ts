@@ -1,6 +1,5 @@
 import type { PREDICTIONS, PROBE_SCORES, RowOf, Scenario } from '@sonde/formats';
 import type { ProbeResult } from '@sonde/probing';
-import { meanOfKnown } from '../shared/means.ts';
 import type { FoldedSet, Probed } from './probing.ts';
 
 export type ScoreRow = RowOf<typeof PROBE_SCORES>;
@@ -12,13 +11,13 @@ export function labelsOf({ scenario, target }: ProbeResult): { scenario: Scenari
 }
 
 export function scoreRows(probed: Probed, depth: number, mode: string): ScoreRow[] {
-  const { features, layer, seed, result, controls, target } = probed;
+  const { features, layer, seed, result, target } = probed;
   const overall = overallOf(probed);
   return result.folds.map((fold, place): ScoreRow => {
+    const { control } = fold;
     const { pearson, r2, within_pearson, mse, auc, brier } = fold.scores;
     const classes = probed.classes?.[place];
     const ofClass = target.ofClass !== undefined;
-    const memorised = meanOfKnown(controls.map(({ folds }) => folds[place]?.scores.pearson.value));
     return {
       features,
       layer,
@@ -40,8 +39,8 @@ export function scoreRows(probed: Probed, depth: number, mode: string): ScoreRow
       target_sd: fold.targetSd,
       penalty: fold.penalty,
       at_edge: fold.atEdge,
-      control_task: memorised,
-      selectivity: pearson.value === null || memorised === null ? null : pearson.value - memorised,
+      control_task: control,
+      selectivity: pearson.value === null || control === null ? null : pearson.value - control,
       ...overall,
       mode,
       reason: pearson.reason ?? null,

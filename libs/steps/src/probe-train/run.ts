@@ -21,7 +21,7 @@ import { resampler } from '@sonde/statistics';
 import { type Config, IN_MEMORY, isOfText } from './config.ts';
 import { type ProbeSet, readProbeData } from './data.ts';
 import type { LayerRange } from './division.ts';
-import { controlTargets, type FeatureKind, type FoldedSet, learnersOf, type Probed, probeFeatures } from './probing.ts';
+import { controlsOf, type FeatureKind, type FoldedSet, learnersOf, type Probed, probeFeatures } from './probing.ts';
 import { type PredictionRow, predictionRows, type ScoreRow, scoreRows } from './rows.ts';
 import { splitFolds } from './split.ts';
 import { warningsOf } from './warnings.ts';
@@ -123,7 +123,7 @@ function foldedSet(config: Config, set: ProbeSet): FoldedSet {
     folds: sides ? splitFolds(sides, groups, folds, seed) : groupedFolds(groups, folds, seed),
     heldOut: sides && [0],
     resamples: resampler(seed, 'probe', bootstrap.resamples),
-    controls: controlTargets(config, set),
+    controls: controlsOf(config, set),
   };
 }
 

@@ -45,9 +45,9 @@ export async function openPenalised(
 ): Promise<PenalisedFits> {
   const tuned = [...new Set(problem.tunedOn.flat())].sort((a, b) => a - b);
   const columns = tuned.filter((column) => column < problem.leading);
-  /** Permuted targets that choose a penalty of their own. */
-  const permuted = tuned.filter((column) => column >= problem.leading);
-  const placeOf = new Map([...columns.entries(), ...permuted.entries()].map(([place, column]) => [column, place]));
+  /** Targets moved between rows that choose a penalty of their own. */
+  const moved = tuned.filter((column) => column >= problem.leading);
+  const placeOf = new Map([...columns.entries(), ...moved.entries()].map(([place, column]) => [column, place]));
   const given = options.penalties;
   const single = given.length === 1;
 
@@ -84,11 +84,11 @@ export async function openPenalised(
   const { penalties } = found;
   // Of what is never tested only the targets' own probes are kept.
   const tested = splits.map((split) => (split.test.length > 0 ? split : { ...split, inner: [] }));
-  const ofPermuted: Search = {
+  const ofMoved: Search = {
     penalties,
-    inner: single || permuted.length === 0 ? [] : await descendingErrors(solver, problem, tested, penalties, permuted),
+    inner: single || moved.length === 0 ? [] : await descendingErrors(solver, problem, tested, penalties, moved),
   };
-  const searchOf = (column: number): Search => (problem.tunedOn[column]![0]! < problem.leading ? found : ofPermuted);
+  const searchOf = (column: number): Search => (problem.tunedOn[column]![0]! < problem.leading ? found : ofMoved);
   const choose = (split: number, wanted: readonly number[]): number[] | null => {
     if (!fitted(split, found)) return null;
     return wanted.map((column) => penalties[single ? 0 : least(searchOf(column), split, column)]!);
