@@ -361,9 +361,9 @@ describe.skipIf(!hasSlurm)('many workers (skipped where Slurm is not installed)'
     expect([...later].join('\n')).toContain('temporarily unable to accept');
     const apart = (moments: readonly number[]): number =>
       Math.min(...moments.slice(1).map((moment, at) => moment - moments[at]!));
-    // The moments are those at which the wrapper began, some milliseconds late.
-    expect(apart((await slurm.calls('sbatch')).slice(submits))).toBeGreaterThan(900);
-    expect(apart((await slurm.calls('squeue')).slice(looks))).toBeGreaterThan(1900);
+    // However late each of them comes to it on a busy machine.
+    expect(apart((await slurm.calls('sbatch')).slice(submits))).toBeGreaterThan(990);
+    expect(apart((await slurm.calls('squeue')).slice(looks))).toBeGreaterThan(1990);
   });
 
   it('one that Slurm has forgotten is unknown, neither success nor failure, and another takes its place', async () => {

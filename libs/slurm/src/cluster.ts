@@ -28,7 +28,7 @@ export function openCluster(options: ClusterOptions): Cluster {
   const logs = path.join(folder, 'logs');
   const watch = createWatch(openAccounting(prefix));
   const arrayLimit = createArrayLimit(profile.limits.array);
-  const submitTurn = createPace(pace.submit);
+  const paced = createPace(pace.submit);
   // Looks and submissions take turns: what a look does not show was not there.
   const turns = new PQueue({ concurrency: 1 });
   const oneByOne = <T>(work: () => Promise<T>): Promise<T> => turns.add(work);
@@ -40,9 +40,8 @@ export function openCluster(options: ClusterOptions): Cluster {
 
   async function look(): Promise<Look> {
     if (last !== undefined && performance.now() - last.at < pace.look) return last.look;
-    const at = performance.now();
     const seen = await lookAtQueue(prefix);
-    last = { look: seen, at };
+    last = { look: seen, at: performance.now() };
     await watch.take(seen.ok ? { ...seen, jobs: without(seen.jobs, probes) } : seen);
     if (seen.ok) unsure.clear();
     return seen;
@@ -68,12 +67,10 @@ export function openCluster(options: ClusterOptions): Cluster {
     const fewest = Math.min(missing, room, roomOfUser, await arrayLimit(), sizes.get(name) ?? missing);
     const size = Math.max(1, fewest);
     await mkdir(logs, { recursive: true });
-    await submitTurn();
     const avoid = watch.failingNodes();
-    const came = await submit(
-      [...arrayOptions(profile, { name, size, logs, avoid }), ...resourceOptions(profile, shape)],
-      workerScript(profile, shape, { cwd, command: command(shape) }),
-    ).catch(async (error: UserError) => {
+    const asked = [...arrayOptions(profile, { name, size, logs, avoid }), ...resourceOptions(profile, shape)];
+    const script = workerScript(profile, shape, { cwd, command: command(shape) });
+    const came = await paced(() => submit(asked, script)).catch(async (error: UserError) => {
       // What Slurm refuses may be that no node is left.
       const [last] = watch.failedInARow(name, 1) ?? [];
       if (avoid.length === 0 || last === undefined) throw error;
@@ -110,11 +107,7 @@ export function openCluster(options: ClusterOptions): Cluster {
 
   return {
     probe: (shapes, signal) => {
-      const submitted = (send: () => Promise<Submitted>): Promise<Submitted> =>
-        oneByOne(async () => {
-          await submitTurn();
-          return send();
-        });
+      const submitted = (send: () => Promise<Submitted>): Promise<Submitted> => oneByOne(() => paced(send));
       const glance = Math.min(2000, pace.look);
       return probeNodes({ ...options, prefix: probes, look: () => oneByOne(look), submitted, glance }, shapes, signal);
     },
