@@ -1,3 +1,4 @@
+export { certificateFailure } from './certificate.ts';
 export { groupBy } from './group-by.ts';
 export { isRecord, type JsonObject, type JsonValue } from './json.ts';
 export { memo } from './memo.ts';

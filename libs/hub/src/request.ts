@@ -1,4 +1,12 @@
-import { codeOf, isPassingStatus, PassingFailure, retry, retryAfterSeconds, systemFailure } from '@sonde/base';
+import {
+  certificateFailure,
+  codeOf,
+  isPassingStatus,
+  PassingFailure,
+  retry,
+  retryAfterSeconds,
+  systemFailure,
+} from '@sonde/base';
 import { HubError } from './errors.ts';
 import type { HubSettings } from './settings.ts';
 
@@ -128,6 +136,8 @@ function silenceTimer(): SilenceTimer {
 export function networkFailure(error: unknown, host: string, progressed = false): unknown {
   if (error instanceof HubError || error instanceof Refused || error instanceof Transient) return error;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const refused = certificateFailure(cause, host);
+  if (refused !== undefined) return new HubError('unreachable', `${refused.message}.`, refused.hint);
   const code = codeOf(cause);
   if (systemFailure(cause)?.path !== undefined) return error;
   const hopeless = code === 'ENOTFOUND' || code === 'ECONNREFUSED';
