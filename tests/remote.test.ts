@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -5,6 +6,8 @@ import { experiment } from './experiment.ts';
 import { hasNginx, startNginx } from './nginx.ts';
 import { hasS3Server, KEY, startS3Server } from './s3.ts';
 import { runPipeline, sonde, temporaryFolder } from './sonde.ts';
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 
 let folder: string;
 let remove: () => Promise<void>;
@@ -89,7 +92,7 @@ describe('results shared through a folder', () => {
 
 describe.skipIf(!hasNginx)('results shared through nginx', () => {
   it('are hits on another machine', async () => {
-    const nginx = await startNginx(path.join(folder, 'nginx'), 'open-sesame');
+    const nginx = await startNginx(path.join(folder, 'nginx'), { token: 'open-sesame' });
     try {
       process.env.SONDE_REMOTE_TOKEN = 'open-sesame';
       await throughAndBack(nginx.url);
@@ -100,6 +103,29 @@ describe.skipIf(!hasNginx)('results shared through nginx', () => {
       expect(refused.stdout).toContain(' to run');
     } finally {
       delete process.env.SONDE_REMOTE_TOKEN;
+      await nginx.stop();
+    }
+  });
+});
+
+describe.skipIf(!hasNginx || !hasOpenssl)('results shared through nginx by TLS', () => {
+  it('are hits on another machine that is told whom to trust; another is told why not', async () => {
+    const [certificate, key] = [path.join(folder, 'certificate.pem'), path.join(folder, 'key.pem')];
+    const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=sonde'];
+    spawnSync('openssl', [...made, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate]);
+    const nginx = await startNginx(path.join(folder, 'tls'), { tls: { certificate, key } });
+    try {
+      const stranger = await sonde(folder, ['store', 'push', 'p.yaml', 'prompts', '--remote', nginx.url]);
+      expect(stranger.status).toBe(2);
+      expect(stranger.stderr).toMatch(
+        /the certificate of [^ ]+ is not accepted: self.signed[\s\S]*NODE_EXTRA_CA_CERTS/,
+      );
+      process.env.NODE_EXTRA_CA_CERTS = certificate;
+      await throughAndBack(nginx.url);
+      const run = await runPipeline(await machine('over-tls'), 'p.yaml', '--remote', nginx.url);
+      expect(run.ran).toEqual([]);
+    } finally {
+      delete process.env.NODE_EXTRA_CA_CERTS;
       await nginx.stop();
     }
   });

@@ -62,6 +62,9 @@ export function folderRemote(folder: string, writes: boolean): Remote {
       const file = await tried(open(place('cas', digest)));
       return file && { from, parts: file.createReadStream({ start: from }) as AsyncIterable<Uint8Array> };
     },
-    putContent: (digest, path) => putWhole(place('cas', digest), (temporary) => copyFile(path, temporary)),
+    async putContent({ digest }, blobs) {
+      const path = await blobs.open(digest);
+      await putWhole(place('cas', digest), (temporary) => copyFile(path, temporary));
+    },
   };
 }

@@ -40,8 +40,9 @@ export function httpRemote(server: Server, writes: boolean): Remote {
       const continues = answer.statusCode === 206 && answer.headers['content-range']?.startsWith(`bytes ${from}-`);
       return { from: continues ? from : 0, parts: partsOf(server, answer, room) };
     },
-    async putContent(digest, path, size, signal) {
-      const body = { path, size, sha256: digest.slice('sha256:'.length) };
+    async putContent(blob, blobs, signal) {
+      const { digest, size } = blob;
+      const body = { size, sha256: digest.slice('sha256:'.length), parts: () => blobs.read(blob) };
       const answer = await ask(server, { method: 'PUT', path: place('cas', digest), body, signal });
       answer?.resume();
       if (answer === undefined) throw new RemoteFailure('refused', `${host} has no place for results (404)`);

@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type IncomingMessage, request as plainRequest } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
-import { pipeline } from 'node:stream/promises';
-import { codeOf, isPassingStatus, PassingFailure, retry, retryAfterSeconds } from '@sonde/base';
+import { certificateFailure, codeOf, isPassingStatus, PassingFailure, retry, retryAfterSeconds } from '@sonde/base';
 import { bodyPastParser, LargeReads } from './large-reads.ts';
 import { RemoteFailure, type Room } from './remote.ts';
 
@@ -37,9 +35,17 @@ export interface Ask {
   /** Below the server's address. */
   readonly path: string;
   readonly headers?: Headers;
-  /** What is sent: bytes, or a file of that size and SHA-256 (hexadecimal). */
-  readonly body?: Uint8Array | { readonly path: string; readonly size: number; readonly sha256: string };
+  readonly body?: Uint8Array | LargeBody;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What is sent in parts, as often as it takes. A part stays as it is until the next is asked for. */
+export interface LargeBody {
+  /** Bytes. */
+  readonly size: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  parts(): AsyncIterable<Uint8Array>;
 }
 
 const ATTEMPTS = 4;
@@ -74,9 +80,7 @@ export function ask(server: Server, asked: Ask): Promise<IncomingMessage | undef
 /** One answer: 2xx, or 404 as undefined. @throws PassingFailure, RemoteFailure for what would not be otherwise again */
 async function answerTo(server: Server, asked: Ask): Promise<IncomingMessage | undefined> {
   const { host } = server.origin;
-  const answer = await once(server, asked).catch((error: unknown) => {
-    throw error instanceof RemoteFailure ? error : networkFailure(error, host);
-  });
+  const answer = await once(server, asked);
   const status = answer.statusCode ?? 0;
   if (status >= 200 && status < 300) return answer;
   const gone = status === 404 || status === 410;
@@ -117,13 +121,13 @@ async function once(server: Server, asked: Ask): Promise<IncomingMessage> {
   const { origin, silence } = server;
   const { method, body, signal } = asked;
   const path = `${origin.pathname.replace(/\/$/, '')}/${asked.path}`;
-  const size = body === undefined ? undefined : 'path' in body ? body.size : body.length;
+  const size = body === undefined ? undefined : 'parts' in body ? body.size : body.length;
   const headers = {
     'user-agent': 'sonde',
     ...asked.headers,
     ...(size === undefined ? {} : { 'content-length': String(size), 'content-type': 'application/octet-stream' }),
   };
-  const sha256 = body === undefined ? undefined : 'path' in body ? body.sha256 : sha256Of(body);
+  const sha256 = body === undefined ? undefined : 'parts' in body ? body.sha256 : sha256Of(body);
   const authorization = await server.authorize({ method, path, headers, ...(sha256 === undefined ? {} : { sha256 }) });
   const secure = origin.protocol === 'https:';
   const sent = (secure ? tlsRequest : plainRequest)({
@@ -141,16 +145,45 @@ async function once(server: Server, asked: Ask): Promise<IncomingMessage> {
   const slow = new PassingFailure(`${origin.host} does not answer within ${(2 * silence) / 1000} s`);
   sent.once('close', () => clearTimeout(late)).once('response', () => clearTimeout(late));
   sent.setTimeout(silence, () => sent.destroy(new PassingFailure(`${origin.host} is silent for ${silence / 1000} s`)));
-  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+  return new Promise<IncomingMessage>((resolve, reject) => {
     sent.on('response', resolve);
-    sent.on('error', reject);
+    sent.on('error', (error) => reject(networkFailure(error, origin.host)));
+    if (body === undefined || !('parts' in body)) return sent.end(body);
+    sendParts(sent, body).catch((error: unknown) => {
+      // What is wrong here is no failure of the network.
+      reject(error);
+      sent.destroy();
+    });
   });
-  if (body !== undefined && 'path' in body) {
-    // A server that has heard enough answers and closes: then the answer counts, not the broken pipe.
-    const sending = pipeline(createReadStream(body.path, { highWaterMark: 1 << 20 }), sent);
-    sending.catch(() => undefined);
-  } else sent.end(body);
-  return answered;
+}
+
+/** Sends a body, unless the server has heard enough: it answers, or closes, before it has all. */
+async function sendParts(sent: ClientRequest, { size, parts }: LargeBody): Promise<void> {
+  let left = size;
+  let isOver = false;
+  let wake = () => {};
+  const stop = () => {
+    isOver = true;
+    wake();
+  };
+  sent.once('close', stop);
+  sent.once('response', (answer) => {
+    // The rest of the body is awaited on this connection: it is of no more use.
+    if (left > 0) answer.once('end', () => sent.destroy());
+    stop();
+  });
+  for await (const part of parts()) {
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      if (isOver) return resolve();
+      left -= part.length;
+      // The system has all of it when it says so: then the part may become another.
+      if (left > 0) sent.write(part, () => resolve());
+      else sent.end(part, () => resolve());
+    });
+    if (isOver) return;
+  }
+  if (size === 0) sent.end();
 }
 
 function refusal({ origin, credentials }: Server, method: string, status: number, words: string): RemoteFailure {
@@ -187,7 +220,9 @@ function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function networkFailure(error: unknown, host: string): PassingFailure {
+function networkFailure(error: unknown, host: string): PassingFailure | RemoteFailure {
   if (error instanceof PassingFailure) return error;
+  const refused = certificateFailure(error, host);
+  if (refused !== undefined) return new RemoteFailure('unreachable', refused.message, refused.hint);
   return new PassingFailure(`the connection to ${host} failed (${codeOf(error) ?? 'cut'})`);
 }

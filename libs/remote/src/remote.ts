@@ -1,5 +1,5 @@
 import { UserError } from '@sonde/base';
-import type { Digest, Incoming, Key } from '@sonde/store';
+import type { BlobInfo, Digest, Incoming, Key, LocalBlobs } from '@sonde/store';
 
 /** Where content that arrives may be put, so that it is not copied. */
 export type Room = Incoming['room'];
@@ -21,8 +21,12 @@ export interface Remote {
    * parts may lie in `room`, if each is appended there before the next is asked for.
    */
   content(digest: Digest, from: number, signal?: AbortSignal, room?: Room): Promise<RemoteContent | undefined>;
-  /** Stores the file's content, whole or not at all. */
-  putContent(digest: Digest, path: string, size: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Stores content of these blobs, whole or not at all.
+   *
+   * @throws BlobDamaged where they have not got it
+   */
+  putContent(blob: BlobInfo, blobs: LocalBlobs, signal?: AbortSignal): Promise<void>;
 }
 
 export interface RemoteContent {

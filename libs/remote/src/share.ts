@@ -1,4 +1,4 @@
-import { memo } from '@sonde/base';
+import { memo, UserError } from '@sonde/base';
 import {
   type Artifacts,
   BlobDamaged,
@@ -89,11 +89,14 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
       if (signal?.aborted === true) return undefined;
       if (!(error instanceof RemoteFailure)) throw error;
       if (error.problem !== 'wrong') unusable.add(remote);
-      const { message, hint } = error;
-      if (!told.has(`${remote.name} ${message}`)) onEvent({ event: 'failed', remote: remote.name, message, hint });
-      told.add(`${remote.name} ${message}`);
+      tell(remote, error);
       return undefined;
     }
+  }
+
+  function tell(remote: Remote, { message, hint }: UserError): void {
+    if (!told.has(`${remote.name} ${message}`)) onEvent({ event: 'failed', remote: remote.name, message, hint });
+    told.add(`${remote.name} ${message}`);
   }
 
   async function askForResult(key: Key): Promise<ResultRecord | undefined> {
@@ -258,7 +261,12 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
       void giving.add(async () => {
         const bytes = await attempt(remote, async () =>
           (await isWanted(remote)) ? giveResult(remote, store, record, { secret, signal }) : undefined,
-        );
+        ).catch((error: unknown) => {
+          // Content that is gone or damaged meanwhile: who reads it here is told, and nobody waits for this.
+          if (!(error instanceof UserError)) throw error;
+          tell(remote, error);
+          return undefined;
+        });
         if (bytes !== undefined) onEvent({ event: 'given', key: record.key, to: remote.name, bytes });
       });
     }

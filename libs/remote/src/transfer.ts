@@ -24,11 +24,12 @@ export async function giveResult(
   const sizes = new Map<Digest, number>();
   let sent = 0;
   for (const digest of new Set(digestsOf(record))) {
-    const path = await store.blobs.open(digest);
-    const { size } = await stat(path);
+    // What is not there says so when it is opened; what is, is checked while it is sent.
+    if ((await store.blobs.presence(digest)) !== 'here') await store.blobs.open(digest);
+    const { size } = await stat(store.blobs.path(digest));
     sizes.set(digest, size);
     if (await remote.hasContent(digest)) continue;
-    await remote.putContent(digest, path, size, signal);
+    await remote.putContent({ digest, size }, store.blobs, signal);
     sent += size;
   }
   // Where the result came from is nothing that others need to know.

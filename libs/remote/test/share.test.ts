@@ -121,6 +121,17 @@ describe('a result of another store', () => {
     expect(failures()).toEqual([]);
   });
 
+  it('whose content is lost here meanwhile is not given: one warning, and all else goes on', async () => {
+    const record = await give();
+    server.kept.clear();
+    const again = await shared('giver', { writes: true });
+    await rm(again.blobs.path(record.outputs.large!.digest), { force: true });
+    again.give(record);
+    await again.settle();
+    expect(failures()).toEqual([expect.stringContaining('no content for')]);
+    expect([...server.kept.keys()].filter((url) => url.includes('/ac/'))).toEqual([]);
+  });
+
   it('is not given to a remote that is only read, and a plan brings nothing', async () => {
     const reader = await shared('reader');
     await publish(reader);

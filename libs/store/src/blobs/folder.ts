@@ -8,6 +8,7 @@ import { publish, syncFile, tolerate, writeFlushed } from '../disk/files.ts';
 import { markUsed } from '../disk/use.ts';
 import { type FileState, quarantine, sameState } from '../quarantine.ts';
 import { receive } from './incoming.ts';
+import { readHashed } from './read-hashed.ts';
 import type { LocalBlobs } from './types.ts';
 
 /** The blobs of one opened store, and what it has learnt of them. */
@@ -160,6 +161,15 @@ export function createBlobs(context: Context): BlobFolder {
       const running = verifying.get(digest) ?? check(digest).finally(() => verifying.delete(digest));
       verifying.set(digest, running);
       return running;
+    },
+
+    async *read(blob) {
+      const path = layout.blob(blob.digest);
+      const found = await tolerate(['ENOENT'], stat(path));
+      if (found === undefined) throw new BlobDamaged(blob.digest, 'missing', path);
+      if (yield* readHashed(path, blob)) return;
+      await setAside(blob.digest, NOT_ITS_OWN, found);
+      throw new BlobDamaged(blob.digest, 'damaged', path);
     },
 
     isVerified(digest, state) {

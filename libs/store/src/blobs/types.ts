@@ -45,6 +45,11 @@ export interface Incoming {
 export interface LocalBlobs extends Blobs {
   /** Waits until no other process receives this content; undefined where it is here then. */
   receive(digest: Digest, options: ReceiveOptions): Promise<Incoming | undefined>;
+  /**
+   * Content of this size in parts, each of which stays as it is until the next is asked for. It is checked on the way: the
+   * last part comes once all of it is what the digest says. Missing or bad: BlobDamaged; bad is quarantined.
+   */
+  read(blob: BlobInfo): AsyncIterable<Uint8Array>;
   /** Where a blob lies, or would; not checked. */
   path(digest: Digest): string;
 }
