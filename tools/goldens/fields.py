@@ -157,6 +157,17 @@ OF_GOLDEN = {
 that is shorter than the text."""
 
 
+WITH_WEIGHTS = {"prelu", "xielu"}
+ALSO = {
+    "llama-odd": [{"hidden_act": name} for name in sorted(set(transformers.activations.ACT2CLS) - WITH_WEIGHTS)],
+    "smollm3": [
+        {"layer_types": ["full_attention", "full_attention", "sliding_attention"], "use_sliding_window": slides}
+        for slides in (False, True)
+    ],
+}
+"""Values beyond one for each field: of those that name functions, and fields that show only together."""
+
+
 def value_of(architecture: str, name: str, now, config):
     """Another value of a field; the same where none is known."""
     if name in OF_CLASS.get(architecture, {}):
@@ -260,6 +271,7 @@ def page(architecture: str, golden: str, changes: dict, strangers: dict) -> dict
         "failing": failing,
         "ignored": ignored,
         "untried": untried,
+        "also": [{"fields": also, "logits": outcome({**fields, **also})["logits"]} for also in ALSO.get(golden, [])],
     }
 
 

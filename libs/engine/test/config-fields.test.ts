@@ -47,6 +47,8 @@ interface Page {
   readonly ignored: Readonly<Record<string, unknown>>;
   /** Fields of which no other value is tried: of none of them does a supported class make anything. */
   readonly untried: readonly string[];
+  /** Further values, and fields that change something only together. */
+  readonly also?: readonly { readonly fields: Readonly<Record<string, unknown>>; readonly logits: readonly number[] }[];
 }
 
 /** Fields that are refused by name where they would change what is computed. */
@@ -178,6 +180,17 @@ describe.each(PAGES)('%s', (called) => {
     }
     expect(wrong.filter((each) => each !== null)).toEqual([]);
   });
+
+  test.skipIf(!page.also?.length)(
+    'other values, and several fields together, change what they change there',
+    async () => {
+      const wrong = [];
+      for (const { fields, logits: expected } of page.also ?? []) {
+        wrong.push(await problem(JSON.stringify(fields), logits(fields), expected));
+      }
+      expect(wrong.filter((each) => each !== null)).toEqual([]);
+    },
+  );
 
   test('fields that change nothing there change nothing', async () => {
     const [read, plain] = [await fieldsRead(), await logits({})];

@@ -10,10 +10,12 @@ import { readSizes, readSliding } from './read-sizes.ts';
  * window. Hugging Face, SmolLM3, 2025.
  */
 export function describeSmolLm3(config: Fields): LanguageModel {
-  const window = config.flag('use_sliding_window', false) ? config.optionalCount('sliding_window', null) : null;
+  // transformers' masks go by `layer_types` and `sliding_window`; `use_sliding_window` says which types there are by default.
+  const window = config.optionalCount('sliding_window', null);
+  const slides = config.flag('use_sliding_window', false) && window !== null;
   const sizes = readSizes(config, { maxPositions: 32768, window });
   const rotates = readRotating(config, sizes.layers);
-  const sliding = readSliding(config, sizes.layers, (layer) => !rotates(layer));
+  const sliding = readSliding(config, sizes.layers, (layer) => slides && !rotates(layer));
   const bias = config.flag('attention_bias', false);
   const mlp = readGatedMlp(config, sizes, config.flag('mlp_bias', false));
   const norm = readRmsNorm(config, sizes);

@@ -1,19 +1,33 @@
 import { float, type GraphBuilder, type Value } from '@sonde/onnx';
 
+/** Mean and deviation with which the normal distribution is nearest to relu2 (Ma et al., Mega, arXiv 2209.10655). */
+const LAPLACE = { mean: 0.707107, deviation: 0.282095 };
+
 /** The names that config.json files use, and the functions they mean in transformers. */
 const ACTIVATIONS = {
-  gelu: (graph, x) => graph.node('Gelu', [x]),
+  gelu,
+  gelu_10: (graph, x) => graph.node('Clip', [gelu(graph, x), graph.scalar(-10), graph.scalar(10)]),
+  gelu_accurate: tanhGelu,
   gelu_fast: tanhGelu,
   gelu_new: tanhGelu,
+  gelu_python: gelu,
+  gelu_python_tanh: tanhGelu,
   gelu_pytorch_tanh: tanhGelu,
+  hardswish: (graph, x) => graph.node('HardSwish', [x]),
+  laplace: (graph, x) => normalDistribution(graph, x, LAPLACE),
+  leaky_relu: (graph, x) => graph.node('LeakyRelu', [x], { alpha: float(0.01) }),
+  linear: (_, x) => x,
+  mish: (graph, x) => graph.node('Mul', [x, graph.node('Tanh', [graph.node('Softplus', [x])])]),
   quick_gelu: (graph, x) => graph.node('com.microsoft::QuickGelu', [x], { alpha: float(1.702) }),
   relu: (graph, x) => graph.node('Relu', [x]),
   relu2: (graph, x) => {
     const positive = graph.node('Relu', [x]);
     return graph.node('Mul', [positive, positive]);
   },
+  relu6: (graph, x) => graph.node('Clip', [x, graph.scalar(0), graph.scalar(6)]),
   sigmoid: (graph, x) => graph.node('Sigmoid', [x]),
   silu,
+  sqrtsoftplus: (graph, x) => graph.node('Sqrt', [graph.node('Softplus', [x])]),
   swish: silu,
   tanh: (graph, x) => graph.node('Tanh', [x]),
 } satisfies Record<string, (graph: GraphBuilder, x: Value) => Value>;
@@ -24,6 +38,17 @@ export const ACTIVATION_NAMES = Object.keys(ACTIVATIONS) as Activation[];
 
 export function activate(graph: GraphBuilder, name: Activation, x: Value): Value {
   return ACTIVATIONS[name](graph, x);
+}
+
+function gelu(graph: GraphBuilder, x: Value): Value {
+  return graph.node('Gelu', [x]);
+}
+
+/** Its cumulative distribution function, (1 + erf((x − mean) / (deviation · √2))) / 2. */
+function normalDistribution(graph: GraphBuilder, x: Value, { mean, deviation }: typeof LAPLACE): Value {
+  const distance = graph.node('Sub', [x, graph.scalar(mean)]);
+  const erf = graph.node('Erf', [graph.node('Mul', [distance, graph.scalar(1 / (deviation * Math.SQRT2))])]);
+  return graph.node('Mul', [graph.node('Add', [erf, graph.scalar(1)]), graph.scalar(0.5)]);
 }
 
 /** x · sigmoid(x), of which QuickGelu is the general form. */
