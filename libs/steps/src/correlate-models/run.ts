@@ -19,7 +19,11 @@ import { unitsOf } from './units.ts';
 
 type Row = RowOf<typeof CORRELATIONS>;
 
-function coefficients({ pearson, spearman, kendall, ...adjusted }: FamilyMember) {
+/** @param detectable for each number of units */
+function coefficients(
+  { pearson, spearman, kendall, ...adjusted }: FamilyMember,
+  detectable: ReadonlyMap<number, number>,
+) {
   return {
     pearson: pearson.r,
     pearson_p: pearson.p,
@@ -33,7 +37,7 @@ function coefficients({ pearson, spearman, kendall, ...adjusted }: FamilyMember)
     kendall_p: kendall.p,
     kendall_p_adjusted: adjusted.kendallAdjusted,
     smallest_rank_p: smallestRankP(pearson.n),
-    detectable: detectableCorrelation(pearson.n),
+    detectable: detectable.get(pearson.n)!,
     units: pearson.n,
     reason: pearson.r === null ? pearson.reason : null,
   };
@@ -58,6 +62,8 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
   const { multiplicity, metric, group, probe_metric } = config;
   const { level, seed } = config.bootstrap;
   const correlations = correlateFamily(cells, { multiplicity, level });
+  const counts = new Set(correlations.map(({ pearson: { n } }) => n));
+  const detectable = new Map([...counts].map((n) => [n, detectableCorrelation(n)]));
   const blocks = config.family === undefined ? undefined : units.map(({ family }) => family!);
   const permuted = permuteUnits(cells, { seed, ...(blocks && { blocks }) });
   sayLimits(found, permuted, log);
@@ -80,7 +86,7 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
       metric,
       probe_metric,
       group,
-      ...coefficients(correlations[i]!),
+      ...coefficients(correlations[i]!, detectable),
       permutation_p: permuted.pointwise[i]!,
       family_wise_p: permuted.family_wise[i]!,
       ...robust[i]!,
