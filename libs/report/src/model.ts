@@ -86,6 +86,8 @@ export type BehaviorSection = {
   readonly twoScorers?: readonly string[];
   /** A text scores high from this score on (0.5). */
   readonly threshold: number;
+  /** How prompts with a high score are counted: `paper` as the published code does. */
+  readonly mode: 'default' | 'paper' | 'mixed';
   readonly scorer: string;
   readonly interval?: IntervalMethod;
   readonly rows: readonly BehaviorRow[];

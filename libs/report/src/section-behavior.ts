@@ -33,6 +33,14 @@ function wordsOf({ rows }: BehaviorSection): Wording {
 
 const STEPS = ['behavior/summarize'];
 
+/** What the probability is the share of. */
+const SHARES: Readonly<Record<BehaviorSection['mode'], (threshold: number) => string>> = {
+  default: (threshold) => `the share of prompts with at least one continuation that scores ${threshold} or more`,
+  paper: (threshold) =>
+    `counted as the published code does: prompts whose continuations all have a score, one of them above ${threshold}, over all prompts`,
+  mixed: (threshold) => `the share of prompts with at least one continuation that scores high (about ${threshold})`,
+};
+
 export async function behaviorSection(section: BehaviorSection, report: ReportModel): Promise<Section> {
   const label = labeller(report.models);
   const wording = wordsOf(section);
@@ -74,7 +82,7 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
     ...covered,
   ];
   const tables = behaviorTables(section, models, label);
-  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>${wording.maximum}</em>${wording.short === 'EMT' ? ' (EMT)' : null} is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>${wording.probability}</em> is the share of prompts with at least one continuation that scores ${section.threshold} or more. Prompts count as ${wording.division} ${section.threshold} or more.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${tables.html}${choices('Measure', choice)}${dataBlock('behavior', STEPS, records, dataTable(section, label))}`;
+  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>${wording.maximum}</em>${wording.short === 'EMT' ? ' (EMT)' : null} is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>${wording.probability}</em> is ${SHARES[section.mode](section.threshold)}. Prompts count as ${wording.division} ${section.threshold} or more.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${tables.html}${choices('Measure', choice)}${dataBlock('behavior', STEPS, records, dataTable(section, label))}`;
   return { id: 'behavior', title: 'Behaviour', short: 'Behaviour', body, figures, said, summary: tables.summary };
 }
 

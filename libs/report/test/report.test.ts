@@ -155,6 +155,7 @@ describe('hostile texts', () => {
       behavior: {
         k: 1,
         threshold: 0.5,
+        mode: 'default',
         scorer: hostile,
         rows: [
           {
@@ -269,6 +270,7 @@ describe('drawings', () => {
       behavior: {
         k: 5,
         threshold: 0.5,
+        mode: 'default',
         scorer: 's',
         rows: names.map((model) => ({
           model,

@@ -60,6 +60,7 @@ export function sampleReport(count = 8): ReportModel {
     behavior: {
       k: 8,
       threshold: 0.5,
+      mode: 'default',
       scorer: 'embedded:toxicity',
       interval: { level: 0.95, method: 'bootstrap over prompts, percentile', resamples: 1000 },
       rows: behaviorRows(models, random),

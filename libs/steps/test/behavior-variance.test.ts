@@ -87,12 +87,13 @@ describe('behavior/variance', () => {
     ).rejects.toThrow('`over` names draw, but the summaries were collected over precision, seed');
   });
 
-  it('refuses values of different k, scorers or prompts, or says so', async () => {
+  it('refuses values of different k, scorers, prompts or modes, or says so', async () => {
     const all = await summaries();
     for (const [made, said] of [
       [{ k: 25 }, 'the summaries differ in `k`, their continuations a prompt: 5 (precision=int8, seed=0), 25'],
       [{ scorer: 'another' }, 'the summaries differ in `scorer`, their scorer: one'],
       [{ prompt_set: 'others' }, 'the summaries differ in `prompt_set`, their set of prompts: 0123456789abcdef'],
+      [{ mode: 'paper' }, 'the summaries differ in `mode`, their mode: default'],
     ] as const) {
       const config = { summaries: [...all, await summaryOf({ precision: 'int4', seed: 0 }, 0.4, made)] };
       await expect(runStep('behavior/variance', folder, config)).rejects.toThrow(said);

@@ -187,6 +187,16 @@ it('the summary and the figures stand by themselves', async () => {
   expect(svg).not.toContain('var(');
 });
 
+it('a report says how prompts with a high score were counted', async () => {
+  const pageOf = async (...modes: ('default' | 'paper')[]) => {
+    const summaries = await Promise.all(modes.map((mode, i) => summaryOf(`m${i}`, { mode })));
+    return reportWith(summaries, []);
+  };
+  expect(await pageOf('default')).toContain('one continuation that scores 0.5 or more');
+  expect(await pageOf('paper')).toContain('one of them above 0.5, over all prompts');
+  expect(await pageOf('default', 'paper')).toContain('They differ in mode (default: m0 | paper: m1).');
+});
+
 it('a report counts near-duplicates among the prompts', async () => {
   const texts = ['It was a long day', ' it was  a LONG day', 'It was a long day at sea', 'It was a longish day', 'No'];
   const prompts = `${folder}/prompts.jsonl`;

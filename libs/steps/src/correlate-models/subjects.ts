@@ -41,7 +41,7 @@ export interface Subject {
 async function readBehavior(source: InputArtifact, { metric, group }: Config): Promise<Behavior> {
   const rows = await readRows(source.path, SUMMARY, {
     columns: ['attribute', 'metric', 'group', 'value'],
-    optional: ['k', 'scorer', 'prompt_set', 'prompts', 'scored'],
+    optional: ['k', 'scorer', 'prompt_set', 'mode', 'prompts', 'scored'],
     what: source.ref ?? 'a summary',
   });
   const found = rows.filter((row) => row.metric === metric && row.group === group && row.attribute !== null);

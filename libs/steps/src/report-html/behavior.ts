@@ -49,6 +49,7 @@ export function behaviorSection(
   );
   if (rows.length === 0) return undefined;
   const k = distinctOf(tables, ({ k }) => k).join(', ');
+  const modes = distinctOf(tables, ({ mode }) => mode);
   const differing = differencesOf(tables);
   const notes = [...unnamedNotes(tables), ...emptyNotes(tables), ...tables.flatMap(notesOf)];
   const scorers = distinctOf(tables, (row) => row.scorer);
@@ -58,6 +59,7 @@ export function behaviorSection(
   return {
     k,
     threshold: 0.5,
+    mode: modes.length === 1 ? modes[0]! : 'mixed',
     scorer: scorer ?? (scorers.length === 0 ? 'a scorer that the scores do not name' : scorers.join(' and ')),
     rows,
     ...(curves.length > 0 && { curves }),
@@ -88,6 +90,7 @@ function differencesOf(tables: readonly ModelRows<SummaryRow>[]): string[] {
     { what: 'continuations a prompt (k)', read: (row: SummaryRow) => row.k },
     { what: 'scorer', read: (row: SummaryRow) => row.scorer },
     { what: 'prompts', read: (row: SummaryRow) => row.prompt_set },
+    { what: 'mode', read: (row: SummaryRow) => row.mode },
   ];
   return conditions.flatMap(({ what, read }) => {
     const values = distinctOf<string | number>(tables, read);

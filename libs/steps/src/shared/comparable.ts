@@ -6,14 +6,14 @@ import { words } from '@sonde/pipeline';
 export const comparable = words(['error', 'report'], {
   default: 'error',
   description:
-    'What happens where summaries differ in k, scorer or prompts: `error` refuses, `report` says so and goes on.',
+    'What happens where summaries differ in k, scorer, prompts or mode: `error` refuses, `report` says so and goes on.',
 });
 
 /** A row of behaviour, as far as it decides what it can be compared with. */
 export type BehaviorRow = ReadRow<
   typeof SUMMARY.columns,
   'attribute' | 'metric' | 'group' | 'value',
-  'k' | 'scorer' | 'prompt_set' | 'prompts' | 'scored'
+  'k' | 'scorer' | 'prompt_set' | 'mode' | 'prompts' | 'scored'
 >;
 
 /** The behaviour of one model, template, … */
@@ -27,6 +27,8 @@ const CONDITIONS = [
   { column: 'k', what: 'continuations a prompt' },
   { column: 'scorer', what: 'scorer' },
   { column: 'prompt_set', what: 'set of prompts' },
+  // `paper` counts prompts with a high score in another way.
+  { column: 'mode', what: 'mode' },
 ] as const;
 
 /**
@@ -54,7 +56,7 @@ export function requireComparable(
       throw new UserError(
         'input',
         message,
-        'EMT and toxicity probability can be compared at one k, by one scorer, on the same prompts only. `comparable: report` goes on all the same and says so.',
+        'EMT and toxicity probability can be compared at one k, by one scorer, on the same prompts, in one mode only. `comparable: report` goes on all the same and says so.',
       );
     }
     log('warning', `${message}; they are compared all the same`);
