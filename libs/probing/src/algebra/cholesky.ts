@@ -61,12 +61,22 @@ export async function solve(gemm: Gemm, factor: Factor, b: Float64Array, columns
       rest = await gemm.subtract('nn', tail, matrix(z, width, columns), rest.subarray(width * columns));
     }
   }
+  return solveUpper(gemm, factor, forward, columns);
+}
+
+/** Solves Lᵀ·X = B for B in pieces of the panels' rows: [size, columns]. */
+async function solveUpper(
+  gemm: Gemm,
+  { size, panels, inverses }: Factor,
+  b: readonly Float64Array[],
+  columns: number,
+): Promise<Float64Array> {
   const x = new Float64Array(size * columns);
   for (let k = panels.length - 1; k >= 0; k--) {
     const width = panelWidth(size, k);
     const start = k * PANEL;
     const below = size - start - width;
-    let z = forward[k]!;
+    let z = b[k]!;
     if (below > 0) {
       const tail = matrix(panels[k]!.subarray(width * width), below, width);
       const solved = matrix(x.subarray((start + width) * columns), below, columns);
@@ -75,6 +85,22 @@ export async function solve(gemm: Gemm, factor: Factor, b: Float64Array, columns
     x.set(await gemm.multiply('tn', matrix(inverses[k]!, width, width), matrix(z, width, columns)), start * columns);
   }
   return x;
+}
+
+/** Solves Lᵀ·X = B for B [size, columns]: [size, columns]. */
+export function solveTransposed(gemm: Gemm, factor: Factor, b: Float64Array, columns: number): Promise<Float64Array> {
+  const pieces = factor.panels.map((_, k) => b.subarray(k * PANEL * columns, (k + 1) * PANEL * columns));
+  return solveUpper(gemm, factor, pieces, columns);
+}
+
+/** L, with zeros above: [size, size]. */
+export function lowerMatrix({ size, panels }: Factor): Float64Array {
+  const full = new Float64Array(size * size);
+  for (const [k, panel] of panels.entries()) {
+    const [start, width] = [k * PANEL, panelWidth(size, k)];
+    for (let i = start, at = 0; i < size; i++, at += width) full.set(panel.subarray(at, at + width), i * size + start);
+  }
+  return full;
 }
 
 /** A⁻¹, which is symmetric: the first columns of the inverse below any row are those of what follows in the factor. */

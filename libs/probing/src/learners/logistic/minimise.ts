@@ -94,11 +94,15 @@ function move(descent: Descent, x: Matrix, direction: Float64Array, along: Float
     descent.done = true;
     return;
   }
-  let pp = inner(direction, direction);
-  let wp = inner(weights, direction);
-  for (let free = x.columns - 1; free < direction.length; free += x.columns) {
-    pp -= direction[free]! ** 2;
-    wp -= weights[free]! * direction[free]!;
+  // Without the intercepts: taken off afterwards they would leave nothing but rounding of weights held small.
+  let [pp, wp] = [0, 0];
+  for (let start = 0, size = x.columns; start < direction.length; start += size) {
+    const [d, w] = [direction, weights].map((all) => all.subarray(start, start + size - 1)) as [
+      Float64Array,
+      Float64Array,
+    ];
+    pp += inner(d, d);
+    wp += inner(w, d);
   }
   let [step, low, high] = [1, 0, Number.POSITIVE_INFINITY];
   for (let turn = 0; turn < TURNS; turn++) {

@@ -8,6 +8,7 @@ import { type Moments, momentsOf, sumsOver } from '../ridge/moments.ts';
 import { CONSTANT_SHARE } from '../ridge/ridge.ts';
 import { crossEntropy, logLoss } from './log-loss.ts';
 import { type Labels, minimise, type Preconditioner } from './minimise.ts';
+import { spanOf } from './span.ts';
 
 /** The two values of a target column. */
 export interface Classes {
@@ -34,7 +35,7 @@ export function logisticSolver(
     return cells.map((cell) => moments.get(cell)!);
   };
   return {
-    trainingSet: async (cells) => {
+    async trainingSet(cells) {
       const wide = rowsIn(problem, cells) < problem.states.d;
       return trainingSet(gemm, problem, cells, label, scale, wide ? undefined : await momentsIn(cells));
     },
@@ -68,26 +69,23 @@ export function targetsAmong({ categories = [] }: Problem, columns: readonly num
   return [...together, ...[...columns.keys()].filter((place) => !grouped.has(place)).map((place) => [place])];
 }
 
-function trainingSet(
+async function trainingSet(
   gemm: Gemm,
   problem: Problem,
   cells: readonly number[],
   label: (row: number, column: number) => number,
   scale: boolean,
   moments: readonly Moments[] | undefined,
-): TrainingSet {
+): Promise<TrainingSet> {
   const { d } = problem.states;
   const rows = Int32Array.from(cells.flatMap((cell) => [...problem.cells[cell]!]));
   const n = rows.length;
   const columns = moments === undefined ? spreadOf(gather(problem, rows), n, d) : spreadIn(moments, d);
   const { mean } = columns;
   const scales = columns.squares.map((value, j) => (scale && !columns.constant[j] ? Math.sqrt(value / n) : 1));
-  const inputs = standardised(
-    problem,
-    rows,
-    mean,
-    scales.map((value, j) => (columns.constant[j] ? 0 : 1 / value)),
-  );
+  const over = scales.map((value, j) => (columns.constant[j] ? 0 : 1 / value));
+  const inputs = matrix(standardised(problem, rows, mean, over), n, d + 1);
+  const span = moments === undefined ? await spanOf(gemm, inputs) : null;
   return {
     rows: n,
     async fit(penalty, wanted): Promise<LinearMaps | null> {
@@ -108,8 +106,9 @@ function trainingSet(
         return { classes: places.length, values };
       });
       const precondition = await preconditioner(gemm, { n, d, mean, scales, moments }, penalty);
-      const solved = await minimise(gemm, matrix(inputs, n, d + 1), labels, penalty, precondition);
-      if (solved === null) return null;
+      const found = await minimise(gemm, span?.rows ?? inputs, labels, penalty, precondition);
+      if (found === null) return null;
+      const solved = span === null ? found : await Promise.all(found.map((of) => span.weightsOf(of)));
       const weights = new Float64Array(d * width);
       const intercepts = Float64Array.from(wanted, (column) =>
         label(rows[0]!, column) === 1 ? ONE_CLASS : -ONE_CLASS,
