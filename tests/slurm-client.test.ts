@@ -326,6 +326,25 @@ describe.skipIf(!hasSlurm)('workers on a real Slurm (skipped where Slurm is not 
     expect(await cluster.workers()).toEqual([]);
   });
 
+  it('say what their small job waits for: its turn, or Slurm itself', async () => {
+    const { cluster } = await site('{}');
+    const partition = (state: string) => slurm.ask('scontrol', 'update', 'PartitionName=main', `State=${state}`);
+    await partition('DOWN');
+    const told: string[] = [];
+    const looked = cluster.probe([CPU], { onWait: (words) => told.push(words) });
+    const said = (words: RegExp) =>
+      until(
+        async () => told,
+        (all) => all.some((one) => words.test(one)),
+      );
+    await said(/^it waits in the queue \(PartitionDown\)$/);
+    await slurm.stopController();
+    await said(/^no answer from Slurm: /);
+    await slurm.startController();
+    await partition('UP');
+    await looked;
+  });
+
   it('are not sent to nodes that do not see the store', async () => {
     const { cluster, folder } = await site('{}');
     // What a node does not see is not there for it; here it goes between the sending and the looking.

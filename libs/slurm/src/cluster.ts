@@ -106,10 +106,11 @@ export function openCluster(options: ClusterOptions): Cluster {
   }
 
   return {
-    probe: (shapes, signal) => {
+    probe: (shapes, { signal, onWait } = {}) => {
       const submitted = (send: () => Promise<Submitted>): Promise<Submitted> => oneByOne(() => paced(send));
       const glance = Math.min(2000, pace.look);
-      return probeNodes({ ...options, prefix: probes, look: () => oneByOne(look), submitted, glance }, shapes, signal);
+      const asked = { prefix: probes, look: () => oneByOne(look), submitted, glance, ...(onWait && { onWait }) };
+      return probeNodes({ ...options, ...asked }, shapes, signal);
     },
 
     ensure: (wanted) =>

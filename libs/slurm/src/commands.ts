@@ -16,8 +16,8 @@ const MOST_BYTES = 256 * 2 ** 20;
 // Settings of a person's shell that would change what is asked, or hide jobs from the answer.
 const FOREIGN = /^(SQUEUE_|SACCT_|SCANCEL_|SLURM_TIME_FORMAT$|SBATCH_(WAIT|ARRAY_INX|JOB_NAME|OUTPUT|ERROR|INPUT)$)/;
 
-/** sbatch would try again by itself, for minutes. */
-const RETRYING = /sleeping and retrying/;
+/** They would try again by themselves, for minutes, and nobody would hear of it. */
+const RETRYING = /sleeping and retrying|, retrying in \d/;
 
 /**
  * Runs `sbatch`, `squeue`, `sacct`, `scancel` or `scontrol`. One that says that it will try again later is ended.

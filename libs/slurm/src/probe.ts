@@ -25,6 +25,8 @@ export interface ProbeOptions extends Pick<ClusterOptions, 'profile' | 'folder' 
   /** What the names of probes begin with. */
   readonly prefix: string;
   look(): Promise<Look>;
+  /** Told what is waited for, where it is not the job itself. */
+  onWait?(words: string): void;
   /** Calls sbatch when its turn has come. */
   submitted(send: () => Promise<Submitted>): Promise<Submitted>;
   /** Milliseconds between two glances at the folder. */
@@ -85,6 +87,7 @@ async function probeOne(options: ProbeOptions, shape: Shape, signal: AbortSignal
     signal?.throwIfAborted();
     if (await answered()) return;
     const look = await options.look();
+    if (!look.ok) options.onWait?.(`no answer from Slurm: ${look.words}`);
     if (look.ok && look !== before) {
       before = look;
       const all = [...look.jobs.values()].filter(({ job }) => job === name);
@@ -92,6 +95,9 @@ async function probeOne(options: ProbeOptions, shape: Shape, signal: AbortSignal
       const jobs = all.filter(({ id }) => !stale!.has(id));
       const ended = jobs.find((one) => endOf(one) !== undefined);
       missed = jobs.length === 0 ? missed + 1 : 0;
+      const queued = jobs.find(({ meaning }) => meaning === 'queued');
+      if (queued !== undefined && queued.reason !== 'None')
+        options.onWait?.(`it waits in the queue (${queued.reason})`);
       if (ended?.meaning === 'completed') {
         if (--patience === 0) throw unseen(NO_FOLDER, ended.node, { folder, cwd, looksFor });
       } else if (ended !== undefined && !saidOnce.has(ended.id)) {
@@ -102,7 +108,9 @@ async function probeOne(options: ProbeOptions, shape: Shape, signal: AbortSignal
         if (ended !== undefined) stale = new Set([...stale, ended.id]);
         if (sent === MOST_JOBS) throw lost(name, folder);
         missed = 0;
-        if ((await send()).type === 'job') sent++;
+        const came = await send();
+        if (came.type === 'job') sent++;
+        else options.onWait?.(`Slurm: ${came.words}`);
       }
     }
     await wait(options.glance, undefined, signal === undefined ? {} : { signal });

@@ -71,6 +71,12 @@ export interface Ensured {
   readonly later: string | undefined;
 }
 
+export interface ProbeHooks {
+  readonly signal?: AbortSignal;
+  /** Told in words, again and again, what else than the job's work is waited for. */
+  onWait?(words: string): void;
+}
+
 /** The workers of one scope (a store and a run) on a cluster. */
 export interface Cluster {
   /**
@@ -80,7 +86,7 @@ export interface Cluster {
    *
    * @throws UserError `cluster` where a node does not see them, or sbatch refuses the job, in its own words
    */
-  probe(shapes: readonly Shape[], signal?: AbortSignal): Promise<void>;
+  probe(shapes: readonly Shape[], hooks?: ProbeHooks): Promise<void>;
   /**
    * Sees to it that so many workers are queued or running, and submits what is missing: one array a shape, within the
    * limits. Never ends one. Gives what is there now and does not wait for more.

@@ -87,7 +87,7 @@ export function slurmLauncher(options: SlurmLauncherOptions): SlurmLauncher {
       if (profile.probe) {
         probing ??= probe(cluster, wanted);
         if (probing.error !== undefined) throw probing.error;
-        if (!probing.done) return ['A small job looks first whether compute nodes see the store.'];
+        if (!probing.done) return [`A small job looks first whether compute nodes see the store${probing.waits}.`];
       }
       const ensured = await cluster.ensure(wanted);
       const workers = await cluster.workers();
@@ -111,13 +111,19 @@ export function slurmLauncher(options: SlurmLauncherOptions): SlurmLauncher {
 
 interface Probing {
   done: boolean;
+  /** `: it waits in the queue (Priority)`, where there is something to say. */
+  waits: string;
   error?: unknown;
 }
 
 /** Waits for its turn in the queue: meanwhile the run goes on with what it does itself. */
 function probe(cluster: Cluster, wanted: readonly Wanted[]): Probing {
-  const probing: Probing = { done: false };
-  cluster.probe(wanted.map(({ shape }) => shape)).then(
+  const probing: Probing = { done: false, waits: '' };
+  const onWait = (words: string) => {
+    probing.waits = `: ${words}`;
+  };
+  const shapes = wanted.map(({ shape }) => shape);
+  cluster.probe(shapes, { onWait }).then(
     () => {
       probing.done = true;
     },
