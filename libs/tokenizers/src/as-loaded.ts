@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isRecord, UserError } from '@sonde/base';
 import { classOf, tokenText } from './classes.ts';
 
@@ -62,27 +63,35 @@ export function asLoaded(files: TokenizerFiles, where: string): LoadedTokenizer 
   const older = decoder ? [] : olderTokens(files.addedTokens, settings, own, where);
   const parts = kind?.parts(settings, json);
   const rebuilt = parts ? { ...json, ...parts, model: rebuiltModel(json, parts.model) } : json;
-  const first = kind && !decoder ? [...own, ...older].sort((a, b) => a.id - b.id) : own;
-  const tokens = new AddedTokens(rebuilt.model, kind && decoder ? [] : first);
-  for (const token of [...listed, ...(kind ? [] : older)].sort((a, b) => a.id - b.id)) tokens.add(token);
-
+  const { pad_token: padding } = isRecord(json.padding) ? json.padding : {};
+  const defaults: Readonly<Record<string, string | null>> = kind?.defaults ?? { pad_token: tokenText(padding) };
   const named = Object.fromEntries(
     NAMED.flatMap((name) => {
-      const text = settings[name] === undefined ? kind?.defaults[name] : tokenText(settings[name]);
+      const text = settings[name] === undefined ? defaults[name] : tokenText(settings[name]);
       return text === undefined || text === null || text === '' ? [] : [[name, text]];
     }),
   );
-  for (const [name, text] of Object.entries(named)) tokens.addIfMissing(settings[name], text);
   const extra = settings.extra_special_tokens ?? settings.additional_special_tokens;
   const others = Object.entries(settings).filter(
     ([name, value]) => name.endsWith('_token') && !NAMED.includes(name) && tokenText(value) !== null,
   );
   const ofOwn = [...others, ...(isRecord(extra) ? Object.entries(extra) : [])];
   const more = [...ofOwn.map(([, value]) => value), ...(Array.isArray(extra) ? extra : [])];
-  for (const value of more) {
-    const text = tokenText(value);
-    if (text !== null && text !== '') tokens.addIfMissing(value, text);
-  }
+  const wanted = [
+    ...Object.entries(named).map(([name, text]) => [settings[name], text] as const),
+    ...more.map((value) => [value, tokenText(value) ?? ''] as const),
+  ].filter(([, text]) => text !== '');
+
+  // What is entered anew is special where it is named so, whatever its entry says.
+  const names = new Set(Object.values(named));
+  const entered = (token: AddedToken): AddedToken => (names.has(token.content) ? { ...token, special: true } : token);
+  const first = kind && !decoder ? [...own, ...older].sort((a, b) => a.id - b.id).map(entered) : own;
+  const tokens = new AddedTokens(rebuilt.model, kind && decoder ? [] : first);
+  const later = [...listed, ...(kind ? [] : older)].filter(
+    (token) => kind || !own.some((one) => isDeepStrictEqual(one, token)),
+  );
+  for (const token of later.sort((a, b) => a.id - b.id)) tokens.add(entered(token));
+  for (const [value, text] of wanted) tokens.addIfMissing(value, text);
   const further = Object.fromEntries(ofOwn.map(([name, value]) => [name, tokenText(value) ?? '']));
   return { json: { ...rebuilt, added_tokens: tokens.list() }, special: named, further };
 }

@@ -29,6 +29,7 @@ export type Stretch =
       readonly token: null;
       /** Null where the normalizer does not say where its characters came from. */
       readonly text: AlignedText | null;
+      /** A word that is unknown as a whole stands for itself. */
       readonly tokens: readonly string[];
       readonly ids: readonly number[];
     };
@@ -40,6 +41,9 @@ export class Encoder {
   readonly #normalizer: unknown;
   readonly #splits: unknown;
   readonly #parts: HubParts;
+  /** The token of what is not in the vocabulary, and its number. */
+  readonly #unknown: string | undefined;
+  readonly #unknownId: number | undefined;
   readonly #plain: Splitter;
   readonly #normalized: Splitter;
   /** Numbers of the tokens that stand before and after a text. */
@@ -50,13 +54,17 @@ export class Encoder {
     this.#splits = json.pre_tokenizer;
     this.#parts = parts;
     const tokens = json.added_tokens;
+    const { unk_token: unknown } = isRecord(json.model) ? json.model : {};
+    this.#unknown = typeof unknown === 'string' ? unknown : undefined;
+    // transformers.js takes that of a WordLevel model from tokenizer_config.json.
+    this.#unknownId = parts.model.tokens_to_ids.get(this.#unknown ?? '') ?? parts.model.unk_token_id;
     this.#plain = new Splitter(tokens.filter(({ normalized }) => !normalized).map((token) => [token.content, token]));
     const normalized = tokens
       .filter((token) => token.normalized)
       .map((token) => [this.#normalize(aligned(token.content)).plain, token] as const);
     this.#normalized = new Splitter(normalized);
-    // Hugging Face's tokenizers know such a token by its normalised text alone.
-    for (const [content, { id, special }] of normalized) if (!special) parts.model.vocab[id] = content;
+    // Hugging Face's tokenizers know such a token by its normalised text alone: no special one where that is another.
+    for (const [content, { id }] of normalized) parts.model.vocab[id] = content;
     const around = parts.post_processor?.([TEXT], null, true).tokens ?? [TEXT];
     const at = around.indexOf(TEXT);
     this.special = { before: this.#ids(around.slice(0, at)), after: this.#ids(around.slice(at + 1)) };
@@ -91,9 +99,19 @@ export class Encoder {
       if (token) return { token, from: part?.from[0] ?? 0, to: part?.to.at(-1) ?? 0, written: section };
       const first = part ? part.from[0] === 0 : start === 0 && before.from[0] === 0;
       const words = preTokenize(section, this.#splits, this.#parts.pre_tokenizer, first);
-      const tokens = this.#parts.model(words).filter((each) => this.#id(each) !== undefined);
-      return { token: null, text: part, tokens, ids: this.#ids(tokens) };
+      const made = words.map((word) => this.#tokensOf(word));
+      return {
+        token: null,
+        text: part,
+        tokens: made.flatMap((tokens, i) => (tokens.length === 1 && tokens[0] === this.#unknown ? words[i]! : tokens)),
+        ids: made.flatMap((tokens) => this.#ids(tokens)),
+      };
     });
+  }
+
+  /** The tokens of a word alone: unknown ones are joined inside a word, not across words, as transformers.js would. */
+  #tokensOf(word: string): string[] {
+    return this.#parts.model([word]).filter((each) => this.#id(each) !== undefined);
   }
 
   #normalize(before: AlignedText): { plain: string; text: AlignedText | null } {
@@ -103,7 +121,7 @@ export class Encoder {
   }
 
   #id(token: string): number | undefined {
-    return this.#parts.model.tokens_to_ids.get(token) ?? this.#parts.model.unk_token_id;
+    return this.#parts.model.tokens_to_ids.get(token) ?? this.#unknownId;
   }
 
   #ids(tokens: readonly string[]): number[] {

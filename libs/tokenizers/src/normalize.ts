@@ -113,11 +113,26 @@ function replaced(text: AlignedText, pattern: unknown, content: string): Aligned
   return out;
 }
 
+const ESCAPES: Readonly<Record<string, string>> = {
+  s: '\\p{White_Space}',
+  S: '\\P{White_Space}',
+  d: '\\p{Nd}',
+  D: '\\P{Nd}',
+};
+
+/** An expression of Oniguruma in JavaScript's words, of which white space and digits have others; null where more differs. */
+function inJavaScript(expression: unknown): string | null {
+  if (typeof expression !== 'string') return null;
+  const others = expression.replace(/\\(?:[sSdDnrt]|[pP]\{[^}]*\}|[^A-Za-z0-9])|\[\^|\(\?[:=!]/gu, '');
+  if (/[\^$\\]|\(\?/u.test(others)) return null;
+  return expression.replace(/\\([\s\S])/gu, (written, letter: string) => ESCAPES[letter] ?? written);
+}
+
 /** Where a pattern of tokenizer.json is, in UTF-16 units; null if it is not one that JavaScript reads alike. */
 function matchesOf(text: string, pattern: unknown): (readonly [number, number])[] | null {
   if (!isRecord(pattern)) return null;
-  const source = typeof pattern.String === 'string' ? escaped(pattern.String) : pattern.Regex;
-  if (typeof source !== 'string' || source === '') return null;
+  const source = typeof pattern.String === 'string' ? escaped(pattern.String) : inJavaScript(pattern.Regex);
+  if (source === null || source === '') return null;
   try {
     const found = [...text.matchAll(new RegExp(source, 'gu'))];
     return found

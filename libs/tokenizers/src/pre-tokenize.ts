@@ -13,12 +13,13 @@ type Behavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext'
 
 const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
 const WORDS = new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, 'gu');
+const SPACES = /\p{White_Space}+/gu;
 const DIGIT = /[\p{Nd}\p{Nl}\p{No}]/gu;
 const PUNCTUATION = /[\p{P}\u0021-\u002F\u003A-\u0040\u005B-\u0060\u007B-\u007E]/gu;
 
 /**
  * Splits a text into the words that the model reads, as Hugging Face's tokenizers do. What transformers.js splits
- * otherwise (what becomes of the matches of a pattern; digits, words and punctuation beyond ASCII) is done here.
+ * otherwise (what becomes of the matches of a pattern; digits, words, punctuation and white space beyond ASCII) is done here.
  * @param config the part of tokenizer.json @param first whether the text begins the whole one
  */
 export function preTokenize(text: string, config: unknown, hub: HubPreTokenizer | null, first: boolean): string[] {
@@ -27,7 +28,10 @@ export function preTokenize(text: string, config: unknown, hub: HubPreTokenizer 
     case 'Sequence': {
       const inner = Array.isArray(config.pretokenizers) ? config.pretokenizers : [];
       return inner.reduce<string[]>(
-        (words, part, i) => words.flatMap((word) => preTokenize(word, part, hub.tokenizers?.[i] ?? null, first)),
+        (words, part, i) =>
+          words.flatMap((word, at) =>
+            preTokenize(word, part, hub.tokenizers?.[i] ?? null, first && at === 0 && text.startsWith(word)),
+          ),
         [text],
       );
     }
@@ -42,6 +46,10 @@ export function preTokenize(text: string, config: unknown, hub: HubPreTokenizer 
       return split(text, PUNCTUATION, behaviorOf(config.behavior));
     case 'Whitespace':
       return text.match(WORDS) ?? [];
+    case 'WhitespaceSplit':
+      return split(text, SPACES, 'Removed');
+    case 'BertPreTokenizer':
+      return split(text, SPACES, 'Removed').flatMap((word) => split(word, PUNCTUATION, 'Isolated'));
     case 'Metaspace': {
       const whole = hub(text, { section_index: first ? 0 : 1 });
       return config.split === false

@@ -1,4 +1,5 @@
 import { isRecord, UserError } from '@sonde/base';
+import { byteOf } from './byte-level.ts';
 import type { AlignedText } from './normalize.ts';
 
 /** How a tokenizer's tokens spell the text, as far as finding them in it needs. */
@@ -11,6 +12,8 @@ export interface Surface {
   /** A space may be put in front of a stretch of text that does not start with one. */
   readonly prefix: boolean;
   readonly unknown: string | null;
+  /** Whether an unknown token stands for one character, or for as many as there are in a row. */
+  readonly unknownIsOne: boolean;
 }
 
 /** A part of tokenizer.json and the parts of a Sequence, one after another. */
@@ -35,19 +38,9 @@ export function describeSurface(json: Readonly<Record<string, unknown>>): Surfac
     keepsFirst: trimming !== undefined && trimming.add_prefix_space !== false,
     prefix: metaPrefix === true || byteLevel?.add_prefix_space === true,
     unknown: isRecord(json.model) && typeof json.model.unk_token === 'string' ? json.model.unk_token : null,
+    unknownIsOne: isRecord(json.model) && json.model.fuse_unk !== true,
   };
 }
-
-/** GPT-2's spelling of bytes by printable characters: those that are printable stand for themselves, the rest follow U+0100. */
-const BYTE_OF_CHARACTER = (() => {
-  const table = new Map<string, number>();
-  let next = 256;
-  for (let byte = 0; byte < 256; byte++) {
-    const printable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
-    table.set(String.fromCodePoint(printable ? byte : next++), byte);
-  }
-  return table;
-})();
 
 const encoder = new TextEncoder();
 const SPACE = 0x20;
@@ -72,7 +65,7 @@ function spell({ points, from, to }: AlignedText, byteLevel: boolean): SpelledTe
 }
 
 function tokenBytes(token: string, surface: Surface): number[] {
-  if (surface.byteLevel) return [...token].map((character) => BYTE_OF_CHARACTER.get(character) ?? SPACE);
+  if (surface.byteLevel) return [...token].map((character) => byteOf(character) ?? SPACE);
   const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)?.[1];
   return byte !== undefined ? [Number.parseInt(byte, 16)] : [...encoder.encode(token.replaceAll('▁', ' '))];
 }
@@ -120,10 +113,11 @@ export function alignTokens(text: AlignedText, tokens: readonly string[], surfac
 
 /** An unknown token stands for the characters up to where the next token can begin; for one character at least. */
 function endOfUnknown(bytes: number[], to: number[], at: number, next: string | undefined, surface: Surface): number {
-  if (next === undefined) return bytes.length;
-  const nextBytes = tokenBytes(next, surface);
   let end = at + 1;
   while (end < bytes.length && to[end] === to[at]) end++;
+  if (surface.unknownIsOne) return end;
+  if (next === undefined) return bytes.length;
+  const nextBytes = tokenBytes(next, surface);
   while (end < bytes.length && !matches(bytes, end, nextBytes)) end++;
   return end;
 }

@@ -7,6 +7,7 @@ import { asLoaded } from './as-loaded.ts';
 import { checkTokenizerJson } from './check.ts';
 import { decodeAsHuggingFace } from './decoders.ts';
 import { Encoder, type HubParts, idsOf, type Stretch } from './encode.ts';
+import { normalizeAsHuggingFace } from './normalizers.ts';
 import { alignAdded, alignTokens, describeSurface, type Surface } from './spans.ts';
 import { strftime } from './strftime.ts';
 import { Callable, compile, type Template } from './template/template.ts';
@@ -75,6 +76,7 @@ export async function openTokenizer(folder: string, today: string = USUAL_DATE):
   } catch (error) {
     throw new UserError('model', `${path} is not a tokenizer that can be read: ${reason(error)}`);
   }
+  normalizeAsHuggingFace(hub._tokenizer.normalizer);
   decodeAsHuggingFace(hub._tokenizer.decoder);
   const encoder = new Encoder(loaded, hub._tokenizer as unknown as HubParts);
   const surface = describeSurface(loaded.json);
@@ -106,10 +108,11 @@ export async function openTokenizer(folder: string, today: string = USUAL_DATE):
       const ids = idsOf(encoder.stretches(text));
       return addSpecialTokens ? [...encoder.special.before, ...ids, ...encoder.special.after] : ids;
     },
-    decode: (tokenIds) =>
-      tokenIds.length === 0
-        ? ''
-        : hub.decode([...tokenIds], { skip_special_tokens: true, clean_up_tokenization_spaces: cleanUp }),
+    decode(tokenIds) {
+      const known = tokenIds.filter((id) => hub._tokenizer.model?.vocab[id] !== undefined);
+      if (known.length === 0) return '';
+      return hub.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: cleanUp });
+    },
     spanOf(rendered, start, end, { addSpecialTokens = true } = {}) {
       const before = addSpecialTokens ? encoder.special.before.length : 0;
       const ranges = encoder.stretches(rendered).flatMap((stretch) => rangesOf(stretch, surface, folder));

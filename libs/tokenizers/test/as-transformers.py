@@ -1,6 +1,6 @@
 """Writes as-transformers.json: tokenizers as people publish them, and what transformers' AutoTokenizer makes of texts.
 
-Run: python as-transformers.py (transformers 5.24, tokenizers 0.23). Each case is a base, described here and in
+Run: python as-transformers.py (transformers 5.23, tokenizers 0.23). Each case is a base, described here and in
 published.ts, with parts of tokenizer.json in place of its own, tokenizer_config.json and a model_type.
 """
 import base64
@@ -125,6 +125,17 @@ CASES = {
  **{f'split-{b}-{i}': (B(pre=seq(dict(type='Split', pattern=dict(Regex='[aeo ]'), behavior=b, invert=i), BLN)), {}, None) for b in ('Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous', 'Removed') for i in (False, True)},
 }
 
+CASES |= {
+ 'unknown-words': (U(pre_tokenizer=dict(type='BertPreTokenizer')), {}, None), 'white-space-split': (U(pre_tokenizer=dict(type='WhitespaceSplit')), {}, None),
+ 'word-level': (W(model=dict(type='WordLevel', unk_token='[UNK]', vocab={w: i for i, w in enumerate(['[PAD]', '[UNK]', 'a', 'the', 'hi'])}), normalizer=None, pre_tokenizer=dict(type='Whitespace')), {}, None),
+ 'bert-greek': (W(model=words()['model'] | dict(vocab={w: i for i, w in enumerate(['[UNK]', 'σασ', 'σας', 'a', 'the'])})), {}, None),
+ 'metaspace-after-split': (P(None, seq(dict(type='Split', pattern=dict(Regex='[0-9]'), behavior='Isolated', invert=False), dict(type='Metaspace', replacement='▁', prepend_scheme='first', split=True))), {}, None),
+ 'added-latin': (B(added=[at('é', 400, special=False), at('Foo', 401, special=False)]), {}, None), 'normalized-special': (B(dict(type='Lowercase'), added=[at('Foo', 400, normalized=True)]), {}, None),
+ 'named-not-special': (B(), dict(tokenizer_class='GPT2Tokenizer', eos_token='<turn>', added_tokens_decoder={'300': {k: v for k, v in at('<turn>', 0, special=False).items() if k != 'id'}}), 'gpt2'),
+ 'padding-token': ((B()[0], dict(padding=dict(strategy='BatchLongest', direction='Right', pad_to_multiple_of=None, pad_id=0, pad_type_id=0, pad_token='[PAD]'))), dict(additional_special_tokens=['<turn>']), None),
+ 'regex-byte-order-mark': (B(dict(type='Replace', pattern=dict(Regex=r'\s+'), content='-')), {}, None),
+}
+
 # Older folders: special_tokens_map.json and added_tokens.json beside a tokenizer.json that does not have their tokens.
 def older(case, special=None, added=None):
     return *case, {**({'special_tokens_map.json': special} if special else {}), **({'added_tokens.json': added} if added else {})}
@@ -141,7 +152,7 @@ CASES |= {
 }
 
 TEXTS = ['a stone by the river', '<|user|>\nhi there<|end|>\n<|assistant|>\n', ' the a  the', 'Caf\u00e9 \ufb01ne\u00a0day', 'cafe\u0301 \u0130X \u03a3\u0391\u03a3 e\u0302\u0323 \u2460',
-         'bar \u2581\u2582 12 the 123,..', '', '  ', '<s>a</s> the', '<turn> a<turn>the <turn>', 'Foo foo  Foo', '<|endoftext|>a <|endoftext|>']
+         'bar \u2581\u2582 12 the 123,..', '', '  ', '<s>a</s> the', '<turn> a<turn>the <turn>', 'Foo foo  Foo', '<|endoftext|>a <|endoftext|>', '\ufeffa \u0085the']
 DECODED = "a . b , c ? n't"
 out = []
 for name, ((base, parts), settings, model_type, *beside) in CASES.items():
