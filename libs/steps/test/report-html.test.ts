@@ -242,7 +242,7 @@ it('a report calls its only model by the name that it is given', async () => {
 });
 
 /** The report of models whose probes read labels of these spreads, with what the models correlate. */
-const correlationOf = async (name: string, spreads: readonly number[]) => {
+const correlationOf = async (name: string, spreads: readonly number[], config = {}) => {
   const summaries = await Promise.all(
     spreads.map((_, i) => summaryOf(`${name}-${i}`, { value: [0.2, 0.4, 0.5][i] ?? null })),
   );
@@ -254,14 +254,14 @@ const correlationOf = async (name: string, spreads: readonly number[]) => {
       return tableArtifact(
         folder,
         [
-          { ...row, pearson: first },
-          { ...row, layer: 1, pearson: second },
+          { ...row, pearson: first, r2: first },
+          { ...row, layer: 1, pearson: second, r2: second },
         ],
         axes,
       );
     }),
   );
-  const correlated = await runStep('correlate/models', folder, { summaries, probes });
+  const correlated = await runStep('correlate/models', folder, { summaries, probes, ...config });
   const correlations = artifact('table', correlated.path('correlations'));
   const run = await runStep('report/html', folder, { summaries, correlations });
   return { page: await readFile(run.path('report'), 'utf8'), summary: await readFile(run.path('summary'), 'utf8') };
@@ -272,6 +272,12 @@ it('a report of two models says that a correlation takes three', async () => {
   const said = 'Nothing is correlated over 2 models: a correlation takes three or more.';
   expect(page).toContain(`<p>${said}</p>`);
   expect(summary).toContain(`- ${said}`);
+});
+
+it('a report says which score of the probes was correlated, where it is not their correlation', async () => {
+  const said = 'What is correlated with behaviour is the R² of the probes.';
+  expect((await correlationOf('r2', [0.2, 0.2, 0.2], { probe_metric: 'r2' })).page).toContain(said);
+  expect((await correlationOf('r', [0.2, 0.2, 0.2])).page).not.toContain('What is correlated with');
 });
 
 it('a partial correlation that is none, or r itself, has a sentence and no place in the plots', async () => {

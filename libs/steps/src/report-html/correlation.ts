@@ -14,7 +14,13 @@ export function correlationSection(rows: readonly Row[], config: JsonObject): Co
   const bootstrap = rows.find(({ bootstrap_over }) => bootstrap_over !== null)?.bootstrap_over;
   return {
     models: most.units,
-    notes: [...limitsOf(most, rows), ...spreadNotes(rows), ...partials.notes, ...promptNotes(rows)],
+    notes: [
+      ...encodingNotes(first),
+      ...limitsOf(most, rows),
+      ...spreadNotes(rows),
+      ...partials.notes,
+      ...promptNotes(rows),
+    ],
     unit: first.unit,
     families: most.families,
     behavior: behaviorText(first.metric, wordingOf(rows.map(({ attribute }) => attribute))),
@@ -29,6 +35,19 @@ export function correlationSection(rows: readonly Row[], config: JsonObject): Co
     ...(bootstrap != null && { bootstrap: bootstrap.replace('units', `${first.unit}s`) }),
     rows: rows.map(rowOf),
   };
+}
+
+const PROBE_METRICS: Readonly<Record<string, string>> = {
+  r2: 'R²',
+  auc: 'AUC',
+  balanced_accuracy: 'balanced accuracy',
+  macro_f1: 'macro-F1',
+};
+
+/** What encoding is, where it is not the correlation that the section on probes shows. */
+function encodingNotes({ probe_metric }: Row): string[] {
+  if (probe_metric === null || probe_metric === undefined || probe_metric === 'pearson') return [];
+  return [`What is correlated with behaviour is the ${PROBE_METRICS[probe_metric] ?? probe_metric} of the probes.`];
 }
 
 /** What behaviour is, in words. */
