@@ -97,12 +97,9 @@ function move(descent: Descent, x: Matrix, direction: Float64Array, along: Float
   // Without the intercepts: taken off afterwards they would leave nothing but rounding of weights held small.
   let [pp, wp] = [0, 0];
   for (let start = 0, size = x.columns; start < direction.length; start += size) {
-    const [d, w] = [direction, weights].map((all) => all.subarray(start, start + size - 1)) as [
-      Float64Array,
-      Float64Array,
-    ];
+    const d = direction.subarray(start, start + size - 1);
     pp += inner(d, d);
-    wp += inner(w, d);
+    wp += inner(weights.subarray(start, start + size - 1), d);
   }
   let [step, low, high] = [1, 0, Number.POSITIVE_INFINITY];
   for (let turn = 0; turn < TURNS; turn++) {
