@@ -154,6 +154,11 @@ describe('a step that hangs', () => {
     await vanished(Number(readFileSync(rig().path('child-x'), 'utf8')));
   });
 
+  it('may be silent for as long as it computes', async () => {
+    const ran = await rig().run(graphOf({ a: { kind: 'toil', with: { name: 'x', ms: 9000 } } }), { stallSeconds: 6 });
+    expect(ran.counts).toMatchObject({ ran: 1, failed: 0 });
+  });
+
   it('is stopped when it has said nothing for long', async () => {
     const ran = await rig().run(graphOf({ bad: { kind: 'hang' } }), { stallSeconds: 0.5 });
     expect(ran.failures.get('bad')).toMatchObject({ code: 'stalled' });

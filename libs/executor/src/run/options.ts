@@ -21,7 +21,7 @@ export interface ScheduleOptions extends PlanOptions {
   readonly graceSeconds?: number;
   /** Aborted (a second Ctrl-C): workers are killed at once. */
   readonly killSignal?: AbortSignal;
-  /** A task without `timeout:` whose worker says nothing for so long has stalled. Default: 1800. */
+  /** A task without `timeout:` whose worker says and computes nothing for so long has stalled. Default: 1800. */
   readonly stallSeconds?: number;
   /**
    * Outputs that the caller will read when the run is over. Their content is checked at its end, before

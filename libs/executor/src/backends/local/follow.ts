@@ -54,6 +54,8 @@ export function follow(id: string, limits: JobLimits, listener: JobListener): Fo
         case 'done':
           resolve({ ok: true });
           break;
+        case 'busy':
+          break;
         case 'failed': {
           const { failure, trace } = message;
           resolve({ ok: false, fatal: false, failure, ...(trace === undefined ? {} : { trace }) });
@@ -84,7 +86,7 @@ function timedOut(seconds: number): Failure {
 function stalled(seconds: number): Failure {
   return {
     code: 'stalled',
-    message: `Its worker process said nothing for ${seconds} s and was stopped.`,
-    hint: 'If the step is silent for so long by nature, give it a `timeout:`; then only that counts.',
+    message: `Its worker process said and did nothing for ${seconds} s and was stopped.`,
+    hint: 'If the step waits for so long by nature, give it a `timeout:`; then only that counts.',
   };
 }

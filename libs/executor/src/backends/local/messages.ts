@@ -23,6 +23,8 @@ export type ToWorker =
 /** What a worker sends while it has a job; `done` or `failed` ends the job. */
 export type FromWorker = { readonly job: string } & (
   | { readonly type: 'progress'; readonly done: number; readonly total: number; readonly unit: string }
+  /** It computes, whether or not its step tells of progress. */
+  | { readonly type: 'busy' }
   | { readonly type: 'log'; readonly level: 'info' | 'warning'; readonly message: string }
   | { readonly type: 'done' }
   | { readonly type: 'failed'; readonly failure: Failure; readonly trace?: string }
@@ -46,6 +48,7 @@ function isMessage(value: unknown): boolean {
       return Number.isFinite(value.done) && Number.isFinite(value.total) && typeof value.unit === 'string';
     case 'log':
       return (value.level === 'info' || value.level === 'warning') && typeof value.message === 'string';
+    case 'busy':
     case 'done':
       return true;
     case 'failed':

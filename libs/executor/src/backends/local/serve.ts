@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { codeOf, memo } from '@sonde/base';
 import { asTaskFailure, TaskFailure } from '../../failure.ts';
 import type { StepImplementation, StepKind } from '../../step.ts';
+import { watchBusy } from './busy.ts';
 import { openChannel } from './channel.ts';
 import { CHANNEL, type FromWorker, type ToWorker } from './messages.ts';
 import { endMarkedProcesses } from './processes.ts';
@@ -41,8 +42,10 @@ export function serveWorker(kinds: ReadonlyMap<string, StepKind>): void {
     const abort = new AbortController();
     current = { id, abort };
     const tell = (told: Message) => channel.send({ job: id, ...told });
+    const busy = watchBusy(() => tell({ type: 'busy' }));
     const end = (told: Message) => {
       current = undefined;
+      busy.stop();
       tell(told);
     };
     jobs.run(id, () =>
