@@ -115,6 +115,14 @@ describe('a bundle', () => {
     expect(run.ran).toEqual(['prompts', 'continuations']);
   });
 
+  it('does not take the place of a file that is none, as the pipeline itself', async () => {
+    const pipeline = await readFile(path.join(home, 'p.yaml'), 'utf8');
+    const created = await sonde(home, ['bundle', 'create', 'p.yaml', '-o', 'p.yaml']);
+    expect(created).toMatchObject({ status: 2, stderr: expect.stringContaining('is no bundle') });
+    expect(await readFile(path.join(home, 'p.yaml'), 'utf8')).toBe(pipeline);
+    expect((await sonde(home, ['bundle', 'create', 'p.yaml', '-o', bundle])).status).toBe(0);
+  });
+
   it('is not there where its maker was killed', async () => {
     await rename(bundle, `${bundle}.kept`);
     const running = startSonde(home, ['bundle', 'create', 'p.yaml', '-o', bundle]);

@@ -98,6 +98,10 @@ describe('options', () => {
     says(await run('graph', 'p.yaml', '--jobs', '2'), 2, 'It is an option of run, work.');
     says(await run('run', 'p.yaml', '--jobs', 'x'), 2, '--jobs takes a whole number from 1, not "x"');
   });
+  it('graph: nothing is written over a file of the pipeline', async () => {
+    says(await run('graph', 'p.yaml', '--out', './p.yaml'), 2, 'is a file of the pipeline, which would be lost');
+    expect((await run('check', 'p.yaml')).status).toBe(0);
+  });
   it('--device: a plan is for any device, a run for one that is there', async () => {
     says(await run('plan', 'p.yaml', '--device', 'tpu'), 2, 'Write cpu, cuda, cuda:0 or cuda:0,1');
     says(await run('plan', 'p.yaml', '--device', 'cuda:0,0'), 2, 'names a device twice');

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline as pipe } from 'node:stream/promises';
-import { type JsonObject, type JsonValue, UserError } from '@sonde/base';
+import { codeOf, type JsonObject, type JsonValue, UserError } from '@sonde/base';
 import type { PlannedTask } from '@sonde/executor';
 import type { Graph } from '@sonde/pipeline';
 import { canonicalJson, type Digest, digestOf, digestsOf, type Store, textOfRecord } from '@sonde/store';
@@ -24,7 +24,11 @@ export interface CreateOptions {
 /** Every entry is of this moment by every clock, so that the bytes are the same wherever they are made. */
 const ENTRY = { mtime: new Date(1980, 0, 1), mode: 0o100644, compress: false, forceDosTimestamp: true };
 
-/** Writes a bundle: it appears whole, in the place of an earlier one. */
+/**
+ * Writes a bundle: it appears whole, in the place of an earlier one.
+ *
+ * @throws UserError `usage` where another file lies there, as the pipeline itself
+ */
 export async function createBundle(
   graph: Graph,
   tasks: readonly PlannedTask[],
@@ -32,6 +36,7 @@ export async function createBundle(
   target: string,
   { params, withoutText, withReport = false }: CreateOptions = {},
 ): Promise<Manifest> {
+  await requireNoOther(target);
   const { chosen, leftOut } = await resultsOf(tasks, withoutText);
   if (chosen.length === 0)
     throw new UserError('usage', `${graph.name} has no results here to bundle`, 'sonde run computes them.');
@@ -100,6 +105,24 @@ async function reportsOf(
     }
   }
   return reports;
+}
+
+/** What lies in the place of a bundle, and begins as none does, was written by hand: it would be lost. */
+async function requireNoOther(target: string): Promise<void> {
+  const begin = Buffer.alloc(64);
+  const file = await open(target).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (file === undefined) return;
+  try {
+    if ((await file.stat()).isFile()) await file.read(begin, 0, begin.length, 0);
+  } finally {
+    await file.close();
+  }
+  // The name of the first entry, in a zip file.
+  if (begin.subarray(0, 2).toString('latin1') === 'PK' && begin.includes(MANIFEST, 30)) return;
+  throw new UserError('usage', `${target} is there already, and is no bundle`, 'Name another file, or take it away.');
 }
 
 async function writeWhole(target: string, fill: (zip: yazl.ZipFile) => Promise<void>): Promise<void> {

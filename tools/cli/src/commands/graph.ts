@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { UserError } from '@sonde/base';
 import { graphToDot, graphToJson, graphToMermaid } from '@sonde/pipeline';
 import { type PipelineOptions, readGraph } from '../pipeline.ts';
 import { openTerminal } from '../terminal.ts';
@@ -24,7 +25,14 @@ export async function graph(file: string, options: GraphOptions): Promise<void> 
   const text = (await draw[options.json ? 'json' : options.format]()).trimEnd();
   if (options.out === undefined) openTerminal(options).out(text);
   else {
-    await mkdir(path.dirname(path.resolve(options.out)), { recursive: true });
+    const out = path.resolve(options.out);
+    if (loaded.files.some((read) => path.resolve(read.path) === out))
+      throw new UserError(
+        'usage',
+        `${options.out} is a file of the pipeline, which would be lost`,
+        'Name another file.',
+      );
+    await mkdir(path.dirname(out), { recursive: true });
     await writeFile(options.out, `${text}\n`);
   }
 }
