@@ -132,7 +132,16 @@ export function following(options: GenerationOptions, asked: GenerationSettings,
   const given = Object.entries(options).filter(
     ([name, value]) => !isNothing(value) && !(name === 'repetition_penalty' && value === 1),
   );
-  return { ...options, ...rulesOf(asked, vocabSize), ...Object.fromEntries(given) };
+  const { max_new_tokens: most = 20 } = options;
+  const rules = rulesOf(asked, vocabSize);
+  // No end before more tokens than there are is none at all.
+  const { min_new_tokens: least } = rules;
+  return {
+    ...options,
+    ...rules,
+    ...(least !== undefined && { min_new_tokens: Math.min(least, most) }),
+    ...Object.fromEntries(given),
+  };
 }
 
 /** What a checkpoint's file asks for that these options do otherwise, in words; none if nothing. */

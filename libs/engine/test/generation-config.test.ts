@@ -51,6 +51,16 @@ describe('followed, generation_config.json gives the tokens that transformers gi
   });
 });
 
+test('more tokens before an end than there are, in a file, leave no end', async () => {
+  const first = await open({});
+  const [[eos]] = (await tokens(first, greedy)) as [[number]];
+  const model = await open({ eos_token_id: eos, min_new_tokens: 5000 });
+  const found = await tokens(model, { ...greedy, follow_generation_config: true });
+  expect(found.map(({ length }) => length)).toEqual(prompts.map(() => goldens.length));
+  expect(found.flat()).not.toContain(eos);
+  await Promise.all([first.close(), model.close()]);
+});
+
 describe('the rules as options', () => {
   const rules = goldens.cases.filter(
     ({ file }) => file !== null && Object.keys(file).some((name) => name !== 'eos_token_id'),
