@@ -1,6 +1,7 @@
 export { type AttributeInput, buildGraph, float, type GraphBuilder, type Value } from './builder.ts';
 export { decodeModel } from './decode.ts';
 export { encodeModel } from './encode.ts';
+export { SHORT_SPIN } from './spin.ts';
 export {
   type Attribute,
   DATA_TYPES,

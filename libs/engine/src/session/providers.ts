@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from '@sonde/base';
 import type { ComputeDtype, Precision } from '@sonde/checkpoints';
 import { type DecodingForm, fusedProduct, type GraphForm, plainProduct } from '@sonde/networks';
-import { buildGraph, encodeModel } from '@sonde/onnx';
+import { buildGraph, encodeModel, SHORT_SPIN } from '@sonde/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
 
 /** Who executes a graph: one of ONNX Runtime's execution providers. */
@@ -81,12 +81,6 @@ export function graphFormOf({ provider, decoding }: Placement): GraphForm {
   return { decoding, product: provider === 'webgpu' ? plainProduct : fusedProduct };
 }
 
-/**
- * How long a thread waits busily for the next operator's work, in microseconds. ONNX Runtime's own wait is so long that a
- * second thread takes its core whole through all that one thread does alone; this one is as fast (tools/bench).
- */
-const SPIN_MICROSECONDS = 100;
-
 /** What every session of ours is opened with. What the provider does not execute, ONNX Runtime leaves to the CPU. */
 export function sessionOptions(provider: Provider, threads: number): InferenceSession.SessionOptions {
   return {
@@ -98,7 +92,7 @@ export function sessionOptions(provider: Provider, threads: number): InferenceSe
     logSeverityLevel: 3,
     // Shapes change from run to run; a memory plan would be kept for each.
     enableMemPattern: false,
-    extra: { session: { intra_op: { spin_duration_us: String(SPIN_MICROSECONDS) } } },
+    extra: SHORT_SPIN,
   };
 }
 

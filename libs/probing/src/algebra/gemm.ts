@@ -1,3 +1,4 @@
+import { SHORT_SPIN } from '@sonde/onnx';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { type GemmForm, gemmModel, type Precision } from './gemm-model.ts';
 
@@ -45,6 +46,7 @@ async function createGemm(threads: number): Promise<Gemm> {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    extra: SHORT_SPIN,
   };
   const sessions = new Map<string, InferenceSession>();
   for (const form of ['nn', 'nt', 'tn'] as const) {
