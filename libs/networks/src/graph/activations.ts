@@ -1,6 +1,7 @@
 import { float, type GraphBuilder, type Value } from '@sonde/onnx';
 
 /** Mean and deviation with which the normal distribution is nearest to relu2 (Ma et al., Mega, arXiv 2209.10655). */
+// biome-ignore lint/suspicious/noApproximativeNumericConstant: transformers has these digits
 const LAPLACE = { mean: 0.707107, deviation: 0.282095 };
 
 /** The names that config.json files use, and the functions they mean in transformers. */
