@@ -53,11 +53,27 @@ describe('the size of a model', () => {
       stored: 2 * (body + d * vocabulary),
       body,
       head: d * vocabulary,
+      added: 0,
       layers: blocks,
       width: d,
       vocabulary,
       cache: 2 * blocks * d,
     });
+  });
+  it('has the numbers of an adapter beside it, which take memory and work of their own', async () => {
+    const adapter = resolveEmbedded('parlour-rude-detox').path;
+    const { tensors } = await openSafetensors(path.join(adapter, 'adapter_model.safetensors'));
+    const numbers = [...tensors.values()].reduce((sum, { shape }) => sum + shape[0]! * shape[1]!, 0);
+    expect(numbers).toBeGreaterThan(0);
+    expect(await modelSize(folder, adapter)).toEqual({ ...(await modelSize(folder)), added: numbers });
+    const config = { prompts: await promptsOf(TEXTS), num_return_sequences: 3, max_new_tokens: 5 };
+    const without = await costOf('text/generate', { ...config, model });
+    const adapted = await costOf('text/generate', {
+      ...config,
+      model: { ref: model, adapter: artifact('model', adapter) },
+    });
+    expect(adapted.memory! - without.memory!).toBeCloseTo(1.3 * 4 * numbers, 3);
+    expect(adapted.flops!).toBeGreaterThan(without.flops!);
   });
 });
 

@@ -93,8 +93,9 @@ export function planSession(
   const bytesAs = (held: HeldAs): number => {
     const planned = held === precision ? asked : plan(held);
     const { numbers, bytes } = planned.quantized.placed();
-    const { stored } = planned;
-    return bytes + stored.bytes + (planned.parameters - numbers - stored.numbers) * Float32Array.BYTES_PER_ELEMENT;
+    const { stored, added } = planned;
+    const inFloat32 = planned.parameters + added - numbers - stored.numbers;
+    return bytes + stored.bytes + inFloat32 * Float32Array.BYTES_PER_ELEMENT;
   };
   const most = precision.layerwiseCasting ? LAYERWISE_THREADS : Infinity;
   const threads = Math.min(placement.threads, most);

@@ -27,10 +27,11 @@ export interface GraphForm {
   readonly product: TransposedProduct;
 }
 
-/** A graph, how many numbers its weights have, and which of them stay as they are stored. */
+/** A graph, how many numbers its weights have, and an adapter's beside them, and which of all stay as they are stored. */
 export interface WeighedGraph {
   readonly graph: Graph;
   readonly parameters: number;
+  readonly added: number;
   readonly stored: StoredWeights;
 }
 

@@ -119,9 +119,10 @@ export interface PlacedWeights {
   /**
    * Checks that nothing was left over that should have been used.
    * @param layers number of blocks
-   * @returns how many numbers the model's own weights have, and which of them stay as they are stored
+   * @returns how many numbers the model's own weights have, and the adapter's beside them; which of all stay as they are
+   * stored
    */
-  finish(layers: number): { readonly parameters: number; readonly stored: StoredWeights };
+  finish(layers: number): { readonly parameters: number; readonly added: number; readonly stored: StoredWeights };
 }
 
 /** A checkpoint saved without its output head has all names without the model's own prefix. */
@@ -382,10 +383,14 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
           isHead ? 'Merge the adapter with PEFT and save the model with a head of its own.' : undefined,
         );
       }
+      const added = [...usedAdapters]
+        .map((layer) => source.adapter!.modules.get(layer)!)
+        .reduce((sum, { a, b }) => sum + elementCount(a.info.shape) + elementCount(b.info.shape), 0);
       const stored = [...placed.values()].filter(({ late }) => late);
       const bytes = stored.reduce((sum, at) => sum + at.bytes, 0);
       return {
         parameters,
+        added,
         stored: {
           numbers: stored.reduce((sum, { numbers }) => sum + numbers, 0),
           bytes: bytes + 4 * Math.max(0, ...stored.map(({ numbers }) => numbers)),

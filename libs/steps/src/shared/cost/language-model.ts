@@ -38,7 +38,7 @@ export function tokensIn(characters: number | undefined): number {
 
 export async function sizeOf(model: ModelConfig): Promise<{ size: ModelSize; inputs: ModelInputs }> {
   const inputs = modelInputs(model);
-  return { size: await modelSize(inputs.checkpoint.path), inputs };
+  return { size: await modelSize(inputs.checkpoint.path, inputs.adapter?.path), inputs };
 }
 
 /** The work and the memory of reading and continuing sequences. */
@@ -51,7 +51,7 @@ export function readingCost(
   const written = continuations * newTokens;
   const attention = 4 * size.layers * size.width;
   const flops =
-    2 * size.body * (read + written) +
+    2 * (size.body + size.added) * (read + written) +
     2 * size.head * (predicted + written) +
     attention * (read * tokens + written * (tokens + newTokens / 2));
   const perSequence = 4 * (size.cache * (tokens + newTokens) + 3 * size.vocabulary);
@@ -59,7 +59,8 @@ export function readingCost(
   const steps = Math.ceil(continuations / together) * newTokens;
   const runs = Math.ceil(read / TOKENS_PER_RUN) + steps;
   const unquantized = layerwiseCasting ? size.stored / size.parameters : 4;
-  const held = bytesPerWeight(quantization, unquantized) * size.body + unquantized * (size.parameters - size.body);
+  const rest = size.parameters - size.body + size.added;
+  const held = bytesPerWeight(quantization, unquantized) * size.body + unquantized * rest;
   const cast = layerwiseCasting ? size.head + (quantization === undefined ? size.body : 0) : 0;
   const batch = Math.min(together, Math.max(continuations, 1)) * perSequence;
   const activations = 4 * TOKENS_PER_RUN * (8 * size.width + (predicted > 0 ? size.vocabulary : 0));

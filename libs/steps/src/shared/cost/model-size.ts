@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord, UserError } from '@sonde/base';
 import { localFolder, openCheckpoint } from '@sonde/checkpoints';
-import { elementCount } from '@sonde/tensors';
+import { elementCount, openSafetensors } from '@sonde/tensors';
 
 /** What of a model decides the cost of running it. */
 export interface ModelSize {
@@ -12,6 +12,8 @@ export interface ModelSize {
   /** Multiplied with for each token that is read, and for each token that is predicted beside. */
   readonly body: number;
   readonly head: number;
+  /** Numbers of an adapter's weights, which are multiplied with beside the body's. */
+  readonly added: number;
   readonly layers: number;
   readonly width: number;
   readonly vocabulary: number;
@@ -21,8 +23,8 @@ export interface ModelSize {
 
 type Config = Readonly<Record<string, unknown>>;
 
-/** Read from a checkpoint's `config.json` and the headers of its weights. @throws where it is none */
-export async function modelSize(folder: string): Promise<ModelSize> {
+/** Read from a checkpoint's `config.json` and the headers of its weights and its adapter's. @throws where it is none */
+export async function modelSize(folder: string, adapter?: string): Promise<ModelSize> {
   const { config: whole, weights, stored } = await checkpointIn(folder).catch(() => readyModelIn(folder));
   const config = isRecord(whole.text_config) ? (whole.text_config as Config) : whole;
   const width = numberIn(config, ['hidden_size', 'n_embd', 'd_model', 'dim']);
@@ -45,11 +47,18 @@ export async function modelSize(folder: string): Promise<ModelSize> {
     stored,
     body: Math.max(0, active - tables * head),
     head,
+    added: adapter === undefined ? 0 : await numbersOf(adapter),
     layers,
     width,
     vocabulary,
     cache: 2 * layers * keys,
   };
+}
+
+async function numbersOf(adapter: string): Promise<number> {
+  const { tensors } = await openSafetensors(join(adapter, 'adapter_model.safetensors'));
+  const low = [...tensors].filter(([name]) => /\.lora_[AB]\./.test(name));
+  return low.reduce((sum, [, { shape }]) => sum + elementCount(shape), 0);
 }
 
 interface Found {
