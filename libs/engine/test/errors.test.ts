@@ -98,7 +98,7 @@ describe('a checkpoint that cannot be used', () => {
     ],
     [{ rope_scaling: { rope_type: 'linear' } }, 'rope_scaling: factor is missing; expected a positive number'],
     [{ rope_scaling: { type: 'longrope', short_factor: [1] } }, 'short_factor is [1]; expected a list of 2 positive'],
-    [{ hidden_act: 'mish' }, 'hidden_act is "mish"; expected one of gelu, gelu_fast'],
+    [{ hidden_act: 'wave' }, 'hidden_act is "wave"; expected one of gelu, gelu_10'],
     [{ quantization_config: {} }, 'quantised'],
   ])('%j: %s', async (config, message) => {
     expect(await badly(`bad-${message.length}-${Object.keys(config)[0]}`, config)).toContain(message);

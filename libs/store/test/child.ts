@@ -93,11 +93,14 @@ async function put(store: Store, bytes: number): Promise<void> {
 }
 
 /** Receives content until it is killed, or stops where it ends; says when a MiB more has come. */
-async function receive(store: Store, digest: Digest, content: string): Promise<void> {
+/** Receives content a MiB at a time; after so many of them it waits to be killed. */
+async function receive(store: Store, digest: Digest, content: string, most: number): Promise<void> {
   const incoming = (await store.blobs.receive(digest, { holder: 'the child' }))!;
+  let parts = 0;
   for await (const part of createReadStream(content, { start: incoming.size, highWaterMark: 1 << 20 })) {
     await incoming.append(part as Buffer);
     console.log(`has ${incoming.size}`);
+    if (++parts === most) await delay(60_000);
   }
   console.log(`received ${await incoming.finish()}`);
 }
@@ -115,7 +118,7 @@ try {
       await store.blobs.open(rest[0] as Digest);
     }
   }
-  if (command === 'receive') await receive(store, rest[0] as Digest, rest[1] ?? '');
+  if (command === 'receive') await receive(store, rest[0] as Digest, rest[1] ?? '', Number(rest[2]));
   if (command === 'read') await store.blobs.open(rest[0] as Digest);
   if (command === 'put') await put(store, Number(rest[0]));
   if (command === 'leave') {

@@ -123,16 +123,18 @@ it('kill -9 at any moment leaves what the next goes on with', async () => {
   const file = join(await temporaryFolder(), 'content');
   await writeFile(file, large);
   const digest = digestOf(large);
-  for (let round = 0; round < 4; round++) {
-    const receiver = await child(['receive', dir, digest, file]);
-    for (let count = 0; count < 10; count++) expect(await receiver.line()).toMatch(/^has /);
+  for (const parts of [18, 5, 13]) {
+    const receiver = await child(['receive', dir, digest, file, String(parts)]);
+    for (let count = 0; count < parts; count++) expect(await receiver.line()).toMatch(/^has /);
     receiver.process.kill('SIGKILL');
     expect(await receiver.ended).toBe('SIGKILL');
   }
   const store = await open(dir);
   expect((await store.care.verify()).problems).toEqual([]);
   const incoming = await begin(store, large);
-  expect(incoming.size).toBeGreaterThanOrEqual(32 * MIB);
+  // Of 18 MiB the first four are on the disk when the last is taken: so much may be under way.
+  expect(incoming.size).toBeGreaterThanOrEqual(4 * MIB);
+  expect(incoming.size).toBeLessThanOrEqual(36 * MIB);
   await append(incoming, large.subarray(incoming.size));
   expect(await incoming.finish()).toBe(true);
   expect((await readFile(await store.blobs.open(digest))).equals(large)).toBe(true);
