@@ -181,16 +181,16 @@ describe.each(PAGES)('%s', (called) => {
     expect(wrong.filter((each) => each !== null)).toEqual([]);
   });
 
-  test.skipIf(!page.also?.length)(
-    'other values, and several fields together, change what they change there',
-    async () => {
+  const { also = [] } = page;
+  if (also.length > 0) {
+    test('other values, and several fields together, change what they change there', async () => {
       const wrong = [];
-      for (const { fields, logits: expected } of page.also ?? []) {
+      for (const { fields, logits: expected } of also) {
         wrong.push(await problem(JSON.stringify(fields), logits(fields), expected));
       }
       expect(wrong.filter((each) => each !== null)).toEqual([]);
-    },
-  );
+    });
+  }
 
   test('fields that change nothing there change nothing', async () => {
     const [read, plain] = [await fieldsRead(), await logits({})];
