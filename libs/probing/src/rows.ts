@@ -26,7 +26,10 @@ export interface Problem {
   /** [n, leading], less `targetShift`; rows in no cell are never read. See `targetOf`. */
   readonly targets: Float64Array;
   readonly columns: number;
-  /** Of each permutation and control task, the row [n] whose target a row is given; column leading + t · sources + s is target t's. */
+  /**
+   * Of each permutation and control task, the row [n] whose target a row is given; column leading + t · sources + s is
+   * target t's.
+   */
   readonly sources?: readonly Int32Array[];
   /** [columns] */
   readonly targetShift: Float64Array;

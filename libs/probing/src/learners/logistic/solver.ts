@@ -108,7 +108,7 @@ async function trainingSet(
       const precondition = await preconditioner(gemm, { n, d, mean, scales, moments }, penalty);
       const found = await minimise(gemm, span?.rows ?? inputs, labels, penalty, precondition);
       if (found === null) return null;
-      const solved = span === null ? found : await Promise.all(found.map((of) => span.weightsOf(of)));
+      const solved = span === null ? found : await span.weightsOf(found);
       const weights = new Float64Array(d * width);
       const intercepts = Float64Array.from(wanted, (column) =>
         label(rows[0]!, column) === 1 ? ONE_CLASS : -ONE_CLASS,

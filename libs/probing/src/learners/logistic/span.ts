@@ -14,8 +14,11 @@ import {
 export interface Span {
   /** [n, n + 1]: the coordinates, and a 1 */
   readonly rows: Matrix;
-  /** Weights [targets, n + 1] of coordinates as weights of the columns, [targets, d + 1], of the same length and logits. */
-  weightsOf(weights: Float64Array): Promise<Float64Array>;
+  /**
+   * Weights of coordinates, [classes, n + 1] of each target, as those of columns, [classes, d + 1], of the same length and
+   * logits.
+   */
+  weightsOf(targets: readonly Float64Array[]): Promise<Float64Array[]>;
 }
 
 /** What is added to the products of rows, as shares of their mean: so little that duplicate rows can be factorised. */
@@ -40,20 +43,26 @@ export async function spanOf(gemm: Gemm, inputs: Matrix): Promise<Span | null> {
   for (let i = 0; i < n; i++) rows.set(lower.subarray(i * n, (i + 1) * n), i * (n + 1));
   return {
     rows: matrix(rows, n, n + 1),
-    async weightsOf(weights) {
-      const targets = weights.length / (n + 1);
-      const packed = new Float64Array(n * targets);
-      for (let t = 0; t < targets; t++) {
-        for (let i = 0; i < n; i++) packed[i * targets + t] = weights[t * (n + 1) + i]!;
-      }
-      const combined = matrix(await solveTransposed(gemm, factor, packed, targets), n, targets);
+    async weightsOf(targets) {
+      const each = targets.flatMap((weights) => {
+        return Array.from({ length: weights.length / (n + 1) }, (_, k) =>
+          weights.subarray(k * (n + 1), (k + 1) * (n + 1)),
+        );
+      });
+      const width = each.length;
+      const packed = new Float64Array(n * width);
+      for (const [t, row] of each.entries()) for (let i = 0; i < n; i++) packed[i * width + t] = row[i]!;
+      const combined = matrix(await solveTransposed(gemm, factor, packed, width), n, width);
       const ofColumns = await gemm.multiply('tn', inputs, combined);
-      const found = new Float64Array(targets * size);
-      for (let t = 0; t < targets; t++) {
-        for (let j = 0; j < size - 1; j++) found[t * size + j] = ofColumns[j * targets + t]!;
-        found[(t + 1) * size - 1] = weights[(t + 1) * (n + 1) - 1]!;
-      }
-      return found;
+      let t = 0;
+      return targets.map((weights) => {
+        const found = new Float64Array((weights.length / (n + 1)) * size);
+        for (let start = 0; start < found.length; start += size, t++) {
+          for (let j = 0; j < size - 1; j++) found[start + j] = ofColumns[j * width + t]!;
+          found[start + size - 1] = each[t]![n]!;
+        }
+        return found;
+      });
     },
   };
 }
