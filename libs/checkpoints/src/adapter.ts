@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { UserError } from '@sonde/base';
-import { openSafetensors } from '@sonde/tensors';
+import { elementCount, openSafetensors } from '@sonde/tensors';
 import { isExcluded, patternFor, refuseVariants } from './adapter-config.ts';
 import type { Checkpoint, Weight } from './checkpoint.ts';
 import { equalWeights } from './equal-weights.ts';
@@ -29,6 +29,13 @@ export function listAdapterFiles(folder: Folder): string[] {
   const missing = FILES.find((name) => !folder.has(name));
   if (missing === undefined) return [...FILES];
   throw new UserError('model', `${folder.label} is not a LoRA adapter: it has no ${missing}. ${listed(folder)}`);
+}
+
+/** How many numbers the low-rank weights of an adapter's folder have, by the header of its file. */
+export async function adapterNumbers(folder: string): Promise<number> {
+  const { tensors } = await openSafetensors(join(folder, WEIGHTS));
+  const low = [...tensors].filter(([name]) => /\.lora_[AB]\./.test(name));
+  return low.reduce((sum, [, { shape }]) => sum + elementCount(shape), 0);
 }
 
 /**

@@ -1,4 +1,4 @@
-export { type Adapter, EMBEDDING, listAdapterFiles, openAdapter } from './adapter.ts';
+export { type Adapter, adapterNumbers, EMBEDDING, listAdapterFiles, openAdapter } from './adapter.ts';
 export { type Checkpoint, hasWeights, listModelFiles, openCheckpoint, type Weight } from './checkpoint.ts';
 export { equalWeights } from './equal-weights.ts';
 export { byteLength, checkExternalData, type DataFile } from './external-data.ts';

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord, UserError } from '@sonde/base';
-import { listModelFiles, localFolder, type Precision, readJson } from '@sonde/checkpoints';
+import { checkPrecision, listModelFiles, localFolder, type Precision, readJson } from '@sonde/checkpoints';
 import { generate } from './generate.ts';
 import { internalsOf, openModel } from './model.ts';
 import type { OpenOptions } from './types.ts';
@@ -90,10 +90,7 @@ export async function checkModel(folder: string, options: OpenOptions): Promise<
       context: config.maxPositions,
       parameters: config.parameters,
       dtypes: internalsOf(model).dtypes,
-      dtype: options.dtype ?? null,
-      quantization: options.quantization ?? null,
-      compute: options.compute === 'float32' ? null : (options.compute ?? null),
-      layerwiseCasting: options.layerwiseCasting ?? false,
+      ...checkPrecision(options),
       files,
       bytes: files.reduce((sum, { size }) => sum + size, 0),
       tokenizer: {

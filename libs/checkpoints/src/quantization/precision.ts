@@ -51,10 +51,10 @@ export function checkPrecision(
     throw new UserError('model', 'layerwise_casting is of weights that are computed in float32; leave compute out.');
   }
   return {
-    layerwiseCasting,
     dtype: dtype === undefined ? null : oneOf('dtype', dtype, DTYPES),
     quantization: quantization === undefined ? null : oneOf('quantization', quantization, QUANTIZATIONS),
     compute: compute === 'float32' ? null : oneOf('compute', compute, COMPUTE_DTYPES),
+    layerwiseCasting,
   };
 }
 

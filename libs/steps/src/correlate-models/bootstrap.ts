@@ -1,3 +1,4 @@
+import { memo } from '@sonde/base';
 import type { InputArtifact } from '@sonde/executor';
 import { PREDICTIONS, readRowParts } from '@sonde/formats';
 import type { LayerCurve } from '@sonde/probing';
@@ -165,9 +166,9 @@ async function readHeldOut(
     for (const { prompt_id, scenario, target, layer, seed, fold, truth, prediction } of rows) {
       const p = index.get(prompt_id);
       if (p === undefined) continue;
-      const layers = entryOf(found, keyOf({ scenario, attribute: target }), () => new Map());
-      const seeds = entryOf(layers, layer, () => new Map());
-      entryOf(seeds, seed, () => heldOut(metric, promptIds.length)).add(p, fold, truth, prediction);
+      const layers = memo(found, keyOf({ scenario, attribute: target }), () => new Map());
+      const seeds = memo(layers, layer, () => new Map());
+      memo(seeds, seed, () => heldOut(metric, promptIds.length)).add(p, fold, truth, prediction);
     }
   }
   return new Map(
@@ -176,10 +177,4 @@ async function readHeldOut(
       new Map([...layers].map(([layer, seeds]) => [layer, [...seeds.values()]])),
     ]),
   );
-}
-
-function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  const found = map.get(key) ?? make();
-  map.set(key, found);
-  return found;
 }

@@ -1,8 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord, UserError } from '@sonde/base';
-import { localFolder, openCheckpoint } from '@sonde/checkpoints';
-import { elementCount, openSafetensors } from '@sonde/tensors';
+import { adapterNumbers, localFolder, openCheckpoint } from '@sonde/checkpoints';
+import { elementCount } from '@sonde/tensors';
 
 /** What of a model decides the cost of running it. */
 export interface ModelSize {
@@ -47,18 +47,12 @@ export async function modelSize(folder: string, adapter?: string): Promise<Model
     stored,
     body: Math.max(0, active - tables * head),
     head,
-    added: adapter === undefined ? 0 : await numbersOf(adapter),
+    added: adapter === undefined ? 0 : await adapterNumbers(adapter),
     layers,
     width,
     vocabulary,
     cache: 2 * layers * keys,
   };
-}
-
-async function numbersOf(adapter: string): Promise<number> {
-  const { tensors } = await openSafetensors(join(adapter, 'adapter_model.safetensors'));
-  const low = [...tensors].filter(([name]) => /\.lora_[AB]\./.test(name));
-  return low.reduce((sum, [, { shape }]) => sum + elementCount(shape), 0);
 }
 
 interface Found {
