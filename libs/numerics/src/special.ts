@@ -19,7 +19,11 @@ export function logGamma(x: number): number {
 export function incompleteBeta(a: number, b: number, x: number, complement = 1 - x): number {
   if (x <= 0) return 0;
   if (complement <= 0) return 1;
-  if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(b, a, complement, x);
+  // Asked once: x and its complement are rounded apart, and both may lie above where the other's fraction is the faster.
+  return x > (a + 1) / (a + b + 2) ? 1 - byFraction(b, a, complement, x) : byFraction(a, b, x, complement);
+}
+
+function byFraction(a: number, b: number, x: number, complement: number): number {
   const front = Math.exp(a * Math.log(x) + b * Math.log(complement) - (logGamma(a) + logGamma(b) - logGamma(a + b)));
   const tiny = 1e-300;
   let c = 1;

@@ -17,6 +17,10 @@ describe('special functions agree with SciPy', () => {
   ])('incomplete beta I(%d, %d; %d)', (a, b, x, want) => {
     expect(relative(incompleteBeta(a, b, x), want)).toBeLessThan(1e-11);
   });
+  test('incomplete beta where x and its complement, rounded apart, add up to more than 1', () => {
+    const above = (value: number) => value * (1 + 2 ** -51);
+    expect(relative(incompleteBeta(1.5, 0.5, above(0.625), above(0.375)), 0.27222840122441605)).toBeLessThan(1e-11);
+  });
   test.each([
     [0.5, 0.5723649429247],
     [1, 0.0],
