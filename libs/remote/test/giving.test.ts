@@ -24,11 +24,13 @@ let connections: number;
 /** Requests that were begun, and bodies that came whole. */
 let begun: number;
 let whole: Buffer[];
+/** How long a silent server is waited for: a busy machine is silent, too, now and then. */
+let silence: number;
 let answer: (request: IncomingMessage, response: ServerResponse) => Promise<unknown>;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sonde-giving-'));
   store = await openStore(join(folder, 'store'));
-  [connections, begun, whole, answer] = [0, 0, [], take];
+  [connections, begun, whole, answer, silence] = [0, 0, [], take, 30_000];
   server = createServer((request, response) => {
     begun++;
     void answer(request, response).catch(() => response.destroy());
@@ -59,7 +61,7 @@ async function kept(bytes: Uint8Array): Promise<Digest> {
 function give(digest: Digest, size: number, signal?: AbortSignal): Promise<void> {
   const { port } = server.address() as AddressInfo;
   const origin = new URL(`http://127.0.0.1:${port}/cache`);
-  const at = { origin, retryDelay: 1, silence: 500, credentials: 'Ask.', authorize: async () => ({}) };
+  const at = { origin, retryDelay: 1, silence, credentials: 'Ask.', authorize: async () => ({}) };
   return httpRemote(at, true).putContent({ digest, size }, store.blobs, signal);
 }
 
@@ -156,6 +158,7 @@ describe('large content', () => {
   });
 
   it('is given up where the server takes no more, or says nothing in the end', async () => {
+    silence = 500;
     answer = async () => undefined;
     await expect(give(digest, large.length)).rejects.toMatchObject({ problem: 'unreachable' });
     answer = async (request) => request.resume();

@@ -30,14 +30,17 @@ interface Options {
   secret?: string;
   readOnly?: boolean;
   url?: string;
+  /** How long a silent server is waited for: a busy machine is silent, too, now and then. */
+  silence?: number;
 }
 
-async function shared(name: string, { writes = false, token, secret, readOnly = false, url }: Options = {}) {
+async function shared(name: string, options: Options = {}) {
+  const { writes = false, token, secret, readOnly = false, url, silence = 30_000 } = options;
   const origin = new URL(url ?? server.url);
   const at: Server = {
     origin,
     retryDelay: 1,
-    silence: 500,
+    silence,
     credentials: 'Ask for a token.',
     authorize: async () => (token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
@@ -305,7 +308,7 @@ describe('a server that lies or fails', () => {
   it.each(lies)('and %s: the content counts as missing, and nothing of it stays', async (_, lie) => {
     const record = await give();
     lie(record);
-    const taker = await shared('taker');
+    const taker = await shared('taker', { silence: 500 });
     await taker.results.find(record.key);
     await expect(taker.artifacts.open(record.outputs.large!)).rejects.toThrow('has no content');
     expect(await taker.artifacts.presence(record.outputs.large!)).toBe('missing');
