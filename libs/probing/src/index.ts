@@ -37,4 +37,5 @@ export type { MlpOptions } from './learners/mlp/learner.ts';
 export type { PenaltyOptions } from './learners/penalised/learner.ts';
 export type { SgdOptions } from './learners/sgd/learner.ts';
 export { type ProbeOptions, trainProbes } from './probes.ts';
+export { type Progress, partsOf } from './progress.ts';
 export type { StateReader } from './rows.ts';

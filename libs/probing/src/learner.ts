@@ -1,5 +1,6 @@
 import type { Score } from './evaluate/pairs.ts';
 import type { LinearMaps } from './learners/linear.ts';
+import type { Progress } from './progress.ts';
 import type { Problem } from './rows.ts';
 
 /** A training and a test set, as cells of a problem. */
@@ -42,5 +43,9 @@ export interface Learner<Probe extends Fitted = Fitted> {
   correlations?(split: number, columns: readonly number[]): Promise<Score[] | null>;
 }
 
-/** Opens a learner on a problem and the splits that it will be asked for. */
-export type OpenLearner = (problem: Problem, splits: readonly OuterSplit[]) => Promise<Learner>;
+/**
+ * Opens a learner on a problem and the splits that it will be asked for.
+ *
+ * @param progress told of what is done when it is opened, as a share of that and all fits
+ */
+export type OpenLearner = (problem: Problem, splits: readonly OuterSplit[], progress?: Progress) => Promise<Learner>;

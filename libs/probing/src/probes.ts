@@ -5,6 +5,7 @@ import { evaluateTargets, type PenaltyChoice } from './evaluate/evaluate.ts';
 import { checkFolds, type Groups } from './evaluate/folds.ts';
 import type { ProbeResult, ProbeTarget } from './evaluate/result.ts';
 import { type LearnerChoice, openLearner } from './learners/index.ts';
+import { type Progress, partsOf, UNTOLD } from './progress.ts';
 import { rowCount, type StateReader, stateShift } from './rows.ts';
 
 export interface ProbeOptions {
@@ -31,6 +32,8 @@ export interface ProbeOptions {
   readonly controls?: readonly ControlTask[];
   /** Whose inner errors choose a permutation's penalty: its `own` (the default) or those of the `target` it permutes. */
   readonly permutationPenalty?: 'own' | 'target';
+  /** Told of the share of the work that is done, about. */
+  readonly progress?: Progress;
 }
 
 /**
@@ -55,7 +58,12 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
   const open = openLearner(options.learner, foldCount);
   const shift = stateShift(states, options.nameOf);
   const results: ProbeResult[] = [];
-  for (const { members, rows } of bySharedRows(options.targets, n)) {
+  const patterns = bySharedRows(options.targets, n);
+  const progress = partsOf(
+    options.progress ?? UNTOLD,
+    patterns.map(({ rows }) => rows.length),
+  );
+  for (const [p, { members, rows }] of patterns.entries()) {
     const probed = await evaluateTargets({
       open,
       states,
@@ -71,6 +79,7 @@ export async function trainProbes(options: ProbeOptions): Promise<ProbeResult[]>
       controls: options.controls ?? [],
       permutationPenalty: options.permutationPenalty ?? 'own',
       seed: options.seed,
+      progress: progress[p]!,
     });
     for (const [i, index] of members.entries()) results[index] = probed[i]!;
   }

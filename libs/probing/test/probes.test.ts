@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { groupedFolds, trainProbes } from '../src/index.ts';
+import { groupedFolds, type LearnerChoice, trainProbes } from '../src/index.ts';
 import { average, naiveRidge } from './naive.ts';
 import { noise, one, optionsFor, synthetic } from './synthetic.ts';
 
@@ -277,4 +277,36 @@ describe('invariance', () => {
     const { refit } = await one(optionsFor({ ...data, states, d: 5 }, { penalties: [1e-3] }));
     expect(refit!.weights[0]).toBeCloseTo(refit!.weights[4]!, 6);
   });
+});
+
+const BINARY = (value: number) => Number(value > 0.5);
+
+test.each<[string, LearnerChoice, number]>([
+  ['ridge, more rows than dimensions', { name: 'ridge', penalties: [0.1, 1, 10] }, 5],
+  ['ridge, more dimensions than rows', { name: 'ridge', penalties: [0.1, 1, 10] }, 100],
+  ['ridge at one penalty', { name: 'ridge', penalties: [1] }, 5],
+  ['logistic', { name: 'logistic', penalties: [0.1, 1] }, 5],
+  ['a network', { name: 'mlp', hidden: 2, recipe: { epochs: 1 } }, 5],
+])('tells what share of the work is done, ascending to all of it: %s', async (_, learner, d) => {
+  const data = synthetic({ prompts: 20, rows: 3, d, seed: 1 });
+  const values = learner.name === 'logistic' ? data.values.map(BINARY) : data.values;
+  const gaps = values.map((value, row) => (row < 6 ? Number.NaN : value));
+  const told: number[] = [];
+  await trainProbes({
+    states: data.states,
+    d,
+    targets: [
+      { scenario: 'output', name: 'whole', values },
+      { scenario: 'output', name: 'with gaps', values: gaps },
+    ],
+    groups: data.groups,
+    folds: groupedFolds(data.groups, 4, 0),
+    seed: 0,
+    learner,
+    permutations: 3,
+    progress: (share) => told.push(share),
+  });
+  expect(told).toEqual([...told].sort((a, b) => a - b));
+  expect(told[0]).toBeLessThan(0.5);
+  expect(told.at(-1)).toBe(1);
 });

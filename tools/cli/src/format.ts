@@ -26,9 +26,14 @@ export function formatBytes(bytes: number): string {
   return unit === 0 ? `${value} B` : `${value.toFixed(1)} ${units[unit]}`;
 }
 
+/** `1,610`, `0.4`: of what is done in part. */
+export function formatAmount(n: number): string {
+  return n.toLocaleString('en-US', { maximumFractionDigits: 1 });
+}
+
 /** `1 task`, `3 tasks`. */
 export function count(n: number, noun: string): string {
-  return `${n.toLocaleString('en-US')} ${noun}${n === 1 ? '' : 's'}`;
+  return `${formatAmount(n)} ${noun}${n === 1 ? '' : 's'}`;
 }
 
 /** The first twelve hex digits of a key: enough to tell results apart on a screen. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { isRecord, type JsonValue } from '@sonde/base';
 import type { DeviceHolder, FieldChange, PlannedTask, Reason, RunEvent } from '@sonde/executor';
-import { count, formatBytes, formatSeconds, shortJson } from './format.ts';
+import { count, formatAmount, formatBytes, formatSeconds, shortJson } from './format.ts';
 import { message, type Terminal } from './terminal.ts';
 
 /** Why a task runs, in words. */
@@ -108,7 +108,7 @@ export function lineOf(event: RunEvent, terminal: Terminal): string | undefined 
     case 'device.waiting':
       return `${yellow('waiting')}   ${event.device}: ${holderText(event.holder)}`;
     case 'task.progress':
-      return `          ${event.task}  ${event.done}/${event.total} ${event.unit}`;
+      return `          ${event.task}  ${formatAmount(event.done)}/${formatAmount(event.total)} ${event.unit}`;
     case 'task.log':
       return event.level === 'warning' || terminal.verbose
         ? `${event.level === 'warning' ? yellow('warning') : dim('note')}   ${event.task}: ${message(event.message)}`

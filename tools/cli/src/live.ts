@@ -2,7 +2,7 @@ import type { RunEvent } from '@sonde/executor';
 import { createLogUpdate } from 'log-update';
 import stringWidth from 'string-width';
 import { createDownloads } from './downloads.ts';
-import { formatRate, formatSeconds } from './format.ts';
+import { formatAmount, formatRate, formatSeconds } from './format.ts';
 import { createProgress, type StepView } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -19,10 +19,6 @@ const GAP = '  ';
 function bar(share: number): string {
   const full = Math.round(share * BAR);
   return '━'.repeat(full) + '╌'.repeat(BAR - full);
-}
-
-function grouped(n: number): string {
-  return n.toLocaleString('en-US');
 }
 
 /** Cuts text without colours to a width on the screen, with `…` where something is gone. */
@@ -59,8 +55,8 @@ function partsOf(view: StepView, nameWidth: number, colors: Pick<Terminal['color
   const parts: Part[] = [
     { text: pad(cutToWidth(view.step, nameWidth), nameWidth) },
     { text: bar(view.share), goes: 3, paint: colors.cyan },
-    { text: view.tasks > 1 ? `${grouped(view.ended)}/${grouped(view.tasks)} tasks` : '' },
-    { text: view.total > 0 ? `${grouped(view.done)}/${grouped(view.total)} ${view.unit}` : '' },
+    { text: view.tasks > 1 ? `${formatAmount(view.ended)}/${formatAmount(view.tasks)} tasks` : '' },
+    { text: view.total > 0 ? `${formatAmount(view.done)}/${formatAmount(view.total)} ${view.unit}` : '' },
     { text: view.rate === undefined || view.waiting ? '' : formatRate(view.rate), goes: 2 },
     { text: time, paint: colors.dim },
     { text: view.device, goes: 1, paint: colors.dim },
@@ -111,7 +107,7 @@ export function createLiveDisplay(terminal: Terminal, tasksOfStep: ReadonlyMap<s
     ];
     if (views.length > rows) lines.push(colors.dim(`… ${views.length - rows} more steps`));
     const { ended, tasks, seconds } = progress.total();
-    const total = `${grouped(ended)}/${grouped(tasks)} tasks done${GAP}${formatSeconds(seconds)}`;
+    const total = `${formatAmount(ended)}/${formatAmount(tasks)} tasks done${GAP}${formatSeconds(seconds)}`;
     update([...lines, colors.dim(cutToWidth(total, columns))].join('\n'));
   };
   const timer = setInterval(render, 100);

@@ -1,6 +1,7 @@
 import { groupBy } from '@sonde/base';
 import { standardDeviation } from '@sonde/numerics';
 import type { Fitted, Learner, OpenLearner } from '../learner.ts';
+import type { Progress } from '../progress.ts';
 import { movedTargets, type Problem, type States } from '../rows.ts';
 import type { ControlTask } from './control-task.ts';
 import type { Groups } from './folds.ts';
@@ -33,6 +34,7 @@ export interface SharedTargets {
   /** Whose inner errors choose a permutation's setting: its own, or those of the target that it permutes. */
   readonly permutationPenalty: 'own' | 'target';
   readonly seed: number;
+  readonly progress: Progress;
 }
 
 /** Cross-validation, permutations, control tasks and refit of targets that share their rows. */
@@ -43,13 +45,23 @@ export async function evaluateTargets(shared: SharedTargets): Promise<ProbeResul
   const outer = splitsOfFolds(shared.foldCount, shared.heldOut);
   const kept = keptCells(shared.foldCount, shared.heldOut);
   const filled = problem.cells.flatMap((cell, index) => (cell.length > 0 && kept.includes(index) ? [index] : []));
-  const learner = await shared.open(problem, [...outer, wholeSplit(filled, outer)]);
+  const splits = [...outer, wholeSplit(filled, outer)];
+  let opened = 0;
+  const learner = await shared.open(problem, splits, (share) => {
+    opened = share;
+    shared.progress(share);
+  });
+  const fitted = (fits: number) => shared.progress(opened + (1 - opened) * (fits / splits.length));
   const held: HeldOut[] = [];
-  for (const split of outer.keys()) held.push(await heldOut(shared, problem, learner, split, groupOf));
+  for (const split of outer.keys()) {
+    held.push(await heldOut(shared, problem, learner, split, groupOf));
+    fitted(split + 1);
+  }
   const refit = await learner.fit(
     outer.length,
     targets.map((_, t) => t),
   );
+  fitted(splits.length);
   return targets.map(({ scenario, name, values }, t): ProbeResult => {
     const ofFolds = held.map((fold) => foldOf(shared, problem, fold, t));
     const predictions = predictionsOf(shared, problem, held, t);

@@ -1,4 +1,5 @@
 import type { Learner, OpenLearner, OuterSplit } from '../learner.ts';
+import { type Progress, UNTOLD } from '../progress.ts';
 import type { Problem } from '../rows.ts';
 import { openLogistic } from './logistic/learner.ts';
 import { openMean } from './mean/learner.ts';
@@ -9,7 +10,12 @@ import { checkSgd, openSgd, type SgdOptions } from './sgd/learner.ts';
 
 /** How a learner is opened, and what of its options is refused beforehand. */
 export interface LearnerKind<Options> {
-  readonly open: (problem: Problem, splits: readonly OuterSplit[], options: Options) => Promise<Learner>;
+  readonly open: (
+    problem: Problem,
+    splits: readonly OuterSplit[],
+    options: Options,
+    progress: Progress,
+  ) => Promise<Learner>;
   readonly check: (options: Options, folds: number) => void;
 }
 
@@ -47,5 +53,5 @@ export function openLearner<Name extends LearnerName>(
 ): OpenLearner {
   const { open, check } = LEARNERS[choice.name];
   check(choice, folds);
-  return (problem, splits) => open(problem, splits, choice);
+  return (problem, splits, progress = UNTOLD) => open(problem, splits, choice, progress);
 }

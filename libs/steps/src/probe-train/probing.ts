@@ -16,6 +16,7 @@ import {
   openLearner,
   type ProbeIntervals,
   type ProbeResult,
+  type Progress,
   probeIntervals,
   trainProbes,
 } from '@sonde/probing';
@@ -88,6 +89,7 @@ export async function probeFeatures(
     values,
   }: { readonly features: FeatureKind; readonly layer: number | null; readonly values: Features },
   { seed, learner }: { readonly seed: number | null; readonly learner: LearnerChoice },
+  progress: Progress,
 ): Promise<Probed[]> {
   const { groups, targets } = set;
   const ofStates = features === 'states';
@@ -99,6 +101,7 @@ export async function probeFeatures(
     seed: config.seed,
     learner,
     nameOf: nameOf(set, layer),
+    progress,
     ...(ofStates && { permutations: permutationsOf(config), controls }),
     ...(heldOut && { heldOut }),
   });

@@ -13,6 +13,8 @@ import {
   type Features,
   groupedFolds,
   type LearnerChoice,
+  type Progress,
+  partsOf,
   randomDirection,
   termFrequencies,
   textLength,
@@ -52,7 +54,8 @@ async function train(
   const ofStates: Probed[] = [];
   const scores: ScoreRow[] = [];
   let done = 0;
-  progress(done, total, 'layers');
+  const within: Progress = (share) => progress(Math.floor((done + share) * 10) / 10, total, 'layers');
+  within(0);
 
   for (const set of sets) {
     const folded = foldedSet(config, set);
@@ -61,9 +64,10 @@ async function train(
       layer: number | null,
       values: Features,
       learner: (typeof learners)[0],
+      inTraining: Progress,
     ) => {
       signal.throwIfAborted();
-      const probed = await probeFeatures(config, folded, { features, layer, values }, learner);
+      const probed = await probeFeatures(config, folded, { features, layer, values }, learner, inTraining);
       scores.push(...probed.flatMap((item) => scoreRows(item, depth, mode)));
       return probed;
     };
@@ -72,24 +76,31 @@ async function train(
     }
     const simpler = [...textBaselines(config, set.texts), ...meanBaseline(config, set)];
     for (const learner of withBaselines ? learners : []) {
-      for (const { features, valuesOf, by } of simpler) {
-        await probe(features, null, valuesOf(), { ...learner, learner: by(learner.learner) });
+      const inEach = partsOf(
+        within,
+        simpler.map(() => 1),
+      );
+      for (const [i, { features, valuesOf, by }] of simpler.entries()) {
+        await probe(features, null, valuesOf(), { ...learner, learner: by(learner.learner) }, inEach[i]!);
       }
-      progress(++done, total, 'layers');
+      done++;
+      within(0);
     }
     for (const layer of layers) {
       const index = states.layers.indexOf(layer);
       const values = { states: await statesOf(states, set, index), d: states.hiddenSize };
       const direction = baselines.includes('random_direction') && randomDirection(values.states, values.d, seed);
       for (const learner of learners) {
-        const probed = await probe('states', layer, values, learner);
+        const [inStates, inDirection] = partsOf(within, [values.d, direction ? 1 : 0]) as [Progress, Progress];
+        const probed = await probe('states', layer, values, learner, inStates);
         for (const item of probed) {
           if (config.predictions) await predict(predictionRows(item, folded));
           // Predictions are as long as the states: kept only until they are written.
           ofStates.push({ ...item, result: { ...item.result, predictions: null } });
         }
-        if (direction) await probe('random_direction', layer, direction, learner);
-        progress(++done, total, 'layers');
+        if (direction) await probe('random_direction', layer, direction, learner, inDirection);
+        done++;
+        within(0);
       }
     }
   }

@@ -1,6 +1,7 @@
 import { UserError } from '@sonde/base';
 import { openGemm } from '../../algebra/gemm.ts';
 import type { Fitted, Learner, OuterSplit } from '../../learner.ts';
+import { type Progress, partsOf } from '../../progress.ts';
 import { type Problem, targetOf } from '../../rows.ts';
 import { type LinearMaps, mapsAt, placesBetween, predictLinear } from '../linear.ts';
 import { openPenalised, type PenaltyOptions } from '../penalised/learner.ts';
@@ -20,6 +21,7 @@ export async function openLogistic(
   problem: Problem,
   splits: readonly OuterSplit[],
   options: PenaltyOptions,
+  progress: Progress,
 ): Promise<Learner<LogisticProbe>> {
   const gemm = await openGemm(options.threads ?? 1);
   const categorical = new Set(problem.categories?.flat());
@@ -29,7 +31,9 @@ export async function openLogistic(
   });
   checkCategories(problem, classes);
   const solver = logisticSolver(gemm, problem, classes, options.scale ?? true);
-  const { fit } = await openPenalised(problem, splits, solver, options);
+  // What is searched with each penalty is fitted with one of them.
+  const [inSearch] = partsOf(progress, [options.penalties.length, 1]) as [Progress];
+  const { fit } = await openPenalised(problem, splits, solver, options, inSearch);
   return {
     async fit(split, columns) {
       const probe = await fit(split, columns);

@@ -1,5 +1,6 @@
 import { groupBy, UserError } from '@sonde/base';
 import type { OuterSplit } from '../../learner.ts';
+import { type Progress, UNTOLD } from '../../progress.ts';
 import { type Problem, rowsIn } from '../../rows.ts';
 import type { LinearMaps } from '../linear.ts';
 import type { PenalisedSolver, TrainingSet } from './solver.ts';
@@ -57,10 +58,11 @@ export async function innerErrors(
   splits: readonly OuterSplit[],
   penalties: readonly number[],
   columns: readonly number[],
+  progress: Progress = UNTOLD,
 ): Promise<InnerErrors[]> {
   const { uses, rows } = usesOf(problem, splits);
   const results = rows.map((of) => ({ errors: penalties.map(() => new Float64Array(columns.length)), rows: of }));
-  for (const { train, tests } of uses) {
+  for (const [u, { train, tests }] of uses.entries()) {
     const set = await solver.trainingSet(train);
     const together = await set.fitAll?.(penalties, columns);
     for (const [p, penalty] of penalties.entries()) {
@@ -69,6 +71,7 @@ export async function innerErrors(
         const sums = results[outer]!.errors[p]!;
         for (let t = 0; t < sums.length; t++) sums[t] = sums[t]! + (errors?.[t] ?? Number.POSITIVE_INFINITY);
       });
+      progress((u + (p + 1) / penalties.length) / uses.length);
     }
   }
   return results;
@@ -98,6 +101,7 @@ export async function descendingErrors(
   splits: readonly OuterSplit[],
   penalties: readonly number[],
   columns: readonly number[],
+  progress: Progress,
 ): Promise<InnerErrors[]> {
   const { uses, rows } = usesOf(problem, splits);
   const none = () => new Float64Array(columns.length).fill(Number.POSITIVE_INFINITY);
@@ -108,28 +112,36 @@ export async function descendingErrors(
   const descending = [...penalties.keys()].sort((a, b) => penalties[b]! - penalties[a]!);
   // No search ends before so many rises: the largest penalties are tried at once.
   const steps = [descending.slice(0, RISES + 1), ...descending.slice(RISES + 1).map((p) => [p])];
+  let tried = 0;
   for (const step of steps) {
     for (const [outer, { active }] of descents.entries()) {
       for (const p of step) for (const t of active) results[outer]!.errors[p]![t] = 0;
     }
-    for (const { train, tests } of uses) {
+    for (const [u, { train, tests }] of uses.entries()) {
+      progress((tried + (step.length * u) / uses.length) / penalties.length);
       const searched = tests.filter(({ outer }) => descents[outer]!.active.length > 0);
       const places = [...new Set(searched.flatMap(({ outer }) => descents[outer]!.active))].sort((a, b) => a - b);
       if (places.length === 0) continue;
       const wanted = places.map((place) => columns[place]!);
-      const tried = step.map((p) => penalties[p]!);
-      const errors = await errorsAt(solver, train, tried, wanted, searched);
+      const errors = await errorsAt(
+        solver,
+        train,
+        step.map((p) => penalties[p]!),
+        wanted,
+        searched,
+      );
       const at = new Map(places.map((place, t) => [place, t]));
-      for (const [s, p] of step.entries()) {
+      for (const [e, p] of step.entries()) {
         for (const [i, { outer }] of searched.entries()) {
           const sums = results[outer]!.errors[p]!;
-          for (const place of descents[outer]!.active) sums[place]! += errors[s]![i]![at.get(place)!]!;
+          for (const place of descents[outer]!.active) sums[place]! += errors[e]![i]![at.get(place)!]!;
         }
       }
     }
     for (const [outer, descent] of descents.entries()) {
       for (const p of step) descend(descent, results[outer]!.errors[p]!);
     }
+    tried += step.length;
   }
   return results;
 }

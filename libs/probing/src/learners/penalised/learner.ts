@@ -1,6 +1,7 @@
 import { UserError } from '@sonde/base';
 import { requireInteger } from '@sonde/numerics';
 import type { Fitted, OuterSplit } from '../../learner.ts';
+import { type Progress, partsOf, UNTOLD } from '../../progress.ts';
 import { type Problem, rowsIn } from '../../rows.ts';
 import type { LinearMaps } from '../linear.ts';
 import { descendingErrors, fitColumns, type InnerErrors, innerErrors, leastError, singular } from './inner-errors.ts';
@@ -42,6 +43,7 @@ export async function openPenalised(
   splits: readonly OuterSplit[],
   solver: PenalisedSolver,
   options: PenaltyOptions,
+  progress: Progress,
 ): Promise<PenalisedFits> {
   const tuned = [...new Set(problem.tunedOn.flat())].sort((a, b) => a - b);
   const columns = tuned.filter((column) => column < problem.leading);
@@ -50,6 +52,10 @@ export async function openPenalised(
   const placeOf = new Map([...columns.entries(), ...moved.entries()].map(([place, column]) => [column, place]));
   const given = options.penalties;
   const single = given.length === 1;
+  // Columns share the factors of d dimensions.
+  const { d } = problem.states;
+  const work = [d + columns.length, moved.length === 0 ? 0 : d + moved.length];
+  const [inTargets, inMoved] = partsOf(progress, work) as [Progress, Progress];
 
   const errorOf = (inner: InnerErrors, column: number) => (p: number) =>
     problem.tunedOn[column]!.reduce((sum, other) => sum + inner.errors[p]![placeOf.get(other)!]!, 0);
@@ -58,14 +64,14 @@ export async function openPenalised(
     if (chosen === null) throw singular(penalties);
     return chosen;
   };
-  const search = async (penalties: readonly number[]): Promise<Search> => ({
+  const search = async (penalties: readonly number[], progress: Progress): Promise<Search> => ({
     penalties,
-    inner: single ? [] : await innerErrors(solver, problem, splits, penalties, columns),
+    inner: single ? [] : await innerErrors(solver, problem, splits, penalties, columns, progress),
   });
   const fitted = (split: number, found: Search) =>
     rowsIn(problem, splits[split]!.train) >= 2 && (single || found.inner[split]!.rows > 0);
 
-  let found = await search(given);
+  let found = await search(given, inTargets);
   for (let step = 0; step < EXTENSIONS && !single && (options.extend ?? true); step++) {
     const edges = new Set<number>();
     for (const split of splits.keys()) {
@@ -78,7 +84,7 @@ export async function openPenalised(
       ...(edges.has(found.penalties.indexOf(high)) ? [high * 10] : []),
     ];
     if (beyond.length === 0) break;
-    found = joined(found, await search(beyond));
+    found = joined(found, await search(beyond, UNTOLD));
   }
 
   const { penalties } = found;
@@ -86,7 +92,8 @@ export async function openPenalised(
   const tested = splits.map((split) => (split.test.length > 0 ? split : { ...split, inner: [] }));
   const ofMoved: Search = {
     penalties,
-    inner: single || moved.length === 0 ? [] : await descendingErrors(solver, problem, tested, penalties, moved),
+    inner:
+      single || moved.length === 0 ? [] : await descendingErrors(solver, problem, tested, penalties, moved, inMoved),
   };
   const searchOf = (column: number): Search => (problem.tunedOn[column]![0]! < problem.leading ? found : ofMoved);
   const choose = (split: number, wanted: readonly number[]): number[] | null => {

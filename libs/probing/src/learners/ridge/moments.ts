@@ -1,5 +1,6 @@
 import { type Gemm, matrix } from '../../algebra/gemm.ts';
 import { addInto, addPanels, addSelfProduct, type Panels, zeroPanels } from '../../algebra/panels.ts';
+import { type Progress, UNTOLD } from '../../progress.ts';
 import {
   CHUNK,
   COLUMNS,
@@ -27,7 +28,12 @@ export interface Moments extends Sums {
   readonly xy: readonly Float64Array[];
 }
 
-export async function momentsOf(gemm: Gemm, problem: Problem, rows: Int32Array): Promise<Moments> {
+export async function momentsOf(
+  gemm: Gemm,
+  problem: Problem,
+  rows: Int32Array,
+  progress: Progress = UNTOLD,
+): Promise<Moments> {
   const { d } = problem.states;
   const { columns } = problem;
   const blocks = [...columnBlocks(columns)];
@@ -35,6 +41,7 @@ export async function momentsOf(gemm: Gemm, problem: Problem, rows: Int32Array):
   const moments: Moments = { ...zeroSums(d, columns), n: rows.length, xy };
   // Written over by each block of columns.
   const targets = new Float64Array(Math.min(COLUMNS, columns) * Math.min(CHUNK, rows.length));
+  let done = 0;
   for (const chunk of chunks(rows)) {
     const count = chunk.length;
     const x = gatherTransposed(problem, chunk);
@@ -49,6 +56,8 @@ export async function momentsOf(gemm: Gemm, problem: Problem, rows: Int32Array):
       for (let r = 0; r < count; r++, at++) sum += x[at]!;
       moments.x[j] = moments.x[j]! + sum;
     }
+    done += count;
+    progress(done / rows.length);
   }
   return moments;
 }

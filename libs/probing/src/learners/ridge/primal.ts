@@ -12,6 +12,7 @@ import {
 } from '../../algebra/panels.ts';
 import { solveShifted } from '../../algebra/shifted-gradients.ts';
 import type { Score } from '../../evaluate/pairs.ts';
+import { type Progress, partsOf, UNTOLD } from '../../progress.ts';
 import { columnBlocks, isConstant, type Problem } from '../../rows.ts';
 import type { LinearMaps } from '../linear.ts';
 import { placesByPenalty, singular } from '../penalised/inner-errors.ts';
@@ -32,9 +33,18 @@ import { type CentredSet, roughErrors } from './rough-errors.ts';
  * The solver for n ≥ d. One pass over the states gives each cell's moments; training sets add them up and correct the
  * means in float64; a factor serves every target.
  */
-export async function primalSolver(gemm: Gemm, problem: Problem, scale: boolean): Promise<RidgeSolver> {
+export async function primalSolver(
+  gemm: Gemm,
+  problem: Problem,
+  scale: boolean,
+  progress: Progress = UNTOLD,
+): Promise<RidgeSolver> {
   const byCell: Moments[] = [];
-  for (const rows of problem.cells) byCell.push(await momentsOf(gemm, problem, rows));
+  const inCells = partsOf(
+    progress,
+    problem.cells.map(({ length }) => length),
+  );
+  for (const [cell, rows] of problem.cells.entries()) byCell.push(await momentsOf(gemm, problem, rows, inCells[cell]!));
   const momentsIn = (cells: readonly number[]) => cells.map((cell) => byCell[cell]!);
   const setOf = (cells: readonly number[]) => centredSet(gemm, problem, cells, momentsIn(cells), scale);
   return {
