@@ -61,6 +61,13 @@ describe('an estimate', () => {
     expect(await ofTask({ a: { kind: 'echo', with: { value: 1 } } }, 'a')).toMatchObject({ grounds: 'nothing' });
   });
 
+  it('of a kind that knows too little of what comes in is not known', async () => {
+    const kind = kinds.get('test/work')!;
+    const cost = async () => ({ cost: async () => undefined });
+    const unknown = { kinds: new Map([...kinds, ['test/work', { ...kind, cost }]]) };
+    expect(await ofTask({ a: work(30) }, 'a', unknown)).toMatchObject({ grounds: 'unknown', seconds: 0, high: 0 });
+  });
+
   it('of a kind that says nothing goes by what such tasks took', async () => {
     const echo = (value: number): StepSpec => ({ kind: 'echo', with: { value } });
     const ran = await rig().run(graphOf({ a: echo(1) }));

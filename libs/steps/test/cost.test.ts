@@ -31,6 +31,12 @@ async function costOf(
   config: RunConfig,
   expected: ReadonlyMap<RunValue, Shape> = new Map(),
 ): Promise<Cost> {
+  const found = await knownCost(kind, config, expected);
+  if (found === undefined) throw new Error(`${kind} knows too little`);
+  return found;
+}
+
+async function knownCost(kind: string, config: RunConfig, expected: ReadonlyMap<RunValue, Shape>) {
   const spec = STEP_KINDS.get(kind)!;
   const { cost } = await spec.cost!();
   return cost({ config: withDefaults(spec.config, config), expected: (input) => expected.get(input) });
@@ -175,5 +181,24 @@ describe('the estimate of', () => {
     expect(two.outputs.scores!.rows).toBe(2000);
     expect(two.other).toBeGreaterThan(one.other);
     expect((await costOf('text/score', away, texts(1000))).other).toBeGreaterThan(100 * one.other);
+  });
+
+  it('table/import has the rows of its file', async () => {
+    const source = await promptsOf(TEXTS);
+    expect((await costOf('table/import', { source })).outputs.table).toMatchObject({ rows: 4 });
+  });
+
+  it('what reads the work of a program that does not say how much it makes is not known', async () => {
+    const [table, states] = [artifact('table', ''), artifact('tensors', '')];
+    const [prompts, nothing] = [await promptsOf(TEXTS), new Map([[table, {}]])];
+    const known = (kind: string, config: RunConfig) => knownCost(kind, config, nothing);
+    expect(await known('probe/train', { states, prompts })).toBeUndefined();
+    expect(await known('text/generate', { model, prompts: table })).toBeUndefined();
+    expect(await known('activations/capture', { model, prompts, continuations: table })).toBeUndefined();
+    const scorer = artifact('scorer', resolveEmbedded('toxicity').path);
+    expect(await known('text/score', { scorer, texts: table })).toBeUndefined();
+    expect(await known('prompts/sample', { source: table, count: 'all' })).toBeUndefined();
+    // Of so many prompts there are no more.
+    expect((await known('prompts/sample', { source: table, count: 7 }))!.rows).toBe(7);
   });
 });

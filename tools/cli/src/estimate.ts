@@ -20,7 +20,7 @@ interface StepEstimate {
 }
 
 /** From the surest to the least. */
-const GROUNDS: readonly Grounds[] = ['same', 'kind', 'work', 'nothing'];
+const GROUNDS: readonly Grounds[] = ['same', 'kind', 'work', 'nothing', 'unknown'];
 
 function groundsText(grounds: Grounds, results: number): string {
   switch (grounds) {
@@ -32,6 +32,8 @@ function groundsText(grounds: Grounds, results: number): string {
       return 'its work';
     case 'nothing':
       return 'a guess';
+    case 'unknown':
+      return 'not known';
   }
 }
 
@@ -111,23 +113,28 @@ export function estimateLines(estimate: PipelineEstimate, { colors }: Terminal):
   const rows = left.map((each) => [
     short(each.step),
     String(each.tasks),
-    formatSeconds(each.seconds),
-    dim(rangeText(each.low, each.high)),
+    each.grounds === 'unknown' ? '?' : formatSeconds(each.seconds),
+    dim(each.grounds === 'unknown' ? '' : rangeText(each.low, each.high)),
     sizeText(each.memory),
     sizeText(each.disk),
     devices ? hoursText(each.deviceSeconds) : dim(groundsText(each.grounds, each.results)),
   ]);
   const head = ['step', 'run', 'time', 'between', 'memory', 'disk', devices ? 'GPU hours' : 'by'];
   const total = sumOf('', estimate.estimates, summary.cached);
-  const spread = total.high / total.seconds;
+  const unknown = left.filter(({ grounds }) => grounds === 'unknown').length;
+  const spread = total.seconds === 0 ? 1 : total.high / total.seconds;
+  const least = total.seconds === 0 ? 1 : total.low / total.seconds;
   return [
     ...alignColumns([head.map((word) => dim(word)), ...rows]).map((line) => line.trimEnd()),
     '',
     `${count(total.tasks, 'task')} to run, ${cached}: ${formatSeconds(total.seconds)} of work` +
       `${devices ? `, ${hoursText(total.deviceSeconds)} GPU hours` : ''}`,
     `about ${formatSeconds(elapsed)} with ${withText(estimate)} ` +
-      `(${rangeText((elapsed * total.low) / total.seconds, elapsed * spread)}); ` +
+      `(${rangeText(elapsed * least, elapsed * spread)}); ` +
       `memory ${sizeText(memoryAtOnce(estimate))}, disk ${sizeText(total.disk)}`,
+    ...(unknown === 0
+      ? []
+      : [`without ${count(unknown, 'step')} marked ?: nothing is known of the size of what comes in`]),
     ...clusterLines(estimate, devices, dim),
     ...downloadLines(estimate),
     ...(devices ? groundsLines(left, dim) : []),
@@ -186,6 +193,7 @@ const BY: Readonly<Record<Grounds, string>> = {
   kind: 'results of its kind',
   work: 'its work and the rates of the machine',
   nothing: 'a guess',
+  unknown: 'nothing: what comes in is not known',
 };
 
 function hoursText(seconds: number): string {

@@ -38,7 +38,8 @@ export interface CostContext<Config = RunConfig> {
 
 /** What a step kind knows of its cost: imported when it is asked for. */
 export interface CostModule<Config = RunConfig> {
-  cost(context: CostContext<Config>): Promise<Cost>;
+  /** Undefined where too little is known of what comes in. */
+  cost(context: CostContext<Config>): Promise<Cost | undefined>;
 }
 
 /** How fast a machine is. */

@@ -16,9 +16,10 @@ import { costOf } from './work.ts';
 
 /**
  * What an estimate of time rests on: results of the same model, or of the same kind; the work that the kind says it is, at
- * the rates of this machine; or nothing, where a kind does not say.
+ * the rates of this machine; or nothing, where a kind does not say. `unknown`: the kind would say, but nothing is known of
+ * what comes in; its time counts as none.
  */
-export type Grounds = 'same' | 'kind' | 'work' | 'nothing';
+export type Grounds = 'same' | 'kind' | 'work' | 'nothing' | 'unknown';
 
 export interface TaskEstimate {
   readonly task: TaskId;
@@ -67,7 +68,7 @@ export interface EstimateOptions extends PlanOptions {
 }
 
 /** An estimate by work alone may be so much too high or too low; by results of another model; by those of the same. */
-const SPREAD = { nothing: 10, work: 3, kind: 2, same: 1.25 } as const;
+const SPREAD = { unknown: 1, nothing: 10, work: 3, kind: 2, same: 1.25 } as const;
 /** What a kind is taken to need that says nothing of its cost: its process, and time for its rows. */
 const SMALL = { seconds: 0.25, secondsPerRow: 2e-5, memory: 200e6 };
 
@@ -99,11 +100,13 @@ export async function estimateGraph(graph: Graph, options: EstimateOptions): Pro
     const of = kind.affinity?.(inputs.config);
     const experience =
       said === undefined ? await past.plain(task.kind, provider) : await past.experience(task.kind, provider, of, cost);
-    const grounds = groundsOf(experience, said);
+    const grounds = groundsOf(experience, said, kind);
     const whole =
-      experience === undefined
-        ? secondsOf(cost, await options.rates(provider))
-        : experience.ratio * (said === undefined ? 1 : secondsOf(said, NOMINAL));
+      grounds === 'unknown'
+        ? 0
+        : experience === undefined
+          ? secondsOf(cost, await options.rates(provider))
+          : experience.ratio * (said === undefined ? 1 : secondsOf(said, NOMINAL));
     const decision = decisions.get(task.id)!;
     const isAnew = decision.reason.code === 'refresh' || decision.reason.code === 'outdated';
     const canDivide = decision.state === 'run' && !isAnew;
@@ -145,9 +148,10 @@ function recordIn(decision: Decision | undefined) {
   return decision?.state === 'cached' ? decision.record : undefined;
 }
 
-function groundsOf(experience: Experience | undefined, said: Cost | undefined): Grounds {
+function groundsOf(experience: Experience | undefined, said: Cost | undefined, { cost }: StepKind): Grounds {
   if (experience !== undefined) return experience.same ? 'same' : 'kind';
-  return said === undefined ? 'nothing' : 'work';
+  if (said !== undefined) return 'work';
+  return cost === undefined ? 'nothing' : 'unknown';
 }
 
 /** Work that is small beside a model's: some time for each row that comes in; what goes out is no more than that. */
@@ -160,16 +164,18 @@ function smallCost({ outputs }: TaskNode, expected: (artifact: never) => Shape |
     else for (const member of Object.values(value)) visit(member);
   };
   visit(config);
-  const most = (key: keyof Shape) => Math.max(0, ...shapes.map((shape) => shape[key] ?? 0));
-  const [rows, bytes] = [most('rows'), most('bytes')];
-  const made = { rows, bytes, characters: most('characters') };
+  const most = (key: keyof Shape): Shape => {
+    const known = shapes.flatMap((shape) => shape[key] ?? []);
+    return known.length === 0 ? {} : { [key]: Math.max(...known) };
+  };
+  const made = { ...most('rows'), ...most('bytes'), ...most('characters') };
   const other = SMALL.seconds + SMALL.secondsPerRow * shapes.reduce((sum, shape) => sum + (shape.rows ?? 0), 0);
   return {
     flops: 0,
     traffic: 0,
     other,
     memory: SMALL.memory,
-    rows,
+    rows: made.rows ?? 0,
     outputs: Object.fromEntries(
       Object.entries(outputs).map(([name, { type }]) => [name, type === 'table' ? made : {}]),
     ),

@@ -5,12 +5,13 @@ import { poolsOfWhatThereIs } from '../shared/model/schemas.ts';
 import type { Config } from './config.ts';
 
 /** What reading prompts, or prompts with continuations, costs. */
-export async function cost({ config, expected }: CostContext<Config>): Promise<Cost> {
+export async function cost({ config, expected }: CostContext<Config>): Promise<Cost | undefined> {
   const prompts = await shapeOf(config.prompts, { expected });
   const texts = config.continuations && (await shapeOf(config.continuations, { expected }));
+  const count = prompts.rows;
+  const sequences = texts === undefined ? count : texts.rows;
+  if (count === undefined || sequences === undefined) return undefined;
   const { size, inputs } = await sizeOf(config.model);
-  const count = prompts.rows ?? 0;
-  const sequences = texts?.rows ?? count;
   const promptTokens = tokensIn(prompts.characters);
   const tokens = promptTokens + (texts === undefined ? 0 : tokensIn(texts.characters));
   const predicted = config.losses === true ? count * promptTokens : 0;

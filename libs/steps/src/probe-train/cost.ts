@@ -16,8 +16,9 @@ const LEARNERS = { ridge: 1, logistic: 15, mlp: 60 } as const;
  * What fitting probes costs: moments of the states, a factorisation for each training set and penalty, and a solution for
  * each target, permuted or not; the baselines likewise, over fewer columns.
  */
-export async function cost({ config, expected }: CostContext<Config>): Promise<Cost> {
-  const { rows = 0, layers: captured = 1, width = 0 } = await shapeOf(config.states, { expected });
+export async function cost({ config, expected }: CostContext<Config>): Promise<Cost | undefined> {
+  const { rows, layers: captured = 1, width } = await shapeOf(config.states, { expected });
+  if (rows === undefined || width === undefined) return undefined;
   const layers = config.layers?.length ?? captured;
   const { attributes, length, labels, learner, folds, penalties, bootstrap, baselines } = config;
   const targets = (Array.isArray(attributes) ? attributes.length : TARGETS - 1) + Number(length) + labels.length;

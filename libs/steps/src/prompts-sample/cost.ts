@@ -3,8 +3,10 @@ import { shapeOf } from '../shared/cost/shape.ts';
 import type { Config } from './config.ts';
 
 /** What reading the source costs, and how many prompts there are. */
-export async function cost({ config, expected }: CostContext<Config>): Promise<Cost> {
-  const { rows: given = 0, characters = 80, bytes = 0 } = await shapeOf(config.source, { expected });
+export async function cost({ config, expected }: CostContext<Config>): Promise<Cost | undefined> {
+  const { rows: known, characters = 80, bytes = 0 } = await shapeOf(config.source, { expected });
+  const given = known ?? (config.count === 'all' ? undefined : config.count);
+  if (given === undefined) return undefined;
   const rows = config.count === 'all' ? given : Math.min(config.count, given);
   const prompts = { rows, characters, bytes: rows * (characters + 100) };
   return { flops: 0, traffic: 0, other: 0.3 + given * 2e-5, memory: 200e6 + 4 * bytes, rows, outputs: { prompts } };

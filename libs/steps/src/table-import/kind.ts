@@ -9,5 +9,6 @@ export const tableImport = defineStep({
   summary: 'Reads Parquet, JSONL, JSON or CSV into a table.',
   config,
   outputs: tableOutput,
+  cost: () => import('./cost.ts'),
   load: () => import('./run.ts'),
 });

@@ -7,11 +7,12 @@ import type { Config } from './config.ts';
 const TOKEN_BYTES = 6;
 
 /** What continuing prompts costs: as if every continuation had all the tokens that it may have. */
-export async function cost({ config, expected }: CostContext<Config>): Promise<Cost> {
+export async function cost({ config, expected }: CostContext<Config>): Promise<Cost | undefined> {
   const prompts = await shapeOf(config.prompts, { expected });
+  if (prompts.rows === undefined) return undefined;
   const { size, inputs } = await sizeOf(config.model);
   const { num_return_sequences: samples, max_new_tokens: newTokens, capture } = config;
-  const sequences = prompts.rows ?? 0;
+  const sequences = prompts.rows;
   const continuations = sequences * samples;
   const tokens = tokensIn(prompts.characters);
   const texts = { rows: continuations, characters: newTokens * 4, bytes: continuations * newTokens * TOKEN_BYTES };

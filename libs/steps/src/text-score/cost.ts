@@ -5,8 +5,9 @@ import { shapeOf } from '../shared/cost/shape.ts';
 import type { Config } from './config.ts';
 
 /** What scoring texts costs: by a classifier as much as reading them, else by the time for each. */
-export async function cost({ config, expected }: CostContext<Config>): Promise<Cost> {
-  const { rows = 0, characters } = await shapeOf(config.texts, { expected });
+export async function cost({ config, expected }: CostContext<Config>): Promise<Cost | undefined> {
+  const { rows, characters } = await shapeOf(config.texts, { expected });
+  if (rows === undefined) return undefined;
   const outputs = { scores: { rows, bytes: rows * 40 } };
   const scorer: unknown = config.scorer;
   const model = modelIn(scorer);
