@@ -135,6 +135,8 @@ describe('answers', () => {
     const { stdout } = await run('steps', 'text/score');
     expect(stdout).toMatch(/scorer {2}scorer or \{ kind: classifier\|lm\|perspective/);
     expect(stdout).toMatch(/ {4}kind: lm\n {6}A language model as judge[\s\S]*? {6}answers {2}/);
+    // Where there is no terminal that is wider.
+    expect(stdout.split('\n').filter((line) => [...line].length > 80)).toEqual([]);
   });
 
   it('suggest only names that are near', async () => {

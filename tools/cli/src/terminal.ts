@@ -93,16 +93,25 @@ export function alignColumns(rows: readonly (readonly string[])[], gap = 2): str
   );
 }
 
-/** Lines of whole words, indented, that fit the terminal (100 columns where there is none). */
-export function wrapText(text: string, indent: string, columns = process.stdout.columns ?? 100): string[] {
+/** Lines of whole words, indented, that fit the terminal (80 columns where there is none). */
+export function wrapText(text: string, indent: string): string[] {
+  return wrapParts(text.split(/(?<= )/), indent, indent);
+}
+
+/** Lines of whole parts that fit the terminal likewise, the first of them after `first`, all others indented. */
+export function wrapParts(parts: readonly string[], first: string, indent: string): string[] {
+  const columns = process.stdout.columns ?? 80;
   const lines: string[] = [];
-  let line = indent;
-  for (const word of text.split(' ')) {
-    const fits = line === indent || stringWidth(`${line} ${word}`) <= columns;
-    if (!fits) lines.push(line);
-    line = !fits || line === indent ? indent + word : `${line} ${word}`;
+  let [line, isEmpty] = [first, true];
+  for (const part of parts) {
+    if (!isEmpty && stringWidth((line + part).trimEnd()) > columns) {
+      lines.push(line.trimEnd());
+      line = indent;
+    }
+    line += part;
+    isEmpty = false;
   }
-  return [...lines, line];
+  return [...lines, line.trimEnd()];
 }
 
 export function exitWith(status: number): never {

@@ -2,7 +2,7 @@ import { UserError } from '@sonde/base';
 import { type ConfigSchema, nearest, type StepKindSpec } from '@sonde/pipeline';
 import { stepKinds } from '../api.ts';
 import { checkConsent, type ModuleOptions } from '../pipeline.ts';
-import { alignColumns, openTerminal, printJson, type Terminal, wrapText } from '../terminal.ts';
+import { alignColumns, openTerminal, printJson, type Terminal, wrapParts, wrapText } from '../terminal.ts';
 
 function typeText(schema: ConfigSchema): string {
   if (schema.artifact !== undefined) return schema.artifact.types.join('|') + (schema.artifact.many ? ' …' : '');
@@ -34,6 +34,11 @@ function rangeText(schema: ConfigSchema): string {
   return parts.join(', ');
 }
 
+/** Where a type, or a list of values, may go on in another line. */
+function breakable(text: string): string[] {
+  return text.split(/(?<=[ |,])/);
+}
+
 /** Where a schema's own keys may stand: in it, in its items, in its alternatives. */
 function partsOf(schema: ConfigSchema): ConfigSchema[] {
   return [
@@ -55,8 +60,13 @@ function configLines(schema: ConfigSchema, indent: string, terminal: Terminal): 
       required.has(name) ? 'required' : '',
     ];
     const described = property.description === undefined ? [] : [String(property.description)];
+    const heading = [
+      ...breakable(typeText(property)).map(cyan),
+      '  ',
+      ...breakable(facts.filter(Boolean).join('; ')).map(dim),
+    ];
     return [
-      `${indent}${bold(name)}  ${cyan(typeText(property))}  ${dim(facts.filter(Boolean).join('; '))}`.trimEnd(),
+      ...wrapParts(heading, `${indent}${bold(name)}  `, `${indent}    `),
       ...described.flatMap((text) => wrapText(text, `${indent}    `)),
       ...partsOf(property).flatMap((part) => partLines(part, `${indent}  `, terminal)),
     ];
@@ -75,8 +85,9 @@ function partLines(part: ConfigSchema, indent: string, terminal: Terminal): stri
 
 function printKind(kind: StepKindSpec, terminal: Terminal): void {
   const { bold, cyan, dim } = terminal.colors;
-  terminal.out(`${bold(kind.kind)}  ${dim(`revision ${kind.revision}`)}\n${kind.summary}\n`);
-  terminal.out('with:');
+  terminal.out(`${bold(kind.kind)}  ${dim(`revision ${kind.revision}`)}`);
+  for (const line of wrapText(kind.summary, '')) terminal.out(line);
+  terminal.out('\nwith:');
   for (const line of configLines(kind.config, '  ', terminal)) terminal.out(line);
   terminal.out('\noutputs:');
   const outputs = Object.entries(kind.outputs);
