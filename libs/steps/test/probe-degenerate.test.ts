@@ -64,11 +64,21 @@ describe('probe/train has a stated outcome, and no NaN, for', () => {
     await expect(probe(3, 3, random, scored)).rejects.toThrow('3 groups cannot fill 4 folds');
   });
 
+  it('fewer prompts than an interval takes, which it gives a reason', async () => {
+    const { rows } = await probe(9, 3, random, scored);
+    expect(
+      rows.map(({ fold_mean_low, pooled_low, interval_reason }) => [fold_mean_low, pooled_low, interval_reason]),
+    ).toEqual(rows.map(() => [null, null, 'too_few_groups']));
+    const more = await probe(24, 3, random, scored);
+    expect(more.rows.map(({ interval_reason }) => interval_reason)).toEqual([null, null, null, null]);
+  });
+
   it('an attribute without any score beside one with scores', async () => {
     const { rows, warnings } = await probe(40, 3, random, (i) => ({ ...scored(i), 'score.INSULT': null }));
     const of = (target: string) => rows.filter((row) => row.target === target);
     expect(of('TOXICITY').every((row) => row.pearson !== null)).toBe(true);
     expect(of('INSULT').every((row) => row.pearson === null && row.reason === 'too_few_rows')).toBe(true);
+    expect(new Set(of('INSULT').map((row) => row.interval_reason))).toEqual(new Set(['no_predictions']));
     expect(warnings.join()).toContain('no probe score for input INSULT: too few rows');
   });
 

@@ -89,6 +89,11 @@ export const PROBE_SCORES = tableFormat({
     pooled: { type: 'float64', nullable: true, what: 'correlation of the held-out rows of all folds together' },
     pooled_low: { type: 'float64', nullable: true, what: 'its interval, by bootstrap over prompts' },
     pooled_high: { type: 'float64', nullable: true, what: 'the same' },
+    interval_reason: {
+      type: 'string',
+      nullable: true,
+      what: 'why there is no interval: `too_few_groups` (fewer than ten prompts), `no_predictions` (a fold could not be fitted), or why there is no score to give one to; null in older tables',
+    },
     permutations: { type: 'int32', what: 'permutations of the labels over prompts in which `fold_mean` is defined' },
     null_mean: { type: 'float64', nullable: true, what: 'mean of `fold_mean` over them' },
     null_95: { type: 'float64', nullable: true, what: 'what 95 % of them do not exceed' },

@@ -59,6 +59,8 @@ function overallOf({ result, intervals, compression }: Probed) {
     pooled: result.pooled.pearson.value,
     pooled_low: intervals?.pooled.low ?? null,
     pooled_high: intervals?.pooled.high ?? null,
+    interval_reason:
+      intervals === null ? 'no_predictions' : (intervals.foldMean.reason ?? intervals.pooled.reason ?? null),
     permutations: permuted?.distribution.length ?? 0,
     null_mean: permuted?.mean ?? null,
     null_95: permuted?.upper ?? null,
