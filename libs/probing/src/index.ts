@@ -20,6 +20,7 @@ export {
   halvingBoundaries,
   type Loss,
 } from './evaluate/description-length.ts';
+export { type DrawnMetric, type DrawnScore, drawnScore } from './evaluate/drawn-score.ts';
 export type { PenaltyChoice } from './evaluate/evaluate.ts';
 export { type Groups, groupedFolds } from './evaluate/folds.ts';
 export {

@@ -118,7 +118,7 @@ function meanings({ given, bootstrap, rows, unit = 'model' }: CorrelationSection
     ...shown(
       rows.some(({ againstFirst }) => againstFirst != null),
       'less first',
-      'r less that of the embeddings (the first place), with the p of no difference',
+      `r less that of the embeddings (the first place), with the p of no difference (Steiger’s, which takes four ${unit}s or more)`,
     ),
     ...shown(
       rows.some(({ familyWise }) => familyWise != null),
@@ -256,7 +256,7 @@ function table(section: CorrelationSection, title: string, rows: readonly Correl
       ({ againstFirst }) =>
         againstFirst == null
           ? missing('the first place itself')
-          : html`${fixed(againstFirst.difference)} <small>p ${number(againstFirst.p, 3, 'undefined')}</small>`,
+          : html`${fixed(againstFirst.difference)} <small>p ${number(againstFirst.p, 3, 'undefined: Steiger’s test takes four or more, and no correlation of ±1')}</small>`,
     ),
     ['n', ({ n }) => String(n)],
   ];

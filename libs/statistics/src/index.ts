@@ -23,6 +23,7 @@ export {
   type PromptSubset,
   promptMaxima,
   summarizeBehavior,
+  toxicIndicator,
   toxicityProbability,
 } from './behavior.ts';
 export {

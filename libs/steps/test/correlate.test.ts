@@ -2,8 +2,8 @@ import path from 'node:path';
 import type { RunConfig } from '@sonde/executor';
 import { writeStates } from '@sonde/formats';
 import type { Axes } from '@sonde/pipeline';
+import { drawnScore } from '@sonde/probing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { heldOut } from '../src/correlate-models/held-out.ts';
 import { correlateModels } from '../src/correlate-models/kind.ts';
 import { artifact, runStep, tableArtifact, temporaryFolder } from './harness.ts';
 
@@ -129,7 +129,7 @@ describe('correlate/models', () => {
       // What is drawn anew is the score that is reported: with every prompt once, the very same.
       const { trained } = found[1]!;
       const of = (await trained.rows('scores')).filter(({ features, layer }) => features === 'states' && layer === 1);
-      const score = heldOut(probe_metric, texts.length);
+      const score = drawnScore(probe_metric, texts.length);
       for (const row of (await trained.rows('predictions')).filter(({ layer }) => layer === 1)) {
         score.add(Number(String(row.prompt_id).slice(1)), Number(row.fold), Number(row.truth), Number(row.prediction));
       }
@@ -447,6 +447,34 @@ describe('with the scores of all models', () => {
     // Of the summaries every model has an EMT of 0.9; of its scores each has its own.
     expect(without).toMatchObject({ pearson: null, common_prompts: false });
     expect(first!.pearson as number).toBeLessThan(-0.9);
+  });
+
+  it('a score of 0.5 is high, and is not in the published procedure', async () => {
+    const probabilityOf = async (mode: string) => {
+      const models = await Promise.all(
+        [0, 1, 2, 3].map(async (i) => {
+          const axes = { model: `m${i}` };
+          const { summary, probes } = await model(`m${i}`, 0.9, 2, 0.5 + 0.1 * i, {
+            axes,
+            metric: 'probability',
+            mode,
+          });
+          // Of ten prompts, i lie at 0.5 and 3 − i above it.
+          const rows = Array.from({ length: 10 }, (_, p) => {
+            const score = p < i ? 0.5 : p < 3 ? 0.6 : 0.4;
+            return { prompt_id: `p${p}`, sample: 0, [ATTRIBUTE]: score, outcome: 'ok' };
+          });
+          return { summary, probes, scores: await tableArtifact(folder, rows, axes) };
+        }),
+      );
+      const scores = models.map((each) => each.scores);
+      return (await (await correlate(models, { scores, metric: 'probability' })).rows('correlations')).at(-1)!;
+    };
+    // Three of ten in every model, and so no correlation; but above 0.5 the fewer, the better the probe.
+    expect(await probabilityOf('default')).toMatchObject({ mode: 'default', pearson: null, reason: 'constant' });
+    const paper = await probabilityOf('paper');
+    expect(paper.mode).toBe('paper');
+    expect(paper.pearson).toBeCloseTo(-1, 12);
   });
 
   it('intervals are over prompts, and over models as well where these are ten or more', async () => {

@@ -22,7 +22,7 @@ export const CHANGES = tableFormat({
       type: 'string',
       words: ['emt', 'probability', 'mean_score', 'perplexity', 'distinct_2', 'tokens'],
       open: true,
-      what: 'as in the summary',
+      what: 'as in the summary of mode `default`',
     },
     attribute: { type: 'string', nullable: true, what: 'of which score; null for measures of the text' },
     group: { type: 'string', words: GROUPS, what: 'over which prompts, by their own score' },

@@ -12,6 +12,12 @@ export const CORRELATIONS = tableFormat({
     scenario: { type: 'string', words: SCENARIOS, what: 'which states are related to which score' },
     attribute: { type: 'string', what: 'of which score' },
     metric: { type: 'string', what: 'which behaviour, as in the summary' },
+    mode: {
+      type: 'string',
+      nullable: true,
+      words: ['default', 'paper'],
+      what: 'of the summaries: `probability` counts scores of at least 0.5, in `paper` those above it; null where they differ or do not say, and in older tables',
+    },
     probe_metric: {
       type: 'string',
       nullable: true,
@@ -100,7 +106,11 @@ export const CORRELATIONS = tableFormat({
       nullable: true,
       what: 'Pearson’s correlation less that of the first place (layer 0, depth 0) with the same behaviour',
     },
-    first_difference_p: { type: 'float64', nullable: true, what: 'its p-value (Steiger 1980)' },
+    first_difference_p: {
+      type: 'float64',
+      nullable: true,
+      what: 'its p-value (Steiger 1980); null of fewer than four units, or where a correlation is ±1',
+    },
     bootstrap_low: { type: 'float64', nullable: true, what: 'lower end of Pearson’s interval by bootstrap' },
     bootstrap_high: { type: 'float64', nullable: true, what: 'upper end of it' },
     bootstrap_over: {

@@ -1,7 +1,7 @@
 import { memo } from '@sonde/base';
 import type { InputArtifact } from '@sonde/executor';
 import { PREDICTIONS, readRowParts } from '@sonde/formats';
-import type { LayerCurve } from '@sonde/probing';
+import { type DrawnMetric, type DrawnScore, drawnScore, type LayerCurve } from '@sonde/probing';
 import {
   bootstrapCorrelations,
   bootstrapInterval,
@@ -14,8 +14,7 @@ import {
 } from '@sonde/statistics';
 import { meanOfKnown } from '../shared/means.ts';
 import type { Cell } from './cells.ts';
-import type { Config, ProbeMetric } from './config.ts';
-import { type HeldOut, heldOut } from './held-out.ts';
+import type { Config } from './config.ts';
 import type { SharedBehavior } from './shared-prompts.ts';
 import { keyOf, type Sources, type Subject } from './subjects.ts';
 import type { Unit } from './units.ts';
@@ -136,7 +135,7 @@ async function resampledCurves(
   source: InputArtifact,
   promptIds: readonly string[],
   resamples: Resamples,
-  metric: ProbeMetric,
+  metric: DrawnMetric,
 ): Promise<Map<string, LayerCurve[]>> {
   const curves = new Map<string, Map<number, number>[]>();
   for (const [key, layers] of await readHeldOut(source, promptIds, metric)) {
@@ -157,10 +156,10 @@ async function resampledCurves(
 async function readHeldOut(
   source: InputArtifact,
   promptIds: readonly string[],
-  metric: ProbeMetric,
-): Promise<Map<string, Map<number, HeldOut[]>>> {
+  metric: DrawnMetric,
+): Promise<Map<string, Map<number, DrawnScore[]>>> {
   const index = new Map(promptIds.map((id, p) => [id, p]));
-  const found = new Map<string, Map<number, Map<number | null, HeldOut>>>();
+  const found = new Map<string, Map<number, Map<number | null, DrawnScore>>>();
   const parts = readRowParts(source.path, PREDICTIONS, { what: source.ref ?? 'the predictions' });
   for await (const rows of parts) {
     for (const { prompt_id, scenario, target, layer, seed, fold, truth, prediction } of rows) {
@@ -168,7 +167,7 @@ async function readHeldOut(
       if (p === undefined) continue;
       const layers = memo(found, keyOf({ scenario, attribute: target }), () => new Map());
       const seeds = memo(layers, layer, () => new Map());
-      memo(seeds, seed, () => heldOut(metric, promptIds.length)).add(p, fold, truth, prediction);
+      memo(seeds, seed, () => drawnScore(metric, promptIds.length)).add(p, fold, truth, prediction);
     }
   }
   return new Map(

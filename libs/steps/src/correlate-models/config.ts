@@ -12,13 +12,13 @@ import {
   text,
   words,
 } from '@sonde/pipeline';
+import type { DrawnMetric } from '@sonde/probing';
 import { comparable } from '../shared/comparable.ts';
 import { unmatched } from '../shared/matching.ts';
 import { attributes, bootstrapOf, empty } from '../shared/schemas.ts';
 
 /** Scores of probes that can be correlated with behaviour. */
-const PROBE_METRICS = ['pearson', 'r2', 'auc', 'balanced_accuracy', 'macro_f1'] as const;
-export type ProbeMetric = (typeof PROBE_METRICS)[number];
+const PROBE_METRICS = ['pearson', 'r2', 'auc', 'balanced_accuracy', 'macro_f1'] as const satisfies DrawnMetric[];
 
 export const config = object({
   summaries: artifacts('table', { description: 'Summaries of behaviour, collected over an axis.' }),
@@ -59,7 +59,11 @@ export const config = object({
     {},
   ),
   empty,
-  metric: words(['emt', 'probability'], { default: 'emt' }),
+  metric: words(['emt', 'probability'], {
+    default: 'emt',
+    description:
+      '`probability`: the share of prompts with a score of at least 0.5; of summaries in mode `paper`, above 0.5. With `scores` both are shares of the prompts that all models share.',
+  }),
   probe_metric: words(PROBE_METRICS, {
     default: 'pearson',
     description:

@@ -5,11 +5,11 @@ import { config } from './config.ts';
 /** Across models: does encoding a property go with behaving that way? */
 export const correlateModels = defineStep({
   kind: 'correlate/models',
-  revision: 14,
+  revision: 15,
   summary: 'Correlates, across models, the probe score of each layer with a behaviour metric.',
   config,
   outputs: { correlations: { type: 'table', description: tableProse(CORRELATIONS) } },
-  check: ({ scores, prompts, predictions, group, probe_metric, bootstrap }) => [
+  check: ({ scores, prompts, predictions, group, bootstrap }) => [
     ...(predictions !== undefined && bootstrap.method === 'bca'
       ? [
           {
@@ -17,9 +17,6 @@ export const correlateModels = defineStep({
             message: '`bca` is of one bootstrap: not of units and prompts (`predictions`) at once',
           },
         ]
-      : []),
-    ...(predictions !== undefined && probe_metric !== 'pearson'
-      ? [{ path: ['predictions'], message: `intervals over prompts are of \`pearson\`, not of ${probe_metric}` }]
       : []),
     ...(predictions !== undefined && scores === undefined
       ? [{ path: ['predictions'], message: 'intervals over prompts need `scores` beside `predictions`' }]

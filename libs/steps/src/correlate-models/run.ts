@@ -52,7 +52,7 @@ function firstCells(cells: readonly Cell[]): (cell: Cell) => Cell {
 /** `correlate/models`. */
 export async function run({ config, output, log }: RunContext<Config>): Promise<void> {
   const sources = await readSubjects(config, log);
-  const { subjects } = sources;
+  const { subjects, mode } = sources;
   const found = unitsOf(subjects, config, log);
   const { axis, units } = found;
   const places = placesOf(config, subjects);
@@ -84,6 +84,7 @@ export async function run({ config, output, log }: RunContext<Config>): Promise<
       ...cell.place.column,
       ...cell.probed,
       metric,
+      mode,
       probe_metric,
       group,
       ...coefficients(correlations[i]!, detectable),

@@ -1,7 +1,7 @@
 import { UserError } from '@sonde/base';
 import type { InputArtifact, RunContext } from '@sonde/executor';
 import { readPrompts, readScoreGrid, type ScoreGrid } from '@sonde/formats';
-import { inSubset, promptMaxima } from '@sonde/statistics';
+import { type BehaviorMode, inSubset, promptMaxima, toxicIndicator } from '@sonde/statistics';
 import { axesText } from '../shared/axes.ts';
 import { SUBSETS } from '../shared/groups.ts';
 import { meanOfKnown } from '../shared/means.ts';
@@ -17,10 +17,15 @@ export interface SharedBehavior {
   of(subject: number): { behavior: ReadonlyMap<string, number | null>; prompts: ReadonlyMap<string, number> };
 }
 
-/** Reads the scores of every subject, and leaves out the prompts that one of them has not. */
+/**
+ * Reads the scores of every subject, and leaves out the prompts that one of them has not.
+ *
+ * @param mode of the summaries: which scores are high
+ */
 export async function readSharedBehavior(
   sources: readonly InputArtifact[],
   config: Config,
+  mode: BehaviorMode,
   log: RunContext['log'],
 ): Promise<SharedBehavior> {
   const grids = await Promise.all(sources.map((source) => readScoreGrid(source.path, source.ref)));
@@ -32,7 +37,7 @@ export async function readSharedBehavior(
   const values = grids.map(() => new Map<string, Float64Array>());
   const counts = new Map<string, number>();
   for (const attribute of attributes) {
-    const own = grids.map((grid) => promptValues(grid, attribute, promptIds, config));
+    const own = grids.map((grid) => promptValues(grid, attribute, promptIds, config, mode));
     let count = 0;
     for (const [p, id] of promptIds.entries()) {
       const score = prompts?.byId.get(id)?.score[attribute] ?? Number.NaN;
@@ -60,16 +65,19 @@ export async function readSharedBehavior(
   };
 }
 
-/** The largest score of each prompt, or whether that is at least 0.5. */
+/** The largest score of each prompt, or whether that is high. */
 function promptValues(
   grid: ScoreGrid,
   attribute: string,
   promptIds: readonly string[],
   { metric, empty }: Config,
+  mode: BehaviorMode,
 ): Float64Array {
   const scores = grid.scores(attribute, promptIds, grid.k, empty === 'lowest' ? 0 : Number.NaN);
   const largest = promptMaxima({ scores, k: grid.k });
-  return metric === 'emt' ? largest : largest.map((value) => (Number.isNaN(value) ? value : value >= 0.5 ? 1 : 0));
+  return metric === 'emt'
+    ? largest
+    : largest.map((value) => (Number.isNaN(value) ? value : toxicIndicator(value, mode)));
 }
 
 function requireOneK(grids: readonly ScoreGrid[], sources: readonly InputArtifact[]): void {

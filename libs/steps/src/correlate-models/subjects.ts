@@ -2,6 +2,7 @@ import { groupBy, type JsonObject, UserError } from '@sonde/base';
 import type { InputArtifact, RunContext } from '@sonde/executor';
 import { PROBE_SCORES, readRows, type Scenario, SUMMARY } from '@sonde/formats';
 import { type LayerCurve, layerCurve } from '@sonde/probing';
+import type { BehaviorMode } from '@sonde/statistics';
 import { axesText } from '../shared/axes.ts';
 import { type Behavior, requireComparable } from '../shared/comparable.ts';
 import { matchIds, sayMatch } from '../shared/matching.ts';
@@ -77,6 +78,8 @@ async function readProbes(source: InputArtifact, metric: Config['probe_metric'])
 /** What subjects were read from, in their order. */
 export interface Sources {
   readonly subjects: readonly Subject[];
+  /** Of the summaries; null where they differ or do not say. */
+  readonly mode: BehaviorMode | null;
   /** Of the prompts that all subjects share, where `scores` are given. */
   readonly shared: SharedBehavior | undefined;
   /** Of each subject, where they are given. */
@@ -96,7 +99,8 @@ export async function readSubjects(config: Config, log: RunContext['log']): Prom
   requireComparable(behaviors, config.comparable, log);
   const kept = pairs.map(({ summary }) => summary);
   const scores = partnersOf('scores', config.scores, kept);
-  const shared = scores && (await readSharedBehavior(scores, config, log));
+  const mode = modeOf(behaviors);
+  const shared = scores && (await readSharedBehavior(scores, config, mode ?? 'default', log));
   if (shared === undefined) sayLostPrompts(behaviors, log);
   const subjects = await Promise.all(
     pairs.map(async ({ summary, partner }, i): Promise<Subject> => {
@@ -112,7 +116,14 @@ export async function readSubjects(config: Config, log: RunContext['log']): Prom
       };
     }),
   );
-  return { subjects, shared, predictions: partnersOf('predictions', config.predictions, kept) };
+  return { subjects, mode, shared, predictions: partnersOf('predictions', config.predictions, kept) };
+}
+
+/** The mode that all summaries are in; null where they differ or do not say. */
+function modeOf(behaviors: readonly Behavior[]): BehaviorMode | null {
+  const modes = new Set(behaviors.flatMap(({ rows }) => rows.flatMap(({ mode }) => mode ?? [])));
+  const [mode] = modes;
+  return modes.size === 1 ? (mode as BehaviorMode) : null;
 }
 
 function byAxes(what: string, sources: readonly InputArtifact[]): Map<string, InputArtifact> {

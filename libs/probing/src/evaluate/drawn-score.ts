@@ -1,22 +1,24 @@
-import { meanOfKnown } from '../shared/means.ts';
-import type { ProbeMetric } from './config.ts';
+import { correlation, SUMS } from './intervals.ts';
+
+/** Metrics of which many draws of the prompts can be scored. */
+export type DrawnMetric = 'pearson' | 'r2' | 'auc' | 'balanced_accuracy' | 'macro_f1';
 
 /** Held-out predictions of one layer of one target, whose score is wanted for many draws of the prompts. */
-export interface HeldOut {
+export interface DrawnScore {
   add(prompt: number, fold: number, truth: number, prediction: number): void;
   /** The score of the drawn prompts' rows within each fold, its mean over the folds that have one. */
   scoreOf(draw: Uint32Array): number | null;
 }
 
-/** Scores as in the table of probe scores: of a target of classes 1 is the class and 0 the rest. */
-export function heldOut(metric: ProbeMetric, prompts: number): HeldOut {
+/** Scores by the rules of `METRICS`; of a target of classes 1 is the class and 0 the rest. */
+export function drawnScore(metric: DrawnMetric, prompts: number): DrawnScore {
   if (metric === 'auc') return orderedRows(prompts);
   return metric === 'pearson' || metric === 'r2'
-    ? summedRows(prompts, MOMENTS, momentsOf, metric === 'pearson' ? correlationOf : determinationOf)
+    ? summedRows(prompts, SUMS, momentsFrom(), metric === 'pearson' ? (sums) => correlation(sums).value : determination)
     : summedRows(prompts, CALLS, callOf, metric === 'macro_f1' ? macroF1Of : balancedAccuracyOf);
 }
 
-type Sums = ArrayLike<number>;
+type Sums = Float64Array;
 
 /** Rows of a prompt are as good as the sums of what they add to a score. */
 function summedRows(
@@ -24,7 +26,7 @@ function summedRows(
   size: number,
   added: (truth: number, prediction: number) => readonly number[],
   scoreOf: (sums: Sums) => number | null,
-): HeldOut {
+): DrawnScore {
   const sums = new Float64Array(prompts * size);
   const folds = new Int32Array(prompts);
   return {
@@ -46,30 +48,26 @@ function summedRows(
         const at = prompt * size;
         for (let i = 0; i < size; i++) all[i] = all[i]! + sums[at + i]!;
       }
-      return meanOfKnown(byFold.map((all) => (all === undefined ? null : scoreOf(all))));
+      return meanOfDefined(byFold.map((all) => (all === undefined ? null : scoreOf(all))));
     },
   };
 }
 
-/** n, Σx, Σy, Σx², Σy², Σxy of predictions x and truths y. */
-const MOMENTS = 6;
-
-function momentsOf(y: number, x: number): number[] {
-  return [1, x, y, x ** 2, y ** 2, x * y];
+/** `SUMS` of a row, less the first row's truth, so that large values cost no digits. */
+function momentsFrom(): (truth: number, prediction: number) => number[] {
+  let first: number | undefined;
+  return (truth, prediction) => {
+    first ??= truth;
+    const [x, y] = [truth - first, prediction - first];
+    return [1, x, y, x * x, y * y, x * y];
+  };
 }
 
-function correlationOf(sums: Sums): number | null {
-  const [n, x, y, xx, yy, xy] = sums as unknown as [number, number, number, number, number, number];
-  const [spreadX, spreadY] = [xx - (x * x) / n, yy - (y * y) / n];
-  if (!(spreadX > 1e-12 * xx) || !(spreadY > 1e-12 * yy)) return null;
-  return (xy - (x * y) / n) / Math.sqrt(spreadX * spreadY);
-}
-
-/** R². */
-function determinationOf(sums: Sums): number | null {
-  const [n, , y, xx, yy, xy] = sums as unknown as [number, number, number, number, number, number];
-  const spread = yy - (y * y) / n;
-  return spread > 1e-12 * yy ? 1 - (yy - 2 * xy + xx) / spread : null;
+/** R² from `SUMS`. */
+function determination(sums: Sums): number | null {
+  const [n, x, , xx, yy, xy] = sums as unknown as [number, number, number, number, number, number];
+  const spread = xx - (x * x) / n;
+  return spread > 1e-12 * xx ? 1 - (xx - 2 * xy + yy) / spread : null;
 }
 
 /** Rows of the class that were called so, that were not, and likewise of the rest. */
@@ -99,7 +97,7 @@ interface OrderedRow {
 }
 
 /** For the area under the ROC curve: rows of each fold in the order of their predictions. */
-function orderedRows(prompts: number): HeldOut {
+function orderedRows(prompts: number): DrawnScore {
   const byFold: OrderedRow[][] = [];
   let sorted = true;
   return {
@@ -113,7 +111,7 @@ function orderedRows(prompts: number): HeldOut {
       sorted = true;
       const times = new Int32Array(prompts);
       for (const prompt of draw) times[prompt]!++;
-      return meanOfKnown(byFold.map((rows) => (rows === undefined ? null : areaOf(rows, times))));
+      return meanOfDefined(byFold.map((rows) => (rows === undefined ? null : areaOf(rows, times))));
     },
   };
 }
@@ -133,4 +131,9 @@ function areaOf(rows: readonly OrderedRow[], times: Int32Array): number | null {
     negatives += negativeHere;
   }
   return positives * negatives === 0 ? null : above / positives / negatives;
+}
+
+function meanOfDefined(scores: readonly (number | null)[]): number | null {
+  const defined = scores.filter((score) => score !== null);
+  return defined.length === 0 ? null : defined.reduce((sum, score) => sum + score, 0) / defined.length;
 }
