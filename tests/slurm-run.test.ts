@@ -262,6 +262,46 @@ outputs:
     await untilNoJob();
   });
 
+  it('asks for more memory where a job used more than it had asked for, if its step says so', async () => {
+    const folder = await experiment('memory');
+    await writeFile(
+      path.join(folder, 'kinds.mjs'),
+      `import { writeFile } from 'node:fs/promises';
+import { defineStep, schema } from 'sonde';
+export const large = defineStep({
+  kind: 'test/large', revision: 1, summary: 'Holds 600 MiB until its job is ended, or for a while.',
+  config: schema.object({}),
+  outputs: { number: { type: 'json', description: 'How much it held.' } },
+  load: async () => ({
+    run: async ({ output }) => {
+      const held = Array.from({ length: 60 }, (_, n) => Buffer.alloc(10 * 2 ** 20, n + 1));
+      await new Promise((resolve) => setTimeout(resolve, 8000));
+      await writeFile(output('number'), String(held.length));
+    },
+  }),
+});
+`,
+    );
+    await writeFile(
+      path.join(folder, 'p.yaml'),
+      `sonde: 1
+name: p
+modules: [./kinds.mjs]
+steps:
+  large: { uses: test/large, with: {}, resources: { memory: 500MiB }, on_failure: { memory: x4 } }
+outputs:
+  number: \${{ steps.large.outputs.number }}
+`,
+    );
+    const ran = await finish(folder);
+    expect(ran.status, ran.stderr).toBe(0);
+    const retried = ran.events.filter(({ event }) => event === 'task.retrying').map(({ failure }) => failure);
+    expect(retried).toMatchObject([
+      { code: 'out-of-memory', message: expect.stringContaining('used more memory than its job had asked for') },
+    ]);
+    await untilNoJob();
+  });
+
   it('cancels its jobs when it is interrupted, where it is told to', async () => {
     const folder = await experiment('cancelled');
     const run = startSonde(folder, ['run', ...RUN, '--json', '--on-interrupt', 'cancel']);

@@ -70,9 +70,9 @@ function startRun(graph: Graph, onInterrupt: 'leave' | 'cancel' = 'leave'): Proc
 
 type Told = { readonly task?: string; readonly state?: string; readonly done?: number; readonly failed?: number };
 
-function startWorker({ jobs = 1, idle = 60, store = rig().storeFolder, lives = '' } = {}): Process<Told> {
-  const life = lives === '' ? [] : [lives];
-  return start(programs.host, [store, programs.worker, String(jobs), String(idle), ...life]);
+function startWorker({ jobs = 1, idle = 60, store = rig().storeFolder, lives = '', job = '' } = {}): Process<Told> {
+  const more = job === '' ? (lives === '' ? [] : [lives]) : [lives, job];
+  return start(programs.host, [store, programs.worker, String(jobs), String(idle), ...more]);
 }
 
 async function stopWorkers(...workers: readonly Process<Told>[]): Promise<void> {
@@ -252,6 +252,61 @@ describe('what a step asks for', () => {
     expect(run.lines).toContainEqual(expect.objectContaining({ event: 'task.retrying', attempt: 2 }));
   });
 
+  it('is more time after a failure for want of it, also of the timeout', async () => {
+    const run = startRun(
+      graphOf({
+        held: {
+          kind: 'gate',
+          with: { name: 'held' },
+          timeoutSeconds: 1,
+          retries: 1,
+          onFailure: { time: 300 },
+        },
+      }),
+    );
+    const worker = startWorker();
+    await run.saw(({ event }) => event === 'task.retrying');
+    await run.saw((event) => event.event === 'task.started' && event.attempt === 1);
+    rig().openGate('held');
+    expect(await run.ended).toBe(0);
+    await stopWorkers(worker);
+  });
+
+  it('is more memory where the job of its worker used all of it, with the worker itself', async () => {
+    const run = startRun(
+      graphOf({
+        held: {
+          kind: 'gate',
+          with: { name: 'held' },
+          resources: { device: 'any', memoryBytes: 1000 },
+          retries: 1,
+          onFailure: { memory: 2 },
+        },
+      }),
+    );
+    const first = startWorker({ job: 'small_0' });
+    await rig().started('held');
+    const second = startWorker({ job: 'large_0' });
+    first.child.kill('SIGKILL');
+    await run.saw(({ event }) => event === 'task.retrying');
+    rig().openGate('held');
+    expect(await run.ended).toBe(0);
+    await stopWorkers(second);
+    const shapes = run.lines.flatMap((event) => (event.event === 'task.queued' ? [event.shape] : []));
+    expect(shapes).toEqual(['cpu.m1000', 'cpu.m2000']);
+    expect(run.lines).toContainEqual(
+      expect.objectContaining({
+        event: 'task.retrying',
+        failure: expect.objectContaining({
+          code: 'out-of-memory',
+          message: expect.stringMatching(
+            /^Its worker, job small_0 on .*used more memory than its job had asked for\.$/,
+          ),
+        }),
+      }),
+    );
+  });
+
   it('was not enough time where its worker has to end when it is nearly over', async () => {
     const run = startRun(
       graphOf({ held: { kind: 'gate', with: { name: 'held' }, resources: { device: 'any', timeSeconds: 1 } } }),
@@ -344,6 +399,24 @@ describe('a worker that is killed', () => {
     expect(failureOf(run, 'held')!.failure).toMatchObject({
       code: 'crash',
       message: expect.stringMatching(/^Each of the 3 workers that did it was lost.*process \d+ on /),
+    });
+  });
+
+  it('three times in jobs that used more memory than they had asked for says that', async () => {
+    const run = startRun(graphOf({ held: { kind: 'gate', with: { name: 'held' } } }));
+    for (let death = 0; death < 3; death++) {
+      const worker = startWorker({ job: `small_${death}` });
+      await worker.saw(({ state }) => state === 'started');
+      worker.child.kill('SIGKILL');
+      await worker.ended;
+    }
+    const last = startWorker({ job: 'large_0' });
+    expect(await run.ended).toBe(1);
+    await stopWorkers(last);
+    expect(failureOf(run, 'held')!.failure).toMatchObject({
+      code: 'out-of-memory',
+      message: expect.stringMatching(/^Each of the 3 workers.*the last, job small_2 on .*, used more memory/),
+      hint: expect.stringContaining('on_failure: { memory: x2 }'),
     });
   });
 

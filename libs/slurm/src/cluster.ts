@@ -8,6 +8,7 @@ import { arrayOptions, resourceOptions, workerScript } from './job-script.ts';
 import { endOf, type Sighting } from './job-states.ts';
 import { createArrayLimit } from './limits.ts';
 import { jobName, prefixOf } from './names.ts';
+import { logSaysOutOfMemory } from './out-of-memory.ts';
 import { createPace } from './pace.ts';
 import { probeNodes } from './probe.ts';
 import { type Look, lookAtQueue } from './queue.ts';
@@ -26,7 +27,8 @@ export function openCluster(options: ClusterOptions): Cluster {
   const prefix = prefixOf(scope);
   const probes = `${prefix}probe-`;
   const logs = path.join(folder, 'logs');
-  const watch = createWatch(openAccounting(prefix));
+  const accounting = openAccounting(prefix);
+  const watch = createWatch({ lookUp: async (ids) => withCauses(await accounting.lookUp(ids)) });
   const arrayLimit = createArrayLimit(profile.limits.array);
   const paced = createPace(pace.submit);
   // Looks and submissions take turns: what a look does not show was not there.
@@ -42,8 +44,19 @@ export function openCluster(options: ClusterOptions): Cluster {
     if (last !== undefined && performance.now() - last.at < pace.look) return last.look;
     const seen = await lookAtQueue(prefix);
     last = { look: seen, at: performance.now() };
-    await watch.take(seen.ok ? { ...seen, jobs: without(seen.jobs, probes) } : seen);
+    await watch.take(seen.ok ? { ...seen, jobs: await withCauses(without(seen.jobs, probes)) } : seen);
     if (seen.ok) unsure.clear();
+    return seen;
+  }
+
+  /** What their nodes ended for want of memory, which Slurm may call failed as well: the logs say so. */
+  async function withCauses(jobs: ReadonlyMap<string, Sighting>): Promise<ReadonlyMap<string, Sighting>> {
+    const seen = new Map(jobs);
+    for (const [id, one] of jobs) {
+      const wasKilled = one.meaning === 'failed' && (one.exitCode ?? 0) === 0;
+      if (wasKilled && (await logSaysOutOfMemory(path.join(logs, `${id}.log`))))
+        seen.set(id, { ...one, meaning: 'out-of-memory' });
+    }
     return seen;
   }
 

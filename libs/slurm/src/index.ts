@@ -2,6 +2,7 @@ export { openCluster } from './cluster.ts';
 export { requirePrograms } from './commands.ts';
 export { findProfile, PROFILE_NAME } from './find-profile.ts';
 export { type Capacities, type Capacity, capacitiesFor } from './nodes.ts';
+export { ranOutOfMemory } from './out-of-memory.ts';
 export { type JobTime, jobTimeIn, timeOfOwnJob } from './own-job.ts';
 export {
   type JobRequest,

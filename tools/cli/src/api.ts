@@ -453,6 +453,7 @@ export interface WorkerOptions
     | 'job'
     | 'scratch'
     | 'lifetime'
+    | 'ranOutOfMemory'
     | 'signal'
     | 'killSignal'
     | 'onOrder'

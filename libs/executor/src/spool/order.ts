@@ -75,7 +75,7 @@ export interface OrderEnd {
 
 /** @param limits after what was short before */
 export function orderOf(unit: Unit, limits: JobLimits, run: string, store: string): Order & JsonObject {
-  const { id, step, outputs, retries, resources, timeoutSeconds, onFailure } = unit.task;
+  const { id, step, outputs, retries, resources, onFailure } = unit.task;
   const { provider, affinity, runsCode, completes, devices } = unit.needs;
   return plain<Order>({
     sonde: 1,
@@ -91,7 +91,7 @@ export function orderOf(unit: Unit, limits: JobLimits, run: string, store: strin
       // What is to be had more of after a failure is another shape: whoever asked asks again.
       retries: onFailure === undefined ? retries : 0,
       resources,
-      ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+      ...(onFailure === undefined ? {} : { onFailure }),
     },
     job: unit.job({ scratch: '', out: '', memory: { store: '', refresh: unit.force } }),
     inputs: unit.inputs(),

@@ -32,6 +32,8 @@ export interface TakeOptions {
   readonly job?: string;
   /** For how many seconds this worker may live, where it is told to end because they are over. */
   readonly timeIsOver?: () => Promise<number | undefined>;
+  /** Whether a job of the cluster, which has ended, used more memory than it had asked for. */
+  readonly ranOutOfMemory?: (job: string) => Promise<boolean>;
   /** Of checkpoints, on this machine's own disk. */
   readonly copies?: NodeCopies;
   /** Aborted: what is at work is told to stop. */
@@ -61,11 +63,13 @@ export async function take(options: TakeOptions, name: OrderName): Promise<Taken
     }
     const before = (await spool.readLive(name.key)) as LiveState | undefined;
     const own = before?.order === order.id ? before : undefined;
-    const losses = own === undefined ? 0 : own.losses + (own.idle === true ? 0 : 1);
-    if (losses >= LOSSES) {
-      await close(options, name, { failure: lostTooOften(own!), said: own!.said });
+    const lost = own?.idle === true ? undefined : own;
+    const failure = lost && (await failureOfLoss(options, order, lost));
+    if (lost !== undefined && failure !== undefined) {
+      await close(options, name, { failure, said: lost.said });
       return 'failed';
     }
+    const losses = (own?.losses ?? 0) + (lost === undefined ? 0 : 1);
     return await perform(options, name, order, lease, { losses, handedBack: own?.handedBack });
   } finally {
     await lease.release();
@@ -191,11 +195,31 @@ function outOfTime({ shape }: OrderName, spent: number): Failure | undefined {
   };
 }
 
-function lostTooOften({ host, job, pid, device }: LiveState): Failure {
-  const last = job === undefined ? `process ${pid} on ${host}` : `job ${job} on ${host}`;
+/** What an order fails of whose worker was lost; undefined where the next one may do it as it is. */
+async function failureOfLoss(
+  { ranOutOfMemory, job: own }: TakeOptions,
+  { task }: Order,
+  { host, job, pid, device, losses }: LiveState,
+): Promise<Failure | undefined> {
+  const tooOften = losses + 1 >= LOSSES;
+  const place = job === undefined ? `process ${pid} on ${host}` : `job ${job} on ${host}`;
+  const last = `${place}${device === undefined ? '' : ` (${device})`}`;
+  // A job that Slurm has started again keeps its number: of how it ended before nothing is known.
+  const outOfMemory = job !== undefined && job !== own && (await ranOutOfMemory?.(job)) === true;
+  if (outOfMemory && (tooOften || task.onFailure?.memory !== undefined)) {
+    const many = tooOften
+      ? `Each of the ${LOSSES} workers that did it was lost before it was done; the last`
+      : 'Its worker';
+    return {
+      code: 'out-of-memory',
+      message: `${many}, ${last}, used more memory than its job had asked for.`,
+      hint: 'Ask for more with `memory:` in the resources of its step, or say `on_failure: { memory: x2 }`.',
+    };
+  }
+  if (!tooOften) return undefined;
   return {
     code: 'crash',
-    message: `Each of the ${LOSSES} workers that did it was lost before it was done; the last was ${last}${device === undefined ? '' : ` (${device})`}.`,
+    message: `Each of the ${LOSSES} workers that did it was lost before it was done; the last was ${last}.`,
     hint: 'A machine short of memory ends whole workers: ask for more with `memory:` in the resources of its step, or look into the log of that job.',
   };
 }

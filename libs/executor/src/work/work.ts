@@ -29,6 +29,8 @@ export interface WorkOptions extends LocalOptions {
   readonly job?: string;
   /** For how many seconds this worker has lived and may live, where something ends it; asked when it is told to end. */
   lifetime?(): Promise<{ readonly ran: number; readonly limit: number } | undefined>;
+  /** Whether another job of the cluster, which has ended, used more memory than it had asked for; asked where one is lost. */
+  ranOutOfMemory?(job: string): Promise<boolean>;
   /** Where copies of checkpoints are kept for the workers of this machine; absent: they are read where they lie. */
   readonly scratch?: ScratchOptions;
   /** Aborted: nothing new is taken; what is at work gets `graceSeconds`, then is told to stop. */
@@ -127,6 +129,7 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
         ...(options.job === undefined ? {} : { job: options.job }),
         ...(copies === undefined ? {} : { copies }),
         timeIsOver: () => lifeOver(options),
+        ...(options.ranOutOfMemory === undefined ? {} : { ranOutOfMemory: options.ranOutOfMemory }),
         signal: halt.signal,
         accepts: (one) => accepts(options, one),
         onTaken(one) {

@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import { type OrderTold, readShape } from '@sonde/executor';
-import { timeOfOwnJob } from '@sonde/slurm';
+import { ranOutOfMemory, timeOfOwnJob } from '@sonde/slurm';
 import { workOn } from '../api.ts';
 import { EXIT } from '../errors.ts';
 import { count } from '../format.ts';
@@ -52,6 +52,7 @@ export async function work(options: WorkCommandOptions): Promise<void> {
     ...(device === undefined ? {} : { device }),
     ...(job === undefined ? {} : { job }),
     lifetime: () => timeOfOwnJob(process.env),
+    ranOutOfMemory,
     ...(scratch === undefined ? {} : { scratch: { folder: scratch, maxBytes: scratchSize, keepSeconds: scratchKeep } }),
     offline: options.offline === true,
     allowCode: options.allowCode !== undefined,
