@@ -433,6 +433,7 @@ async function awayOptions(
     pipeline,
     store,
     folder: await store.spool.folder('slurm'),
+    ...(onNote === undefined ? {} : { onNote }),
     workerOptions: [
       ...files.map((file) => `--module=${file}`),
       ...(options.allowCode === true ? ['--allow-code'] : []),

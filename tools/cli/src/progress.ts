@@ -112,6 +112,9 @@ export function createProgress(tasksOfStep: ReadonlyMap<string, number>, now: ()
       }
       case 'task.progress': {
         const task = taskOf(step, event.task);
+        // What another run has begun is heard of by its progress alone.
+        if (task.state === 'held') Object.assign(task, { state: 'running', base: event.done, heard: now() });
+        settle(step);
         Object.assign(task, { done: event.done, total: event.total, gap: Math.max(task.gap, now() - task.heard) });
         task.heard = now();
         step.unit = event.unit;

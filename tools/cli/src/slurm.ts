@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '@sonde/base';
 import { type Demand, type Launcher, type Places, readShape, type WorkerShape } from '@sonde/executor';
 import { type Graph, type Resources, renderDiagnostic } from '@sonde/pipeline';
@@ -19,8 +20,8 @@ import type { Store } from '@sonde/store';
 import { packageRoot } from './package.ts';
 import { settingsFile } from './remotes.ts';
 
-/** A worker on the CPU is sent for so many orders that each of its places can have. */
-const ORDERS_A_PLACE = 4;
+/** A worker on the CPU is sent for so many orders that each of its places can have, where they are of a step that asks for nothing. */
+const SMALL_ORDERS_A_PLACE = 4;
 
 /**
  * The profile that says how jobs are asked for: `--profile`, else `slurm.yaml` beside the pipeline, else that of the
@@ -54,10 +55,15 @@ export interface SlurmLauncherOptions {
   readonly folder: string;
   /** More options of `sonde work`: `--module FILE`, `--allow-code`, `--offline`. */
   readonly workerOptions: readonly string[];
+  /** Told of what a person should know. */
+  readonly onNote?: (message: string) => void;
 }
 
 export interface SlurmLauncher extends Launcher {
-  /** The run is over: takes workers back that have not started, where the store has no work for them. */
+  /**
+   * The run is over: takes workers back that have not started, where the store has no work for them. Says so where there is
+   * work and no worker.
+   */
   end(): Promise<void>;
 }
 
@@ -86,6 +92,8 @@ export function slurmLauncher(options: SlurmLauncherOptions): SlurmLauncher {
       asked = true;
       if (profile.probe) {
         probing ??= probe(cluster, wanted);
+        // Where an earlier one has answered, that is known at once.
+        await Promise.race([probing.over, delay(SOON)]);
         if (probing.error !== undefined) throw probing.error;
         if (!probing.done) return [`A small job looks first whether compute nodes see the store${probing.waits}.`];
       }
@@ -100,17 +108,29 @@ export function slurmLauncher(options: SlurmLauncherOptions): SlurmLauncher {
 
     async end() {
       if (!asked) return;
-      const shapes = await store.spool.shapes();
-      for (const shape of shapes) if ((await store.spool.list(shape)).length > 0) return;
+      const workers = await Promise.race([cluster.workers(), delay(PATIENCE, undefined, { ref: false })]);
+      if (workers === undefined) return;
+      for (const shape of await store.spool.shapes()) {
+        if ((await store.spool.list(shape)).length === 0) continue;
+        if (workers.every(({ state }) => state === 'ended'))
+          options.onNote?.('No worker is queued or running: the same command sends for some.');
+        return;
+      }
       // Who cannot be told now finds nothing to do, and ends by itself.
-      const queued = (await cluster.workers()).filter(({ state }) => state === 'queued');
+      const queued = workers.filter(({ state }) => state === 'queued');
       if (queued.length > 0) await cluster.cancel(queued.map(({ id }) => id)).catch(() => undefined);
     },
   };
 }
 
+/** Milliseconds for which Slurm is waited for at the end of a run. */
+const PATIENCE = 10_000;
+/** Milliseconds in which what lies in a file is read. */
+const SOON = 1000;
+
 interface Probing {
   done: boolean;
+  readonly over: Promise<void>;
   /** `: it waits in the queue (Priority)`, where there is something to say. */
   waits: string;
   error?: unknown;
@@ -118,12 +138,11 @@ interface Probing {
 
 /** Waits for its turn in the queue: meanwhile the run goes on with what it does itself. */
 function probe(cluster: Cluster, wanted: readonly Wanted[]): Probing {
-  const probing: Probing = { done: false, waits: '' };
   const onWait = (words: string) => {
     probing.waits = `: ${words}`;
   };
   const shapes = wanted.map(({ shape }) => shape);
-  cluster.probe(shapes, { onWait }).then(
+  const over = cluster.probe(shapes, { onWait }).then(
     () => {
       probing.done = true;
     },
@@ -131,6 +150,7 @@ function probe(cluster: Cluster, wanted: readonly Wanted[]): Probing {
       probing.error = error;
     },
   );
+  const probing: Probing = { done: false, waits: '', over };
   return probing;
 }
 
@@ -138,7 +158,7 @@ function probe(cluster: Cluster, wanted: readonly Wanted[]): Probing {
 export function workersFor(demand: readonly Demand[], profile: Profile): readonly Wanted[] {
   const needs = demand.map(({ name, shape, orders }) => {
     const places = placesOf(shape, profile);
-    const useful = shape.gpus > 0 ? orders : Math.ceil(orders / (places * ORDERS_A_PLACE));
+    const useful = Math.ceil(orders / (places * (asksForNothing(shape) ? SMALL_ORDERS_A_PLACE : 1)));
     return { shape: requestOf(name, shape, places), useful, workers: 0 };
   });
   let left = profile.workers.most;
@@ -151,6 +171,10 @@ export function workersFor(demand: readonly Demand[], profile: Profile): readonl
     open = open.filter(({ useful, workers }) => workers < useful);
   }
   return needs.filter(({ workers }) => workers > 0).map(({ shape, workers }) => ({ shape, workers }));
+}
+
+function asksForNothing({ gpus, cpus, memoryBytes, seconds }: WorkerShape): boolean {
+  return gpus === 0 && cpus === undefined && memoryBytes === undefined && seconds === undefined;
 }
 
 /** How many tasks of the CPU a worker does at a time. */

@@ -79,6 +79,15 @@ describe('progress', () => {
     expect(progress.running()[0]).toMatchObject({ ended: 1, done: 150, total: 400, rate: 10, secondsLeft: 25 });
   });
 
+  it('is that of work, too, which another run has begun', () => {
+    const { progress, show } = follow();
+    show(0, { event: 'task.waiting', task: 'x', holder: 'an order of another run' });
+    expect(progress.running()[0]?.waiting).toBe(true);
+    show(5, { event: 'task.progress', task: 'x', done: 50, total: 100, unit: 'rows' });
+    show(10, { event: 'task.progress', task: 'x', done: 60, total: 100, unit: 'rows' });
+    expect(progress.running()[0]).toMatchObject({ waiting: false, done: 60, rate: 2 });
+  });
+
   it('waits where all that was begun is done, or silent against its rhythm', () => {
     const { progress, show } = follow();
     show(0, { event: 'task.started', task: 'x', device: 'cpu' });

@@ -169,9 +169,10 @@ export function createAway(context: AwayContext): Away {
     liveTurn += count;
   }
 
-  function follow(each: Waiting, { device, attempt, progress, said, host, job }: LiveState): void {
+  function follow(each: Waiting, { order: id, device, attempt, progress, said, host, job }: LiveState): void {
     const { unit, order } = each;
-    if (device === undefined) return;
+    // What a lost worker has left of an earlier order is no news of this one.
+    if (device === undefined || id !== order.id) return;
     each.begun = true;
     if (order.run === run) unit.onStart(placeName(device, host, job), attempt);
     tell(each, said);

@@ -251,7 +251,7 @@ export async function run(file: string, steps: readonly string[], options: RunCo
   );
   if (result.status === 'interrupted') {
     const left = executorOf(options) !== 'local' && interruption.mode() === 'leave';
-    if (left) terminal.note('Workers go on with what was given to them.');
+    if (left) terminal.note('Workers that are queued or running go on with what was given to them.');
     terminal.note('What was complete is kept; the same command goes on from here.');
   }
   for (const [task, failure] of result.failures) {
