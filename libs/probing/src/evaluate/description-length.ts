@@ -57,19 +57,21 @@ export async function descriptionLength(options: DescriptionOptions): Promise<De
   checkTarget(target, n);
   checkBoundaries(boundaries, n);
   const cost = LOSSES[options.loss];
+  const { problem, splits } = blocksOf(options);
+  // Of the shifted targets that probes are fitted on, so that a probe which is the mean has the very length of the mean's.
+  const [values, shift] = [problem.targets, problem.targetShift[0]!];
   const code = (from: number, to: number, predict: (row: number) => number) => {
     let sum = 0;
-    for (let row = from; row < to; row++) sum += cost(target[row]! - predict(row));
+    for (let row = from; row < to; row++) sum += cost(values[row]! - predict(row));
     return sum;
   };
   const meanBefore = (end: number) => {
     let sum = 0;
-    for (let row = 0; row < end; row++) sum += target[row]!;
+    for (let row = 0; row < end; row++) sum += values[row]!;
     return sum / end;
   };
-  const { problem, splits } = blocksOf(options);
   const learner = await options.open(problem, splits);
-  const first = code(0, boundaries[0]!, () => middle);
+  const first = code(0, boundaries[0]!, () => middle - shift);
   const onlineBlocks = [first];
   let mean = first;
   for (const [k, split] of splits.entries()) {
@@ -83,14 +85,14 @@ export async function descriptionLength(options: DescriptionOptions): Promise<De
       continue;
     }
     const predicted = await learner.predict(probe, problem.cells[split.test[0]!]!, 1);
-    onlineBlocks.push(code(from, to, (row) => predicted[row - from]! + problem.targetShift[0]!));
+    onlineBlocks.push(code(from, to, (row) => predicted[row - from]!));
   }
   const online = onlineBlocks.reduce((sum, block) => sum + block, 0);
   const overall = meanBefore(n);
   return {
     loss: options.loss,
     boundaries,
-    uniform: code(0, n, () => middle),
+    uniform: code(0, n, () => middle - shift),
     variance: code(0, n, () => overall),
     mean,
     online,

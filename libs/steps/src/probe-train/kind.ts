@@ -12,7 +12,7 @@ const predictions = { type: 'table', description: tableProse(PREDICTIONS, 'Only 
 /** Probes from hidden states to scores, layer by layer. */
 export const probeTrain = defineStep({
   kind: 'probe/train',
-  revision: 20,
+  revision: 21,
   summary: 'Trains probes from hidden states to scores or classes: layer × scenario × target × fold, with baselines.',
   config,
   outputs: { scores, weights, predictions },
