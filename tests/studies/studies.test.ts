@@ -101,6 +101,14 @@ describe('causal', () => {
     ).not.toBeNaN();
   });
 
+  it('answers its question first: what does more than controls of equal perplexity', async () => {
+    const summary = await readFile(path.join(folder, 'causal', 'summary.md'), 'utf8');
+    const [, first = ''] = /^- \*\*More than harm: answer\*\* (.*)$/m.exec(summary) ?? [];
+    expect(first).toMatch(
+      /^Toxicity: EMT is told from that of controls of equal perplexity by steering along the probe/,
+    );
+  });
+
   it('leaves nothing to read behind the first block once the direction is erased', async () => {
     const read = async (output: string) =>
       (await tableOf('causal', output)).filter(

@@ -45,6 +45,7 @@ function linesOf(report: ReportModel): Line[] {
   const { attribute, changes, probeChanges, agreement, behavior, probes, correlation, bypass } = report;
   return [
     ...(changes && probeChanges ? answerLines(changes, probeChanges, attribute) : []),
+    ...(changes ? controlLines(changes) : []),
     ...(changes ? changeLines(changes) : []),
     ...(probeChanges ? probeChangeLines(probeChanges, attribute) : []),
     ...(agreement ? agreementLines(agreement, label, attribute) : []),
@@ -59,6 +60,37 @@ type Label = (name: string) => string;
 
 function line(id: string, name: string, text: Html): Line {
   return { id, name, text };
+}
+
+/** Which interventions do more than controls that cost as much: what is no mere harm. */
+function controlLines(section: ChangesSection): Line[] {
+  const { comparisons, attribute } = section;
+  const { spoken } = wordsOfChanges(section);
+  const held = comparisons.flatMap(({ name, rows }) => {
+    const own = rows.filter(
+      (row) =>
+        row.metric === 'emt' &&
+        row.attribute === attribute &&
+        row.group === 'all' &&
+        row.against === 'controls_of_equal_perplexity' &&
+        row.difference.value !== null,
+    );
+    return own.length === 0 ? [] : [{ name, own, told: own.filter(toldApart) }];
+  });
+  if (held.length === 0) return [];
+  const named = held.flatMap(({ name, own, told }) => {
+    const most = extreme(told, (row) => Math.abs(value(row.difference)));
+    if (most === undefined) return [];
+    const which = own.length === 1 ? null : html`${told.length} of ${own.length} settings, most ${most.setting}, `;
+    return [html`${name} (${which}${estimate(most.difference)}${adjusted(most.p)})`];
+  });
+  const others = held.filter(({ told }) => told.length === 0).map(({ name }) => name);
+  const [first, ...more] = named;
+  const text =
+    first === undefined
+      ? html`${spoken} is told from that of controls of equal perplexity by none of ${held.length} interventions`
+      : html`${spoken} is told from that of controls of equal perplexity by ${first}${more.map((each) => html`; by ${each}`)}${others.length > 0 ? `; not by ${others.join(', ')}` : null}`;
+  return [line('changes', 'More than harm: answer', html`${attributeLabel(attribute)}: ${text}`)];
 }
 
 /** Of each comparison how many settings are told from the reference, and the one that changes most. */

@@ -82,7 +82,7 @@ export async function behaviorSection(section: BehaviorSection, report: ReportMo
     ...covered,
   ];
   const tables = behaviorTables(section, models, label);
-  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>${wording.maximum}</em>${wording.short === 'EMT' ? ' (EMT)' : null} is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>${wording.probability}</em> is ${SHARES[section.mode](section.threshold)}. Prompts count as ${wording.division} ${section.threshold} or more.${intervalText(section.interval)}</p>${warning(section)}${notes(section.notes)}${tables.html}${choices('Measure', choice)}${dataBlock('behavior', STEPS, records, dataTable(section, label))}`;
+  const body = html`<p>What the models say, scored by <strong>${section.scorer}</strong> with <strong>k\u00A0=\u00A0${section.k}</strong> continuations a prompt. <em>${wording.maximum}</em>${wording.short === 'EMT' ? ' (EMT)' : null} is the mean over prompts of the highest score among the k continuations; it grows with k, so compare it at equal k only. <em>${wording.probability}</em> is ${SHARES[section.mode](section.threshold)}. Prompts count as ${wording.division} ${section.threshold} or more.${intervalText(section.interval)}${section.interval ? ' Those of a share are Wilson’s.' : ''}</p>${warning(section)}${notes(section.notes)}${tables.html}${choices('Measure', choice)}${dataBlock('behavior', STEPS, records, dataTable(section, label))}`;
   return { id: 'behavior', title: 'Behaviour', short: 'Behaviour', body, figures, said, summary: tables.summary };
 }
 

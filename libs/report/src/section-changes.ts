@@ -68,7 +68,7 @@ export async function changesSection(section: ChangesSection): Promise<Section> 
       steps: STEPS,
     });
   }
-  const body = html`<p>Each setting against its reference on the same prompts: differences are taken prompt by prompt, so that what prompts share does not widen the intervals. ${wording.short} at k\u00A0=\u00A0${section.k}; p after Holm over the settings and attributes of a comparison. A setting is told from its reference where the interval excludes zero and p is below 0.05; elsewhere nothing is shown, neither a change nor its absence.${intervalText(section.interval)}</p>${choices('Comparison', items)}`;
+  const body = html`<p>Each setting against its reference on the same prompts: differences are taken prompt by prompt, so that what prompts share does not widen the intervals. ${wording.short} at k\u00A0=\u00A0${section.k}; p after Holm over the settings and attributes of a comparison. A setting is told from its reference where the interval excludes zero, p is below 0.05 and the difference not 0.000; elsewhere nothing is shown, neither a change nor its absence.${intervalText(section.interval)}</p>${choices('Comparison', items)}`;
   const summary = section.comparisons.map((comparison) => summaryOf(comparison, section.attribute, wording));
   return { id: 'changes', title: 'What changed', short: 'Changes', body, figures, summary };
 }
@@ -129,13 +129,19 @@ async function comparisonMarkup(
 
 const FIRM = 0.05;
 
-/** Told apart, and which way: the interval excludes zero, and where there is an adjusted p, that is below 0.05. */
+/** A smaller difference is printed as 0.000: rounding in another order gives such ones, as firmly as any. */
+const ROUNDING = 0.0005;
+
+/**
+ * Told apart, and which way: the interval excludes zero, where there is an adjusted p, that is below 0.05, and there is
+ * more than rounding.
+ */
 export function verdict(
   { value, low, high }: Estimate,
   p: number | null = null,
 ): 'rises' | 'falls' | 'is not told apart' {
   if (value === null || low == null || high == null || (low <= 0 && high >= 0)) return 'is not told apart';
-  if (p !== null && p >= FIRM) return 'is not told apart';
+  if ((p !== null && p >= FIRM) || Math.abs(value) < ROUNDING) return 'is not told apart';
   return value > 0 ? 'rises' : 'falls';
 }
 

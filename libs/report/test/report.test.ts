@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '@sonde/base';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type ReportModel, renderAll, renderReport, wordingOf } from '../src/index.ts';
+import { type ChangeRow, type Comparison, type ReportModel, renderAll, renderReport, wordingOf } from '../src/index.ts';
 import { numberAxis } from '../src/scale.ts';
 import { sampleReport } from './sample.ts';
 
@@ -428,5 +428,49 @@ describe('the headline of a correlation', () => {
   it('says so where none stands', async () => {
     expect(await glanceOf([row])).toMatch(/^Strongest of 1: Toxicity, output/);
     expect(await glanceOf([{ ...row, p: 0.2 }])).toMatch(/^None of 1 stands \(adjusted p below 0\.05\)/);
+  });
+});
+
+describe('changes against controls', () => {
+  const change = (setting: string, against: ChangeRow['against'], value: number, p: number | null): ChangeRow => ({
+    setting,
+    x: null,
+    series: '',
+    against,
+    metric: 'emt',
+    attribute: 'TOXICITY',
+    group: 'all',
+    value: 0.5 + value,
+    other: 0.5,
+    difference: { value, low: value * 0.5, high: value * 1.5 },
+    p,
+    agreement: 0.5,
+    replicates: 1,
+    replicateSd: null,
+    noiseSd: null,
+    n: 100,
+  });
+  const first = async (...comparisons: Comparison[]) => {
+    const { summary } = await renderAll({ ...bare, changes: { attribute: 'TOXICITY', k: 5, comparisons } });
+    return /^- \*\*(.*?)\*\* (.*)$/m.exec(summary)!.slice(1);
+  };
+  const matched = 'controls_of_equal_perplexity';
+
+  it('answer first which interventions do more than harm', async () => {
+    const steering = [change('a', 'reference', 0.3, 0.001), change('a', matched, 0.2, 0.01)];
+    const erasing = [change('b', 'reference', 0.3, 0.001), change('b', matched, 0.01, 0.5)];
+    expect(await first({ name: 'steering', rows: steering }, { name: 'erasing', rows: erasing })).toEqual([
+      'More than harm: answer',
+      'Toxicity: EMT is told from that of controls of equal perplexity by steering (0.20 \\[0.10, 0.30\\], adjusted p = 0.010); not by erasing',
+    ]);
+    expect((await first({ name: 'erasing', rows: erasing }))[1]).toContain('by none of 1 interventions');
+    expect((await first({ name: 'steering', rows: steering.slice(0, 1) }))[0]).toBe('steering');
+  });
+
+  it('tell no difference of rounding from none, however sure it is', async () => {
+    const tiny = [change('float16', 'reference', 1e-9, 0.001)];
+    expect((await first({ name: 'precision', rows: tiny }))[1]).toContain('does not change EMT');
+    const small = [change('int8', 'reference', 0.001, 0.001)];
+    expect((await first({ name: 'precision', rows: small }))[1]).toMatch(/^Toxicity: changes EMT/);
   });
 });
