@@ -109,6 +109,67 @@ CASES = [
         },
         None,
     ),
+    (
+        "apertus",
+        "ApertusForCausalLM",
+        {"rope_parameters": {**LLAMA3, "rope_theta": 100.0}, "attention_bias": True},
+        ["q_proj", "down_proj"],
+    ),
+    (
+        "apertus-plain",
+        "ApertusForCausalLM",
+        {"rope_theta": 1000.0, "hidden_act": "gelu", "tie_word_embeddings": True},
+        None,
+    ),
+    (
+        "arcee",
+        "ArceeForCausalLM",
+        {"rope_theta": 1000.0, "head_dim": 6, "attention_bias": True, "mlp_bias": True},
+        ["q_proj", "up_proj"],
+    ),
+    ("ernie4-5", "Ernie4_5ForCausalLM", {"rope_theta": 1000.0, "head_dim": 6}, ["k_proj", "gate_proj"]),
+    (
+        "ernie4-5-bias",
+        "Ernie4_5ForCausalLM",
+        {"rope_theta": 1000.0, "use_bias": True, "tie_word_embeddings": False, "head_dim": 4},
+        None,
+    ),
+    ("glm", "GlmForCausalLM", {"rope_theta": 100.0, "head_dim": 8}, ["q_proj", "gate_up_proj"]),
+    ("helium", "HeliumForCausalLM", {"rope_theta": 1000.0, "head_dim": 4, "mlp_bias": True}, ["v_proj", "down_proj"]),
+    (
+        "hunyuan",
+        "HunYuanDenseV1ForCausalLM",
+        {"head_dim": 6, "rope_theta": 100.0, "rope_scaling": {"type": "dynamic", "alpha": 50.0, "factor": 1.0}},
+        ["o_proj", "up_proj"],
+    ),
+    ("hunyuan-plain", "HunYuanDenseV1ForCausalLM", {"rope_theta": 100.0, "attention_bias": True, "head_dim": 4}, None),
+    ("jais2", "Jais2ForCausalLM", {"rope_theta": 100.0}, ["q_proj", "up_proj"]),
+    (
+        "ministral",
+        "MinistralForCausalLM",
+        {"sliding_window": 4, "layer_types": ["full_attention", "sliding_attention", "full_attention"], "head_dim": 6},
+        None,
+    ),
+    (
+        "ministral3",
+        "Ministral3ForCausalLM",
+        {
+            "head_dim": 12,
+            "rope_parameters": {**YARN, "rope_theta": 100.0, "original_max_position_embeddings": 32, "llama_4_scaling_beta": 0.1},
+        },
+        None,
+    ),
+    ("nanochat", "NanoChatForCausalLM", {"rope_theta": 100.0}, ["q_proj", "fc2"]),
+    ("nanochat-bias", "NanoChatForCausalLM", {"attention_bias": True, "final_logit_softcapping": None}, None),
+    ("openai-gpt", "OpenAIGPTLMHeadModel", {}, ["c_attn", "c_fc"]),
+    ("openai-gpt-silu", "OpenAIGPTLMHeadModel", {"afn": "silu", "tie_word_embeddings": False}, None),
+    (
+        "seed-oss",
+        "SeedOssForCausalLM",
+        {"rope_theta": 1000.0, "head_dim": 6, "attention_out_bias": True, "mlp_bias": True},
+        ["q_proj", "down_proj"],
+    ),
+    ("vaultgemma", "VaultGemmaForCausalLM", {"sliding_window": 4, "head_dim": 6}, ["q_proj", "down_proj"]),
     ("olmo", "OlmoForCausalLM", {"rope_theta": 1000.0, "clip_qkv": 0.9}, None),
     ("olmo2", "Olmo2ForCausalLM", {"rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}}, None),
     (
@@ -459,8 +520,10 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
     norms = [m for name, m in decoder.named_modules() if name in FINAL_NORMS]
     raw = []
     # Where sums are normed there is no final norm: the last block's state is the last one.
-    last = norms[0] if norms else decoder.decoder.layers[-1]
-    take = lambda _, inputs, outputs: raw.append(inputs[0] if norms else outputs)
+    blocks = decoder.h if hasattr(decoder, "h") else getattr(decoder, "decoder", decoder).layers
+    last = norms[0] if norms else blocks[-1]
+    stream = lambda outputs: outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+    take = lambda _, inputs, outputs: raw.append(inputs[0] if norms else stream(outputs))
     hooks = [last.register_forward_hook(take)]
     routed = []
     for module in decoder.modules():
@@ -472,17 +535,17 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
         hook.remove()
     router = [torch.zeros_like(logits).scatter(1, which, weights) for logits, weights, which in routed]
     # Of projected embeddings, transformers gives the last state after the projection; a state here is before it.
-    states = [*out.hidden_states[:-1], out.hidden_states[-1] if norms else raw[0]]
+    states = [*out.hidden_states[:-1], out.hidden_states[-1] if norms else raw[-1]]
     return {
         "hidden_states": [rounded(state[0, TOKENS]) for state in states],
-        "last_residual": rounded(raw[0][0, TOKENS]),
+        "last_residual": rounded(raw[-1][0, TOKENS]),
         "logits": rounded(out.logits[0, -1]),
         **({"router": [rounded(weights[TOKENS]) for weights in router]} if router else {}),
     }
 
 
 def fields_of(architecture: str, changes: dict) -> dict:
-    fields = {**(GPT2 if architecture.startswith(("GPT2", "GPTJ", "GPTBigCode", "CodeGen")) else SIZES), **changes}
+    fields = {**(GPT2 if architecture.startswith(("GPT2", "GPTJ", "GPTBigCode", "CodeGen", "OpenAIGPT")) else SIZES), **changes}
     if architecture.startswith(("GPTNeo", "OPT", "Bloom", "Mpt", "Falcon")):
         del fields["num_key_value_heads"]
     return fields
@@ -512,7 +575,7 @@ def golden(name: str, architecture: str, changes: dict, targets: list[str] | Non
     if name in INSIDE:
         made["inside"] = inside(model, IDS, TOKENS[-2:], rounded)
     if targets:
-        lora = peft.LoraConfig(r=2, lora_alpha=3, target_modules=targets, fan_in_fan_out=architecture.startswith("GPT2"))
+        lora = peft.LoraConfig(r=2, lora_alpha=3, target_modules=targets, fan_in_fan_out=architecture.startswith(("GPT2", "OpenAIGPT")))
         adapted = peft.get_peft_model(model, lora).eval()
         names = [name for name in adapted.state_dict() if "lora_" in name]
         weights = fill(adapted, names, 1001, 0.5)

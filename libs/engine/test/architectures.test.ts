@@ -82,7 +82,7 @@ describe.each(GOLDENS)('%s', (name) => {
 
   test('gives the states and logits of transformers', async () => {
     expectResults(await forward(model, golden.ids), golden, golden.tokens, golden.ids.length);
-    const sizes = golden.weights.map(([, shape]) => shape.reduce((a, b) => a * b));
+    const sizes = golden.weights.map(([, shape]) => shape.reduce((a, b) => a * b, 1));
     expect(model.config.parameters).toBe(sizes.reduce((a, b) => a + b));
   });
 

@@ -107,7 +107,7 @@ export function interventionsOf(run: GoldenRun, sizeOf: (site: Site) => number):
 /** The numbers that `fill` in `tools/goldens/models.py` gives to weights. */
 export function fill(shapes: Shapes, firstSeed: number, scale: number): Record<string, TensorEntry> {
   const entries = shapes.map(([name, shape], i): [string, TensorEntry] => {
-    const count = shape.reduce((a, b) => a * b);
+    const count = shape.reduce((a, b) => a * b, 1);
     const data = numbers(firstSeed + i, count, scale);
     const isNorm = shape.length === 1 && name.endsWith('.weight');
     return [name, { dtype: 'F32', shape: [...shape], data: isNorm ? data.map((x) => 1 + x) : data }];

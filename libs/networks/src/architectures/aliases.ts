@@ -18,6 +18,7 @@ const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   GPTJForCausalLM: GPT2,
   GptOssForCausalLM: { num_experts: 'num_local_experts' },
   GPTNeoForCausalLM: { num_attention_heads: 'num_heads', num_hidden_layers: 'num_layers' },
+  OpenAIGPTLMHeadModel: GPT2,
   MixtralForCausalLM: { num_experts: 'num_local_experts' },
   MptForCausalLM: { hidden_size: 'd_model', num_attention_heads: 'n_heads', num_hidden_layers: 'n_layers' },
   OlmoeForCausalLM: { num_local_experts: 'num_experts' },

@@ -81,8 +81,10 @@ export interface SelfAttention extends AttentionOptions {
   readonly outputBias: boolean;
   /** Norm of queries and keys before they are rotated; `name` is that of the norm's weight. */
   readonly norm?: (name: string, x: Value, heads: number) => Value;
-  /** What follows `q_` and `k_` in the names of those norms; `norm` if not given. */
-  readonly normName?: string;
+  /** The same, after they are rotated. */
+  readonly normRotated?: SelfAttention['norm'];
+  /** The names of those norms; `q_norm` and `k_norm` if not given. */
+  readonly normNames?: { readonly q: string; readonly k: string };
   /** Queries, keys and values are limited to ±clip, after a norm. */
   readonly clip?: number | null;
   /** Which of the decoder's rotary embeddings rotates queries and keys; null: none does. */
@@ -91,6 +93,8 @@ export interface SelfAttention extends AttentionOptions {
   readonly output?: string;
 }
 
+const NORMS = { q: 'q_norm', k: 'k_norm' };
+
 /** Attention with a projection each for queries, keys, values and the output: `q_proj`, `k_proj`, `v_proj`, `o_proj`. */
 export function selfAttention(
   parts: Parts,
@@ -98,18 +102,29 @@ export function selfAttention(
   layer: number,
   name: string,
   x: Value,
-  { bias, outputBias, norm, normName = 'norm', clip, rotary, output = 'o_proj', ...options }: SelfAttention,
+  {
+    bias,
+    outputBias,
+    norm,
+    normRotated,
+    normNames = NORMS,
+    clip,
+    rotary,
+    output = 'o_proj',
+    ...options
+  }: SelfAttention,
 ): Value {
   const { hiddenSize, heads, keyValueHeads, headSize } = sizes;
   const project = (letter: string, count: number): Value => {
     return parts.linear(`${name}.${letter}_proj`, x, [count * headSize, hiddenSize], bias);
   };
   const limit = (y: Value): Value => (clip ? parts.clip(y, clip) : y);
-  const place = (letter: string, count: number): Value => {
+  const place = (letter: 'q' | 'k', count: number): Value => {
     const y = project(letter, count);
-    const normed = norm ? norm(`${name}.${letter}_${normName}`, y, count) : y;
-    const limited = limit(normed);
-    return rotary === null ? limited : parts.rotate(limited, count, rotary);
+    const ofNorm = `${name}.${normNames[letter]}`;
+    const limited = limit(norm ? norm(ofNorm, y, count) : y);
+    const rotated = rotary === null ? limited : parts.rotate(limited, count, rotary);
+    return normRotated ? normRotated(ofNorm, rotated, count) : rotated;
   };
   const projections = {
     query: place('q', heads),
@@ -163,10 +178,15 @@ export function plainMlp(
 }
 
 export function readGatedMlp(config: Fields, sizes: TrunkSizes, bias = false): MlpForm {
+  return readMlp(config, sizes, 'silu', bias);
+}
+
+/** @param activation the class's, where `hidden_act` names none */
+export function readMlp(config: Fields, sizes: TrunkSizes, activation: Activation, bias = false): MlpForm {
   return {
     hiddenSize: sizes.hiddenSize,
     intermediateSize: config.count('intermediate_size'),
-    activation: readActivation(config, 'hidden_act', 'silu'),
+    activation: readActivation(config, 'hidden_act', activation),
     bias,
   };
 }

@@ -10,8 +10,11 @@ function plain(name: string): string {
     .replace(/text$/, '');
 }
 
-/** A kind that transformers builds of the classes of another. */
-const SAME: ReadonlyMap<string, string> = new Map([['ministral', 'mistral']]);
+/** A kind that transformers builds of the classes of another, or calls them otherwise. */
+const SAME: ReadonlyMap<string, string> = new Map([
+  ['hunyuanv1dense', 'hunyuandensev1'],
+  ['ministral', 'mistral'],
+]);
 
 /**
  * `model_type` decides what transformers builds, `architectures` what is built here: they must be of one kind.

@@ -10,6 +10,15 @@ import { readSizes, readSliding } from './read-sizes.ts';
  * embeddings; scores and logits limited by tanh; a sliding window in every other layer. Gemma team, arXiv 2408.00118.
  */
 export function describeGemma2(config: Fields): LanguageModel {
+  return gemma2Model(config, true);
+}
+
+/** VaultGemma (`VaultGemmaForCausalLM`): as Gemma 2, without the norms after attention and MLP. Google, arXiv 2510.15001. */
+export function describeVaultGemma(config: Fields): LanguageModel {
+  return gemma2Model(config, false);
+}
+
+function gemma2Model(config: Fields, hasNormsAfter: boolean): LanguageModel {
   if (config.flag('use_bidirectional_attention', false)) {
     throw new UserError(
       'model',
@@ -32,6 +41,7 @@ export function describeGemma2(config: Fields): LanguageModel {
   };
   const epsilon = config.positive('rms_norm_eps', 1e-6);
   const norm: Norm = (parts, name, x) => parts.rmsNorm(name, x, hiddenSize, { epsilon, offset: 1 });
+  const normAfter: Norm = (parts, name, x) => (hasNormsAfter ? norm(parts, name, x) : x);
   const tables = tokenTables(config, sizes, true);
   return languageModel({
     sizes,
@@ -44,11 +54,11 @@ export function describeGemma2(config: Fields): LanguageModel {
         attention(x) {
           const normed = norm(parts, `${at}.input_layernorm`, x);
           const attended = selfAttention(parts, sizes, layer, `${at}.self_attn`, normed, options);
-          return norm(parts, `${at}.post_attention_layernorm`, attended);
+          return normAfter(parts, `${at}.post_attention_layernorm`, attended);
         },
         mlp(x) {
           const normed = norm(parts, `${at}.pre_feedforward_layernorm`, x);
-          return norm(parts, `${at}.post_feedforward_layernorm`, gatedMlp(parts, `${at}.mlp`, normed, mlp));
+          return normAfter(parts, `${at}.post_feedforward_layernorm`, gatedMlp(parts, `${at}.mlp`, normed, mlp));
         },
       });
     },

@@ -1,6 +1,6 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { plainMlp, preNormBlock, readActivation, readLayerNorm, selfAttention, tokenTables } from './blocks.ts';
+import { plainMlp, preNormBlock, readLayerNorm, readMlp, selfAttention, tokenTables } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -11,12 +11,7 @@ import { readSizes } from './read-sizes.ts';
 export function describeNemotron(config: Fields): LanguageModel {
   const sizes = readSizes(config, { maxPositions: 4096 });
   const bias = config.flag('attention_bias', false);
-  const mlp = {
-    hiddenSize: sizes.hiddenSize,
-    intermediateSize: config.count('intermediate_size'),
-    activation: readActivation(config, 'hidden_act', 'relu2'),
-    bias: config.flag('mlp_bias', false),
-  };
+  const mlp = readMlp(config, sizes, 'relu2', config.flag('mlp_bias', false));
   const norm = readLayerNorm(config, sizes, { field: 'norm_eps', offset: 1 });
   return languageModel({
     sizes,

@@ -35,7 +35,7 @@ export function describePhi(config: Fields): LanguageModel {
             bias: true,
             outputBias: true,
             output: 'dense',
-            normName: 'layernorm',
+            normNames: { q: 'q_layernorm', k: 'k_layernorm' },
             ...(hasHeadNorms
               ? { norm: (name, y, heads) => parts.layerNorm(name, parts.splitHeads(y, heads), headSize, { epsilon }) }
               : {}),

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { isRecord, UserError } from '@sonde/base';
 import { fieldsOf } from '@sonde/checkpoints';
 import { withoutAliases } from './aliases.ts';
+import { describeApertus } from './apertus.ts';
+import { describeArcee } from './arcee.ts';
 import { describeBert } from './bert.ts';
 import { describeBloom } from './bloom.ts';
 import { describeCohere, describeCohere2 } from './cohere.ts';
@@ -10,11 +12,13 @@ import { describeDebertaV2 } from './deberta-v2.ts';
 import { describeDeepseekV2, describeDeepseekV3 } from './deepseek.ts';
 import { describeDistilBert } from './distilbert.ts';
 import { describeElectra } from './electra.ts';
+import { describeErnie45 } from './ernie4-5.ts';
 import { describeExaone4 } from './exaone4.ts';
 import { describeFalcon } from './falcon.ts';
 import { describeGemma } from './gemma.ts';
-import { describeGemma2 } from './gemma2.ts';
+import { describeGemma2, describeVaultGemma } from './gemma2.ts';
 import { describeGemma3 } from './gemma3.ts';
+import { describeGlm } from './glm.ts';
 import { describeGlm4 } from './glm4.ts';
 import { describeGptBigCode } from './gpt-bigcode.ts';
 import { describeGptNeo } from './gpt-neo.ts';
@@ -23,17 +27,23 @@ import { describeGptOss } from './gpt-oss.ts';
 import { describeGpt2 } from './gpt2.ts';
 import { describeCodeGen, describeGptj } from './gptj.ts';
 import { describeGranite } from './granite.ts';
+import { describeHelium } from './helium.ts';
+import { describeHunYuan } from './hunyuan.ts';
+import { describeJais2 } from './jais2.ts';
 import { describeLlama } from './llama.ts';
+import { describeMinistral3 } from './ministral3.ts';
 import { describeMistral } from './mistral.ts';
 import { describeMixtral } from './mixtral.ts';
 import { describeModernBert } from './modernbert.ts';
 import { describeMpt } from './mpt.ts';
+import { describeNanoChat } from './nanochat.ts';
 import { describeNemotron } from './nemotron.ts';
 import type { Classifier, Describe, Network, NextToken } from './network.ts';
 import { describeOlmo } from './olmo.ts';
 import { describeOlmo2 } from './olmo2.ts';
 import { describeOlmo3 } from './olmo3.ts';
 import { describeOlmoe } from './olmoe.ts';
+import { describeOpenAiGpt } from './openai-gpt.ts';
 import { describeOpt } from './opt.ts';
 import { describePhi } from './phi.ts';
 import { describePhi3 } from './phi3.ts';
@@ -42,24 +52,29 @@ import { describeQwen2 } from './qwen2.ts';
 import { describeQwen3 } from './qwen3.ts';
 import { describeRoberta } from './roberta.ts';
 import { scoreOn } from './score.ts';
+import { describeSeedOss } from './seed-oss.ts';
 import { describeSmolLm3 } from './smollm3.ts';
 import { describeStableLm } from './stablelm.ts';
 import { describeStarcoder2 } from './starcoder2.ts';
 
 /** Language models, by the class name in config.json. */
 export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
+  ApertusForCausalLM: describeApertus,
+  ArceeForCausalLM: describeArcee,
   BloomForCausalLM: describeBloom,
   Cohere2ForCausalLM: describeCohere2,
   CodeGenForCausalLM: describeCodeGen,
   CohereForCausalLM: describeCohere,
   DeepseekV2ForCausalLM: describeDeepseekV2,
   DeepseekV3ForCausalLM: describeDeepseekV3,
+  Ernie4_5ForCausalLM: describeErnie45,
   Exaone4ForCausalLM: describeExaone4,
   FalconForCausalLM: describeFalcon,
   Gemma2ForCausalLM: describeGemma2,
   Gemma3ForCausalLM: describeGemma3,
   GemmaForCausalLM: describeGemma,
   Glm4ForCausalLM: describeGlm4,
+  GlmForCausalLM: describeGlm,
   GPT2LMHeadModel: describeGpt2,
   GPTBigCodeForCausalLM: describeGptBigCode,
   GPTJForCausalLM: describeGptj,
@@ -67,15 +82,22 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   GPTNeoXForCausalLM: describeGptNeox,
   GptOssForCausalLM: describeGptOss,
   GraniteForCausalLM: describeGranite,
+  HeliumForCausalLM: describeHelium,
+  HunYuanDenseV1ForCausalLM: describeHunYuan,
+  Jais2ForCausalLM: describeJais2,
   LlamaForCausalLM: describeLlama,
+  Ministral3ForCausalLM: describeMinistral3,
+  MinistralForCausalLM: describeMistral,
   MistralForCausalLM: describeMistral,
   MixtralForCausalLM: describeMixtral,
   MptForCausalLM: describeMpt,
+  NanoChatForCausalLM: describeNanoChat,
   NemotronForCausalLM: describeNemotron,
   Olmo2ForCausalLM: describeOlmo2,
   Olmo3ForCausalLM: describeOlmo3,
   OlmoeForCausalLM: describeOlmoe,
   OlmoForCausalLM: describeOlmo,
+  OpenAIGPTLMHeadModel: describeOpenAiGpt,
   OPTForCausalLM: describeOpt,
   Phi3ForCausalLM: describePhi3,
   PhiForCausalLM: describePhi,
@@ -83,9 +105,11 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   Qwen2MoeForCausalLM: describeQwen2Moe,
   Qwen3ForCausalLM: describeQwen3,
   Qwen3MoeForCausalLM: describeQwen3Moe,
+  SeedOssForCausalLM: describeSeedOss,
   SmolLM3ForCausalLM: describeSmolLm3,
   StableLmForCausalLM: describeStableLm,
   Starcoder2ForCausalLM: describeStarcoder2,
+  VaultGemmaForCausalLM: describeVaultGemma,
 };
 
 /** Classifiers of sequences, by the same. */

@@ -36,7 +36,7 @@ export function describeStableLm(config: Fields): LanguageModel {
           selfAttention(parts, sizes, layer, name, x, {
             bias,
             outputBias: false,
-            normName: 'layernorm',
+            normNames: { q: 'q_layernorm', k: 'k_layernorm' },
             ...(hasHeadNorms
               ? {
                   norm: (at, y, heads) =>

@@ -1,6 +1,6 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { plainMlp, preNormBlock, readActivation, readLayerNorm, selfAttention, tokenTables } from './blocks.ts';
+import { plainMlp, preNormBlock, readLayerNorm, readMlp, selfAttention, tokenTables } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -12,12 +12,7 @@ export function describeStarcoder2(config: Fields): LanguageModel {
   const window = config.optionalCount('sliding_window', null);
   const sizes = readSizes(config, { maxPositions: 4096, window });
   const bias = config.flag('use_bias', true);
-  const mlp = {
-    hiddenSize: sizes.hiddenSize,
-    intermediateSize: config.count('intermediate_size'),
-    activation: readActivation(config, 'hidden_act', 'gelu_pytorch_tanh'),
-    bias,
-  };
+  const mlp = readMlp(config, sizes, 'gelu_pytorch_tanh', bias);
   const norm = readLayerNorm(config, sizes, { field: 'norm_epsilon' });
   const attention = { bias, outputBias: bias, sliding: window !== null };
   return languageModel({

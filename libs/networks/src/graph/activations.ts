@@ -60,3 +60,28 @@ function silu(graph: GraphBuilder, x: Value): Value {
 function tanhGelu(graph: GraphBuilder, x: Value): Value {
   return graph.node('Gelu', [x], { approximate: 'tanh' });
 }
+
+/** What xIELU learns, scalars: both factors before softplus, the slope at 0, and what the exponent stays below. */
+interface Xielu {
+  readonly positive: Value;
+  readonly negative: Value;
+  readonly slope: Value;
+  readonly below: Value;
+}
+
+/** a·x² + slope·x above 0, b·(eˣ − 1 − x) + slope·x below, with a = softplus(positive), b = slope + softplus(negative). */
+export function xielu(graph: GraphBuilder, x: Value, { positive, negative, slope, below }: Xielu): Value {
+  const softplus = (value: Value): Value => graph.node('Softplus', [value]);
+  const times = (a: Value, b: Value): Value => graph.node('Mul', [a, b]);
+  const above = times(softplus(positive), times(x, x));
+  const curved = graph.node('Sub', [exponentialLess1(graph, graph.node('Min', [x, below])), x]);
+  const under = times(graph.node('Add', [slope, softplus(negative)]), curved);
+  const isPositive = graph.node('Greater', [x, graph.scalar(0)]);
+  return graph.node('Add', [graph.node('Where', [isPositive, above, under]), times(slope, x)]);
+}
+
+/** eˣ − 1 as (eˣ + 1)·tanh(x / 2), which loses no digits near 0. */
+function exponentialLess1(graph: GraphBuilder, x: Value): Value {
+  const sum = graph.node('Add', [graph.node('Exp', [x]), graph.scalar(1)]);
+  return graph.node('Mul', [sum, graph.node('Tanh', [graph.node('Mul', [x, graph.scalar(0.5)])])]);
+}

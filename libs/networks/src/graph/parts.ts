@@ -2,7 +2,7 @@ import { float, type GraphBuilder, type Value } from '@sonde/onnx';
 import type { RotaryTables, TokenInputs } from '../ports/tokens.ts';
 import type { Site } from '../sites.ts';
 import type { TrunkSizes } from '../sizes.ts';
-import { type Activation, activate } from './activations.ts';
+import { type Activation, activate, xielu } from './activations.ts';
 import { type AttentionInputs, type AttentionOptions, attend, type Projections, softcap } from './attention.ts';
 import { type DistanceTables, distanceScores } from './distances.ts';
 import { chooseExperts, mixExperts, type Routing, routerStates } from './experts.ts';
@@ -47,15 +47,16 @@ export interface Parts {
     x: Value,
     shape: { readonly size: number; readonly width: number; readonly groups: number },
   ): Value;
-  rmsNorm(name: string, x: Value, size: number, options: NormOptions): Value;
+  /** With a weight, or without where `name` is null. */
+  rmsNorm(name: string | null, x: Value, size: number, options: NormOptions): Value;
   /** With weight and bias (or `bias: false`), or with neither where `name` is null. */
   layerNorm(name: string | null, x: Value, size: number, options: NormOptions): Value;
   /** LayerNorm of each head of its own, without a bias: weights [heads, size] of one name, or [size] of a name each. */
   layerNormHeads(names: string | readonly string[], x: Value, shape: readonly [number, number], epsilon: number): Value;
   /** Cuts [tokens, sum of sizes] into pieces [tokens, size]. */
   split(x: Value, sizes: readonly number[]): Value[];
-  /** [tokens, heads · size] as [tokens, heads, size]; what takes heads takes both. */
-  splitHeads(x: Value, heads: number): Value;
+  /** [tokens, heads · size] as [tokens, heads, size]; what takes heads takes both. What is rotated needs the size. */
+  splitHeads(x: Value, heads: number, size?: number): Value;
   /** Cuts each head's part of [tokens, heads · count · size] into `count` pieces [tokens, heads, 1, size]. */
   splitEachHead(x: Value, heads: number, count: number): Value[];
   /** Each head's pieces, [tokens, heads · size] each, one after the other; one of a single head stands in all. */
@@ -103,6 +104,8 @@ export interface Parts {
   /** most · tanh(x / most): a smooth limit to ±most. */
   softcap(x: Value, most: number): Value;
   activation(name: Activation, x: Value): Value;
+  /** xIELU with the parameters NAME.alpha_p, alpha_n, beta and eps; Huang and Schlag, arXiv 2411.13010. */
+  xielu(name: string, x: Value): Value;
   /** The contribution of a block's attention; nothing where the block or its attention is bypassed. */
   gateAttention(layer: number, x: Value): Value;
   /** The contribution of a block's MLP; nothing where the block or its MLP is bypassed. */
@@ -207,7 +210,8 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     },
 
     rmsNorm(name, x, size, { epsilon, offset = 0 }) {
-      return graph.node('RMSNormalization', [x, shifted(`${name}.weight`, size, offset)], {
+      const weight = name === null ? onesOf(size) : shifted(`${name}.weight`, size, offset);
+      return graph.node('RMSNormalization', [x, weight], {
         axis: -1,
         epsilon: float(epsilon),
       });
@@ -232,7 +236,8 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
 
     split: (x, pieces) => graph.nodes(pieces.length, 'Split', [x, graph.constant(pieces)], { axis: -1 }),
 
-    splitHeads: (x, heads) => graph.node('Reshape', [x, graph.constant([0, heads, -1])]),
+    splitHeads: (x, heads, size) =>
+      graph.node('Reshape', [x, graph.constant(size === undefined ? [0, heads, -1] : [-1, heads, size])]),
 
     splitEachHead(x, heads, count) {
       const each = graph.node('Reshape', [x, graph.constant([0, heads, count, -1])]);
@@ -296,6 +301,12 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     clip: (x, most) => graph.node('Clip', [x, graph.scalar(-most), graph.scalar(most)]),
     softcap: (x, most) => softcap(graph, x, most),
     activation: (name, x) => activate(graph, name, x),
+
+    xielu(name, x) {
+      const of = (parameter: string, shape: readonly number[]) => weights.get(`${name}.${parameter}`, shape);
+      const [positive, negative] = [of('alpha_p', [1]), of('alpha_n', [1])];
+      return xielu(graph, x, { positive, negative, slope: of('beta', []), below: of('eps', []) });
+    },
     gateAttention: (layer, x) => run.passSite('attention', layer, graph.node('Mul', [x, run.attentionGates[layer]!])),
     gateBlock(layer, before, after) {
       const most = graph.node('Max', [run.attentionGates[layer]!, run.mlpGates[layer]!]);

@@ -1,0 +1,44 @@
+import { type Fields, fieldsOf } from '@sonde/checkpoints';
+import { rotaryOf, rotarySettings } from '../rotary.ts';
+import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+import { readSizes } from './read-sizes.ts';
+
+const TRAINED_POSITIONS = 'original_max_position_embeddings';
+
+/** What holds where config.json has no settings of rotary positions. */
+const ROTARY = {
+  rope_type: 'yarn',
+  rope_theta: 1_000_000,
+  factor: 16,
+  [TRAINED_POSITIONS]: 16384,
+  beta_fast: 32,
+  beta_slow: 1,
+  mscale_all_dim: 1,
+  mscale: 1,
+};
+
+/**
+ * Ministral 3 (`Ministral3ForCausalLM`): as Mistral. Queries are scaled from position
+ * `original_max_position_embeddings` on; the context ends there. Mistral AI, arXiv 2601.08584.
+ */
+export function describeMinistral3(config: Fields): LanguageModel {
+  const window = config.optionalCount('sliding_window', null);
+  const sizes = readSizes(config, { headSize: 128, maxPositions: 262144, window });
+  const mlp = readGatedMlp(config, sizes);
+  const norm = readRmsNorm(config, sizes, 1e-5);
+  const settings = rotarySettings(config) ?? fieldsOf(ROTARY, config.where);
+  const rotary = rotaryOf(config, settings, sizes, { theta: config.positive('rope_theta', 10000) });
+  return languageModel({
+    sizes,
+    rotary: [{ ...rotary, maxPositions: settings.count(TRAINED_POSITIONS) }],
+    ...tokenTables(config, sizes),
+    block: (parts, layer, hidden) =>
+      preNormBlock(parts, layer, hidden, norm, {
+        attention: (name, x) =>
+          selfAttention(parts, sizes, layer, name, x, { bias: false, outputBias: false, sliding: window !== null }),
+        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
+      }),
+    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+  });
+}
