@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { experiment } from './experiment.ts';
@@ -72,6 +72,25 @@ describe('results shared through a folder', () => {
     expect(plan).toMatchObject({ status: 0, stderr: expect.stringContaining(`the folder ${away} is not there`) });
   });
 
+  it('are given anew where what lies there is of another size, or is seen to be of other bytes', async () => {
+    const remote = path.join(folder, 'mended');
+    const push = (...more: string[]) => sonde(folder, ['store', 'push', 'p.yaml', '--remote', remote, ...more]);
+    expect((await push()).status).toBe(0);
+    const files = (await readdir(path.join(remote, 'cas'), { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.join(entry.parentPath, entry.name));
+    const before = await Promise.all(files.map((file) => readFile(file)));
+    for (const [at, file] of files.entries()) {
+      const bytes = before[at]!;
+      await writeFile(file, at % 2 === 0 ? bytes.subarray(0, bytes.length / 2) : bytes.map((byte) => byte ^ 1));
+    }
+    const pushed = await push('--verify');
+    expect(pushed, pushed.stderr).toMatchObject({ status: 0, stdout: expect.stringContaining('is of other bytes') });
+    expect(pushed.stdout).toMatch(/^replaced /m);
+    expect(await Promise.all(files.map((file) => readFile(file)))).toEqual(before);
+    expect((await push('--verify')).stdout).not.toContain('replaced');
+  });
+
   it('are computed where the other store has lost or changed their bytes', async () => {
     const remote = path.join(folder, 'damaged');
     expect((await sonde(folder, ['store', 'push', 'p.yaml', '--remote', remote])).status).toBe(0);
@@ -87,6 +106,9 @@ describe('results shared through a folder', () => {
     expect(run.status, run.stderr).toBe(0);
     expect(run.counts.failed).toBe(0);
     expect((await sonde(there, ['store', 'verify'])).stdout).toContain('all sound');
+    await rm(cas, { recursive: true });
+    const lost = await sonde(await machine('checker'), ['store', 'pull', 'p.yaml', '--remote', remote, '--verify']);
+    expect(lost).toMatchObject({ status: 1, stdout: expect.stringContaining('is missing') });
   });
 });
 

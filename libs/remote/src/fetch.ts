@@ -8,7 +8,7 @@ export interface FetchHooks {
 }
 
 /** Where nobody says how large content is, it may be so large, in bytes: the list of an output's files. */
-const UNSAID = 64 * 1024 * 1024;
+export const UNSAID = 64 * 1024 * 1024;
 /** So often a connection may be cut before it has brought as much as is worth a connection. */
 const FRUITLESS = 5;
 const WORTH = 1024 * 1024;

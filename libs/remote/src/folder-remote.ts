@@ -57,14 +57,30 @@ export function folderRemote(folder: string, writes: boolean): Remote {
       return tried(readFile(path));
     },
     putEntry: (key, bytes) => putWhole(place('ac', key), (temporary) => writeFile(temporary, bytes, { flush: true })),
-    hasContent: async (digest) => (await tried(stat(place('cas', digest))))?.isFile() === true,
+    async hasContent(digest, size) {
+      const found = await tried(stat(place('cas', digest)));
+      return found?.isFile() === true && (size === undefined || found.size === size);
+    },
     async content(digest, from) {
       const file = await tried(open(place('cas', digest)));
       return file && { from, parts: file.createReadStream({ start: from }) as AsyncIterable<Uint8Array> };
     },
     async putContent({ digest }, blobs) {
       const path = await blobs.open(digest);
-      await putWhole(place('cas', digest), (temporary) => copyFile(path, temporary));
+      await putWhole(place('cas', digest), async (temporary) => {
+        await copyFile(path, temporary);
+        await flush(temporary);
+      });
     },
   };
+}
+
+/** What has a name is on the disk, whatever becomes of the machine. */
+async function flush(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }

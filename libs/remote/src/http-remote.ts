@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Digest } from '@sonde/store';
 import { ask, partsOf, type Server } from './http-request.ts';
 import { type Remote, RemoteFailure } from './remote.ts';
@@ -28,10 +29,10 @@ export function httpRemote(server: Server, writes: boolean): Remote {
     async putEntry(key, bytes) {
       (await ask(server, { method: 'PUT', path: place('ac', key), body: bytes }))?.resume();
     },
-    async hasContent(digest) {
+    async hasContent(digest, size) {
       const answer = await ask(server, { method: 'HEAD', path: place('cas', digest) });
       answer?.resume();
-      return answer !== undefined;
+      return answer !== undefined && (size === undefined || (sizeIn(answer) ?? size) === size);
     },
     async content(digest, from, signal, room) {
       const headers: Record<string, string> = from === 0 ? {} : { range: `bytes=${from}-` };
@@ -48,4 +49,10 @@ export function httpRemote(server: Server, writes: boolean): Remote {
       if (answer === undefined) throw new RemoteFailure('refused', `${host} has no place for results (404)`);
     },
   };
+}
+
+/** What an answer to HEAD says of the size of content; undefined where it says nothing of use. */
+function sizeIn({ headers }: IncomingMessage): number | undefined {
+  const length = headers['content-length'];
+  return length === undefined || headers['content-encoding'] !== undefined ? undefined : Number(length);
 }

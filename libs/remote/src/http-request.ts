@@ -51,6 +51,8 @@ export interface LargeBody {
 const ATTEMPTS = 4;
 /** Bytes a second: who sends fewer for as long as silence is borne keeps us waiting on purpose. */
 const LEAST_RATE = 64;
+/** Bytes a second that a server puts away at least, once it has all of them: until then it has nothing to say. */
+const PUT_AWAY_RATE = 32 * 1024 * 1024;
 /** A server that asks for a longer pause than this, in seconds, is not waited for. */
 const LONGEST_WAIT = 60;
 /** Read of an answer that refuses, in characters. */
@@ -144,7 +146,14 @@ async function once(server: Server, asked: Ask): Promise<IncomingMessage> {
   const late = body === undefined ? setTimeout(() => sent.destroy(slow), 2 * silence) : undefined;
   const slow = new PassingFailure(`${origin.host} does not answer within ${(2 * silence) / 1000} s`);
   sent.once('close', () => clearTimeout(late)).once('response', () => clearTimeout(late));
-  sent.setTimeout(silence, () => sent.destroy(new PassingFailure(`${origin.host} is silent for ${silence / 1000} s`)));
+  let patience = silence;
+  sent.setTimeout(patience, () =>
+    sent.destroy(new PassingFailure(`${origin.host} is silent for ${patience / 1000} s`)),
+  );
+  sent.once('finish', () => {
+    patience = silence + Math.ceil((1000 * (size ?? 0)) / PUT_AWAY_RATE);
+    sent.setTimeout(patience);
+  });
   return new Promise<IncomingMessage>((resolve, reject) => {
     sent.on('response', resolve);
     sent.on('error', (error) => reject(networkFailure(error, origin.host)));

@@ -5,4 +5,4 @@ export type { Server } from './http-request.ts';
 export { openRemote, type RemoteSetting } from './open-remote.ts';
 export { type Remote, RemoteFailure } from './remote.ts';
 export { type RemoteEvent, type SharedStore, type ShareOptions, shareStore } from './share.ts';
-export { giveResult, problemsOfCopy } from './transfer.ts';
+export { type CopyProblem, giveResult, problemsOfCopy } from './transfer.ts';

@@ -15,7 +15,8 @@ export interface Remote {
   /** The entry of a key, of at most `limit` bytes; undefined where there is none. */
   entry(key: Key, limit: number): Promise<Uint8Array | undefined>;
   putEntry(key: Key, bytes: Uint8Array): Promise<void>;
-  hasContent(digest: Digest): Promise<boolean>;
+  /** Whether it has content: of this size, where that is known here and can be told there. */
+  hasContent(digest: Digest, size?: number): Promise<boolean>;
   /**
    * Content from a byte on; undefined where it is not there. `from` of the answer may be 0 whatever was asked for. Its
    * parts may lie in `room`, if each is appended there before the next is asked for.

@@ -17,7 +17,7 @@ import PQueue from 'p-queue';
 import { decodeEntry, MAX_ENTRY } from './entry.ts';
 import { type FetchHooks, fetchContent } from './fetch.ts';
 import { type Remote, RemoteFailure } from './remote.ts';
-import { giveResult } from './transfer.ts';
+import { giveResult, sizesIn } from './transfer.ts';
 
 /** What happens between stores, for who watches. */
 export type RemoteEvent =
@@ -118,10 +118,7 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
 
   function remember(record: ResultRecord): void {
     foreign.set(record.key, record);
-    for (const artifact of Object.values(record.outputs)) {
-      if (artifact.files === undefined) sizes.set(artifact.digest, artifact.size);
-      for (const { digest, size } of Object.values(artifact.files ?? {})) sizes.set(digest, size);
-    }
+    for (const [digest, size] of sizesIn(record)) sizes.set(digest, size);
   }
 
   /** Once all of another's result is here, it is the store's own. */

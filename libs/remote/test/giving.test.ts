@@ -166,6 +166,15 @@ describe('large content', () => {
     expect(begun).toBe(8);
   });
 
+  it('is given time to be put away when all of it is there', async () => {
+    silence = 2000;
+    answer = async (request, response) => {
+      await new Promise((resolve) => request.resume().once('end', resolve));
+      setTimeout(() => response.writeHead(201).end(), 2500);
+    };
+    await give(digest, large.length);
+  });
+
   it('that nobody wants to give any more is left, and its file is closed', async () => {
     const wanted = new AbortController();
     answer = async () => wanted.abort(new Error('enough'));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { keyOf, openStore, type ResultRecord, type Store } from '@sonde/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Server } from '../src/http-request.ts';
-import { folderRemote, httpRemote, type RemoteEvent, shareStore } from '../src/index.ts';
+import { folderRemote, httpRemote, problemsOfCopy, type RemoteEvent, shareStore } from '../src/index.ts';
 import { type CacheServer, startCacheServer } from './cache-server.ts';
 
 let folder: string;
@@ -34,16 +34,19 @@ interface Options {
   silence?: number;
 }
 
-async function shared(name: string, options: Options = {}) {
-  const { writes = false, token, secret, readOnly = false, url, silence = 30_000 } = options;
-  const origin = new URL(url ?? server.url);
-  const at: Server = {
-    origin,
+function serverAt(url: string, { token, silence = 30_000 }: Options = {}): Server {
+  return {
+    origin: new URL(url),
     retryDelay: 1,
     silence,
     credentials: 'Ask for a token.',
     authorize: async () => (token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
+}
+
+async function shared(name: string, options: Options = {}) {
+  const { writes = false, secret, readOnly = false, url } = options;
+  const at = serverAt(url ?? server.url, options);
   const store = shareStore(await openStore(join(folder, name), { readOnly }), {
     remotes: [httpRemote(at, writes)],
     secret,
@@ -315,6 +318,17 @@ describe('a server that lies or fails', () => {
     expect(await (await openStore(join(folder, 'taker'), { readOnly: true })).results.get(record.key)).toBeUndefined();
     await publish(taker);
     expect(await readFile(await taker.artifacts.open(record.outputs.large!))).toEqual(bytes);
+  });
+
+  it('and sends without end is not heard out by who checks what it has', async () => {
+    const record = await give();
+    lies.find(([name]) => name === 'sends without end')![1](record);
+    const remote = httpRemote(serverAt(server.url), false);
+    const digest = record.outputs.large!.digest;
+    expect(await problemsOfCopy(remote, record.key, {})).toContainEqual({
+      digest,
+      problem: `${digest} has more than its ${bytes.length} bytes`,
+    });
   });
 
   const entries: [string, (entry: Buffer, other: Buffer) => Buffer][] = [

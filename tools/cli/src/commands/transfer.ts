@@ -1,7 +1,7 @@
 import { UserError } from '@sonde/base';
 import type { PlannedTask } from '@sonde/executor';
-import { giveResult, openRemote, problemsOfCopy, type Remote, type RemoteEvent } from '@sonde/remote';
-import { openStore, type ResultRecord } from '@sonde/store';
+import { type CopyProblem, giveResult, openRemote, problemsOfCopy, type Remote, type RemoteEvent } from '@sonde/remote';
+import { type Key, openStore, type ResultRecord } from '@sonde/store';
 import { plan, sharedStore, storeFolder } from '../api.ts';
 import { EXIT } from '../errors.ts';
 import { count, formatBytes } from '../format.ts';
@@ -13,7 +13,8 @@ interface TransferOptions extends PipelineOptions {
   readonly verify?: boolean;
 }
 
-type Whole = PlannedTask & { readonly record: ResultRecord };
+type Known = PlannedTask & { readonly key: Key };
+type Whole = Known & { readonly record: ResultRecord };
 
 function firstRemote(options: TransferOptions, { write }: { write: boolean }): Remote {
   const [first] = remotesOf(options);
@@ -42,19 +43,26 @@ export async function push(file: string, steps: readonly string[], options: Tran
   const line = progressLine(terminal);
   const secret = remoteSecret();
   const problems: string[] = [];
+  const replaced: string[] = [];
   let bytes = 0;
   try {
     for (const [at, task] of whole.entries()) {
       line.show(`${at}/${whole.length} results, ${formatBytes(bytes)} sent: ${task.task}`);
       bytes += await giveResult(remote, store, task.record, { secret });
-      if (options.verify)
-        problems.push(...((await problemsOf(remote, task)) ?? [`${task.task}: it has no such result`]));
+      if (!options.verify) continue;
+      const found = await problemsOf(remote, task);
+      const anew = new Set(found.flatMap(({ digest }) => digest ?? []));
+      if (anew.size > 0) bytes += await giveResult(remote, store, task.record, { secret, anew });
+      const left = anew.size > 0 ? await problemsOf(remote, task) : found;
+      problems.push(...left.map(({ problem }) => problem));
+      const isMended = ({ digest }: CopyProblem) => digest !== undefined && left.every((one) => one.digest !== digest);
+      replaced.push(...found.filter(isMended).map(({ problem }) => problem));
     }
   } finally {
     line.end();
     await store.close();
   }
-  const done = { verb: 'given to', remote: remote.name, results: whole.length, bytes, problems };
+  const done = { verb: 'given to', remote: remote.name, results: whole.length, bytes, problems, replaced };
   report(terminal, options, { ...done, pipeline: graph.name });
 }
 
@@ -78,7 +86,9 @@ export async function pull(file: string, steps: readonly string[], options: Tran
   };
   const { tasks } = await plan(graph, asked);
   const whole = wholeTasks(tasks);
-  const done = options.verify ? await checkAll(remote, whole, line) : await bringAll(remote, whole, asked);
+  // What has lost its content there is a result of it, too.
+  const known = tasks.filter((task): task is Known => task.key !== undefined);
+  const done = options.verify ? await checkAll(remote, known, line) : await bringAll(remote, whole, asked);
   line.end();
   // What has not come may lie where nobody answered.
   const lacking = done.problems.length > 0 || whole.length < tasks.length;
@@ -116,23 +126,28 @@ async function bringAll(first: Remote, tasks: readonly Whole[], asked: Asked): P
   return { verb: 'brought from', remote, results: theirs.length, bytes, problems };
 }
 
-async function checkAll(remote: Remote, tasks: readonly Whole[], line: Line): Promise<Moved> {
+async function checkAll(remote: Remote, tasks: readonly Known[], line: Line): Promise<Moved> {
   const problems: string[] = [];
   let results = 0;
   for (const [at, task] of tasks.entries()) {
     line.show(`${at}/${tasks.length} results checked: ${task.task}`);
-    const found = await problemsOf(remote, task);
+    const found = await copyProblems(remote, task);
     if (found === undefined) continue;
-    problems.push(...found);
+    problems.push(...found.map(({ problem }) => problem));
     results++;
   }
   return { verb: 'checked at', remote: remote.name, results, bytes: 0, problems };
 }
 
 /** Undefined where the other store has no such result. */
-async function problemsOf(remote: Remote, { task, record }: Whole): Promise<string[] | undefined> {
-  const problems = await problemsOfCopy(remote, record.key, { secret: remoteSecret() });
-  return problems?.map((problem) => `${task}: ${problem}`);
+async function copyProblems(remote: Remote, { task, key }: Known): Promise<CopyProblem[] | undefined> {
+  const problems = await problemsOfCopy(remote, key, { secret: remoteSecret() });
+  return problems?.map((one) => ({ ...one, problem: `${task}: ${one.problem}` }));
+}
+
+/** Of a copy that has just been given. */
+async function problemsOf(remote: Remote, task: Known): Promise<CopyProblem[]> {
+  return (await copyProblems(remote, task)) ?? [{ problem: `${task.task}: it has no such result` }];
 }
 
 interface Moved {
@@ -142,6 +157,8 @@ interface Moved {
   readonly results: number;
   readonly bytes: number;
   readonly problems: readonly string[];
+  /** What was wrong there and is not any more, as it was. */
+  readonly replaced?: readonly string[];
 }
 
 interface Transferred extends Moved {
@@ -149,9 +166,10 @@ interface Transferred extends Moved {
 }
 
 function report(terminal: Terminal, options: TransferOptions, done: Transferred): void {
-  const { verb, remote, pipeline, results, bytes, problems } = done;
-  if (options.json) printJson(terminal, { sonde: 1, pipeline, remote, results, bytes, problems });
+  const { verb, remote, pipeline, results, bytes, problems, replaced = [] } = done;
+  if (options.json) printJson(terminal, { sonde: 1, pipeline, remote, results, bytes, problems, replaced });
   else {
+    for (const problem of replaced) terminal.out(`${terminal.colors.yellow('replaced')} ${problem}`);
     for (const problem of problems) terminal.out(`${terminal.colors.red('problem')}  ${problem}`);
     const amount = bytes > 0 ? ` (${formatBytes(bytes)})` : '';
     terminal.out(`${pipeline}: ${count(results, 'result')} ${verb} ${remote}${amount}`);
