@@ -16,6 +16,8 @@ export interface AddedToken {
   /** Looked for in the normalised text. */
   readonly normalized: boolean;
   readonly special: boolean;
+  /** Written in texts as it is after normalisation: it was looked for so, if only in an entry before its last. */
+  readonly writtenNormalized: boolean;
 }
 
 /** A folder's tokenizer as transformers loads it. */
@@ -51,72 +53,86 @@ export interface TokenizerFiles {
 export function asLoaded(files: TokenizerFiles, where: string): LoadedTokenizer {
   const { json, config } = files;
   const decoder = isRecord(files.settings.added_tokens_decoder) ? files.settings.added_tokens_decoder : null;
-  const settings = decoder ? files.settings : withSpecialTokens(files.settings, files.specialTokens);
+  const renamed = withExtraTokens(files.settings);
+  const settings = withExtraTokens(decoder ? renamed : withSpecialTokens(renamed, files.specialTokens));
   if (settings.split_special_tokens === true) {
     throw new UserError('model', `${where}: tokenizer_config.json sets split_special_tokens, which is not supported.`);
   }
   const kind = classOf(json, settings, config, where);
-  const own = listOf(json.added_tokens).map((token) => readAdded(token, token.id, false));
+  const own = listOf(json.added_tokens).map((token) => ({ id: Number(token.id), token: readAdded(token) }));
   const listed = decoder
-    ? Object.entries(decoder).flatMap(([id, token]) => (isRecord(token) ? [readAdded(token, Number(id), false)] : []))
-    : [];
-  const older = decoder ? [] : olderTokens(files.addedTokens, settings, own, where);
+    ? Object.entries(decoder).flatMap(([id, token]) =>
+        isRecord(token) ? [{ id: Number(id), token: readAdded(token) }] : [],
+      )
+    : [...olderTokens(files.addedTokens, settings, own, where), ...own];
   const parts = kind?.parts(settings, json);
   const rebuilt = parts ? { ...json, ...parts, model: rebuiltModel(json, parts.model) } : json;
   const { pad_token: padding } = isRecord(json.padding) ? json.padding : {};
   const defaults: Readonly<Record<string, string | null>> = kind?.defaults ?? { pad_token: tokenText(padding) };
-  const named = Object.fromEntries(
-    NAMED.flatMap((name) => {
-      const text = settings[name] === undefined ? defaults[name] : tokenText(settings[name]);
-      return text === undefined || text === null || text === '' ? [] : [[name, text]];
-    }),
-  );
-  const extra = settings.extra_special_tokens ?? settings.additional_special_tokens;
+  const entries = new Map(listed.map(({ token }) => [token.content, token]));
+  const named = NAMED.flatMap((name): [string, string | Entry][] => {
+    const value = settings[name] === undefined ? defaults[name] : settings[name];
+    const text = tokenText(value);
+    if (text === null || text === '') return [];
+    const entry = settings[name] === undefined ? undefined : entries.get(text);
+    return [[name, entry ?? (isRecord(value) ? readAdded(value) : text)]];
+  });
+  const extra = settings.extra_special_tokens;
   const others = Object.entries(settings).filter(
     ([name, value]) => name.endsWith('_token') && !NAMED.includes(name) && tokenText(value) !== null,
   );
   const ofOwn = [...others, ...(isRecord(extra) ? Object.entries(extra) : [])];
-  const more = [...ofOwn.map(([, value]) => value), ...(Array.isArray(extra) ? extra : [])];
-  const wanted = [
-    ...Object.entries(named).map(([name, text]) => [settings[name], text] as const),
-    ...more.map((value) => [value, tokenText(value) ?? ''] as const),
-  ].filter(([, text]) => text !== '');
+  const called = [...named.map(([, value]) => value), ...ofOwn.map(([, value]) => entryOf(value))];
+  const more = (Array.isArray(extra) ? extra : []).map(entryOf);
 
-  // What is entered anew is special where it is named so, whatever its entry says.
-  const names = new Set(Object.values(named));
-  const entered = (token: AddedToken): AddedToken => (names.has(token.content) ? { ...token, special: true } : token);
-  const first = kind && !decoder ? [...own, ...older].sort((a, b) => a.id - b.id).map(entered) : own;
-  const tokens = new AddedTokens(rebuilt.model, kind && decoder ? [] : first);
-  const later = [...listed, ...(kind ? [] : older)].filter(
-    (token) => kind || !own.some((one) => isDeepStrictEqual(one, token)),
-  );
-  for (const token of later.sort((a, b) => a.id - b.id)) tokens.add(entered(token));
-  for (const [value, text] of wanted) tokens.addIfMissing(value, text);
-  const further = Object.fromEntries(ofOwn.map(([name, value]) => [name, tokenText(value) ?? '']));
-  return { json: { ...rebuilt, added_tokens: tokens.list() }, special: named, further };
+  const tokens = new AddedTokens(rebuilt.model);
+  if (!kind) for (const { token } of own) tokens.add(token);
+  const wanted: (string | Entry)[] = listed
+    .filter(({ id }, at) => listed.findLastIndex((each) => each.id === id) === at)
+    .sort((a, b) => a.id - b.id)
+    .map(({ token }) => token);
+  const known = new Set([...tokens.list().map(({ content }) => content), ...wanted.map(contentOf)]);
+  for (const value of [...called, ...more]) {
+    if (!known.has(contentOf(value)) && !wanted.some((one) => isDeepStrictEqual(one, value))) wanted.push(value);
+  }
+  const names = new Set(called.map(contentOf));
+  // What is named so is special, whatever its entry says.
+  for (const value of wanted)
+    tokens.add(typeof value === 'string' || names.has(value.content) ? special(value) : value);
+  if (kind?.addsTwice) for (const value of [...called, ...more]) tokens.add(special(value));
+  return {
+    json: { ...rebuilt, added_tokens: tokens.list() },
+    special: Object.fromEntries(named.map(([name, value]) => [name, contentOf(value)])),
+    further: Object.fromEntries(ofOwn.map(([name, value]) => [name, tokenText(value) ?? ''])),
+  };
+}
+
+/** Extra tokens under their new name, which counts where there is more under it than nothing. */
+function withExtraTokens(settings: Json): Json {
+  const { additional_special_tokens: older, ...rest } = settings;
+  const { extra_special_tokens: extra } = rest;
+  const isNone = extra === undefined || extra === null || (Array.isArray(extra) && extra.length === 0);
+  return older === undefined || !isNone ? rest : { ...rest, extra_special_tokens: older };
 }
 
 /** tokenizer_config.json with what special_tokens_map.json says over it; its extra tokens are more of them. */
 function withSpecialTokens(settings: Json, map: Json): Json {
-  const said = Object.entries(map).map(([name, value]): [string, unknown] =>
-    isRecord(value) && name !== 'extra_special_tokens' ? [name, { ...value, special: true }] : [name, value],
-  );
-  const own = settings.extra_special_tokens ?? settings.additional_special_tokens;
-  const both = Array.isArray(map.extra_special_tokens) && Array.isArray(own);
-  return {
-    ...settings,
-    ...Object.fromEntries(said),
-    ...(both ? { extra_special_tokens: [...own, ...(map.extra_special_tokens as unknown[])] } : {}),
-  };
+  const asSpecial = (value: unknown): unknown => (isRecord(value) ? { ...value, special: true } : value);
+  const said = Object.entries(map).map(([name, value]): [string, unknown] => {
+    if (name !== 'extra_special_tokens') return [name, asSpecial(value)];
+    const own = settings.extra_special_tokens;
+    return [name, Array.isArray(value) ? [...(Array.isArray(own) ? own : []), ...value.map(asSpecial)] : value];
+  });
+  return { ...settings, ...Object.fromEntries(said) };
 }
 
 /** The tokens of added_tokens.json, but for numbers that tokenizer.json has: its own tokens count. */
-function olderTokens(added: Json, settings: Json, own: readonly AddedToken[], where: string): AddedToken[] {
+function olderTokens(added: Json, settings: Json, own: readonly Numbered[], where: string): Numbered[] {
   const extra = settings.extra_special_tokens;
   const special = [...NAMED.map((name) => settings[name]), ...(Array.isArray(extra) ? extra : [])].map(tokenText);
   const tokens = Object.entries(added).map(([content, id]) => {
     if (typeof id === 'number' && Number.isSafeInteger(id) && id >= 0) {
-      return readAdded({ content, special: special.includes(content) }, id, false);
+      return { id, token: readAdded({ content, special: special.includes(content) }) };
     }
     throw new UserError(
       'model',
@@ -136,17 +152,38 @@ function listOf(value: unknown): Record<string, unknown>[] {
   return Array.isArray(value) ? value.filter(isRecord) : [];
 }
 
-function readAdded(token: Readonly<Record<string, unknown>>, id: unknown, special: boolean): AddedToken {
-  const isSpecial = typeof token.special === 'boolean' ? token.special : special;
+/** A token as a file writes it; where it is looked for follows from `special` if it is not said. */
+interface Entry extends Omit<AddedToken, 'id' | 'normalized' | 'writtenNormalized'> {
+  readonly normalized: boolean | undefined;
+}
+
+interface Numbered {
+  readonly id: number;
+  readonly token: Entry;
+}
+
+function readAdded(token: Json): Entry {
   return {
-    id: Number(id),
     content: String(token.content),
     single_word: token.single_word === true,
     lstrip: token.lstrip === true,
     rstrip: token.rstrip === true,
-    normalized: typeof token.normalized === 'boolean' ? token.normalized : !isSpecial,
-    special: isSpecial,
+    normalized: typeof token.normalized === 'boolean' ? token.normalized : undefined,
+    special: token.special === true,
   };
+}
+
+/** A token in a list or under a name of tokenizer_config.json. */
+function entryOf(value: unknown): string | Entry {
+  return isRecord(value) ? readAdded(value) : String(value);
+}
+
+function contentOf(value: string | Entry): string {
+  return typeof value === 'string' ? value : value.content;
+}
+
+function special(value: string | Entry): Entry {
+  return { ...(typeof value === 'string' ? readAdded({ content: value }) : value), special: true };
 }
 
 /**
@@ -158,25 +195,21 @@ class AddedTokens {
   readonly #vocabulary: ReadonlyMap<string, number>;
   #last = -1;
 
-  constructor(model: unknown, first: readonly AddedToken[]) {
+  constructor(model: unknown) {
     this.#vocabulary = vocabularyOf(model);
-    for (const token of first) this.add(token);
   }
 
-  add(token: AddedToken): void {
+  add(token: Entry): void {
     if (token.content === '') return;
     const before = this.#tokens.get(token.content);
     const known = before?.id ?? this.#vocabulary.get(token.content);
     const id = known ?? Math.max(this.#vocabulary.size, this.#last + 1);
     this.#last = Math.max(this.#last, id);
     // What was special stays so: it is left out of texts.
-    this.#tokens.set(token.content, { ...token, id, special: token.special || before?.special === true });
-  }
-
-  /** Adds a special token, unless it is there: then it is special from now on if it was named so. */
-  addIfMissing(value: unknown, text: string): void {
-    if (this.#tokens.has(text)) return;
-    this.add(readAdded(isRecord(value) ? { ...value, special: true } : { content: text }, 0, true));
+    const isSpecial = token.special || before?.special === true;
+    const { normalized = !token.special } = token;
+    const writtenNormalized = normalized || before?.writtenNormalized === true;
+    this.#tokens.set(token.content, { ...token, id, normalized, special: isSpecial, writtenNormalized });
   }
 
   list(): AddedToken[] {

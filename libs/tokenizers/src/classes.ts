@@ -8,6 +8,8 @@ export interface TokenizerClass {
   readonly type?: string;
   /** Special tokens that it names where tokenizer_config.json does not. */
   readonly defaults: Readonly<Record<string, string>>;
+  /** Its special tokens are added once more in the end: as they are named, whatever an entry says of them. */
+  readonly addsTwice?: boolean;
   /** Its own parts of tokenizer.json; those that it does not name stay. @param settings tokenizer_config.json */
   parts(settings: Json, json: Json): { readonly model: Json } & Json;
 }
@@ -93,8 +95,8 @@ const ROBERTA: TokenizerClass = {
     decoder: BYTES_BACK,
     post_processor: {
       type: 'RobertaProcessing',
-      cls: [tokenText(settings.cls_token) ?? '<s>', 0],
-      sep: [tokenText(settings.sep_token) ?? '</s>', 0],
+      cls: [tokenText(settings.cls_token) ?? '<s>'],
+      sep: [tokenText(settings.sep_token) ?? '</s>'],
       trim_offsets: settings.trim_offsets !== false,
       add_prefix_space: settings.add_prefix_space === true,
     },
@@ -223,6 +225,7 @@ export const CLASSES: ReadonlyMap<string, TokenizerClass> = new Map<string, Toke
         sep_token: '<SEP>',
         mask_token: '<MASK_TOKEN>',
       },
+      addsTwice: true,
       parts: (settings) => ({
         model: BPE,
         normalizer: { type: 'NFC' },

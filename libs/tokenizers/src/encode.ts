@@ -1,152 +1,107 @@
-import { isRecord } from '@sonde/base';
+import { UserError } from '@sonde/base';
 import { Splitter } from './added-tokens.ts';
+import { type AlignedText, aligned, inPoints, plain, slice } from './aligned-text.ts';
 import type { AddedToken, LoadedTokenizer } from './as-loaded.ts';
-import { type AlignedText, aligned, normalizeAligned } from './normalize.ts';
-import { type HubPreTokenizer, preTokenize } from './pre-tokenize.ts';
+import { modelOf } from './models/index.ts';
+import { bytesIn, type Model, type ModelToken } from './models/model.ts';
+import { type Normalizer, normalizerOf } from './normalize.ts';
+import { type PlacedToken, type PostProcessor, postProcessorOf } from './post-process.ts';
+import { type PreTokenizer, preTokenizerOf } from './pre-tokenize.ts';
 
-/** The parts of a tokenizer of transformers.js that turn text into tokens. */
-export interface HubParts {
-  readonly normalizer: ((text: string) => string) | null;
-  readonly pre_tokenizer: HubPreTokenizer | null;
-  readonly model: ((words: readonly string[]) => string[]) & {
-    readonly vocab: string[];
-    readonly tokens_to_ids: Map<string, number>;
-    readonly unk_token_id?: number;
-  };
-  readonly post_processor: ((tokens: string[], pair: null, special: boolean) => { readonly tokens: string[] }) | null;
-}
-
-/** A stretch of a text: an added token at code points [from, to), or text between such, with the tokens that it becomes. */
-export type Stretch =
-  | {
-      readonly token: AddedToken;
-      readonly from: number;
-      readonly to: number;
-      /** Its text, with the white space that it takes. */
-      readonly written: string;
-    }
-  | {
-      readonly token: null;
-      /** Null where the normalizer does not say where its characters came from. */
-      readonly text: AlignedText | null;
-      /** A word that is unknown as a whole stands for itself. */
-      readonly tokens: readonly string[];
-      readonly ids: readonly number[];
-    };
-
-const TEXT = '\uE000\uE001';
-
-/** Turns texts into tokens. */
+/** Turns texts into tokens, and says of each where in the text it was. */
 export class Encoder {
-  readonly #normalizer: unknown;
-  readonly #splits: unknown;
-  readonly #parts: HubParts;
-  /** The token of what is not in the vocabulary, and its number. */
-  readonly #unknown: string | undefined;
-  readonly #unknownId: number | undefined;
+  readonly #normalize: Normalizer;
+  readonly #preTokenize: PreTokenizer;
+  readonly #model: Model;
+  readonly #postProcess: PostProcessor;
   readonly #plain: Splitter;
   readonly #normalized: Splitter;
-  /** Numbers of the tokens that stand before and after a text. */
-  readonly special: { readonly before: readonly number[]; readonly after: readonly number[] };
+  /** Added tokens as texts have them, by their numbers. */
+  readonly #added = new Map<number, string>();
+  readonly #special: ReadonlySet<string>;
 
-  constructor({ json }: LoadedTokenizer, parts: HubParts) {
-    this.#normalizer = json.normalizer;
-    this.#splits = json.pre_tokenizer;
-    this.#parts = parts;
+  /** @throws UserError if a part is one that is not known */
+  constructor({ json }: LoadedTokenizer) {
+    this.#normalize = normalizerOf(json.normalizer);
+    this.#preTokenize = preTokenizerOf(json.pre_tokenizer);
+    this.#model = modelOf(json.model);
     const tokens = json.added_tokens;
-    const { unk_token: unknown } = isRecord(json.model) ? json.model : {};
-    this.#unknown = typeof unknown === 'string' ? unknown : undefined;
-    // transformers.js takes that of a WordLevel model from tokenizer_config.json.
-    this.#unknownId = parts.model.tokens_to_ids.get(this.#unknown ?? '') ?? parts.model.unk_token_id;
-    this.#plain = new Splitter(tokens.filter(({ normalized }) => !normalized).map((token) => [token.content, token]));
-    const normalized = tokens
+    const ids = new Map(tokens.map(({ content, id }) => [content, id]));
+    this.#postProcess = postProcessorOf(json.post_processor, (token) => ids.get(token) ?? this.#model.idOf(token));
+    this.#special = new Set(tokens.filter(({ special }) => special).map(({ content }) => content));
+    const normalized = (content: string): string => plain(this.#normalize(aligned(content)));
+    for (const { id, content, writtenNormalized } of tokens) {
+      this.#added.set(id, writtenNormalized ? normalized(content) : content);
+    }
+    const plainOnes = tokens.filter((token) => !token.normalized);
+    this.#plain = new Splitter(plainOnes.map((token) => [token.content, token]));
+    const others = tokens
       .filter((token) => token.normalized)
-      .map((token) => [this.#normalize(aligned(token.content)).plain, token] as const);
-    this.#normalized = new Splitter(normalized);
-    // Hugging Face's tokenizers know such a token by its normalised text alone: no special one where that is another.
-    for (const [content, { id }] of normalized) parts.model.vocab[id] = content;
-    const around = parts.post_processor?.([TEXT], null, true).tokens ?? [TEXT];
-    const at = around.indexOf(TEXT);
-    this.special = { before: this.#ids(around.slice(0, at)), after: this.#ids(around.slice(at + 1)) };
-    // transformers.js has entered them into the model, whose words they are not: only a splitter finds them.
-    const words = wordsOf(json.model);
-    for (const { content } of tokens) if (!words.has(content)) parts.model.tokens_to_ids.delete(content);
+      .map((token): [string, AddedToken] => [normalized(token.content), token]);
+    const nothing = others.find(([sought]) => sought === '')?.[1].content;
+    if (nothing !== undefined) {
+      throw new UserError(
+        'model',
+        `the normalizer leaves nothing of the added token ${JSON.stringify(nothing)}, which is looked for after it.`,
+      );
+    }
+    this.#normalized = new Splitter(others);
   }
 
-  stretches(text: string): Stretch[] {
-    const pointAt = pointCounter(text);
-    return this.#plain.split(text).flatMap(({ from, to, token }): Stretch[] => {
-      const start = pointAt(from);
-      const inner = aligned(text.slice(from, to), start);
-      const at = start + inner.points.length;
-      return token ? [{ token, from: start, to: at, written: text.slice(from, to) }] : this.#between(inner);
+  /** A text's tokens. @param special whether those of the post-processor stand around them */
+  encode(text: string, special: boolean): readonly PlacedToken[] {
+    return this.#postProcess(split(aligned(text), this.#plain).flatMap(this.#tokensOf), special);
+  }
+
+  /** The texts of tokens that are known and not special. */
+  textsOf(ids: readonly number[]): string[] {
+    return ids.flatMap((id) => {
+      const token = this.#added.get(id) ?? this.#model.tokenOf(id);
+      return token === undefined || this.#special.has(token) ? [] : [token];
     });
   }
 
-  /** Text between added tokens that are looked for before normalisation. */
-  #between(before: AlignedText): Stretch[] {
-    const { plain, text } = this.#normalize(before);
-    const pointAt = pointCounter(plain);
-    return this.#normalized.split(plain).map(({ from, to, token }): Stretch => {
-      const section = plain.slice(from, to);
-      const start = pointAt(from);
-      const point = pointAt(to);
-      const part = text && {
-        points: text.points.slice(start, point),
-        from: text.from.slice(start, point),
-        to: text.to.slice(start, point),
-      };
-      if (token) return { token, from: part?.from[0] ?? 0, to: part?.to.at(-1) ?? 0, written: section };
-      const first = part ? part.from[0] === 0 : start === 0 && before.from[0] === 0;
-      const words = preTokenize(section, this.#splits, this.#parts.pre_tokenizer, first);
-      const made = words.map((word) => this.#tokensOf(word));
-      return {
-        token: null,
-        text: part,
-        tokens: made.flatMap((tokens, i) => (tokens.length === 1 && tokens[0] === this.#unknown ? words[i]! : tokens)),
-        ids: made.flatMap((tokens) => this.#ids(tokens)),
-      };
-    });
-  }
-
-  /** The tokens of a word alone: unknown ones are joined inside a word, not across words, as transformers.js would. */
-  #tokensOf(word: string): string[] {
-    return this.#parts.model([word]).filter((each) => this.#id(each) !== undefined);
-  }
-
-  #normalize(before: AlignedText): { plain: string; text: AlignedText | null } {
-    const text = normalizeAligned(before, this.#normalizer);
-    const source = before.points.join('');
-    return { plain: text ? text.points.join('') : (this.#parts.normalizer?.(source) ?? source), text };
-  }
-
-  #id(token: string): number | undefined {
-    return this.#parts.model.tokens_to_ids.get(token) ?? this.#unknownId;
-  }
-
-  #ids(tokens: readonly string[]): number[] {
-    return tokens.flatMap((token) => this.#id(token) ?? []);
-  }
-}
-
-/** Code points before a place in UTF-16 units, asked for here and there but mostly onwards. */
-function pointCounter(text: string): (at: number) => number {
-  let [place, points] = [0, 0];
-  return (at) => {
-    const between = [...text.slice(Math.min(place, at), Math.max(place, at))].length;
-    points += at < place ? -between : between;
-    place = at;
-    return points;
+  readonly #tokensOf = ({ text, token }: Section): PlacedToken[] => {
+    if (token) return [placedAdded(text, token)];
+    return split(this.#normalize(text), this.#normalized).flatMap((section) =>
+      section.token ? [placedAdded(section.text, section.token)] : this.#words(section.text),
+    );
   };
+
+  #words(text: AlignedText): PlacedToken[] {
+    return this.#preTokenize(text).flatMap((word) => placed(word, this.#model.tokenize(plain(word))));
+  }
 }
 
-function wordsOf(model: unknown): ReadonlySet<string> {
-  const vocab = isRecord(model) ? model.vocab : undefined;
-  if (Array.isArray(vocab))
-    return new Set(vocab.map((entry: unknown) => String(Array.isArray(entry) ? entry[0] : entry)));
-  return new Set(isRecord(vocab) ? Object.keys(vocab) : []);
+/** An added token with the text where it is, or the text between such. */
+interface Section {
+  readonly text: AlignedText;
+  readonly token: AddedToken | null;
 }
 
-export function idsOf(stretches: readonly Stretch[]): number[] {
-  return stretches.flatMap((stretch) => (stretch.token ? [stretch.token.id] : stretch.ids));
+function split(text: AlignedText, splitter: Splitter): Section[] {
+  const sections = splitter.split(plain(text));
+  const places = inPoints(
+    text,
+    sections.map(({ from, to }) => [from, to] as const),
+  );
+  return sections.map(({ token }, i) => ({ text: slice(text, ...places[i]!), token }));
+}
+
+function placedAdded(text: AlignedText, { id }: AddedToken): PlacedToken {
+  return { id, value: plain(text), from: text.from[0] ?? 0, to: text.to.at(-1) ?? 0 };
+}
+
+/** Tokens at the places of their bytes. */
+function placed(word: AlignedText, tokens: readonly ModelToken[]): PlacedToken[] {
+  const pointOf: number[] = [];
+  for (const [at, point] of word.points.entries()) {
+    for (let byte = bytesIn(point); byte > 0; byte--) pointOf.push(at);
+  }
+  return tokens.map(({ id, value, from, to }) => ({
+    id,
+    value,
+    from: word.from[pointOf[from]!]!,
+    to: word.to[pointOf[to - 1]!]!,
+  }));
 }

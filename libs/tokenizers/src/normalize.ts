@@ -1,146 +1,115 @@
-import { isRecord } from '@sonde/base';
+import { isRecord, UserError } from '@sonde/base';
+import { type AlignedText, expanded, growing, inPoints, plain, prepended, push, slice } from './aligned-text.ts';
+import { charactersOfBytes } from './byte-level.ts';
 import { type CharacterMap, characterMap } from './character-map.ts';
+import { type Pattern, patternOf } from './patterns.ts';
 
-/** A text in characters, each with the code points [from, to) of the text before normalisation that it came from. */
-export interface AlignedText {
-  readonly points: readonly string[];
-  readonly from: readonly number[];
-  readonly to: readonly number[];
-}
-
-/** A text that is not normalised yet. @param at where it begins, in code points */
-export function aligned(text: string, at = 0): AlignedText {
-  const points = [...text];
-  return { points, from: points.map((_, i) => at + i), to: points.map((_, i) => at + i + 1) };
-}
+/**
+ * Changes a text as Hugging Face's tokenizers do, with their alignment: a character that composes is where the first of
+ * its parts was, a decomposed one where the whole was, what replaces a match where the last of the match was.
+ */
+export type Normalizer = (text: AlignedText) => AlignedText;
 
 type Form = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
-const FORMS: readonly string[] = ['NFC', 'NFD', 'NFKC', 'NFKD'];
 
 /** A starter and the marks (or Hangul vowels and finals) that may compose with it or change places. */
 const CLUSTERS = /[\s\S][\p{M}\u1160-\u11ff]*/gu;
 /** Longer ones are no language's; each mark costs what stands before it. */
 const LONGEST_CLUSTER = 64;
 
-/**
- * Normalises as Hugging Face's tokenizers do, with their alignment: a character that composes is where the first of its
- * parts was, a decomposed one where the whole was, what replaces a match where the last of the match was.
- * @returns null for a normalizer that cannot be followed
- */
-export function normalizeAligned(text: AlignedText, normalizer: unknown): AlignedText | null {
-  if (!isRecord(normalizer)) return text;
-  const { type } = normalizer;
-  if (typeof type !== 'string') return null;
-  if (FORMS.includes(type)) return composed(text, type as Form);
-  switch (type) {
-    case 'Sequence': {
-      const inner = Array.isArray(normalizer.normalizers) ? normalizer.normalizers : [];
-      return inner.reduce<AlignedText | null>((sum, part) => sum && normalizeAligned(sum, part), text);
+/** @param config the part of tokenizer.json @throws UserError if it is one that is not known */
+export function normalizerOf(config: unknown): Normalizer {
+  if (!isRecord(config)) return (text) => text;
+  switch (config.type) {
+    case 'NFC':
+    case 'NFD':
+    case 'NFKC':
+    case 'NFKD': {
+      const form: Form = config.type;
+      return (text) => composed(text, form);
     }
+    case 'Sequence':
+      return inTurn((Array.isArray(config.normalizers) ? config.normalizers : []).map(normalizerOf));
     case 'Lowercase':
-      return expanded(text, (point) => [...point.toLowerCase()]);
+      return lowercase;
     case 'StripAccents':
-      return expanded(text, (point) => (/\p{M}/u.test(point) ? [] : [point]));
+      return (text) => without(text, /\p{M}/u);
     case 'Strip':
-      return stripped(text, normalizer.strip_left === true, normalizer.strip_right === true);
-    case 'Replace':
-      return replaced(text, normalizer.pattern, String(normalizer.content ?? ''));
+      return (text) => stripped(text, config.strip_left === true, config.strip_right === true);
+    case 'Replace': {
+      const [pattern, content] = [patternOf(config.pattern), String(config.content ?? '')];
+      return (text) => replaced(text, pattern, content);
+    }
     case 'Precompiled': {
-      const map = characterMap(String(normalizer.precompiled_charsmap));
-      return map && mapped(text, map);
+      const map = characterMap(String(config.precompiled_charsmap));
+      if (!map) throw new UserError('model', 'tokenizer.json: precompiled_charsmap is no map of characters.');
+      return (text) => mapped(text, map);
     }
-    case 'Prepend': {
-      if (text.points.length === 0) return text;
-      const first = [...String(normalizer.prepend ?? '')];
-      return {
-        points: [...first, ...text.points],
-        from: [...first.map(() => text.from[0]!), ...text.from],
-        to: [...first.map(() => text.to[0]!), ...text.to],
-      };
-    }
+    case 'Prepend':
+      return (text) => prepended(text, String(config.prepend ?? ''));
+    case 'BertNormalizer':
+      return ofBert(config);
+    case 'Nmt':
+      return (text) => expanded(without(text, NMT_REMOVED), (point) => (NMT_SPACE.test(point) ? ' ' : point));
+    case 'ByteLevel':
+      return (text) => expanded(text, charactersOfBytes);
     default:
-      return null;
+      throw new UserError('model', `tokenizer.json: the normalizer ${JSON.stringify(config.type)} is not supported.`);
   }
 }
 
-function expanded(text: AlignedText, change: (point: string) => readonly string[]): AlignedText {
-  const out = { points: [] as string[], from: [] as number[], to: [] as number[] };
-  text.points.forEach((point, i) => {
-    for (const made of change(point)) push(out, made, text.from[i]!, text.to[i]!);
-  });
-  return out;
+function inTurn(all: readonly Normalizer[]): Normalizer {
+  return (text) => all.reduce((made, each) => each(made), text);
 }
 
-interface Growing {
-  readonly points: string[];
-  readonly from: number[];
-  readonly to: number[];
+/** Character by character: what stands beside a Σ does not matter. */
+const lowercase: Normalizer = (text) => expanded(text, (point) => point.toLowerCase());
+
+function without(text: AlignedText, removed: RegExp): AlignedText {
+  return expanded(text, (point) => (removed.test(point) ? '' : point));
 }
 
-function push(out: Growing, point: string, from: number, to: number): void {
-  out.points.push(point);
-  out.from.push(from);
-  out.to.push(to);
+const NMT_REMOVED = /(?![\0\t\n\f\r\u0080-\u008E\u0090-\u009E])\p{Cc}/u;
+const NMT_SPACE = /[\t\n\f\r\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/u;
+
+const BERT_REMOVED = /[\0\uFFFD]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/u;
+const CHINESE =
+  /[\u4E00-\u9FFF\u3400-\u4DBF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\uF900-\uFAFF\u{2F800}-\u{2FA1F}]/u;
+
+function ofBert(config: Readonly<Record<string, unknown>>): Normalizer {
+  const { clean_text: clean = true, handle_chinese_chars: chinese = true, lowercase: lower = true } = config;
+  const spaced: Normalizer = (text) => expanded(text, (point) => (CHINESE.test(point) ? ` ${point} ` : point));
+  const cleaned: Normalizer = (text) =>
+    expanded(without(text, BERT_REMOVED), (point) => (/\p{White_Space}/u.test(point) ? ' ' : point));
+  const bare: Normalizer = (text) => without(composed(text, 'NFD'), /\p{Mn}/u);
+  return inTurn([
+    ...(clean ? [cleaned] : []),
+    ...(chinese ? [spaced] : []),
+    ...((config.strip_accents ?? lower) ? [bare] : []),
+    ...(lower ? [lowercase] : []),
+  ]);
 }
 
 function stripped(text: AlignedText, left: boolean, right: boolean): AlignedText {
   const isText = (point: string): boolean => !/\p{White_Space}/u.test(point);
   const first = left ? text.points.findIndex(isText) : 0;
   const last = right ? text.points.findLastIndex(isText) + 1 : text.points.length;
-  const [start, end] = first < 0 ? [0, 0] : [first, last];
-  return { points: text.points.slice(start, end), from: text.from.slice(start, end), to: text.to.slice(start, end) };
+  return first < 0 ? slice(text, 0, 0) : slice(text, first, last);
 }
 
-function replaced(text: AlignedText, pattern: unknown, content: string): AlignedText | null {
-  const matches = matchesOf(text.points.join(''), pattern);
-  if (!matches) return null;
-  const out: Growing = { points: [], from: [], to: [] };
-  let i = 0;
-  let unit = 0;
+function replaced(text: AlignedText, pattern: Pattern, content: string): AlignedText {
+  const out = growing();
+  let at = 0;
   const copyTo = (end: number): void => {
-    for (; i < text.points.length && unit < end; i++) {
-      push(out, text.points[i]!, text.from[i]!, text.to[i]!);
-      unit += text.points[i]!.length;
-    }
+    for (; at < end; at++) push(out, text.points[at]!, text.from[at]!, text.to[at]!);
   };
-  for (const [start, end] of matches) {
+  for (const [start, end] of inPoints(text, pattern(plain(text)))) {
     copyTo(start);
-    for (; unit < end; i++) unit += text.points[i]!.length;
-    const at = Math.max(0, i - 1);
-    for (const point of content) push(out, point, text.from[at] ?? 0, text.to[at] ?? 0);
+    at = end;
+    for (const point of content) push(out, point, text.from[end - 1] ?? 0, text.to[end - 1] ?? 0);
   }
-  copyTo(Number.POSITIVE_INFINITY);
+  copyTo(text.points.length);
   return out;
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  s: '\\p{White_Space}',
-  S: '\\P{White_Space}',
-  d: '\\p{Nd}',
-  D: '\\P{Nd}',
-};
-
-/** An expression of Oniguruma in JavaScript's words, of which white space and digits have others; null where more differs. */
-function inJavaScript(expression: unknown): string | null {
-  if (typeof expression !== 'string') return null;
-  const others = expression.replace(/\\(?:[sSdDnrt]|[pP]\{[^}]*\}|[^A-Za-z0-9])|\[\^|\(\?[:=!]/gu, '');
-  if (/[\^$\\]|\(\?/u.test(others)) return null;
-  return expression.replace(/\\([\s\S])/gu, (written, letter: string) => ESCAPES[letter] ?? written);
-}
-
-/** Where a pattern of tokenizer.json is, in UTF-16 units; null if it is not one that JavaScript reads alike. */
-function matchesOf(text: string, pattern: unknown): (readonly [number, number])[] | null {
-  if (!isRecord(pattern)) return null;
-  const source = typeof pattern.String === 'string' ? escaped(pattern.String) : inJavaScript(pattern.Regex);
-  if (source === null || source === '') return null;
-  try {
-    const found = [...text.matchAll(new RegExp(source, 'gu'))];
-    return found
-      .filter(([match]) => match !== '')
-      .map((match) => [match.index, match.index + match[0].length] as const);
-  } catch {
-    return null;
-  }
 }
 
 const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' });
@@ -148,13 +117,17 @@ const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const LONGEST_GRAPHEME = 6;
 
 function mapped(text: AlignedText, map: CharacterMap): AlignedText {
-  const out: Growing = { points: [], from: [], to: [] };
+  const out = growing();
   let at = 0;
-  for (const { segment } of GRAPHEMES.segment(text.points.join(''))) {
+  for (const { segment } of GRAPHEMES.segment(plain(text))) {
     const points = [...segment];
     const whole = Buffer.byteLength(segment) < LONGEST_GRAPHEME ? map(segment) : null;
-    if (whole !== null) for (const point of whole) push(out, point, text.from[at]!, text.to[at]!);
-    else {
+    if (whole !== null) {
+      for (const [i, point] of [...whole].entries()) {
+        const place = at + Math.min(i, points.length - 1);
+        push(out, point, text.from[place]!, text.to[place]!);
+      }
+    } else {
       for (const [i, point] of points.entries()) {
         for (const made of map(point) ?? point) push(out, made, text.from[at + i]!, text.to[at + i]!);
       }
@@ -164,14 +137,10 @@ function mapped(text: AlignedText, map: CharacterMap): AlignedText {
   return out;
 }
 
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-}
-
 function composed(text: AlignedText, form: Form): AlignedText {
-  const out: Growing = { points: [], from: [], to: [] };
+  const out = growing();
   let at = 0;
-  for (const [cluster] of text.points.join('').matchAll(CLUSTERS)) {
+  for (const [cluster] of plain(text).matchAll(CLUSTERS)) {
     const points = [...cluster];
     const places = points.map((_, i) => at + i);
     at += points.length;

@@ -1,14 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PreTrainedTokenizer } from '@huggingface/transformers';
 import { isRecord, UserError } from '@sonde/base';
 import { readJson, readJsonIfThere } from '@sonde/checkpoints';
-import { asLoaded } from './as-loaded.ts';
+import { asLoaded, type LoadedTokenizer } from './as-loaded.ts';
 import { checkTokenizerJson } from './check.ts';
-import { decodeAsHuggingFace } from './decoders.ts';
-import { Encoder, type HubParts, idsOf, type Stretch } from './encode.ts';
-import { normalizeAsHuggingFace } from './normalizers.ts';
-import { alignAdded, alignTokens, describeSurface, type Surface } from './spans.ts';
+import { type Decoder, decoderOf, withoutSpaces } from './decoders.ts';
+import { Encoder } from './encode.ts';
+import { kindOf } from './models/index.ts';
+import type { PlacedToken } from './post-process.ts';
 import { strftime } from './strftime.ts';
 import { Callable, compile, type Template } from './template/template.ts';
 import { withTimeLimit } from './time-limit.ts';
@@ -68,18 +67,7 @@ export async function openTokenizer(folder: string, today: string = USUAL_DATE):
   const specialTokens = (await readJsonIfThere(join(folder, 'special_tokens_map.json'))) ?? {};
   const addedTokens = (await readJsonIfThere(join(folder, 'added_tokens.json'))) ?? {};
   const loaded = asLoaded({ json, settings: config, config: model, specialTokens, addedTokens }, folder);
-  // Loaded when a tokenizer is opened: planning and the command line do without it.
-  const { PreTrainedTokenizer } = await import('@huggingface/transformers');
-  let hub: PreTrainedTokenizer;
-  try {
-    hub = new PreTrainedTokenizer({ ...EMPTY, ...loaded.json }, loaded.special);
-  } catch (error) {
-    throw new UserError('model', `${path} is not a tokenizer that can be read: ${reason(error)}`);
-  }
-  normalizeAsHuggingFace(hub._tokenizer.normalizer);
-  decodeAsHuggingFace(hub._tokenizer.decoder);
-  const encoder = new Encoder(loaded, hub._tokenizer as unknown as HubParts);
-  const surface = describeSurface(loaded.json);
+  const [encoder, decode] = readParts(loaded, path);
   const source = await readTemplate(folder, config);
   const cleanUp = cleansUp(config, loaded.json.model);
   const strftime_now = new Callable('strftime_now', ([format]) => strftime(String(format), today, folder));
@@ -105,20 +93,17 @@ export async function openTokenizer(folder: string, today: string = USUAL_DATE):
     bosToken: loaded.special.bos_token ?? null,
     hasChatTemplate: source !== null,
     encode(text, { addSpecialTokens = true } = {}) {
-      const ids = idsOf(encoder.stretches(text));
-      return addSpecialTokens ? [...encoder.special.before, ...ids, ...encoder.special.after] : ids;
+      return encoder.encode(text, addSpecialTokens).map(({ id }) => id);
     },
     decode(tokenIds) {
-      const known = tokenIds.filter((id) => hub._tokenizer.model?.vocab[id] !== undefined);
-      if (known.length === 0) return '';
-      return hub.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: cleanUp });
+      const text = decode(encoder.textsOf(tokenIds)).join('');
+      return cleanUp ? withoutSpaces(text, false) : text;
     },
     spanOf(rendered, start, end, { addSpecialTokens = true } = {}) {
-      const before = addSpecialTokens ? encoder.special.before.length : 0;
-      const ranges = encoder.stretches(rendered).flatMap((stretch) => rangesOf(stretch, surface, folder));
-      const first = ranges.findIndex(([from, to]) => from < end && to > start && from < to);
-      const last = ranges.findLastIndex(([from, to]) => from < end && to > start && from < to);
-      return first < 0 || start >= end ? null : [before + first, before + last + 1];
+      const tokens = encoder.encode(rendered, addSpecialTokens);
+      const overlaps = ({ from, to }: PlacedToken): boolean => from < end && to > start && from < to;
+      const first = tokens.findIndex(overlaps);
+      return first < 0 || start >= end ? null : [first, tokens.findLastIndex(overlaps) + 1];
     },
     renderChat(messages) {
       const system = messages.find((message) => message.role === 'system');
@@ -142,23 +127,21 @@ export async function openTokenizer(folder: string, today: string = USUAL_DATE):
   };
 }
 
-/** What tokenizer.json may leave out. */
-const EMPTY = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
+/** @throws UserError that says which file has a part that is not known */
+function readParts(loaded: LoadedTokenizer, path: string): [Encoder, Decoder] {
+  try {
+    return [new Encoder(loaded), decoderOf(loaded.json.decoder)];
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError('model', `${path} cannot be followed: ${error.message}`, error.hint);
+  }
+}
 
 /** transformers 5 removes no spaces from what a BPE tokenizer gives, whatever the flag says. */
 function cleansUp(config: Readonly<Record<string, unknown>>, model: unknown): boolean {
   if (config.clean_up_tokenization_spaces !== true) return false;
-  const isBpe = isRecord(model) && (model.type === 'BPE' || (model.type === undefined && model.merges !== undefined));
+  const isBpe = isRecord(model) && kindOf(model) === 'BPE';
   return !isBpe || config.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true;
-}
-
-function rangesOf(stretch: Stretch, surface: Surface, folder: string): (readonly [number, number])[] {
-  if (stretch.token) return [alignAdded(stretch.from, stretch.to, stretch.written, surface)];
-  if (stretch.text) return alignTokens(stretch.text, stretch.tokens, surface);
-  throw new UserError(
-    'model',
-    `${folder}: the normalizer in tokenizer.json does not say where in a text a token comes from; states of a part of a text cannot be had.`,
-  );
 }
 
 function reason(error: unknown): string {

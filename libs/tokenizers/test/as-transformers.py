@@ -66,7 +66,7 @@ def charsmap():
         if None in node: used.add(base); units[base] = node[None] | 1 << 31
         for b in labels: build(node[b], base ^ b)
     build(trie, 0)
-    array = b''.join(units.get(i, 0).to_bytes(4, 'little') for i in range(max(units) + 1))
+    array = b''.join(units.get(i, 0).to_bytes(4, 'little') for i in range(max(units) + 257))
     return base64.b64encode(len(array).to_bytes(4, 'little') + array + texts).decode()
 
 BASES = dict(byte=byte, piece=piece, words=words, pieces=pieces)
@@ -151,9 +151,37 @@ CASES |= {
  'map-null': older((B(), dict(pad_token='<turn>'), None), dict(pad_token=None, eos_token='<|user|>')), 'map-bert': older((W(), {}, 'bert'), dict(mask_token='<turn>'), {'<turn>': 100}),
 }
 
+def sp(pattern, behavior='Isolated', invert=False):
+    return dict(type='Split', pattern=dict(Regex=pattern), behavior=behavior, invert=invert)
+def roberta(**more):
+    return dict(type='RobertaProcessing', sep=['<|endoftext|>', 0], cls=['<|endoftext|>', 0], trim_offsets=True, add_prefix_space=True) | more
+BLS = BL | dict(add_prefix_space=True)
+SUFFIXED = dict(type='BPE', dropout=None, unk_token='<unk>', continuing_subword_prefix=None, end_of_word_suffix='</w>', fuse_unk=False, byte_fallback=False,
+    vocab={w: i for i, w in enumerate(['<unk>', *map(chr, range(33, 127)), *(chr(i) + '</w>' for i in range(33, 127)), 'th', 'the</w>'])}, merges=['t h', 'th e</w>'])
+PREFIXED = dict(type='BPE', dropout=None, unk_token='<unk>', continuing_subword_prefix='##', end_of_word_suffix=None, fuse_unk=True, byte_fallback=False,
+    vocab={w: i for i, w in enumerate(['<unk>', *map(chr, range(33, 127)), *('##' + chr(i) for i in range(33, 127)), 'th', 'the'])}, merges=['t ##h', 'th ##e'])
+# Parts in uncommon company.
+CASES |= {
+ 'white-space-byte-level': (B(pre=seq(dict(type='Whitespace'), BLS)), {}, None), 'bert-byte-level': (B(pre=seq(dict(type='BertPreTokenizer'), BLS)), {}, None), 'byte-level-first': (B(pre=seq(BLS, dict(type='Whitespace'))), {}, None),
+ 'roberta-trim-words': (W(post_processor=roberta(sep=['[SEP]', 3], cls=['[CLS]', 2]), added_tokens=[at(' the ', 100, normalized=True)]), {}, None), 'roberta-trim-pieces': (P(LL, post=roberta(sep=['</s>', 2], cls=['<s>', 1])), {}, None),
+ 'qwen-byte-fallback': (P(LL), dict(tokenizer_class='Qwen2Tokenizer'), 'qwen2'),
+ 'suffix': (W(model=SUFFIXED, normalizer=None, pre_tokenizer=dict(type='WhitespaceSplit'), decoder=None), {}, None), 'suffix-decoder': (W(model=SUFFIXED, normalizer=None, decoder=dict(type='BPEDecoder', suffix='</w>')), {}, None), 'prefix': (W(model=PREFIXED, normalizer=None), {}, None),
+ 'no-decoder': (P(GE) [0:1] + (P(GE)[1] | dict(decoder=None),), {}, None), 'ctc': (W(decoder=dict(type='CTC', pad_token='[UNK]', word_delimiter_token='t', cleanup=True)), {}, None), 'metaspace-over-bytes': ((B()[0], dict(decoder=dict(type='Metaspace', replacement='Ġ', prepend_scheme='always', split=True))), {}, None),
+ 'extra-normalised': (B(dict(type='Lowercase'), added=[at('Foo', 400, normalized=True, special=False)]), dict(additional_special_tokens=['Foo'], sep_token='Foo'), None), 'extra-dict-over': (B(added=[at('<turn>', 400, normalized=True, special=False)]), dict(added_tokens_decoder={'400': {k: v for k, v in at('<turn>', 0, rstrip=True).items() if k != 'id'}}, extra_special_tokens=['<turn>']), None),
+ 'decoder-not-normalised': (B(dict(type='Lowercase'), added=[at('Foo', 400, normalized=True, special=False)]), dict(added_tokens_decoder={'400': {k: v for k, v in at('Foo', 0).items() if k != 'id'}}), None),
+ 'cohere-twice': (B(added=[at('<turn>', 400, rstrip=True)]), dict(tokenizer_class='CohereTokenizer', eos_token='<turn>', extra_special_tokens=['<|user|>']), 'cohere'),
+ 'scripts': (P(GE, dict(type='UnicodeScripts')), {}, None), 'delimiter': (B(pre=seq(dict(type='CharDelimiterSplit', delimiter='t'), BL)), {}, None), 'fixed-length': (B(pre=seq(dict(type='FixedLength', length=3), BL)), {}, None),
+ 'nmt': (P(dict(type='Nmt')), {}, None), 'byte-level-normalizer': (B(dict(type='ByteLevel'), pre=sp('[Ġ]', 'MergedWithNext')), {}, None), 'prepend-nfd': (P(dict(type='Sequence', normalizers=[dict(type='Prepend', prepend='ab'), dict(type='NFD')])), {}, None),
+ 'two-processors': (B(post=dict(type='Sequence', processors=[dict(type='TemplateProcessing', single=[dict(SpecialToken=dict(id='<|endoftext|>', type_id=0)), dict(Sequence=dict(id='A', type_id=0))], pair=[dict(Sequence=dict(id='A', type_id=0)), dict(Sequence=dict(id='B', type_id=0))], special_tokens={'<|endoftext|>': dict(id='<|endoftext|>', ids=[0], tokens=['<|endoftext|>'])}), roberta()])), {}, None),
+ 'unigram-bytes': (U(model=pieces()['model'] | dict(byte_fallback=True, vocab=[*pieces()['model']['vocab'], *([f'<0x{i:02X}>', -9.0] for i in range(256))])), {}, None),
+ **{f'regex-{i}': (B(pre=seq(sp(pattern, behavior), BLN)), {}, None) for i, (pattern, behavior) in enumerate([
+   (r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s", 'Isolated'), (r'(?=[A-Z])', 'Isolated'), (r'^\s*|\s*$', 'MergedWithNext'), (r'(?i)the|FOO', 'Removed'), (r'\bt|e\b|\B', 'Contiguous'),
+   (r'[[:alpha:]]+|[^\W_&&[^\d]]', 'MergedWithPrevious'), (r'(?>a+)b?|\p{^L}', 'Isolated'), (r'\p{Han}|\p{Latin}{,2}', 'Isolated'), (r'[\x{41}-Z]|\u0061|(?m:.)\Z', 'Isolated'), (r'x*', 'Contiguous')])},
+}
+
 TEXTS = ['a stone by the river', '<|user|>\nhi there<|end|>\n<|assistant|>\n', ' the a  the', 'Caf\u00e9 \ufb01ne\u00a0day', 'cafe\u0301 \u0130X \u03a3\u0391\u03a3 e\u0302\u0323 \u2460',
-         'bar \u2581\u2582 12 the 123,..', '', '  ', '<s>a</s> the', '<turn> a<turn>the <turn>', 'Foo foo  Foo', '<|endoftext|>a <|endoftext|>', '\ufeffa \u0085the']
-DECODED = "a . b , c ? n't"
+         'bar \u2581\u2582 12 the 123,..', '', '  ', '<s>a</s> the', '<turn> a<turn>the <turn>', 'Foo foo  Foo', '<|endoftext|>a <|endoftext|>', '\ufeffa \u0085the', "do not IT\u017f's a1b \u4e2d\u3042\u30fc \U0001f469\u200d\U0001f469\n\n"]
+DECODED = "a . b , c ? n't do not"
 out = []
 for name, ((base, parts), settings, model_type, *beside) in CASES.items():
     beside = beside[0] if beside else {}

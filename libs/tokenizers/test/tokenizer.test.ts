@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { joinByteTokens } from '../src/byte-fallback.ts';
+import { joinByteTokens } from '../src/decoders.ts';
 import { openTokenizer, renderPrompt, type Tokenizer } from '../src/index.ts';
 import { withTimeLimit } from '../src/time-limit.ts';
 import { writeByteTokenizer } from './byte-tokenizer.ts';
