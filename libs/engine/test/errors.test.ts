@@ -78,7 +78,10 @@ describe('a checkpoint that cannot be used', () => {
       { architectures: ['T5ForConditionalGeneration'], is_encoder_decoder: true },
       'architecture T5ForConditionalGeneration is not supported (it has an encoder beside its decoder); supported: ',
     ],
-    [{ architectures: ['BertModel'] }, 'architecture BertModel is not supported; supported: BloomForCausalLM, Cohere'],
+    [
+      { architectures: ['BertModel'] },
+      'architecture BertModel is not supported; supported: ApertusForCausalLM, ArceeForCausalLM',
+    ],
     [{ architectures: undefined }, 'names no architecture'],
     [{ hidden_size: '16' }, 'hidden_size is "16"; expected a positive integer'],
     [{ hidden_size: 32 }, 'has shape [258, 16]; the configuration makes it [258, 32]'],
