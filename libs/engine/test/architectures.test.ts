@@ -183,14 +183,23 @@ describe('a language model inside a checkpoint that looks at images too', () => 
     newer: (name: string) => name.replace('model.', 'model.language_model.'),
   };
 
-  test.each(Object.entries(forms))('is read by its %s names', async (form, rename) => {
-    const golden = readGolden('gemma3');
+  const kinds = [
+    ['gemma3', 'Gemma3ForConditionalGeneration', 'gemma3', 'gemma3_text'],
+    ['mistral', 'Mistral3ForConditionalGeneration', 'mistral3', undefined],
+    ['ministral3', 'Mistral3ForConditionalGeneration', 'mistral3', 'ministral3'],
+  ] as const;
+  const cases = kinds.flatMap((kind) =>
+    Object.keys(forms).map((form) => [...kind, form as keyof typeof forms] as const),
+  );
+
+  test.each(cases)('is read: %s in %s, a %s of %s, by its %s names', async (name, whole, type, ofText, form) => {
+    const rename = forms[form];
+    const golden = readGolden(name);
     const { config, weights } = goldenModel(golden);
-    const { vocab_size, num_hidden_layers, ...text } = config;
     const outer = {
-      architectures: ['Gemma3ForConditionalGeneration'],
-      model_type: 'gemma3',
-      text_config: { ...text, vocab_size, num_hidden_layers, architectures: undefined },
+      architectures: [whole],
+      model_type: type,
+      text_config: { ...config, model_type: ofText, architectures: undefined },
       vision_config: { num_hidden_layers: 27 },
     };
     const inside = Object.entries(weights).map(([name, entry]) => [rename(name), entry] as const);
@@ -199,10 +208,20 @@ describe('a language model inside a checkpoint that looks at images too', () => 
       { dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) },
     ] as const;
     const model = { config: outer, weights: Object.fromEntries([...inside, vision]) };
-    const opened = await openModel(await writeTiny(files.path(`images-${form}`), { model }), cpu);
-    expect(opened.config.architecture).toBe('Gemma3ForCausalLM');
+    const opened = await openModel(await writeTiny(files.path(`images-${name}-${form}`), { model }), cpu);
+    expect(opened.config.architecture).toBe((golden.config.architectures as string[])[0]);
     expectResults(await forward(opened, golden.ids), golden, golden.tokens, golden.ids.length);
     await opened.close();
+  });
+
+  test('of another class is refused by its name', async () => {
+    const { config, weights } = goldenModel(readGolden('mistral'));
+    const outer = {
+      architectures: ['Mistral3ForConditionalGeneration'],
+      text_config: { ...config, model_type: 'mamba' },
+    };
+    const folder = await writeTiny(files.path('images-mamba'), { model: { config: outer, weights } });
+    await expect(openModel(folder, cpu)).rejects.toThrow('model_type "mamba"; supported: mistral, ministral3.');
   });
 });
 

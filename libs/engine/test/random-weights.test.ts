@@ -119,6 +119,10 @@ describe('how transformers begins a class', () => {
     ['Starcoder2ForCausalLM', {}, 'lm_head.weight', [9, 8], normal(0.018042)],
     ['GptOssForCausalLM', small, 'model.layers.0.self_attn.sinks', [4], normal(0.1)],
     ['GptOssForCausalLM', small, 'model.layers.0.mlp.experts.down_proj_bias', [3, 8], { fill: 0 }],
+    ['VaultGemmaForCausalLM', small, 'model.norm.weight', [8], { fill: 0 }],
+    ['NanoChatForCausalLM', small, 'model.layers.0.self_attn.o_proj.weight', [8, 8], normal(0.1 / Math.sqrt(4))],
+    ['ApertusForCausalLM', small, 'model.layers.0.mlp.act_fn.beta', [], { fill: 0.5 }],
+    ['ApertusForCausalLM', small, 'model.layers.0.mlp.act_fn.alpha_p', [1], { fill: Math.log(Math.expm1(0.8)) }],
   ])('%s %o: %s', (architecture, config, name, shape, expected) => {
     expect(initialWeights(architecture, config, 2)(name, shape)).toEqual(expected);
   });

@@ -16,10 +16,22 @@ const SPREADS: Readonly<Record<string, number>> = {
 };
 
 /** Classes whose norms are stored less 1. Nemotron stores them so too, and yet begins at 1. */
-const NORMS_LESS_ONE = ['GemmaForCausalLM', 'Gemma2ForCausalLM', 'Gemma3ForCausalLM'];
+const NORMS_LESS_ONE = ['GemmaForCausalLM', 'Gemma2ForCausalLM', 'Gemma3ForCausalLM', 'VaultGemmaForCausalLM'];
 
-/** Classes whose layers that write to the residual stream begin smaller by √(2 · layers) (Radford et al. 2019). */
-const SCALED_BY_DEPTH = ['GPT2LMHeadModel', 'GPTBigCodeForCausalLM'];
+/** Of some classes layers that write to the residual stream begin smaller by √(2 · layers) (Radford et al. 2019). */
+const SCALED_BY_DEPTH: Readonly<Record<string, string>> = {
+  GPT2LMHeadModel: '.c_proj.weight',
+  GPTBigCodeForCausalLM: '.c_proj.weight',
+  NanoChatForCausalLM: '.o_proj.weight',
+};
+
+/** The parameters of xIELU: both factors are 0.8, as softplus and the slope at 0 make them. */
+const XIELU: Readonly<Record<string, number>> = {
+  alpha_p: Math.log(Math.expm1(0.8)),
+  alpha_n: Math.log(Math.expm1(0.3)),
+  beta: 0.5,
+  eps: -1e-6,
+};
 
 /** Classes whose table of tokens knows no padding token. */
 const WITHOUT_PADDING = [
@@ -32,6 +44,7 @@ const WITHOUT_PADDING = [
   'GPTNeoForCausalLM',
   'GPTNeoXForCausalLM',
   'MptForCausalLM',
+  'OpenAIGPTLMHeadModel',
 ];
 
 const NORM = /(norm|ln_\w+|\.ln)(\.norms\.\d+)?\.weight$/i;
@@ -62,8 +75,11 @@ export function initialWeights(
     // Of gpt-oss the router's biases and the sinks of attention are drawn as well.
     if (/\.(sinks|router\.bias)$/.test(name)) return normal(spread);
     if (/[._]bias$/.test(name)) return { fill: 0 };
+    const ofXielu = /\.act_fn\.(\w+)$/.exec(name)?.[1];
+    if (ofXielu !== undefined) return { fill: XIELU[ofXielu]! };
     if (shape.length === 1 || NORM.test(name)) return { fill: norm };
-    if (SCALED_BY_DEPTH.includes(architecture) && name.endsWith('.c_proj.weight')) {
+    const scaled = SCALED_BY_DEPTH[architecture];
+    if (scaled !== undefined && name.endsWith(scaled)) {
       return normal(spread / Math.sqrt(2 * layers));
     }
     return normal(spread, EMBEDDING.test(name) ? zeroRow : null);

@@ -11,18 +11,42 @@ export interface TextPart {
   rename(name: string): string | null;
 }
 
-/** By class: the one of its language model, and what its `text_config` leaves out. */
-const TEXT_PARTS: Readonly<Record<string, { readonly architecture: string; readonly usual: Config }>> = {
+/** The class of a language model, and what a `text_config` leaves out. */
+interface Text {
+  readonly architecture: string;
+  readonly usual: Config;
+}
+
+const MISTRAL = {
+  hidden_size: 4096,
+  intermediate_size: 14_336,
+  num_attention_heads: 32,
+  num_key_value_heads: 8,
+};
+
+/** By class, by the `model_type` of its `text_config`; where that names none, the first one. */
+const TEXT_PARTS: Readonly<Record<string, Readonly<Record<string, Text>>>> = {
   Gemma3ForConditionalGeneration: {
-    architecture: 'Gemma3ForCausalLM',
-    usual: {
-      model_type: 'gemma3_text',
-      vocab_size: 262_208,
-      hidden_size: 2304,
-      intermediate_size: 9216,
-      num_hidden_layers: 26,
-      num_attention_heads: 8,
-      num_key_value_heads: 4,
+    gemma3_text: {
+      architecture: 'Gemma3ForCausalLM',
+      usual: {
+        vocab_size: 262_208,
+        hidden_size: 2304,
+        intermediate_size: 9216,
+        num_hidden_layers: 26,
+        num_attention_heads: 8,
+        num_key_value_heads: 4,
+      },
+    },
+  },
+  Mistral3ForConditionalGeneration: {
+    mistral: {
+      architecture: 'MistralForCausalLM',
+      usual: { ...MISTRAL, vocab_size: 32_000, num_hidden_layers: 32 },
+    },
+    ministral3: {
+      architecture: 'Ministral3ForCausalLM',
+      usual: { ...MISTRAL, vocab_size: 131_072, num_hidden_layers: 34 },
     },
   },
 };
@@ -41,17 +65,33 @@ const OF_TOKENS = ['bos_token_id', 'eos_token_id', 'pad_token_id'];
 /** The language model inside a checkpoint; null where it is one itself, or of another class. @throws UserError */
 export function textPart(config: Config, where: string): TextPart | null {
   const named = Array.isArray(config.architectures) ? String(config.architectures[0]) : '';
-  const part = Object.hasOwn(TEXT_PARTS, named) ? TEXT_PARTS[named] : undefined;
-  if (!part) return null;
+  const kinds = Object.hasOwn(TEXT_PARTS, named) ? TEXT_PARTS[named] : undefined;
+  if (!kinds) return null;
   refuseContradictions(named, config, where);
   const { text_config: own } = config;
   if (!isRecord(own)) {
     throw new UserError('model', `${where}: ${named} needs text_config, the configuration of its language model.`);
   }
+  const [usualType] = Object.keys(kinds);
+  const type = String(own.model_type ?? usualType);
+  const part = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
+  if (!part) {
+    throw new UserError(
+      'model',
+      `${where}: text_config of ${named} is of model_type "${type}"; supported: ${Object.keys(kinds).join(', ')}.`,
+    );
+  }
   const given = Object.entries(own).filter(([, value]) => value !== undefined);
   const tokens = OF_TOKENS.flatMap((name) => (config[name] === undefined ? [] : [[name, config[name]] as const]));
   return {
-    config: { ...part.usual, ...Object.fromEntries([...given, ...tokens]), architectures: [part.architecture] },
+    config: {
+      model_type: type,
+      ...part.usual,
+      ...Object.fromEntries([...given, ...tokens]),
+      // transformers ties the whole, by what the whole says.
+      tie_word_embeddings: config.tie_word_embeddings ?? true,
+      architectures: [part.architecture],
+    },
     rename(name) {
       const found = PREFIXES.find(([prefix]) => name.startsWith(prefix));
       return found ? found[1] + name.slice(found[0].length) : null;
