@@ -200,6 +200,10 @@ export type ProbeRow = {
   readonly layer: number;
   /** Pearson correlation on held-out prompts, mean over folds. */
   readonly score: Estimate;
+  /** Share of the held-out variance that is predicted, mean over folds. */
+  readonly r2?: number | null;
+  /** Pearson correlation after the mean of each prompt; null where a prompt has one row. */
+  readonly withinPrompt?: number | null;
   /** Score less that of the control task. */
   readonly selectivity?: Estimate;
   /** What 95 % of probes on permuted labels do not exceed, and their mean. */

@@ -49,7 +49,7 @@ export async function probeSection(section: ProbeSection, report: ReportModel): 
     figures.push(figure);
   }
   const { selectivity } = context;
-  const body = html`<p>How well a probe reads a score from the hidden states of each layer: Pearson correlation on prompts that the probe was not trained on (${section.method}; ${section.folds} folds, grouped by prompt). Layer 0 is the embedding output. A probe that does no better than its baselines says little about the model.${intervalText(section.interval)}</p>${scenarioKey(context.scenarios)}${notes(section.notes)}${
+  const body = html`<p>How well a probe reads a score from the hidden states of each layer: Pearson correlation on prompts that the probe was not trained on (${section.method}; ${section.folds} folds, grouped by prompt). Layer 0 is the embedding output. A probe that does no better than its baselines says little about the model. R² in the data is the share of the held-out variance that is predicted, below 0 where the mean does better.${intervalText(section.interval)}</p>${scenarioKey(context.scenarios)}${notes(section.notes)}${
     selectivity
       ? html`<p class="toggle"><label><input type="checkbox" class="show-selectivity"> Show selectivity (score less that of a control task) as a dashed line</label></p>`
       : null
@@ -214,6 +214,7 @@ function peakTable({ rows }: ProbeSection, { models, scenarios }: Context, { att
           textOf(estimate(first?.score)),
           String(best.layer),
           textOf(estimate(best.score)),
+          textOf(number(best.r2, 2, 'not known')),
           textOf(number(best.chance?.upper, 2, 'no permutations')),
           String(best.n),
         ],
@@ -222,7 +223,7 @@ function peakTable({ rows }: ProbeSection, { models, scenarios }: Context, { att
   );
   return {
     caption: `${attributeLabel(target)}: Pearson’s r of held-out scores, at layer 0 and at the best layer (the highest of all, so a little too high)`,
-    head: ['Model', 'Scenario', 'Layer 0', 'Best layer', 'r there', '95 % of chance', 'n'],
+    head: ['Model', 'Scenario', 'Layer 0', 'Best layer', 'r there', 'R² there', '95 % of chance', 'n'],
     rows: cells,
   };
 }
@@ -310,6 +311,10 @@ function pivot(context: Context, target: string, rows: readonly ProbeRow[], base
           return number(item?.value, 2, item?.reason);
         });
       body.push([...head('probe'), ...cells((row) => row.score)]);
+      if (own.some((row) => row.r2 != null)) body.push([...head('R²'), ...cells((row) => ({ value: row.r2 ?? null }))]);
+      if (own.some((row) => row.withinPrompt != null)) {
+        body.push([...head('r within prompts'), ...cells((row) => ({ value: row.withinPrompt ?? null }))]);
+      }
       if (own.some((row) => row.chance != null)) {
         body.push([...head('95 % of chance'), ...cells((row) => ({ value: row.chance?.upper ?? null }))]);
       }
@@ -343,6 +348,8 @@ function probeRecord(row: ProbeRow) {
     pearson: row.score.value,
     low: row.score.low ?? null,
     high: row.score.high ?? null,
+    r2: row.r2 ?? null,
+    within_prompt: row.withinPrompt ?? null,
     selectivity: row.selectivity?.value ?? null,
     chance_mean: row.chance?.mean ?? null,
     chance_95: row.chance?.upper ?? null,

@@ -431,6 +431,21 @@ describe('the headline of a correlation', () => {
   });
 });
 
+it('R² and r within prompts stand beside r', async () => {
+  const { probes, ...rest } = sampleReport(1);
+  const rows = probes!.rows.map((row) => ({
+    ...row,
+    r2: 0.123,
+    withinPrompt: row.scenario === 'output' ? 0.456 : null,
+  }));
+  const { html, summary, figures } = await renderAll({ ...rest, probes: { ...probes!, rows } });
+  expect(summary).toContain('| r there | R² there |');
+  expect(summary).toContain('| 0.12 |');
+  expect([...html.matchAll(/<th scope="row">r within prompts<\/th>/g)].length).toBeGreaterThan(0);
+  const csv = figures.find(({ name }) => name === 'probes-TOXICITY')!.csv;
+  expect(csv.split('\n')[0]).toContain(',r2,within_prompt,');
+});
+
 describe('changes against controls', () => {
   const change = (setting: string, against: ChangeRow['against'], value: number, p: number | null): ChangeRow => ({
     setting,

@@ -24,7 +24,15 @@ function scoreOf(rows: readonly ProbeRow[]): Estimate {
   return { value: null, ...(reason !== null && { reason: reasonText(reason) }) };
 }
 
-type NumberColumn = 'fold_mean' | 'fold_mean_low' | 'fold_mean_high' | 'null_95' | 'null_mean' | 'selectivity';
+type NumberColumn =
+  | 'fold_mean'
+  | 'fold_mean_low'
+  | 'fold_mean_high'
+  | 'r2'
+  | 'within_prompt'
+  | 'null_95'
+  | 'null_mean'
+  | 'selectivity';
 
 function meanOf(rows: readonly ProbeRow[], column: NumberColumn): number | null {
   return overFolds(rows.map((row) => row[column]))?.mean ?? null;
@@ -63,7 +71,16 @@ export function probeSection(tables: readonly ModelRows<ProbeRow>[], config: Jso
       const seeds = new Set(folds.map(({ seed }) => seed)).size;
       const [mean, upper] = [meanOf(folds, 'null_mean'), meanOf(folds, 'null_95')];
       const chance = mean === null || upper === null ? null : { mean, upper };
-      return { ...labels, layer, score, selectivity: { value: meanOf(folds, 'selectivity') }, chance, n: n / seeds };
+      return {
+        ...labels,
+        layer,
+        score,
+        r2: meanOf(folds, 'r2'),
+        withinPrompt: meanOf(folds, 'within_prompt'),
+        selectivity: { value: meanOf(folds, 'selectivity') },
+        chance,
+        n: n / seeds,
+      };
     }),
     baselines: probes.flatMap(({ features, layer, labels, score }): BaselineRow[] => {
       return features === 'states' ? [] : [{ ...labels, baseline: BASELINE_LABELS[features], layer, score }];
