@@ -110,15 +110,18 @@ export function estimateLines(estimate: PipelineEstimate, { colors }: Terminal):
   const cached = `${count(summary.cached, 'task')} cached`;
   if (left.length === 0) return [`nothing to run, ${cached}`];
   const devices = left.some(({ deviceSeconds }) => deviceSeconds > 0);
-  const rows = left.map((each) => [
-    short(each.step),
-    String(each.tasks),
-    each.grounds === 'unknown' ? '?' : formatSeconds(each.seconds),
-    dim(each.grounds === 'unknown' ? '' : rangeText(each.low, each.high)),
-    sizeText(each.memory),
-    sizeText(each.disk),
-    devices ? hoursText(each.deviceSeconds) : dim(groundsText(each.grounds, each.results)),
-  ]);
+  const rows = left.map((each) => {
+    const ifKnown = (text: string): string => (each.grounds === 'unknown' ? '?' : text);
+    return [
+      short(each.step),
+      String(each.tasks),
+      ifKnown(formatSeconds(each.seconds)),
+      dim(ifKnown(rangeText(each.low, each.high))),
+      ifKnown(sizeText(each.memory)),
+      ifKnown(sizeText(each.disk)),
+      devices ? ifKnown(hoursText(each.deviceSeconds)) : dim(groundsText(each.grounds, each.results)),
+    ];
+  });
   const head = ['step', 'run', 'time', 'between', 'memory', 'disk', devices ? 'GPU hours' : 'by'];
   const total = sumOf('', estimate.estimates, summary.cached);
   const unknown = left.filter(({ grounds }) => grounds === 'unknown').length;

@@ -17,7 +17,7 @@ import { costOf } from './work.ts';
 /**
  * What an estimate of time rests on: results of the same model, or of the same kind; the work that the kind says it is, at
  * the rates of this machine; or nothing, where a kind does not say. `unknown`: the kind would say, but nothing is known of
- * what comes in; its time counts as none.
+ * what comes in; its time, memory and disk count as none.
  */
 export type Grounds = 'same' | 'kind' | 'work' | 'nothing' | 'unknown';
 
@@ -124,9 +124,9 @@ export async function estimateGraph(graph: Graph, options: EstimateOptions): Pro
       seconds,
       low: seconds / spread,
       high: seconds * spread,
-      memory: cost.memory,
+      memory: grounds === 'unknown' ? 0 : cost.memory,
       // Shards are kept beside what they are joined to.
-      disk: bytes * (kind.division === undefined ? 1 : 1 + share),
+      disk: grounds === 'unknown' ? 0 : bytes * (kind.division === undefined ? 1 : 1 + share),
       ...(said === undefined ? {} : { rows: share * said.rows }),
     });
   }
