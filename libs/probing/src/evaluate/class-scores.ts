@@ -23,7 +23,16 @@ export function classScores(rows: readonly Called[], classes: number): ClassScor
     calls[called]!++;
     if (truth === called) right[truth]!++;
   }
-  const all = [...right.keys()];
+  return scoresOfCounts(right, truths, calls);
+}
+
+/** The same from counts by class: of rows that were called right, that are of it, and that were called so. */
+export function scoresOfCounts(
+  right: ArrayLike<number>,
+  truths: ArrayLike<number>,
+  calls: ArrayLike<number>,
+): ClassScores {
+  const all = Array.from(right, (_, c) => c);
   const mean = (among: readonly number[], of: (c: number) => number) =>
     among.reduce((sum, c) => sum + of(c), 0) / among.length;
   return {

@@ -1,3 +1,4 @@
+import { type ClassScores, scoresOfCounts } from './class-scores.ts';
 import { correlation, SUMS } from './intervals.ts';
 
 /** Metrics of which many draws of the prompts can be scored. */
@@ -12,10 +13,18 @@ export interface DrawnScore {
 
 /** Scores by the rules of `METRICS`; of a target of classes 1 is the class and 0 the rest. */
 export function drawnScore(metric: DrawnMetric, prompts: number): DrawnScore {
-  if (metric === 'auc') return orderedRows(prompts);
-  return metric === 'pearson' || metric === 'r2'
-    ? summedRows(prompts, SUMS, momentsFrom(), metric === 'pearson' ? (sums) => correlation(sums).value : determination)
-    : summedRows(prompts, CALLS, callOf, metric === 'macro_f1' ? macroF1Of : balancedAccuracyOf);
+  switch (metric) {
+    case 'auc':
+      return orderedRows(prompts);
+    case 'pearson':
+      return summedRows(prompts, SUMS, momentsFrom(), (sums) => correlation(sums).value);
+    case 'r2':
+      return summedRows(prompts, SUMS, momentsFrom(), determination);
+    case 'macro_f1':
+      return summedRows(prompts, CALLS, callOf, (sums) => classScoresOf(sums)?.macroF1 ?? null);
+    case 'balanced_accuracy':
+      return summedRows(prompts, CALLS, callOf, (sums) => classScoresOf(sums)?.balancedAccuracy ?? null);
+  }
 }
 
 type Sums = Float64Array;
@@ -78,16 +87,11 @@ function callOf(truth: number, prediction: number): number[] {
   return [0, 1, 2, 3].map((i) => (i === (truth === 1 ? 0 : 2) + called ? 1 : 0));
 }
 
-function macroF1Of(sums: Sums): number | null {
+/** Undefined where a class has no row, as of the metrics. */
+function classScoresOf(sums: Sums): ClassScores | null {
   const [hit, missed, wrong, passed] = sums as unknown as [number, number, number, number];
   if (hit + missed === 0 || wrong + passed === 0) return null;
-  return hit / (2 * hit + missed + wrong) + passed / (2 * passed + missed + wrong);
-}
-
-function balancedAccuracyOf(sums: Sums): number | null {
-  const [hit, missed, wrong, passed] = sums as unknown as [number, number, number, number];
-  if (hit + missed === 0 || wrong + passed === 0) return null;
-  return (hit / (hit + missed) + passed / (wrong + passed)) / 2;
+  return scoresOfCounts([passed, hit], [wrong + passed, hit + missed], [missed + passed, hit + wrong]);
 }
 
 interface OrderedRow {

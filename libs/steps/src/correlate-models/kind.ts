@@ -5,7 +5,7 @@ import { config } from './config.ts';
 /** Across models: does encoding a property go with behaving that way? */
 export const correlateModels = defineStep({
   kind: 'correlate/models',
-  revision: 15,
+  revision: 16,
   summary: 'Correlates, across models, the probe score of each layer with a behaviour metric.',
   config,
   outputs: { correlations: { type: 'table', description: tableProse(CORRELATIONS) } },
