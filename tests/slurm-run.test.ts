@@ -311,6 +311,34 @@ outputs:
     await untilNoJob();
   });
 
+  it('has others do what a job was at that is cancelled, steps that are not to be tried again, too', async () => {
+    const folder = await experiment('others');
+    await writeFile(
+      path.join(folder, 'p.yaml'),
+      `sonde: 1
+name: p
+steps:
+  sleep:
+    uses: command
+    matrix: { n: [1, 2] }
+    with:
+      argv: [bash, -c, "sleep 12; echo \${{ matrix.n }} > n.txt"]
+      outputs: { n: { type: file, file: n.txt } }
+outputs:
+  n: \${{ steps.sleep.outputs.n }}
+`,
+    );
+    const run = start(folder);
+    await run.until(({ event }: TaskEvent) => event === 'task.started');
+    const [job] = await runningJobs();
+    await slurm.ask('scancel', job!);
+    const { status, stderr } = await run.ended;
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain(`the job ${job} on`);
+    expect(stderr).toContain('it was cancelled');
+    await untilNoJob();
+  });
+
   it('is taken up again by the same command when it was killed: nothing is lost, nothing done twice', async () => {
     const folder = await experiment('killed');
     const run = start(folder);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Graph } from '@sonde/pipeline';
@@ -383,6 +383,20 @@ describe('a worker that is killed', () => {
     expect(await run.ended).toBe(0);
     await stopWorkers(second);
     expect(finished(run)).toEqual(['held']);
+  });
+
+  it('with all its processes, by a signal that lets it end, gives its work back, which counts as no failure', async () => {
+    const run = startRun(graphOf({ held: { kind: 'gate', with: { name: 'held' } } }));
+    const first = startWorker();
+    await rig().started('held');
+    const second = startWorker();
+    const { pid } = first.child;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+    for (const one of [...children, pid!]) process.kill(one, 'SIGTERM');
+    await second.saw(({ task, state }) => task === 'held' && state === 'started');
+    rig().openGate('held');
+    expect(await run.ended).toBe(0);
+    await stopWorkers(second);
   });
 
   it('three times with the same work is a failure of that work', async () => {

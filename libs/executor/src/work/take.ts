@@ -16,6 +16,8 @@ import { unitOf } from './unit-of-order.ts';
 const LOSSES = 3;
 /** A worker is told to end a little before its time is over. */
 const MOST_OF_TIME = 0.8;
+/** How a step fails whose process, or program, is sent the signal to end. */
+const ENDED_BY_SIGNAL: ReadonlySet<Failure['code']> = new Set(['crash', 'program']);
 /** What has had as much time as so many workers live would not be done by the next one either. */
 const LIVES = 2;
 
@@ -38,6 +40,8 @@ export interface TakeOptions {
   readonly copies?: NodeCopies;
   /** Aborted: what is at work is told to stop. */
   readonly signal: AbortSignal;
+  /** Whether this worker was told to end: what it is at may have been told so, too, by who ends all processes of a job. */
+  isEnding(): boolean;
   /** Whether this worker can do it as it was meant. */
   accepts(order: Order): boolean;
   /** It is this worker's: should the worker be lost now, it is known that it was. */
@@ -102,6 +106,7 @@ async function perform(
   });
   options.onTaken?.(order);
   const began = performance.now();
+  const spent = () => (performance.now() - began) / 1000;
   let inputs: LocatedInputs | undefined;
   try {
     if (options.signal.aborted) throw new NotComputed();
@@ -118,10 +123,13 @@ async function perform(
     if (error instanceof NotComputed) {
       // If the lease is lost, what is said of it is another's.
       if (lease.lost.aborted) return 'stopped';
-      const spent = (performance.now() - began) / 1000;
-      return options.signal.aborted ? giveBack(options, name, saying, { spent, ...before }) : forget(options, name);
+      return options.signal.aborted
+        ? giveBack(options, name, saying, { spent: spent(), ...before })
+        : forget(options, name);
     }
     const { failure, trace } = asTaskFailure(error);
+    if (options.isEnding() && ENDED_BY_SIGNAL.has(failure.code))
+      return giveBack(options, name, saying, { spent: spent(), ...before });
     await close(options, name, { failure, ...(trace === undefined ? {} : { trace }), said: saying.said() });
     return 'failed';
   } finally {

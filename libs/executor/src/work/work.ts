@@ -131,6 +131,7 @@ export async function work(options: WorkOptions): Promise<WorkResult> {
         timeIsOver: () => lifeOver(options),
         ...(options.ranOutOfMemory === undefined ? {} : { ranOutOfMemory: options.ranOutOfMemory }),
         signal: halt.signal,
+        isEnding: () => options.signal?.aborted === true,
         accepts: (one) => accepts(options, one),
         onTaken(one) {
           order = one;

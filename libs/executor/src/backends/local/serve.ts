@@ -25,6 +25,8 @@ export function serveWorker(kinds: ReadonlyMap<string, StepKind>): void {
     throw new Error('A worker is started by `runGraph`, with a channel to its parent process; this process has none.');
   }
   watchParent();
+  // A cluster sends it to every process of a job that it ends. What becomes of the work is the parent's to say.
+  process.on('SIGTERM', () => undefined);
   const implementations = new Map<string, Promise<StepImplementation>>();
   const jobs = new AsyncLocalStorage<string>();
   let current: { readonly id: string; readonly abort: AbortController } | undefined;
