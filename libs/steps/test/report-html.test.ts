@@ -197,6 +197,20 @@ it('a report says how prompts with a high score were counted', async () => {
   expect(await pageOf('default', 'paper')).toContain('They differ in mode (default: m0 | paper: m1).');
 });
 
+it('a report says why probe scores have no interval', async () => {
+  const row = {
+    ...{ features: 'states', layer: 0, scenario: 'input', target: 'TOXICITY', fold: 0, pearson: 0.5, fold_mean: 0.5 },
+    ...{ n: 8, at_edge: false, undefined_folds: 0, permutations: 0, mode: 'default' },
+  };
+  const pageOf = async (interval_reason: string | null) => {
+    const probes = [await tableArtifact(folder, [{ ...row, interval_reason }], { model: 'a' })];
+    return readFile((await runStep('report/html', folder, { probes })).path('report'), 'utf8');
+  };
+  const said = 'Scores of fewer than 10 prompts have no interval.';
+  expect(await pageOf('too_few_groups')).toContain(said);
+  expect(await pageOf(null)).not.toContain(said);
+});
+
 it('a report counts near-duplicates among the prompts', async () => {
   const texts = ['It was a long day', ' it was  a LONG day', 'It was a long day at sea', 'It was a longish day', 'No'];
   const prompts = `${folder}/prompts.jsonl`;

@@ -2,6 +2,7 @@ import { groupBy, type JsonObject } from '@sonde/base';
 import type { Baseline, PROBE_SCORES, RowOf } from '@sonde/formats';
 import { overFolds } from '@sonde/probing';
 import { attributeLabel, type BaselineRow, type Estimate, type ProbeSection } from '@sonde/report';
+import { INTERVAL_UNITS } from '@sonde/statistics';
 import { isOfPrompts } from '../shared/scenarios.ts';
 import { ATTRIBUTE } from '../shared/schemas.ts';
 import { type ModelRows, reasonText } from './rows.ts';
@@ -123,6 +124,9 @@ const IS_ATTRIBUTE = new RegExp(ATTRIBUTE);
 function notesOf(rows: readonly ProbeRow[]): string[] {
   const permutations = Math.max(0, ...rows.map((row) => row.permutations));
   return [
+    ...(rows.some(({ interval_reason }) => interval_reason === 'too_few_groups')
+      ? [`Scores of fewer than ${INTERVAL_UNITS} prompts have no interval.`]
+      : []),
     ...(permutations > 0
       ? [
           `Chance: 95 % of ${permutations} permutations of the labels over prompts end below the upper edge of the shaded band; a probe inside it has read nothing that chance does not give.`,

@@ -4,7 +4,7 @@ import { config } from './config.ts';
 /** The report: one HTML file that needs nothing else. */
 export const reportHtml = defineStep({
   kind: 'report/html',
-  revision: 35,
+  revision: 36,
   summary: 'Writes one self-contained HTML report from whatever results it is given, a summary and figures.',
   config,
   outputs: {
