@@ -158,12 +158,22 @@ that is shorter than the text."""
 
 
 WITH_WEIGHTS = {"prelu", "xielu"}
+PROPORTIONAL = {"rope_type": "proportional", "rope_theta": 1000.0}
+
 ALSO = {
     "llama-odd": [{"hidden_act": name} for name in sorted(set(transformers.activations.ACT2CLS) - WITH_WEIGHTS)],
     "smollm3": [
         {"layer_types": ["full_attention", "full_attention", "sliding_attention"], "use_sliding_window": slides}
         for slides in (False, True)
     ],
+    "gpt-neox-parallel": [
+        *({"rope_parameters": {"rope_type": "default", "partial_rotary_factor": part}} for part in (0.4, 0.65)),
+        {"rope_parameters": {**PROPORTIONAL, "partial_rotary_factor": 0.5}},
+    ],
+    "mistral": [
+        {"rope_parameters": {**PROPORTIONAL, **more}} for more in ({}, {"partial_rotary_factor": 0.5, "factor": 2.0})
+    ],
+    "glm4": [{"rope_parameters": {**PROPORTIONAL, "partial_rotary_factor": 0.5}}],
 }
 """Values beyond one for each field: of those that name functions, and fields that show only together."""
 

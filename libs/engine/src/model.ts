@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { UserError } from '@sonde/base';
 import {
   type Adapter,
@@ -159,15 +158,10 @@ export async function openModelAs(folder: string, options: OpenOptions, form?: D
   const { generationConfig, config } = checkpoint;
   const settings = generationSettings(checkpoint);
   const { layers, hiddenSize, vocabSize, maxPositions } = sizes;
-  const eos = tokenIdsOf(settings, 'eos_token_id');
-  const bos = tokenIds(config.bos_token_id ?? generationConfig?.bos_token_id)[0] ?? null;
-  const outside = [...eos, ...(bos === null ? [] : [bos])].find((id) => id < 0 || id >= vocabSize);
-  if (outside !== undefined) {
-    throw new UserError(
-      'model',
-      `${eos.includes(outside) ? settings.where : join(folder, 'config.json')}: special token ${outside} is not in a vocabulary of ${vocabSize}.`,
-    );
-  }
+  // Tokens beyond the vocabulary end nothing, and begin nothing.
+  const known = (id: number): boolean => id >= 0 && id < vocabSize;
+  const eos = tokenIdsOf(settings, 'eos_token_id').filter(known);
+  const bos = tokenIds(config.bos_token_id ?? generationConfig?.bos_token_id).find(known) ?? null;
 
   const engines = growEngine(opened, opened.unproven ? await opened.build(PLAIN) : null);
   const model: Model = {

@@ -55,13 +55,7 @@ interface Page {
 const REFUSED: ReadonlySet<string> = new Set(['add_cross_attention', 'is_causal', 'use_bidirectional_attention']);
 /** The same in a page alone, with what else is named for what. */
 const REFUSED_IN: Readonly<Record<string, readonly string[]>> = {
-  bloom: ['apply_residual_connection_post_layernorm'],
-  codegen: ['tie_word_embeddings'],
-  falcon: ['alibi'],
-  'falcon-alibi': ['multi_query'],
   'falcon-new': ['alibi'],
-  gptj: ['tie_word_embeddings'],
-  phi: ['tie_word_embeddings'],
   'qwen2-moe': ['layer_types'],
 };
 /** Refused where a class takes no notice of it too: it says what hidden states are, which the logits do not show. */

@@ -88,6 +88,15 @@ describe('generation', () => {
     for (const { tokenIds, finish } of continuations) if (finish === 'length') expect(tokenIds).toHaveLength(20);
   });
 
+  test('a token beyond the vocabulary ends nothing', async () => {
+    const beyond = await openModel(await writeTiny(files.path('beyond'), { eos: [6, 100_000, -1] }), {
+      threads: 1,
+      device: 'cpu',
+    });
+    expect(beyond.config.eosTokenIds).toEqual([6]);
+    await beyond.close();
+  });
+
   test('captures the states that teacher forcing gives, also where sequences end early', async () => {
     for (const each of [model, ending]) {
       const { continuations, states } = await generate(each, prompts, options);

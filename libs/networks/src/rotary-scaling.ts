@@ -43,7 +43,7 @@ export function yarn(settings: Fields, { theta, dimensions, original, maxPositio
   const first = Math.max(whole ? Math.floor(fast) : fast, 0);
   const last = Math.min(whole ? Math.ceil(slow) : slow, dimensions - 1);
   const width = first === last ? 0.001 : last - first;
-  const inverseFrequencies = Float32Array.from({ length: dimensions / 2 }, (_, i) => {
+  const inverseFrequencies = Float32Array.from({ length: Math.ceil(dimensions / 2) }, (_, i) => {
     const frequency = 1 / theta ** ((2 * i) / dimensions);
     const scaled = Math.min(1, Math.max(0, (i - first) / width));
     return (frequency / factor) * scaled + frequency * (1 - scaled);
@@ -64,7 +64,7 @@ function yarnAttentionFactor(settings: Fields, factor: number): number {
  * length and another for longer ones. Here the first is used.
  */
 export function longrope(settings: Fields, { theta, dimensions, original, maxPositions }: ScalingSizes): Scaled {
-  const divisors = settings.positives('short_factor', dimensions / 2);
+  const divisors = settings.positives('short_factor', Math.ceil(dimensions / 2));
   const factor = settings.positive('factor', maxPositions / original);
   const inverseFrequencies = Float32Array.from(
     divisors,
@@ -72,4 +72,13 @@ export function longrope(settings: Fields, { theta, dimensions, original, maxPos
   );
   const usual = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
   return { inverseFrequencies, attentionFactor: settings.positive('attention_factor', usual) };
+}
+
+/** A part of the pairs of whole heads turns, as their places in the head have it; the rest stands still. */
+export function proportional(settings: Fields, theta: number, headSize: number): Float32Array {
+  const turning = Math.floor(Math.floor(settings.positive('partial_rotary_factor', 1) * headSize) / 2);
+  const factor = settings.positive('factor', 1);
+  return Float32Array.from({ length: headSize / 2 }, (_, i) =>
+    i < turning ? Math.fround(1 / theta ** ((2 * i) / headSize)) / factor : 0,
+  );
 }

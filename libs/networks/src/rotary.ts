@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import { type Fields, fieldsOf } from '@sonde/checkpoints';
-import { llama3, longrope, yarn } from './rotary-scaling.ts';
+import { llama3, longrope, proportional, yarn } from './rotary-scaling.ts';
 import type { TrunkSizes } from './sizes.ts';
 
 /** Rotary position embedding (Su et al., arXiv 2104.09864): the angle of pair i at position p is p · inverseFrequencies[i]. */
@@ -20,9 +20,11 @@ export interface RotaryDefaults {
   readonly theta?: number;
   /** The share of each head that is rotated, its first dimensions, for classes that can rotate a part alone. */
   readonly partialFactor?: number;
+  /** As many dimensions are rotated as the tables of cosines have: an odd part is one more, a whole head's is whole. */
+  readonly ofTables?: boolean;
 }
 
-const ROPE_TYPES = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope'];
+const ROPE_TYPES = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope', 'proportional'];
 
 /**
  * Reads rotary settings in either form of config.json: `rope_parameters`, or `rope_theta` with `rope_scaling`, which
@@ -72,14 +74,16 @@ export function rotaryOf(
   config: Fields,
   settings: Fields | null,
   { headSize, maxPositions }: RotarySizes,
-  { theta: usualTheta = 10000, partialFactor }: RotaryDefaults,
+  { theta: usualTheta = 10000, partialFactor, ofTables = false }: RotaryDefaults,
 ): RotarySpec {
   const theta = settings?.positive('rope_theta', usualTheta) ?? usualTheta;
   // Other classes take no notice of the field.
   const part =
     partialFactor === undefined ? 1 : (settings?.positive('partial_rotary_factor', partialFactor) ?? partialFactor);
-  const dimensions = Math.floor(headSize * part);
-  if (dimensions === 0 || dimensions % 2 !== 0 || dimensions > headSize) {
+  const type = settings?.text('rope_type', settings.text('type', 'default')) ?? 'default';
+  const dimensions = ofTables && type === 'proportional' ? headSize : Math.floor(headSize * part);
+  const rotated = ofTables ? 2 * Math.ceil(dimensions / 2) : dimensions;
+  if (dimensions === 0 || rotated % 2 !== 0 || rotated > headSize) {
     throw new UserError(
       'model',
       `${config.where}: rotary positions need an even part of ${headSize}; it is ${dimensions}.`,
@@ -89,7 +93,6 @@ export function rotaryOf(
   const base = plain.inverseFrequencies;
   if (!settings) return plain;
 
-  const type = settings.text('rope_type', settings.text('type', 'default'));
   // Phi-3 and others keep the length of pre-training beside the settings.
   const original = (config.has('original_max_position_embeddings') ? config : settings).count(
     'original_max_position_embeddings',
@@ -110,6 +113,12 @@ export function rotaryOf(
       return { ...plain, inverseFrequencies: base.map(llama3(settings, original)) };
     case 'yarn':
       return { ...plain, ...yarn(settings, { theta, dimensions, original, maxPositions }) };
+    case 'proportional':
+      if (dimensions === headSize) return { ...plain, inverseFrequencies: proportional(settings, theta, headSize) };
+      throw new UserError(
+        'model',
+        `${settings.where}: rope type "proportional" needs whole heads, of which ${dimensions} of ${headSize} are rotated.`,
+      );
     case 'longrope':
     case 'su':
       return { ...longrope(settings, { theta, dimensions, original, maxPositions }), maxPositions: original };
@@ -124,7 +133,7 @@ export function rotaryOf(
 /** The rotary embedding of so many dimensions, without any scaling. */
 export function plainRotary(theta: number, dimensions: number) {
   const inverseFrequencies = Float32Array.from(
-    { length: dimensions / 2 },
+    { length: Math.ceil(dimensions / 2) },
     (_, i) => 1 / theta ** ((2 * i) / dimensions),
   );
   return { inverseFrequencies, attentionFactor: 1, maxPositions: null } as const;

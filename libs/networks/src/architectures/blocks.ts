@@ -29,11 +29,24 @@ export function normedSumBlock(
   parts: Parts,
   layer: number,
   hidden: Value,
-  norms: { readonly attention: (x: Value) => Value; readonly mlp: (x: Value) => Value },
+  norms: Branches,
   { attention, mlp }: Branches,
 ): Value {
   const middle = norms.attention(parts.add(parts.gateAttention(layer, attention(hidden)), hidden));
   return norms.mlp(parts.add(parts.gateMlp(layer, mlp(middle)), middle));
+}
+
+/** Attention and MLP add to what they read, which a norm gives: the stream is normed before each of them. */
+export function normedStreamBlock(
+  parts: Parts,
+  layer: number,
+  hidden: Value,
+  norms: Branches,
+  { attention, mlp }: Branches,
+): Value {
+  const first = norms.attention(hidden);
+  const second = norms.mlp(parts.add(first, parts.gateAttention(layer, attention(first))));
+  return parts.gateBlock(layer, hidden, parts.add(second, parts.gateMlp(layer, mlp(second))));
 }
 
 /** A norm of hidden states, whose weights have the given name. */

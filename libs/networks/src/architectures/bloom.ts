@@ -1,7 +1,6 @@
-import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
 import { alibiSlopes } from './alibi.ts';
-import { plainMlp, readLayerNorm, sequentialBlock } from './blocks.ts';
+import { type Branches, normedStreamBlock, plainMlp, readLayerNorm, sequentialBlock } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { headSizeOf } from './read-sizes.ts';
 
@@ -13,9 +12,6 @@ const MOST_POSITIONS = 2048;
  * with distance (ALiBi). Scao et al., arXiv 2211.05100.
  */
 export function describeBloom(config: Fields): LanguageModel {
-  if (config.flag('apply_residual_connection_post_layernorm', false)) {
-    throw new UserError('model', `${config.where}: apply_residual_connection_post_layernorm is not supported.`);
-  }
   const hiddenSize = config.count(config.has('n_embed') ? 'n_embed' : 'hidden_size', 64);
   const heads = config.count('n_head', 8);
   const headSize = headSizeOf(config, hiddenSize, heads);
@@ -32,6 +28,7 @@ export function describeBloom(config: Fields): LanguageModel {
   };
   const alibi = { slopes: alibiSlopes(heads) };
   const mlp = { hiddenSize, intermediateSize: 4 * hiddenSize, activation: 'gelu_fast', bias: true } as const;
+  const streamIsNormed = config.flag('apply_residual_connection_post_layernorm', false);
   const norm = readLayerNorm(config, sizes, { field: 'layer_norm_epsilon' });
   const tokens = [sizes.vocabSize, hiddenSize] as const;
   const embedding = 'transformer.word_embeddings';
@@ -43,20 +40,27 @@ export function describeBloom(config: Fields): LanguageModel {
       norm(parts, 'transformer.word_embeddings_layernorm', parts.embedding(embedding, inputIds, tokens)),
     block(parts, layer, hidden) {
       const at = `transformer.h.${layer}`;
-      return sequentialBlock(parts, layer, hidden, {
-        attention(x) {
-          const normed = norm(parts, `${at}.input_layernorm`, x);
+      const norms: Branches = {
+        attention: (x) => norm(parts, `${at}.input_layernorm`, x),
+        mlp: (x) => norm(parts, `${at}.post_attention_layernorm`, x),
+      };
+      const branches: Branches = {
+        attention(normed) {
           const name = `${at}.self_attention`;
           const fused = parts.linear(`${name}.query_key_value`, normed, [3 * hiddenSize, hiddenSize], true);
           const [query, key, value] = parts.splitEachHead(fused, heads, 3);
           const attended = parts.attention(layer, { query: query!, key: key!, value: value! }, { alibi });
           return parts.linear(`${name}.dense`, attended, [hiddenSize, hiddenSize], true);
         },
-        mlp(x) {
-          const normed = norm(parts, `${at}.post_attention_layernorm`, x);
+        mlp(normed) {
           const names = { up: `${at}.mlp.dense_h_to_4h`, down: `${at}.mlp.dense_4h_to_h` };
           return plainMlp(parts, names, normed, mlp);
         },
+      };
+      if (streamIsNormed) return normedStreamBlock(parts, layer, hidden, norms, branches);
+      return sequentialBlock(parts, layer, hidden, {
+        attention: (x) => branches.attention(norms.attention(x)),
+        mlp: (x) => branches.mlp(norms.mlp(x)),
       });
     },
     finalNorm: (parts, hidden) => norm(parts, 'transformer.ln_f', hidden),

@@ -17,14 +17,16 @@ export function describeFalcon(config: Fields): LanguageModel {
   const headSize = headSizeOf(config, hiddenSize, heads);
   const isNew = config.flag('new_decoder_architecture', false);
   const sharesAll = !isNew && config.flag('multi_query', true);
-  const keyValueHeads = sharesAll ? 1 : isNew ? config.count('num_kv_heads', heads) : heads;
+  const storedHeads = sharesAll ? 1 : isNew ? config.count('num_kv_heads', heads) : heads;
   const hasAlibi = config.flag('alibi', false);
-  if (heads % keyValueHeads !== 0 || (hasAlibi && keyValueHeads !== heads)) {
+  if (heads % storedHeads !== 0 || (hasAlibi && isNew && storedHeads !== heads)) {
     throw new UserError(
       'model',
-      `${config.where}: ${heads} attention heads cannot share ${keyValueHeads} key–value heads (multi_query, num_kv_heads)${hasAlibi ? ' with alibi' : ''}.`,
+      `${config.where}: ${heads} attention heads cannot share ${storedHeads} key–value heads (multi_query, num_kv_heads)${hasAlibi ? ' with alibi' : ''}.`,
     );
   }
+  // The positions of keys are each head's own: one that all share is repeated.
+  const keyValueHeads = hasAlibi ? heads : storedHeads;
   const isParallel = isNew || config.flag('parallel_attn', true);
   if (isNew && !config.flag('parallel_attn', true)) {
     throw new UserError('model', `${config.where}: new_decoder_architecture needs parallel_attn.`);
@@ -56,7 +58,7 @@ export function describeFalcon(config: Fields): LanguageModel {
   const tokens = [sizes.vocabSize, hiddenSize] as const;
   const embedding = 'transformer.word_embeddings';
   const head = config.flag('tie_word_embeddings', true) ? embedding : 'lm_head';
-  const group = heads / keyValueHeads;
+  const group = heads / storedHeads;
   return languageModel({
     sizes,
     rotary: hasAlibi ? [] : [readRotary(config, sizes)],
@@ -65,11 +67,17 @@ export function describeFalcon(config: Fields): LanguageModel {
       const at = `transformer.h.${layer}`;
       const attention = (x: Value): Value => {
         const name = `${at}.self_attention`;
-        const fusedSize = (heads + 2 * keyValueHeads) * headSize;
+        const fusedSize = (heads + 2 * storedHeads) * headSize;
         const fused = parts.linear(`${name}.query_key_value`, x, [fusedSize, hiddenSize], bias);
-        const [query, key, value] = parts.splitGroups(fused, keyValueHeads, [group * headSize, headSize, headSize]);
+        const [query, key, value] = parts.splitGroups(fused, storedHeads, [group * headSize, headSize, headSize]);
         const rotate = (y: Value, count: number): Value => (hasAlibi ? y : parts.rotate(y, count));
-        const projections = { query: rotate(query!, heads), key: rotate(key!, keyValueHeads), value: value! };
+        const repeat = (y: Value): Value =>
+          storedHeads === keyValueHeads ? y : parts.joinHeads([{ x: y, size: headSize, heads: storedHeads }], heads);
+        const projections = {
+          query: rotate(query!, heads),
+          key: repeat(rotate(key!, storedHeads)),
+          value: repeat(value!),
+        };
         const attended = parts.attention(layer, projections, options);
         return parts.linear(`${name}.dense`, attended, [hiddenSize, hiddenSize], bias);
       };

@@ -16,7 +16,7 @@ export function describeGlm(config: Fields): LanguageModel {
   const partialFactor = config.positive('partial_rotary_factor', 0.5);
   return languageModel({
     sizes,
-    rotary: [{ ...readRotary(config, sizes, { partialFactor }), interleaved: true }],
+    rotary: [{ ...readRotary(config, sizes, { partialFactor, ofTables: true }), interleaved: true }],
     ...tokenTables(config, sizes),
     block: (parts, layer, hidden) =>
       preNormBlock(parts, layer, hidden, norm, {

@@ -17,7 +17,7 @@ export function describeGlm4(config: Fields): LanguageModel {
     sizes,
     rotary: [
       {
-        ...readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 0.5) }),
+        ...readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 0.5), ofTables: true }),
         interleaved: true,
       },
     ],

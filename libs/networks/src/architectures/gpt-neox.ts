@@ -28,7 +28,11 @@ export function describeGptNeox(config: Fields): LanguageModel {
         config,
         rotarySettings(config),
         { ...sizes, headSize: config.count('head_dim', sizes.headSize) },
-        { theta: config.positive('rotary_emb_base', 10000), partialFactor: config.positive('rotary_pct', 0.25) },
+        {
+          theta: config.positive('rotary_emb_base', 10000),
+          partialFactor: config.positive('rotary_pct', 0.25),
+          ofTables: true,
+        },
       ),
     ],
     embed: (parts, inputIds) => parts.embedding(embedding, inputIds, [vocabSize, hiddenSize]),

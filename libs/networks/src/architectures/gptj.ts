@@ -6,7 +6,7 @@ import { plainRotary } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { parallelBlock, plainMlp, readActivation, readLayerNorm, selfAttention } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
-import { refuseTied } from './phi.ts';
+import { headWithBias } from './phi.ts';
 import { headSizeOf } from './read-sizes.ts';
 
 /**
@@ -45,7 +45,6 @@ function gptjModel(
   config: Fields,
   attention: (parts: Parts, sizes: TrunkSizes, layer: number, name: string, x: Value) => Value,
 ): LanguageModel {
-  refuseTied(config);
   const hiddenSize = config.count('n_embd', 4096);
   const heads = config.count('n_head', 16);
   const sizes = {
@@ -79,6 +78,6 @@ function gptjModel(
       });
     },
     finalNorm: (parts, hidden) => norm(parts, 'transformer.ln_f', hidden),
-    logits: (parts, states) => parts.linear('lm_head', states, tokens, true),
+    logits: headWithBias(config, 'transformer.wte', tokens),
   });
 }

@@ -15,7 +15,9 @@ export function describeNemotron(config: Fields): LanguageModel {
   const norm = readLayerNorm(config, sizes, { field: 'norm_eps', offset: 1 });
   return languageModel({
     sizes,
-    rotary: [readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 0.5) })],
+    rotary: [
+      readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 0.5), ofTables: true }),
+    ],
     ...tokenTables(config, sizes),
     block: (parts, layer, hidden) =>
       preNormBlock(parts, layer, hidden, norm, {

@@ -1,8 +1,7 @@
-import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { parallelBlock, plainMlp, readActivation, readLayerNorm, selfAttention } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { type LanguageModel, languageModel, type NextToken } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**
@@ -10,7 +9,6 @@ import { readSizes } from './read-sizes.ts';
  * of each head, biases everywhere. Li et al., arXiv 2309.05463.
  */
 export function describePhi(config: Fields): LanguageModel {
-  refuseTied(config);
   const sizes = readSizes(config);
   const { hiddenSize, vocabSize, headSize } = sizes;
   const mlp = {
@@ -44,15 +42,15 @@ export function describePhi(config: Fields): LanguageModel {
       });
     },
     finalNorm: (parts, hidden) => norm(parts, 'model.final_layernorm', hidden),
-    logits: (parts, states) => parts.linear('lm_head', states, [vocabSize, hiddenSize], true),
+    logits: headWithBias(config, 'model.embed_tokens', [vocabSize, hiddenSize]),
   });
 }
 
-/** Refuses an output head with a bias that shares its weight with the embedding. */
-export function refuseTied(config: Fields): void {
-  if (!config.flag('tie_word_embeddings', false)) return;
-  throw new UserError(
-    'model',
-    `${config.where}: tie_word_embeddings is not supported for this class, whose output head has a bias.`,
-  );
+/** An output head with a bias of its own, which may share its weight with the embedding. */
+export function headWithBias(config: Fields, embedding: string, shape: readonly [number, number]): NextToken['logits'] {
+  if (!config.flag('tie_word_embeddings', false)) {
+    return (parts, states) => parts.linear('lm_head', states, shape, true);
+  }
+  return (parts, states) =>
+    parts.add(parts.linear(embedding, states, shape, false), parts.vector('lm_head.bias', shape[0]));
 }

@@ -18,7 +18,7 @@ export function describePhi3(config: Fields): LanguageModel {
   const fusedSize = (heads + 2 * keyValueHeads) * headSize;
   return languageModel({
     sizes,
-    rotary: [readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 1) })],
+    rotary: [readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 1), ofTables: true })],
     ...tokenTables(config, sizes),
     block: (parts, layer, hidden) =>
       preNormBlock(parts, layer, hidden, norm, {
