@@ -52,7 +52,8 @@ function checkVocabulary({ type, vocab }: Record<string, unknown>, fail: Fail): 
   if (wrong !== undefined) fail(`model.vocab[${JSON.stringify(wrong)}]`, vocab[wrong], 'an integer of 0 or more');
 }
 
-function checkMerges({ type, merges }: Record<string, unknown>, fail: Fail): void {
+function checkMerges({ type, merges, continuing_subword_prefix: prefix }: Record<string, unknown>, fail: Fail): void {
+  if (type === 'BPE' && (prefix ?? '') !== '') fail('model.continuing_subword_prefix', prefix, 'none for BPE');
   if (type !== 'BPE' && merges === undefined) return;
   if (!Array.isArray(merges)) fail('model.merges', merges, 'a list of pairs of tokens');
   const isPair = (merge: unknown): boolean =>

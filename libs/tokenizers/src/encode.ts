@@ -2,7 +2,6 @@ import { UserError } from '@sonde/base';
 import { Splitter } from './added-tokens.ts';
 import { type AlignedText, aligned, inPoints, plain, slice } from './aligned-text.ts';
 import type { AddedToken, LoadedTokenizer } from './as-loaded.ts';
-import { modelOf } from './models/index.ts';
 import { bytesIn, type Model, type ModelToken } from './models/model.ts';
 import { type Normalizer, normalizerOf } from './normalize.ts';
 import { type PlacedToken, type PostProcessor, postProcessorOf } from './post-process.ts';
@@ -21,10 +20,10 @@ export class Encoder {
   readonly #special: ReadonlySet<string>;
 
   /** @throws UserError if a part is one that is not known */
-  constructor({ json }: LoadedTokenizer) {
+  constructor({ json }: LoadedTokenizer, model: Model) {
     this.#normalize = normalizerOf(json.normalizer);
     this.#preTokenize = preTokenizerOf(json.pre_tokenizer);
-    this.#model = modelOf(json.model);
+    this.#model = model;
     const tokens = json.added_tokens;
     const ids = new Map(tokens.map(({ content, id }) => [content, id]));
     this.#postProcess = postProcessorOf(json.post_processor, (token) => ids.get(token) ?? this.#model.idOf(token));

@@ -6,7 +6,7 @@ import { asLoaded, type LoadedTokenizer } from './as-loaded.ts';
 import { checkTokenizerJson } from './check.ts';
 import { type Decoder, decoderOf, withoutSpaces } from './decoders.ts';
 import { Encoder } from './encode.ts';
-import { kindOf } from './models/index.ts';
+import { kindOf, modelOf } from './models/index.ts';
 import type { PlacedToken } from './post-process.ts';
 import { strftime } from './strftime.ts';
 import { Callable, compile, type Template } from './template/template.ts';
@@ -67,7 +67,7 @@ export async function openTokenizer(folder: string, today: string = USUAL_DATE):
   const specialTokens = (await readJsonIfThere(join(folder, 'special_tokens_map.json'))) ?? {};
   const addedTokens = (await readJsonIfThere(join(folder, 'added_tokens.json'))) ?? {};
   const loaded = asLoaded({ json, settings: config, config: model, specialTokens, addedTokens }, folder);
-  const [encoder, decode] = readParts(loaded, path);
+  const [encoder, decode] = await readParts(loaded, path);
   const source = await readTemplate(folder, config);
   const cleanUp = cleansUp(config, loaded.json.model);
   const strftime_now = new Callable('strftime_now', ([format]) => strftime(String(format), today, folder));
@@ -128,9 +128,9 @@ export async function openTokenizer(folder: string, today: string = USUAL_DATE):
 }
 
 /** @throws UserError that says which file has a part that is not known */
-function readParts(loaded: LoadedTokenizer, path: string): [Encoder, Decoder] {
+async function readParts(loaded: LoadedTokenizer, path: string): Promise<[Encoder, Decoder]> {
   try {
-    return [new Encoder(loaded), decoderOf(loaded.json.decoder)];
+    return [new Encoder(loaded, await modelOf(loaded.json.model)), decoderOf(loaded.json.decoder)];
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new UserError('model', `${path} cannot be followed: ${error.message}`, error.hint);

@@ -158,14 +158,12 @@ def roberta(**more):
 BLS = BL | dict(add_prefix_space=True)
 SUFFIXED = dict(type='BPE', dropout=None, unk_token='<unk>', continuing_subword_prefix=None, end_of_word_suffix='</w>', fuse_unk=False, byte_fallback=False,
     vocab={w: i for i, w in enumerate(['<unk>', *map(chr, range(33, 127)), *(chr(i) + '</w>' for i in range(33, 127)), 'th', 'the</w>'])}, merges=['t h', 'th e</w>'])
-PREFIXED = dict(type='BPE', dropout=None, unk_token='<unk>', continuing_subword_prefix='##', end_of_word_suffix=None, fuse_unk=True, byte_fallback=False,
-    vocab={w: i for i, w in enumerate(['<unk>', *map(chr, range(33, 127)), *('##' + chr(i) for i in range(33, 127)), 'th', 'the'])}, merges=['t ##h', 'th ##e'])
 # Parts in uncommon company.
 CASES |= {
  'white-space-byte-level': (B(pre=seq(dict(type='Whitespace'), BLS)), {}, None), 'bert-byte-level': (B(pre=seq(dict(type='BertPreTokenizer'), BLS)), {}, None), 'byte-level-first': (B(pre=seq(BLS, dict(type='Whitespace'))), {}, None),
  'roberta-trim-words': (W(post_processor=roberta(sep=['[SEP]', 3], cls=['[CLS]', 2]), added_tokens=[at(' the ', 100, normalized=True)]), {}, None), 'roberta-trim-pieces': (P(LL, post=roberta(sep=['</s>', 2], cls=['<s>', 1])), {}, None),
  'qwen-byte-fallback': (P(LL), dict(tokenizer_class='Qwen2Tokenizer'), 'qwen2'),
- 'suffix': (W(model=SUFFIXED, normalizer=None, pre_tokenizer=dict(type='WhitespaceSplit'), decoder=None), {}, None), 'suffix-decoder': (W(model=SUFFIXED, normalizer=None, decoder=dict(type='BPEDecoder', suffix='</w>')), {}, None), 'prefix': (W(model=PREFIXED, normalizer=None), {}, None),
+ 'suffix': (W(model=SUFFIXED, normalizer=None, pre_tokenizer=dict(type='WhitespaceSplit'), decoder=None), {}, None), 'suffix-decoder': (W(model=SUFFIXED, normalizer=None, decoder=dict(type='BPEDecoder', suffix='</w>')), {}, None),
  'no-decoder': (P(GE) [0:1] + (P(GE)[1] | dict(decoder=None),), {}, None), 'ctc': (W(decoder=dict(type='CTC', pad_token='[UNK]', word_delimiter_token='t', cleanup=True)), {}, None), 'metaspace-over-bytes': ((B()[0], dict(decoder=dict(type='Metaspace', replacement='Ġ', prepend_scheme='always', split=True))), {}, None),
  'extra-normalised': (B(dict(type='Lowercase'), added=[at('Foo', 400, normalized=True, special=False)]), dict(additional_special_tokens=['Foo'], sep_token='Foo'), None), 'extra-dict-over': (B(added=[at('<turn>', 400, normalized=True, special=False)]), dict(added_tokens_decoder={'400': {k: v for k, v in at('<turn>', 0, rstrip=True).items() if k != 'id'}}, extra_special_tokens=['<turn>']), None),
  'decoder-not-normalised': (B(dict(type='Lowercase'), added=[at('Foo', 400, normalized=True, special=False)]), dict(added_tokens_decoder={'400': {k: v for k, v in at('Foo', 0).items() if k != 'id'}}), None),
