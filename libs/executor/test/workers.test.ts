@@ -187,6 +187,25 @@ describe('workers on one store', () => {
   });
 });
 
+describe('the last lines that a step’s process writes', () => {
+  it('can be read while it is at work', async () => {
+    const says = Array.from({ length: 9 }, (_, index) => `line ${index + 1}\n`).join('');
+    const run = startRun(graphOf({ held: { kind: 'gate', with: { name: 'held', says } } }));
+    const worker = startWorker();
+    const { spool } = rig().store;
+    const written = async () => {
+      const [key] = await spool.live();
+      return key === undefined ? undefined : (await spool.readLive(key))?.wrote;
+    };
+    await expect
+      .poll(written, { timeout: 60_000, interval: 200 })
+      .toEqual(['line 5', 'line 6', 'line 7', 'line 8', 'line 9']);
+    rig().openGate('held');
+    expect(await run.ended).toBe(0);
+    await stopWorkers(worker);
+  });
+});
+
 describe('a step that fails at a worker', () => {
   it('is told in its words, with the last lines of its process', async () => {
     const run = startRun(

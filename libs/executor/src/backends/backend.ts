@@ -36,6 +36,8 @@ export interface JobLimits {
 export interface JobListener {
   progress(done: number, total: number, unit: string): void;
   log(level: 'info' | 'warning', message: string): void;
+  /** Its process has written something; `lastLines` gives the last of all that it has written. */
+  wrote?(lastLines: () => string): void;
 }
 
 /** `out`: where what it wrote into its own `out` lies now; nothing that it has left going can still write there. */

@@ -58,6 +58,8 @@ export interface LiveState {
   readonly idle?: boolean;
   readonly progress?: { readonly done: number; readonly total: number; readonly unit: string };
   readonly said: readonly SaidLine[];
+  /** The last lines that its process, or the program that it runs, wrote. */
+  readonly wrote?: readonly string[];
 }
 
 /** How often an order was given back because its worker's time was over, and what it had of their time, in seconds. */

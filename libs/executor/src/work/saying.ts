@@ -8,6 +8,9 @@ import { plain } from '../spool/plain.ts';
 const EVERY = 1000;
 /** The last lines that are kept. */
 const LINES = 100;
+/** Of what its process wrote, and of each line so many characters. */
+const WRITTEN_LINES = 5;
+const WRITTEN_LINE = 300;
 
 /** Says what goes on with one order, for whoever waits for it. */
 export interface Saying {
@@ -51,7 +54,18 @@ export async function startSaying(options: SayingOptions): Promise<Saying> {
     ...(handedBack === undefined ? {} : { handedBack }),
     said: [],
   };
-  const write = () => spool.writeLive(key, plain({ ...state, said: lines.slice(-LINES) }));
+  let written: (() => string) | undefined;
+  const lastWritten = () => {
+    const text = written?.() ?? '';
+    if (text === '') return {};
+    return {
+      wrote: text
+        .split('\n')
+        .slice(-WRITTEN_LINES)
+        .map((line) => line.slice(0, WRITTEN_LINE)),
+    };
+  };
+  const write = () => spool.writeLive(key, plain({ ...state, said: lines.slice(-LINES), ...lastWritten() }));
   // Before anything is done: whoever finds it left behind knows that a worker was lost.
   await write();
   let changed = false;
@@ -82,9 +96,14 @@ export async function startSaying(options: SayingOptions): Promise<Saying> {
         if (lines.length > LINES) lines.shift();
         changed = true;
       },
+      wrote(lastLines) {
+        written = lastLines;
+        changed = true;
+      },
     },
     start(device, attempt) {
       state = { ...state, device, attempt };
+      written = undefined;
       changed = true;
     },
     total: () => state.progress && { total: state.progress.total, unit: state.progress.unit },
@@ -95,6 +114,7 @@ export async function startSaying(options: SayingOptions): Promise<Saying> {
     },
     handBack(since) {
       const { device: _, progress: __, ...rest } = state;
+      written = undefined;
       state = { ...rest, handedBack: since, idle: true };
       return write();
     },

@@ -37,7 +37,17 @@ export interface Ended {
 export async function runProgram(
   program: string,
   args: readonly string[],
-  { folder, env, signal }: { readonly folder: string; readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal },
+  {
+    folder,
+    env,
+    signal,
+    onText,
+  }: {
+    readonly folder: string;
+    readonly env: NodeJS.ProcessEnv;
+    readonly signal: AbortSignal;
+    onText(text: string): void;
+  },
 ): Promise<Ended> {
   const id = randomUUID();
   const mark: ProcessMark = { variable: `SONDE_STEP=${id}`, folder };
@@ -51,6 +61,7 @@ export async function runProgram(
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-KEPT);
+      onText(text);
     });
   }
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));

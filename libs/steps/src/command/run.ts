@@ -112,7 +112,9 @@ export async function run({ config, output, scratch, signal, log }: RunContext<C
   const [program = '', ...args] = config.argv.map((argument) => fill(argument, paths));
   const env = Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, fill(value, paths)]));
   const before = await snapshotOf(process.cwd());
-  const ended = await runProgram(program, args, { folder, env: environment(env), signal });
+  // Who looks at a run while it goes on sees its last lines.
+  const onText = (text: string) => process.stderr.write(text);
+  const ended = await runProgram(program, args, { folder, env: environment(env), signal, onText });
   sayLeftBehind(program, ended, log);
   if (before !== undefined) await sayOutside(program, before, log);
   const { code, by, said } = ended;

@@ -78,11 +78,11 @@ async function workIn({ spool }: Store) {
 /** Each task at work: how far, where, and its last line. */
 function liveLines(states: readonly LiveState[], { colors: { dim } }: Terminal): string[] {
   return alignColumns(
-    states.map(({ task, progress, device, host, job, said }) => [
+    states.map(({ task, progress, device, host, job, said, wrote = [] }) => [
       `at work   ${task}`,
       progress === undefined ? '' : `${progress.done}/${progress.total} ${progress.unit}`,
       `${device ?? 'begins'} on ${host}${job === undefined ? '' : ` (job ${job})`}`,
-      dim(visible(said.at(-1)?.message ?? '')),
+      dim(visible(wrote.at(-1) ?? said.at(-1)?.message ?? '')),
     ]),
   ).map((line) => line.trimEnd());
 }
@@ -135,5 +135,12 @@ export async function logs(id: string, step: string | undefined, options: Common
   const own = atWork.filter(
     (state) => state.run === name && (step === undefined || state.step === step || state.task === step),
   );
-  for (const line of liveLines(own, terminal)) terminal.out(line);
+  const lines = liveLines(
+    own.map(({ wrote: _, ...state }) => state),
+    terminal,
+  );
+  for (const [at, line] of lines.entries()) {
+    terminal.out(line);
+    for (const text of own[at]?.wrote ?? []) terminal.out(terminal.colors.dim(`          | ${visible(text)}`));
+  }
 }

@@ -12,6 +12,8 @@ export interface Followed {
   hear(line: string | undefined): void;
   /** The worker does something. */
   alive(): void;
+  /** It has written something. */
+  wrote(lastLines: () => string): void;
   stop(): void;
 }
 
@@ -35,6 +37,10 @@ export function follow(id: string, limits: JobLimits, listener: JobListener): Fo
   return {
     verdict,
     alive,
+    wrote(lastLines) {
+      alive();
+      listener.wrote?.(lastLines);
+    },
     hear(line) {
       alive();
       const message = line === undefined ? undefined : readMessage(line);

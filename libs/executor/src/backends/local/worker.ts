@@ -14,7 +14,7 @@ import { memoryKills } from './memory.ts';
 import { CHANNEL, LIFELINE, type ToWorker } from './messages.ts';
 import { endMarkedProcesses } from './processes.ts';
 import { seal } from './seal.ts';
-import { keepTail } from './stderr-tail.ts';
+import { keepTail, type StderrTail } from './stderr-tail.ts';
 
 export interface Worker {
   readonly lease: DeviceLease;
@@ -75,7 +75,7 @@ export function startWorker(
   );
   streams?.[LIFELINE]?.on('error', () => {});
   child.stdout?.on('data', () => current?.alive());
-  const stderr = keepTail(child.stderr ?? new PassThrough(), () => current?.alive());
+  const stderr: StderrTail = keepTail(child.stderr ?? new PassThrough(), () => current?.wrote(stderr.text));
   const closed = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
   });
