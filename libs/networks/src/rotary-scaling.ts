@@ -10,6 +10,16 @@ export interface ScalingSizes {
   readonly maxPositions: number;
 }
 
+const { fround } = Math;
+
+/**
+ * Radians per turn of each pair, over 2π: θ ^ (2i / dimensions), each step of it in float32 as in transformers. Its last
+ * digits count: an angle is as many times off as there are positions before it.
+ */
+export function wavelengths(theta: number, dimensions: number): Float32Array {
+  return Float32Array.from({ length: Math.ceil(dimensions / 2) }, (_, i) => theta ** fround((2 * i) / dimensions));
+}
+
 interface Scaled {
   readonly inverseFrequencies: Float32Array;
   readonly attentionFactor: number;
@@ -21,11 +31,11 @@ export function llama3(settings: Fields, original: number): (frequency: number) 
   const low = settings.positive('low_freq_factor');
   const high = settings.positive('high_freq_factor');
   return (frequency) => {
-    const turns = (original * frequency) / (2 * Math.PI);
+    const turns = fround(original / fround((2 * Math.PI) / frequency));
     if (turns < low) return frequency / factor;
     if (turns > high) return frequency;
-    const blend = (turns - low) / (high - low);
-    return ((1 - blend) * frequency) / factor + blend * frequency;
+    const blend = fround(fround(turns - low) / (high - low));
+    return fround(fround(fround(1 - blend) * frequency) / factor) + fround(blend * frequency);
   };
 }
 
@@ -43,10 +53,10 @@ export function yarn(settings: Fields, { theta, dimensions, original, maxPositio
   const first = Math.max(whole ? Math.floor(fast) : fast, 0);
   const last = Math.min(whole ? Math.ceil(slow) : slow, dimensions - 1);
   const width = first === last ? 0.001 : last - first;
-  const inverseFrequencies = Float32Array.from({ length: Math.ceil(dimensions / 2) }, (_, i) => {
-    const frequency = 1 / theta ** ((2 * i) / dimensions);
-    const scaled = Math.min(1, Math.max(0, (i - first) / width));
-    return (frequency / factor) * scaled + frequency * (1 - scaled);
+  const inverseFrequencies = wavelengths(theta, dimensions).map((wavelength, i) => {
+    const kept = fround(1 - Math.min(1, Math.max(0, fround(fround(i - first) / width))));
+    const [scaled, plain] = [fround(1 / fround(factor * wavelength)), fround(1 / wavelength)];
+    return fround(scaled * fround(1 - kept)) + fround(plain * kept);
   });
   return { inverseFrequencies, attentionFactor: yarnAttentionFactor(settings, factor) };
 }
@@ -66,9 +76,8 @@ function yarnAttentionFactor(settings: Fields, factor: number): number {
 export function longrope(settings: Fields, { theta, dimensions, original, maxPositions }: ScalingSizes): Scaled {
   const divisors = settings.positives('short_factor', Math.ceil(dimensions / 2));
   const factor = settings.positive('factor', maxPositions / original);
-  const inverseFrequencies = Float32Array.from(
-    divisors,
-    (divisor, i) => 1 / (divisor * theta ** ((2 * i) / dimensions)),
+  const inverseFrequencies = wavelengths(theta, dimensions).map(
+    (wavelength, i) => 1 / fround(fround(divisors[i]!) * wavelength),
   );
   const usual = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
   return { inverseFrequencies, attentionFactor: settings.positive('attention_factor', usual) };
@@ -78,7 +87,5 @@ export function longrope(settings: Fields, { theta, dimensions, original, maxPos
 export function proportional(settings: Fields, theta: number, headSize: number): Float32Array {
   const turning = Math.floor(Math.floor(settings.positive('partial_rotary_factor', 1) * headSize) / 2);
   const factor = settings.positive('factor', 1);
-  return Float32Array.from({ length: headSize / 2 }, (_, i) =>
-    i < turning ? Math.fround(1 / theta ** ((2 * i) / headSize)) / factor : 0,
-  );
+  return wavelengths(theta, headSize).map((wavelength, i) => (i < turning ? fround(1 / wavelength) / factor : 0));
 }

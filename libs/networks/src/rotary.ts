@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import { type Fields, fieldsOf } from '@sonde/checkpoints';
-import { llama3, longrope, proportional, yarn } from './rotary-scaling.ts';
+import { llama3, longrope, proportional, wavelengths, yarn } from './rotary-scaling.ts';
 import type { TrunkSizes } from './sizes.ts';
 
 /** Rotary position embedding (Su et al., arXiv 2104.09864): the angle of pair i at position p is p · inverseFrequencies[i]. */
@@ -132,10 +132,7 @@ export function rotaryOf(
 
 /** The rotary embedding of so many dimensions, without any scaling. */
 export function plainRotary(theta: number, dimensions: number) {
-  const inverseFrequencies = Float32Array.from(
-    { length: Math.ceil(dimensions / 2) },
-    (_, i) => 1 / theta ** ((2 * i) / dimensions),
-  );
+  const inverseFrequencies = wavelengths(theta, dimensions).map((wavelength) => 1 / wavelength);
   return { inverseFrequencies, attentionFactor: 1, maxPositions: null } as const;
 }
 
