@@ -11,10 +11,10 @@ type Behavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext'
 const BEHAVIORS: readonly Behavior[] = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'];
 
 const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
-const WORDS = matching(new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, 'u'));
-const SPACE = matching(/\p{White_Space}/u);
-const DIGIT = matching(/[\p{Nd}\p{Nl}\p{No}]/u);
-const PUNCTUATION = matching(/[\p{P}\u0021-\u002F\u003A-\u0040\u005B-\u0060\u007B-\u007E]/u);
+const WORDS = matching(new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, 'gu'));
+const SPACE = matching(/\p{White_Space}/gu);
+const DIGIT = matching(/[\p{Nd}\p{Nl}\p{No}]/gu);
+const PUNCTUATION = matching(/[\p{P}\u0021-\u002F\u003A-\u0040\u005B-\u0060\u007B-\u007E]/gu);
 const GPT2 = patternOf({
   Regex: "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
 });

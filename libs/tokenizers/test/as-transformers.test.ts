@@ -43,8 +43,8 @@ describe("ids, texts and spans are those of transformers' AutoTokenizer", () => 
       openTokenizer(
         await writePublished(join(folder, name), { base: 'byte', parts, settings: {}, modelType: 'llama' }),
       );
-    const split = { type: 'Split', pattern: { Regex: '(a)\\1' }, behavior: 'Isolated', invert: false };
-    await expect(open('reference', { pre_tokenizer: split })).rejects.toThrow('"(a)\\\\1" of tokenizer.json');
+    const split = { type: 'Split', pattern: { Regex: '(a' }, behavior: 'Isolated', invert: false };
+    await expect(open('reference', { pre_tokenizer: split })).rejects.toThrow('"(a" of tokenizer.json');
     await expect(open('normalizer', { normalizer: { type: 'Sponge' } })).rejects.toThrow('the normalizer "Sponge"');
     await expect(open('decoder', { decoder: { type: 'Sponge' } })).rejects.toThrow('the decoder "Sponge"');
     const newline = { id: 400, content: '\n', single_word: false, lstrip: false, rstrip: false };
