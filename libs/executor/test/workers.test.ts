@@ -495,4 +495,18 @@ describe('an interruption', () => {
     expect(await ordersLeft()).toBe(0);
     await stopWorkers(worker);
   });
+
+  it('takes back what an earlier run has left, too', async () => {
+    const first = startRun(graph(), 'leave');
+    await first.saw(({ event }) => event === 'task.queued');
+    await expect.poll(ordersLeft).toBe(3);
+    first.child.kill('SIGINT');
+    expect(await first.ended).toBe(130);
+    expect(await ordersLeft()).toBe(3);
+    const second = startRun(graph(), 'cancel');
+    await expect.poll(() => second.lines.filter(({ event }) => event === 'task.waiting').length).toBe(3);
+    second.child.kill('SIGINT');
+    expect(await second.ended).toBe(130);
+    expect(await ordersLeft()).toBe(0);
+  });
 });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { resourcesAfter } from '@sonde/pipeline';
-import type { Key, OrderName, ResultRecord, Store } from '@sonde/store';
+import type { Key, OrderName, ResultRecord, RunSummary, Store } from '@sonde/store';
 import PQueue from 'p-queue';
 import { asTaskFailure, type Failure, isRetryable, NotComputed, TaskFailure } from '../failure.ts';
 import type { Demand, Launcher } from '../spool/launcher.ts';
@@ -72,6 +72,8 @@ interface Waiting {
 const AT_ONCE = 8;
 /** What is at work is asked about so many orders a look, in turn. */
 const LIVE_A_LOOK = 64;
+/** Of runs whose orders nobody waits for any more. */
+const OVER: ReadonlySet<RunSummary['status']> = new Set(['succeeded', 'failed', 'interrupted', 'died']);
 const SHORTEST_PAUSE = 300;
 const LONGEST_PAUSE = 5000;
 /** A pause is so many times as long as the look before it: looking takes no more than a fiftieth of the time. */
@@ -239,10 +241,10 @@ export function createAway(context: AwayContext): Away {
     return { record, hit: false, seconds: Math.max(0, record.seconds - unit.secondsBefore) };
   }
 
-  /** Takes an order of this run back that nobody has begun. */
-  async function giveUp(each: Waiting): Promise<void> {
+  /** Takes an order of this run back that nobody has begun, or one of a run that is over. */
+  async function giveUp(each: Waiting, over: ReadonlySet<string> = new Set()): Promise<void> {
     if (!waiting.delete(each.unit.key)) return;
-    if (each.order.run === run) {
+    if (each.order.run === run || over.has(each.order.run)) {
       await spool.remove(each.name);
       // What the last worker left for the next one; a worker that is at it removes its own.
       await spool.writeLive(each.unit.key, undefined);
@@ -254,7 +256,9 @@ export function createAway(context: AwayContext): Away {
   async function takeBack(): Promise<void> {
     if (stop.reason === 'interrupted') {
       if (context.onInterrupt?.() === 'cancel') {
-        await Promise.all([...waiting.values()].map((each) => files.add(() => giveUp(each))));
+        // What an earlier run has left is this one's, too: nobody else waits for it.
+        const over = new Set((await store.runs.list()).filter(({ status }) => OVER.has(status)).map(({ id }) => id));
+        await Promise.all([...waiting.values()].map((each) => files.add(() => giveUp(each, over))));
         await launcher?.cancel();
         return;
       }
