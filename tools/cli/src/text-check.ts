@@ -8,6 +8,7 @@ import {
   PROBE_CHANGES,
   PROBE_SCORES,
   SCORES,
+  SITES,
   STATES_INDEX,
   SUMMARY,
 } from '@sonde/formats/columns';
@@ -28,6 +29,8 @@ const TABLES_WITHOUT_TEXT = [
   CHANGES,
   PROBE_CHANGES,
 ];
+/** What our own states say of themselves. */
+const CONVENTIONS: ReadonlySet<string> = new Set(Object.values(SITES).map(({ convention }) => convention));
 const NUMBERS = ['float64', 'float32', 'int32', 'int64', 'boolean'];
 
 /** So many words in a row are a text, whatever the column is called that holds it: ids and labels have fewer. */
@@ -60,7 +63,8 @@ export function textCheck(graph: Graph, store: Store): TextCheck {
 
   async function textInTensors(file: string): Promise<boolean> {
     const { metadata } = await openSafetensors(file);
-    return [...Object.keys(metadata), ...Object.values(metadata)].some((value) => TEXT.test(value));
+    const words = [...Object.keys(metadata), ...Object.values(metadata)];
+    return words.some((value) => TEXT.test(value) && !CONVENTIONS.has(value));
   }
 
   return async (artifact: StoredArtifact) => {
