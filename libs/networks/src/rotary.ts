@@ -112,6 +112,12 @@ export function rotaryOf(
     case 'llama3':
       return { ...plain, inverseFrequencies: base.map(llama3(settings, original)) };
     case 'yarn':
+      if (dimensions % 2 !== 0) {
+        throw new UserError(
+          'model',
+          `${settings.where}: rope type "yarn" needs an even part of heads; it is ${dimensions} of ${headSize}.`,
+        );
+      }
       return { ...plain, ...yarn(settings, { theta, dimensions, original, maxPositions }) };
     case 'proportional':
       if (dimensions === headSize) return { ...plain, inverseFrequencies: proportional(settings, theta, headSize) };

@@ -1,5 +1,6 @@
+import { fieldsOf } from '@sonde/checkpoints';
 import { describe, expect, test } from 'vitest';
-import { plainRotary } from '../src/rotary.ts';
+import { plainRotary, rotaryOf } from '../src/rotary.ts';
 
 /** torch 2.15: 1 / theta ** (torch.arange(0, dimensions, 2).float() / dimensions), as transformers writes it. */
 const OF_TORCH: readonly (readonly [number, number, readonly number[]])[] = [
@@ -34,5 +35,11 @@ describe('rotary frequencies', () => {
 
   test('of an odd part of a head have one pair more than it has whole ones', () => {
     expect(plainRotary(10_000, 3).inverseFrequencies).toHaveLength(2);
+  });
+
+  test('of an odd part of a head are not spread by YaRN', () => {
+    const yarn = fieldsOf({ rope_type: 'yarn', factor: 4 }, 'config.json');
+    const sizes = { headSize: 12, maxPositions: 64 };
+    expect(() => rotaryOf(yarn, yarn, sizes, { partialFactor: 0.25, ofTables: true })).toThrow('needs an even part');
   });
 });
