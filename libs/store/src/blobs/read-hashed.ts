@@ -3,9 +3,9 @@ import { open } from 'node:fs/promises';
 import type { BlobInfo } from '../disk/digest.ts';
 import { type HashThread, LARGE, startHashThread } from './hash-thread.ts';
 
-/** Bytes that are read at a time, and how many such pieces there are: one is used while others are being hashed. */
-const PIECE = 1 << 19;
-const PIECES = 6;
+/** Bytes that are read at a time, and how many such pieces there are: one is used, one read, while others are hashed. */
+const PIECE = 1 << 20;
+const PIECES = 4;
 
 /**
  * A file in parts, hashed on the way; a part stays as it is until the next is asked for. The last one comes once all is
@@ -16,22 +16,31 @@ export async function* readHashed(path: string, { digest, size }: BlobInfo): Asy
   const memory = new SharedArrayBuffer(Math.min(size, PIECE * PIECES));
   const hash = size < LARGE ? hashHere(memory) : startHashThread(path, 0, memory);
   const hashed = new Array<Promise<void>>(PIECES).fill(Promise.resolve());
+  /** Null where the file has become shorter. */
+  const pieceAt = async (number: number): Promise<Uint8Array | null> => {
+    await hashed[number % PIECES];
+    const at = number * PIECE;
+    const piece = new Uint8Array(memory, (number % PIECES) * PIECE, Math.min(PIECE, size - at));
+    for (let filled = 0; filled < piece.length; ) {
+      const { bytesRead } = await file.read(piece, filled, piece.length - filled, at + filled);
+      if (bytesRead === 0) return null;
+      filled += bytesRead;
+    }
+    return piece;
+  };
   try {
     if ((await file.stat()).size !== size) return false;
-    for (let at = 0, next = 0; at < size; next = (next + 1) % PIECES) {
-      await hashed[next];
-      const piece = new Uint8Array(memory, next * PIECE, Math.min(PIECE, size - at));
-      for (let filled = 0; filled < piece.length; ) {
-        const { bytesRead } = await file.read(piece, filled, piece.length - filled, at + filled);
-        if (bytesRead === 0) return false;
-        filled += bytesRead;
-      }
-      at += piece.length;
+    const last = Math.ceil(size / PIECE) - 1;
+    let coming = last >= 0 ? pieceAt(0) : undefined;
+    for (let number = 0; number <= last; number++) {
+      const piece = await coming;
+      if (!piece) return false;
       const hashing = hash.update(piece.byteOffset, piece.length);
-      // Who needs the piece again, or the digest, is told.
-      hashing.catch(() => undefined);
-      hashed[next] = hashing;
-      if (at === size && (await hash.digest()) !== digest) return false;
+      hashed[number % PIECES] = hashing;
+      coming = number < last ? pieceAt(number + 1) : undefined;
+      // Who needs the piece, or the digest, is told of a failure.
+      for (const each of [hashing, coming]) each?.catch(() => undefined);
+      if (number === last && (await hash.digest()) !== digest) return false;
       yield piece;
     }
     return size > 0 || (await hash.digest()) === digest;
