@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import type { LibraryModel } from './library.ts';
-import { BYTE_TOKENS, bytesIn, type Model, type ModelToken, remembered } from './model.ts';
+import { byteFallback, bytesIn, type Model, type ModelToken, remembered } from './model.ts';
 import type { Vocabulary } from './vocabulary.ts';
 import { unknownWord } from './word-level.ts';
 
@@ -11,18 +11,12 @@ import { unknownWord } from './word-level.ts';
  */
 export function bpe(config: Readonly<Record<string, unknown>>, vocabulary: Vocabulary, library: LibraryModel): Model {
   const suffix = String(config.end_of_word_suffix ?? '');
-  const { unk_token: unknown, fuse_unk: fuses, byte_fallback: fallsBack, ignore_merges: whole } = config;
+  const { unk_token: unknown, fuse_unk: fuses, ignore_merges: whole } = config;
   if (typeof config.dropout === 'number' && config.dropout > 0) {
     throw new UserError('model', 'tokenizer.json: BPE with dropout makes other tokens of a text each time.');
   }
   checkMerges(config.merges, vocabulary);
-  const byteIds = fallsBack === true ? BYTE_TOKENS.map((token) => vocabulary.idOf(token)) : [];
-
-  function bytesOf(piece: string): number[] | null {
-    if (fallsBack !== true) return null;
-    const ids = [...Buffer.from(piece)].map((byte) => byteIds[byte]);
-    return ids.every((id) => id !== undefined) ? ids : null;
-  }
+  const bytesOf = byteFallback(config, vocabulary);
 
   /** Without the unknown token, what is not known is not there: its neighbours can be joined. */
   function knownOf(word: string): string {
@@ -54,7 +48,7 @@ export function bpe(config: Readonly<Record<string, unknown>>, vocabulary: Vocab
       }
       const fallback = bytesOf(piece);
       // An unknown character before it is added later, as there.
-      if (fallback) for (const byte of fallback) add(byte, 1);
+      if (fallback) for (const byte of fallback) add(byte.id, 1);
       else {
         if (fuses !== true) addUnknown();
         unknownLength += length;

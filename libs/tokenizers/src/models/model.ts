@@ -37,6 +37,22 @@ export const BYTE_TOKENS: readonly string[] = Array.from(
   (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
 );
 
+/** The tokens of a text's bytes; null where some are in no vocabulary, or do not stand in for characters. */
+export function byteFallback(
+  config: Readonly<Record<string, unknown>>,
+  { idOf }: Pick<Model, 'idOf'>,
+): (text: string) => readonly { readonly id: number; readonly value: string }[] | null {
+  if (config.byte_fallback !== true) return () => null;
+  const tokens = BYTE_TOKENS.map((value) => ({ id: idOf(value), value }));
+  return (text) => {
+    const found = [...Buffer.from(text)].flatMap((byte) => {
+      const { id, value } = tokens[byte]!;
+      return id === undefined ? [] : [{ id, value }];
+    });
+    return found.length === Buffer.byteLength(text) ? found : null;
+  };
+}
+
 export function bytesIn(text: string): number {
   return Buffer.byteLength(text);
 }

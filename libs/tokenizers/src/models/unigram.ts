@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import type { LibraryModel } from './library.ts';
-import { BYTE_TOKENS, bytesIn, type Model, type ModelToken, remembered } from './model.ts';
+import { byteFallback, bytesIn, type Model, type ModelToken, remembered } from './model.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** The most likely tokens that a word can be made of; unknown characters in a row are one. */
@@ -10,7 +10,7 @@ export function unigram(
   library: LibraryModel,
 ): Model {
   const unknown = typeof config.unk_id === 'number' ? config.unk_id : null;
-  const bytes = config.byte_fallback === true ? BYTE_TOKENS.map((token) => vocabulary.idOf(token)) : [];
+  const bytesOf = byteFallback(config, vocabulary);
 
   function unknownId(): number {
     if (unknown !== null) return unknown;
@@ -40,11 +40,8 @@ export function unigram(
       for (const value of parts(word)) {
         const to = from + bytesIn(value);
         const id = vocabulary.idOf(value);
-        const fallback = id === undefined ? [...Buffer.from(value)].map((byte) => bytes[byte]) : [];
-        if (id === undefined && fallback.every((byte) => byte !== undefined)) {
-          for (const [i, byte] of fallback.entries())
-            tokens.push({ id: byte, value: BYTE_TOKENS[Buffer.from(value)[i]!]!, from, to });
-        } else tokens.push({ id: id ?? unknownId(), value, from, to });
+        const fallback = id === undefined ? bytesOf(value) : null;
+        tokens.push(...(fallback ?? [{ id: id ?? unknownId(), value }]).map((token) => ({ ...token, from, to })));
         from = to;
       }
       return tokens;
