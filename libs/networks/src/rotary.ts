@@ -18,6 +18,8 @@ export interface RotarySpec {
 /** What an architecture takes where config.json is silent. */
 export interface RotaryDefaults {
   readonly theta?: number;
+  /** The settings of a config.json that names none. */
+  readonly usual?: Readonly<Record<string, unknown>>;
   /** The share of each head that is rotated, its first dimensions, for classes that can rotate a part alone. */
   readonly partialFactor?: number;
   /** As many dimensions are rotated as the tables of cosines have: an odd part is one more, a whole head's is whole. */
@@ -33,13 +35,14 @@ const ROPE_TYPES = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope'
  */
 export function readRotary(config: Fields, sizes: RotarySizes, defaults: RotaryDefaults = {}): RotarySpec {
   const theta = config.positive('rope_theta', defaults.theta ?? 10000);
-  return rotaryOf(config, rotarySettings(config), sizes, { ...defaults, theta });
+  return rotaryOf(config, rotarySettings(config, defaults.usual), sizes, { ...defaults, theta });
 }
 
-/** `rope_scaling`, or `rope_parameters`; null where there are neither. */
-export function rotarySettings(config: Fields): Fields | null {
+/** `rope_scaling`, or `rope_parameters`; where there are neither the class's usual ones, or null. */
+export function rotarySettings(config: Fields, usual?: RotaryDefaults['usual']): Fields | null {
   const scaling = config.group('rope_scaling');
-  return scaling !== null && scaling.names().length > 0 ? scaling : config.group('rope_parameters');
+  if (scaling !== null && scaling.names().length > 0) return scaling;
+  return config.group('rope_parameters') ?? (usual === undefined ? null : fieldsOf(usual, config.where));
 }
 
 /**

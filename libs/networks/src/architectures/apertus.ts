@@ -1,8 +1,8 @@
-import { type Fields, fieldsOf } from '@sonde/checkpoints';
+import type { Fields } from '@sonde/checkpoints';
 import type { Value } from '@sonde/onnx';
 import type { Parts } from '../graph/parts.ts';
-import { readRotary, rotaryOf, rotarySettings } from '../rotary.ts';
-import { plainMlp, readMlp, readRmsNorm, selfAttention, sequentialBlock, tokenTables } from './blocks.ts';
+import { readRotary } from '../rotary.ts';
+import { headRmsNorm, plainMlp, readMlp, readRmsNorm, selfAttention, sequentialBlock, tokenTables } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -22,7 +22,7 @@ const ROTARY = {
  */
 export function describeApertus(config: Fields): LanguageModel {
   const sizes = readSizes(config, { maxPositions: 65536 });
-  const { hiddenSize, headSize } = sizes;
+  const { hiddenSize } = sizes;
   const bias = config.flag('attention_bias', false);
   const intermediateSize = config.count('intermediate_size');
   const epsilon = config.positive('rms_norm_eps', 1e-5);
@@ -35,11 +35,7 @@ export function describeApertus(config: Fields): LanguageModel {
   };
   return languageModel({
     sizes,
-    rotary: [
-      rotarySettings(config) === null
-        ? rotaryOf(config, fieldsOf(ROTARY, config.where), sizes, {})
-        : readRotary(config, sizes, { theta: ROTARY.rope_theta }),
-    ],
+    rotary: [readRotary(config, sizes, { theta: ROTARY.rope_theta, usual: ROTARY })],
     ...tokenTables(config, sizes),
     block(parts, layer, hidden) {
       const at = `model.layers.${layer}`;
@@ -48,7 +44,7 @@ export function describeApertus(config: Fields): LanguageModel {
           selfAttention(parts, sizes, layer, `${at}.self_attn`, norm(parts, `${at}.attention_layernorm`, x), {
             bias,
             outputBias: bias,
-            norm: (name, y, heads) => parts.rmsNorm(name, parts.splitHeads(y, heads), headSize, { epsilon }),
+            norm: headRmsNorm(parts, sizes, epsilon),
           }),
         mlp(x) {
           const normed = norm(parts, `${at}.feedforward_layernorm`, x);

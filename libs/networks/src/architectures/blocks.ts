@@ -108,6 +108,12 @@ export interface SelfAttention extends AttentionOptions {
 
 const NORMS = { q: 'q_norm', k: 'k_norm' };
 
+/** RMSNorm of each query and key head, as `norm` and `normRotated` take it; without a weight where it is given no name. */
+export function headRmsNorm(parts: Parts, { headSize }: TrunkSizes, epsilon: number) {
+  return (name: string | null, x: Value, heads: number): Value =>
+    parts.rmsNorm(name, parts.splitHeads(x, heads, headSize), headSize, { epsilon });
+}
+
 /** Attention with a projection each for queries, keys, values and the output: `q_proj`, `k_proj`, `v_proj`, `o_proj`. */
 export function selfAttention(
   parts: Parts,

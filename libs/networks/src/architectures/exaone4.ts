@@ -1,6 +1,14 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { gatedMlp, postNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
+import {
+  gatedMlp,
+  headRmsNorm,
+  postNormBlock,
+  readGatedMlp,
+  readRmsNorm,
+  selfAttention,
+  tokenTables,
+} from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
@@ -25,7 +33,7 @@ export function describeExaone4(config: Fields): LanguageModel {
           selfAttention(parts, sizes, layer, name, x, {
             bias: false,
             outputBias: false,
-            norm: (at, y, heads) => parts.rmsNorm(at, parts.splitHeads(y, heads), sizes.headSize, { epsilon }),
+            norm: headRmsNorm(parts, sizes, epsilon),
             sliding: window !== null && sliding(layer),
             rotary: window === null || sliding(layer) ? 0 : null,
           }),

@@ -1,7 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { fusedGatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { fusedGatedMlp, readGatedMlp, readRmsNorm } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**
@@ -14,15 +15,11 @@ export function describeGlm(config: Fields): LanguageModel {
   const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes, 1.5625e-7);
   const partialFactor = config.positive('partial_rotary_factor', 0.5);
-  return languageModel({
+  return preNormModel(config, {
     sizes,
-    rotary: [{ ...readRotary(config, sizes, { partialFactor, ofTables: true }), interleaved: true }],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) => selfAttention(parts, sizes, layer, name, x, { bias, outputBias: false }),
-        mlp: (name, x) => fusedGatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: { ...readRotary(config, sizes, { partialFactor, ofTables: true }), interleaved: true },
+    norm,
+    attention: () => ({ bias, outputBias: false }),
+    mlp: (parts, name, x) => fusedGatedMlp(parts, name, x, mlp),
   });
 }

@@ -1,6 +1,9 @@
 import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
-import { type Norm, readActivation, sequentialBlock } from './blocks.ts';
+import type { Value } from '@sonde/onnx';
+import type { AttentionOptions } from '../graph/attention.ts';
+import type { Parts } from '../graph/parts.ts';
+import { type MlpForm, type Norm, readActivation, sequentialBlock } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { headSizeOf } from './read-sizes.ts';
 
@@ -45,25 +48,44 @@ export function describeGpt2(config: Fields): LanguageModel {
       return sequentialBlock(parts, layer, hidden, {
         attention(x) {
           const normed = norm(parts, `${at}.ln_1`, x);
-          const fused = parts.conv1d(`${at}.attn.c_attn`, normed, [3 * hiddenSize, hiddenSize]);
-          const [query, key, value] = parts.split(fused, [hiddenSize, hiddenSize, hiddenSize]);
-          const attended = parts.attention(
-            layer,
-            { query: query!, key: key!, value: value! },
-            { scale: scaleByLayer ? scale / (layer + 1) : scale },
-          );
-          return parts.conv1d(`${at}.attn.c_proj`, attended, [hiddenSize, hiddenSize]);
+          const options = { scale: scaleByLayer ? scale / (layer + 1) : scale };
+          return conv1dAttention(parts, layer, `${at}.attn`, normed, hiddenSize, options);
         },
         mlp(x) {
           const normed = norm(parts, `${at}.ln_2`, x);
-          const wide = parts.conv1d(`${at}.mlp.c_fc`, normed, [intermediateSize, hiddenSize]);
-          return parts.conv1d(`${at}.mlp.c_proj`, parts.activation(activation, wide), [hiddenSize, intermediateSize]);
+          return conv1dMlp(parts, `${at}.mlp`, normed, { hiddenSize, intermediateSize, activation });
         },
       });
     },
     finalNorm: (parts, hidden) => norm(parts, 'transformer.ln_f', hidden),
     logits: (parts, states) => parts.linear(head, states, [vocabSize, hiddenSize], false),
   });
+}
+
+/** Attention with one projection for queries, keys and values, weights stored transposed. */
+export function conv1dAttention(
+  parts: Parts,
+  layer: number,
+  name: string,
+  x: Value,
+  hiddenSize: number,
+  options: AttentionOptions = {},
+): Value {
+  const fused = parts.conv1d(`${name}.c_attn`, x, [3 * hiddenSize, hiddenSize]);
+  const [query, key, value] = parts.split(fused, [hiddenSize, hiddenSize, hiddenSize]);
+  const attended = parts.attention(layer, { query: query!, key: key!, value: value! }, options);
+  return parts.conv1d(`${name}.c_proj`, attended, [hiddenSize, hiddenSize]);
+}
+
+/** An MLP without a gate, weights stored transposed. */
+export function conv1dMlp(
+  parts: Parts,
+  name: string,
+  x: Value,
+  { hiddenSize, intermediateSize, activation }: Omit<MlpForm, 'bias' | 'names'>,
+): Value {
+  const wide = parts.conv1d(`${name}.c_fc`, x, [intermediateSize, hiddenSize]);
+  return parts.conv1d(`${name}.c_proj`, parts.activation(activation, wide), [hiddenSize, intermediateSize]);
 }
 
 /** @throws UserError where blocks also look at an encoder's states */

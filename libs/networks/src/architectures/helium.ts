@@ -1,7 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { gatedMlp, readGatedMlp, readRmsNorm } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /** Helium (`HeliumForCausalLM`): as Llama, with rotary positions of neighbouring numbers. Kyutai, Helium 1, 2025. */
@@ -10,15 +11,11 @@ export function describeHelium(config: Fields): LanguageModel {
   const bias = config.flag('attention_bias', false);
   const mlp = readGatedMlp(config, sizes, config.flag('mlp_bias', false));
   const norm = readRmsNorm(config, sizes, 1e-8);
-  return languageModel({
+  return preNormModel(config, {
     sizes,
-    rotary: [{ ...readRotary(config, sizes, { theta: 100_000 }), interleaved: true }],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) => selfAttention(parts, sizes, layer, name, x, { bias, outputBias: false }),
-        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: { ...readRotary(config, sizes, { theta: 100_000 }), interleaved: true },
+    norm,
+    attention: () => ({ bias, outputBias: false }),
+    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
   });
 }

@@ -1,8 +1,9 @@
 import type { Fields } from '@sonde/checkpoints';
 import { plainRotary, readRotary, rotarySettings } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
-import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { gatedMlp, headRmsNorm, readGatedMlp, readRmsNorm } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**
@@ -11,28 +12,21 @@ import { readSizes } from './read-sizes.ts';
  */
 export function describeHunYuan(config: Fields): LanguageModel {
   const sizes = readSizes(config);
-  const { headSize } = sizes;
   const bias = config.flag('attention_bias', false);
   const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes, 1e-5);
   const epsilon = config.positive('rms_norm_eps', 1e-5);
-  return languageModel({
+  return preNormModel(config, {
     sizes,
-    rotary: [readStretched(config, sizes)],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) =>
-          selfAttention(parts, sizes, layer, name, x, {
-            bias,
-            outputBias: bias,
-            normNames: { q: 'query_layernorm', k: 'key_layernorm' },
-            normRotated: (at, y, heads) =>
-              parts.rmsNorm(at, parts.splitHeads(y, heads, headSize), headSize, { epsilon }),
-          }),
-        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: readStretched(config, sizes),
+    norm,
+    attention: (parts) => ({
+      bias,
+      outputBias: bias,
+      normNames: { q: 'query_layernorm', k: 'key_layernorm' },
+      normRotated: headRmsNorm(parts, sizes, epsilon),
+    }),
+    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
   });
 }
 

@@ -1,7 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { gatedMlp, readGatedMlp, readRmsNorm } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**
@@ -13,15 +14,11 @@ export function describeLlama(config: Fields): LanguageModel {
   const bias = config.flag('attention_bias', false);
   const mlp = readGatedMlp(config, sizes, config.flag('mlp_bias', false));
   const norm = readRmsNorm(config, sizes);
-  return languageModel({
+  return preNormModel(config, {
     sizes,
-    rotary: [readRotary(config, sizes)],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) => selfAttention(parts, sizes, layer, name, x, { bias, outputBias: bias }),
-        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: readRotary(config, sizes),
+    norm,
+    attention: () => ({ bias, outputBias: bias }),
+    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
   });
 }

@@ -1,7 +1,8 @@
-import { type Fields, fieldsOf } from '@sonde/checkpoints';
-import { rotaryOf, rotarySettings } from '../rotary.ts';
-import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import type { Fields } from '@sonde/checkpoints';
+import { readRotary, rotarySettings } from '../rotary.ts';
+import { gatedMlp, readGatedMlp, readRmsNorm } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 const TRAINED_POSITIONS = 'original_max_position_embeddings';
@@ -27,18 +28,12 @@ export function describeMinistral3(config: Fields): LanguageModel {
   const sizes = readSizes(config, { headSize: 128, maxPositions: 262144, window });
   const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes, 1e-5);
-  const settings = rotarySettings(config) ?? fieldsOf(ROTARY, config.where);
-  const rotary = rotaryOf(config, settings, sizes, { theta: config.positive('rope_theta', 10000) });
-  return languageModel({
+  const maxPositions = rotarySettings(config, ROTARY)!.count(TRAINED_POSITIONS);
+  return preNormModel(config, {
     sizes,
-    rotary: [{ ...rotary, maxPositions: settings.count(TRAINED_POSITIONS) }],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) =>
-          selfAttention(parts, sizes, layer, name, x, { bias: false, outputBias: false, sliding: window !== null }),
-        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: { ...readRotary(config, sizes, { usual: ROTARY }), maxPositions },
+    norm,
+    attention: () => ({ bias: false, outputBias: false, sliding: window !== null }),
+    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
   });
 }

@@ -1,7 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { gatedMlp, readGatedMlp, readRmsNorm } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
 /**
@@ -16,20 +17,15 @@ export function describeMistral(config: Fields): LanguageModel {
   const norm = readRmsNorm(config, sizes);
   // With layer_types transformers takes the model for a Ministral, whose layers slide one by one.
   const sliding = readSliding(config, sizes.layers, () => true);
-  return languageModel({
+  return preNormModel(config, {
     sizes,
-    rotary: [readRotary(config, sizes)],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) =>
-          selfAttention(parts, sizes, layer, name, x, {
-            bias: false,
-            outputBias: false,
-            sliding: window !== null && sliding(layer),
-          }),
-        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: readRotary(config, sizes),
+    norm,
+    attention: (_, layer) => ({
+      bias: false,
+      outputBias: false,
+      sliding: window !== null && sliding(layer),
+    }),
+    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
   });
 }

@@ -1,6 +1,6 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { type Norm, plainMlp, preNormBlock, readMlp, selfAttention, tokenTables } from './blocks.ts';
+import { headRmsNorm, type Norm, plainMlp, preNormBlock, readMlp, selfAttention, tokenTables } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -10,7 +10,6 @@ import { readSizes } from './read-sizes.ts';
  */
 export function describeNanoChat(config: Fields): LanguageModel {
   const sizes = readSizes(config);
-  const { headSize } = sizes;
   const bias = config.flag('attention_bias', false);
   const mlp = readMlp(config, sizes, 'relu2');
   const epsilon = config.positive('rms_norm_eps', 1e-6);
@@ -28,8 +27,7 @@ export function describeNanoChat(config: Fields): LanguageModel {
           selfAttention(parts, sizes, layer, name, x, {
             bias,
             outputBias: bias,
-            normRotated: (_, y, heads) =>
-              parts.rmsNorm(null, parts.splitHeads(y, heads, headSize), headSize, { epsilon }),
+            normRotated: (_, y, heads) => headRmsNorm(parts, sizes, epsilon)(null, y, heads),
           }),
         mlp: (name, x) => plainMlp(parts, { up: `${name}.fc1`, down: `${name}.fc2` }, x, mlp),
       }),

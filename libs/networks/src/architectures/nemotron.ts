@@ -1,7 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { plainMlp, preNormBlock, readLayerNorm, readMlp, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { plainMlp, readLayerNorm, readMlp } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**
@@ -13,17 +14,11 @@ export function describeNemotron(config: Fields): LanguageModel {
   const bias = config.flag('attention_bias', false);
   const mlp = readMlp(config, sizes, 'relu2', config.flag('mlp_bias', false));
   const norm = readLayerNorm(config, sizes, { field: 'norm_eps', offset: 1 });
-  return languageModel({
+  return preNormModel(config, {
     sizes,
-    rotary: [
-      readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 0.5), ofTables: true }),
-    ],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) => selfAttention(parts, sizes, layer, name, x, { bias, outputBias: bias }),
-        mlp: (name, x) => plainMlp(parts, { up: `${name}.up_proj`, down: `${name}.down_proj` }, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 0.5), ofTables: true }),
+    norm,
+    attention: () => ({ bias, outputBias: bias }),
+    mlp: (parts, name, x) => plainMlp(parts, { up: `${name}.up_proj`, down: `${name}.down_proj` }, x, mlp),
   });
 }

@@ -1,7 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { gatedMlp, type Norm, preNormBlock, readGatedMlp, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { gatedMlp, type Norm, readGatedMlp } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**
@@ -14,15 +15,11 @@ export function describeOlmo(config: Fields): LanguageModel {
   const clip = config.has('clip_qkv') ? config.positive('clip_qkv') : null;
   const mlp = readGatedMlp(config, sizes);
   const norm: Norm = (parts, _, x) => parts.layerNorm(null, x, sizes.hiddenSize, { epsilon: 1e-5 });
-  return languageModel({
+  return preNormModel(config, {
     sizes,
-    rotary: [readRotary(config, sizes)],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) => selfAttention(parts, sizes, layer, name, x, { bias, outputBias: bias, clip }),
-        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: readRotary(config, sizes),
+    norm,
+    attention: () => ({ bias, outputBias: bias, clip }),
+    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
   });
 }

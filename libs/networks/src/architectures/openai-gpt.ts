@@ -1,6 +1,7 @@
 import type { Fields } from '@sonde/checkpoints';
 import type { ACTIVATION_NAMES } from '../graph/activations.ts';
 import { normedSumBlock, readLayerNorm } from './blocks.ts';
+import { conv1dAttention, conv1dMlp } from './gpt2.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { headSizeOf } from './read-sizes.ts';
 
@@ -49,16 +50,8 @@ export function describeOpenAiGpt(config: Fields): LanguageModel {
         mlp: (x: string) => norm(parts, `${at}.ln_2`, x),
       };
       const after = normedSumBlock(parts, layer, hidden, norms, {
-        attention(x) {
-          const fused = parts.conv1d(`${at}.attn.c_attn`, x, [3 * hiddenSize, hiddenSize]);
-          const [query, key, value] = parts.split(fused, [hiddenSize, hiddenSize, hiddenSize]);
-          const attended = parts.attention(layer, { query: query!, key: key!, value: value! });
-          return parts.conv1d(`${at}.attn.c_proj`, attended, [hiddenSize, hiddenSize]);
-        },
-        mlp(x) {
-          const wide = parts.conv1d(`${at}.mlp.c_fc`, x, [intermediateSize, hiddenSize]);
-          return parts.conv1d(`${at}.mlp.c_proj`, parts.activation(activation, wide), [hiddenSize, intermediateSize]);
-        },
+        attention: (x) => conv1dAttention(parts, layer, `${at}.attn`, x, hiddenSize),
+        mlp: (x) => conv1dMlp(parts, `${at}.mlp`, x, { hiddenSize, intermediateSize, activation }),
       });
       return parts.gateBlock(layer, hidden, after);
     },

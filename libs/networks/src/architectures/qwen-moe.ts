@@ -4,7 +4,15 @@ import type { Value } from '@sonde/onnx';
 import type { Parts } from '../graph/parts.ts';
 import { readRotary } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
-import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
+import {
+  gatedMlp,
+  headRmsNorm,
+  preNormBlock,
+  readGatedMlp,
+  readRmsNorm,
+  selfAttention,
+  tokenTables,
+} from './blocks.ts';
 import { mixtureOfExperts, withExperts } from './experts.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readQwenWindow } from './qwen2.ts';
@@ -54,7 +62,7 @@ export function describeQwen3Moe(config: Fields): LanguageModel {
           bias,
           outputBias: bias,
           sliding: sizes.window !== null,
-          norm: (at, y, heads) => parts.rmsNorm(at, parts.splitHeads(y, heads), sizes.headSize, { epsilon }),
+          norm: headRmsNorm(parts, sizes, epsilon),
         }),
     },
   );

@@ -1,7 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { gatedMlp, readGatedMlp, readRmsNorm } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
 /**
@@ -13,17 +14,12 @@ export function describeQwen2(config: Fields): LanguageModel {
   const sliding = readQwenSliding(config, sizes.layers);
   const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes);
-  return languageModel({
+  return preNormModel(config, {
     sizes,
-    rotary: [readRotary(config, sizes)],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) =>
-          selfAttention(parts, sizes, layer, name, x, { bias: true, outputBias: false, sliding: sliding(layer) }),
-        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: readRotary(config, sizes),
+    norm,
+    attention: (_, layer) => ({ bias: true, outputBias: false, sliding: sliding(layer) }),
+    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
   });
 }
 

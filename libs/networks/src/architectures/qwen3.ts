@@ -1,7 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { gatedMlp, headRmsNorm, readGatedMlp, readRmsNorm } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readQwenSliding, readQwenWindow } from './qwen2.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -16,21 +17,16 @@ export function describeQwen3(config: Fields): LanguageModel {
   const epsilon = config.positive('rms_norm_eps', 1e-6);
   const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes);
-  return languageModel({
+  return preNormModel(config, {
     sizes,
-    rotary: [readRotary(config, sizes)],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) =>
-          selfAttention(parts, sizes, layer, name, x, {
-            bias,
-            outputBias: bias,
-            sliding: sliding(layer),
-            norm: (at, y, heads) => parts.rmsNorm(at, parts.splitHeads(y, heads), sizes.headSize, { epsilon }),
-          }),
-        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: readRotary(config, sizes),
+    norm,
+    attention: (parts, layer) => ({
+      bias,
+      outputBias: bias,
+      sliding: sliding(layer),
+      norm: headRmsNorm(parts, sizes, epsilon),
+    }),
+    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
   });
 }

@@ -1,8 +1,9 @@
 import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { gatedMlp, readGatedMlp, readRmsNorm } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
 /**
@@ -19,22 +20,18 @@ export function describeSmolLm3(config: Fields): LanguageModel {
   const bias = config.flag('attention_bias', false);
   const mlp = readGatedMlp(config, sizes, config.flag('mlp_bias', false));
   const norm = readRmsNorm(config, sizes);
-  return languageModel({
+  return preNormModel(config, {
     sizes,
-    rotary: [readRotary(config, sizes, { theta: 2_000_000 })],
-    ...tokenTables(config, sizes, true),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) =>
-          selfAttention(parts, sizes, layer, name, x, {
-            bias,
-            outputBias: bias,
-            sliding: window !== null && sliding(layer),
-            rotary: rotates(layer) ? 0 : null,
-          }),
-        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: readRotary(config, sizes, { theta: 2_000_000 }),
+    norm,
+    attention: (_, layer) => ({
+      bias,
+      outputBias: bias,
+      sliding: window !== null && sliding(layer),
+      rotary: rotates(layer) ? 0 : null,
+    }),
+    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
+    tied: true,
   });
 }
 

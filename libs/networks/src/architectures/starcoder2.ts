@@ -1,7 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { plainMlp, preNormBlock, readLayerNorm, readMlp, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { plainMlp, readLayerNorm, readMlp } from './blocks.ts';
+import type { LanguageModel } from './network.ts';
+import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**
@@ -15,15 +16,12 @@ export function describeStarcoder2(config: Fields): LanguageModel {
   const mlp = readMlp(config, sizes, 'gelu_pytorch_tanh', bias);
   const norm = readLayerNorm(config, sizes, { field: 'norm_epsilon' });
   const attention = { bias, outputBias: bias, sliding: window !== null };
-  return languageModel({
+  return preNormModel(config, {
     sizes,
-    rotary: [readRotary(config, sizes)],
-    ...tokenTables(config, sizes, true),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) => selfAttention(parts, sizes, layer, name, x, attention),
-        mlp: (name, x) => plainMlp(parts, { up: `${name}.c_fc`, down: `${name}.c_proj` }, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: readRotary(config, sizes),
+    norm,
+    attention: () => attention,
+    mlp: (parts, name, x) => plainMlp(parts, { up: `${name}.c_fc`, down: `${name}.c_proj` }, x, mlp),
+    tied: true,
   });
 }

@@ -1,0 +1,37 @@
+import type { Fields } from '@sonde/checkpoints';
+import type { Value } from '@sonde/onnx';
+import type { Parts } from '../graph/parts.ts';
+import type { RotarySpec } from '../rotary.ts';
+import type { TrunkSizes } from '../sizes.ts';
+import { type Norm, preNormBlock, type SelfAttention, selfAttention, tokenTables } from './blocks.ts';
+import { type LanguageModel, languageModel } from './network.ts';
+
+/** In what models of Llama's form differ. */
+export interface PreNormForm {
+  readonly sizes: TrunkSizes;
+  readonly rotary: RotarySpec;
+  readonly norm: Norm;
+  attention(parts: Parts, layer: number): SelfAttention;
+  /** @param name that of the block's MLP, before those of its projections */
+  mlp(parts: Parts, name: string, x: Value): Value;
+  /** Whether one table serves tokens and output where config.json does not say; false if not given. */
+  readonly tied?: boolean;
+}
+
+/** A language model of Llama's form and names: norms before attention and MLP, and a last one; rotary positions. */
+export function preNormModel(
+  config: Fields,
+  { sizes, rotary, norm, attention, mlp, tied }: PreNormForm,
+): LanguageModel {
+  return languageModel({
+    sizes,
+    rotary: [rotary],
+    ...tokenTables(config, sizes, tied),
+    block: (parts, layer, hidden) =>
+      preNormBlock(parts, layer, hidden, norm, {
+        attention: (name, x) => selfAttention(parts, sizes, layer, name, x, attention(parts, layer)),
+        mlp: (name, x) => mlp(parts, name, x),
+      }),
+    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+  });
+}
