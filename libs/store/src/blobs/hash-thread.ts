@@ -1,9 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Digest } from '../disk/digest.ts';
 
-/** From so many bytes on, content is hashed by a thread while it comes or goes: less takes hardly longer than its start. */
-export const LARGE = 32 << 20;
-
 /** JavaScript of a thread that hashes what lies in a file, and then pieces of memory as it is told of them. */
 const HASH = `
   const { createHash } = require('node:crypto');

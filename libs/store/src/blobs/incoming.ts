@@ -4,12 +4,13 @@ import { type Digest, digestFile } from '../disk/digest.ts';
 import { publish, tolerate } from '../disk/files.ts';
 import { guarded } from '../disk/guarded.ts';
 import { acquireLease } from '../leases/leases.ts';
-import { LARGE } from './hash-thread.ts';
 import { growLargeFile } from './large-file.ts';
 import type { Incoming, ReceiveOptions } from './types.ts';
 
 /** Bytes that are written at a time: a network's parts are small. */
 const AT_ONCE = 1 << 20;
+/** From so many bytes on, a thread hashes content while it comes: less takes hardly longer than its start. */
+const LARGE = 32 << 20;
 
 /**
  * Begins to receive content, or goes on where an earlier attempt of whatever process has ended: the bytes lie in

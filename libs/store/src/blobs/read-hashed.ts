@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { BlobInfo } from '../disk/digest.ts';
-import { type HashThread, LARGE, startHashThread } from './hash-thread.ts';
 
-/** Bytes that are read at a time, and how many such pieces there are: one is used, one read, while others are hashed. */
-const PIECE = 1 << 20;
-const PIECES = 4;
+/** Bytes that are read at a time; the next are on their way while some are used. */
+const PIECE = 1 << 19;
 
 /**
  * A file in parts, hashed on the way; a part stays as it is until the next is asked for. The last one comes once all is
@@ -13,14 +11,13 @@ const PIECES = 4;
  */
 export async function* readHashed(path: string, { digest, size }: BlobInfo): AsyncGenerator<Uint8Array, boolean> {
   const file = await open(path, 'r');
-  const memory = new SharedArrayBuffer(Math.min(size, PIECE * PIECES));
-  const hash = size < LARGE ? hashHere(memory) : startHashThread(path, 0, memory);
-  const hashed = new Array<Promise<void>>(PIECES).fill(Promise.resolve());
+  // Not in a thread of its own: to hash what is in the cache already costs less than to hand it over.
+  const hash = createHash('sha256');
+  const pieces = [0, 1].map(() => Buffer.allocUnsafeSlow(Math.min(PIECE, size)));
   /** Null where the file has become shorter. */
-  const pieceAt = async (number: number): Promise<Uint8Array | null> => {
-    await hashed[number % PIECES];
+  const read = async (number: number): Promise<Uint8Array | null> => {
     const at = number * PIECE;
-    const piece = new Uint8Array(memory, (number % PIECES) * PIECE, Math.min(PIECE, size - at));
+    const piece = pieces[number % 2]!.subarray(0, size - at);
     for (let filled = 0; filled < piece.length; ) {
       const { bytesRead } = await file.read(piece, filled, piece.length - filled, at + filled);
       if (bytesRead === 0) return null;
@@ -28,34 +25,26 @@ export async function* readHashed(path: string, { digest, size }: BlobInfo): Asy
     }
     return piece;
   };
+  const isWhole = () => `sha256:${hash.digest('hex')}` === digest;
+  let coming: Promise<Uint8Array | null> | undefined;
   try {
     if ((await file.stat()).size !== size) return false;
     const last = Math.ceil(size / PIECE) - 1;
-    let coming = last >= 0 ? pieceAt(0) : undefined;
+    if (last < 0) return isWhole();
+    coming = read(0);
     for (let number = 0; number <= last; number++) {
       const piece = await coming;
       if (!piece) return false;
-      const hashing = hash.update(piece.byteOffset, piece.length);
-      hashed[number % PIECES] = hashing;
-      coming = number < last ? pieceAt(number + 1) : undefined;
-      // Who needs the piece, or the digest, is told of a failure.
-      for (const each of [hashing, coming]) each?.catch(() => undefined);
-      if (number === last && (await hash.digest()) !== digest) return false;
+      coming = number < last ? read(number + 1) : undefined;
+      // Who asks for the piece is told of a failure.
+      coming?.catch(() => undefined);
+      hash.update(piece);
+      if (number === last && !isWhole()) return false;
       yield piece;
     }
-    return size > 0 || (await hash.digest()) === digest;
+    return true;
   } finally {
-    await Promise.all([file.close(), hash.end()]);
+    await coming?.catch(() => undefined);
+    await file.close();
   }
-}
-
-function hashHere(memory: SharedArrayBuffer): HashThread {
-  const hash = createHash('sha256');
-  return {
-    async update(offset, bytes) {
-      hash.update(new Uint8Array(memory, offset, bytes));
-    },
-    digest: async () => `sha256:${hash.digest('hex')}`,
-    end: async () => undefined,
-  };
 }
