@@ -48,6 +48,7 @@ VALUES = {
     "activation_function": other("relu", "silu"),
     "hidden_act": other("relu", "silu"),
     "hidden_activation": other("relu", "silu"),
+    "attention_heads": other(5, 2),
     "attention_types": other([[["local"], 3]]),
     "attention_layers": other(["local", "global", "local"]),
     "attn_config": other({"softmax_scale": 0.2, "alibi_bias_max": 4}, {"clip_qkv": 0.5}),

@@ -275,6 +275,16 @@ CASES = [
         ["q_proj", "down_proj"],
     ),
     ("phi", "PhiForCausalLM", {"rope_theta": 1000.0, "partial_rotary_factor": 0.5, "qk_layernorm": True}, ["dense"]),
+    ("xglm", "XGLMForCausalLM", {"ffn_dim": 24}, ["q_proj", "fc2"]),
+    (
+        "xglm-padded",
+        "XGLMForCausalLM",
+        {"ffn_dim": 24, "d_model": 15, "hidden_size": 15, "num_attention_heads": 3, "pad_token_id": 5, "scale_embedding": False,
+         "tie_word_embeddings": False, "activation_function": "relu"},
+        None,
+    ),
+    ("biogpt", "BioGptForCausalLM", {}, ["k_proj", "fc1"]),
+    ("biogpt-plain", "BioGptForCausalLM", {"scale_embedding": False, "tie_word_embeddings": False, "hidden_act": "relu"}, None),
     ("opt", "OPTForCausalLM", {"ffn_dim": 24, "word_embed_proj_dim": 16}, ["fc1", "out_proj"]),
     ("opt-post", "OPTForCausalLM", {"ffn_dim": 24, "do_layer_norm_before": False, "word_embed_proj_dim": 12}, None),
     (
@@ -513,7 +523,7 @@ def rounded(tensor: torch.Tensor) -> list[float]:
     return [float(f"{x:.7g}") for x in tensor.double().flatten().tolist()]
 
 
-FINAL_NORMS = ("norm", "norm_f", "ln_f", "final_layer_norm", "final_layernorm", "decoder.final_layer_norm")
+FINAL_NORMS = ("norm", "norm_f", "layer_norm", "ln_f", "final_layer_norm", "final_layernorm", "decoder.final_layer_norm")
 
 
 def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
@@ -546,7 +556,7 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
 
 def fields_of(architecture: str, changes: dict) -> dict:
     fields = {**(GPT2 if architecture.startswith(("GPT2", "GPTJ", "GPTBigCode", "CodeGen", "OpenAIGPT")) else SIZES), **changes}
-    if architecture.startswith(("GPTNeo", "OPT", "Bloom", "Mpt", "Falcon")):
+    if architecture.startswith(("GPTNeo", "OPT", "XGLM", "BioGpt", "Bloom", "Mpt", "Falcon")):
         del fields["num_key_value_heads"]
     return fields
 

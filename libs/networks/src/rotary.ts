@@ -13,6 +13,8 @@ export interface RotarySpec {
   readonly maxPositions: number | null;
   /** Whether a pair is two neighbours, 2i and 2i + 1, and not i and i + pairs; false if not given. */
   readonly interleaved?: boolean;
+  /** The position p of a text's first token; 0 if not given. */
+  readonly first?: number;
 }
 
 /** What an architecture takes where config.json is silent. */
@@ -145,9 +147,9 @@ export function plainRotary(theta: number, dimensions: number) {
   return { inverseFrequencies, attentionFactor: 1, maxPositions: null } as const;
 }
 
-/** Cosines and sines [positions, pairs] of positions 0 … positions − 1. */
+/** Cosines and sines [positions, pairs] of so many positions from the first. */
 export function rotaryTables(
-  { inverseFrequencies, attentionFactor }: RotarySpec,
+  { inverseFrequencies, attentionFactor, first = 0 }: RotarySpec,
   positions: number,
 ): { cos: Float32Array; sin: Float32Array; pairs: number } {
   const pairs = inverseFrequencies.length;
@@ -155,7 +157,7 @@ export function rotaryTables(
   const sin = new Float32Array(positions * pairs);
   for (let position = 0; position < positions; position++) {
     for (let i = 0; i < pairs; i++) {
-      const angle = Math.fround(position * inverseFrequencies[i]!);
+      const angle = Math.fround((first + position) * inverseFrequencies[i]!);
       cos[position * pairs + i] = Math.cos(angle) * attentionFactor;
       sin[position * pairs + i] = Math.sin(angle) * attentionFactor;
     }

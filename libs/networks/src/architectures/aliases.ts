@@ -23,6 +23,7 @@ const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   MptForCausalLM: { hidden_size: 'd_model', num_attention_heads: 'n_heads', num_hidden_layers: 'n_layers' },
   OlmoeForCausalLM: { num_local_experts: 'num_experts' },
   Qwen3MoeForCausalLM: { num_local_experts: 'num_experts' },
+  XGLMForCausalLM: { hidden_size: 'd_model', num_attention_heads: 'attention_heads', num_hidden_layers: 'num_layers' },
 };
 
 /** A configuration under the first names alone. Where a file has both, transformers takes what the second one says. */

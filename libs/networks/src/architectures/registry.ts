@@ -5,6 +5,7 @@ import { withoutAliases } from './aliases.ts';
 import { describeApertus } from './apertus.ts';
 import { describeArcee } from './arcee.ts';
 import { describeBert } from './bert.ts';
+import { describeBioGpt } from './biogpt.ts';
 import { describeBloom } from './bloom.ts';
 import { describeCohere, describeCohere2 } from './cohere.ts';
 import { refuseContradictions, refuseOtherReading } from './contradictions.ts';
@@ -56,11 +57,13 @@ import { describeSeedOss } from './seed-oss.ts';
 import { describeSmolLm3 } from './smollm3.ts';
 import { describeStableLm } from './stablelm.ts';
 import { describeStarcoder2 } from './starcoder2.ts';
+import { describeXglm } from './xglm.ts';
 
 /** Language models, by the class name in config.json. */
 export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   ApertusForCausalLM: describeApertus,
   ArceeForCausalLM: describeArcee,
+  BioGptForCausalLM: describeBioGpt,
   BloomForCausalLM: describeBloom,
   Cohere2ForCausalLM: describeCohere2,
   CodeGenForCausalLM: describeCodeGen,
@@ -110,6 +113,7 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   StableLmForCausalLM: describeStableLm,
   Starcoder2ForCausalLM: describeStarcoder2,
   VaultGemmaForCausalLM: describeVaultGemma,
+  XGLMForCausalLM: describeXglm,
 };
 
 /** Classifiers of sequences, by the same. */

@@ -30,6 +30,12 @@ export interface Parts {
    * @param first the row of position 0, where `after` is not given; 0 if not given
    */
   positionEmbedding(name: string, shape: readonly [number, number], after?: number, first?: number): Value;
+  /**
+   * Sines, then cosines, of each token's position, [tokens, size]: the angles are those of the decoder's rotary embedding.
+   * An odd size ends in a 0.
+   * @param nothing the position where all are 0 instead
+   */
+  sinusoids(size: number, nothing: number | null): Value;
   /** Rows of a table [types, size] for each token's type: of a trunk that has `tokenTypes`. */
   typeEmbedding(name: string, shape: readonly [number, number]): Value;
   /** x Wᵀ (+ b), with W [out, in], plus the adapter's low-rank path if it has one for this layer. */
@@ -182,6 +188,18 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
       return graph.node('Reshape', [rows, graph.constant([-1, shape[1]])]);
     },
 
+    sinusoids(size, nothing) {
+      const { cos, sin } = run.rotary[0]!;
+      const positions = graph.node('Reshape', [run.tokens.positionIds, graph.constant([-1])]);
+      const waves = [sin, cos].map((table) => graph.node('Gather', [table, positions], { axis: 0 }));
+      const column = graph.node('Unsqueeze', [positions, graph.constant([1])]);
+      const isSome = graph.node('Not', [graph.node('Equal', [column, graph.constant([nothing ?? -1])])]);
+      const some = graph.node('Cast', [isSome], { to: FLOAT });
+      const rest = size % 2 === 1 ? [graph.node('Sub', [some, some])] : [];
+      const all = graph.node('Concat', [...waves, ...rest], { axis: 1 });
+      return nothing === null ? all : graph.node('Mul', [all, some]);
+    },
+
     typeEmbedding: (name, shape) => weights.rows(graph, `${name}.weight`, shape, run.tokens.tokenTypes!),
 
     linear(name, x, shape, bias) {
@@ -316,6 +334,7 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
   };
 }
 
+const FLOAT = 1;
 const INT64 = 7;
 
 /** Positions [sequences, T] that count from `after` + 1, of the tokens but that of the number `after`, which stay there. */
