@@ -45,6 +45,13 @@ LATENT = {
     "qk_rope_head_dim": 4,
     "moe_intermediate_size": 12,
 }
+GRANITE = {
+    "rope_theta": 1000.0,
+    "attention_multiplier": 0.3,
+    "embedding_multiplier": 3.0,
+    "logits_scaling": 2.0,
+    "residual_multiplier": 0.4,
+}
 LLAMA3 = {
     "rope_type": "llama3",
     "factor": 8.0,
@@ -314,14 +321,20 @@ CASES = [
     (
         "granite",
         "GraniteForCausalLM",
-        {
-            "rope_theta": 1000.0,
-            "attention_multiplier": 0.3,
-            "embedding_multiplier": 3.0,
-            "logits_scaling": 2.0,
-            "residual_multiplier": 0.4,
-        },
+        GRANITE,
         ["o_proj"],
+    ),
+    (
+        "granite-moe",
+        "GraniteMoeForCausalLM",
+        {**GRANITE, "num_local_experts": 4, "num_experts_per_tok": 2, "attention_bias": True},
+        ["q_proj", "o_proj"],
+    ),
+    (
+        "granite-moe-shared",
+        "GraniteMoeSharedForCausalLM",
+        {**GRANITE, "num_local_experts": 3, "num_experts_per_tok": 2, "shared_intermediate_size": 20, "head_dim": 6},
+        ["v_proj", "output_linear"],
     ),
     ("cohere", "CohereForCausalLM", {"rope_theta": 1000.0, "use_qk_norm": True, "logit_scale": 0.5}, ["q_proj"]),
     ("cohere2", "Cohere2ForCausalLM", {"rope_theta": 1000.0, "sliding_window": 4, "num_hidden_layers": 4}, None),
@@ -490,10 +503,14 @@ def fill(model: torch.nn.Module, names: list[str], first_seed: int, scale: float
     return [[name, list(tensor.shape)] for name, tensor in saved]
 
 
+STACKED = ("gpt_oss", "granitemoe", "granitemoeshared")
+"""Classes whose experts lie together in files too."""
+
+
 def as_stored(model: torch.nn.Module, name: str, tensor: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-    """Experts lie together in memory, and one by one in files, but for gpt-oss; these are views."""
+    """Experts lie together in memory, and one by one in files, but for a few classes; these are views."""
     at, _, kind = name.rpartition(".")
-    if not at.endswith(".experts") or isinstance(model, transformers.GptOssForCausalLM):
+    if not at.endswith(".experts") or model.config.model_type in STACKED:
         return [(name, tensor)]
     if kind == "down_proj":
         return [(stored(f"{at}.{e}.down_proj.weight"), part) for e, part in enumerate(tensor)]
@@ -511,12 +528,24 @@ def stored(name: str) -> str:
     return name.replace("gate_proj", "w1").replace("up_proj", "w3").replace("down_proj", "w2")
 
 
+GRANITE_NAMES = {
+    "block_sparse_moe.experts.gate_up_proj": "block_sparse_moe.input_linear.weight",
+    "block_sparse_moe.experts.down_proj": "block_sparse_moe.output_linear.weight",
+    "block_sparse_moe.router.weight": "block_sparse_moe.router.layer.weight",
+}
+SAVED = {
+    "gpt_neox": {"lm_head": "embed_out"},
+    "mixtral": {".mlp.": ".block_sparse_moe."},
+    "granitemoe": GRANITE_NAMES,
+    "granitemoeshared": GRANITE_NAMES,
+}
+"""By class: what of names in memory is called otherwise in files."""
+
+
 def as_saved(model: torch.nn.Module, name: str) -> str:
-    """GPT-NeoX calls its output head by another name in memory than in files, and Mixtral its mixtures."""
-    if isinstance(model, transformers.MixtralForCausalLM):
-        return name.replace(".mlp.", ".block_sparse_moe.")
-    is_neox = isinstance(model, transformers.GPTNeoXForCausalLM)
-    return name.replace("lm_head", "embed_out") if is_neox else name
+    for ours, theirs in SAVED.get(model.config.model_type, {}).items():
+        name = name.replace(ours, theirs)
+    return name
 
 
 def rounded(tensor: torch.Tensor) -> list[float]:

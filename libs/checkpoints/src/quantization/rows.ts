@@ -16,7 +16,7 @@ export interface StoredRows {
 export interface Layout {
   /** Whether it is stored as [in, out]; then it is read in one piece. */
   readonly transposed?: boolean;
-  /** Its number among several that are stacked along a first axis. */
+  /** Its number among several that are stacked along a first axis; then it is read in one piece too. */
   readonly part?: number;
 }
 
@@ -28,16 +28,15 @@ export function floatRows(weight: Weight, [rows, columns]: LinearShape, layout: 
     layout,
     async *read(step) {
       const stored = await openWeight(weight);
-      const read = async (from: number, to: number): Promise<Float32Array> => {
-        if (part === undefined) return stored(from, to);
-        const data = await stored(part, part + 1);
-        return transposed ? data : data.subarray(from * columns, to * columns);
-      };
-      if (transposed) {
-        yield transpose(await read(0, columns), [rows, columns]);
+      const inOnePiece = part !== undefined || transposed;
+      const whole = inOnePiece && (await stored(part ?? 0, part === undefined ? columns : part + 1));
+      if (whole && transposed) {
+        yield transpose(whole, [rows, columns]);
         return;
       }
-      for (const [from, to] of pieces(rows, columns, step)) yield read(from, to);
+      for (const [from, to] of pieces(rows, columns, step)) {
+        yield whole ? whole.subarray(from * columns, to * columns) : stored(from, to);
+      }
     },
   };
 }

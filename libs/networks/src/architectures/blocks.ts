@@ -176,13 +176,28 @@ export function gatedMlp(parts: Parts, name: string, x: Value, options: MlpForm)
   return parts.linear(`${name}.${names.down}`, parts.multiply(gate, up), [hiddenSize, intermediateSize], bias);
 }
 
-/** The same with one projection, `gate_up_proj`, for the gate and what it gates. */
-export function fusedGatedMlp(parts: Parts, name: string, x: Value, options: MlpForm): Value {
-  const { hiddenSize, intermediateSize, activation, bias } = options;
-  const fused = parts.linear(`${name}.gate_up_proj`, x, [2 * intermediateSize, hiddenSize], bias);
+/** Of a gated MLP whose gate lies before what it gates in one projection. */
+interface FusedProjections {
+  readonly names?: { readonly gateUp: string; readonly down: string };
+  /** What its layers are, where they are not those of `parts.linear` with the MLP's bias. */
+  readonly linear?: (name: string, x: Value, shape: readonly [number, number]) => Value;
+}
+
+/** The same with one projection, `gate_up_proj` if not named, for the gate and what it gates. */
+export function fusedGatedMlp(
+  parts: Parts,
+  name: string,
+  x: Value,
+  { hiddenSize, intermediateSize, activation, bias }: Omit<MlpForm, 'names'>,
+  {
+    names = { gateUp: 'gate_up_proj', down: 'down_proj' },
+    linear = (at, y, shape) => parts.linear(at, y, shape, bias),
+  }: FusedProjections = {},
+): Value {
+  const fused = linear(`${name}.${names.gateUp}`, x, [2 * intermediateSize, hiddenSize]);
   const [gate, up] = parts.split(fused, [intermediateSize, intermediateSize]);
   const gated = parts.multiply(parts.activation(activation, gate!), up!);
-  return parts.linear(`${name}.down_proj`, gated, [hiddenSize, intermediateSize], bias);
+  return linear(`${name}.${names.down}`, gated, [hiddenSize, intermediateSize]);
 }
 
 /** down(activation(up(x))), under the given names. */

@@ -37,13 +37,13 @@ export function describeGptOss(config: Fields): LanguageModel {
   const theta = config.positive('rope_theta', 150_000);
 
   const expert = (parts: Parts, name: string, part: number, x: Value): Value => {
-    const stack = { count: experts, part };
-    const both = parts.stackedLinear(`${name}.gate_up_proj`, x, [2 * intermediateSize, hiddenSize], stack);
+    const piece = { part, of: experts };
+    const both = parts.stackedConv1d(`${name}.gate_up_proj`, x, [2 * intermediateSize, hiddenSize], piece);
     const [gate, up] = parts.splitGroups(both, intermediateSize, [1, 1]);
     const [low, near] = [parts.atMost(gate!, limit), parts.clip(up!, limit)];
     const glu = parts.multiply(low, parts.activation('sigmoid', parts.scale(low, alpha)));
     const gated = parts.add(parts.multiply(near, glu), glu);
-    return parts.stackedLinear(`${name}.down_proj`, gated, [hiddenSize, intermediateSize], stack);
+    return parts.stackedConv1d(`${name}.down_proj`, gated, [hiddenSize, intermediateSize], piece);
   };
   return languageModel({
     sizes: withExperts(own, experts),

@@ -1,6 +1,18 @@
 import type { Fields } from '@sonde/checkpoints';
+import type { Value } from '@sonde/onnx';
+import type { Parts } from '../graph/parts.ts';
 import { readRotary } from '../rotary.ts';
-import { gatedMlp, preNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
+import type { TrunkSizes } from '../sizes.ts';
+import {
+  fusedGatedMlp,
+  gatedMlp,
+  preNormBlock,
+  readGatedMlp,
+  readRmsNorm,
+  selfAttention,
+  tokenTables,
+} from './blocks.ts';
+import { withExperts } from './experts.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -10,8 +22,51 @@ import { readSizes } from './read-sizes.ts';
  */
 export function describeGranite(config: Fields): LanguageModel {
   const sizes = readSizes(config);
-  const bias = config.flag('attention_bias', false);
   const mlp = readGatedMlp(config, sizes, config.flag('mlp_bias', false));
+  return granite(config, sizes, (parts, at, x) => gatedMlp(parts, `${at}.mlp`, x, mlp));
+}
+
+/** Granite 3 with experts (`GraniteMoeForCausalLM`): as Granite, with experts in place of each MLP. */
+export function describeGraniteMoe(config: Fields): LanguageModel {
+  return graniteWithExperts(config, 0);
+}
+
+/** The same (`GraniteMoeSharedForCausalLM`) with an MLP beside them for all tokens, where its size is not 0. */
+export function describeGraniteMoeShared(config: Fields): LanguageModel {
+  return graniteWithExperts(config, config.whole('shared_intermediate_size', 0));
+}
+
+/** Of the experts, which lie in stacks, and of the MLP beside them. */
+const FUSED = { gateUp: 'input_linear', down: 'output_linear' };
+
+function graniteWithExperts(config: Fields, sharedSize: number): LanguageModel {
+  const sizes = readSizes(config);
+  const { hiddenSize } = sizes;
+  const mlp = readGatedMlp(config, sizes);
+  const shared = { ...mlp, intermediateSize: sharedSize };
+  const experts = config.count('num_local_experts', 8);
+  const routing = { experts, chosen: config.count('num_experts_per_tok', 2), normed: true };
+  return granite(config, withExperts(sizes, experts), (parts, at, x, layer) => {
+    const name = `${at}.block_sparse_moe`;
+    const logits = parts.router(`${name}.router.layer`, x, [experts, hiddenSize], false);
+    const mixed = parts.mixture(layer, x, logits, routing, (own, part, rows) =>
+      fusedGatedMlp(own, name, rows, mlp, {
+        names: FUSED,
+        linear: (projection, y, shape) => own.stackedLinear(projection, y, shape, { part, of: experts }),
+      }),
+    );
+    if (sharedSize === 0) return mixed;
+    return parts.add(mixed, fusedGatedMlp(parts, `${at}.shared_mlp`, x, shared, { names: FUSED }));
+  });
+}
+
+/** @param mlp what stands after attention in the block whose weights' names begin with `at` */
+function granite(
+  config: Fields,
+  sizes: TrunkSizes,
+  mlp: (parts: Parts, at: string, x: Value, layer: number) => Value,
+): LanguageModel {
+  const bias = config.flag('attention_bias', false);
   const norm = readRmsNorm(config, sizes);
   const tables = tokenTables(config, sizes);
   const scale = config.positive('attention_multiplier', 1);
@@ -26,7 +81,7 @@ export function describeGranite(config: Fields): LanguageModel {
       preNormBlock(parts, layer, hidden, norm, {
         attention: (name, x) =>
           parts.scale(selfAttention(parts, sizes, layer, name, x, { bias, outputBias: bias, scale }), ofResidual),
-        mlp: (name, x) => parts.scale(gatedMlp(parts, name, x, mlp), ofResidual),
+        mlp: (_, x) => parts.scale(mlp(parts, `model.layers.${layer}`, x, layer), ofResidual),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
     logits: (parts, states) => parts.scale(tables.logits(parts, states), ofLogits),

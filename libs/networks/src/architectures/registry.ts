@@ -27,7 +27,7 @@ import { describeGptNeox } from './gpt-neox.ts';
 import { describeGptOss } from './gpt-oss.ts';
 import { describeGpt2 } from './gpt2.ts';
 import { describeCodeGen, describeGptj } from './gptj.ts';
-import { describeGranite } from './granite.ts';
+import { describeGranite, describeGraniteMoe, describeGraniteMoeShared } from './granite.ts';
 import { describeHelium } from './helium.ts';
 import { describeHunYuan } from './hunyuan.ts';
 import { describeJais2 } from './jais2.ts';
@@ -85,6 +85,8 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   GPTNeoXForCausalLM: describeGptNeox,
   GptOssForCausalLM: describeGptOss,
   GraniteForCausalLM: describeGranite,
+  GraniteMoeForCausalLM: describeGraniteMoe,
+  GraniteMoeSharedForCausalLM: describeGraniteMoeShared,
   HeliumForCausalLM: describeHelium,
   HunYuanDenseV1ForCausalLM: describeHunYuan,
   Jais2ForCausalLM: describeJais2,

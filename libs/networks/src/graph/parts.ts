@@ -7,7 +7,7 @@ import { type AttentionInputs, type AttentionOptions, attend, type Projections, 
 import { type DistanceTables, distanceScores } from './distances.ts';
 import { chooseExperts, mixExperts, type Routing, routerStates } from './experts.ts';
 import { inDtype } from './products.ts';
-import type { PlacedWeights } from './weights.ts';
+import type { Factor, Piece, PlacedWeights } from './weights.ts';
 
 /** How a norm divides: by the root of mean square (or deviation) of x plus epsilon. */
 export interface NormOptions {
@@ -74,13 +74,10 @@ export interface Parts {
   splitGroups(x: Value, groups: number, sizes: readonly number[]): Value[];
   /** A learned vector, by its full name. */
   vector(name: string, size: number): Value;
-  /** x W + b, with W and b at one place of stacks [count, in, out] and [count, out] (`NAME_bias`): an expert's. */
-  stackedLinear(
-    name: string,
-    x: Value,
-    shape: readonly [number, number],
-    stack: { readonly count: number; readonly part: number },
-  ): Value;
+  /** x Wᵀ, with W at one place of a stack [of, out, in]: an expert's. */
+  stackedLinear(name: string, x: Value, shape: readonly [number, number], piece: Piece): Value;
+  /** x W + b, with W and b at one place of stacks `NAME` [of, in, out] and `NAME_bias` [of, out]. */
+  stackedConv1d(name: string, x: Value, shape: readonly [number, number], piece: Piece): Value;
   /**
    * The sum of what the experts that a router chooses make of x [tokens, size], by their weights; only those are computed.
    * @param logits [tokens, experts], of the router
@@ -134,10 +131,18 @@ export interface RunValues {
   readonly noteRouter: (block: number, states: () => Value) => void;
 }
 
-/** The weight of a linear layer [out, in]; `turned`: it is stored as [in, out]. */
-function factorOf(name: string, [output, input]: readonly [number, number], turned: boolean) {
+/** How a linear layer's weight is stored, and what is added to the product. */
+interface Stored {
+  /** As [in, out], and not [out, in]; false if not given. */
+  readonly turned?: boolean;
+  /** Where several are stacked. */
+  readonly piece?: Piece;
+  readonly added?: (() => Value) | undefined;
+}
+
+function factorOf(name: string, [output, input]: readonly [number, number], { turned = false, piece }: Stored): Factor {
   const shape: readonly [number, number] = turned ? [input, output] : [output, input];
-  return { name: `${name}.weight`, shape, transposed: !turned };
+  return { name, shape, transposed: !turned, ...(piece && { piece }) };
 }
 
 export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: TrunkSizes, run: RunValues): Parts {
@@ -152,28 +157,25 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     const stored = weights.get(name, [size]);
     return offset === 0 ? stored : graph.node('Add', [stored, graph.scalar(offset)]);
   };
-  const plainProduct = (
-    name: string,
-    x: Value,
-    shape: readonly [number, number],
-    bias: boolean,
-    turned: boolean,
-  ): Value => {
-    const added = bias ? { added: () => weights.get(`${name}.bias`, [shape[0]]) } : {};
-    return weights.multiply(graph, x, { ...factorOf(name, shape, turned), ...added });
+  /** x times a weight, plus what is added, in float32. */
+  const plainProduct = (weight: string, x: Value, shape: readonly [number, number], stored: Stored): Value => {
+    const { added } = stored;
+    return weights.multiply(graph, x, { ...factorOf(weight, shape, stored), ...(added && { added }) });
   };
-  /** x Wᵀ + b, where it is quantised or in 16 bits with b added in float32; `turned`: W is stored as [in, out]. */
-  const product = (name: string, x: Value, shape: readonly [number, number], bias: boolean, turned: boolean) => {
+  /** The same; where the weight is quantised or in 16 bits, with the sum in float32. */
+  const product = (weight: string, x: Value, shape: readonly [number, number], stored: Stored): Value => {
     const { compute } = weights;
-    const quantized = weights.multiplyQuantized(graph, `${name}.weight`, x, shape, turned);
-    if (!quantized && compute === null) return plainProduct(name, x, shape, bias, turned);
+    const { turned = false, piece, added } = stored;
+    const quantized = piece
+      ? weights.multiplyQuantizedPart(graph, weight, x, shape, piece, turned)
+      : weights.multiplyQuantized(graph, weight, x, shape, turned);
+    if (!quantized && compute === null) return plainProduct(weight, x, shape, stored);
+    const factor = factorOf(weight, shape, stored);
     const multiplied =
-      quantized ??
-      inDtype(graph, compute, x, (narrow, as) =>
-        weights.multiply(graph, narrow, { ...factorOf(name, shape, turned), ...as }),
-      );
-    return bias ? graph.node('Add', [multiplied, weights.get(`${name}.bias`, [shape[0]])]) : multiplied;
+      quantized ?? inDtype(graph, compute, x, (narrow, as) => weights.multiply(graph, narrow, { ...factor, ...as }));
+    return added ? graph.node('Add', [multiplied, added()]) : multiplied;
   };
+  const biasOf = (name: string, size: number) => () => weights.get(`${name}.bias`, [size]);
 
   return {
     embedding: (name, ids, shape) => weights.rows(graph, `${name}.weight`, shape, ids),
@@ -204,15 +206,20 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
 
     linear(name, x, shape, bias) {
       if (!bias) weights.refuse(`${name}.bias`);
-      return weights.addAdapter(graph, name, shape, x, product(name, x, shape, bias, false));
+      const added = bias ? biasOf(name, shape[0]) : undefined;
+      return weights.addAdapter(graph, name, shape, x, product(`${name}.weight`, x, shape, { added }));
     },
 
     router(name, x, shape, bias) {
       if (!bias) weights.refuse(`${name}.bias`);
-      return weights.addAdapter(graph, name, shape, x, plainProduct(name, x, shape, bias, false));
+      const added = bias ? biasOf(name, shape[0]) : undefined;
+      return weights.addAdapter(graph, name, shape, x, plainProduct(`${name}.weight`, x, shape, { added }));
     },
 
-    conv1d: (name, x, shape) => weights.addAdapter(graph, name, shape, x, product(name, x, shape, true, true)),
+    conv1d(name, x, shape) {
+      const stored = { turned: true, added: biasOf(name, shape[0]) };
+      return weights.addAdapter(graph, name, shape, x, product(`${name}.weight`, x, shape, stored));
+    },
 
     convolution(name, x, { size, width, groups }) {
       const rows = graph.node('Reshape', [x, run.attention.shapes.rowShape]);
@@ -278,15 +285,11 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
 
     vector: (name, size) => weights.get(name, [size]),
 
-    stackedLinear(name, x, [output, input], { count, part }) {
-      const { compute } = weights;
-      const bias = weights.getPart(`${name}_bias`, count, part, [output]);
-      const factor = { name, shape: [input, output], transposed: false, piece: { part, of: count } } as const;
-      const quantized = weights.multiplyQuantizedPart(graph, name, x, [output, input], count, part);
-      if (!quantized && compute === null) return weights.multiply(graph, x, { ...factor, added: () => bias });
-      const multiplied =
-        quantized ?? inDtype(graph, compute, x, (narrow, as) => weights.multiply(graph, narrow, { ...factor, ...as }));
-      return graph.node('Add', [multiplied, bias]);
+    stackedLinear: (name, x, shape, piece) => product(`${name}.weight`, x, shape, { piece }),
+
+    stackedConv1d(name, x, shape, piece) {
+      const added = () => weights.getPart(`${name}_bias`, piece, [shape[0]]);
+      return product(name, x, shape, { turned: true, piece, added });
     },
 
     mixture(layer, x, logits, routing, expert, bias = null) {

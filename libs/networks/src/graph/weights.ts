@@ -53,7 +53,7 @@ const LONG_SIDE = 1024;
 export const LAYERWISE_THREADS = 12;
 
 /** Which of several equal pieces of a tensor, along its first axis. */
-interface Piece {
+export interface Piece {
   readonly part: number;
   readonly of: number;
 }
@@ -86,7 +86,7 @@ export interface PlacedWeights {
    */
   get(name: string, shape: readonly number[]): Value;
   /** One of several weights of the same shape that are stacked along a first axis. */
-  getPart(name: string, stack: number, part: number, shape: readonly number[]): Value;
+  getPart(name: string, piece: Piece, shape: readonly number[]): Value;
   /** Rows of a weight [rows, size] by their numbers. */
   rows(into: GraphBuilder, name: string, shape: readonly [number, number], numbers: Value): Value;
   /**
@@ -101,16 +101,17 @@ export interface PlacedWeights {
    */
   multiplyQuantized(into: GraphBuilder, name: string, x: Value, shape: LinearShape, transposed: boolean): Value | null;
   /**
-   * The same with one of several weights that are stacked: floats [stack, in, out], or codes in MXFP4 beside scales
-   * (`NAME_blocks`, `NAME_scales`), which are multiplied as they are where nothing else is asked for.
+   * The same with one of several weights that are stacked: floats [stack, out, in], or [stack, in, out] where they are
+   * transposed, or codes in MXFP4 beside scales (`NAME_blocks`, `NAME_scales`), which are multiplied as they are where
+   * nothing else is asked for.
    */
   multiplyQuantizedPart(
     into: GraphBuilder,
     name: string,
     x: Value,
     shape: LinearShape,
-    stack: number,
-    part: number,
+    piece: Piece,
+    transposed: boolean,
   ): Value | null;
   /** Refuses a weight that the configuration says is not there: leaving it out would give another model. */
   refuse(name: string): void;
@@ -304,7 +305,7 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
   return {
     compute: source.compute,
     get: (name, shape) => used(own(name, shape)),
-    getPart: (name, stack, part, shape) => used(own(name, shape, { part, of: stack })),
+    getPart: (name, piece, shape) => used(own(name, shape, piece)),
     rows(into, name, shape, numbers) {
       const at = own(name, shape);
       if (!at.late) return into.node('Gather', [used(at), numbers], { axis: 0 });
@@ -323,7 +324,7 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
         return floatRows(weight, shape, { transposed });
       });
     },
-    multiplyQuantizedPart(into, name, x, shape, stack, part) {
+    multiplyQuantizedPart(into, name, x, shape, { part, of: stack }, transposed) {
       const blocks = find(`${name}_blocks`);
       const format = source.quantized.format ?? (blocks ? mxfp4 : null);
       if (!format) return null;
@@ -331,8 +332,8 @@ export function placeWeights(graph: GraphBuilder, source: WeightSource): PlacedW
         const [output, input] = shape;
         if (!blocks) {
           const weight = require(name);
-          check(name, weight, [stack, input, output]);
-          return floatRows(weight, shape, { transposed: true, part });
+          check(name, weight, transposed ? [stack, input, output] : [stack, output, input]);
+          return floatRows(weight, shape, { transposed, part });
         }
         const scales = require(`${name}_scales`);
         checkShape(`${name}_blocks`, blocks, [stack, output, input / MX_BLOCK, MX_BLOCK / 2]);
