@@ -3,6 +3,7 @@ import { streamKey } from '@sonde/numerics';
 import { batchesOf, byLength, costOf } from './decoding/batches.ts';
 import { continuePrompts } from './decoding/continue.ts';
 import type { DecodeSetting } from './decoding/decode.ts';
+import { createRowMemory } from './decoding/row-cache.ts';
 import type { Sequence } from './decoding/sequence.ts';
 import { explainNonFinite } from './finite.ts';
 import { following, generationSettings, notFollowed } from './generation-config.ts';
@@ -92,6 +93,7 @@ export async function generate(
     plan,
     eos: model.config.eosTokenIds,
     pools: capture?.tokens ? ([...pools, 'tokens'] as const) : pools,
+    memory: createRowMemory(),
   };
 
   const order = byLength(tokenized.map(({ ids }) => ids.length));

@@ -2,6 +2,7 @@ import { type DecodingForm, PLAIN } from '@sonde/networks';
 import { streamKey } from '@sonde/numerics';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { continuePrompts } from '../src/decoding/continue.ts';
+import { createRowMemory } from '../src/decoding/row-cache.ts';
 import type { Sequence } from '../src/decoding/sequence.ts';
 import type { LoopRequest } from '../src/engine.ts';
 import {
@@ -184,6 +185,7 @@ describe('decoding inside the graph', () => {
       pools: [],
       onStates: () => undefined,
       onStep: () => undefined,
+      memory: createRowMemory(),
     };
     const engine = await internalsOf(both.loop).engine(PLAIN);
     const unsure = {

@@ -1,9 +1,10 @@
-import { type Cache, stepMask } from '@sonde/networks';
+import { type Cache, cachedSize, stepMask } from '@sonde/networks';
 import type { Engine, RunRequest } from '../engine.ts';
 import type { Plan } from '../interventions.ts';
 import type { Decoding } from '../options.ts';
 import type { Pool } from '../types.ts';
-import { type Grid, packGrid, storePresent } from './grid.ts';
+import { type Grid, packGrid } from './grid.ts';
+import { type RowMemory, storeStep } from './row-cache.ts';
 import { advance, type Sequence } from './sequence.ts';
 
 /** What decoding is to do beside drawing tokens. */
@@ -19,6 +20,7 @@ export interface DecodeSetting {
   readonly onStates: (sequence: Sequence, pool: Pool | 'tokens', pooled: Float32Array, offset: number) => void;
   /** Called before each step; may throw to end the work. */
   readonly onStep: () => void;
+  readonly memory: RowMemory;
 }
 
 /** Pools that are sums, of all tokens or of the newest alone; each has a row of weights. */
@@ -105,6 +107,7 @@ export async function decode(
   setting: DecodeSetting,
 ): Promise<void> {
   const wantsStates = setting.pools.length > 0;
+  const size = cachedSize(engine.sizes);
   const summed = SUMMED.filter((pool) => setting.pools.includes(pool));
   const isLive = (sequence: Sequence): boolean =>
     sequence.finish === null || (wantsStates && sequence.fed < sequence.tokens.length);
@@ -132,6 +135,8 @@ export async function decode(
         setting.onStates(sequence, 'max', grid.maxima, row * engine.layout.size);
       }
     });
-    grid = packGrid(engine, storePresent(engine, grid, result.present, decoding.maxNewTokens), isLive);
+    const step = { size, filled: grid.filled, most: decoding.maxNewTokens };
+    const rowCache = storeStep(setting.memory, grid.rowCache, result.present, step);
+    grid = packGrid(engine, { ...grid, rowCache, filled: grid.filled + 1 }, isLive);
   }
 }
