@@ -39,7 +39,7 @@ export async function openDrawSession(vocabSize: number, threads: number): Promi
     async draw(logits, head) {
       const out = await session.run({
         logits: new Tensor('float32', logits, [head.rows.length, vocabSize]),
-        ...tensorsOf(Tensor, drawFeeds(head, vocabSize)),
+        ...tensorsOf(Tensor, drawFeeds(head, vocabSize, threads)),
       });
       return {
         tokens: out[DRAW_OUT.token]!.data as Int32Array,

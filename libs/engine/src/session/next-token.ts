@@ -47,7 +47,7 @@ export async function createNextTokenEngine(
   session: InferenceSession,
   { trunk }: LanguageModel,
   features: Features,
-  { provider, decoding }: Placement,
+  { provider, decoding, threads }: Placement,
 ): Promise<Engine> {
   const { Tensor } = await import('onnxruntime-node');
   const { sizes, tokenTypes } = trunk;
@@ -83,7 +83,7 @@ export async function createNextTokenEngine(
       ...poolFeeds(pool, pools),
       ...(features.maximum ? maximumFeeds(wantedMaximum, pools) : {}),
       ...headRowFeeds(head.rows),
-      ...drawFeeds(head, vocabSize),
+      ...drawFeeds(head, vocabSize, decoding === 'loop' ? null : threads),
       ...(decoding === 'loop' ? loopFeeds(sizes, features, layout.size, loop, loop?.prefill.tokens ?? 0) : {}),
     };
 

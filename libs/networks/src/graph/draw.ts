@@ -2,6 +2,7 @@ import type { GraphBuilder, Value } from '@sonde/onnx';
 import { DRAW_OUT, type DrawInputs, drawInputs } from '../ports/draw.ts';
 import { type Blocks, blocksOf, drawFromNucleus } from './nucleus.ts';
 
+const FLOAT = 1;
 const INT32 = 6;
 const INT64 = 7;
 
@@ -64,6 +65,91 @@ function choose(graph: GraphBuilder, condition: Value, thenDo: Build, elseDo: Bu
 
 type Build = (inner: GraphBuilder) => Value;
 
+/** A draw for each row of logits. */
+function sample(
+  graph: GraphBuilder,
+  logits: Value,
+  inputs: DrawInputs,
+  vocabSize: number,
+  rounds: number,
+): DrawOutputs {
+  const blocks = blocksOf(vocabSize);
+  const p = choose(
+    graph,
+    inputs.adjust,
+    (deep) => softmax(deep, adjusted(deep, logits, inputs, vocabSize), vocabSize, blocks),
+    (deep) => softmax(deep, logits, vocabSize, blocks),
+  );
+  const drawn = drawFromNucleus(graph, p, inputs.uniforms, inputs.topP, blocks, rounds);
+  const logprob = graph.node('If', [inputs.adjust], {
+    then_branch: graph.subgraph('of_logits', (deep) => {
+      const column = deep.node('Unsqueeze', [drawn.token, deep.constant([1])]);
+      deep.output('logprob_of_logits', logProbability(deep, logits, column), 'float32');
+    }),
+    else_branch: graph.subgraph('of_probability', (deep) => {
+      // Log computes the last few rows of a tensor otherwise than the rest; this one takes each by itself.
+      const column = deep.node('Unsqueeze', [drawn.probability, deep.constant([1])]);
+      const log = deep.node('ReduceLogSum', [column, deep.constant([1])], { keepdims: 0 });
+      deep.output('logprob_of_probability', log, 'float32');
+    }),
+  });
+  const token = graph.node('Cast', [drawn.token], { to: INT32 });
+  return { token, logprob, pendingRows: drawn.pendingRows };
+}
+
+/**
+ * The same for a few rows after another: a draw goes over its row's probabilities again and again, and those of few rows
+ * stay in the processor's caches meanwhile.
+ */
+function sampleInPieces(
+  graph: GraphBuilder,
+  logits: Value,
+  inputs: DrawInputs,
+  vocabSize: number,
+  each: Value,
+): DrawOutputs {
+  const first = graph.constant([0]);
+  const rows = graph.node('Slice', [graph.node('Shape', [logits]), first, graph.constant([1])]);
+  const upTo = graph.node('Add', [rows, graph.node('Sub', [each, graph.constant([1])])]);
+  const pieces = graph.node('Squeeze', [graph.node('Div', [upTo, each]), first]);
+  const body = graph.subgraph('piece', (inner) => {
+    const number = inner.input('piece', 'int64', []);
+    inner.input('piece_go_on', 'bool', []);
+    const tokens = inner.input('piece_tokens', 'int32', ['drawn']);
+    const logprobs = inner.input('piece_logprobs', 'float32', ['drawn']);
+    const pending = inner.input('piece_pending', 'int64', ['left']);
+    const start = inner.node('Mul', [each, number]);
+    const end = inner.node('Add', [start, each]);
+    const ofPiece = (values: Value): Value => inner.node('Slice', [values, start, end, first]);
+    const { seen, uniforms, banned } = inputs;
+    const drawn = sample(
+      inner,
+      ofPiece(logits),
+      {
+        ...inputs,
+        seen: ofPiece(seen),
+        uniforms: ofPiece(uniforms),
+        ...(banned && { banned: { tokens: ofPiece(banned.tokens), added: ofPiece(banned.added) } }),
+      },
+      vocabSize,
+      1,
+    );
+    inner.output('piece_go_on_out', inner.node('Identity', ['piece_go_on']), 'bool', []);
+    const behind = (before: Value, values: Value): Value => inner.node('Concat', [before, values], { axis: 0 });
+    inner.output('piece_tokens_out', behind(tokens, drawn.token), 'int32', ['more']);
+    inner.output('piece_logprobs_out', behind(logprobs, drawn.logprob), 'float32', ['more']);
+    const left = inner.node('Add', [drawn.pendingRows, start]);
+    inner.output('piece_pending_out', behind(pending, left), 'int64', ['more_left']);
+  });
+  const none = [
+    graph.constant(new Int32Array(0), [0]),
+    graph.node('Cast', [graph.constant([], [0])], { to: FLOAT }),
+    graph.constant([], [0]),
+  ];
+  const [token, logprob, pendingRows] = graph.nodes(3, 'Loop', [pieces, '', ...none], { body });
+  return { token: token!, logprob: logprob!, pendingRows: pendingRows! };
+}
+
 /** The next token of each row of logits [rows, vocabSize], and its log-probability. */
 export function nextTokens(
   graph: GraphBuilder,
@@ -72,27 +158,14 @@ export function nextTokens(
   vocabSize: number,
   rounds = 1,
 ): DrawOutputs {
-  const blocks = blocksOf(vocabSize);
   const sampling = graph.subgraph('sampling', (inner) => {
-    const p = choose(
-      inner,
-      inputs.adjust,
-      (deep) => softmax(deep, adjusted(deep, logits, inputs, vocabSize), vocabSize, blocks),
-      (deep) => softmax(deep, logits, vocabSize, blocks),
-    );
-    const drawn = drawFromNucleus(inner, p, inputs.uniforms, inputs.topP, blocks, rounds);
-    const logprob = inner.node('If', [inputs.adjust], {
-      then_branch: inner.subgraph('of_logits', (deep) => {
-        const column = deep.node('Unsqueeze', [drawn.token, deep.constant([1])]);
-        deep.output('logprob_of_logits', logProbability(deep, logits, column), 'float32');
-      }),
-      else_branch: inner.subgraph('of_probability', (deep) => {
-        deep.output('logprob_of_probability', deep.node('Log', [drawn.probability]), 'float32');
-      }),
-    });
-    inner.output('sampled', inner.node('Cast', [drawn.token], { to: INT32 }), 'int32', ['rows']);
-    inner.output('sampled_logprob', logprob, 'float32', ['rows']);
-    inner.output('rows_left', drawn.pendingRows, 'int64', ['left']);
+    const { rowsAtATime } = inputs;
+    const drawn = rowsAtATime
+      ? sampleInPieces(inner, logits, inputs, vocabSize, rowsAtATime)
+      : sample(inner, logits, inputs, vocabSize, rounds);
+    inner.output('sampled', inner.node('Identity', [drawn.token]), 'int32', ['rows']);
+    inner.output('sampled_logprob', inner.node('Identity', [drawn.logprob]), 'float32', ['rows']);
+    inner.output('rows_left', inner.node('Identity', [drawn.pendingRows]), 'int64', ['left']);
   });
   const choosing = graph.subgraph('choosing', (inner) => {
     const scores = choose(

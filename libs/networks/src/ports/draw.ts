@@ -46,6 +46,8 @@ export interface DrawInputs {
   readonly banned?: { readonly tokens: Value; readonly added: Value };
   /** [rows, TRIES · rounds] */
   readonly uniforms: Value;
+  /** [1] int64: rows that are drawn for at a time; absent: all */
+  readonly rowsAtATime?: Value;
   /** [rows] int32: a token to take whatever the logits say, or −1 */
   readonly forced: Value;
 }
@@ -67,15 +69,21 @@ export function drawInputs(graph: GraphBuilder, rounds: number): DrawInputs {
       added: graph.input('banned_added', 'float32', ['R', 'banned']),
     },
     uniforms: graph.input('uniforms', 'float32', ['R', rounds === 1 ? TRIES : 'tries']),
+    ...(rounds === 1 ? { rowsAtATime: graph.input('rows_at_a_time', 'int64', [1]) } : {}),
     forced: graph.input('forced', 'int32', ['R']),
   };
 }
 
-export function drawFeeds(head: HeadRequest, vocabSize: number): Feeds {
+/** What one thread's share of the rows that are drawn for at a time may take, in bytes: about what its caches hold. */
+const PIECE_BYTES = 1.5 * 2 ** 20;
+
+/** @param threads that draw, outside a loop; null: inside */
+export function drawFeeds(head: HeadRequest, vocabSize: number, threads: number | null): Feeds {
   const count = head.rows.length;
   const seen = head.penalty === 1 ? undefined : head.seen;
   const uniforms = head.uniforms ?? new Float32Array(count * TRIES);
   const limited = head.topK > 0 && head.topK < vocabSize;
+  const rowsOfThread = Math.max(1, Math.floor(PIECE_BYTES / (Float32Array.BYTES_PER_ELEMENT * vocabSize)));
   return {
     sample: bool(head.sample),
     adjust: bool(head.temperature !== 1 || limited || head.penalty !== 1 || head.banned !== undefined),
@@ -88,6 +96,7 @@ export function drawFeeds(head: HeadRequest, vocabSize: number): Feeds {
     banned: int64s(head.banned?.data ?? new BigInt64Array(count), [count, head.banned?.width ?? 1]),
     banned_added: floats(head.banned?.added ?? new Float32Array(count), [count, head.banned?.width ?? 1]),
     uniforms: floats(uniforms, [count, uniforms.length / Math.max(1, count) || TRIES]),
+    ...(threads === null ? {} : { rows_at_a_time: int64s([threads * rowsOfThread]) }),
     forced: int32s(head.forced ?? new Int32Array(count).fill(-1)),
   };
 }
