@@ -271,6 +271,18 @@ describe('what a step asks for', () => {
     expect(run.lines).toContainEqual(expect.objectContaining({ event: 'task.retrying', attempt: 2 }));
   });
 
+  it('may be another for each of many steps', async () => {
+    const steps = Object.entries(echoes(40)).map(([name, step], at): [string, StepSpec] => [
+      name,
+      { ...step, resources: { device: 'any', memoryBytes: 1000 + at } },
+    ]);
+    const run = startRun(graphOf(Object.fromEntries(steps)));
+    const worker = startWorker({ jobs: 2 });
+    expect(await run.ended).toBe(0);
+    await stopWorkers(worker);
+    expect(finished(run)).toHaveLength(steps.length);
+  });
+
   it('is more time after a failure for want of it, also of the timeout', async () => {
     const run = startRun(
       graphOf({

@@ -144,12 +144,14 @@ export function createAway(context: AwayContext): Away {
   }
 
   async function lookOnce(): Promise<void> {
-    const shapes = new Set([...waiting.values()].map(({ name }) => name.shape));
+    // Those that are sent while this look goes on, perhaps of other shapes, are for the next one.
+    const sent = [...waiting.values()];
+    const shapes = new Set(sent.map(({ name }) => name.shape));
     const present = new Map<string, ReadonlySet<Key>>();
     for (const shape of shapes) present.set(shape, new Set((await spool.list(shape)).map(({ key }) => key)));
     await readLive();
     const gone: Waiting[] = [];
-    for (const each of waiting.values()) {
+    for (const each of sent) {
       if (!present.get(each.name.shape)!.has(each.name.key)) gone.push(each);
       else delete each.goneSince;
       if (!each.begun && each.unit.isPointless()) await giveUp(each);
