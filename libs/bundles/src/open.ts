@@ -22,7 +22,7 @@ export async function verifyBundle(bundle: Bundle): Promise<Verified> {
   const { manifest } = bundle;
   for (const { key } of manifest.results) await bundle.record(key);
   for (const { path, digest } of manifest.files) for await (const _ of bundle.parts(fileEntry(path), digest));
-  for (const { digest } of manifest.contents) for await (const _ of bundle.parts(contentEntry(digest), digest));
+  for (const { digest } of manifest.contents) await readThrough(bundle, digest);
   const hash = createHash('sha256');
   for await (const part of createReadStream(bundle.path)) hash.update(part as Buffer);
   const digest: Digest = `sha256:${hash.digest('hex')}`;
@@ -36,8 +36,15 @@ export interface Brought {
   readonly different: readonly string[];
 }
 
-/** Brings the results of a bundle into a store. What the store has itself stays as it is. */
-export async function bringResults(bundle: Bundle, store: Store, signal?: AbortSignal): Promise<Brought> {
+/**
+ * Brings the results of a bundle into a store. What the store has itself stays as it is, and is read in the bundle only
+ * where all of it is to be checked.
+ */
+export async function bringResults(
+  bundle: Bundle,
+  store: Store,
+  { checkAll = false }: { readonly checkAll?: boolean } = {},
+): Promise<Brought> {
   const { manifest } = bundle;
   const fresh = new Map<string, ResultRecord>();
   const different: string[] = [];
@@ -50,12 +57,15 @@ export async function bringResults(bundle: Bundle, store: Store, signal?: AbortS
       for (const digest of digestsOf(record)) wanted.add(digest);
     } else if (!sameOutputs(found.record, record)) different.push(task);
   }
-  const contents = manifest.contents.filter(({ digest }) => wanted.has(digest));
+  const coming = manifest.contents.filter(({ digest }) => wanted.has(digest));
   await requireSpace(
     store.dir,
-    contents.reduce((sum, { size }) => sum + size, 0),
+    coming.reduce((sum, { size }) => sum + size, 0),
   );
-  for (const { digest, size } of contents) await receive(bundle, store, digest, size, signal);
+  for (const { digest, size } of manifest.contents) {
+    const received = wanted.has(digest) && (await receive(bundle, store, digest, size));
+    if (!received && checkAll) await readThrough(bundle, digest);
+  }
   for (const record of fresh.values()) {
     for (const artifact of Object.values(record.outputs)) await store.artifacts.check(artifact);
     await store.results.put(record);
@@ -68,24 +78,22 @@ function sameOutputs(a: ResultRecord, b: ResultRecord): boolean {
   return canonicalJson(Object.fromEntries(text(a))) === canonicalJson(Object.fromEntries(text(b)));
 }
 
-async function receive(
-  bundle: Bundle,
-  store: Store,
-  digest: Digest,
-  size: number,
-  signal?: AbortSignal,
-): Promise<void> {
+/** Holds a content against its digest. */
+async function readThrough(bundle: Bundle, digest: Digest): Promise<void> {
+  for await (const _ of bundle.parts(contentEntry(digest), digest));
+}
+
+/** False where the store has the content: then it is not read. */
+async function receive(bundle: Bundle, store: Store, digest: Digest, size: number): Promise<boolean> {
   const incoming = await store.blobs.receive(digest, {
     holder: `opening ${path.basename(bundle.path)}`,
     size,
-    ...(signal === undefined ? {} : { signal }),
   });
-  if (incoming === undefined) return;
+  if (incoming === undefined) return false;
   let ended = false;
   try {
     await incoming.restart();
     for await (const part of bundle.parts(contentEntry(digest), digest)) {
-      signal?.throwIfAborted();
       await incoming.append(part);
     }
     ended = true;
@@ -97,6 +105,7 @@ async function receive(
       await incoming.leave();
     }
   }
+  return true;
 }
 
 /** Writes the files of a bundle into a folder that is not there yet; it appears whole. Returns the pipeline's path. */

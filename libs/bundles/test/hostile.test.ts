@@ -281,6 +281,18 @@ describe('a bundle that says other than the store', () => {
     bundle.close();
     await store.close();
   });
+
+  it('is refused where its bytes are not of its digests, also those that the store has', async () => {
+    const store = await openStore(path.join(folder, 'same-store'));
+    const whole = await readBundle(good);
+    expect(await bringResults(whole, store, { checkAll: true })).toEqual({ results: 1, different: [] });
+    expect(await bringResults(whole, store, { checkAll: true })).toEqual({ results: 0, different: [] });
+    whole.close();
+    const damaged = await readBundle(await patched(['{"answer":42}', '{"answer":43}']));
+    await expect(bringResults(damaged, store, { checkAll: true })).rejects.toThrow('is of other bytes');
+    damaged.close();
+    await store.close();
+  });
 });
 
 describe('a bundle whose maker or opener was killed', () => {

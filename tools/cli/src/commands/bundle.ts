@@ -63,7 +63,7 @@ export async function open(file: string, folder: string | undefined, options: Co
   try {
     const place = path.resolve(folder ?? path.basename(file, '.sonde'));
     await requireNew(place);
-    const { results, different } = await bringResults(bundle, store);
+    const { results, different } = await bringResults(bundle, store, { checkAll: true });
     const pipeline = await writeFiles(bundle, place);
     const params = paramsFileIn(bundle, place);
     if (options.json)
