@@ -86,7 +86,7 @@ async function answerTo(server: Server, asked: Ask): Promise<IncomingMessage | u
   const status = answer.statusCode ?? 0;
   if (status >= 200 && status < 300) return answer;
   const gone = status === 404 || status === 410;
-  if (!gone && !isPassingStatus(status)) throw refusal(server, asked.method, status, await wordsOf(answer));
+  if (!gone && !isPassingStatus(status)) throw refusal(server, asked, status, await wordsOf(answer));
   answer.resume();
   if (gone) return undefined;
   const wait = retryAfterSeconds(answer.headers['retry-after']);
@@ -195,8 +195,10 @@ async function sendParts(sent: ClientRequest, { size, parts }: LargeBody): Promi
   if (size === 0) sent.end();
 }
 
-function refusal({ origin, credentials }: Server, method: string, status: number, words: string): RemoteFailure {
+function refusal({ origin, credentials }: Server, { method, path }: Ask, status: number, words: string): RemoteFailure {
   const { host } = origin;
+  // Asked for the rest of what was cut off there.
+  if (status === 416) return new RemoteFailure('wrong', `${host} has only a part of ${path}`);
   const said = `${status}${words === '' ? '' : `: ${words}`}`;
   if (status < 400) return new RemoteFailure('refused', `${host} sends on to another address (${said})`);
   if (status === 401 || status === 403 || status === 405) {

@@ -225,6 +225,17 @@ describe('a result of another store', () => {
     expect(failures()).toEqual([]);
   });
 
+  it('that is cut off there is not taken, and that is said', async () => {
+    const record = await give();
+    const large = record.outputs.large!.digest.slice('sha256:'.length);
+    const url = [...server.kept.keys()].find((one) => one.endsWith(large))!;
+    server.kept.set(url, bytes.subarray(0, 1000));
+    server.faults.push((asked, response) => asked.range === 'bytes=1000-' && !!response.writeHead(416).end());
+    const taker = await shared('taker');
+    expect(await taker.bringResult((await taker.results.get(record.key))!)).toEqual(['large']);
+    expect(failures()).toEqual([expect.stringContaining(`has only a part of cas/${large}`)]);
+  });
+
   it('carries the token, and says what to do where it is refused', async () => {
     const record = await give({ token: 'secret-token' });
     expect(server.seen.every(({ authorization }) => authorization === 'Bearer secret-token')).toBe(true);

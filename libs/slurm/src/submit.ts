@@ -27,7 +27,7 @@ export async function submit(options: readonly string[], script: string): Promis
   throw new UserError(
     'cluster',
     `sbatch refuses the job: ${words}`,
-    `It was asked with ${options.filter((option) => ASKED.test(option)).join(' ')}. The profile (slurm.yaml) says what is asked for; \`sinfo\` and \`sacctmgr show assoc user=$USER\` what there is.`,
+    `It was asked with ${options.filter((option) => ASKED.test(option)).join(' ')}. The profile (slurm.yaml, or what --profile names) says what is asked for; \`sinfo\` and \`sacctmgr show assoc user=$USER\` what there is.`,
   );
 }
 

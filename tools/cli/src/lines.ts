@@ -104,7 +104,7 @@ export function lineOf(event: RunEvent, terminal: Terminal): string | undefined 
     case 'task.queued':
       return `${dim('queued')}    ${event.task}  ${dim(`for a worker: ${event.shape}`)}`;
     case 'task.waiting':
-      return `${yellow('waiting')}   ${event.task}: ${event.holder} is computing it`;
+      return `${yellow('waiting')}   ${event.task}: for ${event.holder}`;
     case 'device.waiting':
       return `${yellow('waiting')}   ${event.device}: ${holderText(event.holder)}`;
     case 'task.progress':
