@@ -114,6 +114,11 @@ export function headRmsNorm(parts: Parts, { headSize }: TrunkSizes, epsilon: num
     parts.rmsNorm(name, parts.splitHeads(x, heads, headSize), headSize, { epsilon });
 }
 
+/** RMSNorm of all queries together and of all keys, as `norm` takes it. */
+export function allHeadsRmsNorm(parts: Parts, { headSize }: TrunkSizes, epsilon: number) {
+  return (name: string, x: Value, heads: number): Value => parts.rmsNorm(name, x, heads * headSize, { epsilon });
+}
+
 /** Attention with a projection each for queries, keys, values and the output: `q_proj`, `k_proj`, `v_proj`, `o_proj`. */
 export function selfAttention(
   parts: Parts,

@@ -3,26 +3,48 @@ import type { Routing } from '../graph/experts.ts';
 import type { Parts } from '../graph/parts.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { gatedMlp, type MlpForm } from './blocks.ts';
+import type { PreNormForm } from './pre-norm-model.ts';
 
-/** A mixture of gated MLPs, each under the name `NAME.experts.NUMBER`, with the router `NAME.gate`. */
-export function mixtureOfExperts(
-  parts: Parts,
-  layer: number,
-  name: string,
-  x: Value,
-  mlp: MlpForm,
-  routing: Routing,
-  bias: Value | null = null,
-): Value {
-  const logits = parts.router(`${name}.gate`, x, [routing.experts, mlp.hiddenSize], false);
-  return parts.mixture(
-    layer,
-    x,
-    logits,
-    routing,
-    (own, number, rows) => gatedMlp(own, `${name}.experts.${number}`, rows, mlp),
-    bias,
-  );
+/** A network's mixtures of gated MLPs. */
+export interface MixtureForm {
+  readonly routing: Routing;
+  /** Each expert's, under the name `NAME.experts.NUMBER`. */
+  readonly own: MlpForm;
+  /** The blocks that have an MLP and no experts; none if not given. */
+  readonly dense?: { readonly mlp: MlpForm; isIn(layer: number): boolean };
+  /** What a block's mixture is called, where it is not `mlp`. */
+  readonly called?: string;
+  /** The router's name within the mixture's; `gate` if not given. */
+  readonly router?: string;
+  /** What is added to scores for the choice alone, [experts]; nothing if not given. */
+  correction?(parts: Parts, name: string): Value;
+  /** What is added to what the experts make. */
+  beside?(parts: Parts, name: string, x: Value): Value;
+}
+
+/** A trunk's sizes and MLPs, with mixtures in the place of some MLPs, or of all. */
+export function withMixtures(
+  sizes: TrunkSizes,
+  { routing, own, dense, called, router = 'gate', correction, beside }: MixtureForm,
+): Pick<PreNormForm, 'sizes' | 'mlp'> {
+  const isDense = (layer: number) => dense?.isIn(layer) === true;
+  return {
+    sizes: withExperts(sizes, routing.experts, (layer) => !isDense(layer)),
+    mlp(parts, ofMlp, x, layer) {
+      if (isDense(layer)) return gatedMlp(parts, ofMlp, x, dense!.mlp);
+      const name = called === undefined ? ofMlp : `model.layers.${layer}.${called}`;
+      const logits = parts.router(`${name}.${router}`, x, [routing.experts, sizes.hiddenSize], false);
+      const mixed = parts.mixture(
+        layer,
+        x,
+        logits,
+        routing,
+        (inner, number, rows) => gatedMlp(inner, `${name}.experts.${number}`, rows, own),
+        correction?.(parts, name),
+      );
+      return beside ? parts.add(mixed, beside(parts, name, x)) : mixed;
+    },
+  };
 }
 
 /** The sizes of a trunk with so many experts in the blocks that have some: all, if not said. */

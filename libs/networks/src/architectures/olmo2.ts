@@ -1,6 +1,14 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { gatedMlp, postNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
+import {
+  allHeadsRmsNorm,
+  gatedMlp,
+  postNormBlock,
+  readGatedMlp,
+  readRmsNorm,
+  selfAttention,
+  tokenTables,
+} from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -24,7 +32,7 @@ export function describeOlmo2(config: Fields): LanguageModel {
           selfAttention(parts, sizes, layer, name, x, {
             bias,
             outputBias: bias,
-            norm: (at, y, heads) => parts.rmsNorm(at, y, heads * sizes.headSize, { epsilon }),
+            norm: allHeadsRmsNorm(parts, sizes, epsilon),
           }),
         mlp: (name, x) => gatedMlp(parts, name, x, mlp),
       }),

@@ -13,24 +13,27 @@ export interface PreNormForm {
   readonly norm: Norm;
   attention(parts: Parts, layer: number): SelfAttention;
   /** @param name that of the block's MLP, before those of its projections */
-  mlp(parts: Parts, name: string, x: Value): Value;
+  mlp(parts: Parts, name: string, x: Value, layer: number): Value;
   /** Whether one table serves tokens and output where config.json does not say; false if not given. */
   readonly tied?: boolean;
+  /** As in `Trunk`. */
+  readonly furtherBlocks?: number;
 }
 
 /** A language model of Llama's form and names: norms before attention and MLP, and a last one; rotary positions. */
 export function preNormModel(
   config: Fields,
-  { sizes, rotary, norm, attention, mlp, tied }: PreNormForm,
+  { sizes, rotary, norm, attention, mlp, tied, furtherBlocks = 0 }: PreNormForm,
 ): LanguageModel {
   return languageModel({
     sizes,
     rotary: [rotary],
+    furtherBlocks,
     ...tokenTables(config, sizes, tied),
     block: (parts, layer, hidden) =>
       preNormBlock(parts, layer, hidden, norm, {
         attention: (name, x) => selfAttention(parts, sizes, layer, name, x, attention(parts, layer)),
-        mlp: (name, x) => mlp(parts, name, x),
+        mlp: (name, x) => mlp(parts, name, x, layer),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
   });

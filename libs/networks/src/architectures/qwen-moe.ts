@@ -1,20 +1,11 @@
 import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
-import type { Value } from '@sonde/onnx';
-import type { Parts } from '../graph/parts.ts';
 import { readRotary } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
-import {
-  gatedMlp,
-  headRmsNorm,
-  preNormBlock,
-  readGatedMlp,
-  readRmsNorm,
-  selfAttention,
-  tokenTables,
-} from './blocks.ts';
-import { mixtureOfExperts, withExperts } from './experts.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { gatedMlp, headRmsNorm, readGatedMlp, readRmsNorm } from './blocks.ts';
+import { type MixtureForm, withMixtures } from './experts.ts';
+import type { LanguageModel } from './network.ts';
+import { type PreNormForm, preNormModel } from './pre-norm-model.ts';
 import { readQwenWindow } from './qwen2.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
@@ -29,22 +20,17 @@ export function describeQwen2Moe(config: Fields): LanguageModel {
   const bias = config.flag('qkv_bias', true);
   const own = readGatedMlp(config, sizes);
   const shared = { ...own, intermediateSize: config.count('shared_expert_intermediate_size', 5632) };
-  return qwenMoe(
-    config,
-    sizes,
-    { experts: 60, chosen: 4, intermediateSize: 1408 },
-    {
-      attention: (parts, layer, name, x) =>
-        selfAttention(parts, sizes, layer, name, x, { bias, outputBias: false, sliding: sliding(layer) }),
-      beside(parts, name, x) {
-        const gate = parts.activation(
-          'sigmoid',
-          parts.linear(`${name}.shared_expert_gate`, x, [1, sizes.hiddenSize], false),
-        );
-        return parts.multiply(gatedMlp(parts, `${name}.shared_expert`, x, shared), gate);
-      },
+  return qwenMoe(config, sizes, {
+    usual: { experts: 60, chosen: 4, intermediateSize: 1408 },
+    attention: (_, layer) => ({ bias, outputBias: false, sliding: sliding(layer) }),
+    beside(parts, name, x) {
+      const gate = parts.activation(
+        'sigmoid',
+        parts.linear(`${name}.shared_expert_gate`, x, [1, sizes.hiddenSize], false),
+      );
+      return parts.multiply(gatedMlp(parts, `${name}.shared_expert`, x, shared), gate);
     },
-  );
+  });
 }
 
 /** Qwen 3 with experts (`Qwen3MoeForCausalLM`): as Qwen 3, with experts in place of MLPs. Yang et al., arXiv 2505.09388. */
@@ -52,40 +38,28 @@ export function describeQwen3Moe(config: Fields): LanguageModel {
   const sizes = readSizes(config, { maxPositions: 32768, window: readQwenWindow(config) });
   const bias = config.flag('attention_bias', false);
   const epsilon = config.positive('rms_norm_eps', 1e-6);
-  return qwenMoe(
-    config,
-    sizes,
-    { experts: 128, chosen: 8, intermediateSize: 768 },
-    {
-      attention: (parts, layer, name, x) =>
-        selfAttention(parts, sizes, layer, name, x, {
-          bias,
-          outputBias: bias,
-          sliding: sizes.window !== null,
-          norm: headRmsNorm(parts, sizes, epsilon),
-        }),
-    },
-  );
+  return qwenMoe(config, sizes, {
+    usual: { experts: 128, chosen: 8, intermediateSize: 768 },
+    attention: (parts) => ({
+      bias,
+      outputBias: bias,
+      sliding: sizes.window !== null,
+      norm: headRmsNorm(parts, sizes, epsilon),
+    }),
+  });
 }
 
-interface Particular {
-  attention(parts: Parts, layer: number, name: string, x: Value): Value;
-  /** What is added to the experts' output. */
-  beside?(parts: Parts, name: string, x: Value): Value;
-}
-
-function qwenMoe(
-  config: Fields,
-  sizes: TrunkSizes,
-  usual: {
+interface Particular extends Pick<PreNormForm, 'attention'>, Pick<MixtureForm, 'beside'> {
+  readonly usual: {
     readonly experts: number;
     readonly chosen: number;
     readonly intermediateSize: number;
-  },
-  { attention, beside }: Particular,
-): LanguageModel {
-  const dense = readGatedMlp(config, sizes);
-  const mlp = { ...dense, intermediateSize: config.count('moe_intermediate_size', usual.intermediateSize) };
+  };
+}
+
+function qwenMoe(config: Fields, sizes: TrunkSizes, { usual, attention, ...beside }: Particular): LanguageModel {
+  const mlp = readGatedMlp(config, sizes);
+  const own = { ...mlp, intermediateSize: config.count('moe_intermediate_size', usual.intermediateSize) };
   const routing = {
     experts: config.count('num_experts', usual.experts),
     chosen: config.count('num_experts_per_tok', usual.chosen),
@@ -93,22 +67,12 @@ function qwenMoe(
   };
   const step = config.count('decoder_sparse_step', 1);
   const denseLayers = readLayers(config, 'mlp_only_layers');
-  const isDense = (layer: number) => denseLayers.includes(layer) || (layer + 1) % step !== 0;
-  const norm = readRmsNorm(config, sizes);
-  return languageModel({
-    sizes: withExperts(sizes, routing.experts, (layer) => !isDense(layer)),
-    rotary: [readRotary(config, sizes)],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) => attention(parts, layer, name, x),
-        mlp(name, x) {
-          if (isDense(layer)) return gatedMlp(parts, name, x, dense);
-          const mixed = mixtureOfExperts(parts, layer, name, x, mlp, routing);
-          return beside ? parts.add(mixed, beside(parts, name, x)) : mixed;
-        },
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+  const isIn = (layer: number) => denseLayers.includes(layer) || (layer + 1) % step !== 0;
+  return preNormModel(config, {
+    ...withMixtures(sizes, { routing, own, dense: { mlp, isIn }, ...beside }),
+    rotary: readRotary(config, sizes),
+    norm: readRmsNorm(config, sizes),
+    attention,
   });
 }
 
