@@ -38,6 +38,13 @@ GPT2 = {
     "eos_token_id": 257,
 }
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 4.0, "beta_slow": 0.5}
+SHARED = {
+    "moe_intermediate_size": 12,
+    "n_routed_experts": 4,
+    "n_shared_experts": 2,
+    "num_experts_per_tok": 2,
+    "first_k_dense_replace": 1,
+}
 LATENT = {
     "num_key_value_heads": 4,
     "kv_lora_rank": 6,
@@ -467,6 +474,49 @@ CASES = [
             "rope_interleave": False,
         },
         ["q_a_proj", "o_proj"],
+    ),
+    (
+        "glm4-moe",
+        "Glm4MoeForCausalLM",
+        {
+            **SHARED,
+            "head_dim": 8,
+            "use_qk_norm": True,
+            "attention_bias": True,
+            "routed_scaling_factor": 1.3,
+            "n_routed_experts": 6,
+            "n_group": 3,
+            "topk_group": 2,
+            "num_nextn_predict_layers": 0,
+            "rope_theta": 100.0,
+        },
+        ["q_proj", "o_proj"],
+    ),
+    (
+        "dots1",
+        "Dots1ForCausalLM",
+        {
+            **SHARED,
+            "head_dim": 6,
+            "sliding_window": 4,
+            "max_window_layers": 1,
+            "norm_topk_prob": True,
+            "routed_scaling_factor": 1.3,
+            "rope_theta": 100.0,
+        },
+        ["k_proj", "o_proj"],
+    ),
+    (
+        "solar-open",
+        "SolarOpenForCausalLM",
+        {**SHARED, "head_dim": 6, "attention_bias": True, "routed_scaling_factor": 1.3, "rope_theta": 100.0},
+        ["q_proj", "o_proj"],
+    ),
+    (
+        "flex-olmo",
+        "FlexOlmoForCausalLM",
+        {"rope_theta": 1000.0, "num_experts": 4, "num_experts_per_tok": 2},
+        ["q_proj", "v_proj"],
     ),
     ("codegen", "CodeGenForCausalLM", {"rotary_dim": 2, "tie_word_embeddings": False}, ["qkv_proj"]),
     ("gpt-bigcode", "GPTBigCodeForCausalLM", {}, ["c_attn"]),

@@ -13,6 +13,9 @@ const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   CodeGenForCausalLM: GPT2,
   DeepseekV2ForCausalLM: { num_experts: 'n_routed_experts' },
   DeepseekV3ForCausalLM: { num_local_experts: 'n_routed_experts', num_mtp_layers: 'num_nextn_predict_layers' },
+  Dots1ForCausalLM: { num_local_experts: 'n_routed_experts' },
+  FlexOlmoForCausalLM: { num_local_experts: 'num_experts' },
+  Glm4MoeForCausalLM: { num_local_experts: 'n_routed_experts', num_mtp_layers: 'num_nextn_predict_layers' },
   GPT2LMHeadModel: GPT2,
   GPTBigCodeForCausalLM: GPT2,
   GPTJForCausalLM: GPT2,
@@ -23,6 +26,7 @@ const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   MptForCausalLM: { hidden_size: 'd_model', num_attention_heads: 'n_heads', num_hidden_layers: 'n_layers' },
   OlmoeForCausalLM: { num_local_experts: 'num_experts' },
   Qwen3MoeForCausalLM: { num_local_experts: 'num_experts' },
+  SolarOpenForCausalLM: { num_local_experts: 'n_routed_experts' },
   XGLMForCausalLM: { hidden_size: 'd_model', num_attention_heads: 'attention_heads', num_hidden_layers: 'num_layers' },
 };
 

@@ -12,15 +12,18 @@ import { refuseContradictions, refuseOtherReading } from './contradictions.ts';
 import { describeDebertaV2 } from './deberta-v2.ts';
 import { describeDeepseekV2, describeDeepseekV3 } from './deepseek.ts';
 import { describeDistilBert } from './distilbert.ts';
+import { describeDots1 } from './dots1.ts';
 import { describeElectra } from './electra.ts';
 import { describeErnie45 } from './ernie4-5.ts';
 import { describeExaone4 } from './exaone4.ts';
 import { describeFalcon } from './falcon.ts';
+import { describeFlexOlmo } from './flex-olmo.ts';
 import { describeGemma } from './gemma.ts';
 import { describeGemma2, describeVaultGemma } from './gemma2.ts';
 import { describeGemma3 } from './gemma3.ts';
 import { describeGlm } from './glm.ts';
 import { describeGlm4 } from './glm4.ts';
+import { describeGlm4Moe } from './glm4-moe.ts';
 import { describeGptBigCode } from './gpt-bigcode.ts';
 import { describeGptNeo } from './gpt-neo.ts';
 import { describeGptNeox } from './gpt-neox.ts';
@@ -55,6 +58,7 @@ import { describeRoberta } from './roberta.ts';
 import { scoreOn } from './score.ts';
 import { describeSeedOss } from './seed-oss.ts';
 import { describeSmolLm3 } from './smollm3.ts';
+import { describeSolarOpen } from './solar-open.ts';
 import { describeStableLm } from './stablelm.ts';
 import { describeStarcoder2 } from './starcoder2.ts';
 import { describeXglm } from './xglm.ts';
@@ -70,13 +74,16 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   CohereForCausalLM: describeCohere,
   DeepseekV2ForCausalLM: describeDeepseekV2,
   DeepseekV3ForCausalLM: describeDeepseekV3,
+  Dots1ForCausalLM: describeDots1,
   Ernie4_5ForCausalLM: describeErnie45,
   Exaone4ForCausalLM: describeExaone4,
   FalconForCausalLM: describeFalcon,
+  FlexOlmoForCausalLM: describeFlexOlmo,
   Gemma2ForCausalLM: describeGemma2,
   Gemma3ForCausalLM: describeGemma3,
   GemmaForCausalLM: describeGemma,
   Glm4ForCausalLM: describeGlm4,
+  Glm4MoeForCausalLM: describeGlm4Moe,
   GlmForCausalLM: describeGlm,
   GPT2LMHeadModel: describeGpt2,
   GPTBigCodeForCausalLM: describeGptBigCode,
@@ -112,6 +119,7 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   Qwen3MoeForCausalLM: describeQwen3Moe,
   SeedOssForCausalLM: describeSeedOss,
   SmolLM3ForCausalLM: describeSmolLm3,
+  SolarOpenForCausalLM: describeSolarOpen,
   StableLmForCausalLM: describeStableLm,
   Starcoder2ForCausalLM: describeStarcoder2,
   VaultGemmaForCausalLM: describeVaultGemma,
