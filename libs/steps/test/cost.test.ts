@@ -1,8 +1,8 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { resolveEmbedded } from '@sonde/embedded';
 import type { Cost, RunConfig, RunValue, Shape } from '@sonde/executor';
-import { openSafetensors } from '@sonde/tensors';
+import { openSafetensors, writeSafetensors } from '@sonde/tensors';
 import { openTokenizer } from '@sonde/tokenizers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { STEP_KINDS } from '../src/index.ts';
@@ -65,6 +65,24 @@ describe('the size of a model', () => {
       vocabulary,
       cache: 2 * blocks * d,
     });
+  });
+  it('counts of experts, one by one or stacked, those that a token has, and the shared ones whole', async () => {
+    const shapes = {
+      'model.embed_tokens.weight': [8, 4],
+      'model.layers.0.block_sparse_moe.input_linear.weight': [4, 6, 4],
+      ...Object.fromEntries([0, 1, 2, 3].map((e) => [`model.layers.1.mlp.experts.${e}.up_proj.weight`, [6, 4]])),
+      'model.layers.1.mlp.shared_experts.up_proj.weight': [6, 4],
+    };
+    const tensors = Object.entries(shapes).map(([name, shape]) => {
+      const data = new Float32Array(shape.reduce((a, b) => a * b));
+      return [name, { dtype: 'F32', shape, data }] as const;
+    });
+    const mixture = path.join(work.folder, 'mixture');
+    await mkdir(mixture);
+    await writeSafetensors(path.join(mixture, 'model.safetensors'), Object.fromEntries(tensors));
+    const config = { hidden_size: 4, vocab_size: 8, num_hidden_layers: 2, moe_num_experts: 4, moe_k: 1 };
+    await writeFile(path.join(mixture, 'config.json'), JSON.stringify(config));
+    expect(await modelSize(mixture)).toMatchObject({ parameters: 32 + 9 * 24, body: 3 * 24, head: 32 });
   });
   it('has the numbers of an adapter beside it, which take memory and work of their own', async () => {
     const adapter = resolveEmbedded('parlour-rude-detox').path;

@@ -21,6 +21,9 @@ export interface ModelSize {
   readonly cache: number;
 }
 
+/** The names of weights of which a token has those of its experts alone: each expert's, or a stack of all. */
+const OF_EXPERTS = /\.experts\.|block_sparse_moe\.\w+_linear\./;
+
 type Config = Readonly<Record<string, unknown>>;
 
 /** Read from a checkpoint's `config.json` and the headers of its weights and its adapter's. @throws where it is none */
@@ -32,12 +35,12 @@ export async function modelSize(folder: string, adapter?: string): Promise<Model
   const heads = numberIn(config, ['num_attention_heads', 'n_head', 'n_heads']) || 1;
   const vocabulary = numberIn(config, ['vocab_size']);
   const keys = (numberIn(config, ['num_key_value_heads']) || heads) * (numberIn(config, ['head_dim']) || width / heads);
-  const experts = numberIn(config, ['num_local_experts', 'num_experts', 'n_routed_experts']) || 1;
-  const chosen = (numberIn(config, ['num_experts_per_tok']) || experts) / experts;
+  const experts = numberIn(config, ['num_local_experts', 'num_experts', 'n_routed_experts', 'moe_num_experts']) || 1;
+  const chosen = (numberIn(config, ['num_experts_per_tok', 'moe_k', 'moe_topk']) || experts) / experts;
   let [parameters, active] = [0, 0];
   for (const [name, count] of weights) {
     parameters += count;
-    active += count * (name.includes('experts') ? chosen : 1);
+    active += count * (OF_EXPERTS.test(name) ? chosen : 1);
   }
   const head = width * vocabulary;
   // A table of embeddings is looked up, not multiplied with: once, and once more where the head has its own.
