@@ -79,6 +79,9 @@ VALUES = {
     "max_seq_len": 40,
     "max_window_layers": other(2, 1),
     "mlp_only_layers": other([1], [0]),
+    "mlp_layer_types": other(["sparse", "dense", "sparse", "dense"]),
+    "moe_layer_end_index": 1,
+    "moe_topk": other(2),
     "no_rope_layers": other([1, 0, 0, 1, 1][:3]),
     "no_rope_layer_interval": other(3, 2),
     "num_attention_heads": other(2, 1),
@@ -139,6 +142,18 @@ OF_CLASS = {
     "Gemma3ForCausalLM": {"rope_parameters": BY_KIND, "num_hidden_layers": 4},
     "Olmo3ForCausalLM": {"rope_parameters": BY_KIND},
     "DeepseekV2ForCausalLM": {"num_experts": 9},
+    "PhimoeForCausalLM": {
+        name: {
+            kind: "longrope",
+            "rope_theta": 300.0,
+            "short_factor": [1.0, 1.5],
+            "long_factor": [2.0, 5.0],
+            "short_mscale": 1.2,
+            "long_mscale": 1.4,
+            "original_max_position_embeddings": 48,
+        }
+        for name, kind in (("rope_scaling", "type"), ("rope_parameters", "rope_type"))
+    },
 }
 """Values for a class alone."""
 

@@ -518,6 +518,78 @@ CASES = [
         {"rope_theta": 1000.0, "num_experts": 4, "num_experts_per_tok": 2},
         ["q_proj", "v_proj"],
     ),
+    (
+        "phimoe",
+        "PhimoeForCausalLM",
+        {
+            "num_local_experts": 4,
+            "sliding_window": 5,
+            "attention_bias": True,
+            "lm_head_bias": True,
+            "router_jitter_noise": 0.4,
+            "original_max_position_embeddings": 32,
+            "rope_theta": 100.0,
+            "rope_scaling": {
+                "type": "longrope",
+                "short_factor": [1.0, 1.5],
+                "long_factor": [2.0, 5.0],
+                "short_mscale": 1.2,
+                "long_mscale": 1.4,
+                "original_max_position_embeddings": 32,
+            },
+        },
+        ["q_proj", "o_proj"],
+    ),
+    ("phimoe-plain", "PhimoeForCausalLM", {"num_local_experts": 3, "rope_theta": 100.0, "head_dim": 6}, None),
+    (
+        "minimax-m2",
+        "MiniMaxM2ForCausalLM",
+        {"num_local_experts": 4, "num_experts_per_tok": 2, "head_dim": 8, "rotary_dim": 4, "rope_theta": 100.0},
+        ["q_proj", "o_proj"],
+    ),
+    (
+        "exaone-moe",
+        "ExaoneMoeForCausalLM",
+        {
+            "num_hidden_layers": 4,
+            "head_dim": 6,
+            "sliding_window": 4,
+            "sliding_window_pattern": 3,
+            "moe_intermediate_size": 12,
+            "num_experts": 6,
+            "num_experts_per_tok": 2,
+            "num_shared_experts": 2,
+            "n_group": 3,
+            "topk_group": 2,
+            "rope_theta": 100.0,
+        },
+        ["q_proj", "o_proj"],
+    ),
+    (
+        "ernie4-5-moe",
+        "Ernie4_5_MoeForCausalLM",
+        {
+            "moe_num_experts": 4,
+            "moe_k": 2,
+            "moe_intermediate_size": 12,
+            "moe_norm_min": 0.6,
+            "use_bias": True,
+            "rope_theta": 1000.0,
+        },
+        ["k_proj", "o_proj"],
+    ),
+    (
+        "hunyuan-moe",
+        "HunYuanMoEV1ForCausalLM",
+        {
+            "head_dim": 6,
+            "num_experts": 4,
+            "moe_topk": [2, 1, 3],
+            "rope_theta": 100.0,
+            "rope_scaling": {"type": "dynamic", "alpha": 50.0, "factor": 1.0},
+        },
+        ["q_proj", "o_proj"],
+    ),
     ("codegen", "CodeGenForCausalLM", {"rotary_dim": 2, "tie_word_embeddings": False}, ["qkv_proj"]),
     ("gpt-bigcode", "GPTBigCodeForCausalLM", {}, ["c_attn"]),
     (
@@ -586,6 +658,10 @@ GRANITE_NAMES = {
 SAVED = {
     "gpt_neox": {"lm_head": "embed_out"},
     "mixtral": {".mlp.": ".block_sparse_moe."},
+    "minimax_m2": {".mlp.": ".block_sparse_moe."},
+    "phimoe": {".mlp.": ".block_sparse_moe.", ".router.": ".gate."},
+    "exaone_moe": {"gate.e_score_correction_bias": "e_score_correction_bias"},
+    "ernie4_5_moe": {"gate.moe_statics": "moe_statics"},
     "granitemoe": GRANITE_NAMES,
     "granitemoeshared": GRANITE_NAMES,
 }
@@ -616,7 +692,7 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
     hooks = [last.register_forward_hook(take)]
     routed = []
     for module in decoder.modules():
-        if type(module).__name__.lower().endswith("topkrouter"):
+        if type(module).__name__.lower().endswith(("topkrouter", "moev1gate")):
             hooks.append(module.register_forward_hook(lambda _, __, outputs: routed.append(outputs)))
     with torch.no_grad():
         out = model(torch.tensor([IDS]), output_hidden_states=True, use_cache=False)

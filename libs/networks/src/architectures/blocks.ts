@@ -234,15 +234,43 @@ export function readActivation(config: Fields, field: string, otherwise: Activat
   return config.oneOf(field, ACTIVATION_NAMES, otherwise);
 }
 
+/** What tables a class has where config.json does not say. */
+export interface TableDefaults {
+  /** Whether one table serves tokens and output; false if not given. */
+  readonly tied?: boolean;
+  /** Whether the output head has a bias; false if not given. */
+  readonly headBias?: boolean;
+}
+
 /** Token embedding and output head under their usual names; one table serves both where they are tied. */
-export function tokenTables(config: Fields, sizes: TrunkSizes, tied = false): Pick<Trunk, 'embed'> & NextToken {
+export function tokenTables(
+  config: Fields,
+  sizes: TrunkSizes,
+  { tied = false, headBias = false }: TableDefaults = {},
+): Pick<Trunk, 'embed'> & NextToken {
   const shape = [sizes.vocabSize, sizes.hiddenSize] as const;
   const embedding = 'model.embed_tokens';
   const head = config.flag('tie_word_embeddings', tied) ? embedding : 'lm_head';
   return {
     embed: (parts, inputIds) => parts.embedding(embedding, inputIds, shape),
-    logits: (parts, states) => parts.linear(head, states, shape, false),
+    logits: headBias
+      ? headWithBias(config, embedding, shape, tied)
+      : (parts, states) => parts.linear(head, states, shape, false),
   };
+}
+
+/** An output head with a bias of its own, which may share its weight with the embedding. */
+export function headWithBias(
+  config: Fields,
+  embedding: string,
+  shape: readonly [number, number],
+  tied = false,
+): NextToken['logits'] {
+  if (!config.flag('tie_word_embeddings', tied)) {
+    return (parts, states) => parts.linear('lm_head', states, shape, true);
+  }
+  return (parts, states) =>
+    parts.add(parts.linear(embedding, states, shape, false), parts.vector('lm_head.bias', shape[0]));
 }
 
 /** LayerNorm of hidden states with the epsilon that config.json names. */

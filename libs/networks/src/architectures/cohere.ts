@@ -52,7 +52,7 @@ function cohereModel(
   const mlp = readGatedMlp(config, sizes);
   const norm = readLayerNorm(config, sizes, { bias: false });
   const bias = config.flag('attention_bias', false);
-  const tables = tokenTables(config, sizes, true);
+  const tables = tokenTables(config, sizes, { tied: true });
   const logitScale = config.positive('logit_scale', 0.0625);
   return languageModel({
     sizes,

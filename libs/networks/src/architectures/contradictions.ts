@@ -13,6 +13,7 @@ function plain(name: string): string {
 /** A kind that transformers builds of the classes of another, or calls them otherwise. */
 const SAME: ReadonlyMap<string, string> = new Map([
   ['hunyuanv1dense', 'hunyuandensev1'],
+  ['hunyuanv1moe', 'hunyuanmoev1'],
   ['ministral', 'mistral'],
 ]);
 

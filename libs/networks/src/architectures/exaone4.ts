@@ -1,5 +1,6 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
+import type { TrunkSizes } from '../sizes.ts';
 import {
   gatedMlp,
   headRmsNorm,
@@ -10,6 +11,7 @@ import {
   tokenTables,
 } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
+import type { PreNormForm } from './pre-norm-model.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
 /**
@@ -19,8 +21,7 @@ import { readSizes, readSliding } from './read-sizes.ts';
 export function describeExaone4(config: Fields): LanguageModel {
   const window = config.optionalCount('sliding_window', 4096);
   const sizes = readSizes(config, { window });
-  const sliding = readSliding(config, sizes.layers, byPattern(config, window));
-  const epsilon = config.positive('rms_norm_eps', 1e-5);
+  const attention = readExaoneAttention(config, sizes);
   const mlp = readGatedMlp(config, sizes);
   const norm = readRmsNorm(config, sizes, 1e-5);
   return languageModel({
@@ -29,17 +30,24 @@ export function describeExaone4(config: Fields): LanguageModel {
     ...tokenTables(config, sizes),
     block: (parts, layer, hidden) =>
       postNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) =>
-          selfAttention(parts, sizes, layer, name, x, {
-            bias: false,
-            outputBias: false,
-            norm: headRmsNorm(parts, sizes, epsilon),
-            sliding: window !== null && sliding(layer),
-            rotary: window === null || sliding(layer) ? 0 : null,
-          }),
+        attention: (name, x) => selfAttention(parts, sizes, layer, name, x, attention(parts, layer)),
         mlp: (name, x) => gatedMlp(parts, name, x, mlp),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+  });
+}
+
+/** Norms of each query and key head; where there is a window, the layers without it have no positions. */
+export function readExaoneAttention(config: Fields, sizes: TrunkSizes): PreNormForm['attention'] {
+  const { window } = sizes;
+  const sliding = readSliding(config, sizes.layers, byPattern(config, window));
+  const epsilon = config.positive('rms_norm_eps', 1e-5);
+  return (parts, layer) => ({
+    bias: false,
+    outputBias: false,
+    norm: headRmsNorm(parts, sizes, epsilon),
+    sliding: window !== null && sliding(layer),
+    rotary: window === null || sliding(layer) ? 0 : null,
   });
 }
 

@@ -7,7 +7,8 @@ import type { PreNormForm } from './pre-norm-model.ts';
 
 /** A network's mixtures of gated MLPs. */
 export interface MixtureForm {
-  readonly routing: Routing;
+  /** How many experts a token has is said once, or for each layer. */
+  readonly routing: Omit<Routing, 'chosen'> & { readonly chosen: number | readonly number[] };
   /** Each expert's, under the name `NAME.experts.NUMBER`. */
   readonly own: MlpForm;
   /** The blocks that have an MLP and no experts; none if not given. */
@@ -16,7 +17,7 @@ export interface MixtureForm {
   readonly called?: string;
   /** The router's name within the mixture's; `gate` if not given. */
   readonly router?: string;
-  /** What is added to scores for the choice alone, [experts]; nothing if not given. */
+  /** What is added to scores for the choice alone, [experts] or [1, experts]; nothing if not given. */
   correction?(parts: Parts, name: string): Value;
   /** What is added to what the experts make. */
   beside?(parts: Parts, name: string, x: Value): Value;
@@ -28,17 +29,18 @@ export function withMixtures(
   { routing, own, dense, called, router = 'gate', correction, beside }: MixtureForm,
 ): Pick<PreNormForm, 'sizes' | 'mlp'> {
   const isDense = (layer: number) => dense?.isIn(layer) === true;
+  const { experts, chosen } = routing;
   return {
-    sizes: withExperts(sizes, routing.experts, (layer) => !isDense(layer)),
+    sizes: withExperts(sizes, experts, (layer) => !isDense(layer)),
     mlp(parts, ofMlp, x, layer) {
       if (isDense(layer)) return gatedMlp(parts, ofMlp, x, dense!.mlp);
       const name = called === undefined ? ofMlp : `model.layers.${layer}.${called}`;
-      const logits = parts.router(`${name}.${router}`, x, [routing.experts, sizes.hiddenSize], false);
+      const logits = parts.router(`${name}.${router}`, x, [experts, sizes.hiddenSize], false);
       const mixed = parts.mixture(
         layer,
         x,
         logits,
-        routing,
+        { ...routing, chosen: typeof chosen === 'number' ? chosen : chosen[layer]! },
         (inner, number, rows) => gatedMlp(inner, `${name}.experts.${number}`, rows, own),
         correction?.(parts, name),
       );

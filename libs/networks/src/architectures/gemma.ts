@@ -23,7 +23,7 @@ export function describeGemma(config: Fields): LanguageModel {
     bias: false,
   } as const;
   const norm = readGemmaNorm(config, hiddenSize);
-  const tables = tokenTables(config, sizes, true);
+  const tables = tokenTables(config, sizes, { tied: true });
   return languageModel({
     sizes,
     rotary: [readRotary(config, sizes)],

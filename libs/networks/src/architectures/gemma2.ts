@@ -42,7 +42,7 @@ function gemma2Model(config: Fields, hasNormsAfter: boolean): LanguageModel {
   const epsilon = config.positive('rms_norm_eps', 1e-6);
   const norm: Norm = (parts, name, x) => parts.rmsNorm(name, x, hiddenSize, { epsilon, offset: 1 });
   const normAfter: Norm = (parts, name, x) => (hasNormsAfter ? norm(parts, name, x) : x);
-  const tables = tokenTables(config, sizes, true);
+  const tables = tokenTables(config, sizes, { tied: true });
   return languageModel({
     sizes,
     rotary: [readRotary(config, sizes)],

@@ -29,7 +29,7 @@ export function describeGemma3(config: Fields): LanguageModel {
   };
   const norm = readGemmaNorm(config, hiddenSize);
   const headNorm = readGemmaNorm(config, headSize);
-  const tables = tokenTables(config, sizes, true);
+  const tables = tokenTables(config, sizes, { tied: true });
   const theta = {
     full: config.positive('rope_theta', 1_000_000),
     sliding: config.positive('rope_local_base_freq', 10_000),

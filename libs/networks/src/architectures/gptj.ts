@@ -4,9 +4,8 @@ import type { Value } from '@sonde/onnx';
 import type { Parts } from '../graph/parts.ts';
 import { plainRotary } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
-import { parallelBlock, plainMlp, readActivation, readLayerNorm, selfAttention } from './blocks.ts';
+import { headWithBias, parallelBlock, plainMlp, readActivation, readLayerNorm, selfAttention } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
-import { headWithBias } from './phi.ts';
 import { headSizeOf } from './read-sizes.ts';
 
 /**

@@ -1,9 +1,11 @@
+import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
 import { plainRotary, readRotary, rotarySettings } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { gatedMlp, headRmsNorm, readGatedMlp, readRmsNorm } from './blocks.ts';
+import { withMixtures } from './experts.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
+import { type PreNormForm, preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**
@@ -12,21 +14,55 @@ import { readSizes } from './read-sizes.ts';
  */
 export function describeHunYuan(config: Fields): LanguageModel {
   const sizes = readSizes(config);
-  const bias = config.flag('attention_bias', false);
   const mlp = readGatedMlp(config, sizes);
-  const norm = readRmsNorm(config, sizes, 1e-5);
+  return hunYuan(config, { sizes, mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp) });
+}
+
+/**
+ * Hunyuan-A13B (`HunYuanMoEV1ForCausalLM`): the same with experts, and an MLP beside them for all tokens. Tencent
+ * Hunyuan, 2025.
+ */
+export function describeHunYuanMoe(config: Fields): LanguageModel {
+  const sizes = readSizes(config);
+  const own = readGatedMlp(config, sizes);
+  const chosen = readChosen(config, sizes.layers);
+  const routing = { experts: config.count('num_experts', 1), chosen, normed: true };
+  return hunYuan(
+    config,
+    withMixtures(sizes, {
+      routing,
+      own,
+      router: 'gate.wg',
+      beside: (parts, name, x) => gatedMlp(parts, `${name}.shared_mlp`, x, own),
+    }),
+  );
+}
+
+/** How many experts a token has: in all layers, or in each, of which a list may name more. */
+function readChosen(config: Fields, layers: number): number | readonly number[] {
+  const chosen = config.value('moe_topk');
+  if (!Array.isArray(chosen)) return config.count('moe_topk', 1);
+  if (chosen.length >= layers && chosen.every((count) => Number.isSafeInteger(count) && count > 0)) return chosen;
+  throw new UserError(
+    'model',
+    `${config.where}: moe_topk is ${JSON.stringify(chosen)}; expected a positive integer, or a list of one for each of ${layers} layers.`,
+  );
+}
+
+function hunYuan(config: Fields, trunk: Pick<PreNormForm, 'sizes' | 'mlp'>): LanguageModel {
+  const { sizes } = trunk;
+  const bias = config.flag('attention_bias', false);
   const epsilon = config.positive('rms_norm_eps', 1e-5);
   return preNormModel(config, {
-    sizes,
+    ...trunk,
     rotary: readStretched(config, sizes),
-    norm,
+    norm: readRmsNorm(config, sizes, 1e-5),
     attention: (parts) => ({
       bias,
       outputBias: bias,
       normNames: { q: 'query_layernorm', k: 'key_layernorm' },
       normRotated: headRmsNorm(parts, sizes, epsilon),
     }),
-    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
-import { parallelBlock, plainMlp, readActivation, readLayerNorm, selfAttention } from './blocks.ts';
-import { type LanguageModel, languageModel, type NextToken } from './network.ts';
+import { parallelBlock, plainMlp, readActivation, readLayerNorm, selfAttention, tokenTables } from './blocks.ts';
+import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**
@@ -10,7 +10,7 @@ import { readSizes } from './read-sizes.ts';
  */
 export function describePhi(config: Fields): LanguageModel {
   const sizes = readSizes(config);
-  const { hiddenSize, vocabSize, headSize } = sizes;
+  const { hiddenSize, headSize } = sizes;
   const mlp = {
     hiddenSize,
     intermediateSize: config.count('intermediate_size', 8192),
@@ -23,7 +23,7 @@ export function describePhi(config: Fields): LanguageModel {
   return languageModel({
     sizes,
     rotary: [readRotary(config, sizes, { partialFactor: config.positive('partial_rotary_factor', 0.5) })],
-    embed: (parts, inputIds) => parts.embedding('model.embed_tokens', inputIds, [vocabSize, hiddenSize]),
+    ...tokenTables(config, sizes, { headBias: true }),
     block(parts, layer, hidden) {
       const at = `model.layers.${layer}`;
       const normed = norm(parts, `${at}.input_layernorm`, hidden);
@@ -42,15 +42,5 @@ export function describePhi(config: Fields): LanguageModel {
       });
     },
     finalNorm: (parts, hidden) => norm(parts, 'model.final_layernorm', hidden),
-    logits: headWithBias(config, 'model.embed_tokens', [vocabSize, hiddenSize]),
   });
-}
-
-/** An output head with a bias of its own, which may share its weight with the embedding. */
-export function headWithBias(config: Fields, embedding: string, shape: readonly [number, number]): NextToken['logits'] {
-  if (!config.flag('tie_word_embeddings', false)) {
-    return (parts, states) => parts.linear('lm_head', states, shape, true);
-  }
-  return (parts, states) =>
-    parts.add(parts.linear(embedding, states, shape, false), parts.vector('lm_head.bias', shape[0]));
 }

@@ -3,19 +3,24 @@ import type { Value } from '@sonde/onnx';
 import type { Parts } from '../graph/parts.ts';
 import type { RotarySpec } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
-import { type Norm, preNormBlock, type SelfAttention, selfAttention, tokenTables } from './blocks.ts';
+import {
+  type Norm,
+  preNormBlock,
+  type SelfAttention,
+  selfAttention,
+  type TableDefaults,
+  tokenTables,
+} from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 
 /** In what models of Llama's form differ. */
-export interface PreNormForm {
+export interface PreNormForm extends TableDefaults {
   readonly sizes: TrunkSizes;
   readonly rotary: RotarySpec;
   readonly norm: Norm;
   attention(parts: Parts, layer: number): SelfAttention;
   /** @param name that of the block's MLP, before those of its projections */
   mlp(parts: Parts, name: string, x: Value, layer: number): Value;
-  /** Whether one table serves tokens and output where config.json does not say; false if not given. */
-  readonly tied?: boolean;
   /** As in `Trunk`. */
   readonly furtherBlocks?: number;
 }
@@ -23,13 +28,13 @@ export interface PreNormForm {
 /** A language model of Llama's form and names: norms before attention and MLP, and a last one; rotary positions. */
 export function preNormModel(
   config: Fields,
-  { sizes, rotary, norm, attention, mlp, tied, furtherBlocks = 0 }: PreNormForm,
+  { sizes, rotary, norm, attention, mlp, furtherBlocks = 0, ...tables }: PreNormForm,
 ): LanguageModel {
   return languageModel({
     sizes,
     rotary: [rotary],
     furtherBlocks,
-    ...tokenTables(config, sizes, tied),
+    ...tokenTables(config, sizes, tables),
     block: (parts, layer, hidden) =>
       preNormBlock(parts, layer, hidden, norm, {
         attention: (name, x) => selfAttention(parts, sizes, layer, name, x, attention(parts, layer)),

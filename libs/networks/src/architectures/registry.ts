@@ -14,7 +14,8 @@ import { describeDeepseekV2, describeDeepseekV3 } from './deepseek.ts';
 import { describeDistilBert } from './distilbert.ts';
 import { describeDots1 } from './dots1.ts';
 import { describeElectra } from './electra.ts';
-import { describeErnie45 } from './ernie4-5.ts';
+import { describeErnie45, describeErnie45Moe } from './ernie4-5.ts';
+import { describeExaoneMoe } from './exaone-moe.ts';
 import { describeExaone4 } from './exaone4.ts';
 import { describeFalcon } from './falcon.ts';
 import { describeFlexOlmo } from './flex-olmo.ts';
@@ -32,9 +33,10 @@ import { describeGpt2 } from './gpt2.ts';
 import { describeCodeGen, describeGptj } from './gptj.ts';
 import { describeGranite, describeGraniteMoe, describeGraniteMoeShared } from './granite.ts';
 import { describeHelium } from './helium.ts';
-import { describeHunYuan } from './hunyuan.ts';
+import { describeHunYuan, describeHunYuanMoe } from './hunyuan.ts';
 import { describeJais2 } from './jais2.ts';
 import { describeLlama } from './llama.ts';
+import { describeMiniMaxM2 } from './minimax-m2.ts';
 import { describeMinistral3 } from './ministral3.ts';
 import { describeMistral } from './mistral.ts';
 import { describeMixtral } from './mixtral.ts';
@@ -51,6 +53,7 @@ import { describeOpenAiGpt } from './openai-gpt.ts';
 import { describeOpt } from './opt.ts';
 import { describePhi } from './phi.ts';
 import { describePhi3 } from './phi3.ts';
+import { describePhimoe } from './phimoe.ts';
 import { describeQwen2Moe, describeQwen3Moe } from './qwen-moe.ts';
 import { describeQwen2 } from './qwen2.ts';
 import { describeQwen3 } from './qwen3.ts';
@@ -75,8 +78,10 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   DeepseekV2ForCausalLM: describeDeepseekV2,
   DeepseekV3ForCausalLM: describeDeepseekV3,
   Dots1ForCausalLM: describeDots1,
+  Ernie4_5_MoeForCausalLM: describeErnie45Moe,
   Ernie4_5ForCausalLM: describeErnie45,
   Exaone4ForCausalLM: describeExaone4,
+  ExaoneMoeForCausalLM: describeExaoneMoe,
   FalconForCausalLM: describeFalcon,
   FlexOlmoForCausalLM: describeFlexOlmo,
   Gemma2ForCausalLM: describeGemma2,
@@ -96,8 +101,10 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   GraniteMoeSharedForCausalLM: describeGraniteMoeShared,
   HeliumForCausalLM: describeHelium,
   HunYuanDenseV1ForCausalLM: describeHunYuan,
+  HunYuanMoEV1ForCausalLM: describeHunYuanMoe,
   Jais2ForCausalLM: describeJais2,
   LlamaForCausalLM: describeLlama,
+  MiniMaxM2ForCausalLM: describeMiniMaxM2,
   Ministral3ForCausalLM: describeMinistral3,
   MinistralForCausalLM: describeMistral,
   MistralForCausalLM: describeMistral,
@@ -113,6 +120,7 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   OPTForCausalLM: describeOpt,
   Phi3ForCausalLM: describePhi3,
   PhiForCausalLM: describePhi,
+  PhimoeForCausalLM: describePhimoe,
   Qwen2ForCausalLM: describeQwen2,
   Qwen2MoeForCausalLM: describeQwen2Moe,
   Qwen3ForCausalLM: describeQwen3,
@@ -144,6 +152,12 @@ export const CLASSIFIERS: Readonly<Record<string, Describe<Classifier>>> = {
   XLMRobertaForSequenceClassification: describeRoberta,
 };
 
+/** What checkpoints on the hub call classes that transformers names otherwise. */
+const CALLED: ReadonlyMap<unknown, string> = new Map([
+  ['ExaoneMoEForCausalLM', 'ExaoneMoeForCausalLM'],
+  ['PhiMoEForCausalLM', 'PhimoeForCausalLM'],
+]);
+
 /** More cannot be meant, and building the graph would not end. */
 const MOST_LAYERS = 10_000;
 
@@ -174,7 +188,8 @@ function describe<Head>(
   config: Config,
 ): Described<Head> {
   const where = join(folder, 'config.json');
-  const named: unknown = Array.isArray(config.architectures) ? config.architectures[0] : undefined;
+  const said: unknown = Array.isArray(config.architectures) ? config.architectures[0] : undefined;
+  const named = CALLED.get(said) ?? said;
   const supported = Object.keys(known).join(', ');
   if (typeof named !== 'string')
     throw new UserError('model', `${where} names no architecture; supported: ${supported}.`);

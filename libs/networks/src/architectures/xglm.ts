@@ -31,7 +31,7 @@ export function describeXglm(config: Fields): LanguageModel {
   };
   const scale = config.flag('scale_embedding', true) ? Math.sqrt(hiddenSize) : 1;
   const nothing = readNothing(config, sizes);
-  const tables = tokenTables(config, sizes, true);
+  const tables = tokenTables(config, sizes, { tied: true });
   return languageModel({
     sizes,
     rotary: [sinusoids(hiddenSize)],

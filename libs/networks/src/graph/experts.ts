@@ -9,8 +9,15 @@ export interface Routing {
   readonly scores?: 'softmax' | 'sigmoid';
   /** Whether the chosen ones' weights are divided by their sum. */
   readonly normed: boolean;
+  /** What that sum is taken for where it is less; with a sigmoid 1e-20 is added to it if not given. */
+  readonly leastSum?: number;
   /** What weights are multiplied by in the end; 1 if not given. */
   readonly factor?: number;
+  /**
+   * Two experts are chosen by SparseMixer, whatever is said of scores and weights: the distance from an expert, relative to
+   * the greater of both logits, beyond which others do not count.
+   */
+  readonly leftBehind?: number;
   /** Only the experts of some groups can be chosen. */
   readonly groups?: {
     readonly count: number;
@@ -27,7 +34,7 @@ export interface Chosen {
   readonly weights: Value;
 }
 
-/** What a sum of weights is not to be below, where experts' weights are divided by it. */
+/** What is added to a sum of sigmoids before weights are divided by it. */
 const LEAST_SUM = 1e-20;
 const INT64 = 7;
 const FLOAT = 1;
@@ -37,17 +44,45 @@ const FLOAT = 1;
  * @param bias [experts]: added to scores for the choice, not for the weights
  */
 export function chooseExperts(graph: GraphBuilder, logits: Value, routing: Routing, bias: Value | null): Chosen {
-  const { experts, chosen, scores: form = 'softmax', normed, factor = 1, groups } = routing;
+  const { experts, chosen, scores: form = 'softmax', normed, factor = 1, groups, leftBehind } = routing;
+  if (leftBehind !== undefined) return mixSparsely(graph, logits, leftBehind);
   const scores = form === 'softmax' ? graph.node('Softmax', [logits], { axis: -1 }) : graph.node('Sigmoid', [logits]);
   const raised = bias === null ? scores : graph.node('Add', [scores, bias]);
   const eligible = groups ? ofBestGroups(graph, raised, experts, groups) : raised;
   const [most, which] = graph.nodes(2, 'TopK', [eligible, graph.constant([chosen])], { axis: -1 });
   const weights = bias === null ? most! : graph.node('GatherElements', [scores, which!], { axis: 1 });
-  const sum = graph.node('ReduceSum', [weights, graph.constant([1])], { keepdims: 1 });
-  const shared = normed
-    ? graph.node('Div', [weights, form === 'softmax' ? sum : graph.node('Add', [sum, graph.scalar(LEAST_SUM)])])
-    : weights;
+  const shared = normed ? graph.node('Div', [weights, sumOf(graph, weights, routing)]) : weights;
   return { which: which!, weights: factor === 1 ? shared : graph.node('Mul', [shared, graph.scalar(factor)]) };
+}
+
+/** What the weights [tokens, chosen] are divided by. */
+function sumOf(graph: GraphBuilder, weights: Value, { scores, leastSum }: Routing): Value {
+  const sum = graph.node('ReduceSum', [weights, graph.constant([1])], { keepdims: 1 });
+  if (leastSum !== undefined) return graph.node('Max', [sum, graph.scalar(leastSum)]);
+  return scores === 'sigmoid' ? graph.node('Add', [sum, graph.scalar(LEAST_SUM)]) : sum;
+}
+
+/**
+ * SparseMixer's two experts (Liu et al., arXiv 2409.12136): the best one, and the best of the others. Each has the weight
+ * that softmax gives it among those that are not left behind by it.
+ */
+function mixSparsely(graph: GraphBuilder, logits: Value, leftBehind: number): Chosen {
+  const least = graph.scalar(Number.NEGATIVE_INFINITY);
+  const best = (open: Value) => {
+    const [most, which] = graph.nodes(2, 'TopK', [open, graph.constant([1])], { axis: -1 });
+    const against = graph.node('Max', [graph.node('Abs', [logits]), most!]);
+    const behind = graph.node('Div', [graph.node('Sub', [most!, logits]), against]);
+    const isFar = graph.node('Greater', [behind, graph.scalar(leftBehind)]);
+    const shares = graph.node('Softmax', [graph.node('Where', [isFar, least, open])], { axis: -1 });
+    return { which: which!, weight: graph.node('GatherElements', [shares, which!], { axis: 1 }) };
+  };
+  const first = best(logits);
+  const taken = graph.node('Expand', [least, graph.node('Shape', [first.which])]);
+  const second = best(graph.node('ScatterElements', [logits, first.which, taken], { axis: 1 }));
+  return {
+    which: graph.node('Concat', [first.which, second.which], { axis: 1 }),
+    weights: graph.node('Concat', [first.weight, second.weight], { axis: 1 }),
+  };
 }
 
 /** Scores [tokens, experts], those outside a token's best groups −∞. */

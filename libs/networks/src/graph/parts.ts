@@ -74,6 +74,8 @@ export interface Parts {
   splitGroups(x: Value, groups: number, sizes: readonly number[]): Value[];
   /** A learned vector, by its full name. */
   vector(name: string, size: number): Value;
+  /** The same stored as [1, size], and so given. */
+  row(name: string, size: number): Value;
   /** x Wᵀ, with W at one place of a stack [of, out, in]: an expert's. */
   stackedLinear(name: string, x: Value, shape: readonly [number, number], piece: Piece): Value;
   /** x W + b, with W and b at one place of stacks `NAME` [of, in, out] and `NAME_bias` [of, out]. */
@@ -284,6 +286,8 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     },
 
     vector: (name, size) => weights.get(name, [size]),
+
+    row: (name, size) => weights.get(name, [1, size]),
 
     stackedLinear: (name, x, shape, piece) => product(`${name}.weight`, x, shape, { piece }),
 
