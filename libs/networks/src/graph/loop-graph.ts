@@ -85,6 +85,8 @@ function drawNext(
     {
       sample: 'sample',
       adjust: 'adjust',
+      constrain: 'constrain',
+      limit: 'limit',
       temperature: 'temperature',
       topK: 'top_k',
       topP: 'top_p',

@@ -35,6 +35,10 @@ export interface DrawInputs {
   readonly sample: Value;
   /** scalar bool: whether temperature, top-k, repetition penalty or banned tokens change the logits */
   readonly adjust: Value;
+  /** scalar bool: whether the penalty or banned tokens do */
+  readonly constrain: Value;
+  /** scalar bool: whether top-k does */
+  readonly limit: Value;
   readonly temperature: Value;
   /** [1] int64; the vocabulary size where there is no limit */
   readonly topK: Value;
@@ -59,6 +63,8 @@ export function drawInputs(graph: GraphBuilder, rounds: number): DrawInputs {
   return {
     sample: graph.input('sample', 'bool', []),
     adjust: graph.input('adjust', 'bool', []),
+    constrain: graph.input('constrain', 'bool', []),
+    limit: graph.input('limit', 'bool', []),
     temperature: graph.input('temperature', 'float32', []),
     topK: graph.input('top_k', 'int64', [1]),
     topP: graph.input('top_p', 'float32', []),
@@ -82,11 +88,14 @@ export function drawFeeds(head: HeadRequest, vocabSize: number, threads: number 
   const count = head.rows.length;
   const seen = head.penalty === 1 ? undefined : head.seen;
   const uniforms = head.uniforms ?? new Float32Array(count * TRIES);
+  const constrained = head.penalty !== 1 || head.banned !== undefined;
   const limited = head.topK > 0 && head.topK < vocabSize;
   const rowsOfThread = Math.max(1, Math.floor(PIECE_BYTES / (Float32Array.BYTES_PER_ELEMENT * vocabSize)));
   return {
     sample: bool(head.sample),
-    adjust: bool(head.temperature !== 1 || limited || head.penalty !== 1 || head.banned !== undefined),
+    adjust: bool(head.temperature !== 1 || limited || constrained),
+    constrain: bool(constrained),
+    limit: bool(limited),
     temperature: scalar(head.temperature),
     top_k: int64s([limited ? head.topK : vocabSize]),
     // Rounding must not refuse a draw where nothing is to be cut off.
