@@ -1,7 +1,7 @@
 """The peer of generation.ts, capture.ts and classification.ts: makes random checkpoints in known shapes, does their work with transformers.
 
     python peer_transformers.py make SHAPE FOLDER
-    python peer_transformers.py generate FOLDER PROMPTS_JSON SAMPLES NEW_TOKENS THREADS DEVICE DTYPE
+    python peer_transformers.py generate FOLDER PROMPTS_JSON SAMPLES NEW_TOKENS TEMPERATURE TOP_K THREADS DEVICE DTYPE
     python peer_transformers.py classify FOLDER LENGTHS_JSON BATCH THREADS
     python peer_transformers.py capture FOLDER BATCHES ROWS LENGTH THREADS DEVICE DTYPE [headless]
 """
@@ -69,7 +69,7 @@ def load(kind, folder, device, dtype):
 
 
 @torch.inference_mode()
-def generate(folder, prompts, samples, new_tokens, threads, device, dtype):
+def generate(folder, prompts, samples, new_tokens, temperature, top_k, threads, device, dtype):
     """One prompt's samples a batch: measured as transformers' fastest way for this work on two cores."""
     torch.set_num_threads(threads)
     model = load(AutoModelForCausalLM, folder, device, dtype)
@@ -79,7 +79,7 @@ def generate(folder, prompts, samples, new_tokens, threads, device, dtype):
         torch.manual_seed(number)
         ids = torch.tensor([[ord(letter) - ord("a") + 1 for letter in prompt]], device=device)
         out = model.generate(
-            ids, attention_mask=torch.ones_like(ids), do_sample=True, top_p=0.9, top_k=0, temperature=1.0,
+            ids, attention_mask=torch.ones_like(ids), do_sample=True, top_p=0.9, top_k=top_k, temperature=temperature,
             num_return_sequences=samples, max_new_tokens=new_tokens, min_new_tokens=new_tokens, pad_token_id=0,
             output_hidden_states=True, return_dict_in_generate=True,
         )
@@ -138,4 +138,6 @@ if __name__ == "__main__":
     elif command == "capture":
         capture(folder, *(int(value) for value in rest[:4]), *rest[4:6], headless="headless" in rest)
     else:
-        generate(folder, json.loads(rest[0]), *(int(value) for value in rest[1:4]), *rest[4:])
+        samples, tokens, temperature, top_k, threads = rest[1:6]
+        sampling = (float(temperature), int(top_k))
+        generate(folder, json.loads(rest[0]), int(samples), int(tokens), *sampling, int(threads), *rest[6:])
