@@ -275,6 +275,16 @@ describe('a sliding window', () => {
   });
 });
 
+test.each([
+  ['exaone-moe', 'ExaoneMoEForCausalLM'],
+  ['phimoe', 'PhiMoEForCausalLM'],
+])('%s is read where a checkpoint calls its class %s, as on the hub', async (name, called) => {
+  const golden = readGolden(name);
+  const model = await open(name, { config: { architectures: [called] } }, 'called');
+  expectResults(await forward(model, golden.ids), golden, golden.tokens, golden.ids.length);
+  await model.close();
+});
+
 describe('a checkpoint of GPT-2 as the hub has it', () => {
   test('without its output head: names have no prefix, and causal masks lie among the weights', async () => {
     const golden = readGolden('gpt2');
@@ -332,6 +342,10 @@ describe('a configuration that cannot be', () => {
     ['olmo3', { layer_types: ['full_attention'] }, 'expected a list of 4 words, each one of full_attention, sliding'],
     ['olmo', { clip_qkv: 0 }, 'clip_qkv is 0; expected a positive number'],
     ['olmo2', { rope_parameters: { rope_type: 'spiral' } }, 'rope type "spiral" is not supported'],
+    ['mixtral', { num_experts_per_tok: 9 }, 'a token cannot have 9 of 3 experts'],
+    ['granite-moe', { num_experts_per_tok: 5 }, 'a token cannot have 5 of 4 experts'],
+    ['hunyuan-moe', { moe_topk: [1] }, 'expected a positive integer, or a list of one for each of 3 layers'],
+    ['phimoe', { num_local_experts: 1 }, 'num_local_experts is 1; a token has two of them'],
     ['gemma2', { use_bidirectional_attention: true }, 'use_bidirectional_attention is not supported'],
   ])('%s with %j: %s', async (name, config, expected) => {
     expect(await message(name, config)).toContain(expected);

@@ -35,7 +35,7 @@ export function describeErnie45Moe(config: Fields): LanguageModel {
     normed: true,
     leastSum: config.positive('moe_norm_min', 1e-12),
   };
-  const mixtures = withMixtures(sizes, {
+  const mixtures = withMixtures(config, sizes, {
     routing,
     own,
     dense: { mlp, isIn: readDense(config, sizes.layers) },

@@ -1,3 +1,5 @@
+import { UserError } from '@sonde/base';
+import type { Fields } from '@sonde/checkpoints';
 import type { Value } from '@sonde/onnx';
 import type { Routing } from '../graph/experts.ts';
 import type { Parts } from '../graph/parts.ts';
@@ -23,13 +25,15 @@ export interface MixtureForm {
   beside?(parts: Parts, name: string, x: Value): Value;
 }
 
-/** A trunk's sizes and MLPs, with mixtures in the place of some MLPs, or of all. */
+/** A trunk's sizes and MLPs, with mixtures in the place of some MLPs, or of all. @throws UserError as `checkChosen` does */
 export function withMixtures(
+  config: Fields,
   sizes: TrunkSizes,
   { routing, own, dense, called, router = 'gate', correction, beside }: MixtureForm,
 ): Pick<PreNormForm, 'sizes' | 'mlp'> {
   const isDense = (layer: number) => dense?.isIn(layer) === true;
   const { experts, chosen } = routing;
+  checkChosen(config, routing);
   return {
     sizes: withExperts(sizes, experts, (layer) => !isDense(layer)),
     mlp(parts, ofMlp, x, layer) {
@@ -47,6 +51,16 @@ export function withMixtures(
       return beside ? parts.add(mixed, beside(parts, name, x)) : mixed;
     },
   };
+}
+
+/** @throws UserError if a token is to have more experts than there are */
+export function checkChosen(
+  config: Fields,
+  { experts, chosen }: Pick<MixtureForm['routing'], 'experts' | 'chosen'>,
+): void {
+  const most = typeof chosen === 'number' ? chosen : Math.max(...chosen);
+  if (most <= experts) return;
+  throw new UserError('model', `${config.where}: a token cannot have ${most} of ${experts} experts.`);
 }
 
 /** The sizes of a trunk with so many experts in the blocks that have some: all, if not said. */

@@ -18,7 +18,7 @@ export function describeFlexOlmo(config: Fields): LanguageModel {
     chosen: config.count('num_experts_per_tok', 5),
     normed: config.flag('norm_topk_prob', false),
   };
-  const { sizes, mlp } = withMixtures(own, { routing, own: readGatedMlp(config, own) });
+  const { sizes, mlp } = withMixtures(config, own, { routing, own: readGatedMlp(config, own) });
   const norm = readRmsNorm(config, sizes);
   return languageModel({
     sizes,

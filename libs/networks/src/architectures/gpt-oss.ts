@@ -3,7 +3,7 @@ import type { Value } from '@sonde/onnx';
 import type { Parts } from '../graph/parts.ts';
 import { rotaryOf, rotarySettings } from '../rotary.ts';
 import { preNormBlock, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { withExperts } from './experts.ts';
+import { checkChosen, withExperts } from './experts.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
@@ -30,6 +30,7 @@ export function describeGptOss(config: Fields): LanguageModel {
   const intermediateSize = config.count('intermediate_size', 2880);
   const experts = config.count('num_local_experts', 128);
   const routing = { experts, chosen: config.count('num_experts_per_tok', 4), normed: true };
+  checkChosen(config, routing);
   const alpha = config.positive('swiglu_alpha', 1.702);
   const limit = config.positive('swiglu_limit', 7);
   const norm = readRmsNorm(config, own, 1e-5);

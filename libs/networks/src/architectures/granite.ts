@@ -12,7 +12,7 @@ import {
   selfAttention,
   tokenTables,
 } from './blocks.ts';
-import { withExperts } from './experts.ts';
+import { checkChosen, withExperts } from './experts.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -46,6 +46,7 @@ function graniteWithExperts(config: Fields, sharedSize: number): LanguageModel {
   const shared = { ...mlp, intermediateSize: sharedSize };
   const experts = config.count('num_local_experts', 8);
   const routing = { experts, chosen: config.count('num_experts_per_tok', 2), normed: true };
+  checkChosen(config, routing);
   return granite(config, withExperts(sizes, experts), (parts, at, x, layer) => {
     const name = `${at}.block_sparse_moe`;
     const logits = parts.router(`${name}.router.layer`, x, [experts, hiddenSize], false);

@@ -29,7 +29,7 @@ export function describeHunYuanMoe(config: Fields): LanguageModel {
   const routing = { experts: config.count('num_experts', 1), chosen, normed: true };
   return hunYuan(
     config,
-    withMixtures(sizes, {
+    withMixtures(config, sizes, {
       routing,
       own,
       router: 'gate.wg',

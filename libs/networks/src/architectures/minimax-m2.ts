@@ -19,7 +19,7 @@ export function describeMiniMaxM2(config: Fields): LanguageModel {
   const rotated = config.has('rotary_dim') ? config.count('rotary_dim') / sizes.headSize : 1;
   const partialFactor = config.positive('partial_rotary_factor', rotated);
   return preNormModel(config, {
-    ...withMixtures(sizes, {
+    ...withMixtures(config, sizes, {
       routing: { experts, chosen, scores: 'sigmoid', normed: true },
       own: readMixtralExpert(config, sizes),
       called: SPARSE,

@@ -27,7 +27,7 @@ export function describeMixtral(config: Fields): LanguageModel {
     normed: true,
   };
   return preNormModel(config, {
-    ...withMixtures(sizes, { routing, own: readMixtralExpert(config, sizes), called: SPARSE }),
+    ...withMixtures(config, sizes, { routing, own: readMixtralExpert(config, sizes), called: SPARSE }),
     rotary: readRotary(config, sizes, { theta: 1_000_000 }),
     norm: readRmsNorm(config, sizes, 1e-5),
     attention: () => ({ bias: false, outputBias: false, sliding: window !== null }),

@@ -21,7 +21,7 @@ export function describeOlmoe(config: Fields): LanguageModel {
     normed: config.flag('norm_topk_prob', false),
   };
   return preNormModel(config, {
-    ...withMixtures(sizes, { routing, own: readGatedMlp(config, sizes) }),
+    ...withMixtures(config, sizes, { routing, own: readGatedMlp(config, sizes) }),
     rotary: readRotary(config, sizes),
     norm: readRmsNorm(config, sizes, 1e-5),
     attention: (parts) => ({ bias, outputBias: bias, clip, norm: allHeadsRmsNorm(parts, sizes, epsilon) }),

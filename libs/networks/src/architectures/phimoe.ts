@@ -24,7 +24,7 @@ export function describePhimoe(config: Fields): LanguageModel {
   const jitter = config.value('router_jitter_noise') === 0 ? 0 : config.positive('router_jitter_noise', 0.01);
   const routing = { experts, chosen: 2, normed: false, leftBehind: 2 * jitter };
   return preNormModel(config, {
-    ...withMixtures(sizes, { routing, own: readMixtralExpert(config, sizes), called: SPARSE }),
+    ...withMixtures(config, sizes, { routing, own: readMixtralExpert(config, sizes), called: SPARSE }),
     rotary: readScaled(config, sizes),
     norm: readLayerNorm(config, sizes, { field: 'rms_norm_eps' }),
     attention: () => ({ bias, outputBias: bias, sliding: window !== null }),

@@ -69,7 +69,7 @@ function qwenMoe(config: Fields, sizes: TrunkSizes, { usual, attention, ...besid
   const denseLayers = readLayers(config, 'mlp_only_layers');
   const isIn = (layer: number) => denseLayers.includes(layer) || (layer + 1) % step !== 0;
   return preNormModel(config, {
-    ...withMixtures(sizes, { routing, own, dense: { mlp, isIn }, ...beside }),
+    ...withMixtures(config, sizes, { routing, own, dense: { mlp, isIn }, ...beside }),
     rotary: readRotary(config, sizes),
     norm: readRmsNorm(config, sizes),
     attention,

@@ -76,7 +76,7 @@ export function readSharedExperts(
   const activation = readActivation(config, 'hidden_act', 'silu');
   const own = { hiddenSize: sizes.hiddenSize, intermediateSize, activation, bias: false };
   const shared = { ...own, intermediateSize: intermediateSize * config.count(names.shared, usual.shared), bias };
-  return withMixtures(sizes, {
+  return withMixtures(config, sizes, {
     routing,
     own,
     ...(isDense && { dense: { mlp: readGatedMlp(config, sizes, bias), isIn: isDense } }),
