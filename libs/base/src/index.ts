@@ -2,6 +2,7 @@ export { certificateFailure } from './certificate.ts';
 export { groupBy } from './group-by.ts';
 export { isRecord, type JsonObject, type JsonValue } from './json.ts';
 export { memo } from './memo.ts';
+export { programEnvironment } from './program-environment.ts';
 export { repeatedKey } from './repeated-key.ts';
 export { isPassingStatus, PassingFailure, type Retry, retry } from './retry.ts';
 export { retryAfterSeconds } from './retry-after.ts';

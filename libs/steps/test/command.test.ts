@@ -61,15 +61,15 @@ describe('command', () => {
     }
   });
 
-  it('passes only a small environment', async () => {
-    process.env.SONDE_TEST_SECRET = 'secret';
+  it('passes only a small environment, with the GPUs that are its own', async () => {
+    Object.assign(process.env, { SONDE_TEST_SECRET: 'secret', CUDA_VISIBLE_DEVICES: '2,3' });
     const result = await runStep('command', folder, {
       argv: node("require('fs').writeFileSync('e.json', JSON.stringify(process.env))"),
       env: { EXTRA: '1' },
       outputs: { e: { type: 'json', file: 'e.json' } },
     });
     const env = JSON.parse(await readFile(result.path('e'), 'utf8')) as Record<string, string>;
-    expect(env).toMatchObject({ EXTRA: '1' });
+    expect(env).toMatchObject({ EXTRA: '1', CUDA_VISIBLE_DEVICES: '2,3' });
     expect(env.SONDE_TEST_SECRET).toBeUndefined();
   });
 

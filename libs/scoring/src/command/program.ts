@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
-import { UserError } from '@sonde/base';
+import { programEnvironment, UserError } from '@sonde/base';
 
 /** Most of what a program says on standard error that is kept, in UTF-16 units from the end. */
 const KEPT = 16_384;
@@ -26,7 +26,7 @@ type Ended = { readonly code: number | null; readonly by: string | null } | { re
 
 /** Starts a program without a shell, in a small environment. */
 export function startProgram(program: string, args: readonly string[], env: Readonly<Record<string, string>>): Program {
-  const child = spawn(program, args, { env: { ...plainEnvironment(), ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { env: { ...programEnvironment(), ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
   const who = `The program ${basename(program)}`;
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -94,14 +94,6 @@ export function startProgram(program: string, args: readonly string[], env: Read
       clearTimeout(timer);
     },
   };
-}
-
-/** What a program is given of this process's environment: no tokens, keys or passwords. */
-function plainEnvironment(): NodeJS.ProcessEnv {
-  const names = ['PATH', 'HOME', 'LANG', 'SystemRoot', 'SONDE_WORKER'];
-  return Object.fromEntries(
-    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
-  );
 }
 
 function endedError(who: string, ended: Ended, said: string): UserError {

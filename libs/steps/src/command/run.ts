@@ -1,6 +1,6 @@
 import { chmod, copyFile, cp, lstat, mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { repeatedKey, UserError } from '@sonde/base';
+import { programEnvironment, repeatedKey, UserError } from '@sonde/base';
 import type { InputArtifact, RunContext } from '@sonde/executor';
 import type { ArtifactType } from '@sonde/pipeline';
 import { readTable, writeParquet } from '@sonde/tables';
@@ -11,18 +11,6 @@ import { type Ended, runProgram } from './program.ts';
 
 /** Lines of the program's output that a failure shows. */
 const LAST_LINES = 20;
-
-/** The environment is small and stated: what else a program needs, `env` says. By `SONDE_WORKER` its worker finds it. */
-function environment(added: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  return {
-    ...Object.fromEntries(
-      ['PATH', 'HOME', 'LANG', 'SONDE_WORKER'].flatMap((name) =>
-        process.env[name] === undefined ? [] : [[name, process.env[name]]],
-      ),
-    ),
-    ...added,
-  };
-}
 
 /** Puts paths where `${{ inputs.a }}` and `${{ outputs.t }}` stand. */
 function fill(text: string, paths: ReadonlyMap<string, string>): string {
@@ -114,7 +102,9 @@ export async function run({ config, output, scratch, signal, log }: RunContext<C
   const before = await snapshotOf(process.cwd());
   // Who looks at a run while it goes on sees its last lines.
   const onText = (text: string) => process.stderr.write(text);
-  const ended = await runProgram(program, args, { folder, env: environment(env), signal, onText });
+  // It is small and stated: what else a program needs, `env` says.
+  const environment = { ...programEnvironment(), ...env };
+  const ended = await runProgram(program, args, { folder, env: environment, signal, onText });
   sayLeftBehind(program, ended, log);
   if (before !== undefined) await sayOutside(program, before, log);
   const { code, by, said } = ended;
