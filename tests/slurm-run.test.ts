@@ -302,6 +302,35 @@ outputs:
     await untilNoJob();
   });
 
+  it('gives a step as many GPUs as it asks for', async () => {
+    const folder = await experiment('cards', 'probe: false\nworkers: { most: 3, idle: 3s }\ngpu: { cpus: 1 }\n');
+    await writeFile(
+      path.join(folder, 'p.yaml'),
+      `sonde: 1
+name: p
+params:
+  cards: { small: 1, large: 2 }
+steps:
+  look:
+    uses: command
+    matrix: { model: [small, large] }
+    with:
+      argv: [bash, -c, "echo \${{ matrix.model }} $CUDA_VISIBLE_DEVICES > seen.txt"]
+      outputs: { seen: { type: file, file: seen.txt } }
+    resources: { device: gpu, gpus: "\${{ params.cards[matrix.model] }}" }
+outputs:
+  seen: \${{ steps.look.outputs.seen }}
+`,
+    );
+    const ran = await runPipeline(folder, 'p.yaml', '--allow-code', '--executor', 'slurm', '--device', 'cuda');
+    expect(ran.status, ran.stderr).toBe(0);
+    const seen = async (model: string) =>
+      (await readFile(path.join(folder, 'results', 'p', 'seen', `model=${model}.txt`), 'utf8')).trim();
+    expect(await seen('small')).toMatch(/^small \d$/);
+    expect(await seen('large')).toMatch(/^large \d,\d$/);
+    await untilNoJob();
+  });
+
   it('cancels its jobs when it is interrupted, where it is told to', async () => {
     const folder = await experiment('cancelled');
     const run = startSonde(folder, ['run', ...RUN, '--json', '--on-interrupt', 'cancel']);

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { Graph } from '@sonde/pipeline';
 import { openStore } from '@sonde/store';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { RunEvent } from '../src/index.ts';
+import { type RunEvent, work } from '../src/index.ts';
+import { kinds } from './fixtures/kinds.ts';
 import { bundle, file, graphOf, out, type StepSpec } from './rig.ts';
 import { useRig } from './use-rig.ts';
 
@@ -281,6 +282,17 @@ describe('what a step asks for', () => {
     expect(await run.ended).toBe(0);
     await stopWorkers(worker);
     expect(finished(run)).toHaveLength(steps.length);
+  });
+
+  it('is not what a worker has: it says so, and does not look for work that it could not do', async () => {
+    const { store } = rig();
+    const card = { provider: 'cuda', index: 0 } as const;
+    const some = { store, kinds, workerEntry: programs.worker, idleSeconds: 0 };
+    await expect(work({ ...some, shape: 'cuda.g2', accelerators: [card] })).rejects.toThrow(
+      'needs 2 devices (cuda) at once, and this worker was given 1',
+    );
+    await expect(work({ ...some, shape: 'webgpu.g1', accelerators: [card] })).rejects.toThrow('was given 0');
+    await expect(work({ ...some, shape: 'cuda.g1', accelerators: [card] })).resolves.toMatchObject({ done: 0 });
   });
 
   it('is more time after a failure for want of it, also of the timeout', async () => {

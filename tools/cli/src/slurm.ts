@@ -231,7 +231,7 @@ function requestOf(name: string, { gpus, cpus, memoryBytes, seconds }: WorkerSha
 function workerCommand({ profile, store, workerOptions }: SlurmLauncherOptions, shape: Shape): readonly string[] {
   const name = shape.work!;
   const ownCpus = shape.cpus ?? profile.cpu.cpus;
-  const { provider, cpus = 1 } = readShape(name)!;
+  const { provider, gpus, cpus = 1 } = readShape(name)!;
   return [
     process.execPath,
     path.join(packageRoot(), 'dist', 'cli.js'),
@@ -239,12 +239,17 @@ function workerCommand({ profile, store, workerOptions }: SlurmLauncherOptions, 
     `--store=${store.dir}`,
     `--shape=${name}`,
     `--idle=${profile.workers.idleSeconds}`,
-    ...(shape.gpus > 0
-      ? [`--device=${provider}`]
+    ...(gpus > 0
+      ? [`--device=${deviceNames(provider, gpus)}`]
       : ['--device=cpu', `--jobs=${Math.max(1, Math.floor(ownCpus / cpus))}`]),
     ...scratchOptions(profile),
     ...workerOptions,
   ];
+}
+
+/** What a job has of Slurm is numbered from 0, whichever cards of the node they are. */
+function deviceNames(provider: WorkerShape['provider'], gpus: number): string {
+  return gpus === 1 ? provider : `${provider}:${Array.from({ length: gpus }, (_, index) => index).join(',')}`;
 }
 
 function scratchOptions({ scratch }: Profile): readonly string[] {

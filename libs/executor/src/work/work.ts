@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { UserError } from '@sonde/base';
 import { canonicalJson, keyOf, type OrderName, type Store } from '@sonde/store';
 import type { Backend } from '../backends/backend.ts';
 import { createLocalBackend, type LocalOptions } from '../backends/local/backend.ts';
@@ -168,7 +169,11 @@ async function lifeOver({ lifetime }: WorkOptions): Promise<number | undefined> 
   return time === undefined || time.ran < time.limit - NOTICE ? undefined : time.limit;
 }
 
-/** One for each accelerator (or as many as the shape asks for at once), and as many as there are to be jobs on the CPU. */
+/**
+ * One for each accelerator (or as many as the shape asks for at once), and as many as there are to be jobs on the CPU.
+ *
+ * @throws UserError where there is none: nothing of the shape can be done here
+ */
 function slotsOf(options: WorkOptions): Slot[] {
   const { jobs = availableParallelism(), threadsTotal = availableParallelism(), accelerators = [] } = options;
   const shape = options.shape === undefined ? undefined : readShape(options.shape);
@@ -177,7 +182,7 @@ function slotsOf(options: WorkOptions): Slot[] {
   const { workerEntry, env } = options;
   const local = { workerEntry, ...(env === undefined ? {} : { env }) };
   const onCpu = wanted === undefined || wanted === 'cpu' ? jobs : 0;
-  const devices = wanted === 'cpu' ? [] : accelerators;
+  const devices = accelerators.filter(({ provider }) => wanted === undefined || provider === wanted);
   const slot = (share: number, several: readonly Accelerator[]): Slot => ({
     accelerator: several.length > 0,
     loaded: '',
@@ -192,6 +197,13 @@ function slotsOf(options: WorkOptions): Slot[] {
     ),
   });
   const groups = Math.floor(devices.length / gpus);
+  if (onCpu + groups === 0) {
+    throw new UserError(
+      'usage',
+      `work of shape ${options.shape} needs ${gpus} devices (${wanted}) at once, and this worker was given ${devices.length}`,
+      'Name them: --device cuda:0,1.',
+    );
+  }
   return [
     ...Array.from({ length: onCpu }, () => slot(onCpu, [])),
     ...Array.from({ length: groups }, (_, index) => slot(groups, devices.slice(index * gpus, (index + 1) * gpus))),
