@@ -189,6 +189,15 @@ ALSO = {
     "mistral": [
         {"rope_parameters": {**PROPORTIONAL, **more}} for more in ({}, {"partial_rotary_factor": 0.5, "factor": 2.0})
     ],
+    "glm4-moe": [
+        {"partial_rotary_factor": 1.0},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 300.0, "partial_rotary_factor": 0.25}},
+    ],
+    "minimax-m2": [{"partial_rotary_factor": 0.25}, {"rotary_dim": 2, "partial_rotary_factor": 0.75}],
+    "exaone-moe": [
+        {"sliding_window_pattern": "LG", "layer_types": ["full_attention", "sliding_attention"] * 2},
+        {"mlp_layer_types": ["dense"] + ["sparse"] * 3, "first_k_dense_replace": 3},
+    ],
     "glm4": [{"rope_parameters": {**PROPORTIONAL, "partial_rotary_factor": 0.5}}],
 }
 """Values beyond one for each field: of those that name functions, and fields that show only together."""
