@@ -1,5 +1,5 @@
 import type { Cost, CostContext } from '@sonde/executor';
-import { shapeOf } from '../shared/cost/shape.ts';
+import { readingCost, shapeOf } from '../shared/cost/shape.ts';
 import type { Config } from './config.ts';
 
 /** What reading the source costs, and how many prompts there are. */
@@ -9,5 +9,5 @@ export async function cost({ config, expected }: CostContext<Config>): Promise<C
   if (given === undefined) return undefined;
   const rows = config.count === 'all' ? given : Math.min(config.count, given);
   const prompts = { rows, characters, bytes: rows * (characters + 100) };
-  return { flops: 0, traffic: 0, other: 0.3 + given * 2e-5, memory: 200e6 + 4 * bytes, rows, outputs: { prompts } };
+  return { ...readingCost(given, bytes), rows, outputs: { prompts } };
 }

@@ -1,5 +1,5 @@
 import type { Cost, CostContext } from '@sonde/executor';
-import { shapeOf } from '../shared/cost/shape.ts';
+import { readingCost, shapeOf } from '../shared/cost/shape.ts';
 import type { Config } from './config.ts';
 
 /** What reading a file costs: as many rows as it has. */
@@ -7,5 +7,5 @@ export async function cost({ config, expected }: CostContext<Config>): Promise<C
   const { rows, bytes = 0, characters } = await shapeOf(config.source, { expected });
   if (rows === undefined) return undefined;
   const table = { rows, bytes, ...(characters !== undefined && { characters }) };
-  return { flops: 0, traffic: 0, other: 0.3 + rows * 2e-5, memory: 200e6 + 4 * bytes, rows, outputs: { table } };
+  return { ...readingCost(rows, bytes), rows, outputs: { table } };
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memo } from '@sonde/base';
-import type { CostContext, InputArtifact, Shape } from '@sonde/executor';
+import type { Cost, CostContext, InputArtifact, Shape } from '@sonde/executor';
 import { detectFormat, readParquetInfo, readTableParts, type Table } from '@sonde/tables';
 import { elementCount, openSafetensors } from '@sonde/tensors';
 
@@ -56,4 +56,9 @@ async function shapeOfStates(folder: string): Promise<Shape> {
   if (first === undefined) return {};
   const [rows, layers, ...rest] = first.shape as [number, number, ...number[]];
   return { rows, layers, width: elementCount(rest), bytes: (await stat(path)).size };
+}
+
+/** What reading a table of so many rows and bytes, and writing what is wanted of it, costs. */
+export function readingCost(rows: number, bytes: number): Omit<Cost, 'rows' | 'outputs'> {
+  return { flops: 0, traffic: 0, other: 0.3 + rows * 2e-5, memory: 200e6 + 4 * bytes };
 }
