@@ -59,6 +59,16 @@ GRANITE = {
     "logits_scaling": 2.0,
     "residual_multiplier": 0.4,
 }
+GEMMA4 = {
+    "head_dim": 4,
+    "global_head_dim": 6,
+    "sliding_window": 4,
+    "rms_norm_eps": 0.5,
+    "rope_parameters": {
+        "full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.5, "rope_theta": 100.0},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 50.0},
+    },
+}
 LLAMA3 = {
     "rope_type": "llama3",
     "factor": 8.0,
@@ -287,6 +297,48 @@ CASES = [
             "rope_scaling": {"rope_type": "linear", "factor": 4.0},
         },
         ["q_proj", "down_proj"],
+    ),
+    (
+        "gemma4",
+        "Gemma4ForCausalLM",
+        {
+            **GEMMA4,
+            "layer_types": ["sliding_attention", "full_attention", "full_attention"],
+            "hidden_size_per_layer_input": 0,
+            "attention_k_eq_v": True,
+            "num_global_key_value_heads": 1,
+            "final_logit_softcapping": 5.0,
+        },
+        ["q_proj", "down_proj"],
+    ),
+    (
+        "gemma4-shared",
+        "Gemma4ForCausalLM",
+        {
+            **GEMMA4,
+            "num_hidden_layers": 4,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"],
+            "num_kv_shared_layers": 2,
+            "use_double_wide_mlp": True,
+            "hidden_size_per_layer_input": 8,
+            "hidden_activation": "relu",
+            "vocab_size_per_layer_input": 260,
+        },
+        ["per_layer_input_gate"],
+    ),
+    (
+        "gemma4-experts",
+        "Gemma4ForCausalLM",
+        {
+            **GEMMA4,
+            "layer_types": ["full_attention", "sliding_attention", "full_attention"],
+            "hidden_size_per_layer_input": 0,
+            "enable_moe_block": True,
+            "num_experts": 4,
+            "top_k_experts": 2,
+            "moe_intermediate_size": 12,
+        },
+        None,
     ),
     ("phi", "PhiForCausalLM", {"rope_theta": 1000.0, "partial_rotary_factor": 0.5, "qk_layernorm": True}, ["dense"]),
     ("xglm", "XGLMForCausalLM", {"ffn_dim": 24}, ["q_proj", "fc2"]),
@@ -625,7 +677,7 @@ def fill(model: torch.nn.Module, names: list[str], first_seed: int, scale: float
     return [[name, list(tensor.shape)] for name, tensor in saved]
 
 
-STACKED = ("gpt_oss", "granitemoe", "granitemoeshared")
+STACKED = ("gemma4_text", "gpt_oss", "granitemoe", "granitemoeshared")
 """Classes whose experts lie together in files too."""
 
 
@@ -692,7 +744,7 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
     hooks = [last.register_forward_hook(take)]
     routed = []
     for module in decoder.modules():
-        if type(module).__name__.lower().endswith(("topkrouter", "moev1gate")):
+        if type(module).__name__.lower().endswith(("topkrouter", "textrouter", "moev1gate")):
             hooks.append(module.register_forward_hook(lambda _, __, outputs: routed.append(outputs)))
     with torch.no_grad():
         out = model(torch.tensor([IDS]), output_hidden_states=True, use_cache=False)

@@ -14,6 +14,7 @@ import {
   type Features,
   nextTokenGraph,
   PLAIN,
+  requireSites,
   type TrunkSizes,
 } from '@sonde/networks';
 import { openTokenizer, type Tokenizer } from '@sonde/tokenizers';
@@ -87,7 +88,7 @@ async function openLanguageModel(folder: LocalFolder, wanted: Wanted, placement:
     dtypes,
     adapter: weights.adapter,
     sizes: network.trunk.sizes,
-    check: () => undefined,
+    check: (features) => requireSites(network.trunk.sizes, features),
     parameters: plan(PLAIN).parameters,
     unproven: false,
     build: async (features) => createNextTokenEngine(await plan(features).create(), network, features, placement),

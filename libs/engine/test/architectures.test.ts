@@ -185,6 +185,7 @@ describe('a language model inside a checkpoint that looks at images too', () => 
 
   const kinds = [
     ['gemma3', 'Gemma3ForConditionalGeneration', 'gemma3', 'gemma3_text'],
+    ['gemma4-shared', 'Gemma4ForConditionalGeneration', 'gemma4', 'gemma4_text'],
     ['mistral', 'Mistral3ForConditionalGeneration', 'mistral3', undefined],
     ['ministral3', 'Mistral3ForConditionalGeneration', 'mistral3', 'ministral3'],
   ] as const;
@@ -347,6 +348,19 @@ describe('a configuration that cannot be', () => {
     ['hunyuan-moe', { moe_topk: [1] }, 'expected a positive integer, or a list of one for each of 3 layers'],
     ['phimoe', { num_local_experts: 1 }, 'num_local_experts is 1; a token has two of them'],
     ['gemma2', { use_bidirectional_attention: true }, 'use_bidirectional_attention is not supported'],
+    ['gemma4', { use_bidirectional_attention: 'all' }, 'use_bidirectional_attention is "all", which is not supported'],
+    [
+      'gemma4',
+      { per_layer_config: { '1': { sliding_window: 3 } } },
+      '1: sliding_window is not supported for layers of',
+    ],
+    ['gemma4', { rope_parameters: { full_attention: {} } }, 'there is nothing of sliding_attention, which the layers'],
+    [
+      'gemma4-shared',
+      { num_kv_shared_layers: 3 },
+      'leaves no layer of type full_attention whose keys and values layer 1',
+    ],
+    ['gemma4', { num_global_key_value_heads: 3 }, '4 attention heads cannot share 3 key–value heads'],
   ])('%s with %j: %s', async (name, config, expected) => {
     expect(await message(name, config)).toContain(expected);
   });

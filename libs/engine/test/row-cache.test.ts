@@ -20,11 +20,11 @@ test.each([1, 2, 3, 4])(
           Float32Array.from(
             kept.flatMap((row) => Array.from({ length: size }, (_, i) => sign * number(batch, row, step, i))),
           );
-        const request = { size, filled: step, most };
+        const request = { sizes: [size], filled: step, most };
         cache = storeStep(memory, cache, { length: 1, keys: [present(1)], values: [present(-1)] }, request);
         if (step === 9) {
           const left = [1, 3];
-          cache = packRows(cache, [...left, -1], size);
+          cache = packRows(cache, [[...left, -1]], [size]);
           kept = [...left.map((i) => kept[i]!), 0];
         }
         for (const [place, row] of kept.entries()) {

@@ -104,7 +104,7 @@ export function expectSameTokens(found: readonly SeenToken[], expected: readonly
   expect(one.map((token) => `${nameOf(token)} ${token.span}`)).toEqual(
     other.map((token) => `${nameOf(token)} ${token.span}`),
   );
-  for (const site of SITES_OF_ALL) {
+  for (const site of SITES_OF_ALL.filter((each) => other[0]!.states[each])) {
     const states = (tokens: readonly SeenToken[]): number[] => joined(tokens.map((token) => token.states[site]!));
     expect(relativeError(states(one), states(other)), site).toBeLessThan(TOLERANCE);
   }

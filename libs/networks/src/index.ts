@@ -61,9 +61,10 @@ export {
   type PooledSite,
   type PoolLayout,
   poolLayout,
+  requireSites,
   SITES,
   type Site,
   siteShape,
   siteSize,
 } from './sites.ts';
-export { cachedSize, type TrunkSizes } from './sizes.ts';
+export { cacheSizes, numbersCached, type TrunkSizes } from './sizes.ts';

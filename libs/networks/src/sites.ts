@@ -1,4 +1,5 @@
-import type { TrunkSizes } from './sizes.ts';
+import { UserError } from '@sonde/base';
+import { headForms, type TrunkSizes } from './sizes.ts';
 
 /**
  * A value inside each block that can be changed. `residual`: the residual stream after the block. `attention`, `mlp`:
@@ -102,6 +103,17 @@ export interface Features {
   readonly sites: readonly PooledSite[];
   /** How many changes, one after the other, can be made at a site. */
   readonly edits: Readonly<Partial<Record<Site, number>>>;
+}
+
+/** @throws UserError where a trunk does not have what is asked for at some site */
+export function requireSites(sizes: TrunkSizes, { sites, edits }: Features): void {
+  if (!sites.includes('heads') && edits.heads === undefined) return;
+  const found = [...new Set(headForms(sizes).map(({ headSize }) => headSize))];
+  if (found.length === 1) return;
+  throw new UserError(
+    'model',
+    `Site "heads" needs heads of one size in all blocks; this model's have ${found.join(' and ')} numbers.`,
+  );
 }
 
 export const PLAIN: Features = { maximum: false, sites: [], edits: {} };

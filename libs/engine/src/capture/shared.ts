@@ -1,4 +1,4 @@
-import { branchMask, type Cache, cachedSize } from '@sonde/networks';
+import { branchMask, type Cache, numbersCached } from '@sonde/networks';
 import { byLength, runsOf, tokensPerRun } from '../decoding/batches.ts';
 import { joinCaches, pickPrompts } from '../decoding/caches.ts';
 import type { RunRequest } from '../engine.ts';
@@ -14,8 +14,7 @@ const CACHE_BYTES = 2 ** 28;
 
 /** Captures continuations behind their prompts, each of which is read once. */
 export async function captureShared(reading: Reading, prompts: readonly SharedPrompt[]): Promise<void> {
-  const { layers, keyValueHeads } = reading.engine.sizes;
-  const tokenBytes = 4 * 2 * layers * keyValueHeads * cachedSize(reading.engine.sizes);
+  const tokenBytes = 4 * numbersCached(reading.engine.sizes);
   const limit = tokensPerRun(reading.engine, reading.wanted.tokens);
   const order = byLength(prompts.map(({ row }) => row.promptTokens)).map((place) => prompts[place]!);
   const lengths = order.map(({ row }) => row.promptTokens);

@@ -1,4 +1,4 @@
-import { cachedSize } from '@sonde/networks';
+import { numbersCached } from '@sonde/networks';
 import type { Engine } from '../engine.ts';
 
 // What is run together follows from the work and the model's sizes alone, so that results do not depend on the machine.
@@ -66,8 +66,8 @@ export interface Cost {
 
 /** @param pools how many pools over the generated tokens are wanted */
 export function costOf({ sizes, layout }: Sizes, newTokens: number, pools: number): Cost {
-  const { layers, keyValueHeads, hiddenSize, vocabSize } = sizes;
-  const cache = 2 * layers * keyValueHeads * cachedSize(sizes);
+  const { hiddenSize, vocabSize } = sizes;
+  const cache = numbersCached(sizes);
   // Sums go in and come out; of logits, probabilities and what a draw keeps, three are there at once.
   const sequence = cache * newTokens + 2 * pools * layout.size + 3 * vocabSize + 16 * hiddenSize;
   return { sequence: 4 * sequence, promptToken: 4 * cache };

@@ -1,4 +1,4 @@
-import { type Cache, cachedSize } from '@sonde/networks';
+import { type Cache, cacheSizes } from '@sonde/networks';
 import type { Engine } from '../engine.ts';
 
 /** Copies rows of equal size: row i of the result is row `from[i]`, or zeros where that is −1. */
@@ -10,13 +10,22 @@ export function pickRows(source: Float32Array, from: readonly number[], size: nu
   return out;
 }
 
-export function mapCache(cache: Cache, change: (array: Float32Array) => Float32Array, length = cache.length): Cache {
+/** @param change of an array, and of which cache it is */
+export function mapCache(
+  cache: Cache,
+  change: (array: Float32Array, number: number) => Float32Array,
+  length = cache.length,
+): Cache {
   return { length, keys: cache.keys.map(change), values: cache.values.map(change) };
 }
 
 /** The cache [B, H, P, D] of some of its prompts. */
 export function pickPrompts({ sizes }: Pick<Engine, 'sizes'>, cache: Cache, prompts: readonly number[]): Cache {
-  return mapCache(cache, (array) => pickRows(array, prompts, sizes.keyValueHeads * cache.length * cachedSize(sizes)));
+  const all = cacheSizes(sizes);
+  return mapCache(cache, (array, number) => {
+    const { heads, size } = all[number]!;
+    return pickRows(array, prompts, heads * cache.length * size);
+  });
 }
 
 /** Joins the caches [B, H, T, D] of several runs, padding T to the longest. */
@@ -25,15 +34,15 @@ export function joinCaches(
   caches: readonly { readonly cache: Cache; readonly prompts: number }[],
 ): Cache {
   if (caches.length === 1) return caches[0]!.cache;
-  const [heads, size] = [sizes.keyValueHeads, cachedSize(sizes)];
+  const all = cacheSizes(sizes);
   const length = Math.max(...caches.map(({ cache }) => cache.length));
   const prompts = caches.reduce((sum, part) => sum + part.prompts, 0);
   const join = (pick: (cache: Cache) => readonly Float32Array[]): Float32Array[] =>
-    pick(caches[0]!.cache).map((_, layer) => {
+    all.map(({ heads, size }, number) => {
       const out = new Float32Array(prompts * heads * length * size);
       let row = 0;
       for (const part of caches) {
-        const from = pick(part.cache)[layer]!;
+        const from = pick(part.cache)[number]!;
         const stride = part.cache.length * size;
         for (let i = 0; i < part.prompts * heads; i++, row++) {
           out.set(from.subarray(i * stride, (i + 1) * stride), row * length * size);

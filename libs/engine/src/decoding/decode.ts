@@ -1,4 +1,4 @@
-import { type Cache, cachedSize, stepMask } from '@sonde/networks';
+import { type Cache, cacheSizes, stepMask } from '@sonde/networks';
 import type { Engine, RunRequest } from '../engine.ts';
 import type { Plan } from '../interventions.ts';
 import type { Decoding } from '../options.ts';
@@ -79,7 +79,7 @@ function startGrid(
   maxima: boolean,
 ): Grid {
   const slots = sequences.flat();
-  const nothing = Array.from({ length: engine.sizes.layers }, () => new Float32Array(0));
+  const nothing = cacheSizes(engine.sizes).map(() => new Float32Array(0));
   return {
     promptLengths: sequences.map((ofPrompt) => ofPrompt[0]!.prompt.ids.length),
     samples: sequences[0]!.length,
@@ -107,7 +107,7 @@ export async function decode(
   setting: DecodeSetting,
 ): Promise<void> {
   const wantsStates = setting.pools.length > 0;
-  const size = cachedSize(engine.sizes);
+  const sizes = cacheSizes(engine.sizes).map(({ size }) => size);
   const summed = SUMMED.filter((pool) => setting.pools.includes(pool));
   const isLive = (sequence: Sequence): boolean =>
     sequence.finish === null || (wantsStates && sequence.fed < sequence.tokens.length);
@@ -135,7 +135,7 @@ export async function decode(
         setting.onStates(sequence, 'max', grid.maxima, row * engine.layout.size);
       }
     });
-    const step = { size, filled: grid.filled, most: decoding.maxNewTokens };
+    const step = { sizes, filled: grid.filled, most: decoding.maxNewTokens };
     const rowCache = storeStep(setting.memory, grid.rowCache, result.present, step);
     grid = packGrid(engine, { ...grid, rowCache, filled: grid.filled + 1 }, isLive);
   }

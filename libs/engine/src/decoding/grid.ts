@@ -1,4 +1,4 @@
-import { type Cache, cachedSize } from '@sonde/networks';
+import { type Cache, cacheSizes } from '@sonde/networks';
 import type { Engine } from '../engine.ts';
 import { pickPrompts, pickRows } from './caches.ts';
 import { packRows } from './row-cache.ts';
@@ -35,16 +35,18 @@ export function packGrid(engine: Engine, grid: Grid, isLive: (sequence: Sequence
   const samples = Math.max(0, ...live.map((rows) => rows.length));
   if (prompts.length * samples > PACK_BELOW * slots.length || prompts.length === 0) return grid;
 
-  const { keyValueHeads: H } = engine.sizes;
+  const caches = cacheSizes(engine.sizes);
   const from = prompts.flatMap((b) => Array.from({ length: samples }, (_, k) => live[b]![k] ?? -1));
-  const ofHeads = prompts.flatMap((b) =>
-    Array.from({ length: H }, (_, h) => h).flatMap((h) =>
-      Array.from({ length: samples }, (_, k) => {
-        const slot = live[b]![k];
-        return slot === undefined ? -1 : (b * H + h) * K + (slot - b * K);
-      }),
-    ),
-  );
+  const ofHeads = (H: number): number[] =>
+    prompts.flatMap((b) =>
+      Array.from({ length: H }, (_, h) => h).flatMap((h) =>
+        Array.from({ length: samples }, (_, k) => {
+          const slot = live[b]![k];
+          return slot === undefined ? -1 : (b * H + h) * K + (slot - b * K);
+        }),
+      ),
+    );
+  const rows = new Map([...new Set(caches.map(({ heads }) => heads))].map((heads) => [heads, ofHeads(heads)]));
   const pools = grid.sums.length / (slots.length * engine.layout.size);
   return {
     promptLengths: prompts.map((b) => grid.promptLengths[b]!),
@@ -52,7 +54,11 @@ export function packGrid(engine: Engine, grid: Grid, isLive: (sequence: Sequence
     slots: from.map((slot) => (slot < 0 ? null : slots[slot]!)),
     promptCache:
       prompts.length === grid.promptLengths.length ? grid.promptCache : pickPrompts(engine, grid.promptCache, prompts),
-    rowCache: packRows(grid.rowCache, ofHeads, cachedSize(engine.sizes)),
+    rowCache: packRows(
+      grid.rowCache,
+      caches.map(({ heads }) => rows.get(heads)!),
+      caches.map(({ size }) => size),
+    ),
     filled: grid.filled,
     sums: pickRows(grid.sums, from, pools * engine.layout.size),
     maxima: grid.maxima.length > 0 ? pickRows(grid.maxima, from, engine.layout.size) : grid.maxima,

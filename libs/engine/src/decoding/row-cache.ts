@@ -2,7 +2,7 @@ import type { Cache } from '@sonde/networks';
 import { mapCache } from './caches.ts';
 
 /**
- * The caches of sequences' own tokens, keys and values [rows, slots, size] of each layer, of which some slots are in use.
+ * The caches of sequences' own tokens, keys and values [rows, slots, size] of each of `cacheSizes`, of which some slots are in use.
  * They lie at the beginning of memory that holds all slots there will ever be, and grow and are packed where they are.
  */
 export type RowMemory = (array: number, numbers: number) => Float32Array;
@@ -20,8 +20,8 @@ export function createRowMemory(): RowMemory {
 
 /** What is known of a step's keys and values. */
 interface Step {
-  /** Numbers of one row's keys or values. */
-  readonly size: number;
+  /** Numbers of one row's keys or values, in each cache. */
+  readonly sizes: readonly number[];
   /** Slots that are in use, and how many there will be at most. */
   readonly filled: number;
   readonly most: number;
@@ -29,26 +29,31 @@ interface Step {
 
 /** Writes a step's keys and values [rows, 1, size] into the next slot, making room first if there is none. */
 export function storeStep(memory: RowMemory, cache: Cache, present: Cache, step: Step): Cache {
-  const { size, filled } = step;
-  const rows = present.keys[0]!.length / size;
+  const { sizes, filled } = step;
+  const rows = present.keys.map(({ length }, number) => length / sizes[number]!);
   const grown = filled < cache.length ? cache : grow(memory, cache, rows, step);
-  for (let layer = 0; layer < present.keys.length; layer++) {
-    storeRows(grown.keys[layer]!, present.keys[layer]!, size, grown.length, filled);
-    storeRows(grown.values[layer]!, present.values[layer]!, size, grown.length, filled);
+  for (const [number, size] of sizes.entries()) {
+    storeRows(grown.keys[number]!, present.keys[number]!, size, grown.length, filled);
+    storeRows(grown.values[number]!, present.values[number]!, size, grown.length, filled);
   }
   return grown;
 }
 
-function grow(memory: RowMemory, cache: Cache, rows: number, { size, filled, most }: Step): Cache {
+/** @param rows of each cache */
+function grow(memory: RowMemory, cache: Cache, rows: readonly number[], { sizes, filled, most }: Step): Cache {
   const slots = Math.min(most, filled + slotsAtATime(most));
   if (filled === 0) {
     const first = (offset: number) =>
-      cache.keys.map((_, layer) => memory(2 * layer + offset, rows * most * size).subarray(0, rows * slots * size));
+      sizes.map((size, number) => {
+        const slot = rows[number]! * size;
+        return memory(2 * number + offset, slot * most).subarray(0, slot * slots);
+      });
     return { length: slots, keys: first(0), values: first(1) };
   }
-  const spread = (array: Float32Array): Float32Array => {
-    const out = new Float32Array(array.buffer, 0, rows * slots * size);
-    for (let row = rows - 1; row > 0; row--) {
+  const spread = (array: Float32Array, number: number): Float32Array => {
+    const size = sizes[number]!;
+    const out = new Float32Array(array.buffer, 0, rows[number]! * slots * size);
+    for (let row = rows[number]! - 1; row > 0; row--) {
       out.copyWithin(row * slots * size, row * filled * size, (row + 1) * filled * size);
     }
     return out;
@@ -82,15 +87,19 @@ function copyStrided(to: Numbers, from: Numbers, size: number, slots: number, sl
   }
 }
 
-/** Leaves rows `from`, in rising order, where −1 stands for a row of zeros; none is farther behind than it was. */
-export function packRows(cache: Cache, from: readonly number[], size: number): Cache {
-  const stride = cache.length * size;
-  const pack = (array: Float32Array): Float32Array => {
-    from.forEach((row, i) => {
+/**
+ * Leaves rows `from`, in rising order, where −1 stands for a row of zeros; none is farther behind than it was.
+ * @param from of each cache @param sizes of each cache, see `Step`
+ */
+export function packRows(cache: Cache, from: readonly (readonly number[])[], sizes: readonly number[]): Cache {
+  const pack = (array: Float32Array, number: number): Float32Array => {
+    const rows = from[number]!;
+    const stride = cache.length * sizes[number]!;
+    rows.forEach((row, i) => {
       if (row < 0) array.fill(0, i * stride, (i + 1) * stride);
       else if (row !== i) array.copyWithin(i * stride, row * stride, (row + 1) * stride);
     });
-    return array.subarray(0, from.length * stride);
+    return array.subarray(0, rows.length * stride);
   };
   return mapCache(cache, pack);
 }

@@ -1,4 +1,4 @@
-import { type Cache, cachedSize, type Mask, type TrunkSizes } from '@sonde/networks';
+import { type Cache, cacheSizes, type Mask, type TrunkSizes } from '@sonde/networks';
 import type { RunRequest } from '../engine.ts';
 
 /** Puts a hidden key before those of the prompt's cache, or of the sequence's own, in each row of a mask. */
@@ -26,7 +26,7 @@ export function withHiddenSlots(request: RunRequest, sizes: TrunkSizes): RunRequ
   const [P, S] = [promptCache?.length ?? 0, rowCache?.length ?? 0];
   const slot = (rows: number): Cache => {
     const zeros = (): Float32Array[] =>
-      Array.from({ length: sizes.layers }, () => new Float32Array(rows * sizes.keyValueHeads * cachedSize(sizes)));
+      cacheSizes(sizes).map(({ heads, size }) => new Float32Array(rows * heads * size));
     return { length: 1, keys: zeros(), values: zeros() };
   };
   const at = [...(P === 0 ? [0] : []), ...(S === 0 ? [P] : [])];

@@ -1,5 +1,6 @@
 import {
   cacheFeeds,
+  cacheSizes,
   changeFeeds,
   DRAW_OUT,
   drawFeeds,
@@ -51,7 +52,8 @@ export async function createNextTokenEngine(
 ): Promise<Engine> {
   const { Tensor } = await import('onnxruntime-node');
   const { sizes, tokenTypes } = trunk;
-  const { layers, vocabSize } = sizes;
+  const { vocabSize } = sizes;
+  const caches = cacheSizes(sizes);
   const layout = poolLayout(sizes, features.sites);
   const rotary = rotaryFeeder(trunk.rotary, sizes.maxPositions);
   const reused = spareArrays();
@@ -68,7 +70,7 @@ export async function createNextTokenEngine(
       P: request.promptCache?.length ?? 0,
       S: request.rowCache?.length ?? 0,
     });
-    const { B, K, H, D, P, S } = shape;
+    const { B, K, P, S } = shape;
     const rows = B * K;
     const Q = pool?.count ?? 0;
     const head = request.head ?? plainHead(new Int32Array(0));
@@ -77,7 +79,7 @@ export async function createNextTokenEngine(
       ...tokenFeeds(request, [rows, T], tokenTypes),
       ...rotary(furthestOf(request.positions) + 1 + (loop?.steps ?? 0)),
       ...tokenShapeFeeds(shape),
-      ...cacheFeeds(layers, shape, request),
+      ...cacheFeeds(sizes, shape, request),
       ...maskFeeds(request.mask, P + S + T),
       ...changeFeeds(sizes, features, request.changes),
       ...poolFeeds(pool, pools),
@@ -87,11 +89,10 @@ export async function createNextTokenEngine(
       ...(decoding === 'loop' ? loopFeeds(sizes, features, layout.size, loop, loop?.prefill.tokens ?? 0) : {}),
     };
 
-    const presentSize = request.last ? 0 : B * H * K * T * D;
     const output = (name: string, size: number, inUse?: Float32Array): Float32Array =>
       request.reuse ? reused(name, size, inUse) : new Float32Array(size);
     const presents = (kind: string): Float32Array[] =>
-      Array.from({ length: layers }, (_, layer) => output(`${kind}.${layer}`, presentSize));
+      caches.map(({ heads, size }, cache) => output(`${kind}.${cache}`, request.last ? 0 : B * heads * K * T * size));
     const present = { keys: presents('key'), values: presents('value') };
     const pooled = output('pooled', rows * Q * layout.size, pool?.before);
     const maximum = features.maximum ? output('maximum', rows * layout.size, wantedMaximum?.before) : null;
@@ -104,9 +105,10 @@ export async function createNextTokenEngine(
       [DRAW_OUT.logprob]: f32(logprobs, [logprobs.length]),
       [DRAW_OUT.pending]: null,
     };
-    for (let layer = 0; layer < layers && !request.last; layer++) {
-      fetches[presentName(layer, 'key')] = f32(present.keys[layer]!, [B, H, K, T, D]);
-      fetches[presentName(layer, 'value')] = f32(present.values[layer]!, [B, H, K, T, D]);
+    for (const [cache, { heads, size }] of request.last ? [] : caches.entries()) {
+      const dims = [B, heads, K, T, size];
+      fetches[presentName(cache, 'key')] = f32(present.keys[cache]!, dims);
+      fetches[presentName(cache, 'value')] = f32(present.values[cache]!, dims);
     }
     if (maximum) fetches[MAXIMUM_OUT] = f32(maximum, [rows, layout.size]);
     if (logits) fetches[NEXT_LOGITS] = f32(logits, [head.rows.length, vocabSize]);

@@ -46,7 +46,7 @@ export function withMixtures(
         logits,
         { ...routing, chosen: typeof chosen === 'number' ? chosen : chosen[layer]! },
         (inner, number, rows) => gatedMlp(inner, `${name}.experts.${number}`, rows, own),
-        correction?.(parts, name),
+        correction && { bias: correction(parts, name) },
       );
       return beside ? parts.add(mixed, beside(parts, name, x)) : mixed;
     },

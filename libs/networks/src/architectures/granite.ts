@@ -53,7 +53,7 @@ function graniteWithExperts(config: Fields, sharedSize: number): LanguageModel {
     const mixed = parts.mixture(layer, x, logits, routing, (own, part, rows) =>
       fusedGatedMlp(own, name, rows, mlp, {
         names: FUSED,
-        linear: (projection, y, shape) => own.stackedLinear(projection, y, shape, { part, of: experts }),
+        linear: (projection, y, shape) => own.stackedLinear(`${projection}.weight`, y, shape, { part, of: experts }),
       }),
     );
     if (sharedSize === 0) return mixed;

@@ -82,6 +82,7 @@ export function initialWeights(
     if (scaled !== undefined && name.endsWith(scaled)) {
       return normal(spread / Math.sqrt(2 * layers));
     }
-    return normal(spread, EMBEDDING.test(name) ? zeroRow : null);
+    const isOfTokens = EMBEDDING.test(name) || name.endsWith('embed_tokens_per_layer.weight');
+    return normal(spread, isOfTokens ? zeroRow : null);
   };
 }

@@ -18,8 +18,10 @@ export interface Trunk {
   readonly furtherBlocks?: number;
   /** Hidden states of layer 0 from token ids [tokens]. */
   embed(parts: Parts, inputIds: Value): Value;
-  /** The residual stream after block `layer` (from 0). */
-  block(parts: Parts, layer: number, hidden: Value): Value;
+  /** What each block reads beside the stream, made of token ids and the hidden states of layer 0; nothing if not given. */
+  besides?(parts: Parts, inputIds: Value, hidden: Value): readonly Value[];
+  /** The residual stream after block `layer` (from 0). @param beside its part of `besides` */
+  block(parts: Parts, layer: number, hidden: Value, beside?: Value): Value;
   /** What the head reads; the states themselves where the blocks norm what they give. */
   finalNorm(parts: Parts, hidden: Value): Value;
 }

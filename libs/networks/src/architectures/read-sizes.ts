@@ -1,6 +1,6 @@
 import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
-import type { TrunkSizes } from '../sizes.ts';
+import type { HeadSizes, TrunkSizes } from '../sizes.ts';
 
 export interface SizeDefaults {
   readonly headSize?: number;
@@ -19,20 +19,9 @@ export function readSizes(config: Fields, defaults: SizeDefaults = {}): TrunkSiz
   const hiddenSize = config.count('hidden_size');
   const heads = config.count('num_attention_heads');
   const keyValueHeads = defaults.equalHeads ? heads : config.count('num_key_value_heads', heads);
-  if (heads % keyValueHeads !== 0) {
-    throw new UserError(
-      'model',
-      `${config.where}: ${heads} attention heads cannot share ${keyValueHeads} key–value heads.`,
-    );
-  }
   const ownHeadSize = !defaults.equalHeads && (config.has('head_dim') || defaults.headSize !== undefined);
   const headSize = ownHeadSize ? config.count('head_dim', defaults.headSize) : headSizeOf(config, hiddenSize, heads);
-  if (headSize > MOST_HEAD_SIZE) {
-    throw new UserError(
-      'model',
-      `${config.where}: heads of ${headSize} numbers; at most ${MOST_HEAD_SIZE} are supported.`,
-    );
-  }
+  checkHeads(config, heads, { keyValueHeads, headSize });
   return {
     layers: config.count('num_hidden_layers'),
     hiddenSize,
@@ -43,6 +32,22 @@ export function readSizes(config: Fields, defaults: SizeDefaults = {}): TrunkSiz
     headSize,
     window: defaults.window ?? null,
   };
+}
+
+/** @throws UserError if so many heads cannot be divided so */
+export function checkHeads(config: Fields, heads: number, { keyValueHeads, headSize }: HeadSizes): void {
+  if (heads % keyValueHeads !== 0) {
+    throw new UserError(
+      'model',
+      `${config.where}: ${heads} attention heads cannot share ${keyValueHeads} key–value heads.`,
+    );
+  }
+  if (headSize > MOST_HEAD_SIZE) {
+    throw new UserError(
+      'model',
+      `${config.where}: heads of ${headSize} numbers; at most ${MOST_HEAD_SIZE} are supported.`,
+    );
+  }
 }
 
 /** The size of heads that share the hidden size among them. @throws UserError if they cannot */

@@ -22,6 +22,7 @@ import { describeFlexOlmo } from './flex-olmo.ts';
 import { describeGemma } from './gemma.ts';
 import { describeGemma2, describeVaultGemma } from './gemma2.ts';
 import { describeGemma3 } from './gemma3.ts';
+import { describeGemma4 } from './gemma4.ts';
 import { describeGlm } from './glm.ts';
 import { describeGlm4 } from './glm4.ts';
 import { describeGlm4Moe } from './glm4-moe.ts';
@@ -86,6 +87,7 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   FlexOlmoForCausalLM: describeFlexOlmo,
   Gemma2ForCausalLM: describeGemma2,
   Gemma3ForCausalLM: describeGemma3,
+  Gemma4ForCausalLM: describeGemma4,
   GemmaForCausalLM: describeGemma,
   Glm4ForCausalLM: describeGlm4,
   Glm4MoeForCausalLM: describeGlm4Moe,

@@ -39,6 +39,7 @@ const TEXT_PARTS: Readonly<Record<string, Readonly<Record<string, Text>>>> = {
       },
     },
   },
+  Gemma4ForConditionalGeneration: { gemma4_text: { architecture: 'Gemma4ForCausalLM', usual: {} } },
   Mistral3ForConditionalGeneration: {
     mistral: {
       architecture: 'MistralForCausalLM',

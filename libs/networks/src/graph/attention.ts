@@ -1,9 +1,9 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
 import type { CacheInputs } from '../ports/caches.ts';
 import type { MaskInputs } from '../ports/masks.ts';
-import type { TokenShapes } from '../ports/shapes.ts';
+import type { HeadShapes, TokenShapes } from '../ports/shapes.ts';
 import type { TokenInputs } from '../ports/tokens.ts';
-import { cachedSize, type TrunkSizes } from '../sizes.ts';
+import { cachedSize, cacheOf, type HeadSizes, headFormOf, headsOf, mostSharing, type TrunkSizes } from '../sizes.ts';
 import type { TransposedProduct } from './products.ts';
 
 /** Queries, keys and values of the new tokens, [tokens, heads · headSize] (or with the tokens axis split). */
@@ -12,6 +12,9 @@ export interface Projections {
   readonly key: Value;
   readonly value: Value;
 }
+
+/** The same of a block that looks at the keys and values of an earlier one, as the sizes say. */
+export type QueryAlone = Pick<Projections, 'query'>;
 
 /** How a block's attention differs from the usual. */
 export interface AttentionOptions {
@@ -58,53 +61,84 @@ export interface AttentionInputs extends MaskInputs {
   readonly caches: CacheInputs | null;
 }
 
+/** Keys and values of the new tokens, [B, H, K, T, D]. */
+interface KeysAndValues {
+  readonly keys: Value;
+  readonly values: Value;
+}
+
 /** Values of the new tokens as attention takes them. */
-interface Split {
+interface Split extends KeysAndValues {
   /** [B, H, K, G, T, D] */
   readonly queries: Value;
   /** [B, H, K, G·T, D] */
   readonly perRow: Value;
-  /** [B, H, K, T, D] */
-  readonly keys: Value;
-  readonly values: Value;
 }
+
+/** What blocks leave for later ones of the same trunk. */
+export interface BlocksBefore {
+  readonly keysAndValues: Map<number, KeysAndValues>;
+  /** Masks of fewer queries than the widest have, by their names. */
+  readonly masks: Map<string, Value>;
+}
+
+type Run = AttentionInputs & { readonly tokens: TokenInputs; readonly before: BlocksBefore };
 
 /** Attention of T new tokens, to one another and to what was cached before them. */
 export function attend(
   graph: GraphBuilder,
   sizes: TrunkSizes,
   layer: number,
-  { query, key, value }: Projections,
-  run: AttentionInputs & { readonly tokens: TokenInputs },
+  projections: Projections | QueryAlone,
+  run: Run,
   options: AttentionOptions,
 ): Value {
-  const { shapes, caches } = run;
+  const { caches, before } = run;
+  const own = headsOf(sizes, layer);
+  const { headSize } = own;
+  const shapes = run.shapes.heads[headFormOf(sizes, layer)]!;
   // Scaled before the products: a product of one row has a fast kernel that knows no factor.
-  const scaled = graph.node('Mul', [query, graph.scalar(options.scale ?? 1 / Math.sqrt(sizes.headSize))]);
-  const { alibi, keySize = sizes.headSize } = options;
-  const spare = cachedSize(sizes) - keySize;
-  const looking = widen(graph, scaled, sizes.heads, alibi?.factor ?? (alibi ? 1 : 0), spare);
-  const lookedAt = alibi
-    ? withPositions(graph, key, run.tokens, alibi)
-    : widen(graph, key, sizes.keyValueHeads, 0, spare);
-  const kept = widen(graph, value, sizes.keyValueHeads, 0, cachedSize(sizes) - sizes.headSize);
+  const scaled = graph.node('Mul', [projections.query, graph.scalar(options.scale ?? 1 / Math.sqrt(headSize))]);
+  const { alibi, keySize = headSize } = options;
+  const looking = widen(graph, scaled, sizes.heads, alibi?.factor ?? (alibi ? 1 : 0), cachedSize(own) - keySize);
   const queries = graph.node('Transpose', [reshape(graph, looking, shapes.splitQuery)], { perm: [0, 3, 1, 4, 2, 5] });
-  const split: Split = {
-    queries,
-    perRow: reshape(graph, queries, shapes.queryForRow),
-    keys: graph.node('Transpose', [reshape(graph, lookedAt, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
-    values: graph.node('Transpose', [reshape(graph, kept, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] }),
-  };
-  const weigh = (scores: Value): Value => weightsOf(graph, scores, sizes, run, options);
+  const perRow = reshape(graph, queries, shapes.queryForRow);
+  let fresh = before.keysAndValues.get(sizes.keysOfBlocks?.[layer] ?? layer);
+  if ('key' in projections) {
+    const made = splitKeys(graph, own, projections, shapes, run.tokens, options);
+    fresh = caches ? caches.keep(cacheOf(sizes, layer), made.keys, made.values) : made;
+    before.keysAndValues.set(layer, fresh);
+  }
+  if (!fresh) throw new RangeError(`block ${layer} has no keys, and none before it`);
+  const weigh = (scores: Value): Value => weightsOf(graph, scores, sizes, layer, run, options);
   const attended = caches
-    ? attendWithCaches(graph, layer, split, { ...run, caches }, weigh)
-    : graph.node('MatMul', [weigh(run.product(graph, split.perRow, split.keys, 5)), split.values]);
+    ? attendWithCaches(graph, sizes, layer, { queries, perRow, ...fresh }, { ...run, caches }, weigh)
+    : graph.node('MatMul', [weigh(run.product(graph, perRow, fresh.keys, 5)), fresh.values]);
   const back = graph.node('Transpose', [reshape(graph, attended, shapes.splitAttended)], { perm: [0, 2, 4, 1, 3, 5] });
   const narrow =
-    cachedSize(sizes) === sizes.headSize
+    cachedSize(own) === headSize
       ? back
-      : graph.node('Slice', [back, graph.constant([0]), graph.constant([sizes.headSize]), graph.constant([5])]);
-  return graph.node('Reshape', [narrow, graph.constant([-1, sizes.heads * sizes.headSize])]);
+      : graph.node('Slice', [back, graph.constant([0]), graph.constant([headSize]), graph.constant([5])]);
+  return graph.node('Reshape', [narrow, graph.constant([-1, sizes.heads * headSize])]);
+}
+
+/** Keys and values as attention takes them, each as wide as its place in a cache. */
+function splitKeys(
+  graph: GraphBuilder,
+  own: HeadSizes,
+  { key, value }: Projections,
+  shapes: HeadShapes,
+  tokens: TokenInputs,
+  { alibi, keySize = own.headSize }: AttentionOptions,
+): KeysAndValues {
+  const { keyValueHeads, headSize } = own;
+  const lookedAt = alibi
+    ? withPositions(graph, key, tokens, alibi)
+    : widen(graph, key, keyValueHeads, 0, cachedSize(own) - keySize);
+  const kept = widen(graph, value, keyValueHeads, 0, cachedSize(own) - headSize);
+  const split = (x: Value): Value =>
+    graph.node('Transpose', [reshape(graph, x, shapes.splitKey)], { perm: [0, 3, 1, 2, 4] });
+  return { keys: split(lookedAt), values: split(kept) };
 }
 
 /** Appends `count` numbers, all of them `filler`, to each head of [tokens, heads · size]: [tokens, heads, size + count]. */
@@ -142,16 +176,36 @@ function weightsOf(
   graph: GraphBuilder,
   scores: Value,
   sizes: TrunkSizes,
-  run: MaskInputs,
+  layer: number,
+  run: Run,
   options: AttentionOptions,
 ): Value {
   const limited = options.softcap ? softcap(graph, scores, options.softcap) : scores;
   const raised = options.added === undefined ? limited : graph.node('Add', [limited, options.added]);
-  const masked = graph.node('Add', [raised, options.sliding ? run.slidingMask! : run.mask]);
+  const masked = graph.node('Add', [raised, maskOf(graph, sizes, layer, run, options.sliding ?? false)]);
   if (options.sinks === undefined) return graph.node('Softmax', [masked], { axis: -1 });
-  const beside = graph.node('Concat', [masked, sinkScores(graph, scores, options.sinks, sizes)], { axis: -1 });
+  const beside = graph.node(
+    'Concat',
+    [masked, sinkScores(graph, scores, options.sinks, sizes.heads, headsOf(sizes, layer))],
+    { axis: -1 },
+  );
   const weights = graph.node('Softmax', [beside], { axis: -1 });
   return graph.node('Slice', [weights, graph.constant([0]), graph.constant([-1]), graph.constant([-1])]);
+}
+
+/** A run's mask for the queries that share a head of keys in a block. */
+function maskOf(graph: GraphBuilder, sizes: TrunkSizes, layer: number, run: Run, sliding: boolean): Value {
+  const mask = sliding ? run.slidingMask! : run.mask;
+  if (sizes.heads / headsOf(sizes, layer).keyValueHeads === mostSharing(sizes)) return mask;
+  const form = headFormOf(sizes, layer);
+  const name = `${mask}.${form}`;
+  const known = run.before.masks.get(name);
+  if (known) return known;
+  // The masks of all queries of a token are the same: those of the first heads are as good as any.
+  const queries = graph.node('Slice', [run.shapes.heads[form]!.queryForRow, graph.constant([3]), graph.constant([4])]);
+  const narrow = graph.node('Slice', [mask, graph.constant([0]), queries, graph.constant([3])]);
+  run.before.masks.set(name, narrow);
+  return narrow;
 }
 
 /** Each head's sink [heads] as a column beside its scores [B, H, K, G·T, keys]: [B, H, K, G·T, 1]. */
@@ -159,7 +213,8 @@ function sinkScores(
   graph: GraphBuilder,
   scores: Value,
   sinks: Value,
-  { heads, keyValueHeads }: Pick<TrunkSizes, 'heads' | 'keyValueHeads'>,
+  heads: number,
+  { keyValueHeads }: HeadSizes,
 ): Value {
   const group = heads / keyValueHeads;
   const first = graph.node('Slice', [scores, graph.constant([0]), graph.constant([1]), graph.constant([-1])]);
@@ -174,28 +229,30 @@ function sinkScores(
  */
 function attendWithCaches(
   graph: GraphBuilder,
+  sizes: TrunkSizes,
   layer: number,
   { queries, perRow, keys, values }: Split,
   run: AttentionInputs & { readonly caches: CacheInputs },
   weigh: (scores: Value) => Value,
 ): Value {
-  const { shapes, caches } = run;
-  const kept = caches.keep(layer, keys, values);
-  const onPrompt = run.product(graph, reshape(graph, queries, caches.queryForPrompt), caches.promptKeys[layer]!, 4);
+  const { caches } = run;
+  const [form, cache] = [headFormOf(sizes, layer), cacheOf(sizes, layer)];
+  const shapes = caches.shapes[form]!;
+  const onPrompt = run.product(graph, reshape(graph, queries, shapes.queryForPrompt), caches.promptKeys[cache]!, 4);
   const parts = [
-    reshape(graph, onPrompt, caches.promptScores),
-    run.product(graph, perRow, caches.rowKeys[layer]!, 5),
-    run.product(graph, perRow, kept.keys, 5),
+    reshape(graph, onPrompt, shapes.promptScores),
+    run.product(graph, perRow, caches.rowKeys[cache]!, 5),
+    run.product(graph, perRow, keys, 5),
   ];
   const weights = weigh(graph.node('Concat', parts, { axis: -1 }));
   const [ofPrompt, ofRow, ofNew] = graph.nodes(3, 'Split', [weights, caches.lengths], { axis: -1 });
   const fromPrompt = graph.node('MatMul', [
-    reshape(graph, ofPrompt!, caches.promptWeights),
-    caches.promptValues[layer]!,
+    reshape(graph, ofPrompt!, shapes.promptWeights),
+    caches.promptValues[cache]!,
   ]);
   const onCaches = graph.node('Add', [
-    reshape(graph, fromPrompt, shapes.queryForRow),
-    graph.node('MatMul', [ofRow!, caches.rowValues[layer]!]),
+    reshape(graph, fromPrompt, run.shapes.heads[form]!.queryForRow),
+    graph.node('MatMul', [ofRow!, caches.rowValues[cache]!]),
   ]);
-  return graph.node('Add', [onCaches, graph.node('MatMul', [ofNew!, kept.values])]);
+  return graph.node('Add', [onCaches, graph.node('MatMul', [ofNew!, values])]);
 }

@@ -22,7 +22,7 @@ export function classifierGraph(
   const { sizes } = trunk;
   const graph = buildGraph('classifier');
   const weights = placeWeights(graph, source);
-  const shapes = tokenShapeInputs(graph);
+  const shapes = tokenShapeInputs(graph, sizes);
   const { parts, normed, states, layout } = traceTrunk(graph, trunk, weights, features, {
     rotary: rotaryInputs(graph, trunk.rotary),
     ...changeInputs(graph, sizes, features),

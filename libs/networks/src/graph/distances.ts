@@ -34,7 +34,7 @@ export function distanceScores(
   const rows = graph.node('Gather', [graph.constant(rowOf), place], { axis: 0 });
 
   const split = (x: Value): Value => {
-    const cut = graph.node('Reshape', [x, shapes.splitKey], { allowzero: 1 });
+    const cut = graph.node('Reshape', [x, shapes.heads[0]!.splitKey], { allowzero: 1 });
     return graph.node('Transpose', [cut], { perm: [0, 3, 1, 2, 4] });
   };
   /** Products [B, H, K, T, T] of each token with the rows [T, T] of a table. */

@@ -27,6 +27,14 @@ export interface Routing {
   };
 }
 
+/** What is learned of each expert, [experts]. */
+export interface OfExperts {
+  /** Added to scores for the choice, not for the weights. */
+  readonly bias?: Value;
+  /** What the weights of those chosen are multiplied by. */
+  readonly scales?: Value;
+}
+
 /** The experts of each token, best first, [tokens, chosen] each. */
 export interface Chosen {
   /** int64 */
@@ -41,18 +49,24 @@ const FLOAT = 1;
 
 /**
  * Chooses experts by a router's logits [tokens, experts].
- * @param bias [experts]: added to scores for the choice, not for the weights
  */
-export function chooseExperts(graph: GraphBuilder, logits: Value, routing: Routing, bias: Value | null): Chosen {
+export function chooseExperts(
+  graph: GraphBuilder,
+  logits: Value,
+  routing: Routing,
+  { bias, scales }: OfExperts,
+): Chosen {
   const { experts, chosen, scores: form = 'softmax', normed, factor = 1, groups, leftBehind } = routing;
   if (leftBehind !== undefined) return mixSparsely(graph, logits, leftBehind);
   const scores = form === 'softmax' ? graph.node('Softmax', [logits], { axis: -1 }) : graph.node('Sigmoid', [logits]);
-  const raised = bias === null ? scores : graph.node('Add', [scores, bias]);
+  const raised = bias === undefined ? scores : graph.node('Add', [scores, bias]);
   const eligible = groups ? ofBestGroups(graph, raised, experts, groups) : raised;
   const [most, which] = graph.nodes(2, 'TopK', [eligible, graph.constant([chosen])], { axis: -1 });
-  const weights = bias === null ? most! : graph.node('GatherElements', [scores, which!], { axis: 1 });
+  const weights = bias === undefined ? most! : graph.node('GatherElements', [scores, which!], { axis: 1 });
   const shared = normed ? graph.node('Div', [weights, sumOf(graph, weights, routing)]) : weights;
-  return { which: which!, weights: factor === 1 ? shared : graph.node('Mul', [shared, graph.scalar(factor)]) };
+  const own =
+    scales === undefined ? shared : graph.node('Mul', [shared, graph.node('Gather', [scales, which!], { axis: 0 })]);
+  return { which: which!, weights: factor === 1 ? own : graph.node('Mul', [own, graph.scalar(factor)]) };
 }
 
 /** What the weights [tokens, chosen] are divided by. */

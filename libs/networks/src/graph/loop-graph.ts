@@ -4,7 +4,7 @@ import { presentName } from '../ports/caches.ts';
 import { DRAW_OUT } from '../ports/draw.ts';
 import { LOOP_OUT, LOOP_ROUNDS, type LoopInputs, loopInputs } from '../ports/loop.ts';
 import { type Features, poolLayout } from '../sites.ts';
-import { cachedSize } from '../sizes.ts';
+import { cacheSizes } from '../sizes.ts';
 import { nextTokens } from './draw.ts';
 import type { RunValues } from './parts.ts';
 import { poolMaxima, poolSums } from './pools.ts';
@@ -131,12 +131,12 @@ export function addLoop(
   common: Pick<RunValues, 'rotary' | 'attentionGates' | 'mlpGates'>,
 ): void {
   const { sizes } = trunk;
-  const { layers, vocabSize, keyValueHeads } = sizes;
+  const { vocabSize } = sizes;
   const { size: width } = poolLayout(sizes, features.sites);
   const outside = loopInputs(graph, sizes, features, width);
   const { shapes, maximum: maximumIn } = outside;
   const { rowShape } = shapes;
-  const blocks = Array.from({ length: layers }, (_, block) => block);
+  const caches = cacheSizes(sizes);
   const kinds = ['key', 'value'] as const;
 
   const body = graph.subgraph('step', (inner) => {
@@ -149,9 +149,10 @@ export function addLoop(
     const seenBefore = carried.take('seen', 'int64', ['loop.rows', 'step.W']);
     const before = carried.take('pooled', 'float32', ['loop.rows', 'loop.Q', width]);
     const maximumBefore = maximumIn && carried.take('maximum', 'float32', ['loop.rows', width]);
-    const cacheShape = ['loop.B', keyValueHeads, 'loop.K', 'step.S', cachedSize(sizes)];
     const [rowKeys, rowValues] = kinds.map((kind) =>
-      blocks.map((block) => carried.take(`${block}.${kind}`, 'float32', cacheShape)),
+      caches.map(({ heads, size }, cache) =>
+        carried.take(`${cache}.${kind}`, 'float32', ['loop.B', heads, 'loop.K', 'step.S', size]),
+      ),
     ) as [Value[], Value[]];
 
     const at = inner.node('Unsqueeze', [step, inner.constant([0])]);
@@ -165,7 +166,7 @@ export function addLoop(
         inner.constant([4]),
       ]);
     const promptCaches = (kind: 'key' | 'value'): Value[] =>
-      blocks.map((block) => inner.node('Reshape', [presentName(block, kind), outside.promptCache]));
+      caches.map(({ form }, cache) => inner.node('Reshape', [presentName(cache, kind), outside.promptCache[form]!]));
     const { parts, normed, states } = traceTrunk(inner, trunk, weights, features, {
       ...common,
       tokens: { inputIds: ids, positionIds: inner.node('Add', [outside.start, step]), tokenTypes: null },
@@ -175,16 +176,16 @@ export function addLoop(
         mask: maskOf(outside.mask),
         slidingMask: outside.slidingMask && maskOf(outside.slidingMask),
         caches: {
-          ...shapes,
+          shapes: outside.cacheShapes,
           lengths: inner.node('Concat', [outside.promptLength, ownLength, inner.constant([1])], { axis: 0 }),
           promptKeys: promptCaches('key'),
           promptValues: promptCaches('value'),
           rowKeys,
           rowValues,
-          keep(block, keys, values) {
+          keep(cache, keys, values) {
             const grown = (old: Value, added: Value): Value => inner.node('Concat', [old, added], { axis: 3 });
-            carried.give(`${block}.key`, grown(rowKeys[block]!, keys), 'float32');
-            carried.give(`${block}.value`, grown(rowValues[block]!, values), 'float32');
+            carried.give(`${cache}.key`, grown(rowKeys[cache]!, keys), 'float32');
+            carried.give(`${cache}.value`, grown(rowValues[cache]!, values), 'float32');
             return { keys, values };
           },
         },
@@ -227,7 +228,7 @@ export function addLoop(
     outside.seen,
     outside.sums,
     ...(maximumIn ? [maximumIn] : []),
-    ...kinds.flatMap(() => blocks.map(() => outside.past)),
+    ...kinds.flatMap(() => caches.map(({ form }) => outside.past[form]!)),
   ];
   const results = graph.nodes(initial.length + 2, 'Loop', [outside.steps, '', ...initial], { body });
   const [, , undecided, , pooled] = results;

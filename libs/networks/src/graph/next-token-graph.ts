@@ -54,7 +54,7 @@ export function nextTokenGraph(
   const weights = placeWeights(graph, source);
   /** What every form of run shares. */
   const common = { rotary: rotaryInputs(graph, trunk.rotary), ...changeInputs(graph, sizes, features) };
-  const shapes = tokenShapeInputs(graph);
+  const shapes = tokenShapeInputs(graph, sizes);
   const { parts, normed, states, layout } = traceTrunk(graph, trunk, weights, features, {
     ...common,
     tokens: tokenInputs(graph, trunk.tokenTypes),

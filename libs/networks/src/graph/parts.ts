@@ -3,9 +3,17 @@ import type { RotaryTables, TokenInputs } from '../ports/tokens.ts';
 import type { Site } from '../sites.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { type Activation, activate, xielu } from './activations.ts';
-import { type AttentionInputs, type AttentionOptions, attend, type Projections, softcap } from './attention.ts';
+import {
+  type AttentionInputs,
+  type AttentionOptions,
+  attend,
+  type BlocksBefore,
+  type Projections,
+  type QueryAlone,
+  softcap,
+} from './attention.ts';
 import { type DistanceTables, distanceScores } from './distances.ts';
-import { chooseExperts, mixExperts, type Routing, routerStates } from './experts.ts';
+import { chooseExperts, mixExperts, type OfExperts, type Routing, routerStates } from './experts.ts';
 import { inDtype } from './products.ts';
 import type { Factor, Piece, PlacedWeights } from './weights.ts';
 
@@ -76,14 +84,13 @@ export interface Parts {
   vector(name: string, size: number): Value;
   /** The same stored as [1, size], and so given. */
   row(name: string, size: number): Value;
-  /** x Wᵀ, with W at one place of a stack [of, out, in]: an expert's. */
+  /** x Wᵀ, with W at one place of a stack `NAME` [of, out, in]: an expert's. */
   stackedLinear(name: string, x: Value, shape: readonly [number, number], piece: Piece): Value;
   /** x W + b, with W and b at one place of stacks `NAME` [of, in, out] and `NAME_bias` [of, out]. */
   stackedConv1d(name: string, x: Value, shape: readonly [number, number], piece: Piece): Value;
   /**
    * The sum of what the experts that a router chooses make of x [tokens, size], by their weights; only those are computed.
    * @param logits [tokens, experts], of the router
-   * @param bias [experts], added to scores for the choice alone
    * @param expert what an expert makes of some tokens, by the parts given
    */
   mixture(
@@ -92,11 +99,11 @@ export interface Parts {
     logits: Value,
     routing: Routing,
     expert: (parts: Parts, number: number, rows: Value) => Value,
-    bias?: Value | null,
+    of?: OfExperts,
   ): Value;
   /** Rotates the heads of queries or keys to their positions, by one of the decoder's rotary embeddings. */
   rotate(x: Value, heads: number, rotary?: number): Value;
-  attention(layer: number, projections: Projections, options?: AttentionOptions): Value;
+  attention(layer: number, projections: Projections | QueryAlone, options?: AttentionOptions): Value;
   /** What distances between tokens add to attention's scores, as `AttentionOptions.added` takes it. */
   distanceScores(projections: Projections, tables: DistanceTables, scale: number): Value;
   add(a: Value, b: Value): Value;
@@ -149,6 +156,7 @@ function factorOf(name: string, [output, input]: readonly [number, number], { tu
 
 export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: TrunkSizes, run: RunValues): Parts {
   const ones = new Map<number, Value>();
+  const before: BlocksBefore = { keysAndValues: new Map(), masks: new Map() };
   const onesOf = (size: number): Value => {
     const known = ones.get(size) ?? graph.constant(new Float32Array(size).fill(1));
     ones.set(size, known);
@@ -289,15 +297,15 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
 
     row: (name, size) => weights.get(name, [1, size]),
 
-    stackedLinear: (name, x, shape, piece) => product(`${name}.weight`, x, shape, { piece }),
+    stackedLinear: (name, x, shape, piece) => product(name, x, shape, { piece }),
 
     stackedConv1d(name, x, shape, piece) {
       const added = () => weights.getPart(`${name}_bias`, piece, [shape[0]]);
       return product(name, x, shape, { turned: true, piece, added });
     },
 
-    mixture(layer, x, logits, routing, expert, bias = null) {
-      const chosen = chooseExperts(graph, logits, routing, bias);
+    mixture(layer, x, logits, routing, expert, of = {}) {
+      const chosen = chooseExperts(graph, logits, routing, of);
       run.noteRouter(layer, () => routerStates(graph, chosen, routing.experts));
       return mixExperts(graph, x, chosen, routing, (inner, number, rows) =>
         expert(createParts(inner, weights, sizes, run), number, rows),
@@ -307,7 +315,9 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
     rotate(x, heads, rotary = 0) {
       const { cos, sin, pairs, interleaved } = run.rotary[rotary]!;
       const rows = graph.node('Reshape', [x, run.attention.shapes.rowShape]);
-      const partial = 2 * pairs < sizes.headSize ? { rotary_embedding_dim: 2 * pairs, num_heads: heads } : {};
+      // Where blocks differ in their heads, whole heads are rotated.
+      const partial =
+        !sizes.headsOfBlocks && 2 * pairs < sizes.headSize ? { rotary_embedding_dim: 2 * pairs, num_heads: heads } : {};
       const attributes = interleaved ? { ...partial, interleaved: 1 } : partial;
       return graph.node('com.microsoft::RotaryEmbedding', [rows, run.tokens.positionIds, cos, sin], attributes);
     },
@@ -316,7 +326,7 @@ export function createParts(graph: GraphBuilder, weights: PlacedWeights, sizes: 
       run.passSite(
         'heads',
         layer,
-        attend(graph, sizes, layer, projections, { ...run.attention, tokens: run.tokens }, options),
+        attend(graph, sizes, layer, projections, { ...run.attention, tokens: run.tokens, before }, options),
       ),
     distanceScores: (projections, tables, scale) => distanceScores(graph, projections, tables, scale, run),
     add: (a, b) => graph.node('Add', [a, b]),

@@ -36,8 +36,9 @@ export function traceTrunk(
   const parts = createParts(graph, weights, trunk.sizes, { ...run, passSite, noteRouter });
   let hidden = trunk.embed(parts, run.tokens.inputIds);
   states.set('residual.0', hidden);
+  const besides = trunk.besides?.(parts, run.tokens.inputIds, hidden);
   for (let block = 0; block < layers; block++) {
-    hidden = passSite('residual', block, trunk.block(parts, block, hidden));
+    hidden = passSite('residual', block, trunk.block(parts, block, hidden, besides?.[block]));
   }
   const normed = trunk.finalNorm(parts, hidden);
   states.set(`normed.${layers}`, normed);

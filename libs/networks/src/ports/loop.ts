@@ -1,12 +1,13 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
 import type { Features } from '../sites.ts';
-import { cachedSize, type TrunkSizes } from '../sizes.ts';
+import { cachedSize, headForms, type TrunkSizes } from '../sizes.ts';
 import { bool, type Feeds, floats, int32s, int64s, withPrefix } from './feeds.ts';
 import { loopMasks } from './masks.ts';
 import {
   type CacheShapes,
   cacheShapeFeeds,
   cacheShapeInputs,
+  ofForm,
   runShape,
   type TokenShapes,
   tokenShapeFeeds,
@@ -36,7 +37,8 @@ export interface LoopSteps {
 
 /** What the loop takes from outside and does not change; all names begin with `loop.`. */
 export interface LoopInputs {
-  readonly shapes: TokenShapes & CacheShapes;
+  readonly shapes: TokenShapes;
+  readonly cacheShapes: readonly CacheShapes[];
   /** Tokens that are read at most. */
   readonly steps: Value;
   /** After how many of them another one is drawn. */
@@ -46,9 +48,10 @@ export interface LoopInputs {
   /** Each sequence's first own position. */
   readonly start: Value;
   readonly promptLength: Value;
-  readonly promptCache: Value;
-  /** The caches at the beginning: one hidden slot, for a product over nothing is not for every provider. */
-  readonly past: Value;
+  /** The shape of the prompts' caches, for each form of heads. */
+  readonly promptCache: readonly Value[];
+  /** The caches at the beginning, for each form: one hidden slot, for a product over nothing is not for every provider. */
+  readonly past: readonly Value[];
   readonly mask: Value;
   readonly slidingMask: Value | null;
   readonly uniforms: Value;
@@ -76,19 +79,23 @@ export const LOOP_OUT = {
 
 /** @param width numbers of a token's pooled states */
 export function loopInputs(graph: GraphBuilder, sizes: TrunkSizes, features: Features, width: number): LoopInputs {
-  const { keyValueHeads, window } = sizes;
+  const { window } = sizes;
+  const forms = headForms(sizes);
   const input = (name: string, type: 'float32' | 'int64' | 'int32' | 'bool', dims: readonly (string | number)[]) =>
     graph.input(`loop.${name}`, type, dims);
   const maskShape = ['loop.steps', 'loop.B', 1, 1, 1, 'loop.keys'];
   return {
-    shapes: { ...tokenShapeInputs(graph, 'loop.'), ...cacheShapeInputs(graph, 'loop.') },
+    shapes: tokenShapeInputs(graph, sizes, 'loop.'),
+    cacheShapes: cacheShapeInputs(graph, sizes, 'loop.'),
     steps: input('steps', 'int64', []),
     draws: input('draws', 'int64', []),
     readLast: input('read_last', 'bool', []),
     start: input('start', 'int64', ['loop.rows', 1]),
     promptLength: input('prompt_length', 'int64', [1]),
-    promptCache: input('prompt_cache', 'int64', [4]),
-    past: input('past', 'float32', ['loop.B', keyValueHeads, 'loop.K', 1, cachedSize(sizes)]),
+    promptCache: forms.map((_, form) => input(ofForm('prompt_cache', form), 'int64', [4])),
+    past: forms.map((own, form) =>
+      input(ofForm('past', form), 'float32', ['loop.B', own.keyValueHeads, 'loop.K', 1, cachedSize(own)]),
+    ),
     mask: input('attention_mask', 'float32', maskShape),
     slidingMask: window === null ? null : input('sliding_mask', 'float32', maskShape),
     uniforms: input('uniforms', 'float32', ['loop.steps', 'loop.rows', 'loop.tries']),
@@ -122,7 +129,10 @@ export function loopFeeds(
   const [B, Q] = [promptLengths.length, pools.length];
   const rows = B * K;
   const shape = runShape(sizes, { B, K, T: 1, P });
-  const { H, D } = shape;
+  const ofForms = shape.heads.flatMap(({ H, D }, form) => [
+    [ofForm('prompt_cache', form), int64s([B, H, P, D])],
+    [ofForm('past', form), floats(new Float32Array(rows * H * D), [B, H, K, 1, D])],
+  ]);
   const masks = loopMasks(sizes, promptLengths, P, steps);
   const maskDims = [steps, B, 1, 1, 1, P + 1 + steps];
   const uniforms = given.uniforms ?? new Float32Array(steps * rows);
@@ -138,8 +148,7 @@ export function loopFeeds(
       [rows, 1],
     ),
     prompt_length: int64s([P]),
-    prompt_cache: int64s([B, H, P, D]),
-    past: floats(new Float32Array(rows * H * D), [B, H, K, 1, D]),
+    ...Object.fromEntries(ofForms),
     attention_mask: floats(masks.full, maskDims),
     ...(masks.sliding ? { sliding_mask: floats(masks.sliding, maskDims) } : {}),
     uniforms: floats(uniforms, [steps, rows, uniforms.length / Math.max(1, steps * rows)]),

@@ -1,10 +1,10 @@
 import type { GraphBuilder, Value } from '@sonde/onnx';
-import type { TrunkSizes } from '../sizes.ts';
+import { mostSharing, type TrunkSizes } from '../sizes.ts';
 import { type Feeds, floats } from './feeds.ts';
 
 /**
  * What new tokens may look at: 0 where they may, −∞ where not. Each array has shape [prompts or 1, queries, keys]:
- * queries are the G · T ones of a key–value head, or 1 where all see the same; keys are the P + S + T ones of the
+ * queries are the G · T ones of a key–value head, as many as any has, or 1 where all see the same; keys are the P + S + T ones of the
  * prompt's cache, the sequence's own, and the new tokens.
  */
 export interface Mask {
@@ -38,11 +38,8 @@ export function maskFeeds({ dims, full, sliding }: Mask, keys: number): Feeds {
 }
 
 /** Sequences without a cache, padded at the end to `tokens`, each token of which sees all of its sequence. */
-export function fullMask(
-  { heads, keyValueHeads, window }: TrunkSizes,
-  lengths: readonly number[],
-  tokens: number,
-): Mask {
+export function fullMask(sizes: TrunkSizes, lengths: readonly number[], tokens: number): Mask {
+  const { window } = sizes;
   if (window === null || window >= tokens) {
     const full = new Float32Array(lengths.length * tokens);
     lengths.forEach((length, row) => {
@@ -50,7 +47,7 @@ export function fullMask(
     });
     return { dims: [lengths.length, 1], full, sliding: window === null ? null : full };
   }
-  const queries = (heads / keyValueHeads) * tokens;
+  const queries = mostSharing(sizes) * tokens;
   const build = (seen: number): Float32Array => {
     const data = new Float32Array(lengths.length * queries * tokens).fill(HIDDEN);
     lengths.forEach((length, row) => {
@@ -67,8 +64,9 @@ export function fullMask(
 }
 
 /** T tokens without a cache, each of which sees itself and those before it. */
-export function causalMask({ heads, keyValueHeads, window }: TrunkSizes, tokens: number): Mask {
-  const groups = heads / keyValueHeads;
+export function causalMask(sizes: TrunkSizes, tokens: number): Mask {
+  const { window } = sizes;
+  const groups = mostSharing(sizes);
   const build = (seen: number): Float32Array => {
     const data = new Float32Array(groups * tokens * tokens);
     for (let g = 0; g < groups; g++) {
@@ -90,12 +88,13 @@ export function causalMask({ heads, keyValueHeads, window }: TrunkSizes, tokens:
  * @param promptLengths of each prompt, in a cache of `promptCache` slots
  */
 export function branchMask(
-  { heads, keyValueHeads, window }: TrunkSizes,
+  sizes: TrunkSizes,
   promptLengths: readonly number[],
   promptCache: number,
   tokens: number,
 ): Mask {
-  const queries = (heads / keyValueHeads) * tokens;
+  const { window } = sizes;
+  const queries = mostSharing(sizes) * tokens;
   const width = promptCache + tokens;
   const build = (seen: number): Float32Array => {
     const data = new Float32Array(promptLengths.length * queries * width).fill(HIDDEN);
