@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { runGraph, type StepKind } from '../src/index.ts';
+import { type Demand, runGraph, type StepKind } from '../src/index.ts';
 import { kinds } from './fixtures/kinds.ts';
 import { graphOf, out, type StepSpec } from './rig.ts';
 import { useRig } from './use-rig.ts';
@@ -64,4 +64,25 @@ it('a run that has much to give away reads the inputs of few tasks at a time, an
   expect(many.most()).toBeLessThanOrEqual(4);
   // Their names and numbers are a little longer.
   expect(Math.max(...sizes)).toBeLessThan(one! + 20);
+});
+
+it('a run sends for workers for what it waits for, and not for what others have left and nobody may be able to do', async () => {
+  await rig().run(graphOf({ first: { kind: 'work', with: { rows: 3 } } }));
+  await giveAll(20, 4000, kinds);
+  const stop = new AbortController();
+  const demands: number[] = [];
+  const launcher = {
+    async want(demand: readonly Demand[]) {
+      demands.push(...demand.map(({ orders }) => orders));
+      stop.abort();
+      return [];
+    },
+    cancel: async () => undefined,
+  };
+  const { result } = runGraph(
+    wide(1, 5000),
+    rig().options({ kinds, away: { lightHere: false, launcher }, signal: stop.signal }),
+  );
+  await result;
+  expect(demands).toEqual([1]);
 });

@@ -35,6 +35,7 @@ import { acceleratorsOf, tryAccelerator } from './devices.ts';
 import { devicesFor, type Executor } from './executors.ts';
 import { findUp, packageRoot, version } from './package.ts';
 import { remoteSecret } from './remotes.ts';
+import type { SlurmLauncher } from './slurm.ts';
 
 /** How a pipeline file is read. */
 export interface LoadOptions {
@@ -401,7 +402,7 @@ export async function run(graph: Graph, options: RunPipelineOptions = {}): Promi
   const result = handle.result.then(async (ended) => {
     // What workers did for an earlier run, which did not see its end, was given by nobody.
     if (away !== undefined) for (const record of ended.records.values()) store.give(record);
-    await Promise.all([store.settle(), end()]);
+    await Promise.all([store.settle(), end({ left: ended.status === 'interrupted' })]);
     return ended;
   });
   result.catch(() => {});
@@ -413,7 +414,7 @@ async function awayOptions(
   graph: Graph,
   options: RunPipelineOptions,
   store: SharedStore,
-): Promise<{ readonly away?: AwayOptions; end(): Promise<void> }> {
+): Promise<{ readonly away?: AwayOptions; readonly end: SlurmLauncher['end'] }> {
   const { executor = 'local', onNote } = options;
   const nothing = async () => undefined;
   if (executor === 'local') return { end: nothing };
@@ -440,7 +441,7 @@ async function awayOptions(
       ...(options.offline === true ? ['--offline'] : []),
     ],
   });
-  return { away: { lightHere: profile.smallTasks === 'here', ...away, launcher }, end: () => launcher.end() };
+  return { away: { lightHere: profile.smallTasks === 'here', ...away, launcher }, end: (run) => launcher.end(run) };
 }
 
 export interface WorkerOptions

@@ -61,10 +61,10 @@ export interface SlurmLauncherOptions {
 
 export interface SlurmLauncher extends Launcher {
   /**
-   * The run is over: takes workers back that have not started, where the store has no work for them. Says so where there is
-   * work and no worker.
+   * The run is over: takes workers back that have not started, where the store has no work for them. Says so where it has
+   * left work, and there is no worker.
    */
-  end(): Promise<void>;
+  end(run: { readonly left: boolean }): Promise<void>;
 }
 
 /**
@@ -106,13 +106,13 @@ export function slurmLauncher(options: SlurmLauncherOptions): SlurmLauncher {
     },
     cancel: () => cluster.cancel(),
 
-    async end() {
+    async end({ left }) {
       if (!asked) return;
       const workers = await Promise.race([cluster.workers(), delay(PATIENCE, undefined, { ref: false })]);
       if (workers === undefined) return;
       for (const shape of await store.spool.shapes()) {
         if ((await store.spool.list(shape)).length === 0) continue;
-        if (workers.every(({ state }) => state === 'ended'))
+        if (left && workers.every(({ state }) => state === 'ended'))
           options.onNote?.('No worker is queued or running: the same command sends for some.');
         return;
       }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { groupBy } from '@sonde/base';
 import { resourcesAfter } from '@sonde/pipeline';
 import type { Key, OrderName, ResultRecord, RunSummary, Store } from '@sonde/store';
 import PQueue from 'p-queue';
@@ -275,9 +276,11 @@ export function createAway(context: AwayContext): Away {
   async function launch(present: ReadonlyMap<string, ReadonlySet<Key>>): Promise<void> {
     if (launcher === undefined || waiting.size === 0 || performance.now() < nextLaunch) return;
     nextLaunch = performance.now() + LAUNCH_EVERY;
-    const demand = [...present].flatMap(([name, { size }]): Demand[] => {
+    // What others have left there, and nobody waits for, is not worth a worker: it may be of another version.
+    const wanted = [...waiting.values()].filter(({ name }) => present.get(name.shape)?.has(name.key));
+    const demand = [...groupBy(wanted, ({ name }) => name.shape)].flatMap(([name, orders]): Demand[] => {
       const shape = readShape(name);
-      return shape === undefined || size === 0 ? [] : [{ name, shape, orders: size }];
+      return shape === undefined ? [] : [{ name, shape, orders: orders.length }];
     });
     try {
       for (const note of await launcher.want(demand)) {

@@ -1,6 +1,6 @@
 import type { Shape } from './shape.ts';
 
-/** Orders of one shape that are not done yet, those at work included. */
+/** Orders of one shape that are waited for, those at work included. */
 export interface Demand {
   /** What a worker is told to take. */
   readonly name: string;

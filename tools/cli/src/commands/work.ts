@@ -72,5 +72,6 @@ export async function work(options: WorkCommandOptions): Promise<void> {
       `${count(strange, 'order')} left alone: of another version of Sonde, of other step kinds, or without --allow-code`,
     );
   }
-  exitWith(EXIT.done);
+  // Whoever has sent for this worker would send for the next.
+  exitWith(strange > 0 && done + failed === 0 ? EXIT.failed : EXIT.done);
 }
