@@ -63,6 +63,8 @@ VALUES = {
     "ffn_dim": 28,
     "ffn_hidden_size": 28,
     "intermediate_size": 28,
+    "intermediate_multiple_size": other(3, 2),
+    "layer_rope_theta": other([300.0, 300.0, 0]),
     "moe_intermediate_size": other(16, 12),
     "shared_expert_intermediate_size": other(14, 10),
     "n_inner": other(28, 32),

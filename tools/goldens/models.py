@@ -340,6 +340,32 @@ CASES = [
         },
         None,
     ),
+    (
+        "cwm",
+        "CwmForCausalLM",
+        {"head_dim": 6, "sliding_window": 4, "rope_parameters": {**LLAMA3, "rope_theta": 100.0}, "mlp_bias": True},
+        ["q_proj", "down_proj"],
+    ),
+    ("persimmon", "PersimmonForCausalLM", {"rope_theta": 100.0}, ["query_key_value", "dense_4h_to_h"]),
+    (
+        "persimmon-plain",
+        "PersimmonForCausalLM",
+        {"rope_theta": 100.0, "qk_layernorm": False, "partial_rotary_factor": 1.0, "tie_word_embeddings": True},
+        None,
+    ),
+    (
+        "gpt-neox-japanese",
+        "GPTNeoXJapaneseForCausalLM",
+        {"rotary_emb_base": 100.0, "intermediate_multiple_size": 2},
+        ["query_key_value", "dense_h_to_4h"],
+    ),
+    (
+        "granite-swa",
+        "GraniteSWAForCausalLM",
+        {**GRANITE, "sliding_window": 4, "layer_rope_theta": [0, 50.0, 200.0], "attention_bias": True},
+        ["q_proj", "gate_proj"],
+    ),
+    ("granite-swa-plain", "GraniteSWAForCausalLM", {"rope_theta": 100.0, "sliding_window": 5, "num_hidden_layers": 5, "attention_multiplier": 0.3}, None),
     ("phi", "PhiForCausalLM", {"rope_theta": 1000.0, "partial_rotary_factor": 0.5, "qk_layernorm": True}, ["dense"]),
     ("xglm", "XGLMForCausalLM", {"ffn_dim": 24}, ["q_proj", "fc2"]),
     (
@@ -763,7 +789,7 @@ def results(model: torch.nn.Module, decoder: torch.nn.Module) -> dict:
 
 def fields_of(architecture: str, changes: dict) -> dict:
     fields = {**(GPT2 if architecture.startswith(("GPT2", "GPTJ", "GPTBigCode", "CodeGen", "OpenAIGPT")) else SIZES), **changes}
-    if architecture.startswith(("GPTNeo", "OPT", "XGLM", "BioGpt", "Bloom", "Mpt", "Falcon")):
+    if architecture.startswith(("GPTNeo", "OPT", "XGLM", "BioGpt", "Persimmon", "Bloom", "Mpt", "Falcon")):
         del fields["num_key_value_heads"]
     return fields
 

@@ -66,6 +66,12 @@ export function readRotaryByType(
   ];
 }
 
+/** Settings with another base. */
+export function withBase(settings: Fields | null, theta: number): Fields {
+  const base = fieldsOf({ rope_theta: theta }, settings?.where ?? 'rope_theta');
+  return settings === null ? base : over(settings, base);
+}
+
 /** Settings with others over them. */
 function over(below: Fields, above: Fields): Fields {
   const values = [below, above].flatMap((each) => each.names().map((name) => [name, each.value(name)]));

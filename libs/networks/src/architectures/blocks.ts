@@ -276,7 +276,7 @@ export function headWithBias(
 /** LayerNorm of hidden states with the epsilon that config.json names. */
 export function readLayerNorm(
   config: Fields,
-  { hiddenSize }: TrunkSizes,
+  { hiddenSize }: Pick<TrunkSizes, 'hiddenSize'>,
   options: { readonly field?: string; readonly offset?: number; readonly bias?: boolean } = {},
 ): Norm {
   const { field = 'layer_norm_eps', ...rest } = options;

@@ -1,6 +1,9 @@
 import type { Fields } from '@sonde/checkpoints';
+import type { Value } from '@sonde/onnx';
+import type { Parts } from '../graph/parts.ts';
 import { rotaryOf, rotarySettings } from '../rotary.ts';
-import { type Norm, parallelBlock, readActivation, sequentialBlock } from './blocks.ts';
+import type { TrunkSizes } from '../sizes.ts';
+import { type MlpForm, parallelBlock, plainMlp, readLayerNorm, readMlp, sequentialBlock } from './blocks.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -11,13 +14,11 @@ import { readSizes } from './read-sizes.ts';
  */
 export function describeGptNeox(config: Fields): LanguageModel {
   const sizes = readSizes(config, { equalHeads: true });
-  const { hiddenSize, vocabSize, heads } = sizes;
-  const intermediateSize = config.count('intermediate_size');
-  const activation = readActivation(config, 'hidden_act', 'gelu');
+  const { hiddenSize, vocabSize } = sizes;
+  const mlp = readMlp(config, sizes, 'gelu', true);
   const bias = config.flag('attention_bias', true);
   const block = config.flag('use_parallel_residual', true) ? parallelBlock : sequentialBlock;
-  const epsilon = config.positive('layer_norm_eps', 1e-5);
-  const norm: Norm = (parts, name, x) => parts.layerNorm(name, x, hiddenSize, { epsilon });
+  const norm = readLayerNorm(config, sizes);
   const embedding = 'gpt_neox.embed_in';
   const head = config.flag('tie_word_embeddings', false) ? embedding : 'embed_out';
   return languageModel({
@@ -41,24 +42,32 @@ export function describeGptNeox(config: Fields): LanguageModel {
       return block(parts, layer, hidden, {
         attention(x) {
           const normed = norm(parts, `${at}.input_layernorm`, x);
-          const fused = parts.linear(`${at}.attention.query_key_value`, normed, [3 * hiddenSize, hiddenSize], bias);
-          const [query, key, value] = parts.splitEachHead(fused, heads, 3);
-          const attended = parts.attention(layer, {
-            query: parts.rotate(query!, heads),
-            key: parts.rotate(key!, heads),
-            value: value!,
-          });
-          return parts.linear(`${at}.attention.dense`, attended, [hiddenSize, hiddenSize], bias);
+          return neoxAttention(parts, sizes, layer, `${at}.attention`, normed, { bias });
         },
-        mlp(x) {
-          const normed = norm(parts, `${at}.post_attention_layernorm`, x);
-          const wide = parts.linear(`${at}.mlp.dense_h_to_4h`, normed, [intermediateSize, hiddenSize], true);
-          const active = parts.activation(activation, wide);
-          return parts.linear(`${at}.mlp.dense_4h_to_h`, active, [hiddenSize, intermediateSize], true);
-        },
+        mlp: (x) => neoxMlp(parts, `${at}.mlp`, norm(parts, `${at}.post_attention_layernorm`, x), mlp),
       });
     },
     finalNorm: (parts, hidden) => norm(parts, 'gpt_neox.final_layer_norm', hidden),
     logits: (parts, states) => parts.linear(head, states, [vocabSize, hiddenSize], false),
   });
+}
+
+/** Attention with one projection, `query_key_value`, whose numbers lie head by head; `dense` is that of the output. */
+export function neoxAttention(
+  parts: Parts,
+  { hiddenSize, heads }: TrunkSizes,
+  layer: number,
+  name: string,
+  x: Value,
+  { bias, norm }: { readonly bias: boolean; readonly norm?: ((letter: 'q' | 'k', y: Value) => Value) | null },
+): Value {
+  const fused = parts.linear(`${name}.query_key_value`, x, [3 * hiddenSize, hiddenSize], bias);
+  const [query, key, value] = parts.splitEachHead(fused, heads, 3);
+  const place = (letter: 'q' | 'k', y: Value): Value => parts.rotate(norm ? norm(letter, y) : y, heads);
+  const attended = parts.attention(layer, { query: place('q', query!), key: place('k', key!), value: value! });
+  return parts.linear(`${name}.dense`, attended, [hiddenSize, hiddenSize], bias);
+}
+
+export function neoxMlp(parts: Parts, name: string, x: Value, mlp: MlpForm): Value {
+  return plainMlp(parts, { up: `${name}.dense_h_to_4h`, down: `${name}.dense_4h_to_h` }, x, mlp);
 }

@@ -1,7 +1,8 @@
+import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
 import type { Value } from '@sonde/onnx';
 import type { Parts } from '../graph/parts.ts';
-import { readRotary } from '../rotary.ts';
+import { type RotarySpec, readRotary, rotaryOf, rotarySettings, withBase } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import {
   fusedGatedMlp,
@@ -9,12 +10,14 @@ import {
   preNormBlock,
   readGatedMlp,
   readRmsNorm,
+  type SelfAttention,
   selfAttention,
+  type TableDefaults,
   tokenTables,
 } from './blocks.ts';
 import { checkChosen, withExperts } from './experts.ts';
 import { type LanguageModel, languageModel } from './network.ts';
-import { readSizes } from './read-sizes.ts';
+import { readSizes, readSliding } from './read-sizes.ts';
 
 /**
  * Granite 3 (`GraniteForCausalLM`): as Llama, with factors for embeddings, scores, what a block adds, and logits.
@@ -24,6 +27,43 @@ export function describeGranite(config: Fields): LanguageModel {
   const sizes = readSizes(config);
   const mlp = readGatedMlp(config, sizes, config.flag('mlp_bias', false));
   return granite(config, sizes, (parts, at, x) => gatedMlp(parts, `${at}.mlp`, x, mlp));
+}
+
+/**
+ * Granite with a sliding window in three layers of four (`GraniteSWAForCausalLM`): as Granite, with a sink in each head's
+ * softmax, and rotary positions of each layer's own base, or none. Granite team, granite-swash, 2026.
+ */
+export function describeGraniteSwa(config: Fields): LanguageModel {
+  const window = config.optionalCount('sliding_window', 128);
+  const sizes = readSizes(config, { maxPositions: 8192, window });
+  const { layers, heads } = sizes;
+  const isSliding = readSliding(config, layers, (layer) => layer % 4 !== 0);
+  const mlp = readGatedMlp(config, sizes, config.flag('mlp_bias', false));
+  const bases = readBases(config, layers);
+  const kinds = [...new Set(bases)].filter((theta) => theta !== 0);
+  const settings = rotarySettings(config);
+  const usual = readRotary(config, sizes);
+  return granite(config, sizes, (parts, at, x) => gatedMlp(parts, `${at}.mlp`, x, mlp), {
+    rotary: kinds.map((theta) => (theta === null ? usual : rotaryOf(config, withBase(settings, theta), sizes, {}))),
+    attention: (parts, name, layer) => ({
+      sliding: window !== null && isSliding(layer),
+      sinks: parts.vector(`${name}.sinks`, heads),
+      rotary: bases[layer] === 0 ? null : kinds.indexOf(bases[layer]!),
+    }),
+    usual: { tied: true, epsilon: 1e-5 },
+  });
+}
+
+/** Each layer's base of rotary positions: 0 where it has none, null where it is that of all. */
+function readBases(config: Fields, layers: number): readonly (number | null)[] {
+  const given = config.value('layer_rope_theta') ?? null;
+  if (given === null) return new Array<null>(layers).fill(null);
+  const isBase = (theta: unknown): boolean => typeof theta === 'number' && Number.isFinite(theta) && theta >= 0;
+  if (Array.isArray(given) && given.length >= layers && given.every(isBase)) return given.slice(0, layers);
+  throw new UserError(
+    'model',
+    `${config.where}: layer_rope_theta is ${JSON.stringify(given)}; expected a list of ${layers} numbers of 0 or more, one for each layer.`,
+  );
 }
 
 /** Granite 3 with experts (`GraniteMoeForCausalLM`): as Granite, with experts in place of each MLP. */
@@ -61,27 +101,39 @@ function graniteWithExperts(config: Fields, sharedSize: number): LanguageModel {
   });
 }
 
-/** @param mlp what stands after attention in the block whose weights' names begin with `at` */
+interface Particular {
+  readonly rotary: readonly RotarySpec[];
+  attention(parts: Parts, name: string, layer: number): Partial<SelfAttention>;
+  readonly usual: TableDefaults & { readonly epsilon: number };
+}
+
+/**
+ * @param mlp what stands after attention in the block whose weights' names begin with `at`
+ * @param particular what differs from Granite
+ */
 function granite(
   config: Fields,
   sizes: TrunkSizes,
   mlp: (parts: Parts, at: string, x: Value, layer: number) => Value,
+  { rotary = [readRotary(config, sizes)], attention, usual }: Partial<Particular> = {},
 ): LanguageModel {
   const bias = config.flag('attention_bias', false);
-  const norm = readRmsNorm(config, sizes);
-  const tables = tokenTables(config, sizes);
+  const norm = readRmsNorm(config, sizes, usual?.epsilon);
+  const tables = tokenTables(config, sizes, usual);
   const scale = config.positive('attention_multiplier', 1);
   const ofEmbedding = config.positive('embedding_multiplier', 1);
   const ofResidual = config.positive('residual_multiplier', 1);
   const ofLogits = 1 / config.positive('logits_scaling', 1);
   return languageModel({
     sizes,
-    rotary: [readRotary(config, sizes)],
+    rotary,
     embed: (parts, inputIds) => parts.scale(tables.embed(parts, inputIds), ofEmbedding),
     block: (parts, layer, hidden) =>
       preNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) =>
-          parts.scale(selfAttention(parts, sizes, layer, name, x, { bias, outputBias: bias, scale }), ofResidual),
+        attention(name, x) {
+          const options = { bias, outputBias: bias, scale, ...attention?.(parts, name, layer) };
+          return parts.scale(selfAttention(parts, sizes, layer, name, x, options), ofResidual);
+        },
         mlp: (_, x) => parts.scale(mlp(parts, `model.layers.${layer}`, x, layer), ofResidual),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),

@@ -43,6 +43,7 @@ const WITHOUT_PADDING = [
   'GPTJForCausalLM',
   'GPTNeoForCausalLM',
   'GPTNeoXForCausalLM',
+  'GPTNeoXJapaneseForCausalLM',
   'MptForCausalLM',
   'OpenAIGPTLMHeadModel',
 ];
@@ -72,6 +73,7 @@ export function initialWeights(
     zeroRow: row,
   });
   return (name, shape) => {
+    if (architecture === 'GraniteSWAForCausalLM' && name.endsWith('.sinks')) return { fill: 0 };
     // Of gpt-oss the router's biases and the sinks of attention are drawn as well.
     if (/\.(sinks|router\.bias)$/.test(name)) return normal(spread);
     if (/[._]bias$/.test(name)) return { fill: 0 };

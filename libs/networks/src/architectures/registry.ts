@@ -9,6 +9,7 @@ import { describeBioGpt } from './biogpt.ts';
 import { describeBloom } from './bloom.ts';
 import { describeCohere, describeCohere2 } from './cohere.ts';
 import { refuseContradictions, refuseOtherReading } from './contradictions.ts';
+import { describeCwm } from './cwm.ts';
 import { describeDebertaV2 } from './deberta-v2.ts';
 import { describeDeepseekV2, describeDeepseekV3 } from './deepseek.ts';
 import { describeDistilBert } from './distilbert.ts';
@@ -29,10 +30,11 @@ import { describeGlm4Moe } from './glm4-moe.ts';
 import { describeGptBigCode } from './gpt-bigcode.ts';
 import { describeGptNeo } from './gpt-neo.ts';
 import { describeGptNeox } from './gpt-neox.ts';
+import { describeGptNeoxJapanese } from './gpt-neox-japanese.ts';
 import { describeGptOss } from './gpt-oss.ts';
 import { describeGpt2 } from './gpt2.ts';
 import { describeCodeGen, describeGptj } from './gptj.ts';
-import { describeGranite, describeGraniteMoe, describeGraniteMoeShared } from './granite.ts';
+import { describeGranite, describeGraniteMoe, describeGraniteMoeShared, describeGraniteSwa } from './granite.ts';
 import { describeHelium } from './helium.ts';
 import { describeHunYuan, describeHunYuanMoe } from './hunyuan.ts';
 import { describeJais2 } from './jais2.ts';
@@ -52,6 +54,7 @@ import { describeOlmo3 } from './olmo3.ts';
 import { describeOlmoe } from './olmoe.ts';
 import { describeOpenAiGpt } from './openai-gpt.ts';
 import { describeOpt } from './opt.ts';
+import { describePersimmon } from './persimmon.ts';
 import { describePhi } from './phi.ts';
 import { describePhi3 } from './phi3.ts';
 import { describePhimoe } from './phimoe.ts';
@@ -76,6 +79,7 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   Cohere2ForCausalLM: describeCohere2,
   CodeGenForCausalLM: describeCodeGen,
   CohereForCausalLM: describeCohere,
+  CwmForCausalLM: describeCwm,
   DeepseekV2ForCausalLM: describeDeepseekV2,
   DeepseekV3ForCausalLM: describeDeepseekV3,
   Dots1ForCausalLM: describeDots1,
@@ -97,10 +101,12 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   GPTJForCausalLM: describeGptj,
   GPTNeoForCausalLM: describeGptNeo,
   GPTNeoXForCausalLM: describeGptNeox,
+  GPTNeoXJapaneseForCausalLM: describeGptNeoxJapanese,
   GptOssForCausalLM: describeGptOss,
   GraniteForCausalLM: describeGranite,
   GraniteMoeForCausalLM: describeGraniteMoe,
   GraniteMoeSharedForCausalLM: describeGraniteMoeShared,
+  GraniteSWAForCausalLM: describeGraniteSwa,
   HeliumForCausalLM: describeHelium,
   HunYuanDenseV1ForCausalLM: describeHunYuan,
   HunYuanMoEV1ForCausalLM: describeHunYuanMoe,
@@ -121,6 +127,7 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   OpenAIGPTLMHeadModel: describeOpenAiGpt,
   OPTForCausalLM: describeOpt,
   Phi3ForCausalLM: describePhi3,
+  PersimmonForCausalLM: describePersimmon,
   PhiForCausalLM: describePhi,
   PhimoeForCausalLM: describePhimoe,
   Qwen2ForCausalLM: describeQwen2,
