@@ -124,12 +124,12 @@ async function perform(
       // If the lease is lost, what is said of it is another's.
       if (lease.lost.aborted) return 'stopped';
       return options.signal.aborted
-        ? giveBack(options, name, saying, { spent: spent(), ...before })
+        ? giveBack(options, name, saying, order.task, { spent: spent(), ...before })
         : forget(options, name);
     }
     const { failure, trace } = asTaskFailure(error);
     if (options.isEnding() && ENDED_BY_SIGNAL.has(failure.code))
-      return giveBack(options, name, saying, { spent: spent(), ...before });
+      return giveBack(options, name, saying, order.task, { spent: spent(), ...before });
     await close(options, name, { failure, ...(trace === undefined ? {} : { trace }), said: saying.said() });
     return 'failed';
   } finally {
@@ -164,6 +164,7 @@ async function giveBack(
   options: TakeOptions,
   name: OrderName,
   saying: Saying,
+  task: Order['task'],
   { spent, handedBack }: { readonly spent: number; readonly handedBack: HandedBack | undefined },
 ): Promise<Taken> {
   const life = await options.timeIsOver?.();
@@ -172,7 +173,8 @@ async function giveBack(
       ? handedBack
       : { workers: (handedBack?.workers ?? 0) + 1, seconds: (handedBack?.seconds ?? 0) + spent };
   const failure =
-    outOfTime(name, spent) ?? (life === undefined || since === undefined ? undefined : outlivesWorkers(since, life));
+    outOfTime(name, task, spent) ??
+    (life === undefined || since === undefined ? undefined : outlivesWorkers(since, life));
   if (failure !== undefined) {
     await close(options, name, { failure, said: saying.said() });
     return 'failed';
@@ -193,14 +195,19 @@ function outlivesWorkers({ workers, seconds }: HandedBack, life: number): Failur
 }
 
 /** Had the work nearly all the time that its step asks for, it would not be done by the next worker either. */
-function outOfTime({ shape }: OrderName, spent: number): Failure | undefined {
+function outOfTime({ shape }: OrderName, { onFailure }: Order['task'], spent: number): Failure | undefined {
   const seconds = readShape(shape)?.seconds;
   if (seconds === undefined || spent < MOST_OF_TIME * seconds) return undefined;
   return {
     code: 'timeout',
     message: `It was not done when the ${seconds} s that its step asks for were nearly over and its worker had to end.`,
-    hint: 'Raise `time:` in the resources of the step, or say `on_failure: { time: x2 }`.',
+    hint: `Raise \`time:\` in the resources of the step, or ${howToGetMore('time', onFailure?.time)}.`,
   };
+}
+
+/** @param factor that its step says already */
+function howToGetMore(what: 'memory' | 'time', factor: number | undefined): string {
+  return factor === undefined ? `say \`on_failure: { ${what}: x2 }\`` : 'let it be tried more often (`retries:`)';
 }
 
 /** What an order fails of whose worker was lost; undefined where the next one may do it as it is. */
@@ -221,7 +228,7 @@ async function failureOfLoss(
     return {
       code: 'out-of-memory',
       message: `${many}, ${last}, used more memory than its job had asked for.`,
-      hint: 'Ask for more with `memory:` in the resources of its step, or say `on_failure: { memory: x2 }`.',
+      hint: `Ask for more with \`memory:\` in the resources of its step, or ${howToGetMore('memory', task.onFailure?.memory)}.`,
     };
   }
   if (!tooOften) return undefined;
