@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { UserError } from '@sonde/base';
 import { expect, it } from 'vitest';
 import { type Demand, runGraph, type StepKind } from '../src/index.ts';
 import { kinds } from './fixtures/kinds.ts';
@@ -85,4 +86,19 @@ it('a run sends for workers for what it waits for, and not for what others have 
   );
   await result;
   expect(demands).toEqual([1]);
+});
+
+it('a run for which there will never be workers leaves no orders, nor those of an earlier run that it waits for', async () => {
+  await rig().run(graphOf({ first: { kind: 'work', with: { rows: 3 } } }));
+  await giveAll(3, 6000, kinds);
+  const launcher = {
+    want: () => Promise.reject(new UserError('cluster', 'no such partition')),
+    cancel: async () => undefined,
+  };
+  const { result } = runGraph(wide(4, 6000), rig().options({ kinds, away: { lightHere: false, launcher } }));
+  const { status, failures } = await result;
+  expect(status).toBe('failed');
+  expect([...failures.values()].every(({ message }) => message === 'no such partition')).toBe(true);
+  const { spool } = rig().store;
+  expect((await Promise.all((await spool.shapes()).map((shape) => spool.list(shape)))).flat()).toEqual([]);
 });

@@ -245,22 +245,30 @@ export function createAway(context: AwayContext): Away {
   }
 
   /** Takes an order of this run back that nobody has begun, or one of a run that is over. */
-  async function giveUp(each: Waiting, over: ReadonlySet<string> = new Set()): Promise<void> {
+  async function giveUp(
+    each: Waiting,
+    over: ReadonlySet<string> = new Set(),
+    why: Error = new NotComputed(),
+  ): Promise<void> {
     if (!waiting.delete(each.unit.key)) return;
     if (each.order.run === run || over.has(each.order.run)) {
       await spool.remove(each.name);
       // What the last worker left for the next one; a worker that is at it removes its own.
       await spool.writeLive(each.unit.key, undefined);
     }
-    each.reject(new NotComputed());
+    each.reject(why);
+  }
+
+  /** What a run that is over has left is this one's, too, once it waits for it: nobody else does. */
+  async function runsOver(): Promise<ReadonlySet<string>> {
+    return new Set((await store.runs.list()).filter(({ status }) => OVER.has(status)).map(({ id }) => id));
   }
 
   /** The run stops: after a failure what is at work may finish; interrupted, all of it is left or cancelled. */
   async function takeBack(): Promise<void> {
     if (stop.reason === 'interrupted') {
       if (context.onInterrupt?.() === 'cancel') {
-        // What an earlier run has left is this one's, too: nobody else waits for it.
-        const over = new Set((await store.runs.list()).filter(({ status }) => OVER.has(status)).map(({ id }) => id));
+        const over = await runsOver();
         await Promise.all([...waiting.values()].map((each) => files.add(() => giveUp(each, over))));
         await launcher?.cancel();
         return;
@@ -290,11 +298,10 @@ export function createAway(context: AwayContext): Away {
       }
     } catch (error) {
       const failed = asTaskFailure(error);
+      const over = await runsOver();
       for (const each of [...waiting.values()]) {
-        waiting.delete(each.unit.key);
-        if (each.order.run === run) await spool.remove(each.name);
         each.unit.onFailure(failed.failure);
-        each.reject(failed);
+        await giveUp(each, over, failed);
       }
     }
   }
