@@ -83,7 +83,8 @@ export function asLoaded(files: TokenizerFiles, where: string): LoadedTokenizer 
   );
   const ofOwn = [...others, ...(isRecord(extra) ? Object.entries(extra) : [])];
   const called = [...named.map(([, value]) => value), ...ofOwn.map(([, value]) => entryOf(value))];
-  const more = (Array.isArray(extra) ? extra : []).map(entryOf);
+  const isGiven = isRecord(extra) || (Array.isArray(extra) && extra.length > 0);
+  const more = (isGiven ? (Array.isArray(extra) ? extra : []) : (kind?.further ?? [])).map(entryOf);
 
   const tokens = new AddedTokens(rebuilt.model);
   if (!kind) for (const { token } of own) tokens.add(token);

@@ -8,6 +8,8 @@ export interface TokenizerClass {
   readonly type?: string;
   /** Special tokens that it names where tokenizer_config.json does not. */
   readonly defaults: Readonly<Record<string, string>>;
+  /** Further special tokens that it has where tokenizer_config.json lists none. */
+  readonly further?: readonly string[];
   /** Its special tokens are added once more in the end: as they are named, whatever an entry says of them. */
   readonly addsTwice?: boolean;
   /** Its own parts of tokenizer.json; those that it does not name stay. @param settings tokenizer_config.json */
@@ -115,6 +117,28 @@ const XLM_ROBERTA: TokenizerClass = {
       pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, metaspace] },
       decoder: metaspace,
       post_processor: around(settings, ['bos_token', 'eos_token'], ['<s>', '</s>']),
+    };
+  },
+};
+
+const XGLM: TokenizerClass = {
+  type: 'Unigram',
+  defaults: { ...WRAPPED, pad_token: '<pad>' },
+  further: Array.from({ length: 7 }, (_, i) => `<madeupword${i}>`),
+  parts(settings, json) {
+    const scheme = settings.add_prefix_space === false ? 'never' : 'always';
+    const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: scheme, split: true };
+    const first = precompiled(json.normalizer);
+    const single = [{ SpecialToken: { id: tokenText(settings.eos_token) ?? '</s>' } }, { Sequence: { id: 'A' } }];
+    return {
+      model: { type: 'Unigram', unk_id: 3, byte_fallback: false },
+      normalizer: {
+        type: 'Sequence',
+        normalizers: [...(first ? [first] : []), { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' }],
+      },
+      pre_tokenizer: metaspace,
+      decoder: metaspace,
+      post_processor: { type: 'TemplateProcessing', single, pair: single },
     };
   },
 };
@@ -257,6 +281,7 @@ export const CLASSES: ReadonlyMap<string, TokenizerClass> = new Map<string, Toke
   ],
   ['RobertaTokenizer', ROBERTA],
   ['XLMRobertaTokenizer', XLM_ROBERTA],
+  ['XGLMTokenizer', XGLM],
   ['DebertaV2Tokenizer', DEBERTA_V2],
   ...['BertTokenizer', 'DistilBertTokenizer', 'ElectraTokenizer'].map((name) => [name, BERT] as const),
   [
@@ -284,7 +309,7 @@ const OTHERS = new Set(
     'Albert Barthez Bartpho BertGeneration BertJapanese Bertweet BigBird BioGpt Blenderbot BlenderbotSmall ByT5 CLIP CTRL ' +
     'Camembert Canine CodeLlama CpmAnt Cpm Deberta FNet Funnel GPTNeoXJapanese GPTSw3 Herbert Luke M2M100 MBart MBart50 ' +
     'MPNet Marian MarkupLM Nllb Nougat OpenAIGPT Pegasus Phobert PLBart Qwen3_5 Reformer RemBert SeamlessM4T Splinter T5 ' +
-    'Udop Whisper XGLM XLM XLNet'
+    'Udop Whisper XLM XLNet'
   )
     .split(' ')
     .map((name) => `${name}Tokenizer`),
@@ -294,6 +319,7 @@ const OTHERS = new Set(
 const OF_MODEL: ReadonlyMap<string, string> = new Map([
   ['roberta', 'RobertaTokenizer'],
   ['xlm-roberta', 'XLMRobertaTokenizer'],
+  ['xglm', 'XGLMTokenizer'],
   ['deberta', 'DebertaTokenizer'],
   ['deberta-v2', 'DebertaV2Tokenizer'],
   ['modernbert', 'file'],

@@ -116,6 +116,7 @@ CASES = {
  'bert': (W(), dict(tokenizer_class='BertTokenizer', do_lower_case=False), 'bert'), 'bert-lower': (W(), dict(do_lower_case=True, tokenizer_class='BertTokenizerFast'), 'bert'), 'bert-accents': (W(), dict(strip_accents=False), 'bert'), 'bert-file': (W(), dict(tokenizer_class='PreTrainedTokenizerFast'), 'bert'),
  'roberta': (B(), dict(tokenizer_class='RobertaTokenizer'), 'roberta'), 'roberta-none': (B(post=blp), dict(add_prefix_space=True), 'roberta'),
  'xlm-roberta': (U(normalizer=dict(type='Precompiled', precompiled_charsmap=charsmap())), dict(tokenizer_class='XLMRobertaTokenizerFast'), 'xlm-roberta'), 'xlm-roberta-plain': (U(), {}, 'xlm-roberta'),
+ 'xglm': (U(normalizer=dict(type='Precompiled', precompiled_charsmap=charsmap())), dict(tokenizer_class='XGLMTokenizer', additional_special_tokens=['<madeupword1>', '<turn>']), 'xglm'), 'xglm-plain': (U(), {}, 'xglm'), 'xglm-no-prefix': (U(), dict(tokenizer_class='XGLMTokenizerFast', add_prefix_space=False, eos_token='<s>', extra_special_tokens=['<turn>']), 'xglm'),
  'precompiled': (U(normalizer=dict(type='Precompiled', precompiled_charsmap=charsmap()), pre_tokenizer=dict(type='Metaspace', replacement='▁', prepend_scheme='always', split=True)), {}, None),
  'deberta': (U(), dict(tokenizer_class='DebertaV2Tokenizer'), 'deberta-v2'), 'deberta-lower': (U(), dict(tokenizer_class='DebertaV2TokenizerFast', do_lower_case=True, split_by_punct=True), 'deberta-v2'),
  'digits': (B(pre=seq(dict(type='Digits', individual_digits=True), BL)), {}, None), 'digits-runs': (B(pre=seq(dict(type='Digits', individual_digits=False), BL)), {}, None), 'punctuation': (B(pre=seq(dict(type='Punctuation', behavior='Isolated'), BL)), {}, None), 'falcon': (B(pre=seq(dict(type='Punctuation', behavior='Contiguous'), BL, dict(type='Digits', individual_digits=False), dict(type='Split', pattern=dict(Regex='[0-9][0-9][0-9]'), behavior='Isolated', invert=False))), {}, None),
@@ -178,7 +179,7 @@ CASES |= {
 }
 
 TEXTS = ['a stone by the river', '<|user|>\nhi there<|end|>\n<|assistant|>\n', ' the a  the', 'Caf\u00e9 \ufb01ne\u00a0day', 'cafe\u0301 \u0130X \u03a3\u0391\u03a3 e\u0302\u0323 \u2460',
-         'bar \u2581\u2582 12 the 123,..', '', '  ', '<s>a</s> the', '<turn> a<turn>the <turn>', 'Foo foo  Foo', '<|endoftext|>a <|endoftext|>', '\ufeffa \u0085the', "do not IT\u017f's a1b \u4e2d\u3042\u30fc \U0001f469\u200d\U0001f469\n\n"]
+         'bar \u2581\u2582 12 the 123,..', '', '  ', '<s>a</s> the', '<turn> a<turn>the <turn>', 'a<madeupword1>  the<madeupword6>', 'Foo foo  Foo', '<|endoftext|>a <|endoftext|>', '\ufeffa \u0085the', "do not IT\u017f's a1b \u4e2d\u3042\u30fc \U0001f469\u200d\U0001f469\n\n"]
 DECODED = "a . b , c ? n't do not"
 out = []
 for name, ((base, parts), settings, model_type, *beside) in CASES.items():
