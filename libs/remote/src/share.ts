@@ -178,18 +178,21 @@ export function shareStore(store: Store, options: ShareOptions): SharedStore {
     const states = await Promise.all(wanted.map((digest) => store.blobs.presence(digest, sizes.get(digest))));
     const missing = wanted.filter((_, at) => states[at] !== 'here');
     if (missing.length === 0) return;
+    // What somebody else here has begun to bring is told by them.
+    const own = missing.filter((digest) => !bringing.has(digest));
+    const report = own.length === 0 ? () => undefined : onEvent;
     const what = `${artifact.type} ${artifact.digest.slice(7, 19)}`;
-    const total = missing.reduce((sum, digest) => sum + (sizes.get(digest) ?? 0), 0);
+    const total = own.reduce((sum, digest) => sum + (sizes.get(digest) ?? 0), 0);
     let done = 0;
     const began = performance.now();
-    onEvent({ event: 'fetching', what, done, total });
+    report({ event: 'fetching', what, done, total });
     const onBytes = (bytes: number) => {
       done += bytes;
-      onEvent({ event: 'fetching', what, done, total });
+      report({ event: 'fetching', what, done, total });
     };
     const from = (await Promise.all(missing.map((digest) => bring(digest, { onBytes }))))[0]?.name ?? '';
     const seconds = Math.round(performance.now() - began) / 1000;
-    onEvent({ event: 'fetched', what, from, bytes: done, seconds });
+    report({ event: 'fetched', what, from, bytes: done, seconds });
     const ofThis = [...foreign.values()].filter(({ outputs }) =>
       Object.values(outputs).some(({ digest }) => digest === artifact.digest),
     );

@@ -225,6 +225,15 @@ describe('a result of another store', () => {
     expect(failures()).toEqual([]);
   });
 
+  it('is brought once, and told once, however many read it', async () => {
+    const record = await give();
+    const taker = await shared('taker');
+    const { outputs } = (await taker.results.get(record.key))!;
+    events.length = 0;
+    await Promise.all(Array.from({ length: 4 }, () => taker.artifacts.open(outputs.large!)));
+    expect(events.filter(({ event }) => event === 'fetched')).toMatchObject([{ bytes: bytes.length }]);
+  });
+
   it('that is cut off there is not taken, and that is said', async () => {
     const record = await give();
     const large = record.outputs.large!.digest.slice('sha256:'.length);
