@@ -327,11 +327,16 @@ const OF_MODEL: ReadonlyMap<string, string> = new Map([
   ['distilbert', 'BertTokenizer'],
   ['electra', 'BertTokenizer'],
   ...['gemma', 'gemma2', 'gemma3', 'gemma3_text'].map((type) => [type, 'GemmaTokenizer'] as const),
-  ...['codegen', 'gpt2', 'gpt_neo', 'gptj', 'opt', 'phi', 'starcoder2'].map((type) => [type, 'GPT2Tokenizer'] as const),
+  ...['codegen', 'gpt2', 'gpt_neo', 'gptj', 'jais2', 'opt', 'phi', 'starcoder2'].map(
+    (type) => [type, 'GPT2Tokenizer'] as const,
+  ),
   ...['gpt_neox', 'mpt', 'olmo', 'olmoe'].map((type) => [type, 'GPTNeoXTokenizer'] as const),
   ...['qwen2', 'qwen2_moe', 'qwen3', 'qwen3_moe'].map((type) => [type, 'Qwen2Tokenizer'] as const),
   ...['cohere', 'cohere2'].map((type) => [type, 'CohereTokenizer'] as const),
-  ...'glm4 gpt_bigcode granite ministral mistral mixtral nemotron olmo2 olmo3 phi3 stablelm'
+  ...(
+    'ernie4_5 ernie4_5_moe flex_olmo glm glm4 glm4_moe gpt_bigcode granite granitemoe granitemoehybrid granitemoeshared ' +
+    'minimax_m2 ministral ministral3 mistral mixtral nemotron olmo2 olmo3 phi3 phimoe stablelm'
+  )
     .split(' ')
     .map((type) => [type, 'file'] as const),
 ]);

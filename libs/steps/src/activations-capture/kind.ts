@@ -12,7 +12,7 @@ const losses = { type: 'table', description: tableProse(LOSSES, 'Only with `loss
 /** Hidden states of given texts by one teacher-forced pass. */
 export const activationsCapture = defineStep({
   kind: 'activations/capture',
-  revision: 13,
+  revision: 14,
   summary: 'Reads hidden states of prompts, or of prompts with given continuations, in one teacher-forced pass.',
   config,
   outputs: { states, losses },

@@ -12,7 +12,7 @@ const states = { type: 'tensors', description: tensorsProse(STATES, 'Only with `
 /** Continuations of prompts, and on the way the hidden states of both. */
 export const textGenerate = defineStep({
   kind: 'text/generate',
-  revision: 11,
+  revision: 12,
   summary: 'Continues prompts with a language model; optionally captures hidden states in the same pass.',
   config,
   outputs: { continuations, states },

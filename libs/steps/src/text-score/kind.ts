@@ -26,7 +26,7 @@ function consentTo({ scorer }: Planned<Config>, kinds: readonly ScorerKind[]): C
 export function textScoreWith(kinds: readonly ScorerKind[]) {
   return defineStep({
     kind: 'text/score',
-    revision: 14,
+    revision: 15,
     summary: 'Scores texts (toxicity and its kin). What cannot be scored has an outcome that says why, not a number.',
     config: configOf(kinds),
     outputs: { scores, answers },
