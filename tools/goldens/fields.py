@@ -203,6 +203,8 @@ ALSO = {
         {"sliding_window_pattern": "LG", "layer_types": ["full_attention", "sliding_attention"] * 2},
         {"mlp_layer_types": ["dense"] + ["sparse"] * 3, "first_k_dense_replace": 3},
     ],
+    "granite-moe-hybrid": [{"layer_types": None, "layers_block_type": ["attention"] * 3}],
+    "granite-moe-hybrid-experts": [{"position_embedding_type": "rope", "rope_theta": 300.0}],
     "glm4": [{"rope_parameters": {**PROPORTIONAL, "partial_rotary_factor": 0.5}}],
 }
 """Values beyond one for each field: of those that name functions, and fields that show only together."""

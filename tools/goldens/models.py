@@ -421,6 +421,52 @@ CASES = [
         {**GRANITE, "num_local_experts": 3, "num_experts_per_tok": 2, "shared_intermediate_size": 20, "head_dim": 6},
         ["v_proj", "output_linear"],
     ),
+    (
+        "granite-moe-hybrid",
+        "GraniteMoeHybridForCausalLM",
+        {
+            **GRANITE,
+            "layer_types": ["attention"] * 3,
+            "position_embedding_type": "rope",
+            "num_local_experts": 0,
+            "shared_intermediate_size": 20,
+            "mamba_n_heads": 4,
+            "tie_word_embeddings": True,
+        },
+        ["q_proj", "input_linear"],
+    ),
+    (
+        "granite-moe-hybrid-experts",
+        "GraniteMoeHybridForCausalLM",
+        {
+            **GRANITE,
+            "layer_types": ["full_attention"] * 3,
+            "num_local_experts": 4,
+            "shared_intermediate_size": 20,
+            "mamba_n_heads": 4,
+            "attention_bias": True,
+            "head_dim": 6,
+        },
+        None,
+    ),
+    (
+        "granite-moe-swa",
+        "GraniteMoeSWAForCausalLM",
+        {
+            **GRANITE,
+            "sliding_window": 4,
+            "layer_rope_theta": [0, 100.0, 1000.0],
+            "num_local_experts": 3,
+            "shared_intermediate_size": 20,
+        },
+        ["v_proj", "output_linear"],
+    ),
+    (
+        "granite-moe-swa-plain",
+        "GraniteMoeSWAForCausalLM",
+        {**GRANITE, "sliding_window": 5, "num_local_experts": 4, "num_experts_per_tok": 3, "attention_bias": True},
+        None,
+    ),
     ("cohere", "CohereForCausalLM", {"rope_theta": 1000.0, "use_qk_norm": True, "logit_scale": 0.5}, ["q_proj"]),
     ("cohere2", "Cohere2ForCausalLM", {"rope_theta": 1000.0, "sliding_window": 4, "num_hidden_layers": 4}, None),
     ("starcoder2", "Starcoder2ForCausalLM", {"rope_theta": 1000.0, "sliding_window": 5}, ["c_fc"]),
@@ -703,7 +749,7 @@ def fill(model: torch.nn.Module, names: list[str], first_seed: int, scale: float
     return [[name, list(tensor.shape)] for name, tensor in saved]
 
 
-STACKED = ("gemma4_text", "gpt_oss", "granitemoe", "granitemoeshared")
+STACKED = ("gemma4_text", "gpt_oss", "granitemoe", "granitemoehybrid", "granitemoe_swa", "granitemoeshared")
 """Classes whose experts lie together in files too."""
 
 
@@ -741,6 +787,7 @@ SAVED = {
     "exaone_moe": {"gate.e_score_correction_bias": "e_score_correction_bias"},
     "ernie4_5_moe": {"gate.moe_statics": "moe_statics"},
     "granitemoe": GRANITE_NAMES,
+    "granitemoehybrid": GRANITE_NAMES,
     "granitemoeshared": GRANITE_NAMES,
 }
 """By class: what of names in memory is called otherwise in files."""

@@ -345,6 +345,13 @@ describe('a configuration that cannot be', () => {
     ['olmo2', { rope_parameters: { rope_type: 'spiral' } }, 'rope type "spiral" is not supported'],
     ['mixtral', { num_experts_per_tok: 9 }, 'a token cannot have 9 of 3 experts'],
     ['granite-moe', { num_experts_per_tok: 5 }, 'a token cannot have 5 of 4 experts'],
+    [
+      'granite-moe-hybrid',
+      { layer_types: ['attention', 'mamba', 'attention'] },
+      'layer 1 is "mamba"; such a layer carries a state from token to token in place of attention',
+    ],
+    ['granite-moe-hybrid', { layer_types: undefined }, 'layer_types is missing, which makes all layers "mamba"'],
+    ['granite-swa', { layer_rope_theta: [100, 0] }, 'layer_rope_theta is [100,0]; expected a list of 3 numbers'],
     ['hunyuan-moe', { moe_topk: [1] }, 'expected a positive integer, or a list of one for each of 3 layers'],
     ['phimoe', { num_local_experts: 1 }, 'num_local_experts is 1; a token has two of them'],
     ['gemma2', { use_bidirectional_attention: true }, 'use_bidirectional_attention is not supported'],

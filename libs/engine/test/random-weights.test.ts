@@ -119,6 +119,7 @@ describe('how transformers begins a class', () => {
     ['Starcoder2ForCausalLM', {}, 'lm_head.weight', [9, 8], normal(0.018042)],
     ['GptOssForCausalLM', small, 'model.layers.0.self_attn.sinks', [4], normal(0.1)],
     ['GptOssForCausalLM', small, 'model.layers.0.mlp.experts.down_proj_bias', [3, 8], { fill: 0 }],
+    ['GraniteSWAForCausalLM', small, 'model.layers.0.self_attn.sinks', [4], { fill: 0 }],
     ['VaultGemmaForCausalLM', small, 'model.norm.weight', [8], { fill: 0 }],
     ['NanoChatForCausalLM', small, 'model.layers.0.self_attn.o_proj.weight', [8, 8], normal(0.1 / Math.sqrt(4))],
     ['ApertusForCausalLM', small, 'model.layers.0.mlp.act_fn.beta', [], { fill: 0.5 }],

@@ -23,6 +23,7 @@ const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   GptOssForCausalLM: { num_experts: 'num_local_experts' },
   GPTNeoForCausalLM: { num_attention_heads: 'num_heads', num_hidden_layers: 'num_layers' },
   OpenAIGPTLMHeadModel: GPT2,
+  GraniteMoeHybridForCausalLM: { layers_block_type: 'layer_types' },
   HunYuanMoEV1ForCausalLM: { num_experts_per_tok: 'moe_topk', num_local_experts: 'num_experts' },
   MiniMaxM2ForCausalLM: { num_experts: 'num_local_experts' },
   MixtralForCausalLM: { num_experts: 'num_local_experts' },

@@ -73,10 +73,9 @@ export function initialWeights(
     zeroRow: row,
   });
   return (name, shape) => {
-    if (architecture === 'GraniteSWAForCausalLM' && name.endsWith('.sinks')) return { fill: 0 };
     // Of gpt-oss the router's biases and the sinks of attention are drawn as well.
-    if (/\.(sinks|router\.bias)$/.test(name)) return normal(spread);
-    if (/[._]bias$/.test(name)) return { fill: 0 };
+    if (architecture === 'GptOssForCausalLM' && /\.(sinks|router\.bias)$/.test(name)) return normal(spread);
+    if (/([._]bias|\.sinks)$/.test(name)) return { fill: 0 };
     const ofXielu = /\.act_fn\.(\w+)$/.exec(name)?.[1];
     if (ofXielu !== undefined) return { fill: XIELU[ofXielu]! };
     if (shape.length === 1 || NORM.test(name)) return { fill: norm };

@@ -34,7 +34,9 @@ import { describeGptNeoxJapanese } from './gpt-neox-japanese.ts';
 import { describeGptOss } from './gpt-oss.ts';
 import { describeGpt2 } from './gpt2.ts';
 import { describeCodeGen, describeGptj } from './gptj.ts';
-import { describeGranite, describeGraniteMoe, describeGraniteMoeShared, describeGraniteSwa } from './granite.ts';
+import { describeGranite, describeGraniteMoe, describeGraniteMoeShared } from './granite.ts';
+import { describeGraniteMoeHybrid } from './granite-moe-hybrid.ts';
+import { describeGraniteMoeSwa, describeGraniteSwa } from './granite-swa.ts';
 import { describeHelium } from './helium.ts';
 import { describeHunYuan, describeHunYuanMoe } from './hunyuan.ts';
 import { describeJais2 } from './jais2.ts';
@@ -105,7 +107,9 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   GptOssForCausalLM: describeGptOss,
   GraniteForCausalLM: describeGranite,
   GraniteMoeForCausalLM: describeGraniteMoe,
+  GraniteMoeHybridForCausalLM: describeGraniteMoeHybrid,
   GraniteMoeSharedForCausalLM: describeGraniteMoeShared,
+  GraniteMoeSWAForCausalLM: describeGraniteMoeSwa,
   GraniteSWAForCausalLM: describeGraniteSwa,
   HeliumForCausalLM: describeHelium,
   HunYuanDenseV1ForCausalLM: describeHunYuan,
@@ -228,8 +232,7 @@ function describe<Head>(
 }
 
 /** Classes of which some blocks, or all, carry a state from token to token in place of attention. */
-const RECURRENT =
-  /mamba|rwkv|jamba|bamba|zamba|recurrentgemma|falconh1|granitemoehybrid|lfm2|xlstm|qwen3next|nemotronh/i;
+const RECURRENT = /mamba|rwkv|jamba|bamba|zamba|recurrentgemma|falconh1|lfm2|xlstm|qwen3next|nemotronh/i;
 
 /** How an unknown class differs from all that are known here, where that can be told. */
 function otherKind(named: string, config: Config): string {
