@@ -146,6 +146,7 @@ OF_CLASS = {
     "Gemma3ForCausalLM": {"rope_parameters": BY_KIND, "num_hidden_layers": 4},
     "Gemma4ForCausalLM": {"rope_parameters": BY_KIND, "enable_moe_block": False},
     "Olmo3ForCausalLM": {"rope_parameters": BY_KIND},
+    "MellumForCausalLM": {"rope_parameters": BY_KIND},
     "DeepseekV2ForCausalLM": {"num_experts": 9},
     "PhimoeForCausalLM": {
         name: {

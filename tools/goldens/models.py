@@ -366,6 +366,31 @@ CASES = [
         ["q_proj", "gate_proj"],
     ),
     ("granite-swa-plain", "GraniteSWAForCausalLM", {"rope_theta": 100.0, "sliding_window": 5, "num_hidden_layers": 5, "attention_multiplier": 0.3}, None),
+    (
+        "youtu",
+        "YoutuForCausalLM",
+        {**LATENT, "v_head_dim": 5, "q_lora_rank": 7, "rope_theta": 100.0, "attention_bias": True},
+        ["q_b_proj", "down_proj"],
+    ),
+    ("youtu-plain", "YoutuForCausalLM", {**LATENT, "v_head_dim": 6, "q_lora_rank": None, "rope_interleave": False, "tie_word_embeddings": False}, None),
+    (
+        "mellum",
+        "MellumForCausalLM",
+        {
+            "head_dim": 6,
+            "sliding_window": 4,
+            "layer_types": ["full_attention", "sliding_attention", "full_attention"],
+            "mlp_layer_types": ["sparse", "dense", "sparse"],
+            "num_experts": 4,
+            "num_experts_per_tok": 2,
+            "moe_intermediate_size": 12,
+            "rope_parameters": {
+                "full_attention": {**YARN, "rope_theta": 100.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 50.0},
+            },
+        },
+        ["q_proj"],
+    ),
     ("phi", "PhiForCausalLM", {"rope_theta": 1000.0, "partial_rotary_factor": 0.5, "qk_layernorm": True}, ["dense"]),
     ("xglm", "XGLMForCausalLM", {"ffn_dim": 24}, ["q_proj", "fc2"]),
     (

@@ -131,7 +131,9 @@ export async function writeTiny(folder: string, options: TinyOptions = {}): Prom
   await json('config.json', { ...config, ...(withBos ? {} : { bos_token_id: null }), ...options.config });
   await json('generation_config.json', { eos_token_id: options.eos ?? [EOS] });
   await json('tokenizer.json', byteTokenizer(withBos));
-  await json('tokenizer_config.json', withBos ? { bos_token: '<bos>', eos_token: '<eos>' } : {});
+  // As it is, whatever tokenizers models of the kind have.
+  const tokenizer = { tokenizer_class: 'PreTrainedTokenizerFast' };
+  await json('tokenizer_config.json', withBos ? { ...tokenizer, bos_token: '<bos>', eos_token: '<eos>' } : tokenizer);
   await writeSafetensors(join(folder, 'model.safetensors'), weights);
   return folder;
 }

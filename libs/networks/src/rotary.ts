@@ -66,6 +66,23 @@ export function readRotaryByType(
   ];
 }
 
+/**
+ * The rotary embedding of one type of layers, of a class that has settings for each type alone.
+ * @param usual those of a config.json that names none
+ * @throws UserError where there are none for this type
+ */
+export function readRotaryOfType(
+  config: Fields,
+  type: string,
+  sizes: RotarySizes,
+  usual: NonNullable<RotaryDefaults['usual']>,
+): RotarySpec {
+  const parameters = config.group('rope_parameters') ?? fieldsOf(usual, config.where);
+  const settings = parameters.group(type);
+  if (settings) return rotaryOf(config, settings, sizes, {});
+  throw new UserError('model', `${parameters.where}: there is nothing of ${type}, which the layers need.`);
+}
+
 /** Settings with another base. */
 export function withBase(settings: Fields | null, theta: number): Fields {
   const base = fieldsOf({ rope_theta: theta }, settings?.where ?? 'rope_theta');

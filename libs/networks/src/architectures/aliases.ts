@@ -26,6 +26,7 @@ const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   GraniteMoeHybridForCausalLM: { layers_block_type: 'layer_types' },
   HunYuanMoEV1ForCausalLM: { num_experts_per_tok: 'moe_topk', num_local_experts: 'num_experts' },
   MiniMaxM2ForCausalLM: { num_experts: 'num_local_experts' },
+  MellumForCausalLM: { num_local_experts: 'num_experts' },
   MixtralForCausalLM: { num_experts: 'num_local_experts' },
   MptForCausalLM: { hidden_size: 'd_model', num_attention_heads: 'n_heads', num_hidden_layers: 'n_layers' },
   OlmoeForCausalLM: { num_local_experts: 'num_experts' },

@@ -1,8 +1,8 @@
 import { UserError } from '@sonde/base';
-import { type Fields, fieldsOf } from '@sonde/checkpoints';
+import type { Fields } from '@sonde/checkpoints';
 import type { Value } from '@sonde/onnx';
 import type { Parts } from '../graph/parts.ts';
-import { type RotarySpec, rotaryOf } from '../rotary.ts';
+import { readRotaryOfType } from '../rotary.ts';
 import { type HeadSizes, headsOf, type TrunkSizes } from '../sizes.ts';
 import {
   fusedGatedMlp,
@@ -15,10 +15,7 @@ import {
 } from './blocks.ts';
 import { checkChosen, withExperts } from './experts.ts';
 import { type LanguageModel, languageModel, type Trunk } from './network.ts';
-import { checkHeads, readSliding } from './read-sizes.ts';
-
-const TYPES = ['full_attention', 'sliding_attention'] as const;
-type LayerType = (typeof TYPES)[number];
+import { checkHeads, LAYER_TYPES, type LayerType, readSliding } from './read-sizes.ts';
 
 /** What the class takes where config.json says nothing of positions. */
 const USUAL_ROTARY = {
@@ -51,7 +48,7 @@ export function describeGemma4(config: Fields): LanguageModel {
   const ofTokens = readTokenInputs(config, sizes, epsilon);
   const experts = readExperts(config, mlp, epsilon);
   const tables = tokenTables(config, sizes, { tied: true });
-  const rotary = TYPES.filter((type) => types.includes(type));
+  const rotary = LAYER_TYPES.filter((type) => types.includes(type));
 
   const attention = (parts: Parts, layer: number, name: string, x: Value): Value => {
     const type = types[layer]!;
@@ -78,7 +75,10 @@ export function describeGemma4(config: Fields): LanguageModel {
 
   return languageModel({
     sizes: experts ? withExperts(sizes, experts.count) : sizes,
-    rotary: rotary.map((type) => readRotaryOf(config, type, headsOf(sizes, types.indexOf(type)), sizes)),
+    rotary: rotary.map((type) => {
+      const { headSize } = headsOf(sizes, types.indexOf(type));
+      return readRotaryOfType(config, type, { ...sizes, headSize }, USUAL_ROTARY);
+    }),
     embed: (parts, inputIds) => parts.scale(tables.embed(parts, inputIds), Math.sqrt(hiddenSize)),
     ...(ofTokens && { besides: ofTokens.besides }),
     block(parts, layer, hidden, beside) {
@@ -125,7 +125,7 @@ function readGemma4Sizes(config: Fields): { readonly sizes: TrunkSizes; readonly
   const layers = config.count('num_hidden_layers', 30);
   const slides = readSliding(config, layers, (layer) => (layer + 1) % 6 !== 0);
   // The class looks at everything in the last layer, whatever is said of it.
-  const types = Array.from({ length: layers }, (_, layer) => TYPES[slides(layer) && layer < layers - 1 ? 1 : 0]);
+  const types = Array.from({ length: layers }, (_, layer) => LAYER_TYPES[slides(layer) && layer < layers - 1 ? 1 : 0]);
   const heads = config.count('num_attention_heads', 8);
   const headsOfBlocks = readHeads(config, types);
   for (const each of headsOfBlocks) checkHeads(config, heads, each);
@@ -194,18 +194,6 @@ function readKeysOfBlocks(config: Fields, types: readonly LayerType[]): number[]
       `${config.where}: num_kv_shared_layers is ${shared}, which leaves no layer of type ${type} whose keys and values layer ${layer} could share.`,
     );
   });
-}
-
-function readRotaryOf(
-  config: Fields,
-  type: LayerType,
-  { headSize }: HeadSizes,
-  { maxPositions }: TrunkSizes,
-): RotarySpec {
-  const parameters = config.group('rope_parameters') ?? fieldsOf(USUAL_ROTARY, config.where);
-  const settings = parameters.group(type);
-  if (settings) return rotaryOf(config, settings, { headSize, maxPositions }, {});
-  throw new UserError('model', `${parameters.where}: there is nothing of ${type}, which the layers need.`);
 }
 
 interface TokenInputs extends Required<Pick<Trunk, 'besides'>> {

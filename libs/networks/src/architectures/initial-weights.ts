@@ -48,6 +48,10 @@ const WITHOUT_PADDING = [
   'OpenAIGPTLMHeadModel',
 ];
 
+function positiveOr(value: unknown, otherwise: number): number {
+  return typeof value === 'number' && value > 0 ? value : otherwise;
+}
+
 const NORM = /(norm|ln_\w+|\.ln)(\.norms\.\d+)?\.weight$/i;
 
 /**
@@ -63,8 +67,10 @@ export function initialWeights(
   config: Readonly<Record<string, unknown>>,
   layers: number,
 ): (name: string, shape: readonly number[]) => InitialWeight {
-  const said = config.initializer_range ?? config.init_std;
-  const spread = typeof said === 'number' && said > 0 ? said : (SPREADS[architecture] ?? 0.02);
+  const isYoutu = architecture === 'YoutuForCausalLM';
+  const usual = isYoutu ? 2 / Math.sqrt(5 * Number(config.hidden_size)) : (SPREADS[architecture] ?? 0.02);
+  const spread = positiveOr(config.initializer_range ?? config.init_std, usual);
+  const ofTables = isYoutu ? positiveOr(config.embedding_initializer_range, 2 * spread) : spread;
   const norm = NORMS_LESS_ONE.includes(architecture) ? 0 : 1;
   const padding = WITHOUT_PADDING.includes(architecture) ? null : config.pad_token_id;
   const zeroRow = typeof padding === 'number' && Number.isInteger(padding) && padding >= 0 ? padding : null;
@@ -84,6 +90,6 @@ export function initialWeights(
       return normal(spread / Math.sqrt(2 * layers));
     }
     const isOfTokens = EMBEDDING.test(name) || name.endsWith('embed_tokens_per_layer.weight');
-    return normal(spread, isOfTokens ? zeroRow : null);
+    return isOfTokens ? normal(ofTables, zeroRow) : normal(spread);
   };
 }

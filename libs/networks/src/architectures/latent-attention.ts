@@ -17,8 +17,11 @@ export interface LatentAttention {
   attend(parts: Parts, layer: number, name: string, x: Value): Value;
 }
 
-/** @param interleaved whether pairs of neighbours are rotated */
-export function readLatentAttention(config: Fields, interleaved: boolean): LatentAttention {
+/**
+ * @param interleaved whether pairs of neighbours are rotated
+ * @param maxPositions where config.json does not say
+ */
+export function readLatentAttention(config: Fields, interleaved: boolean, maxPositions = 2048): LatentAttention {
   const hiddenSize = config.count('hidden_size');
   const heads = config.count('num_attention_heads');
   const [plain, turned] = [config.count('qk_nope_head_dim', 128), config.count('qk_rope_head_dim', 64)];
@@ -31,7 +34,7 @@ export function readLatentAttention(config: Fields, interleaved: boolean): Laten
     layers: config.count('num_hidden_layers'),
     hiddenSize,
     vocabSize: config.count('vocab_size'),
-    maxPositions: config.count('max_position_embeddings', 2048),
+    maxPositions: config.count('max_position_embeddings', maxPositions),
     heads,
     keyValueHeads: heads,
     headSize,

@@ -16,7 +16,8 @@ import { type LanguageModel, languageModel } from './network.ts';
 /** In what models of Llama's form differ. */
 export interface PreNormForm extends TableDefaults {
   readonly sizes: TrunkSizes;
-  readonly rotary: RotarySpec;
+  /** One, or several, of which attention says which it is rotated by. */
+  readonly rotary: RotarySpec | readonly RotarySpec[];
   readonly norm: Norm;
   attention(parts: Parts, layer: number): SelfAttention;
   /** @param name that of the block's MLP, before those of its projections */
@@ -32,7 +33,7 @@ export function preNormModel(
 ): LanguageModel {
   return languageModel({
     sizes,
-    rotary: [rotary],
+    rotary: [rotary].flat(),
     furtherBlocks,
     ...tokenTables(config, sizes, tables),
     block: (parts, layer, hidden) =>

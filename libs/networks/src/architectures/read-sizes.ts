@@ -58,7 +58,8 @@ export function headSizeOf(config: Fields, hiddenSize: number, heads: number): n
   return hiddenSize / heads;
 }
 
-const LAYER_TYPES = ['full_attention', 'sliding_attention'] as const;
+export const LAYER_TYPES = ['full_attention', 'sliding_attention'] as const;
+export type LayerType = (typeof LAYER_TYPES)[number];
 
 /** Which layers have a sliding window, by `layer_types`. @param otherwise what holds where the field is absent */
 export function readSliding(

@@ -41,6 +41,7 @@ import { describeHelium } from './helium.ts';
 import { describeHunYuan, describeHunYuanMoe } from './hunyuan.ts';
 import { describeJais2 } from './jais2.ts';
 import { describeLlama } from './llama.ts';
+import { describeMellum } from './mellum.ts';
 import { describeMiniMaxM2 } from './minimax-m2.ts';
 import { describeMinistral3 } from './ministral3.ts';
 import { describeMistral } from './mistral.ts';
@@ -71,6 +72,7 @@ import { describeSolarOpen } from './solar-open.ts';
 import { describeStableLm } from './stablelm.ts';
 import { describeStarcoder2 } from './starcoder2.ts';
 import { describeXglm } from './xglm.ts';
+import { describeYoutu } from './youtu.ts';
 
 /** Language models, by the class name in config.json. */
 export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
@@ -117,6 +119,7 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   Jais2ForCausalLM: describeJais2,
   LlamaForCausalLM: describeLlama,
   MiniMaxM2ForCausalLM: describeMiniMaxM2,
+  MellumForCausalLM: describeMellum,
   Ministral3ForCausalLM: describeMinistral3,
   MinistralForCausalLM: describeMistral,
   MistralForCausalLM: describeMistral,
@@ -145,6 +148,7 @@ export const LANGUAGE_MODELS: Readonly<Record<string, Describe<NextToken>>> = {
   Starcoder2ForCausalLM: describeStarcoder2,
   VaultGemmaForCausalLM: describeVaultGemma,
   XGLMForCausalLM: describeXglm,
+  YoutuForCausalLM: describeYoutu,
 };
 
 /** Classifiers of sequences, by the same. */
