@@ -24,6 +24,9 @@ export interface ModelSize {
 /** The names of weights of which a token has those of its experts alone: each expert's, or a stack of all. */
 const OF_EXPERTS = /\.experts\.|block_sparse_moe\.\w+_linear\./;
 
+/** A table of embeddings of tokens for each layer. */
+const OF_TOKENS = /embed_tokens_per_layer/;
+
 type Config = Readonly<Record<string, unknown>>;
 
 /** Read from a checkpoint's `config.json` and the headers of its weights and its adapter's. @throws where it is none */
@@ -36,19 +39,19 @@ export async function modelSize(folder: string, adapter?: string): Promise<Model
   const vocabulary = numberIn(config, ['vocab_size']);
   const keys = (numberIn(config, ['num_key_value_heads']) || heads) * (numberIn(config, ['head_dim']) || width / heads);
   const experts = numberIn(config, ['num_local_experts', 'num_experts', 'n_routed_experts', 'moe_num_experts']) || 1;
-  const chosen = (numberIn(config, ['num_experts_per_tok', 'moe_k', 'moe_topk']) || experts) / experts;
-  let [parameters, active] = [0, 0];
+  const chosen = (numberIn(config, ['num_experts_per_tok', 'top_k_experts', 'moe_k', 'moe_topk']) || experts) / experts;
+  const head = width * vocabulary;
+  let [parameters, body] = [0, 0];
   for (const [name, count] of weights) {
     parameters += count;
-    active += count * (OF_EXPERTS.test(name) ? chosen : 1);
+    // A table of embeddings is looked up, not multiplied with: once, and once more where the head has its own.
+    const isTable = count === head || OF_TOKENS.test(name);
+    if (!isTable) body += count * (OF_EXPERTS.test(name) ? chosen : 1);
   }
-  const head = width * vocabulary;
-  // A table of embeddings is looked up, not multiplied with: once, and once more where the head has its own.
-  const tables = [...weights].filter(([, count]) => head > 0 && count === head).length;
   return {
     parameters,
     stored,
-    body: Math.max(0, active - tables * head),
+    body,
     head,
     added: adapter === undefined ? 0 : await adapterNumbers(adapter),
     layers,
