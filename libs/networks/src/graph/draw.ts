@@ -176,8 +176,10 @@ function nextTokensInPieces(
     const logprobs = inner.input('piece_logprobs', 'float32', ['drawn']);
     const pending = inner.input('piece_pending', 'int64', ['left']);
     const start = inner.node('Mul', [each, number]);
-    const end = inner.node('Add', [start, each]);
-    const ofPiece = (values: Value): Value => inner.node('Slice', [values, start, end, first]);
+    const end = inner.node('Min', [inner.node('Add', [start, each]), rows]);
+    const scalar = (value: Value): Value => inner.node('Squeeze', [value, first]);
+    const numbers = inner.node('Range', [scalar(start), scalar(end), inner.constant([1], [])]);
+    const ofPiece = (values: Value): Value => inner.node('Gather', [values, numbers], { axis: 0 });
     const { seen, uniforms, forced, banned } = inputs;
     const drawn = nextTokens(
       inner,

@@ -81,7 +81,7 @@ export function drawInputs(graph: GraphBuilder, rounds: number): DrawInputs {
 }
 
 /** What one thread's share of the rows that are drawn for at a time may take, in bytes: about what its caches hold. */
-const PIECE_BYTES = 1.5 * 2 ** 20;
+const PIECE_BYTES = 1.25 * 2 ** 20;
 
 /** @param threads that draw, outside a loop; null: inside */
 export function drawFeeds(head: HeadRequest, vocabSize: number, threads: number | null): Feeds {
