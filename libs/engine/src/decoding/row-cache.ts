@@ -2,8 +2,8 @@ import type { Cache } from '@sonde/networks';
 import { mapCache } from './caches.ts';
 
 /**
- * The caches of sequences' own tokens, keys and values [rows, slots, size] of each of `cacheSizes`, of which some slots are in use.
- * They lie at the beginning of memory that holds all slots there will ever be, and grow and are packed where they are.
+ * Memory for all slots that one array will ever have. The caches of sequences' own tokens, keys and values
+ * [rows, slots, size] of each of `cacheSizes`, lie at its beginning, and grow and are packed there.
  */
 export type RowMemory = (array: number, numbers: number) => Float32Array;
 
