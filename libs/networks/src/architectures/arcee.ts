@@ -1,8 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { plainMlp, readMlp, readRmsNorm } from './blocks.ts';
+import { preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /** Arcee's foundation models (`ArceeForCausalLM`): as Llama, with an MLP without a gate. Arcee AI, AFM-4.5B, 2025. */

@@ -1,6 +1,6 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readActivation } from './blocks.ts';
-import { FIRST_POSITION, fairseqBlock, fairseqNorm, readFairseqSizes } from './fairseq.ts';
+import { FIRST_POSITION, fairseqBlock, fairseqNorm, readEmbeddingScale, readFairseqSizes } from './fairseq.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 
 /**
@@ -25,7 +25,7 @@ export function describeBioGpt(config: Fields): LanguageModel {
       bias: true,
     },
   };
-  const scale = config.flag('scale_embedding', true) ? Math.sqrt(hiddenSize) : 1;
+  const scale = readEmbeddingScale(config, sizes);
   const tokens = [vocabSize, hiddenSize] as const;
   const positions = [maxPositions + FIRST_POSITION, hiddenSize] as const;
   const embedding = 'biogpt.embed_tokens';

@@ -1,8 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { headRmsNorm, readRmsNorm } from './blocks.ts';
+import { preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 import { readFirstDense, readSharedExperts, readSigmoidRouting } from './shared-experts.ts';
 
@@ -19,7 +19,7 @@ export function describeDots1(config: Fields): LanguageModel {
   const epsilon = config.positive('rms_norm_eps', 1e-6);
   return preNormModel(config, {
     ...readSharedExperts(config, sizes, {
-      routing: readSigmoidRouting(config, { normed: false, factor: 1, groups: { count: 1, chosen: 1 } }),
+      routing: readSigmoidRouting(config, { normed: false, factor: 1 }),
       usual: { intermediateSize: 1408 },
       isDense: readFirstDense(config, 0),
     }),

@@ -2,8 +2,8 @@ import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { gatedMlp, readGatedMlp, readRmsNorm } from './blocks.ts';
 import { withMixtures } from './experts.ts';
+import { type LlamaForm, preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { type PreNormForm, preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**
@@ -54,7 +54,7 @@ function readDense(config: Fields, layers: number): (layer: number) => boolean {
   return (layer) => (layer + 1) % every !== 0 || layer < first || layer > end;
 }
 
-function ernie(config: Fields, trunk: Pick<PreNormForm, 'sizes' | 'mlp' | 'headBias'>, bias: boolean): LanguageModel {
+function ernie(config: Fields, trunk: Pick<LlamaForm, 'sizes' | 'mlp' | 'headBias'>, bias: boolean): LanguageModel {
   const { sizes } = trunk;
   return preNormModel(config, {
     ...trunk,

@@ -2,8 +2,8 @@ import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { readRmsNorm } from './blocks.ts';
 import { readExaoneAttention } from './exaone4.ts';
+import { preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 import { readFirstDense, readSharedExperts, readSigmoidRouting } from './shared-experts.ts';
 
@@ -15,7 +15,7 @@ const NAMES = { experts: 'num_experts', shared: 'num_shared_experts', correction
  */
 export function describeExaoneMoe(config: Fields): LanguageModel {
   const sizes = readSizes(config, { window: config.optionalCount('sliding_window', 4096) });
-  const usual = { experts: 64, chosen: 8, normed: true, factor: 2.5, groups: { count: 1, chosen: 1 } };
+  const usual = { experts: 64, chosen: 8, normed: true, factor: 2.5 };
   const types = config.words('mlp_layer_types', ['dense', 'sparse'], sizes.layers);
   return preNormModel(config, {
     ...readSharedExperts(config, sizes, {

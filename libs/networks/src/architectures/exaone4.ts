@@ -1,17 +1,9 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
-import {
-  gatedMlp,
-  headRmsNorm,
-  postNormBlock,
-  readGatedMlp,
-  readRmsNorm,
-  selfAttention,
-  tokenTables,
-} from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
-import type { PreNormForm } from './pre-norm-model.ts';
+import { gatedMlp, headRmsNorm, readGatedMlp, readRmsNorm } from './blocks.ts';
+import { type LlamaForm, postNormModel } from './llama-form.ts';
+import type { LanguageModel } from './network.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
 /**
@@ -21,24 +13,18 @@ import { readSizes, readSliding } from './read-sizes.ts';
 export function describeExaone4(config: Fields): LanguageModel {
   const window = config.optionalCount('sliding_window', 4096);
   const sizes = readSizes(config, { window });
-  const attention = readExaoneAttention(config, sizes);
   const mlp = readGatedMlp(config, sizes);
-  const norm = readRmsNorm(config, sizes, 1e-5);
-  return languageModel({
+  return postNormModel(config, {
     sizes,
-    rotary: [readRotary(config, sizes)],
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      postNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) => selfAttention(parts, sizes, layer, name, x, attention(parts, layer)),
-        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    rotary: readRotary(config, sizes),
+    norm: readRmsNorm(config, sizes, 1e-5),
+    attention: readExaoneAttention(config, sizes),
+    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
   });
 }
 
 /** Norms of each query and key head; where there is a window, the layers without it have no positions. */
-export function readExaoneAttention(config: Fields, sizes: TrunkSizes): PreNormForm['attention'] {
+export function readExaoneAttention(config: Fields, sizes: TrunkSizes): LlamaForm['attention'] {
   const { window } = sizes;
   const sliding = readSliding(config, sizes.layers, byPattern(config, window));
   const epsilon = config.positive('rms_norm_eps', 1e-5);

@@ -5,7 +5,7 @@ import type { Routing } from '../graph/experts.ts';
 import type { Parts } from '../graph/parts.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { gatedMlp, type MlpForm } from './blocks.ts';
-import type { PreNormForm } from './pre-norm-model.ts';
+import type { LlamaForm } from './llama-form.ts';
 
 /** A network's mixtures of gated MLPs. */
 export interface MixtureForm {
@@ -30,7 +30,7 @@ export function withMixtures(
   config: Fields,
   sizes: TrunkSizes,
   { routing, own, dense, called, router = 'gate', correction, beside }: MixtureForm,
-): Pick<PreNormForm, 'sizes' | 'mlp'> {
+): Pick<LlamaForm, 'sizes' | 'mlp'> {
   const isDense = (layer: number) => dense?.isIn(layer) === true;
   const { experts, chosen } = routing;
   checkChosen(config, routing);

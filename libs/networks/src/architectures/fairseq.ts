@@ -29,6 +29,11 @@ export function readFairseqSizes(config: Fields, fields: Sizes): TrunkSizes {
   };
 }
 
+/** What embeddings of tokens are multiplied by. */
+export function readEmbeddingScale(config: Fields, { hiddenSize }: TrunkSizes): number {
+  return config.flag('scale_embedding', true) ? Math.sqrt(hiddenSize) : 1;
+}
+
 /** In what decoders made with fairseq differ. */
 export interface FairseqForm {
   readonly sizes: TrunkSizes;

@@ -1,8 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { headRmsNorm, readRmsNorm } from './blocks.ts';
+import { preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 import { readFirstDense, readSharedExperts, readSigmoidRouting } from './shared-experts.ts';
 
@@ -18,13 +18,7 @@ export function describeGlm4Moe(config: Fields): LanguageModel {
   const partialFactor = config.positive('partial_rotary_factor', 0.5);
   return preNormModel(config, {
     ...readSharedExperts(config, sizes, {
-      routing: readSigmoidRouting(config, {
-        experts: 128,
-        chosen: 8,
-        normed: true,
-        factor: 1,
-        groups: { count: 1, chosen: 1 },
-      }),
+      routing: readSigmoidRouting(config, { experts: 128, chosen: 8, normed: true, factor: 1 }),
       usual: { shared: 1, intermediateSize: 1408 },
       isDense: readFirstDense(config, 1),
     }),

@@ -1,8 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { gatedMlp, readGatedMlp, readRmsNorm } from './blocks.ts';
+import { preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /** Helium (`HeliumForCausalLM`): as Llama, with rotary positions of neighbouring numbers. Kyutai, Helium 1, 2025. */

@@ -4,8 +4,8 @@ import { plainRotary, readRotary, rotarySettings } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { gatedMlp, headRmsNorm, readGatedMlp, readRmsNorm } from './blocks.ts';
 import { withMixtures } from './experts.ts';
+import { type LlamaForm, preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { type PreNormForm, preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**
@@ -49,7 +49,7 @@ function readChosen(config: Fields, layers: number): number | readonly number[] 
   );
 }
 
-function hunYuan(config: Fields, trunk: Pick<PreNormForm, 'sizes' | 'mlp'>): LanguageModel {
+function hunYuan(config: Fields, trunk: Pick<LlamaForm, 'sizes' | 'mlp'>): LanguageModel {
   const { sizes } = trunk;
   const bias = config.flag('attention_bias', false);
   const epsilon = config.positive('rms_norm_eps', 1e-5);

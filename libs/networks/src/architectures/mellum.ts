@@ -2,8 +2,8 @@ import type { Fields } from '@sonde/checkpoints';
 import { readRotaryOfType } from '../rotary.ts';
 import { headRmsNorm, readGatedMlp, readRmsNorm } from './blocks.ts';
 import { withMixtures } from './experts.ts';
+import { preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { LAYER_TYPES, readSizes, readSliding } from './read-sizes.ts';
 
 /** What the class takes where config.json says nothing of positions. */

@@ -2,9 +2,9 @@ import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { allHeadsRmsNorm, readRmsNorm } from './blocks.ts';
 import { withMixtures } from './experts.ts';
+import { preNormModel } from './llama-form.ts';
 import { readMixtralExpert, SPARSE } from './mixtral.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**

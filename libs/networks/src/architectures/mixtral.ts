@@ -3,8 +3,8 @@ import { readRotary } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { type MlpForm, readGatedMlp, readRmsNorm } from './blocks.ts';
 import { withMixtures } from './experts.ts';
+import { preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /** What Mixtral and its like call a block's mixture. */

@@ -1,7 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotaryByType } from '../rotary.ts';
-import { gatedMlp, postNormBlock, readGatedMlp, readRmsNorm, selfAttention, tokenTables } from './blocks.ts';
-import { type LanguageModel, languageModel } from './network.ts';
+import { allHeadsRmsNorm, gatedMlp, readGatedMlp, readRmsNorm } from './blocks.ts';
+import { postNormModel } from './llama-form.ts';
+import type { LanguageModel } from './network.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
 const THETA = 500_000;
@@ -17,24 +18,18 @@ export function describeOlmo3(config: Fields): LanguageModel {
   const bias = config.flag('attention_bias', false);
   const epsilon = config.positive('rms_norm_eps', 1e-5);
   const mlp = readGatedMlp(config, sizes);
-  const norm = readRmsNorm(config, sizes, 1e-5);
-  return languageModel({
+  return postNormModel(config, {
     sizes,
     // The class gives rope_theta to the layers without a window alone.
     rotary: readRotaryByType(config, sizes, { full: config.positive('rope_theta', THETA), sliding: THETA }),
-    ...tokenTables(config, sizes),
-    block: (parts, layer, hidden) =>
-      postNormBlock(parts, layer, hidden, norm, {
-        attention: (name, x) =>
-          selfAttention(parts, sizes, layer, name, x, {
-            bias,
-            outputBias: bias,
-            norm: (at, y, heads) => parts.rmsNorm(at, y, heads * sizes.headSize, { epsilon }),
-            sliding: sizes.window !== null && sliding(layer),
-            rotary: sliding(layer) ? NARROW : WIDE,
-          }),
-        mlp: (name, x) => gatedMlp(parts, name, x, mlp),
-      }),
-    finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
+    norm: readRmsNorm(config, sizes, 1e-5),
+    attention: (parts, layer) => ({
+      bias,
+      outputBias: bias,
+      norm: allHeadsRmsNorm(parts, sizes, epsilon),
+      sliding: sizes.window !== null && sliding(layer),
+      rotary: sliding(layer) ? NARROW : WIDE,
+    }),
+    mlp: (parts, name, x) => gatedMlp(parts, name, x, mlp),
   });
 }

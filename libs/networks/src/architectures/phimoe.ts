@@ -4,9 +4,9 @@ import { type RotarySpec, readRotary, rotarySettings } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { readLayerNorm } from './blocks.ts';
 import { withMixtures } from './experts.ts';
+import { preNormModel } from './llama-form.ts';
 import { readMixtralExpert, SPARSE } from './mixtral.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 
 /**

@@ -4,8 +4,8 @@ import { readRotary } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { gatedMlp, headRmsNorm, readGatedMlp, readRmsNorm } from './blocks.ts';
 import { type MixtureForm, withMixtures } from './experts.ts';
+import { type LlamaForm, preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { type PreNormForm, preNormModel } from './pre-norm-model.ts';
 import { readQwenWindow } from './qwen2.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
@@ -49,7 +49,7 @@ export function describeQwen3Moe(config: Fields): LanguageModel {
   });
 }
 
-interface Particular extends Pick<PreNormForm, 'attention'>, Pick<MixtureForm, 'beside'> {
+interface Particular extends Pick<LlamaForm, 'attention'>, Pick<MixtureForm, 'beside'> {
   readonly usual: {
     readonly experts: number;
     readonly chosen: number;

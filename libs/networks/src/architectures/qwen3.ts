@@ -1,8 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { gatedMlp, headRmsNorm, readGatedMlp, readRmsNorm } from './blocks.ts';
+import { preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { readQwenSliding, readQwenWindow } from './qwen2.ts';
 import { readSizes } from './read-sizes.ts';
 

@@ -25,7 +25,8 @@ interface UsualRouting {
   readonly chosen?: number;
   readonly normed: boolean;
   readonly factor: number;
-  readonly groups: { readonly count: number; readonly chosen: number };
+  /** One of one if not given. */
+  readonly groups?: { readonly count: number; readonly chosen: number };
 }
 
 /** DeepSeek V3's routing: a sigmoid for each expert, of some groups of them. DeepSeek-AI, arXiv 2412.19437, section 2.1.2. */
@@ -37,7 +38,7 @@ export function readSigmoidRouting(config: Fields, usual: UsualRouting, names = 
     scores: 'sigmoid',
     normed: config.flag('norm_topk_prob', usual.normed),
     factor: config.positive('routed_scaling_factor', usual.factor),
-    groups: readGroups(config, experts, 'bestTwo', usual.groups, names),
+    groups: readGroups(config, experts, 'bestTwo', usual.groups ?? { count: 1, chosen: 1 }, names),
   };
 }
 

@@ -2,8 +2,8 @@ import { UserError } from '@sonde/base';
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { gatedMlp, readGatedMlp, readRmsNorm } from './blocks.ts';
+import { preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { readSizes, readSliding } from './read-sizes.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { Fields } from '@sonde/checkpoints';
 import { readRotary } from '../rotary.ts';
 import { readRmsNorm } from './blocks.ts';
+import { preNormModel } from './llama-form.ts';
 import type { LanguageModel } from './network.ts';
-import { preNormModel } from './pre-norm-model.ts';
 import { readSizes } from './read-sizes.ts';
 import { readSharedExperts, readSigmoidRouting } from './shared-experts.ts';
 
@@ -12,13 +12,7 @@ export function describeSolarOpen(config: Fields): LanguageModel {
   const bias = config.flag('attention_bias', false);
   return preNormModel(config, {
     ...readSharedExperts(config, sizes, {
-      routing: readSigmoidRouting(config, {
-        experts: 128,
-        chosen: 8,
-        normed: true,
-        factor: 1,
-        groups: { count: 1, chosen: 1 },
-      }),
+      routing: readSigmoidRouting(config, { experts: 128, chosen: 8, normed: true, factor: 1 }),
       usual: { shared: 1, intermediateSize: 1280 },
     }),
     rotary: readRotary(config, sizes, { theta: 1_000_000 }),

@@ -2,7 +2,7 @@ import type { Fields } from '@sonde/checkpoints';
 import type { RotarySpec } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import { readActivation, tokenTables } from './blocks.ts';
-import { FIRST_POSITION, fairseqBlock, fairseqNorm, readFairseqSizes } from './fairseq.ts';
+import { FIRST_POSITION, fairseqBlock, fairseqNorm, readEmbeddingScale, readFairseqSizes } from './fairseq.ts';
 import { refuseCrossAttention } from './gpt2.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 
@@ -29,7 +29,7 @@ export function describeXglm(config: Fields): LanguageModel {
       bias: true,
     },
   };
-  const scale = config.flag('scale_embedding', true) ? Math.sqrt(hiddenSize) : 1;
+  const scale = readEmbeddingScale(config, sizes);
   const nothing = readNothing(config, sizes);
   const tables = tokenTables(config, sizes, { tied: true });
   return languageModel({

@@ -5,6 +5,7 @@ import type { RotarySpec } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
 import {
   type Norm,
+  postNormBlock,
   preNormBlock,
   type SelfAttention,
   selfAttention,
@@ -14,7 +15,7 @@ import {
 import { type LanguageModel, languageModel } from './network.ts';
 
 /** In what models of Llama's form differ. */
-export interface PreNormForm extends TableDefaults {
+export interface LlamaForm extends TableDefaults {
   readonly sizes: TrunkSizes;
   /** One, or several, of which attention says which it is rotated by. */
   readonly rotary: RotarySpec | readonly RotarySpec[];
@@ -27,9 +28,19 @@ export interface PreNormForm extends TableDefaults {
 }
 
 /** A language model of Llama's form and names: norms before attention and MLP, and a last one; rotary positions. */
-export function preNormModel(
+export function preNormModel(config: Fields, form: LlamaForm): LanguageModel {
+  return modelOf(config, form, preNormBlock);
+}
+
+/** The same with norms after attention and MLP, as in OLMo 2. */
+export function postNormModel(config: Fields, form: LlamaForm): LanguageModel {
+  return modelOf(config, form, postNormBlock);
+}
+
+function modelOf(
   config: Fields,
-  { sizes, rotary, norm, attention, mlp, furtherBlocks = 0, ...tables }: PreNormForm,
+  { sizes, rotary, norm, attention, mlp, furtherBlocks = 0, ...tables }: LlamaForm,
+  normedBlock: typeof preNormBlock,
 ): LanguageModel {
   return languageModel({
     sizes,
@@ -37,7 +48,7 @@ export function preNormModel(
     furtherBlocks,
     ...tokenTables(config, sizes, tables),
     block: (parts, layer, hidden) =>
-      preNormBlock(parts, layer, hidden, norm, {
+      normedBlock(parts, layer, hidden, norm, {
         attention: (name, x) => selfAttention(parts, sizes, layer, name, x, attention(parts, layer)),
         mlp: (name, x) => mlp(parts, name, x, layer),
       }),
