@@ -11,8 +11,8 @@ import type { LlamaForm } from './llama-form.ts';
 export interface MixtureForm {
   /** How many experts a token has is said once, or for each layer. */
   readonly routing: Omit<Routing, 'chosen'> & { readonly chosen: number | readonly number[] };
-  /** Each expert's, under the name `NAME.experts.NUMBER`. */
-  readonly own: MlpForm;
+  /** Each expert's, under the name `NAME.experts.NUMBER`, or what one makes of some tokens. */
+  readonly own: MlpForm | ((parts: Parts, name: string, number: number, x: Value) => Value);
   /** The blocks that have an MLP and no experts; none if not given. */
   readonly dense?: { readonly mlp: MlpForm; isIn(layer: number): boolean };
   /** What a block's mixture is called, where it is not `mlp`. */
@@ -22,7 +22,7 @@ export interface MixtureForm {
   /** What is added to scores for the choice alone, [experts] or [1, experts]; nothing if not given. */
   correction?(parts: Parts, name: string): Value;
   /** What is added to what the experts make. */
-  beside?(parts: Parts, name: string, x: Value): Value;
+  beside?(parts: Parts, name: string, x: Value, layer: number): Value;
 }
 
 /** A trunk's sizes and MLPs, with mixtures in the place of some MLPs, or of all. @throws UserError as `checkChosen` does */
@@ -33,6 +33,10 @@ export function withMixtures(
 ): Pick<LlamaForm, 'sizes' | 'mlp'> {
   const isDense = (layer: number) => dense?.isIn(layer) === true;
   const { experts, chosen } = routing;
+  const make =
+    typeof own === 'function'
+      ? own
+      : (parts: Parts, name: string, number: number, x: Value) => gatedMlp(parts, `${name}.experts.${number}`, x, own);
   checkChosen(config, routing);
   return {
     sizes: withExperts(sizes, experts, (layer) => !isDense(layer)),
@@ -45,10 +49,10 @@ export function withMixtures(
         x,
         logits,
         { ...routing, chosen: typeof chosen === 'number' ? chosen : chosen[layer]! },
-        (inner, number, rows) => gatedMlp(inner, `${name}.experts.${number}`, rows, own),
+        (inner, number, rows) => make(inner, name, number, rows),
         correction && { bias: correction(parts, name) },
       );
-      return beside ? parts.add(mixed, beside(parts, name, x)) : mixed;
+      return beside ? parts.add(mixed, beside(parts, name, x, layer)) : mixed;
     },
   };
 }

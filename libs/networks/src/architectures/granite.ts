@@ -1,5 +1,4 @@
 import type { Fields } from '@sonde/checkpoints';
-import type { Value } from '@sonde/onnx';
 import type { Parts } from '../graph/parts.ts';
 import { type RotarySpec, readRotary } from '../rotary.ts';
 import type { TrunkSizes } from '../sizes.ts';
@@ -14,7 +13,8 @@ import {
   type TableDefaults,
   tokenTables,
 } from './blocks.ts';
-import { checkChosen, withExperts } from './experts.ts';
+import { withMixtures } from './experts.ts';
+import type { LlamaForm } from './llama-form.ts';
 import { type LanguageModel, languageModel } from './network.ts';
 import { readSizes } from './read-sizes.ts';
 
@@ -54,14 +54,13 @@ export interface GraniteForm extends TableDefaults {
   readonly epsilon?: number;
   /** What there is to say of a layer's attention, beside its biases and its factor. @param name of its weights */
   attention?(parts: Parts, layer: number, name: string): Partial<SelfAttention>;
-  /** What stands after attention. @param at what the names of the block's weights begin with */
-  mlp(parts: Parts, at: string, x: Value, layer: number): Value;
+  readonly mlp: LlamaForm['mlp'];
 }
 
 /** The MLP of a block without experts. */
 export function graniteMlp(config: Fields, sizes: TrunkSizes): GraniteForm['mlp'] {
   const mlp = readGatedMlp(config, sizes, config.flag('mlp_bias', false));
-  return (parts, at, x) => gatedMlp(parts, `${at}.mlp`, x, mlp);
+  return (parts, name, x) => gatedMlp(parts, name, x, mlp);
 }
 
 /** How the MLP beside experts is stored, and how they are: in stacks, within the mixture. */
@@ -85,25 +84,22 @@ export function graniteMixtures(
   { experts, sharedSize, stored = STACKS }: Mixtures,
 ): Pick<GraniteForm, 'sizes' | 'mlp'> {
   const mlp = readGatedMlp(config, sizes);
-  const shared: GraniteForm['mlp'] = (parts, at, x) =>
-    fusedGatedMlp(parts, `${at}.shared_mlp`, x, { ...mlp, intermediateSize: sharedSize }, { names: SHARED });
-  if (experts === 0) return { sizes, mlp: shared };
-  const routing = { experts, chosen: config.count('num_experts_per_tok', 2), normed: true };
-  checkChosen(config, routing);
-  return {
-    sizes: withExperts(sizes, experts),
-    mlp(parts, at, x, layer) {
-      const name = `${at}.block_sparse_moe`;
-      const logits = parts.router(`${name}.${stored.router}`, x, [experts, sizes.hiddenSize], false);
-      const mixed = parts.mixture(layer, x, logits, routing, (own, part, rows) =>
-        fusedGatedMlp(own, name, rows, mlp, {
-          names: stored,
-          linear: (stack, y, shape) => own.stackedLinear(stack, y, shape, { part, of: experts }),
-        }),
-      );
-      return sharedSize === 0 ? mixed : parts.add(mixed, shared(parts, at, x, layer));
-    },
+  const beside: GraniteForm['mlp'] = (parts, _, x, layer) => {
+    const name = `model.layers.${layer}.shared_mlp`;
+    return fusedGatedMlp(parts, name, x, { ...mlp, intermediateSize: sharedSize }, { names: SHARED });
   };
+  if (experts === 0) return { sizes, mlp: beside };
+  return withMixtures(config, sizes, {
+    routing: { experts, chosen: config.count('num_experts_per_tok', 2), normed: true },
+    own: (parts, name, part, x) =>
+      fusedGatedMlp(parts, name, x, mlp, {
+        names: stored,
+        linear: (stack, y, shape) => parts.stackedLinear(stack, y, shape, { part, of: experts }),
+      }),
+    called: 'block_sparse_moe',
+    router: stored.router,
+    ...(sharedSize > 0 && { beside }),
+  });
 }
 
 /** A language model of Granite's form and names. */
@@ -128,7 +124,7 @@ export function graniteModel(
           const options = { bias, outputBias: bias, scale, ...attention?.(parts, layer, name) };
           return parts.scale(selfAttention(parts, sizes, layer, name, x, options), ofResidual);
         },
-        mlp: (_, x) => parts.scale(mlp(parts, `model.layers.${layer}`, x, layer), ofResidual),
+        mlp: (name, x) => parts.scale(mlp(parts, name, x, layer), ofResidual),
       }),
     finalNorm: (parts, hidden) => norm(parts, 'model.norm', hidden),
     logits: (parts, states) => parts.scale(tables.logits(parts, states), ofLogits),
